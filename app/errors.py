@@ -1,0 +1,214 @@
+"""The tree of SCIM errors: one class for each scimType of RFC 7644 section 3.12, table 9, and the Error message.
+
+The one place that spells a status code of an error. Raise the narrowest class; its detail names the attribute
+and what was expected, and never repeats a secret.
+"""
+
+from __future__ import annotations
+
+ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
+
+
+class ScimError(Exception):
+    """A failure that the client is told about (RFC 7644 section 3.12)."""
+
+    status = 500
+    scim_type: str | None = None
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers: dict[str, str] = {}
+
+    def to_message(self) -> dict[str, object]:
+        """Give the SCIM Error message: `status` is a string, `scimType` only where the RFC defines one."""
+        message: dict[str, object] = {"schemas": [ERROR_URN], "status": str(self.status)}
+        if self.scim_type:
+            message["scimType"] = self.scim_type
+        message["detail"] = self.detail
+        return message
+
+
+class BadRequest(ScimError):
+    """400 of RFC 7644 table 9; the subclasses are its scimTypes."""
+
+    status = 400
+
+
+class InvalidFilter(BadRequest):
+    """The filter's syntax is wrong, or attribute and operator do not go together."""
+
+    scim_type = "invalidFilter"
+
+
+class TooMany(BadRequest):
+    """The filter yields more than the server is willing to process."""
+
+    scim_type = "tooMany"
+
+
+class InvalidSyntax(BadRequest):
+    """The body is no JSON object or does not have the message's structure."""
+
+    scim_type = "invalidSyntax"
+
+
+class InvalidPath(BadRequest):
+    """The path of a PATCH operation is malformed or names no attribute."""
+
+    scim_type = "invalidPath"
+
+
+class NoTarget(BadRequest):
+    """The path of a PATCH operation yields nothing to operate on."""
+
+    scim_type = "noTarget"
+
+
+class InvalidValue(BadRequest):
+    """A required value is missing, or a value does not fit its attribute."""
+
+    scim_type = "invalidValue"
+
+
+class InvalidVersion(BadRequest):
+    """The protocol version in the URL is not supported."""
+
+    scim_type = "invalidVers"
+
+
+class Mutability(BadRequest):
+    """The change goes against the attribute's mutability."""
+
+    scim_type = "mutability"
+
+
+class InvalidCursor(BadRequest):
+    """The cursor is not one of ours, or not for this query (RFC 9865 section 2.1)."""
+
+    scim_type = "invalidCursor"
+
+
+class ExpiredCursor(BadRequest):
+    """The cursor is too old (RFC 9865 section 2.1)."""
+
+    scim_type = "expiredCursor"
+
+
+class InvalidCount(BadRequest):
+    """The count does not fit the cursor (RFC 9865 section 2.1)."""
+
+    scim_type = "invalidCount"
+
+
+class Unauthorized(ScimError):
+    """No credential, or one that is not good here; always with `WWW-Authenticate` (RFC 6750 section 3)."""
+
+    status = 401
+
+    def __init__(self, detail: str, *, challenge: str = "Bearer") -> None:
+        super().__init__(detail)
+        self.headers["WWW-Authenticate"] = challenge
+
+
+class Forbidden(ScimError):
+    """The credential is good, but not for this."""
+
+    status = 403
+
+
+class Sensitive(Forbidden):
+    """The request URI would carry sensitive data (RFC 7644 section 7.5.2)."""
+
+    scim_type = "sensitive"
+
+
+class NotFound(ScimError):
+    """No such resource, or no such endpoint."""
+
+    status = 404
+
+
+class MethodNotAllowed(ScimError):
+    """The endpoint exists, this method of it does not; `Allow` names those that do."""
+
+    status = 405
+
+    def __init__(self, detail: str, *, allow: str) -> None:
+        super().__init__(detail)
+        self.headers["Allow"] = allow
+
+
+class NotAcceptable(ScimError):
+    """The client takes no media type that SCIM has."""
+
+    status = 406
+
+
+class Uniqueness(ScimError):
+    """Another resource has this value already."""
+
+    status = 409
+    scim_type = "uniqueness"
+
+
+class Conflict(ScimError):
+    """The change cannot be brought together with what is there."""
+
+    status = 409
+
+
+class PreconditionFailed(ScimError):
+    """`If-Match` names another version than the stored one (RFC 7644 section 3.14)."""
+
+    status = 412
+
+
+class PayloadTooLarge(ScimError):
+    """The body, or the number of its operations, is over the limit."""
+
+    status = 413
+
+
+class UriTooLong(ScimError):
+    """The request line is over the limit."""
+
+    status = 414
+
+
+class UnsupportedMediaType(ScimError):
+    """The body is not JSON."""
+
+    status = 415
+
+
+class TooManyRequests(ScimError):
+    """The tenant is over its rate; `Retry-After` says for how long, in seconds."""
+
+    status = 429
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.headers["Retry-After"] = str(retry_after)
+
+
+class InternalError(ScimError):
+    """A bug of ours; the detail carries a reference into the log and nothing else."""
+
+    status = 500
+
+
+class NotImplementedHere(ScimError):
+    """An optional feature of the RFC that is not offered."""
+
+    status = 501
+
+
+class Unavailable(ScimError):
+    """The database does not answer now; try again after `Retry-After` seconds."""
+
+    status = 503
+
+    def __init__(self, detail: str, *, retry_after: int = 5) -> None:
+        super().__init__(detail)
+        self.headers["Retry-After"] = str(retry_after)

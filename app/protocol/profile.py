@@ -1,0 +1,50 @@
+"""The tenant profiles: named tolerances as data. What differs between attributes by profile stands in their rows.
+
+`rfc` is to the letter; `entra` takes what Microsoft's validators and any Entra app send; `gallery` is `entra` with the
+required attributes of the gallery app's own table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """The tolerances of one kind of client; every default is what RFC 7643 and RFC 7644 say."""
+
+    name: str
+    ignore_unknown: bool = False
+    """Unknown attributes and schema URNs in a body are left out, and not refused with `invalidSyntax`."""
+    ignore_unknown_paths: bool = False
+    """A PATCH operation on an unknown attribute does nothing, and is not refused with `invalidPath`."""
+    dangling_references: bool = False
+    """Members and managers that do not exist are kept, and not refused with `invalidValue`."""
+    bare_words: bool = False
+    """Filters may have unquoted words and timestamps as values."""
+    create_missing_elements: bool = False
+    """PATCH of `emails[type eq "work"].value` makes the element where there is none, and does not answer `noTarget`."""
+    empty_clears: bool = False
+    """An empty string, or a complex value of nothing else, clears an optional attribute in PATCH."""
+    empty_operations: bool = False
+    """A PATCH without operations changes nothing, and is not refused with `invalidSyntax`."""
+    dialect: bool = False
+    """The rewrites of `entra_dialect` are applied to requests."""
+    open_discovery: bool = True
+    """`/Schemas` and `/ResourceTypes` answer without a credential, as `/ServiceProviderConfig` always does."""
+    group_patch_body: bool = True
+    """PATCH of a group answers 200 with the group; otherwise 204 (204 is what Entra advises: a group may be huge)."""
+
+
+_ENTRA = Profile(
+    name="entra", ignore_unknown=True, ignore_unknown_paths=True, dangling_references=True, bare_words=True,
+    create_missing_elements=True, empty_clears=True, empty_operations=True, dialect=True, open_discovery=False,
+    group_patch_body=False,
+)
+
+PROFILES: dict[str, Profile] = {
+    "gallery": Profile(**{**vars(_ENTRA), "name": "gallery"}),
+    "entra": _ENTRA,
+    "rfc": Profile(name="rfc"),
+}
+DEFAULT_PROFILE = "gallery"

@@ -1,0 +1,157 @@
+"""Which resource types there are, and which attribute a path means (RFC 7643 sections 6 and 7, RFC 7644 section 3.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from app.schemas.attribute import Attribute
+from app.schemas.common import COMMON
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A schema: its URN, its names, and its attribute table."""
+
+    id: str
+    name: str
+    description: str
+    attributes: tuple[Attribute, ...]
+    stored_as: str = ""
+    """The key under which an extension lives in a document; "" for the schema of the resource type itself."""
+
+    @cached_property
+    def by_name(self) -> dict[str, Attribute]:
+        """The attributes by their names in lower case."""
+        return {attribute.name.lower(): attribute for attribute in self.attributes}
+
+    def for_profile(self, profile: str) -> Schema:
+        """Give this schema as the tenants of `profile` see it."""
+        attributes = tuple(attribute.for_profile(profile) for attribute in self.attributes)
+        return Schema(self.id, self.name, self.description, attributes, self.stored_as)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a path names: an attribute of a schema, perhaps one of its sub-attributes, or a whole extension."""
+
+    schema: Schema | None
+    """None for the common attributes of RFC 7643 section 3.1."""
+    attribute: Attribute | None
+    """None where the path is an extension's bare URN."""
+    sub: Attribute | None = None
+
+    @property
+    def leaf(self) -> Attribute | None:
+        """The sub-attribute where the path has one, the attribute otherwise."""
+        return self.sub or self.attribute
+
+    @property
+    def is_extension(self) -> bool:
+        """Whether the value lives under an extension's URN."""
+        return self.schema is not None and bool(self.schema.stored_as)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Where SCIM JSON keeps it, e.g. ("urn:...:User", "manager", "value")."""
+        prefix = (self.schema.id,) if self.schema is not None and self.is_extension else ()
+        names = tuple(part.name for part in (self.attribute, self.sub) if part is not None)
+        return prefix + names
+
+    @property
+    def path(self) -> str:
+        """The path in its canonical spelling, e.g. `emails.value` or `urn:...:User:manager.value`."""
+        names = ".".join(part.name for part in (self.attribute, self.sub) if part is not None)
+        if self.schema is not None and self.is_extension:
+            return f"{self.schema.id}:{names}" if names else self.schema.id
+        return names
+
+
+@dataclass(frozen=True)
+class ResourceType:
+    """A resource type (RFC 7643 section 6): an endpoint, its schema and its extensions."""
+
+    name: str
+    endpoint: str
+    """With its slash, e.g. `/Users`."""
+    description: str
+    schema: Schema
+    extensions: tuple[Schema, ...] = ()
+    required_extensions: frozenset[str] = frozenset()
+
+    @property
+    def collection(self) -> str:
+        """The name of the MongoDB collection: the endpoint in lower case, e.g. `users`."""
+        return self.endpoint.strip("/").lower()
+
+    @property
+    def schemas(self) -> tuple[Schema, ...]:
+        """The type's own schema, then its extensions."""
+        return (self.schema, *self.extensions)
+
+    @cached_property
+    def _schemas_by_urn(self) -> list[tuple[str, Schema]]:
+        # Longest first: a URN may be the beginning of another one (PA-13).
+        return sorted(((s.id.lower(), s) for s in self.schemas), key=lambda pair: -len(pair[0]))
+
+    def extension(self, urn: str) -> Schema | None:
+        """Give the extension of that URN, in any letter case, or None."""
+        lowered = urn.lower()
+        return next((schema for schema in self.extensions if schema.id.lower() == lowered), None)
+
+    def for_profile(self, profile: str) -> ResourceType:
+        """Give this resource type as the tenants of `profile` see it."""
+        extensions = tuple(extension.for_profile(profile) for extension in self.extensions)
+        return ResourceType(
+            self.name, self.endpoint, self.description, self.schema.for_profile(profile), extensions,
+            self.required_extensions,
+        )
+
+    def resolve(self, path: str) -> Target | None:
+        """Give what `path` names, in any letter case and with or without a URN, or None where it names nothing.
+
+        Known URNs are cut off first, the longest one, since a URN has dots and colons of its own (PA-13).
+        """
+        lowered = path.lower()
+        for urn, schema in self._schemas_by_urn:
+            if lowered == urn:
+                return Target(schema, None)
+            if lowered.startswith(urn + ":"):
+                return self._in_schema(schema, path[len(urn) + 1 :])
+        return self._in_schema(self.schema, path)
+
+    def _in_schema(self, schema: Schema, path: str) -> Target | None:
+        name, dot, sub_name = path.partition(".")
+        attribute = schema.by_name.get(name.lower())
+        owner: Schema | None = schema
+        if attribute is None and not schema.stored_as:
+            attribute, owner = COMMON.get(name.lower()), None
+        if attribute is None:
+            return None
+        if not dot:
+            return Target(owner, attribute)
+        sub = attribute.sub(sub_name)
+        return Target(owner, attribute, sub) if sub else None
+
+
+class Catalogue:
+    """The resource types that a tenant has, in the spelling of its profile."""
+
+    def __init__(self, types: Iterable[ResourceType]) -> None:
+        self.types = tuple(types)
+        self._by_endpoint = {t.endpoint.strip("/").lower(): t for t in self.types}
+        self._by_name = {t.name.lower(): t for t in self.types}
+
+    def at(self, endpoint: str) -> ResourceType | None:
+        """Give the type served at `endpoint`, with or without slashes and in any letter case, or None."""
+        return self._by_endpoint.get(endpoint.strip("/").lower())
+
+    def named(self, name: str) -> ResourceType | None:
+        """Give the type of that name, in any letter case, or None."""
+        return self._by_name.get(name.lower())
+
+    @cached_property
+    def schemas(self) -> tuple[Schema, ...]:
+        """Every schema of every type, each once, in the order of the types."""
+        return tuple({schema.id: schema for t in self.types for schema in t.schemas}.values())

@@ -1,0 +1,54 @@
+"""What a filter has to know about an attribute that it names; the caller's `resolve(path)` gives it.
+
+This is the only thing that the package and its caller share: the package knows no schema and no database layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+Query = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One attribute or sub-attribute as the two readers of a filter see it."""
+
+    path: str
+    """Its canonical path, for messages: `emails.value`."""
+    type: str
+    """string, boolean, decimal, integer, dateTime, binary, reference or complex."""
+    keys: tuple[str, ...]
+    """Where SCIM JSON keeps it: ("emails", "value"); ("urn:...:User", "manager", "value")."""
+    field: str
+    """Where a MongoDB document keeps its comparable value: `_folded.emails.value`, `meta.lastModified`, `_id`."""
+    key: Callable[[Any], Any]
+    """Value of the right JSON type, from a filter or from SCIM JSON -> what is compared (folded string, UTC datetime,
+    integer of a version, ...). Raises ValueError, with what was expected, for a literal that cannot be one."""
+    multi_valued: bool = False
+    case_exact: bool = False
+    subs: tuple[Column, ...] = ()
+    """The sub-attributes of a complex attribute."""
+    parent: Column | None = None
+    """The complex attribute that a sub-attribute belongs to."""
+    operators: frozenset[str] | None = None
+    """The operators that this attribute takes, in lower case; None: those of its type."""
+    join: Callable[[Query], Query] | None = None
+    """For a multi-valued attribute whose elements are documents of their own (memberships): query on one element, with
+    the sub-attributes' names as fields -> query on the resource. None for all others."""
+
+    @property
+    def name(self) -> str:
+        """The last key: the field's name as seen from inside its element."""
+        return self.keys[-1]
+
+    @property
+    def value(self) -> Column | None:
+        """The sub-attribute `value`, which a complex attribute stands for when it is compared itself."""
+        return next((sub for sub in self.subs if sub.name == "value"), None)
+
+
+Resolve = Callable[[str], "Column | None"]
+"""Path as written, in any letter case, with or without its URN -> Column, or None where there is no such attribute."""
