@@ -51,3 +51,9 @@ class Attribute:
         """Give the sub-attribute of that name, in any letter case, or None."""
         lowered = name.lower()
         return next((sub for sub in self.sub_attributes if sub.name.lower() == lowered), None)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The resource types that a complex attribute with a `$ref` may refer to."""
+        reference = self.sub("$ref")
+        return reference.reference_types if reference else ()

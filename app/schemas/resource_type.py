@@ -91,6 +91,46 @@ class ResourceType:
         return (self.schema, *self.extensions)
 
     @cached_property
+    def label(self) -> str:
+        """The attribute that references to such a resource show as `display`."""
+        return "displayName" if "displayname" in self.schema.by_name else self.identifier
+
+    @cached_property
+    def identifier(self) -> str:
+        """The attribute by which people know such a resource: the first string that every one has."""
+        strings = [row.name for row in self.schema.attributes if row.type == "string" and row.required]
+        return strings[0] if strings else "id"
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """The attributes whose values are never shown, anywhere."""
+        return frozenset(row.name for schema in self.schemas for row in schema.attributes if row.returned == "never")
+
+    @cached_property
+    def members(self) -> Attribute | None:
+        """The attribute that lists what belongs to such a resource (a group's `members`), or None."""
+        return next((a for a in self._memberships if a.mutability != "readOnly"), None)
+
+    @cached_property
+    def groups(self) -> Attribute | None:
+        """The attribute that lists what such a resource belongs to (a user's `groups`), or None."""
+        return next((a for a in self._memberships if a.mutability == "readOnly"), None)
+
+    @cached_property
+    def links(self) -> tuple[tuple[Attribute, tuple[str, ...]], ...]:
+        """The stored attributes that refer to other resources by `value` and `$ref`, with their keys in SCIM JSON."""
+        return tuple(
+            (row, (schema.id, row.name) if schema.stored_as else (row.name,))
+            for schema in self.schemas
+            for row in schema.attributes
+            if row.stored_in == "document" and any(s.name == "$ref" and s.stored_in == "derived" for s in row.sub_attributes)
+        )
+
+    @property
+    def _memberships(self) -> list[Attribute]:
+        return [row for row in self.schema.attributes if row.stored_in == "memberships"]
+
+    @cached_property
     def _schemas_by_urn(self) -> list[tuple[str, Schema]]:
         # Longest first: a URN may be the beginning of another one (PA-13).
         return sorted(((s.id.lower(), s) for s in self.schemas), key=lambda pair: -len(pair[0]))

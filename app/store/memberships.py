@@ -1,0 +1,175 @@
+"""Who is in which group: one document a membership, never an array.
+
+A membership is {_id, tenant, group, member, type}. `members` of a group and `groups` of a user are both read from here,
+so that adding a member costs the same at ten members and at a million. `type` is the member's resource type; it is
+missing where the member does not exist (a client may be allowed to name members before it creates them).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from app.errors import TooMany
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.database import Database, Session
+
+SPEC = CollectionSpec(
+    name="memberships",
+    validator={
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": ["_id", "tenant", "group", "member"],
+            "additionalProperties": False,
+            "properties": {
+                "_id": {},
+                **{field: {"bsonType": "string"} for field in ("tenant", "group", "member", "type")},
+            },
+        }
+    },
+    indexes=(
+        IndexSpec(keys=(("tenant", 1), ("group", 1), ("member", 1)), name="tenant_group_member", unique=True),
+        IndexSpec(keys=(("tenant", 1), ("member", 1), ("group", 1)), name="tenant_member_group"),
+    ),
+)
+
+BATCH = 1_000
+"""Memberships that are read and written at a time."""
+MOST_IDS = 50_000
+"""Ids that the answer of one sub-query may have; more would not fit into the query that they become part of."""
+
+
+class Memberships:
+    """The memberships of one tenant."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._collection = database.db[SPEC.name]
+        self._tenant = tenant
+
+    def present(self, group: str, members: Iterable[str], session: Session = None) -> set[str]:
+        """Tell which of `members` are in the group; costs what they are, not what the group is."""
+        found: set[str] = set()
+        for batch in _batches(members):
+            query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
+            found.update(row["member"] for row in self._collection.find(query, {"_id": 0, "member": 1}, session=session))
+        return found
+
+    def add(self, group: str, members: Mapping[str, str | None], session: Session = None) -> None:
+        """Add members that are not in the group yet: id -> resource type, or None where there is no such resource."""
+        for batch in _batches(members):
+            rows: list[dict[str, Any]] = []
+            for member in batch:
+                row = {"tenant": self._tenant, "group": group, "member": member}
+                rows.append(row | {"type": members[member]} if members[member] else row)
+            self._collection.insert_many(rows, session=session)
+
+    def remove(self, group: str, members: Iterable[str], session: Session = None) -> None:
+        """Take members out of the group."""
+        for batch in _batches(members):
+            query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
+            self._collection.delete_many(query, session=session)
+
+    def others(self, group: str, keep: Iterable[str], limit: int, session: Session = None) -> list[str]:
+        """Give up to `limit` members of the group that are not among `keep`."""
+        query = {"tenant": self._tenant, "group": group, "member": {"$nin": list(keep)}}
+        rows = self._collection.find(query, {"_id": 0, "member": 1}, session=session).limit(limit)
+        return [row["member"] for row in rows]
+
+    def count_others(self, group: str, keep: Iterable[str], session: Session = None) -> int:
+        """Tell how many members of the group are not among `keep`."""
+        query = {"tenant": self._tenant, "group": group, "member": {"$nin": list(keep)}}
+        return self._collection.count_documents(query, session=session)
+
+    def remove_others(self, group: str, keep: Iterable[str], session: Session = None) -> int:
+        """Take everybody out of the group who is not among `keep`; give how many that were."""
+        query = {"tenant": self._tenant, "group": group, "member": {"$nin": list(keep)}}
+        return self._collection.delete_many(query, session=session).deleted_count
+
+    def of_member(self, member: str, session: Session = None) -> list[dict[str, Any]]:
+        """Give the memberships that somebody has, each with `group` and, where known, `type`."""
+        query = {"tenant": self._tenant, "member": member}
+        return list(self._collection.find(query, {"_id": 0, "group": 1, "type": 1}, session=session))
+
+    def remove_member(self, member: str, session: Session = None) -> None:
+        """Take somebody out of all groups."""
+        self._collection.delete_many({"tenant": self._tenant, "member": member}, session=session)
+
+    def clear(self, group: str, limit: int) -> int:
+        """Delete up to `limit` memberships of the group; give how many were deleted."""
+        query = {"tenant": self._tenant, "group": group}
+        ids = [row["_id"] for row in self._collection.find(query, {"_id": 1}).limit(limit)]
+        return self._collection.delete_many({"_id": {"$in": ids}}).deleted_count if ids else 0
+
+    def members(self, group: str) -> Iterator[list[dict[str, Any]]]:
+        """Give the group's members in batches of `member` and, where known, `type`; never the whole of it at once."""
+        query = {"tenant": self._tenant, "group": group}
+        fields = {"_id": 0, "member": 1, "type": 1}
+        batch: list[dict[str, Any]] = []
+        for row in self._collection.find(query, fields, sort=[("member", 1)], batch_size=BATCH):
+            batch.append(row)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+        if batch:
+            yield batch
+
+    def groups_of(self, members: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Give for each of `members` its groups: id -> `direct`, or `indirect` through a group in a group.
+
+        Each group is looked at once, so that groups that contain each other do no harm (RFC 7644 section 3.7.1's own
+        example makes such a circle).
+        """
+        wanted = list(members)
+        parents: dict[str, set[str]] = {}
+        to_read = set(wanted)
+        while to_read:
+            rows = list(
+                self._collection.find(
+                    {"tenant": self._tenant, "member": {"$in": list(to_read)}}, {"_id": 0, "member": 1, "group": 1}
+                )
+            )
+            for member in to_read:
+                parents[member] = set()
+            for row in rows:
+                parents[row["member"]].add(row["group"])
+            to_read = {row["group"] for row in rows} - parents.keys()
+        return {member: _kinds(member, parents) for member in wanted}
+
+    def groups_within(self, groups: Iterable[str]) -> set[str]:
+        """Give `groups` and every group that is in them, directly or not."""
+        seen: set[str] = set()
+        to_read = set(groups)
+        while to_read:
+            seen |= to_read
+            query = {"tenant": self._tenant, "group": {"$in": list(to_read)}, "type": "Group"}
+            to_read = {row["member"] for row in self._collection.find(query, {"_id": 0, "member": 1})} - seen
+        return seen
+
+    def distinct(self, give: str, query: Mapping[str, Any]) -> list[str]:
+        """Give the different `group` or `member` values of the memberships that match; raises TooMany for too many."""
+        pipeline = [
+            {"$match": {"tenant": self._tenant, **query}},
+            {"$group": {"_id": f"${give}"}},
+            {"$limit": MOST_IDS + 1},
+        ]
+        ids = [row["_id"] for row in self._collection.aggregate(pipeline)]
+        if len(ids) > MOST_IDS:
+            raise TooMany(f"The filter matches memberships of more than {MOST_IDS} resources; narrow it.")
+        return ids
+
+
+def _batches(items: Iterable[str]) -> Iterator[list[str]]:
+    ordered = list(items)
+    for start in range(0, len(ordered), BATCH):
+        yield ordered[start : start + BATCH]
+
+
+def _kinds(member: str, parents: Mapping[str, set[str]]) -> dict[str, str]:
+    kinds = dict.fromkeys(sorted(parents[member]), "direct")
+    to_visit = list(kinds)
+    while to_visit:
+        for group in sorted(parents[to_visit.pop()]):
+            if group not in kinds and group != member:
+                kinds[group] = "indirect"
+                to_visit.append(group)
+    return kinds

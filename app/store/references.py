@@ -1,0 +1,135 @@
+"""What is never stored and always right: `$ref`, `display`, `type` and `meta.location`, made at the moment of reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from app.schemas.attribute import Attribute
+from app.schemas.resource_type import Catalogue, ResourceType
+from app.store.memberships import BATCH, Memberships
+from app.store.resources import Resource, Resources
+
+
+class References:
+    """Fills in what other documents know about a resource."""
+
+    def __init__(
+        self, catalogue: Catalogue, resources: dict[str, Resources], memberships: Memberships, base_url: str
+    ) -> None:
+        self._catalogue = catalogue
+        self._resources = resources
+        self._memberships = memberships
+        self._base_url = base_url
+
+    def location(self, resource_type: ResourceType, resource_id: str) -> str:
+        """Give the URI of a resource."""
+        return f"{self._base_url}{resource_type.endpoint}/{resource_id}"
+
+    def links(self, resource: Resource, resource_type: ResourceType) -> Iterator[tuple[Attribute, str]]:
+        """Give each reference to another resource that the resource holds: the attribute and the id."""
+        for attribute, path in resource_type.links:
+            for _, value in _values([resource], path, attribute):
+                yield attribute, value
+
+    def fill(self, resources: Sequence[Resource], resource_type: ResourceType, keys: frozenset[str] | None) -> None:
+        """Add to each resource what the answer shows and its document does not hold.
+
+        `keys` are the top-level attributes that the answer shows, None means all. What is not among them is not read.
+        """
+        for resource in resources:
+            if "meta" in resource:
+                resource["meta"]["location"] = self.location(resource_type, resource["id"])
+        if resource_type.groups and _wanted(resource_type.groups, keys):
+            self._fill_groups(resources, resource_type.groups)
+        if resource_type.members and _wanted(resource_type.members, keys):
+            for resource in resources:
+                self._fill_members(resource, resource_type.members)
+        self._fill_links(resources, resource_type)
+
+    def _fill_groups(self, resources: Sequence[Resource], attribute: Attribute) -> None:
+        belongs = self._memberships.groups_of([resource["id"] for resource in resources])
+        ids = {group for kinds in belongs.values() for group in kinds}
+        if not ids:
+            return
+        names = self._names(ids, attribute.references)
+        for resource in resources:
+            shown = [
+                _filled({"value": group, "$ref": names[group][0], "display": names[group][1], "type": kind})
+                for group, kind in belongs[resource["id"]].items()
+                if group in names  # a deleted group keeps its memberships for a while, and nobody sees them
+            ]
+            if shown:
+                resource[attribute.name] = shown
+
+    def _fill_members(self, resource: Resource, attribute: Attribute) -> None:
+        batches = self._memberships.members(resource["id"])
+        first = next(batches, [])
+        if not first:
+            return
+        shown = self.members(first, attribute)
+        if len(first) < BATCH:
+            resource[attribute.name] = shown
+        else:  # too many to hold at once: the answer is written while they are read
+            rest = (self.members(batch, attribute) for batch in batches)
+            resource[attribute.name] = chain(shown, chain.from_iterable(rest))
+
+    def members(self, rows: Iterable[dict[str, Any]], attribute: Attribute) -> list[dict[str, Any]]:
+        """Give memberships as the elements of `members`."""
+        rows = list(rows)
+        kinds = {row["type"] for row in rows if "type" in row}
+        types = [name for name in attribute.references if name in kinds]
+        names = self._names({row["member"] for row in rows if "type" in row}, types)
+        return [
+            _filled({
+                "value": row["member"],
+                "$ref": names.get(row["member"], ("", ""))[0],
+                "display": names.get(row["member"], ("", ""))[1],
+                "type": row.get("type", ""),
+            })
+            for row in rows
+        ]
+
+    def _fill_links(self, resources: Sequence[Resource], resource_type: ResourceType) -> None:
+        for attribute, path in resource_type.links:
+            links = list(_values(resources, path, attribute))
+            names = self._names({value for _, value in links}, attribute.references) if links else {}
+            labels = [sub.name for sub in attribute.sub_attributes if sub.stored_in == "derived" and sub.type == "string"]
+            for holder, value in links:
+                if value in names:
+                    uri, name = names[value]
+                    holder |= {"$ref": uri, **(dict.fromkeys(labels, name) if name else {})}
+
+    def _names(self, ids: Iterable[str], types: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Give for each id that exists its URI and its name."""
+        left = set(ids)
+        found: dict[str, tuple[str, str]] = {}
+        for name in types:
+            resource_type = self._catalogue.named(name)
+            if resource_type is None or not left:
+                continue
+            names = self._resources[resource_type.name].names(left, resource_type.label)
+            found |= {key: (self.location(resource_type, key), label) for key, label in names.items()}
+            left -= found.keys()
+        return found
+
+
+def _wanted(attribute: Attribute, keys: frozenset[str] | None) -> bool:
+    return keys is None or attribute.name in keys
+
+
+def _values(
+    resources: Iterable[Resource], path: tuple[str, ...], attribute: Attribute
+) -> Iterator[tuple[dict[str, Any], str]]:
+    for resource in resources:
+        holder: Any = resource
+        for key in path:
+            holder = holder.get(key) or {}
+        for element in holder if attribute.multi_valued else [holder]:
+            if isinstance(element.get("value"), str):
+                yield element, element["value"]
+
+
+def _filled(element: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in element.items() if value}

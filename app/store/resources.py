@@ -1,0 +1,143 @@
+"""The resources of one type of one tenant, as documents of the type's collection.
+
+Every query starts with `tenant`; a write names the version that it read, and the database decides who won.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from app.errors import Uniqueness
+from app.schemas.meta import version_number
+from app.schemas.resource_type import ResourceType
+from app.store.database import Database, Session
+from app.store.documents import decode, encode, stored_keys
+
+Resource = dict[str, Any]
+Query = Mapping[str, Any]
+Sort = list[tuple[str, int]]
+
+HIDDEN = {"_folded": 0, "_unique": 0, "tenant": 0}
+
+
+class Resources:
+    """The resources of one type of one tenant."""
+
+    def __init__(self, database: Database, tenant: str, resource_type: ResourceType) -> None:
+        self.type = resource_type
+        self._collection = database.db[resource_type.collection]
+        self._tenant = tenant
+
+    def get(self, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
+        """Give the resource, or None; `keys` are the top-level attributes that are needed, None means all."""
+        document = self._collection.find_one({"_id": resource_id, "tenant": self._tenant}, self._fields(keys))
+        return decode(document, self.type) if document else None
+
+    def insert(self, resource: Resource, session: Session = None) -> None:
+        """Store a new resource; raises Uniqueness where another one has its name."""
+        document = encode(resource, self.type, tenant=self._tenant)
+        with _unique(self.type):
+            self._collection.insert_one(document, session=session)
+
+    def replace(self, resource: Resource, version: str, session: Session = None) -> bool:
+        """Store a resource in place of the version that was read; False where that is not the stored one any more."""
+        document = encode(resource, self.type, tenant=self._tenant)
+        query = {"_id": resource["id"], "tenant": self._tenant, "meta.version": version_number(version)}
+        with _unique(self.type):
+            return self._collection.replace_one(query, document, session=session).matched_count == 1
+
+    def touch(
+        self, resource_id: str, now: datetime, version: str | None = None, session: Session = None
+    ) -> Resource | None:
+        """Give the resource a new version, since something that belongs to it has changed.
+
+        Where `version` is given it must be the stored one. Gives the `meta` that the resource has now, or None where
+        there is no such resource or version.
+        """
+        query: dict[str, Any] = {"_id": resource_id, "tenant": self._tenant}
+        if version is not None:
+            query["meta.version"] = version_number(version)
+        document = self._collection.find_one_and_update(
+            query,
+            {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}},
+            projection={"meta": 1},
+            return_document=True,
+            session=session,
+        )
+        return decode(document, self.type) if document else None
+
+    def touch_all(self, ids: Iterable[str], now: datetime, session: Session = None) -> None:
+        """Give each of the resources a new version."""
+        query = {"tenant": self._tenant, "_id": {"$in": list(ids)}}
+        change = {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}}
+        self._collection.update_many(query, change, session=session)
+
+    def remove(self, resource_id: str, version: str | None, session: Session = None) -> dict[str, Any] | None:
+        """Delete the resource and give its document, or None where there is no such resource or version."""
+        query: dict[str, Any] = {"_id": resource_id, "tenant": self._tenant}
+        if version is not None:
+            query["meta.version"] = version_number(version)
+        return self._collection.find_one_and_delete(query, session=session)
+
+    def find(
+        self, query: Query, *, sort: Sort, skip: int = 0, limit: int, keys: frozenset[str] | None = None
+    ) -> list[Resource]:
+        """Give the resources that match, `limit` of them at most."""
+        cursor = self._collection.find({"tenant": self._tenant, **query}, self._fields(keys))
+        return [decode(document, self.type) for document in cursor.sort(sort).skip(skip).limit(limit)]
+
+    def count(self, query: Query) -> int:
+        """Tell how many resources match."""
+        return self._collection.count_documents({"tenant": self._tenant, **query})
+
+    def ids(self, query: Query, limit: int) -> list[str]:
+        """Give the ids of up to `limit` resources that match."""
+        cursor = self._collection.find({"tenant": self._tenant, **query}, {"_id": 1}).limit(limit)
+        return [document["_id"] for document in cursor]
+
+    def existing(self, ids: Iterable[str], session: Session = None) -> set[str]:
+        """Tell which of the ids are resources of this type."""
+        query = {"tenant": self._tenant, "_id": {"$in": list(ids)}}
+        return {document["_id"] for document in self._collection.find(query, {"_id": 1}, session=session)}
+
+    def names(self, ids: Iterable[str], attribute: str) -> dict[str, str]:
+        """Give for each id that is a resource of this type its name, "" where it has none."""
+        query = {"tenant": self._tenant, "_id": {"$in": list(ids)}}
+        return {row["_id"]: row.get(attribute, "") for row in self._collection.find(query, {attribute: 1})}
+
+    def all(self) -> Iterator[Resource]:
+        """Give every resource, one after the other, in the order of their ids."""
+        cursor = self._collection.find({"tenant": self._tenant}, HIDDEN, sort=[("_id", 1)])
+        return (decode(document, self.type) for document in cursor)
+
+    def _fields(self, keys: frozenset[str] | None) -> dict[str, int]:
+        if keys is None:
+            return HIDDEN
+        return dict.fromkeys(stored_keys(keys, self.type), 1) | {"meta.version": 1, "schemas": 1}
+
+
+class _unique:
+    """Turn the unique index's answer into the SCIM error that names the attribute."""
+
+    def __init__(self, resource_type: ResourceType) -> None:
+        self._type = resource_type
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DuplicateKeyError):
+            raise Uniqueness(_taken(error, self._type)) from error
+
+
+def _taken(error: DuplicateKeyError, resource_type: ResourceType) -> str:
+    details = error.details or {}
+    fields = [field for field in details.get("keyPattern", {}) if field.startswith("_unique.")]
+    name = fields[0].removeprefix("_unique.") if fields else "a unique attribute"
+    value = details.get("keyValue", {}).get(fields[0]) if fields else None
+    shown = f' "{value}"' if isinstance(value, str) else ""
+    return f"{name}{shown} is taken by another {resource_type.name}; a {resource_type.name}'s {name} must be unique."
