@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 
 from app.errors import InvalidValue, NotFound, PreconditionFailed, Unavailable
 from app.schemas.columns import columns
+from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.database import Database, Session
 from app.store.deleted import Deleted
 from app.store.events import Actor, Event, Events, difference, members_changed
 from app.store.joins import Joins
-from app.store.member_changes import MemberChange, Plan, plan
+from app.store.member_changes import Plan, plan
 from app.store.memberships import Memberships
 from app.store.references import References
 from app.store.resources import Resource, Resources

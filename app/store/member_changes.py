@@ -8,20 +8,12 @@ from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.columns import element_columns
+from app.schemas.membership import MemberChange
 from app.store.database import Session
 from app.store.events import MOST_MEMBERS
 from app.store.memberships import Memberships
 from app.store.references import References
 from scim_filter import Filter, matches
-
-
-@dataclass(frozen=True)
-class MemberChange:
-    """One step: `add`, `remove` or `replace` of the members named, or `remove` of those for which `where` holds."""
-
-    kind: str
-    members: tuple[str, ...] = ()
-    where: Filter | None = None
 
 
 @dataclass

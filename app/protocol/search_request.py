@@ -1,0 +1,141 @@
+"""A query, by GET or by POST `/.search` (RFC 7644 sections 3.4.2 and 3.4.3): one class for both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import InvalidFilter, InvalidSyntax, InvalidValue
+from scim_filter import Filter, FilterError, parse_filter
+
+SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+DEFAULT_COUNT = 100
+MOST_RESULTS = 200
+_MOST_INDEX = 2**31
+LONGEST_IN_BODY = 16_384
+"""Characters of a filter in a `/.search` body; one in a URL is limited by the parser's default."""
+
+NAMES = (
+    "attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor",
+)
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """What is asked for; every field has been checked."""
+
+    filter: Filter | None = None
+    sort_by: str | None = None
+    descending: bool = False
+    start_index: int = 1
+    count: int = DEFAULT_COUNT
+    cursor: str | None = None
+    attributes: tuple[str, ...] | None = None
+    excluded: tuple[str, ...] | None = None
+
+    @classmethod
+    def from_query(cls, parameters: Mapping[str, list[str]], *, bare_words: bool = False) -> SearchRequest:
+        """Read the parameters of a URL, whose names may be in any letter case; unknown ones are ignored.
+
+        Raises InvalidValue for a number that is none or a parameter given twice, InvalidFilter.
+        """
+        given = _once(parameters)
+        return cls(
+            filter=_filter(given.get("filter"), bare_words),
+            sort_by=given.get("sortBy") or None,
+            descending=_descending(given.get("sortOrder")),
+            start_index=max(1, _integer(given.get("startIndex"), "startIndex", 1)),
+            count=_count(_integer(given.get("count"), "count", DEFAULT_COUNT)),
+            cursor=given.get("cursor"),
+            attributes=names(given.get("attributes")),
+            excluded=names(given.get("excludedAttributes")),
+        )
+
+    @classmethod
+    def from_body(cls, payload: Mapping[str, Any], *, bare_words: bool = False) -> SearchRequest:
+        """Read a SearchRequest message; raises InvalidSyntax, InvalidValue, InvalidFilter."""
+        schemas = payload.get("schemas")
+        if not isinstance(schemas, list) or SEARCH_URN not in schemas:
+            raise InvalidSyntax(f"schemas: must contain {SEARCH_URN}.")
+        given = {name: value for name, value in _spelled(payload).items() if value is not None}
+        for name in ("filter", "sortBy", "sortOrder", "cursor"):
+            if not isinstance(given.get(name, ""), str):
+                raise InvalidValue(f"{name}: must be a string.")
+        for name in ("startIndex", "count"):
+            if isinstance(given.get(name, 0), bool) or not isinstance(given.get(name, 0), int):
+                raise InvalidValue(f"{name}: must be an integer.")
+        return cls(
+            filter=_filter(given.get("filter"), bare_words, LONGEST_IN_BODY),
+            sort_by=given.get("sortBy") or None,
+            descending=_descending(given.get("sortOrder")),
+            start_index=min(max(1, given.get("startIndex", 1)), _MOST_INDEX),
+            count=_count(given.get("count", DEFAULT_COUNT)),
+            cursor=given.get("cursor"),
+            attributes=_listed(given.get("attributes"), "attributes"),
+            excluded=_listed(given.get("excludedAttributes"), "excludedAttributes"),
+        )
+
+
+def names(text: str | None) -> tuple[str, ...] | None:
+    """Split a list of attribute names at its commas; None where there is none."""
+    found = tuple(part.strip() for part in (text or "").split(",") if part.strip())
+    return found or None
+
+
+def _spelled(given: Mapping[str, Any]) -> dict[str, Any]:
+    canonical = {name.lower(): name for name in NAMES}
+    return {canonical[key.lower()]: value for key, value in given.items() if key.lower() in canonical}
+
+
+def _once(parameters: Mapping[str, list[str]]) -> dict[str, str]:
+    seen: dict[str, str] = {}
+    canonical = {name.lower(): name for name in NAMES}
+    for key, values in parameters.items():
+        name = canonical.get(key.lower())
+        if name is None:
+            continue
+        if name in seen or len(values) > 1:
+            raise InvalidValue(f"{name}: given more than once.")
+        seen[name] = values[0]
+    return seen
+
+
+def _filter(text: str | None, bare_words: bool, longest: int | None = None) -> Filter | None:
+    if text is None:
+        return None
+    try:
+        return parse_filter(text, bare_words=bare_words, **({"longest": longest} if longest else {}))
+    except FilterError as error:
+        raise InvalidFilter(str(error)) from error
+
+
+def _descending(text: str | None) -> bool:
+    order = (text or "ascending").lower()
+    if order not in ("ascending", "descending"):
+        raise InvalidValue("sortOrder: must be ascending or descending.")
+    return order == "descending"
+
+
+def _integer(text: str | None, name: str, default: int) -> int:
+    if text is None or not text.strip():
+        return default
+    digits = text.strip().removeprefix("-").removeprefix("+")
+    if not (digits.isascii() and digits.isdigit()):
+        raise InvalidValue(f"{name}: must be an integer.")
+    number = min(int(digits[:12]), _MOST_INDEX)
+    return -number if text.strip().startswith("-") else number
+
+
+def _count(number: int) -> int:
+    return min(max(0, number), MOST_RESULTS)
+
+
+def _listed(value: Any, name: str) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        return names(value)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise InvalidValue(f"{name}: must be an array of strings.")
+    return tuple(item.strip() for item in value if item.strip()) or None

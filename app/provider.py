@@ -1,0 +1,224 @@
+"""The service provider: create, get, query, replace, patch and delete for one tenant (RFC 7644 section 3).
+
+It brings the protocol's rules and the stored state together, and knows neither HTTP nor the database. One is made for
+each request, since it carries who asks; what it does to the store is one call, and so one transaction.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import InvalidFilter, NotFound, PreconditionFailed, ScimError, Unavailable
+from app.protocol.entra_dialect import rewrite_patch, rewrite_resource
+from app.protocol.etag import Condition
+from app.protocol.list_response import list_response
+from app.protocol.patch_op import apply_patch, read_patch
+from app.protocol.profile import Profile
+from app.protocol.replacement import replacement
+from app.protocol.search_request import SearchRequest
+from app.schemas.meta import first_meta, now
+from app.schemas.membership import MemberChange
+from app.schemas.resource_type import ResourceType
+from app.schemas.returned import Projection
+from app.schemas.validation import validate, with_defaults
+from app.store.directory import Directory, VersionMoved
+from app.store.events import Actor, Event
+from scim_filter import FilterError
+
+Resource = dict[str, Any]
+ATTEMPTS = 12
+"""How often an unconditional PATCH is tried on the newest state before the client is asked to come back."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions of a request on the version of its resource."""
+
+    if_match: Condition | None = None
+    if_none_match: Condition | None = None
+
+
+NO_CONDITIONS = Conditions()
+
+
+class Provider:
+    """The operations of SCIM on one tenant, for one caller."""
+
+    def __init__(self, directory: Directory, profile: Profile, actor: Actor) -> None:
+        self._directory = directory
+        self._profile = profile
+        self._actor = actor
+        self.catalogue = directory.catalogue
+        self.event = Event("request")
+        """What the log says about this request, as far as it has come."""
+
+    def create(self, resource_type: ResourceType, payload: Mapping[str, Any], projection: Projection) -> Resource:
+        """Create a resource (RFC 7644 section 3.3); raises InvalidSyntax, InvalidValue, Uniqueness."""
+        event = self._begin("create", resource_type)
+        resource = self._validated(resource_type, payload)
+        event.name = str(resource.get(resource_type.identifier, ""))
+        resource = with_defaults(resource_type, resource)
+        changes = _take_members(resource, resource_type, "add")
+        event.resource_id = resource["id"] = str(uuid.uuid4())
+        resource["meta"] = first_meta(resource_type.name, now())
+        event.status = 201
+        stored = self._directory.create(resource_type, resource, changes, event, self._actor)
+        return self._shown(stored, resource_type, projection)
+
+    def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Resource:
+        """Give a resource (RFC 7644 section 3.4.1); raises NotFound."""
+        return self._shown(self._read(resource_type, resource_id, projection.top_level()), resource_type, projection)
+
+    def query(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
+        """Give one page of what a search finds, as a ListResponse (RFC 7644 section 3.4.2); raises InvalidFilter."""
+        found: list[Resource] = []
+        total, skip, room = 0, search.start_index - 1, search.count
+        for resource_type in types:
+            projection = Projection.parse(resource_type, search.attributes, search.excluded)
+            page, matching = self._page(resource_type, search, skip, room, absent=len(types) > 1, projection=projection)
+            found += page
+            total += matching
+            skip, room = max(0, skip - matching), room - len(page)
+        return list_response(found, total, search.start_index)
+
+    def replace(
+        self, resource_type: ResourceType, resource_id: str, payload: Mapping[str, Any], projection: Projection,
+        conditions: Conditions = NO_CONDITIONS,
+    ) -> Resource:
+        """Replace a resource (RFC 7644 section 3.5.1); raises NotFound, PreconditionFailed, Uniqueness, ..."""
+        self._begin("replace", resource_type, resource_id)
+
+        def change(before: Resource) -> tuple[Resource, tuple[MemberChange, ...]]:
+            sent = self._validated(resource_type, payload)
+            changes = _take_members(sent, resource_type, "replace")
+            return replacement(before, sent, resource_type), changes
+
+        return self._change(resource_type, resource_id, change, projection, conditions)
+
+    def patch(
+        self, resource_type: ResourceType, resource_id: str, payload: Any, projection: Projection,
+        conditions: Conditions = NO_CONDITIONS, *, show: bool = True,
+    ) -> Resource:
+        """Modify a resource (RFC 7644 section 3.5.2); raises NotFound, PreconditionFailed, InvalidPath, NoTarget, ...
+
+        Where `show` is false only `id` and `meta` of the answer are right: nothing is read for it.
+        """
+        self._begin("patch", resource_type, resource_id)
+        if self._profile.dialect:
+            payload = rewrite_patch(payload, resource_type)
+        operations = read_patch(payload, self._profile)
+
+        def change(before: Resource) -> tuple[Resource, tuple[MemberChange, ...]]:
+            patched = apply_patch(before, operations, resource_type, self._profile)
+            if patched.resource == before:
+                return before, patched.changes
+            after = validate(resource_type, patched.resource, ignore_unknown=self._profile.ignore_unknown)
+            return after | {"id": before["id"], "meta": before["meta"]}, patched.changes
+
+        return self._change(resource_type, resource_id, change, projection if show else None, conditions)
+
+    def delete(
+        self, resource_type: ResourceType, resource_id: str, conditions: Conditions = NO_CONDITIONS
+    ) -> None:
+        """Delete a resource (RFC 7644 section 3.6); raises NotFound, PreconditionFailed."""
+        event = self._begin("delete", resource_type, resource_id)
+        version = None
+        if conditions != NO_CONDITIONS:
+            before = self._read(resource_type, resource_id, frozenset())
+            self._check(before, conditions)
+            version = before["meta"]["version"]
+        event.status = 204
+        self._directory.delete(resource_type, resource_id, version, event, self._actor)
+
+    def refused(self, error: ScimError) -> None:
+        """Write into the provisioning log that this request was refused, and why."""
+        event = self.event
+        event.status, event.scim_type, event.detail = error.status, error.scim_type, error.detail
+        event.changes, event.members = [], {}
+        event.id = str(uuid.uuid4())
+        self._directory.events.append(event, self._actor)
+
+    # Parts
+
+    def _begin(self, operation: str, resource_type: ResourceType, resource_id: str = "") -> Event:
+        self.event = Event(operation, resource_type.name, resource_id)
+        return self.event
+
+    def _validated(self, resource_type: ResourceType, payload: Mapping[str, Any]) -> Resource:
+        if self._profile.dialect:
+            payload = rewrite_resource(payload, resource_type)
+        name = payload.get(resource_type.identifier)
+        if isinstance(name, str):
+            self.event.name = name
+        return validate(resource_type, payload, ignore_unknown=self._profile.ignore_unknown)
+
+    def _read(self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None) -> Resource:
+        resource = self._directory.get(resource_type, resource_id, keys)
+        if resource is None:
+            raise NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
+        return resource
+
+    def _shown(self, resource: Resource, resource_type: ResourceType, projection: Projection) -> Resource:
+        self._directory.fill([resource], resource_type, projection.top_level())
+        return projection.apply(resource)
+
+    def _change(
+        self, resource_type: ResourceType, resource_id: str,
+        change: Callable[[Resource], tuple[Resource, tuple[MemberChange, ...]]], projection: Projection | None,
+        conditions: Conditions,
+    ) -> Resource:
+        """Read, change, write; and again on the new state where somebody else was quicker, unless `If-Match` forbids."""
+        event = self.event
+        event.status = 200
+        for attempt in range(ATTEMPTS):
+            before = self._read(resource_type, resource_id)
+            event.name = str(before.get(resource_type.identifier, ""))
+            self._check(before, conditions)
+            after, changes = change(before)
+            try:
+                stored = self._directory.update(
+                    resource_type, before, after, changes, event, self._actor, exact=conditions.if_match is not None
+                )
+            except VersionMoved:
+                time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, no secret
+                continue
+            return self._shown(stored, resource_type, projection) if projection else stored
+        raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
+
+    @staticmethod
+    def _check(resource: Resource, conditions: Conditions) -> None:
+        version = resource["meta"]["version"]
+        if conditions.if_match and not conditions.if_match.holds(version):
+            raise PreconditionFailed(f"If-Match does not name the stored version, which is {version}.")
+        if conditions.if_none_match and conditions.if_none_match.holds(version):
+            raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
+
+    def _page(
+        self, resource_type: ResourceType, search: SearchRequest, skip: int, room: int, *, absent: bool,
+        projection: Projection,
+    ) -> tuple[list[Resource], int]:
+        """Give the resources of one type on the page, and how many of the type match at all."""
+        try:
+            query = self._directory.query(resource_type, search.filter, absent=absent)
+        except FilterError as error:
+            raise InvalidFilter(str(error)) from error
+        store, keys = self._directory.resources(resource_type), projection.top_level()
+        page = store.find(query, sort=[("_id", 1)], skip=skip, limit=room, keys=keys) if room else []
+        known = skip + len(page) if page and len(page) < room else None
+        total = known if known is not None else store.count(query)
+        self._directory.fill(page, resource_type, keys)
+        return [projection.apply(resource) for resource in page], total
+
+
+def _take_members(resource: Resource, resource_type: ResourceType, kind: str) -> tuple[MemberChange, ...]:
+    """Take the members out of a validated resource, as changes: they are documents of their own."""
+    attribute = resource_type.members
+    if attribute is None:
+        return ()
+    members = tuple(dict.fromkeys(element["value"] for element in resource.pop(attribute.name, [])))
+    return (MemberChange(kind, members),) if members or kind == "replace" else ()
