@@ -39,13 +39,21 @@ class Attribute:
     """`/Schemas` shows it."""
     default: Any = None
     """What a resource gets that is created without a value."""
-    in_profile: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, hash=False, compare=False)
+    in_profile: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
     """Profile name -> columns that differ in that profile."""
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.type))  # rows are keys of caches: the whole table below is too much to hash
 
     def for_profile(self, profile: str) -> Attribute:
         """Give this row as the tenants of `profile` see it."""
         subs = tuple(sub.for_profile(profile) for sub in self.sub_attributes)
         return replace(self, sub_attributes=subs, **self.in_profile.get(profile, {}))
+
+    @property
+    def is_link(self) -> bool:
+        """Whether the value names another resource: by its id in `value`, from which `$ref` is made."""
+        return any(sub.name == "$ref" and sub.stored_in == "derived" for sub in self.sub_attributes)
 
     def sub(self, name: str) -> Attribute | None:
         """Give the sub-attribute of that name, in any letter case, or None."""

@@ -33,7 +33,6 @@ META = Attribute(
 )
 
 
-
 def multi_valued(
     name: str, description: str, *, types: tuple[str, ...] = (), value: Attribute | None = None,
     display_in_profile: dict[str, dict[str, bool]] | None = None, indexed: bool = False,
@@ -50,6 +49,6 @@ def multi_valued(
     )
 
 
-PRIMARY = Attribute(name="primary", type="boolean", description="Whether this value is the preferred one; at most one is.")
+PRIMARY = Attribute(name="primary", type="boolean", description="Whether this value is the preferred one; one at most.")
 
 COMMON: dict[str, Attribute] = {row.name.lower(): row for row in (SCHEMAS, ID, EXTERNAL_ID, META)}

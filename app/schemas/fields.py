@@ -17,7 +17,8 @@ from marshmallow import ValidationError, missing
 from marshmallow.fields import Field
 
 from app.schemas.attribute import Attribute
-from app.schemas.moments import read_moment, show_moment
+from app.schemas.meta import timestamp
+from app.schemas.moments import read_moment
 
 MAX_TEXT = 8_192
 """Characters of a string or reference. Entra sends role assignments as JSON inside a string."""
@@ -86,7 +87,7 @@ class Moment(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         try:
-            return show_moment(read_moment(super()._deserialize(value, attr, data)))
+            return timestamp(read_moment(super()._deserialize(value, attr, data)))
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
@@ -167,11 +168,11 @@ class Complex(Field[Any]):
                 item = self.fields[name].deserialize(item)
             except ValidationError as error:
                 problems[name] = error.messages
-                continue
+                item = error.valid_data or missing
             if item is not missing:
                 result[name] = item
         if problems:
-            raise ValidationError(problems)
+            raise ValidationError(problems, valid_data=result)
         return result or missing
 
 
@@ -267,8 +268,7 @@ def text_limit(row: Attribute) -> int:
 def element_of(row: Attribute, lenient: bool) -> Field[Any]:
     """Give the field for one value of the attribute."""
     if row.type == "complex":
-        reference, value = row.sub("$ref"), row.sub("value")
-        if reference is not None and value is not None and reference.stored_in == "derived":
+        if row.is_link:
             return Link(row.sub_attributes, lenient, membership=row.stored_in == "memberships")
         return Complex(row.sub_attributes, lenient)
     simple: dict[str, type[Field[Any]]] = {"boolean": Flag, "integer": Integer, "decimal": Decimal}

@@ -13,8 +13,8 @@ UNIQUE_FOR_ENTRA = {"gallery": {"uniqueness": "server"}, "entra": {"uniqueness":
 GROUP = Schema(
     id=GROUP_URN, name="Group", description="Group",
     attributes=(
-        Attribute(name="displayName", required=True, indexed=True, in_profile=UNIQUE_FOR_ENTRA,  # required: erratum 5368
-                  description="The group's name."),
+        Attribute(name="displayName", required=True,  # erratum 5368
+                  indexed=True, in_profile=UNIQUE_FOR_ENTRA, description="The group's name."),
         EXTERNAL_ID,
         Attribute(
             name="members", type="complex", multi_valued=True, stored_in="memberships",

@@ -1,4 +1,4 @@
-"""The `meta` of a resource as the API shows it (RFC 7643 section 3.1): dates to the millisecond, versions as weak ETags."""
+"""The `meta` of a resource as the API shows it (RFC 7643 section 3.1): dates in milliseconds, versions as ETags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def now() -> datetime:
 
 def timestamp(time: datetime) -> str:
     """Give a time as SCIM shows it: UTC, milliseconds, `Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03d}Z"
+    return time.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def version_number(version: str) -> int:

@@ -1,4 +1,4 @@
-"""SCIM dateTime values: text in, datetime in UTC inside, `2011-05-13T04:42:34.123Z` out (RFC 7643 section 2.3.5)."""
+"""How the text of a dateTime is read (RFC 7643 section 2.3.5); `timestamp` in meta.py writes it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,3 @@ def read_moment(text: str) -> datetime:
         return (moment + timedelta(days=midnight_after)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError("must be a date and a time that exist") from None
-
-
-def show_moment(moment: datetime) -> str:
-    """Give the text of a moment in UTC, always with milliseconds: one spelling, so that equal moments are equal texts."""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z".rjust(24, "0")

@@ -1,4 +1,4 @@
-"""Which resource types there are, and which attribute a path means (RFC 7643 sections 6 and 7, RFC 7644 section 3.10)."""
+"""The resource types that there are, and what a path means (RFC 7643 sections 6 and 7, RFC 7644 section 3.10)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schema:
     """A schema: its URN, its names, and its attribute table."""
 
@@ -68,7 +68,7 @@ class Target:
         return names
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ResourceType:
     """A resource type (RFC 7643 section 6): an endpoint, its schema and its extensions."""
 
@@ -123,7 +123,7 @@ class ResourceType:
             (row, (schema.id, row.name) if schema.stored_as else (row.name,))
             for schema in self.schemas
             for row in schema.attributes
-            if row.stored_in == "document" and any(s.name == "$ref" and s.stored_in == "derived" for s in row.sub_attributes)
+            if row.stored_in == "document" and row.is_link
         )
 
     @property

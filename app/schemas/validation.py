@@ -1,12 +1,13 @@
 """Which payloads are valid: the tables as Marshmallow schemas, the same for POST, PUT and the values of a PATCH.
 
-A payload comes in as the client sent it; a resource comes out in the spelling of the tables, without nulls, empty arrays
-and empty objects (RFC 7643 section 2.5), without readOnly values (RFC 7644 section 3.3). What is wrong is told at once.
+A payload comes in as the client sent it; a resource comes out: in the spelling of the tables, without nulls, empty
+arrays and empty objects (RFC 7643 section 2.5), without readOnly values (RFC 7644 section 3.3). All that is wrong is
+told at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -15,9 +16,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, missing
 from app.errors import InvalidSyntax, InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON, SCHEMAS
-from app.schemas.fields import (
-    MAX_VALUES, Complex, Misplaced, Names, element_of, field_of, is_written, primaries,
-)
+from app.schemas.fields import MAX_VALUES, Complex, Misplaced, Names, element_of, field_of, is_written, primaries
 from app.schemas.resource_type import ResourceType
 
 MAX_PROBLEMS = 20
@@ -35,19 +34,176 @@ def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_
     """
     if not isinstance(payload, Mapping):
         raise InvalidSyntax("The body must be a JSON object.")
-    form = form_of(resource_type, ignore_unknown)
-    problems = [] if ignore_unknown else list(_problems_of_schemas(resource_type, payload))
-    found, misplaced = form.names.spell(payload)
-    problems += flatten(misplaced)
+    resource, problems = form_of(resource_type, ignore_unknown).load(payload)
+    told = [path for path, _ in problems]
+    problems += [p for p in _missing(resource_type, resource) if not any(_covers(path, p[0]) for path in told)]
+    if not ignore_unknown:
+        problems += _wrong_schemas(resource_type, payload)
+    _raise_for(problems)
+    return {SCHEMAS.name: schemas_of(resource_type, resource), **resource}
+
+
+def read_value(
+    attribute: Attribute, value: Any, *, path: str, ignore_unknown: bool, element: bool = False
+) -> Any:
+    """Give the canonical value of one attribute, or of one value of it if `element`; None where nothing remains.
+
+    Required sub-attributes may be missing, since the value may be a part: `check_complete` looks at the whole.
+    Raises InvalidSyntax and InvalidValue as `validate` does.
+    """
+    field = element_of(attribute, ignore_unknown) if element else field_of(attribute, ignore_unknown)
+    if value is None:
+        return None
     try:
-        loaded: Resource = form.schema.load(found)
+        result = field.deserialize(value)
     except ValidationError as error:
-        problems += flatten(error.messages)
-        loaded = error.valid_data or {}
-    for extension in resource_type.extensions:
-        if extension.stored_as in loaded:
-            loaded[extension.id] = loaded.pop(extension.stored_as)
-    bad = {path.partition("[")[0].partition(".")[0] for path, _ in problems}
-    problems += (p for p in missing_in(resource_type, loaded) if p[0].partition(".")[0] not in bad)
-    raise_for(problems)
-    return {SCHEMAS.name: schemas_of(resource_type, loaded), **loaded}
+        _raise_for(list(_flatten(error.messages, path)))
+    return None if result is missing else result
+
+
+def check_complete(resource_type: ResourceType, resource: Mapping[str, Any]) -> None:
+    """Check what only the whole resource shows, after a PATCH: required values, one primary, the number of values.
+
+    Raises InvalidValue, naming all that is wrong.
+    """
+    problems = list(_missing(resource_type, resource))
+    for schema in resource_type.schemas:
+        values = resource.get(schema.id, {}) if schema.stored_as else resource
+        prefix = f"{schema.id}:" if schema.stored_as else ""
+        for row in schema.attributes:
+            if row.multi_valued and row.stored_in == "document" and row.name in values:
+                if len(values[row.name]) > MAX_VALUES:
+                    problems.append((prefix + row.name, f"must have at most {MAX_VALUES} values"))
+                if len(primaries(values[row.name])) > 1:
+                    problems.append((prefix + row.name, "must have at most one value with primary true"))
+    _raise_for(problems)
+
+
+def with_defaults(resource_type: ResourceType, resource: Mapping[str, Any]) -> Resource:
+    """Give the new resource with the defaults of the attributes that it has no value for."""
+    defaults = {
+        row.name: row.default for row in resource_type.schema.attributes
+        if row.default is not None and row.name not in resource
+    }
+    return {**resource, **defaults}
+
+
+def schemas_of(resource_type: ResourceType, resource: Mapping[str, Any]) -> list[str]:
+    """Give the value of `schemas`: the type's URN and those of the extensions that have data (RFC 7643 section 3.3)."""
+    return [resource_type.schema.id, *(schema.id for schema in resource_type.extensions if resource.get(schema.id))]
+
+
+class Form:
+    """The Marshmallow schema of a resource type; `lenient` leaves unknown names out and takes any string as a URI."""
+
+    def __init__(self, resource_type: ResourceType, lenient: bool) -> None:
+        own = resource_type.schema.attributes
+        rows = own + tuple(row for name, row in COMMON.items() if name not in resource_type.schema.by_name)
+        names = [(row.name, is_written(row)) for row in rows]
+        # An extension's URN has dots, which Marshmallow would read as a path: it loads under its short name.
+        self.extensions = {extension.stored_as: extension.id for extension in resource_type.extensions}
+        self.names = Names(names + [(urn, True) for urn in self.extensions.values()], lenient)
+        fields: dict[str, Any] = {row.name: field_of(row, lenient) for row in rows if is_written(row)}
+        for extension in resource_type.extensions:
+            fields[extension.stored_as] = Complex(extension.attributes, lenient, data_key=extension.id)
+        self.schema = Schema.from_dict(fields, name=resource_type.name)(unknown=EXCLUDE)
+
+    def load(self, payload: Mapping[str, Any]) -> tuple[Resource, list[Problem]]:
+        """Give what is right in `payload` in canonical form, and what is wrong with the rest."""
+        found, misplaced = self.names.spell(payload)
+        problems = list(_flatten(misplaced))
+        try:
+            loaded: Resource = self.schema.load(found)
+        except ValidationError as error:
+            problems += _flatten(error.messages)
+            loaded = error.valid_data  # type: ignore[assignment]
+        return {self.extensions.get(name, name): value for name, value in loaded.items()}, problems
+
+
+@lru_cache(maxsize=4_096)
+def form_of(resource_type: ResourceType, lenient: bool) -> Form:
+    """Give the form of a resource type, made once."""
+    return Form(resource_type, lenient)
+
+
+@lru_cache(maxsize=16_384)
+def _demanding(rows: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
+    """Give those rows that are required or have sub-attributes that are."""
+    return tuple(row for row in rows if is_written(row) and (row.required or _demanding(row.sub_attributes)))
+
+
+def _missing(resource_type: ResourceType, resource: Mapping[str, Any]) -> Iterator[Problem]:
+    """Give the required attributes that have no value, those of an extension only where the extension is needed."""
+    yield from _missing_of(resource_type.schema.attributes, resource, "")
+    for schema in resource_type.extensions:
+        needed = schema.id in resource_type.required_extensions
+        if needed and schema.id not in resource and not _demanding(schema.attributes):
+            yield schema.id, "is required"
+        elif needed or schema.id in resource:
+            yield from _missing_of(schema.attributes, resource.get(schema.id, {}), f"{schema.id}:")
+
+
+def _missing_of(rows: tuple[Attribute, ...], values: Mapping[str, Any], prefix: str) -> Iterator[Problem]:
+    for row in _demanding(rows):
+        path, value = prefix + row.name, values.get(row.name)
+        if value is None:
+            if row.required and row.default is None:
+                subs = () if row.multi_valued else _demanding(row.sub_attributes)
+                yield from _missing_of(subs, {}, f"{path}.") if subs else [(path, "is required")]
+        elif isinstance(value, str):
+            if not value.strip():
+                yield path, "must not be blank"
+        elif isinstance(value, dict):
+            yield from _missing_of(row.sub_attributes, value, f"{path}.")
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, dict):
+                    yield from _missing_of(row.sub_attributes, item, f"{path}[{index}].")
+
+
+def _wrong_schemas(resource_type: ResourceType, payload: Mapping[str, Any]) -> list[Problem]:
+    """Give what is wrong with `schemas`: it is there and names this type and its extensions (RFC 7643 section 3)."""
+    given = next((value for name, value in payload.items() if name.lower() == SCHEMAS.name), None)
+    name = SCHEMAS.name
+    if given is None:
+        return [(name, Misplaced(f"is required and must have {resource_type.schema.id}"))]
+    if not isinstance(given, list) or not all(isinstance(urn, str) for urn in given):
+        return [(name, Misplaced("must be an array of URNs"))]
+    urns = [urn.lower() for urn in given]
+    known = {schema.id.lower() for schema in resource_type.schemas}
+    problems: list[Problem] = [
+        (f"{name}[{index}]", Misplaced("is no schema of this resource type"))
+        for index, urn in enumerate(urns) if urn not in known
+    ]
+    if resource_type.schema.id.lower() not in urns:
+        problems.append((name, Misplaced(f"must have {resource_type.schema.id}")))
+    if len(set(urns)) < len(urns):
+        problems.append((name, Misplaced("must not have a URN more than once")))
+    return problems
+
+
+def _flatten(messages: Any, path: str = "", joint: str = ".") -> Iterator[Problem]:
+    """Give Marshmallow's nested messages as paths: `emails[1].value`, `urn:...:User:manager.value`."""
+    if not isinstance(messages, Mapping):
+        yield from ((path, message) for message in messages)
+        return
+    for key, inner in messages.items():
+        if isinstance(key, int):
+            yield from _flatten(inner, f"{path}[{key}]")
+        else:
+            shown = key if key.isprintable() else ascii(key)[1:-1]
+            yield from _flatten(inner, f"{path}{joint}{shown}" if path else shown, ":" if ":" in key else ".")
+
+
+def _covers(told: str, path: str) -> bool:
+    """Say whether the problem at `told` explains why there is nothing at `path`."""
+    return told == path or path.startswith((f"{told}.", f"{told}:")) or told.startswith(f"{path}[")
+
+
+def _raise_for(problems: list[Problem]) -> None:
+    if not problems:
+        return
+    listed = "; ".join(f"{path[:200]}: {message}" for path, message in problems[:MAX_PROBLEMS])
+    more = len(problems) - MAX_PROBLEMS
+    detail = f"{listed}; and {more} more" if more > 0 else listed
+    raise (InvalidSyntax if any(isinstance(message, Misplaced) for _, message in problems) else InvalidValue)(detail)
