@@ -46,6 +46,15 @@ class Conditions:
 NO_CONDITIONS = Conditions()
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A resource as the answer shows it, and what its headers say even where the body leaves it out."""
+
+    resource: Resource
+    version: str
+    location: str
+
+
 class Provider:
     """The operations of SCIM on one tenant, for one caller."""
 
@@ -57,7 +66,7 @@ class Provider:
         self.event = Event("request")
         """What the log says about this request, as far as it has come."""
 
-    def create(self, resource_type: ResourceType, payload: Mapping[str, Any], projection: Projection) -> Resource:
+    def create(self, resource_type: ResourceType, payload: Mapping[str, Any], projection: Projection) -> Shown:
         """Create a resource (RFC 7644 section 3.3); raises InvalidSyntax, InvalidValue, Uniqueness."""
         event = self._begin("create", resource_type)
         resource = self._validated(resource_type, payload)
@@ -70,7 +79,7 @@ class Provider:
         stored = self._directory.create(resource_type, resource, changes, event, self._actor)
         return self._shown(stored, resource_type, projection)
 
-    def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Resource:
+    def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Shown:
         """Give a resource (RFC 7644 section 3.4.1); raises NotFound."""
         return self._shown(self._read(resource_type, resource_id, projection.top_level()), resource_type, projection)
 
@@ -89,7 +98,7 @@ class Provider:
     def replace(
         self, resource_type: ResourceType, resource_id: str, payload: Mapping[str, Any], projection: Projection,
         conditions: Conditions = NO_CONDITIONS,
-    ) -> Resource:
+    ) -> Shown:
         """Replace a resource (RFC 7644 section 3.5.1); raises NotFound, PreconditionFailed, Uniqueness, ..."""
         self._begin("replace", resource_type, resource_id)
 
@@ -103,10 +112,10 @@ class Provider:
     def patch(
         self, resource_type: ResourceType, resource_id: str, payload: Any, projection: Projection,
         conditions: Conditions = NO_CONDITIONS, *, show: bool = True,
-    ) -> Resource:
+    ) -> Shown:
         """Modify a resource (RFC 7644 section 3.5.2); raises NotFound, PreconditionFailed, InvalidPath, NoTarget, ...
 
-        Where `show` is false only `id` and `meta` of the answer are right: nothing is read for it.
+        Where `show` is false the answer has no body, and nothing is read for one.
         """
         self._begin("patch", resource_type, resource_id)
         if self._profile.dialect:
@@ -163,15 +172,18 @@ class Provider:
             raise NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
         return resource
 
-    def _shown(self, resource: Resource, resource_type: ResourceType, projection: Projection) -> Resource:
+    def _shown(self, resource: Resource, resource_type: ResourceType, projection: Projection | None) -> Shown:
+        version, location = resource["meta"]["version"], self._directory.location(resource_type, resource["id"])
+        if projection is None:
+            return Shown({}, version, location)
         self._directory.fill([resource], resource_type, projection.top_level())
-        return projection.apply(resource)
+        return Shown(projection.apply(resource), version, location)
 
     def _change(
         self, resource_type: ResourceType, resource_id: str,
         change: Callable[[Resource], tuple[Resource, tuple[MemberChange, ...]]], projection: Projection | None,
         conditions: Conditions,
-    ) -> Resource:
+    ) -> Shown:
         """Read, change, write; and again on the new state where somebody else was quicker, unless `If-Match` forbids."""
         event = self.event
         event.status = 200
@@ -187,7 +199,7 @@ class Provider:
             except VersionMoved:
                 time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, no secret
                 continue
-            return self._shown(stored, resource_type, projection) if projection else stored
+            return self._shown(stored, resource_type, projection)
         raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
 
     @staticmethod

@@ -73,6 +73,10 @@ class Directory:
         """Add to the resources what an answer shows and their documents do not hold."""
         self.references.fill(resources, resource_type, keys)
 
+    def location(self, resource_type: ResourceType, resource_id: str) -> str:
+        """Give the URI of a resource."""
+        return self.references.location(resource_type, resource_id)
+
     def query(self, resource_type: ResourceType, condition: Filter | None, *, absent: bool = False) -> dict[str, Any]:
         """Give the MongoDB query of a filter; raises FilterError.
 

@@ -1,0 +1,101 @@
+"""The answer: its media type, its headers, its body (RFC 7644 sections 3.1, 3.8 and 3.14)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Request, Response
+
+from app.errors import NotAcceptable, ScimError
+from app.provider import Shown
+
+SCIM_JSON = "application/scim+json"
+JSON = "application/json"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# What is answered is personal data: kept by no cache, guessed into no other type.
+_HEADERS = (
+    ("Cache-Control", "private, no-store"),
+    ("Vary", "Accept, Authorization"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+def media_type(request: Request) -> str:
+    """Give the media type that the client takes: SCIM's own wherever it can be; raises NotAcceptable (A-01)."""
+    header = request.headers.get("Accept")
+    if not header or header == "*/*" or header == SCIM_JSON:
+        return SCIM_JSON
+    for candidate in (SCIM_JSON, JSON):
+        if request.accept_mimetypes.quality(candidate) > 0:
+            return candidate
+    raise NotAcceptable(f"The answer can only be {SCIM_JSON} or {JSON}.")
+
+
+def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
+    """Give a JSON answer; what `body` holds as an iterator is written while it is read."""
+    streamed = isinstance(body, dict) and any(isinstance(value, Iterator) for value in body.values())
+    content = _stream(body) if streamed else _ENCODER.encode(body).encode()
+    return _with_headers(Response(content, status, mimetype=mimetype))
+
+
+def resource_answer(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
+    """Give the answer that shows one resource, with its version and its place."""
+    response = answer(shown.resource, status, mimetype=mimetype)
+    return _located(response, shown)
+
+
+def empty_answer(status: int = 204, shown: Shown | None = None) -> Response:
+    """Give an answer without a body."""
+    response = _with_headers(Response(status=status))
+    response.headers.pop("Content-Type", None)
+    return _located(response, shown) if shown else response
+
+
+def error_answer(error: ScimError) -> Response:
+    """Give the SCIM Error message (RFC 7644 section 3.12)."""
+    response = answer(error.to_message(), error.status)
+    response.headers.update(error.headers)
+    return response
+
+
+def _located(response: Response, shown: Shown) -> Response:
+    response.headers["ETag"] = shown.version
+    response.headers["Content-Location"] = shown.location
+    if response.status_code == 201:
+        response.headers["Location"] = shown.location
+    return response
+
+
+def _with_headers(response: Response) -> Response:
+    response.headers.extend(_HEADERS)
+    return response
+
+
+def _stream(body: dict[str, Any]) -> Iterator[bytes]:
+    """Write an object whose values may be iterators of objects, a piece at a time."""
+    before = "{"
+    for key, value in body.items():
+        yield f"{before}{_ENCODER.encode(key)}:".encode()
+        before = ","
+        if not isinstance(value, Iterator):
+            yield _ENCODER.encode(value).encode()
+            continue
+        opening = "["
+        for piece in _pieces(value):
+            yield f"{opening}{piece}".encode()
+            opening = ","
+        yield b"[]" if opening == "[" else b"]"
+    yield b"}"
+
+
+def _pieces(elements: Iterator[Any], size: int = 500) -> Iterator[str]:
+    piece: list[str] = []
+    for element in elements:
+        piece.append(_ENCODER.encode(element))
+        if len(piece) == size:
+            yield ",".join(piece)
+            piece = []
+    if piece:
+        yield ",".join(piece)

@@ -1,0 +1,68 @@
+"""What the service provider can do: `/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas` (RFC 7644 section 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from app.blueprints.answers import answer, empty_answer, media_type
+from app.errors import Forbidden, NotFound
+from app.protocol.etag import Condition
+from app.schemas import discovery as described
+
+discovery = Blueprint("discovery", __name__, url_prefix="/<tenant>/scim/v2")
+
+
+@discovery.get("/ServiceProviderConfig")
+@discovery.get("/serviceConfiguration")
+def service_provider_config() -> Response:
+    """Give the configuration; `/serviceConfiguration` is what Microsoft's collection calls it."""
+    return _described(described.service_provider_config(g.features, g.base_url))
+
+
+@discovery.get("/ResourceTypes")
+def resource_types() -> Response:
+    """Give the resource types of the tenant."""
+    return _described(described.resource_types(g.catalogue, g.base_url))
+
+
+@discovery.get("/ResourceTypes/<name>")
+def resource_type(name: str) -> Response:
+    """Give one resource type."""
+    return _described(_found(described.resource_type(g.catalogue, name, g.base_url), name))
+
+
+@discovery.get("/Schemas")
+def schemas() -> Response:
+    """Give the schemas of the tenant, as its profile has them."""
+    return _described(described.schemas(g.catalogue, g.base_url))
+
+
+@discovery.get("/Schemas/<urn>")
+def schema(urn: str) -> Response:
+    """Give one schema."""
+    return _described(_found(described.schema(g.catalogue, urn, g.base_url), urn))
+
+
+def _found(description: dict[str, Any] | None, name: str) -> dict[str, Any]:
+    if description is None:
+        raise NotFound(f"There is no {name} here.")
+    return description
+
+
+def _described(description: dict[str, Any]) -> Response:
+    """Answer with a description, or 304 where the client has it; a filter is refused (RFC 7644 section 4)."""
+    if any(key.lower() == "filter" for key in request.args):
+        raise Forbidden("Discovery takes no filter.")
+    digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
+    known = Condition.parse(request.headers.get("If-None-Match"))
+    if known and known.holds(digest):
+        response = empty_answer(304)
+    else:
+        response = answer(description, mimetype=media_type(request))
+    response.headers["ETag"] = f'W/"{digest}"'
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response

@@ -1,0 +1,70 @@
+"""Whatever goes wrong is answered with a SCIM Error message, unknown routes and our own bugs included."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed as WrongMethod
+
+from app.blueprints.answers import empty_answer, error_answer
+from app.errors import (
+    BadRequest, InternalError, InvalidVersion, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError, Unavailable,
+    UnsupportedMediaType, UriTooLong,
+)
+
+log = logging.getLogger("scimd")
+_OTHER_VERSION = re.compile(r"^/[^/]+/scim/v\d+(/|$)")
+_BY_STATUS: dict[int, type[ScimError]] = {
+    413: PayloadTooLarge, 414: UriTooLong, 415: UnsupportedMediaType,
+}
+
+
+def install(app: Flask) -> None:
+    """Make the application answer every error as SCIM says."""
+    app.register_error_handler(ScimError, refuse)
+    app.register_error_handler(HTTPException, _framework)
+    app.register_error_handler(Exception, _bug)
+
+
+def refuse(error: ScimError) -> Response:
+    """Answer with the error, and write a refused change into the provisioning log."""
+    provider = g.get("provider")
+    if provider is not None and request.method in ("POST", "PUT", "PATCH", "DELETE") and not _is_search():
+        try:
+            provider.refused(error)
+        except Unavailable:  # the database is away: the answer says so, and the server's own log
+            log.warning("not in the provisioning log: %s", error.detail)
+    return error_answer(error)
+
+
+def _is_search() -> bool:
+    return request.path.endswith("/.search")
+
+
+def _framework(error: HTTPException) -> Response:
+    if isinstance(error, WrongMethod):
+        allow = ", ".join(sorted(set(error.valid_methods or ()) | {"OPTIONS"}))
+        if request.method == "OPTIONS":
+            response = empty_answer()
+            response.headers["Allow"] = allow
+            return response
+        return refuse(MethodNotAllowed(f"{request.method} does not go with {request.path}.", allow=allow))
+    if error.code == 404 and _OTHER_VERSION.match(request.path):
+        return refuse(InvalidVersion("Only version v2 of the protocol is supported."))
+    if error.code == 404:
+        return refuse(NotFound(f"There is no {request.path} here."))
+    kind = _BY_STATUS.get(error.code or 500)
+    if kind:
+        return refuse(kind(error.description or error.name))
+    if 400 <= (error.code or 500) < 500:
+        return refuse(BadRequest(error.description or error.name))
+    return _bug(error)
+
+
+def _bug(error: Exception) -> Response:
+    reference = g.get("request_id", "-")
+    log.exception("request %s failed: %s %s", reference, request.method, request.path, exc_info=error)
+    return refuse(InternalError(f"The server failed. The reference of the failure in its log is {reference}."))

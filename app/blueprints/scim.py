@@ -1,0 +1,155 @@
+"""SCIM over HTTP: each view reads the request, makes one provider call and answers (RFC 7644 section 3.2)."""
+
+from __future__ import annotations
+
+
+
+
+from flask import Blueprint, Response, g, request
+
+from app.blueprints.answers import answer, empty_answer, media_type, resource_answer
+from app.blueprints.body import read_object
+from app.errors import NotFound
+from app.protocol.etag import Condition
+from app.protocol.profile import PROFILES, Profile
+from app.protocol.search_request import SearchRequest, names
+from app.provider import Conditions, Provider, Shown
+from app.schemas.resource_type import ResourceType
+from app.schemas.returned import Projection
+
+scim = Blueprint("scim", __name__, url_prefix="/<tenant>/scim/v2")
+
+
+@scim.get("/<endpoint>")
+def query(endpoint: str) -> Response:
+    """Query the resources of one type (RFC 7644 section 3.4.2)."""
+    return answer(_provider().query([_type(endpoint)], _search_in_url()), mimetype=media_type(request))
+
+
+@scim.get("/")
+def query_all() -> Response:
+    """Query the resources of all types (RFC 7644 section 3.4.2.1)."""
+    provider = _provider()
+    return answer(provider.query(provider.catalogue.types, _search_in_url()), mimetype=media_type(request))
+
+
+@scim.post("/<endpoint>/.search")
+def search(endpoint: str) -> Response:
+    """Query the resources of one type by POST (RFC 7644 section 3.4.3)."""
+    return answer(_provider().query([_type(endpoint)], _search_in_body()), mimetype=media_type(request))
+
+
+@scim.post("/.search")
+def search_all() -> Response:
+    """Query the resources of all types by POST (RFC 7644 section 3.4.3)."""
+    provider = _provider()
+    return answer(provider.query(provider.catalogue.types, _search_in_body()), mimetype=media_type(request))
+
+
+@scim.post("/<endpoint>")
+def create(endpoint: str) -> Response:
+    """Create a resource (RFC 7644 section 3.3)."""
+    resource_type = _type(endpoint)
+    mimetype = media_type(request)
+    shown = _provider().create(resource_type, read_object(request), _projection(resource_type))
+    return _written(shown, 201, mimetype)
+
+
+@scim.get("/<endpoint>/<resource_id>")
+def read(endpoint: str, resource_id: str) -> Response:
+    """Give a resource (RFC 7644 section 3.4.1), or 304 where the client has its version."""
+    resource_type, mimetype = _type(endpoint), media_type(request)
+    shown = _provider().get(resource_type, resource_id, _projection(resource_type))
+    known = Condition.parse(request.headers.get("If-None-Match"))
+    if known and known.holds(shown.version):
+        return empty_answer(304, shown)
+    return resource_answer(shown, mimetype=mimetype)
+
+
+@scim.put("/<endpoint>/<resource_id>")
+def replace(endpoint: str, resource_id: str) -> Response:
+    """Replace a resource (RFC 7644 section 3.5.1)."""
+    resource_type, mimetype = _type(endpoint), media_type(request)
+    payload, projection = read_object(request), _projection(resource_type)
+    return _written(_provider().replace(resource_type, resource_id, payload, projection, _conditions()), 200, mimetype)
+
+
+@scim.patch("/<endpoint>/<resource_id>")
+def patch(endpoint: str, resource_id: str) -> Response:
+    """Modify a resource (RFC 7644 section 3.5.2)."""
+    resource_type, mimetype = _type(endpoint), media_type(request)
+    payload, projection, show = read_object(request), _projection(resource_type), _shows_patched(resource_type)
+    shown = _provider().patch(resource_type, resource_id, payload, projection, _conditions(), show=show)
+    return _written(shown, 200, mimetype) if show else empty_answer(204, shown)
+
+
+@scim.delete("/<endpoint>/<resource_id>")
+def delete(endpoint: str, resource_id: str) -> Response:
+    """Delete a resource (RFC 7644 section 3.6)."""
+    _provider().delete(_type(endpoint), resource_id, _conditions())
+    return empty_answer()
+
+
+def _provider() -> Provider:
+    provider: Provider = g.provider
+    return provider
+
+
+def _profile() -> Profile:
+    return PROFILES[g.principal.tenant.profile]
+
+
+def _type(endpoint: str) -> ResourceType:
+    resource_type = _provider().catalogue.at(endpoint)
+    if resource_type is None:
+        raise NotFound(f"There is no endpoint /{endpoint} here.")
+    return resource_type
+
+
+def _search_in_url() -> SearchRequest:
+    return SearchRequest.from_query(request.args.to_dict(flat=False), bare_words=_profile().bare_words)
+
+
+def _search_in_body() -> SearchRequest:
+    return SearchRequest.from_body(read_object(request), bare_words=_profile().bare_words)
+
+
+def _projection(resource_type: ResourceType) -> Projection:
+    if not request.args:
+        return Projection.parse(resource_type, None, None)
+    given = {key.lower(): value for key, value in request.args.items()}
+    return Projection.parse(resource_type, names(given.get("attributes")), names(given.get("excludedattributes")))
+
+
+def _conditions() -> Conditions:
+    headers = request.headers
+    return Conditions(Condition.parse(headers.get("If-Match")), Condition.parse(headers.get("If-None-Match")))
+
+
+def _preference() -> str | None:
+    """Give what `Prefer: return=...` asks for (RFC 7240 section 4.2)."""
+    preferences = [part.strip().lower().replace('"', "") for part in request.headers.get("Prefer", "").split(",")]
+    return next((p.removeprefix("return=") for p in preferences if p in ("return=minimal", "return=representation")), None)
+
+
+def _shows_patched(resource_type: ResourceType) -> bool:
+    """Tell whether the answer to a PATCH has a body: `attributes` asks for one, a group may be too large for one."""
+    if any(key.lower() in ("attributes", "excludedattributes") for key in request.args):
+        return True
+    preference = _preference()
+    if preference:
+        return preference == "representation"
+    return _profile().group_patch_body or resource_type.members is None
+
+
+def _written(shown: Shown, status: int, mimetype: str) -> Response:
+    preference = _preference()
+    if preference == "minimal" and not request.args:
+        response = empty_answer(status if status == 201 else 204, shown)
+    else:
+        response = resource_answer(shown, status, mimetype=mimetype)
+    if preference:
+        response.headers["Preference-Applied"] = f"return={preference}"
+    return response
+
+
