@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 _SLASHES = re.compile("/{2,}")
-_NO_VERSION = re.compile(r"^(/[^/]+/scim)(?!/v\d+(?:/|$))")
+_NO_VERSION = re.compile(r"^(/[^/]+/scim)(?=/|$)(?!/v\d+(?:/|$))")
 _ROOT = re.compile(r"^/[^/]+/scim/v2$")
 
 
