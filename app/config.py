@@ -1,0 +1,188 @@
+"""The settings: each environment variable in one row, with its default and one sentence.
+
+Nothing is read at import; what reads the environment is `Config.from_environment`, which says in one sentence what is
+wrong with a value. The README's table of settings is compared with these rows by a test.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "SCIMD_"
+
+
+class ConfigError(Exception):
+    """A setting is not what it must be; the text is one sentence for the operator."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table of settings."""
+
+    name: str
+    default: str
+    sentence: str
+    read: Callable[[str], Any]
+
+
+def setting(default: str, sentence: str, read: Callable[[str], Any] = str) -> Any:
+    """Describe one setting: its default as one would write it, what it is for, and how its text becomes a value."""
+    return field(metadata={"default": default, "sentence": sentence, "read": read})
+
+
+# How a text becomes a value. Each raises ValueError with what was expected.
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Give the reader of a whole number from `least` to `most`."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def switch(text: str) -> bool:
+    """Read `on` or `off`."""
+    if text.lower() not in ("on", "off"):
+        raise ValueError("on or off")
+    return text.lower() == "on"
+
+
+def folder(text: str) -> Path:
+    """Read a folder; it need not be there."""
+    return Path(text).expanduser().absolute()
+
+
+def optional_folder(text: str) -> Path | None:
+    """Read a folder, or nothing."""
+    if text and not folder(text).is_dir():
+        raise ValueError("a folder that is there")
+    return folder(text) if text else None
+
+
+def address(text: str) -> str:
+    """Read `host:port`, `[ipv6]:port` or `unix:/path`."""
+    if text.startswith("unix:/"):
+        return text
+    try:
+        parts = urlsplit(f"//{text}")
+        good = bool(parts.hostname and parts.port is not None) and parts.netloc == text and "@" not in text
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("host:port or unix:/path")
+    return text
+
+
+def web_address(text: str) -> str:
+    """Read an http or https URL, or nothing; a slash at its end is taken off."""
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+        good = good and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError("a URL such as https://scim.example.com")
+    return text.rstrip("/")
+
+
+def mongodb_uri(text: str) -> str:
+    """Read a MongoDB connection string, or nothing."""
+    if text and not text.startswith(("mongodb://", "mongodb+srv://")):
+        raise ValueError("a connection string that starts with mongodb:// or mongodb+srv://")
+    return text
+
+
+def rate(text: str) -> int | None:
+    """Read requests a second, or `off`.
+
+    Never below 25: a 429 under 25 requests a second fails Entra's gallery test (reliability 1.1).
+    """
+    if text.lower() == "off":
+        return None
+    try:
+        return whole(25, 1_000_000)(text)
+    except ValueError:
+        raise ValueError("off, or a whole number of at least 25, which is what Entra needs") from None
+
+
+def processes(text: str) -> int:
+    """Read a number of processes, or `cores`."""
+    if text.lower() == "cores":
+        return min(len(os.sched_getaffinity(0)), 8)
+    try:
+        return whole(1, 256)(text)
+    except ValueError as error:
+        raise ValueError(f"cores, or {error}") from None
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings of this process."""
+
+    bind: str = setting("127.0.0.1:8000", "Where to listen: `host:port`, or `unix:/path` behind a proxy.", address)
+    mongodb_uri: str = setting(
+        "", "The MongoDB to use; without it scimd runs a private `mongod` of its own.", mongodb_uri
+    )
+    data_dir: Path = setting("./data", "The folder of the private `mongod`.", folder)
+    public_url: str = setting(
+        "", "What links and the Tenant URL start with; without it, what `SCIMD_BIND` says.", web_address
+    )
+    schemas_dir: Path | None = setting("", "The folder with schemas of your own.", optional_folder)
+    log_days: int = setting("90", "Days that the provisioning log is kept.", whole(1, 36_500))
+    log_values: bool = setting("on", "Whether the provisioning log keeps old and new values: `on` or `off`.", switch)
+    deleted_days: int = setting("30", "Days that a deleted user or group can be restored.", whole(0, 36_500))
+    rate_limit: int | None = setting("100", "Requests a second that a tenant may make, at least 25, or `off`.", rate)
+    workers: int = setting(
+        "cores", "Processes that answer requests: a number, or `cores`: as many as the machine has, up to 8.", processes
+    )
+    threads: int = setting("16", "Threads in each of these processes.", whole(1, 512))
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Config:
+        """Read the settings; raises ConfigError for a value that cannot be and for a name that nobody knows."""
+        known = {row.name: row for row in SETTINGS}
+        for name in sorted(environ):
+            if name.startswith(PREFIX) and name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+                raise ConfigError(f"There is no setting {name}; did you mean {near[0]}?")
+        values = {}
+        for key, row in zip(cls.__dataclass_fields__, SETTINGS, strict=True):
+            text = environ.get(row.name, "").strip() or row.default
+            try:
+                values[key] = row.read(text)
+            except ValueError as error:
+                # The text is not repeated: a connection string has a password in it.
+                raise ConfigError(f"{row.name} must be {error}.") from None
+        return cls(**values)
+
+    @property
+    def base_url(self) -> str:
+        """Give what the server's own URLs start with, with no slash at the end."""
+        if self.public_url:
+            return self.public_url
+        if self.bind.startswith("unix:"):
+            return "http://localhost"
+        host, _, port = self.bind.rpartition(":")
+        # A wildcard is where one listens, not where one connects to.
+        return f"http://{'localhost' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104
+
+
+def _row(row: Field[Any]) -> Setting:
+    return Setting(PREFIX + row.name.upper(), **row.metadata)
+
+
+SETTINGS = tuple(_row(row) for row in fields(Config))
+"""Every setting, in the order in which the README shows them."""
