@@ -13,22 +13,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import InvalidFilter, NotFound, PreconditionFailed, ScimError, Unavailable
+from app.errors import NotFound, PreconditionFailed, ScimError, Unavailable
 from app.protocol.entra_dialect import rewrite_patch, rewrite_resource
 from app.protocol.etag import Condition
-from app.protocol.list_response import list_response
 from app.protocol.patch_op import apply_patch, read_patch
 from app.protocol.profile import Profile
 from app.protocol.replacement import replacement
 from app.protocol.search_request import SearchRequest
-from app.schemas.meta import first_meta, now
+from app.queries import Queries
 from app.schemas.membership import MemberChange
+from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 from app.schemas.validation import validate, with_defaults
 from app.store.directory import Directory, VersionMoved
 from app.store.events import Actor, Event
-from scim_filter import FilterError
 
 Resource = dict[str, Any]
 ATTEMPTS = 12
@@ -58,8 +57,9 @@ class Shown:
 class Provider:
     """The operations of SCIM on one tenant, for one caller."""
 
-    def __init__(self, directory: Directory, profile: Profile, actor: Actor) -> None:
+    def __init__(self, directory: Directory, queries: Queries, profile: Profile, actor: Actor) -> None:
         self._directory = directory
+        self._queries = queries
         self._profile = profile
         self._actor = actor
         self.catalogue = directory.catalogue
@@ -85,15 +85,7 @@ class Provider:
 
     def query(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
         """Give one page of what a search finds, as a ListResponse (RFC 7644 section 3.4.2); raises InvalidFilter."""
-        found: list[Resource] = []
-        total, skip, room = 0, search.start_index - 1, search.count
-        for resource_type in types:
-            projection = Projection.parse(resource_type, search.attributes, search.excluded)
-            page, matching = self._page(resource_type, search, skip, room, absent=len(types) > 1, projection=projection)
-            found += page
-            total += matching
-            skip, room = max(0, skip - matching), room - len(page)
-        return list_response(found, total, search.start_index)
+        return self._queries.page(types, search)
 
     def replace(
         self, resource_type: ResourceType, resource_id: str, payload: Mapping[str, Any], projection: Projection,
@@ -209,22 +201,6 @@ class Provider:
             raise PreconditionFailed(f"If-Match does not name the stored version, which is {version}.")
         if conditions.if_none_match and conditions.if_none_match.holds(version):
             raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
-
-    def _page(
-        self, resource_type: ResourceType, search: SearchRequest, skip: int, room: int, *, absent: bool,
-        projection: Projection,
-    ) -> tuple[list[Resource], int]:
-        """Give the resources of one type on the page, and how many of the type match at all."""
-        try:
-            query = self._directory.query(resource_type, search.filter, absent=absent)
-        except FilterError as error:
-            raise InvalidFilter(str(error)) from error
-        store, keys = self._directory.resources(resource_type), projection.top_level()
-        page = store.find(query, sort=[("_id", 1)], skip=skip, limit=room, keys=keys) if room else []
-        known = skip + len(page) if page and len(page) < room else None
-        total = known if known is not None else store.count(query)
-        self._directory.fill(page, resource_type, keys)
-        return [projection.apply(resource) for resource in page], total
 
 
 def _take_members(resource: Resource, resource_type: ResourceType, kind: str) -> tuple[MemberChange, ...]:

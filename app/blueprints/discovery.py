@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, g, request
 
 from app.blueprints.answers import answer, empty_answer, media_type
+from app.blueprints.service import service
 from app.errors import Forbidden, NotFound
 from app.protocol.etag import Condition
 from app.schemas import discovery as described
@@ -20,7 +21,7 @@ discovery = Blueprint("discovery", __name__, url_prefix="/<tenant>/scim/v2")
 @discovery.get("/serviceConfiguration")
 def service_provider_config() -> Response:
     """Give the configuration; `/serviceConfiguration` is what Microsoft's collection calls it."""
-    return _described(described.service_provider_config(g.features, g.base_url))
+    return _described(described.service_provider_config(service().features, g.base_url))
 
 
 @discovery.get("/ResourceTypes")

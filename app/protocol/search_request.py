@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import InvalidFilter, InvalidSyntax, InvalidValue
+from app.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
 from scim_filter import Filter, FilterError, parse_filter
 
 SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -41,12 +41,13 @@ class SearchRequest:
         Raises InvalidValue for a number that is none or a parameter given twice, InvalidFilter.
         """
         given = _once(parameters)
+        _one_way_of_paging(given)
         return cls(
             filter=_filter(given.get("filter"), bare_words),
             sort_by=given.get("sortBy") or None,
             descending=_descending(given.get("sortOrder")),
             start_index=max(1, _integer(given.get("startIndex"), "startIndex", 1)),
-            count=_count(_integer(given.get("count"), "count", DEFAULT_COUNT)),
+            count=_count(_integer(given.get("count"), "count", DEFAULT_COUNT, by_cursor="cursor" in given)),
             cursor=given.get("cursor"),
             attributes=names(given.get("attributes")),
             excluded=names(given.get("excludedAttributes")),
@@ -62,6 +63,7 @@ class SearchRequest:
         for name in ("filter", "sortBy", "sortOrder", "cursor"):
             if not isinstance(given.get(name, ""), str):
                 raise InvalidValue(f"{name}: must be a string.")
+        _one_way_of_paging(given)
         for name in ("startIndex", "count"):
             if isinstance(given.get(name, 0), bool) or not isinstance(given.get(name, 0), int):
                 raise InvalidValue(f"{name}: must be an integer.")
@@ -75,6 +77,12 @@ class SearchRequest:
             attributes=_listed(given.get("attributes"), "attributes"),
             excluded=_listed(given.get("excludedAttributes"), "excludedAttributes"),
         )
+
+
+    def identity(self, endpoint: str) -> str:
+        """Give what makes two pages pages of the same query, whatever the letter case of their attribute names."""
+        parts = (endpoint, self.filter, self.sort_by, self.descending, self.attributes, self.excluded)
+        return "\n".join(str(part) for part in parts).lower()
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
@@ -117,12 +125,18 @@ def _descending(text: str | None) -> bool:
     return order == "descending"
 
 
-def _integer(text: str | None, name: str, default: int) -> int:
+def _one_way_of_paging(given: Mapping[str, Any]) -> None:
+    if "cursor" in given and "startIndex" in given:
+        raise InvalidValue("cursor and startIndex do not go together.")
+
+
+def _integer(text: str | None, name: str, default: int, *, by_cursor: bool = False) -> int:
     if text is None or not text.strip():
         return default
     digits = text.strip().removeprefix("-").removeprefix("+")
     if not (digits.isascii() and digits.isdigit()):
-        raise InvalidValue(f"{name}: must be an integer.")
+        kind = InvalidCount if by_cursor else InvalidValue  # RFC 9865 section 2.1
+        raise kind(f"{name}: must be an integer.")
     number = min(int(digits[:12]), _MOST_INDEX)
     return -number if text.strip().startswith("-") else number
 

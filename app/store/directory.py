@@ -15,6 +15,7 @@ from app.schemas.columns import columns
 from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
 from app.schemas.resource_type import Catalogue, ResourceType
+from app.store.counts import Counts
 from app.store.database import Database, Session
 from app.store.deleted import Deleted
 from app.store.events import Actor, Event, Events, difference, members_changed
@@ -54,6 +55,7 @@ class Directory:
         self._resources = {t.name: Resources(database, tenant, t) for t in catalogue.types}
         self._memberships = Memberships(database, tenant)
         self.events = Events(database, tenant, days=retention.log_days, values=retention.log_values)
+        self._counts = Counts(database, tenant)
         self.deleted = Deleted(database, tenant, days=retention.deleted_days)
         self.references = References(catalogue, self._resources, self._memberships, base_url)
         joins = Joins(catalogue, self._resources, self._memberships)
@@ -90,6 +92,10 @@ class Directory:
         """Give the function that knows the type's columns."""
         return self._resolve[resource_type.name]
 
+    def count(self, resource_type: ResourceType, query: dict[str, Any]) -> int:
+        """Tell how many resources of a type match; without a condition nothing is counted for it."""
+        return self._resources[resource_type.name].count(query) if query else self._counts.of(resource_type.name)
+
     def resources(self, resource_type: ResourceType) -> Resources:
         """Give the resources of one type."""
         return self._resources[resource_type.name]
@@ -106,6 +112,7 @@ class Directory:
             steps = self._plan(resource_type, resource["id"], changes, session, fresh=True)
             self._check_links(resource_type, resource, session)
             store.insert(resource, session)
+            self._counts.add(resource_type.name, 1, session)
             self._apply(resource["id"], steps, session)
             event.changes = difference({}, resource, resource_type.secrets)
             self._log(event, steps, actor, session)
@@ -165,6 +172,7 @@ class Directory:
             document = store.remove(resource_id, version, session)
             if document is None:
                 raise self._missing(resource_type, resource_id, version)
+            self._counts.add(resource_type.name, -1, session)
             memberships = self._memberships.of_member(resource_id, session)
             if memberships:
                 self._memberships.remove_member(resource_id, session)

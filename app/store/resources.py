@@ -16,10 +16,10 @@ from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.store.database import Database, Session
 from app.store.documents import decode, encode, stored_keys
+from app.store.pages import Order, Place, page
 
 Resource = dict[str, Any]
 Query = Mapping[str, Any]
-Sort = list[tuple[str, int]]
 
 HIDDEN = {"_folded": 0, "_unique": 0, "tenant": 0}
 
@@ -83,12 +83,29 @@ class Resources:
             query["meta.version"] = version_number(version)
         return self._collection.find_one_and_delete(query, session=session)
 
-    def find(
-        self, query: Query, *, sort: Sort, skip: int = 0, limit: int, keys: frozenset[str] | None = None
-    ) -> list[Resource]:
-        """Give the resources that match, `limit` of them at most."""
-        cursor = self._collection.find({"tenant": self._tenant, **query}, self._fields(keys))
-        return [decode(document, self.type) for document in cursor.sort(sort).skip(skip).limit(limit)]
+    def page(
+        self, query: Query, order: Order, *, after: Place | None = None, skip: int = 0, limit: int,
+        keys: frozenset[str] | None = None,
+    ) -> list[tuple[Resource, Place]]:
+        """Give up to `limit` of the resources that match, each with its place in the order."""
+        found = page(
+            self._collection, {"tenant": self._tenant, **query}, order, after=after, skip=skip, limit=limit,
+            fields=self._fields(keys),
+        )
+        return [(decode(item.document, self.type), item.place) for item in found]
+
+    def places(self, query: Query, order: Order, limit: int) -> list[Place]:
+        """Give the places of the first `limit` resources that match."""
+        found = page(
+            self._collection, {"tenant": self._tenant, **query}, order, after=None, skip=0, limit=limit,
+            fields={"_id": 1},
+        )
+        return [item.place for item in found]
+
+    def several(self, ids: list[str], keys: frozenset[str] | None = None) -> list[Resource]:
+        """Give the resources with these ids, as far as there are such."""
+        cursor = self._collection.find({"tenant": self._tenant, "_id": {"$in": ids}}, self._fields(keys))
+        return [decode(document, self.type) for document in cursor]
 
     def count(self, query: Query) -> int:
         """Tell how many resources match."""

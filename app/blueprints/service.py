@@ -1,0 +1,36 @@
+"""What the views are given: the parts that `create_app` has put together, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import current_app
+
+from app.auth import Principal
+from app.provider import Provider
+from app.schemas.discovery import Features
+from app.schemas.resource_type import Catalogue
+
+
+@dataclass(frozen=True)
+class Service:
+    """The parts that the views need."""
+
+    authenticate: Callable[[str, str], Principal]
+    """Tenant and token -> who that is; raises Unauthorized, Forbidden."""
+    provider: Callable[[Principal, str], Provider]
+    """Who asks, and the request's id -> the operations for him."""
+    catalogue: Callable[[str], Catalogue]
+    """Tenant -> its resource types, for discovery without a credential; raises Unauthorized where that is not open."""
+    base_url: Callable[[str], str]
+    """Tenant -> its SCIM URL."""
+    features: Features
+    ready: Callable[[], None]
+    """Raises Unavailable where requests cannot be answered."""
+
+
+def service() -> Service:
+    """Give the parts of the application that answers now."""
+    parts: Service = current_app.extensions["scimd"]
+    return parts

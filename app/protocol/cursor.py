@@ -1,0 +1,69 @@
+"""Cursors (RFC 9865): a place in the order of a query, sealed, so that the server need not remember it.
+
+A cursor is encrypted and signed (Fernet), bound to the tenant, the query and the page size, and carries when it was made.
+Forged, foreign and mistaken ones are answered alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from app.errors import ExpiredCursor, InvalidCount, InvalidCursor
+
+TIMEOUT = 3_600
+"""Seconds for which a cursor is good."""
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where the next page begins."""
+
+    id: str
+    key: Any
+    """The value that the query is sorted by, of the last resource seen; None where it has none."""
+    total: int
+    """How many resources matched when the first page was read."""
+    backwards: bool = False
+
+
+class Cursors:
+    """Seals and opens cursors with the server's key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._fernet = Fernet(key)
+
+    def seal(self, cursor: Cursor, query: str, count: int) -> str:
+        """Give the text of a cursor: letters, digits, `-` and `_` only (RFC 9865 section 2)."""
+        key, kind = cursor.key, "plain"
+        if isinstance(key, datetime):
+            key, kind = round(key.timestamp() * 1000), "date"
+        content = [_digest(query), count, cursor.id, key, kind, cursor.total, cursor.backwards]
+        return self._fernet.encrypt(json.dumps(content).encode()).decode().rstrip("=")
+
+    def open(self, text: str, query: str, count: int) -> Cursor:
+        """Give the cursor in a text; raises InvalidCursor, ExpiredCursor, InvalidCount (RFC 9865 section 2.1)."""
+        token = (text + "=" * (-len(text) % 4)).encode("utf-8", "replace")
+        try:
+            digest, sealed_count, resource_id, key, kind, total, backwards = json.loads(self._fernet.decrypt(token))
+            age = datetime.now(UTC).timestamp() - self._fernet.extract_timestamp(token)
+        except (InvalidToken, ValueError) as error:
+            raise InvalidCursor("The cursor is not one of this query.") from error
+        if digest != _digest(query):
+            raise InvalidCursor("The cursor is not one of this query.")
+        if age > TIMEOUT:
+            raise ExpiredCursor(f"The cursor is older than {TIMEOUT} seconds; start again with an empty one.")
+        if count != sealed_count:
+            raise InvalidCount(f"count: must stay {sealed_count}, as on the first page.")
+        if kind == "date":
+            key = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=key)
+        return Cursor(resource_id, key, total, backwards)
+
+
+def _digest(query: str) -> str:
+    return hashlib.sha256(query.encode()).hexdigest()[:32]

@@ -1,0 +1,147 @@
+"""Queries: one page of what a search finds, over one resource type or several, by index or by cursor.
+
+RFC 7644 section 3.4.2, RFC 9865. The database filters, sorts and cuts; several types are merged by their places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.errors import InvalidFilter, InvalidValue
+from app.protocol.cursor import Cursor, Cursors
+from app.protocol.list_response import list_response
+from app.protocol.search_request import SearchRequest
+from app.schemas.resource_type import ResourceType
+from app.schemas.returned import Projection
+from app.store.directory import Directory
+from app.store.pages import Order, Place
+from scim_filter import Column, FilterError
+
+Resource = dict[str, Any]
+Row = tuple[Resource, Place, ResourceType]
+
+
+class Queries:
+    """The queries of one tenant."""
+
+    def __init__(self, directory: Directory, cursors: Cursors, tenant: str) -> None:
+        self._directory = directory
+        self._cursors = cursors
+        self._tenant = tenant
+
+    def page(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
+        """Give one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, ..."""
+        parts = [_Part(self._directory, resource_type, search, absent=len(types) > 1) for resource_type in types]
+        if search.cursor is not None:
+            return self._by_cursor(parts, search)
+        skip = search.start_index - 1
+        if not search.count:
+            return list_response([], sum(part.total() for part in parts), search.start_index)
+        if len(parts) == 1:
+            rows = parts[0].rows(None, skip, search.count)
+            whole = 0 < len(rows) < search.count or (not rows and not skip)
+            total = skip + len(rows) if whole else parts[0].total()
+        else:
+            rows = _merged_by_index(parts, skip, search.count)
+            total = sum(part.total() for part in parts)
+        return list_response(self._shown(parts, rows), total, search.start_index)
+
+    def _by_cursor(self, parts: list[_Part], search: SearchRequest) -> dict[str, Any]:
+        identity = self._tenant + "\n" + search.identity(",".join(part.type.endpoint for part in parts))
+        if not search.cursor:
+            start, backwards = None, False
+            total = sum(part.total() for part in parts)
+            if not search.count:
+                return list_response([], total, None)
+        else:
+            cursor = self._cursors.open(search.cursor, identity, search.count)
+            start, backwards, total = Place(cursor.id, cursor.key), cursor.backwards, cursor.total
+        found = [row for part in parts for row in part.rows(start, 0, search.count + 1, backwards=backwards)]
+        found.sort(key=lambda row: _rank(row[1]), reverse=parts[0].order.descending != backwards)
+        more, found = len(found) > search.count, found[: search.count]
+        if backwards:
+            found.reverse()
+
+        def seal(row: Row, *, back: bool) -> str:
+            return self._cursors.seal(Cursor(row[1].id, row[1].key, total, back), identity, search.count)
+
+        ahead, behind = (True, more) if backwards else (more, start is not None)
+        return list_response(
+            self._shown(parts, found), total, None,
+            next_cursor=seal(found[-1], back=False) if found and ahead else None,
+            previous_cursor=seal(found[0], back=True) if found and behind else None,
+        )
+
+    def _shown(self, parts: list[_Part], rows: list[Row]) -> list[Resource]:
+        for part in parts:
+            mine = [resource for resource, _, resource_type in rows if resource_type is part.type]
+            self._directory.fill(mine, part.type, part.keys)
+        projections = {part.type.name: part.projection for part in parts}
+        return [projections[resource_type.name].apply(resource) for resource, _, resource_type in rows]
+
+
+class _Part:
+    """One resource type's part in a query."""
+
+    def __init__(self, directory: Directory, resource_type: ResourceType, search: SearchRequest, *, absent: bool) -> None:
+        self.type = resource_type
+        self.projection = Projection.parse(resource_type, search.attributes, search.excluded)
+        self.keys = self.projection.top_level()
+        self._directory = directory
+        self._resources = directory.resources(resource_type)
+        try:
+            self._query = directory.query(resource_type, search.filter, absent=absent)
+        except FilterError as error:
+            raise InvalidFilter(str(error)) from error
+        column = directory.resolve(resource_type)(search.sort_by) if search.sort_by else None
+        self.order = _order(column, search, absent=absent)
+
+    def total(self) -> int:
+        return self._directory.count(self.type, self._query)
+
+    def rows(self, after: Place | None, skip: int, limit: int, *, backwards: bool = False) -> list[Row]:
+        order = self.order.reversed() if backwards else self.order
+        found = self._resources.page(self._query, order, after=after, skip=skip, limit=limit, keys=self.keys)
+        return [(resource, place, self.type) for resource, place in found]
+
+    def places(self, limit: int) -> list[tuple[Place, _Part]]:
+        return [(place, self) for place in self._resources.places(self._query, self.order, limit)]
+
+    def several(self, places: list[Place]) -> list[Row]:
+        by_id = {place.id: place for place in places}
+        found = self._resources.several(list(by_id), self.keys)
+        return [(resource, by_id[resource["id"]], self.type) for resource in found]
+
+
+def _merged_by_index(parts: list[_Part], skip: int, count: int) -> list[Row]:
+    """Find the page among several types by the places alone, then read what is on it."""
+    descending = parts[0].order.descending
+    places = [item for part in parts for item in part.places(skip + count)]
+    places.sort(key=lambda item: _rank(item[0]), reverse=descending)
+    wanted = places[skip : skip + count]
+    rows = [row for part in parts for row in part.several([place for place, owner in wanted if owner is part])]
+    return sorted(rows, key=lambda row: _rank(row[1]), reverse=descending)
+
+
+def _rank(place: Place) -> tuple[bool, Any, str]:
+    return place.key is None, "" if place.key is None else place.key, place.id
+
+
+def _order(column: Column | None, search: SearchRequest, *, absent: bool) -> Order:
+    """Give the order that `sortBy` means; raises InvalidValue for what cannot be sorted by."""
+    if search.sort_by is None:
+        return Order()
+    if column is None:
+        if absent:  # an attribute that the type does not have counts as one without a value
+            return Order("_absent", descending=search.descending, always=False)
+        raise InvalidValue(f"sortBy: there is no attribute {search.sort_by}.")
+    if column.type == "complex" and column.value is not None:
+        column = column.value
+    joined = column.join or (column.parent.join if column.parent else None)
+    if column.type in ("complex", "binary") or joined or column.operators == frozenset():
+        raise InvalidValue(f"sortBy: {column.path} cannot be sorted by; name a sub-attribute or another attribute.")
+    container = column.parent.field if column.parent is not None and column.parent.multi_valued else ""
+    if column.multi_valued:
+        container = column.field
+    return Order(column.field, container, search.descending, always=column.field in ("_id", "meta.lastModified", "meta.created"))
