@@ -176,10 +176,11 @@ class ResourceType:
 
 
 class Catalogue:
-    """The resource types that a tenant has, in the spelling of its profile."""
+    """The resource types that a tenant has, as its profile sees them."""
 
-    def __init__(self, types: Iterable[ResourceType]) -> None:
+    def __init__(self, types: Iterable[ResourceType], more_schemas: Iterable[Schema] = ()) -> None:
         self.types = tuple(types)
+        self._more_schemas = tuple(more_schemas)
         self._by_endpoint = {t.endpoint.strip("/").lower(): t for t in self.types}
         self._by_name = {t.name.lower(): t for t in self.types}
 
@@ -195,3 +196,8 @@ class Catalogue:
     def schemas(self) -> tuple[Schema, ...]:
         """Every schema of every type, each once, in the order of the types."""
         return tuple({schema.id: schema for t in self.types for schema in t.schemas}.values())
+
+    @cached_property
+    def listed_schemas(self) -> tuple[Schema, ...]:
+        """The schemas that `/Schemas` lists: those of the types, and those that describe discovery itself."""
+        return self.schemas + self._more_schemas
