@@ -136,6 +136,10 @@ class Provider:
         event.status = 204
         self._directory.delete(resource_type, resource_id, version, event, self._actor)
 
+    def location(self, resource_type: ResourceType, resource_id: str) -> str:
+        """Give the URI of a resource."""
+        return self._directory.location(resource_type, resource_id)
+
     def refused(self, error: ScimError) -> None:
         """Write into the provisioning log that this request was refused, and why."""
         event = self.event

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from flask_httpauth import HTTPTokenAuth
 
-from app.auth import Principal, require_write
+from app.auth import Principal, require_read, require_write
 from app.blueprints.service import service
 from app.errors import Unauthorized
 
@@ -51,6 +51,12 @@ def _enter() -> Any:
         return None
     g.tenant_name, endpoint = match[1], (match[2] or "").lower()
     g.base_url = service().base_url(g.tenant_name)
+    with service().budget():
+        service().require()
+        return _let_in(endpoint)
+
+
+def _let_in(endpoint: str) -> Any:
     if "Authorization" not in request.headers and request.method in _READING:
         if endpoint in _ALWAYS_OPEN:
             return None
@@ -64,7 +70,9 @@ def _prepare() -> None:
     g.principal = door.current_user()
     g.provider = service().provider(g.principal, g.request_id)
     g.catalogue = g.provider.catalogue
-    if request.method not in _READING and not request.path.endswith("/.search"):
+    if request.method in _READING or request.path.endswith("/.search"):
+        require_read(g.principal)
+    else:
         require_write(g.principal)
 
 

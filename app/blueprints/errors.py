@@ -10,13 +10,17 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
 from app.blueprints.answers import empty_answer, error_answer
+from app.blueprints.service import service
 from app.errors import (
     BadRequest, InternalError, InvalidVersion, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError, Unavailable,
     UnsupportedMediaType, UriTooLong,
 )
 
+from app.provider import Event
+
 log = logging.getLogger("scimd")
 _OTHER_VERSION = re.compile(r"^/[^/]+/scim/v\d+(/|$)")
+_WRITING = ("POST", "PUT", "PATCH", "DELETE")
 _BY_STATUS: dict[int, type[ScimError]] = {
     413: PayloadTooLarge, 414: UriTooLong, 415: UnsupportedMediaType,
 }
@@ -31,17 +35,23 @@ def install(app: Flask) -> None:
 
 def refuse(error: ScimError) -> Response:
     """Answer with the error, and write a refused change into the provisioning log."""
-    provider = g.get("provider")
-    if provider is not None and request.method in ("POST", "PUT", "PATCH", "DELETE") and not _is_search():
-        try:
-            provider.refused(error)
-        except Unavailable:  # the database is away: the answer says so, and the server's own log
-            log.warning("not in the provisioning log: %s", error.detail)
+    try:
+        _note(error)
+    except Unavailable:  # the database is away: the answer says so, and the server's own log
+        log.warning("not in the provisioning log: %s", error.detail)
     return error_answer(error)
 
 
-def _is_search() -> bool:
-    return request.path.endswith("/.search")
+def _note(error: ScimError) -> None:
+    """Write a change that was refused, and whoever was not let in, into the provisioning log."""
+    refusal = getattr(error, "refusal", None)
+    if refusal is not None and "tenant_name" in g:
+        event = Event("sign-in", status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
+        with service().budget():
+            service().refused(g.tenant_name, event, g.request_id)
+    elif "provider" in g and request.method in _WRITING and not request.path.endswith("/.search"):
+        with service().budget():
+            g.provider.refused(error)
 
 
 def _framework(error: HTTPException) -> Response:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from flask import current_app
 
 from app.auth import Principal
-from app.provider import Provider
+from app.provider import Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
 
@@ -28,6 +29,12 @@ class Service:
     features: Features
     ready: Callable[[], None]
     """Raises Unavailable where requests cannot be answered."""
+    require: Callable[[], None]
+    """The same, at no cost once the database was as it must be."""
+    budget: Callable[[], AbstractContextManager[None]]
+    """The time that a request may take of the database."""
+    refused: Callable[[str, Event, str], None]
+    """Tenant, event, request id: write into the tenant's log that somebody was not let in."""
 
 
 def service() -> Service:

@@ -18,6 +18,7 @@ SPEC = CollectionSpec(
     validator=None,
     indexes=(IndexSpec(keys=(("tenant", 1), ("type", 1), ("part", 1)), name="tenant_type_part", unique=True),),
 )
+COLLECTIONS = (SPEC,)
 PARTS = 32
 
 

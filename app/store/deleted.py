@@ -23,6 +23,7 @@ SPEC = CollectionSpec(
         IndexSpec(keys=(("expires", 1),), name="expires"),
     ),
 )
+COLLECTIONS = (SPEC,)
 
 
 class Deleted:

@@ -28,6 +28,7 @@ SPEC = CollectionSpec(
         IndexSpec(keys=(("expires", 1),), name="expires", expire_after_seconds=0),
     ),
 )
+COLLECTIONS = (SPEC,)
 
 MOST_MEMBERS = 100
 """Ids that one event spells out; beyond that it counts."""
@@ -55,6 +56,8 @@ class Event:
     """[{attribute, old, new}]."""
     members: dict[str, Any] = field(default_factory=dict)
     """{added: [...], removed: [...], addedCount, removedCount}."""
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    """Of a refused credential: each check with what it expected and received."""
     status: int = 0
     scim_type: str | None = None
     detail: str = ""
@@ -97,7 +100,7 @@ class Events:
         if event.members:
             document["members"] = event.members
         if event.detail:
-            document |= _filled({"failed": True, "scimType": event.scim_type, "detail": event.detail})
+            document |= _filled({"checks": event.checks, "failed": True, "scimType": event.scim_type, "detail": event.detail})
         return document
 
 

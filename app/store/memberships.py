@@ -32,6 +32,7 @@ SPEC = CollectionSpec(
         IndexSpec(keys=(("tenant", 1), ("member", 1), ("group", 1)), name="tenant_member_group"),
     ),
 )
+COLLECTIONS = (SPEC,)
 
 BATCH = 1_000
 """Memberships that are read and written at a time."""

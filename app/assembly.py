@@ -1,0 +1,154 @@
+"""How the parts are put together, once for each process that answers requests."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+
+from app.auth import Authenticator, Principal
+from app.blueprints import door, errors
+from app.blueprints.body import MOST_BYTES
+from app.blueprints.bulk import bulk
+from app.blueprints.discovery import discovery
+from app.blueprints.health import health
+from app.blueprints.me import me
+from app.blueprints.paths import OneSpelling
+from app.blueprints.scim import scim
+from app.blueprints.service import Service
+from app.config import Config
+from app.errors import Unauthorized, Unavailable
+from app.protocol.bulk import MOST_OPERATIONS
+from app.protocol.cursor import TIMEOUT, Cursors
+from app.protocol.profile import PROFILES
+from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
+from app.provider import Provider
+from app.queries import Queries
+from app.schemas.collection import CollectionSpec, collection_spec
+from app.schemas.custom import all_types, load_catalogue
+from app.schemas.discovery import BEARER, OAUTH2, Features
+from app.schemas.resource_type import Catalogue
+from app.store import counts, credentials, deleted, embedded, events, memberships, server_key, tenants
+from app.store.database import Database, connect
+from app.store.directory import Directory, Retention
+from app.store.events import Actor, Event, Events
+from app.store.tenants import Tenant, Tenants
+
+log = logging.getLogger("scimd")
+MOST_DIRECTORIES = 1_000
+"""Tenants whose parts a process keeps at hand."""
+
+
+class _Application(Flask):
+    """Flask, with one time budget for all that a request asks of the database."""
+
+    database: Database
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        with self.database.budget():
+            return super().dispatch_request()
+
+
+def assemble(config: Config | None, database: Database | None) -> Flask:
+    """Put the application together; raises ConfigError, StoreError."""
+    config = config or Config.from_environment(os.environ)
+    database = database or open_database(config)
+    _prepare(config, database)
+    app = _Application("scimd", static_folder=None)
+    app.database = database
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.extensions["scimd"] = _service(config, database)
+    for blueprint in (health, discovery, bulk, me, scim):
+        app.register_blueprint(blueprint)
+    door.install(app)
+    errors.install(app)
+    app.wsgi_app = OneSpelling(app.wsgi_app)  # type: ignore[method-assign]
+    return app
+
+
+def open_database(config: Config) -> Database:
+    """Connect to the database that the settings name, or start the private one."""
+    if config.mongodb_uri:
+        return connect(config.mongodb_uri, threads=config.threads)
+    return connect(embedded.use(config.data_dir, watch=True).uri(), threads=config.threads)
+
+
+def collections(config: Config) -> list[CollectionSpec]:
+    """Give every collection that the database is to have, with its validator and indexes."""
+    rooms = (tenants, credentials, memberships, counts, deleted, events, server_key)
+    specs = [spec for room in rooms for spec in room.COLLECTIONS]
+    return specs + [collection_spec(resource_type) for resource_type in all_types(config.schemas_dir)]
+
+
+def _prepare(config: Config, database: Database) -> None:
+    try:
+        database.prepare(collections(config))
+    except Unavailable as error:  # requests are answered with 503 until it is there
+        log.warning("the database does not answer yet: %s", error.detail)
+
+
+def _service(config: Config, database: Database) -> Service:
+    parts = _Parts(config, database)
+    authenticator = Authenticator(database)
+    return Service(
+        authenticate=authenticator.authenticate,
+        provider=parts.provider,
+        catalogue=parts.open_catalogue,
+        base_url=parts.base_url,
+        features=Features(
+            default_page_size=DEFAULT_COUNT, max_results=MOST_RESULTS, bulk_operations=MOST_OPERATIONS,
+            bulk_payload=MOST_BYTES, cursor_timeout=TIMEOUT, authentication_schemes=(BEARER, OAUTH2),
+        ),
+        ready=database.ready,
+        budget=database.budget,
+        require=database.require,
+        refused=parts.refused,
+    )
+
+
+class _Parts:
+    """What is made for each tenant, and kept at hand for the next request."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self._config = config
+        self._database = database
+        self._retention = Retention(config.log_days, config.deleted_days, config.log_values)
+        self._directories: dict[tuple[str, str], tuple[Directory, Queries]] = {}
+        self._cursors: Cursors | None = None
+
+    def base_url(self, tenant: str) -> str:
+        return f"{self._config.base_url}/{tenant}/scim/v2"
+
+    def provider(self, principal: Principal, request_id: str) -> Provider:
+        tenant = principal.tenant
+        key = (tenant.name, tenant.profile)
+        if key not in self._directories:
+            if len(self._directories) >= MOST_DIRECTORIES:
+                self._directories.clear()
+            self._directories[key] = self._directory(tenant)
+        directory, queries = self._directories[key]
+        return Provider(directory, queries, PROFILES[tenant.profile], Actor(principal.credential_id, request_id))
+
+    def open_catalogue(self, tenant_name: str) -> Catalogue:
+        tenant = Tenants(self._database).get(tenant_name)
+        if tenant is None or not PROFILES[tenant.profile].open_discovery:
+            raise Unauthorized("The request needs a credential: Authorization: Bearer <token>.")
+        return load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
+
+    def refused(self, tenant_name: str, event: Event, request_id: str) -> None:
+        if Tenants(self._database).get(tenant_name):
+            Events(self._database, tenant_name, days=self._retention.log_days).append(event, Actor("", request_id))
+
+    def _directory(self, tenant: Tenant) -> tuple[Directory, Queries]:
+        if self._cursors is None:
+            self._cursors = Cursors(server_key.get(self._database))
+        catalogue = load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
+        directory = Directory(
+            self._database, tenant.name, catalogue, base_url=self.base_url(tenant.name), retention=self._retention,
+            dangling=PROFILES[tenant.profile].dangling_references,
+        )
+        return directory, Queries(directory, self._cursors, tenant.name)

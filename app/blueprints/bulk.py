@@ -1,0 +1,57 @@
+"""Many operations in one request (RFC 7644 section 3.7): each is handed to the provider as if it came alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, g, request
+
+from app.blueprints.answers import answer, media_type
+from app.blueprints.body import read_object
+from app.errors import MethodNotAllowed, NotFound, ScimError
+from app.protocol.bulk import Outcome, run_bulk
+from app.protocol.etag import Condition
+from app.provider import Conditions, Provider, Shown
+from app.schemas.returned import Projection
+
+bulk = Blueprint("bulk", __name__, url_prefix="/<tenant>/scim/v2")
+
+
+@bulk.post("/Bulk")
+def run() -> Response:
+    """Carry out a BulkRequest."""
+    mimetype = media_type(request)
+    return answer(run_bulk(read_object(request), _execute), mimetype=mimetype)
+
+
+def _execute(method: str, endpoint: str, resource_id: str | None, data: Any, version: str | None) -> Outcome:
+    provider: Provider = g.provider
+    try:
+        return _one(provider, method, endpoint, resource_id, data, version)
+    except ScimError as error:
+        provider.refused(error)
+        raise
+
+
+def _one(
+    provider: Provider, method: str, endpoint: str, resource_id: str | None, data: Any, version: str | None
+) -> Outcome:
+    resource_type = provider.catalogue.at(endpoint)
+    if resource_type is None:
+        raise NotFound(f"There is no endpoint /{endpoint} here.")
+    projection = Projection.parse(resource_type, None, None)
+    conditions = Conditions(if_match=Condition.parse(version))
+    if method == "POST":
+        return _outcome(201, provider.create(resource_type, data, projection))
+    if resource_id is None:
+        raise MethodNotAllowed(f"{method} does not go with /{endpoint}.", allow="GET, POST")
+    if method == "PUT":
+        return _outcome(200, provider.replace(resource_type, resource_id, data, projection, conditions))
+    if method == "PATCH":
+        return _outcome(200, provider.patch(resource_type, resource_id, data, projection, conditions, show=False))
+    provider.delete(resource_type, resource_id, conditions)
+    return Outcome(204, location=provider.location(resource_type, resource_id))
+
+
+def _outcome(status: int, shown: Shown) -> Outcome:
+    return Outcome(status, shown.location, shown.version, shown.location.rpartition("/")[2])

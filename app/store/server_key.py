@@ -1,0 +1,24 @@
+"""The server's own key, with which it seals what it hands out and wants back unchanged; made once, the same for all workers."""
+
+from __future__ import annotations
+
+from cryptography.fernet import Fernet
+from pymongo import ReturnDocument
+
+from app.schemas.collection import CollectionSpec
+from app.store.database import Database
+
+SPEC = CollectionSpec(name="server", validator=None, indexes=())
+COLLECTIONS = (SPEC,)
+
+
+def get(database: Database) -> bytes:
+    """Give the key; the first who asks makes it."""
+    document = database.db[SPEC.name].find_one_and_update(
+        {"_id": "key"},
+        {"$setOnInsert": {"key": Fernet.generate_key()}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    key: bytes = document["key"]
+    return key
