@@ -1,0 +1,220 @@
+"""What MongoDB enforces by itself: the tables as a `$jsonSchema` validator and as indexes.
+
+Nobody's hand stores a resource that the API could not.
+
+All tenants share a type's collection, whatever their profiles are and whatever schemas of their own they have: it takes
+what any of them may store. Every index starts with `tenant`: a request is answered from one shard, and a unique index
+is legal on a sharded collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from app.schemas.attribute import Attribute
+from app.schemas.common import EXTERNAL_ID, META
+from app.schemas.fields import MAX_VALUES, text_limit
+from app.schemas.resource_type import ResourceType
+
+Shape = dict[str, Any]
+
+_BSON_TYPES: dict[str, Any] = {
+    "boolean": "bool", "integer": ["int", "long"], "decimal": ["int", "long", "double"], "dateTime": "date",
+}
+_META: Shape = {
+    "bsonType": "object",
+    "required": ["resourceType", "created", "lastModified", "version"],
+    "additionalProperties": False,
+    "properties": {
+        "resourceType": {"bsonType": "string"},
+        "created": {"bsonType": "date"},
+        "lastModified": {"bsonType": "date"},
+        "version": {"bsonType": ["int", "long"]},  # shown as W/"3"; a write names the one that it read
+    },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class IndexSpec:
+    """One index: its fields and directions, and MongoDB's options."""
+
+    keys: tuple[tuple[str, int], ...]
+    name: str
+    unique: bool = False
+    partial: Mapping[str, Any] | None = None
+    expire_after_seconds: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CollectionSpec:
+    """One collection: its name, its validator and its indexes, as plain data."""
+
+    name: str
+    validator: Mapping[str, Any] | None = None
+    indexes: tuple[IndexSpec, ...] = ()
+
+
+def collection_specs(types: Iterable[ResourceType]) -> tuple[CollectionSpec, ...]:
+    """Give the collections for all resource types of all tenants."""
+    ordered = sorted(types, key=lambda resource_type: resource_type.collection)
+    return tuple(collection_spec(*group) for _, group in groupby(ordered, key=lambda each: each.collection))
+
+
+def collection_spec(*variants: ResourceType) -> CollectionSpec:
+    """Give the collection of a resource type; `variants` are the forms that it has for different tenants."""
+    indexes = {index.name: index for variant in variants for index in _indexes(variant)}
+    return CollectionSpec(
+        name=variants[0].collection,
+        validator={"$jsonSchema": _document(variants)},
+        indexes=tuple(indexes.values()),
+    )
+
+
+def unique_keys(resource_type: ResourceType) -> Iterator[str]:
+    """Give the keys of `_unique`: the attributes that are unique in some profile, an extension's under its short name."""
+    for schema in resource_type.schemas:
+        for row in schema.attributes:
+            values = [row.uniqueness, *(columns.get("uniqueness", "none") for columns in row.in_profile.values())]
+            if _is_stored(row) and any(value != "none" for value in values):
+                yield f"{schema.stored_as}.{row.name}" if schema.stored_as else row.name
+
+
+def _document(variants: tuple[ResourceType, ...]) -> Shape:
+    properties = _merged([_properties(variant, _shape, lambda row: True) for variant in variants])
+    folded = _merged([_properties(variant, _folded_shape, _has_folded) for variant in variants])
+    unique = {key.partition(".")[0] for variant in variants for key in unique_keys(variant)}
+    required = set.intersection(*({row.name for row in v.schema.attributes if _is_required(row)} for v in variants))
+    return {
+        "bsonType": "object",
+        "required": ["_id", "tenant", "schemas", "meta", *sorted(required)],
+        "additionalProperties": False,
+        "properties": {
+            "_id": {"bsonType": "string"},
+            "tenant": {"bsonType": "string"},
+            "schemas": {"bsonType": "array", "minItems": 1, "items": {"bsonType": "string"}},
+            "meta": _META,
+            **properties,
+            "_folded": {"bsonType": "object", "additionalProperties": False, "properties": folded},
+            "_unique": {
+                "bsonType": "object", "additionalProperties": False,
+                "properties": {name: {"bsonType": ["string", "object"]} for name in sorted(unique)},
+            },
+        },
+    }
+
+
+def _properties(
+    resource_type: ResourceType, shape: Callable[[Attribute], Shape], holds: Callable[[Attribute], bool]
+) -> dict[str, Shape]:
+    """Give the shapes of a document's fields, for those attributes that `holds` says."""
+    properties = {row.name: shape(row) for row in _own_rows(resource_type) if _is_stored(row) and holds(row)}
+    for extension in resource_type.extensions:
+        rows = [row for row in extension.attributes if _is_stored(row) and holds(row)]
+        if rows:
+            properties[extension.stored_as] = _object(rows, shape)
+    return properties
+
+
+def _shape(row: Attribute) -> Shape:
+    """Give the shape of an attribute's value as it is stored."""
+    if row.type == "complex":
+        one = _object([sub for sub in row.sub_attributes if _is_stored(sub)], _shape)
+    elif row.type in _BSON_TYPES:
+        one = {"bsonType": _BSON_TYPES[row.type]}
+    else:
+        one = {"bsonType": "string"}
+        if row.stored_as != "hash":
+            one["maxLength"] = text_limit(row)
+        if _is_required(row) and not row.multi_valued:
+            one["pattern"] = "\\S"
+    if not row.multi_valued:
+        return one
+    return {"bsonType": "array", "minItems": 1, "maxItems": MAX_VALUES, "items": one}
+
+
+def _folded_shape(row: Attribute) -> Shape:
+    """Give the shape of its mirror, where strings that ignore case may be longer than they were sent."""
+    if row.type == "complex":
+        one = _object([sub for sub in row.sub_attributes if _is_stored(sub)], _folded_shape)
+    else:
+        one = {"bsonType": _BSON_TYPES.get(row.type, "string")}
+    return {"bsonType": "array", "items": one} if row.multi_valued else one
+
+
+def _object(rows: Iterable[Attribute], shape: Callable[[Attribute], Shape]) -> Shape:
+    rows = list(rows)
+    required = [row.name for row in rows if _is_required(row)]
+    return {
+        "bsonType": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {row.name: shape(row) for row in rows},
+        **({"required": required} if required and shape is _shape else {}),
+    }
+
+
+def _merged(variants: list[dict[str, Shape]]) -> dict[str, Shape]:
+    """Give properties that take what any of the variants takes."""
+    shapes: dict[str, list[Shape]] = {}
+    for properties in variants:
+        for name, shape in properties.items():
+            if shape not in shapes.setdefault(name, []):
+                shapes[name].append(shape)
+    return {name: found[0] if len(found) == 1 else {"anyOf": found} for name, found in shapes.items()}
+
+
+def _indexes(resource_type: ResourceType) -> Iterator[IndexSpec]:
+    yield IndexSpec(keys=(("tenant", 1), ("_id", 1)), name="tenant_id")
+    for key in unique_keys(resource_type):
+        field = f"_unique.{key}"
+        yield IndexSpec(
+            keys=(("tenant", 1), (field, 1)), name=f"unique_{key}", unique=True, partial={field: {"$exists": True}}
+        )
+    # `_id` is the last key, since that is what ties are sorted by.
+    for field in _indexed_fields(resource_type):
+        yield IndexSpec(keys=(("tenant", 1), (field, 1), ("_id", 1)), name=f"tenant_{field.removeprefix('_folded.')}")
+
+
+def _indexed_fields(resource_type: ResourceType) -> Iterator[str]:
+    """Give where a document keeps the comparable values of the indexed attributes, and the ids of other resources."""
+    for row in (*_own_rows(resource_type), META):
+        yield from _fields(row, "")
+    for schema in resource_type.extensions:
+        for row in schema.attributes:
+            yield from _fields(row, f"{schema.stored_as}.")
+
+
+def _fields(row: Attribute, prefix: str) -> Iterator[str]:
+    mirror = "_folded." if _has_folded(row) else ""
+    if row.indexed and _is_stored(row) and row.type != "complex":
+        yield f"{mirror}{prefix}{row.name}"
+    for sub in row.sub_attributes:
+        wanted = sub.indexed or (sub.name == "value" and row.is_link)
+        if wanted and _is_stored(row) and _is_stored(sub):
+            yield f"{mirror}{prefix}{row.name}.{sub.name}"
+
+
+def _own_rows(resource_type: ResourceType) -> Iterator[Attribute]:
+    """Give the attributes at the top of a document that have no shape of their own above."""
+    yield from resource_type.schema.attributes
+    if EXTERNAL_ID.name.lower() not in resource_type.schema.by_name:
+        yield EXTERNAL_ID
+
+
+def _is_stored(row: Attribute) -> bool:
+    return row.stored_in == "document"
+
+
+def _has_folded(row: Attribute) -> bool:
+    """Say whether the attribute is, or has inside, a stored string that ignores case."""
+    if row.type == "complex":
+        return any(_is_stored(sub) and _has_folded(sub) for sub in row.sub_attributes)
+    return row.type == "string" and not row.case_exact
+
+
+def _is_required(row: Attribute) -> bool:
+    """Say whether the attribute has a value in every profile."""
+    return row.required and all(columns.get("required", True) for columns in row.in_profile.values())
