@@ -1,0 +1,111 @@
+"""What the database enforces by itself: validators and indexes, made as the tables of attributes say.
+
+What is there beside them is left alone: an operator may add indexes of his own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.failures import DUPLICATE_KEY, StoreError
+
+NAMESPACE_EXISTS = 48
+INDEX_NOT_FOUND = 27
+INDEX_CONFLICTS = (85, 86)
+
+
+def prepare_collection(db: Any, spec: CollectionSpec) -> None:
+    """Make one collection with its validator and indexes; raises StoreError where what is stored stands against it."""
+    _validate(db, spec)
+    collection = db[spec.name]
+    for index in spec.indexes:
+        there = collection.index_information()
+        if any(_same(index, found) for found in there.values()):
+            continue
+        if index.name in there:
+            _remove(db, spec, index, there[index.name])
+        _build(collection, index)
+
+
+def missing_unique_indexes(db: Any, spec: CollectionSpec) -> Iterator[str]:
+    """Give the names of the unique indexes that the collection should have and does not."""
+    there = db[spec.name].index_information().values()
+    for index in spec.indexes:
+        if index.unique and not any(_same(index, found) for found in there):
+            yield f"{spec.name}.{index.name}"
+
+
+def _validate(db: Any, spec: CollectionSpec) -> None:
+    """Set the validator where it is not the one there; documents that were stored before it can still be changed."""
+    wanted = spec.validator or {}
+    options = _options(db, spec.name)
+    if options is None:
+        try:
+            db.create_collection(spec.name, **_validation(wanted))
+            return
+        except (CollectionInvalid, OperationFailure) as error:  # another process was quicker
+            if isinstance(error, OperationFailure) and error.code != NAMESPACE_EXISTS:
+                raise
+        options = _options(db, spec.name) or {}
+    if options.get("validator", {}) != wanted:
+        db.command("collMod", spec.name, **_validation(wanted), **({} if wanted else {"validator": {}}))
+
+
+def _validation(validator: Mapping[str, Any]) -> dict[str, Any]:
+    return {"validator": validator, "validationLevel": "moderate"} if validator else {}
+
+
+def _options(db: Any, name: str) -> dict[str, Any] | None:
+    if name not in db.list_collection_names():
+        return None
+    options: dict[str, Any] = db[name].options()
+    return options
+
+
+def _same(index: IndexSpec, found: Mapping[str, Any]) -> bool:
+    """Tell whether an index that is there does what the row asks for, whatever its name is."""
+    return (
+        tuple((field, direction) for field, direction in found["key"]) == tuple(index.keys)
+        and bool(found.get("unique", False)) == index.unique
+        and (found.get("partialFilterExpression") or None) == (dict(index.partial) if index.partial else None)
+        and found.get("expireAfterSeconds") == index.expire_after_seconds
+        and not found.get("sparse")
+        and not found.get("collation")
+    )
+
+
+def _remove(db: Any, spec: CollectionSpec, index: IndexSpec, found: Mapping[str, Any]) -> None:
+    """Make room for an index whose definition has changed."""
+    try:
+        db[spec.name].drop_index(index.name)
+    except OperationFailure as error:  # another process was quicker
+        if error.code != INDEX_NOT_FOUND:
+            raise
+
+
+def _build(collection: Any, index: IndexSpec) -> None:
+    options: dict[str, Any] = {"unique": True} if index.unique else {}
+    if index.partial:
+        options["partialFilterExpression"] = dict(index.partial)
+    if index.expire_after_seconds is not None:
+        options["expireAfterSeconds"] = index.expire_after_seconds
+    try:
+        collection.create_index(list(index.keys), name=index.name, **options)
+    except OperationFailure as error:
+        if error.code == DUPLICATE_KEY:
+            value = (error.details or {}).get("keyValue", {})
+            shown = ", ".join(f"{field} {text!r}" for field, text in value.items())
+            raise StoreError(
+                f"The unique index {index.name} of {collection.name} cannot be built, since more than one document "
+                f"has {shown or 'the same value'}; delete all but one of them and start again."
+            ) from error
+        if error.code in INDEX_CONFLICTS:
+            raise StoreError(
+                f"The index {index.name} of {collection.name} cannot be built, since another one is in its way; drop "
+                f"that one and start again: {error.details['errmsg'] if error.details else error}"
+            ) from error
+        raise

@@ -1,0 +1,206 @@
+"""The database: one client for each process, the safety that it asks of MongoDB, transactions and time budgets.
+
+Kept here: no write is acknowledged before a majority of the members has it on disk, whatever the connection string says
+(with `w: 1` the measurement of reliability 3.1 lost 3,300 of 3,300 acknowledged writes); and no request waits without
+end. A client does not survive a fork, so that it is made by the process that uses it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import pymongo
+from pymongo.client_session import ClientSession
+from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import ReadPreference
+from pymongo.write_concern import WriteConcern
+
+from app.errors import Unavailable
+from app.schemas.collection import CollectionSpec
+from app.store.collections import missing_unique_indexes, prepare_collection
+from app.store.failures import StoreError, translate, translating
+
+__all__ = ["Database", "Session", "StoreError", "connect", "translate", "translating"]
+
+T = TypeVar("T")
+Session = ClientSession | None
+"""None where there are no transactions: on a single server, and in unit tests."""
+
+DEFAULT_NAME = "scimd"
+REQUEST_SECONDS = 20.0
+"""What all calls of one request may take together (reliability 3.2)."""
+TRANSACTION_SECONDS = 15.0
+"""What a transaction may take of that; what is left is for finding out whether it took place."""
+PREPARE_SECONDS = 3600.0
+"""An index over an existing collection of millions takes its time."""
+WRITES = WriteConcern(w="majority", j=True, wtimeout=10_000)
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+class Database:
+    """One MongoDB database, as scimd uses it; `client` may be one of mongomock's."""
+
+    def __init__(self, client: Any, name: str = DEFAULT_NAME) -> None:
+        self.client = client
+        self.db = client[name]
+        self._transactions: bool | None = None if isinstance(client, pymongo.MongoClient) else False
+        self._specs: tuple[CollectionSpec, ...] = ()
+        self._prepared = False
+        self._preparing = Lock()
+
+    @contextmanager
+    def budget(self, seconds: float = REQUEST_SECONDS) -> Iterator[None]:
+        """Let all calls inside take `seconds` together; budgets nest, the shorter one counts.
+
+        Raises Unavailable where the database does not answer in that time, or not at all.
+        """
+        before = _deadline.get()
+        ours = time.monotonic() + seconds
+        token = _deadline.set(ours if before is None else min(ours, before))
+        try:
+            with translating(), pymongo.timeout(seconds):
+                yield
+        finally:
+            _deadline.reset(token)
+
+    def transaction(self, work: Callable[[Session], T]) -> T:
+        """Do `work` as a whole or not at all; it may be run several times, and must change nothing but the database.
+
+        Raises Unavailable where the database does not let it through in the time that is left; whether it took place
+        is then not known.
+        """
+        with self.budget(TRANSACTION_SECONDS):
+            if not self._has_transactions():
+                return work(None)
+            with self.client.start_session() as session:
+                return _run(session, work, _deadline.get() or 0.0)
+
+    def prepare(self, specs: Iterable[CollectionSpec] | None = None) -> None:
+        """Make the collections, validators and indexes as they should be, beside what there is; keep `specs` for later.
+
+        Safe to be done by several processes at once. Raises StoreError where what is stored stands against it, and
+        Unavailable where the database does not answer; `require` then tries again.
+        """
+        if specs is not None:
+            self._specs, self._prepared = tuple(specs), False
+        # Found out before the long budget: that is for building, not for waiting until somebody answers.
+        self.ping()
+        with self._preparing:
+            if not self._prepared:
+                with self.budget(PREPARE_SECONDS):
+                    for spec in self._specs:
+                        prepare_collection(self.db, spec)
+                self._prepared = True
+
+    def require(self) -> None:
+        """Make sure that everything is prepared, at no cost where it is; raises Unavailable."""
+        if not self._prepared:
+            try:
+                self.prepare()
+            except StoreError as error:
+                raise Unavailable("The database is not as it must be; see the server's log.") from error
+
+    def ping(self) -> None:
+        """Ask the database for a sign of life; raises Unavailable."""
+        with self.budget():
+            if isinstance(self.client, pymongo.MongoClient):
+                self.client.admin.command("ping")
+
+    def ready(self) -> None:
+        """Check that the database answers and has all its unique indexes; raises Unavailable."""
+        self.require()
+        with self.budget():
+            missing = [name for spec in self._specs for name in missing_unique_indexes(self.db, spec)]
+        if missing:
+            # Without them nothing keeps names unique: they are built again before anybody is told to go on.
+            self._prepared = False
+            raise Unavailable(f"The database lacks an index: {', '.join(missing)}.")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.client.close()
+
+    def _has_transactions(self) -> bool:
+        if self._transactions is None:
+            hello = self.client.admin.command("hello")
+            self._transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
+        return self._transactions
+
+
+def connect(
+    uri: str, *, threads: int = 16, name: str | None = None, heartbeat_ms: int = 5_000, wait_ms: int = 15_000
+) -> Database:
+    """Give the database that the connection string names; nothing is sent before it is used.
+
+    What is given here wins over the same option in the string. Raises StoreError for a string that cannot be.
+    """
+    options = {key.lower(): value.lower() for key, value in parse_qsl(uri.partition("?")[2])}
+    if "zlib" in options.get("compressors", ""):
+        raise StoreError("The MongoDB connection string asks for zlib compression, which is not safe: CVE-2025-14847.")
+    try:
+        client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+            uri,
+            appname="scimd",
+            connect=False,
+            tz_aware=True,
+            w="majority",
+            journal=True,
+            wTimeoutMS=10_000,
+            readConcernLevel="majority",
+            readPreference="primary",
+            retryWrites=True,
+            retryReads=True,
+            # An election of 11 seconds is waited out (reliability 3.2).
+            serverSelectionTimeoutMS=wait_ms,
+            connectTimeoutMS=3_000,
+            socketTimeoutMS=10_000,
+            heartbeatFrequencyMS=heartbeat_ms,
+            maxPoolSize=threads + 4,
+            waitQueueTimeoutMS=2_000,
+        )
+        return Database(client, name or client.get_default_database(DEFAULT_NAME).name)
+    except (ConfigurationError, InvalidURI, ValueError, TypeError) as error:
+        raise StoreError(f"The MongoDB connection string cannot be used: {error}") from error
+
+
+def _run(session: ClientSession, work: Callable[[Session], T], deadline: float) -> T:
+    """Run one transaction, again and again while its failure is one that goes by and there is time."""
+    attempt = 0
+    while True:
+        session.start_transaction(ReadConcern("snapshot"), WRITES, ReadPreference.PRIMARY)
+        try:
+            result = work(session)
+            _commit(session, deadline)
+            return result
+        except PyMongoError as error:
+            # Never after a commit of unknown outcome: `_commit` has tried again as long as there was time.
+            if not error.has_error_label("TransientTransactionError"):
+                raise
+            pause = random.uniform(0, min(0.005 * 1.5**attempt, 0.5))  # noqa: S311 - jitter, no secret
+            if time.monotonic() + pause >= deadline:
+                raise
+        finally:
+            if session.in_transaction:
+                session.abort_transaction()
+        time.sleep(pause)
+        attempt += 1
+
+
+def _commit(session: ClientSession, deadline: float) -> None:
+    """Commit; a commit whose outcome is not known is asked for again, which does no harm."""
+    while True:
+        try:
+            return session.commit_transaction()
+        except PyMongoError as error:
+            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)

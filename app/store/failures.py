@@ -1,0 +1,80 @@
+"""What goes wrong in the database, as what the client is told (reliability 3.2, "error mapping").
+
+A duplicate key is left to whoever knows the attribute. What is not listed here is a bug, and stays what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    DocumentTooLarge,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
+
+from app.errors import PayloadTooLarge, ScimError, Unavailable
+
+DUPLICATE_KEY = 11000
+
+
+class StoreError(Exception):
+    """The database cannot be used as it is; the text is one sentence for the operator."""
+
+
+_TOO_LARGE = frozenset({10334, 17419, 17420})
+"""BSONObjectTooLarge, and an update that makes a document larger than 16 MB."""
+_BAD_VALUE = 2
+_PASSING = frozenset({
+    6, 7, 24, 46, 50, 63, 64, 89, 91, 112, 134, 189, 202, 246, 251, 262, 290, 317, 9001, 10107, 11600, 11602, 13388,
+    13435, 13436, 14031, 16500, 50915,
+})
+"""Host unreachable, locks, time limits, write concern, shutdown, write conflicts, no primary, a full disk, ..."""
+_PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
+
+
+def translate(error: BaseException) -> ScimError | None:
+    """Give the SCIM error for a failure of the database, or None for a duplicate key and for a bug."""
+    if not isinstance(error, PyMongoError) or is_duplicate(error):
+        return None
+    codes = _codes(error)
+    if isinstance(error, DocumentTooLarge) or codes & _TOO_LARGE or (_BAD_VALUE in codes and "size" in str(error)):
+        return PayloadTooLarge("The resource is too large to be stored.")
+    # WaitQueueTimeoutError, ServerSelectionTimeoutError, NotPrimaryError, NetworkTimeout and AutoReconnect are all
+    # ConnectionFailures; `timeout` covers what the request's budget has ended.
+    passing = isinstance(error, (ConnectionFailure, ExecutionTimeout, WriteConcernError)) or error.timeout
+    if passing or codes & _PASSING or any(error.has_error_label(label) for label in _PASSING_LABELS):
+        return Unavailable("The database does not answer at the moment; try again.")
+    return None
+
+
+@contextmanager
+def translating() -> Iterator[None]:
+    """Raise the SCIM error in place of the database's; also a decorator."""
+    try:
+        yield
+    except PyMongoError as error:
+        told = translate(error)
+        if told is None:
+            raise
+        raise told from error
+
+
+def is_duplicate(error: PyMongoError) -> bool:
+    """Tell whether a unique index has refused the write."""
+    return isinstance(error, DuplicateKeyError) or DUPLICATE_KEY in _codes(error)
+
+
+def _codes(error: PyMongoError) -> set[int]:
+    if isinstance(error, BulkWriteError):
+        details: Any = error.details or {}
+        failures = [*details.get("writeErrors", ()), *details.get("writeConcernErrors", ())]
+        return {failure.get("code", 0) for failure in failures} | ({64} if details.get("writeConcernErrors") else set())
+    return {error.code} if isinstance(error, OperationFailure) and error.code is not None else set()

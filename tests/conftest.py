@@ -1,0 +1,132 @@
+"""What the tests stand on: a real MongoDB, a mongomock, and a real server on a port of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mongomock
+import pytest
+import requests
+
+from app.store import embedded
+from app.store.database import Database, connect
+
+SCIMD = str(Path(sys.executable).with_name("scimd"))
+
+
+@dataclass
+class Server:
+    """A running `scimd serve`, and the commands that go with it."""
+
+    url: str
+    folder: Path
+    environ: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    log: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = self.folder / "server.log"
+
+    def start(self, *arguments: str, seconds: float = 60) -> None:
+        """Start it and wait until it answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [SCIMD, "serve", *arguments], env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+            )
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, self.log.read_text()
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(f"{self.url}/readyz", timeout=30).status_code == 200:
+                    return
+            time.sleep(0.05)
+        raise AssertionError(f"not ready in {seconds} s:\n{self.log.read_text()}")
+
+    def stop(self, seconds: float = 60) -> int:
+        """End it as an operator would, and give its exit status."""
+        assert self.process
+        self.process.terminate()
+        return self.process.wait(seconds)
+
+    def command(self, *arguments: str, status: int = 0) -> str:
+        """Run `scimd` beside it and give what it prints."""
+        done = subprocess.run(
+            [SCIMD, *arguments], env=self.environ, cwd=self.folder, capture_output=True, text=True, timeout=120,
+            stdin=subprocess.DEVNULL, check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    def create_tenant(self, name: str | None = None, profile: str = "gallery") -> tuple[str, str]:
+        """Create a tenant; give its SCIM URL and a token."""
+        name = name or f"t-{uuid.uuid4().hex[:12]}"
+        self.command("tenant", "create", name, "--profile", profile)
+        return f"{self.url}/{name}/scim/v2", self.command("token", "issue", name).strip()
+
+
+def free_port() -> int:
+    """Give a port of the loopback that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def make_server(folder: Path, **settings: str) -> Server:
+    """Give a server of its own folder and port, not started yet."""
+    url = f"127.0.0.1:{free_port()}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SCIMD_")}
+    ours = {"SCIMD_BIND": url, "SCIMD_DATA_DIR": str(folder / "data"), "SCIMD_RATE_LIMIT": "off"} | settings
+    return Server(f"http://{url}", folder, kept | ours)
+
+
+@pytest.fixture(scope="session")
+def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a real MongoDB, one for the whole run: a replica set of one member that takes failpoints."""
+    base = tmp_path_factory.getbasetemp()
+    # Under pytest-xdist each process has a folder of its own in the one that they share.
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mongod"
+    with embedded.using(folder, test_commands=True) as place:
+        yield place.uri()
+
+
+@pytest.fixture(scope="session")
+def mongod(mongod_uri: str) -> Iterator[Database]:
+    """Give one client of the real MongoDB."""
+    database = connect(mongod_uri, name="scimd", heartbeat_ms=1_000)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def database(mongod: Database) -> Iterator[Database]:
+    """Give an empty database on the real MongoDB, which is gone afterwards."""
+    fresh = Database(mongod.client, f"test-{uuid.uuid4().hex}")
+    yield fresh
+    mongod.client.drop_database(fresh.db.name)
+
+
+@pytest.fixture
+def mock_database() -> Database:
+    """Give an empty database of mongomock: no sessions, no transactions, no validators."""
+    return Database(mongomock.MongoClient(tz_aware=True))
+
+
+@pytest.fixture(scope="session")
+def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Give a real server under gunicorn, with a private MongoDB of its own."""
+    server = make_server(tmp_path_factory.mktemp("server"))
+    server.start()
+    yield server
+    assert server.stop() == 0, server.log.read_text()
+
+
