@@ -1,0 +1,13 @@
+"""Who is calling: tokens, OAuth 2.0, federated identities, limits, and one way in.
+
+The room knows no HTTP beyond the text of a header; the door in `blueprints` asks it, and the log is told why not.
+"""
+
+from app.auth.authenticator import Authenticator
+from app.auth.principal import Principal, require_read, require_write
+from app.auth.refusal import AccessRefused, Check, CredentialRefused, Refusal
+
+__all__ = [
+    "AccessRefused", "Authenticator", "Check", "CredentialRefused", "Principal", "Refusal", "require_read",
+    "require_write",
+]

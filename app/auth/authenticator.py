@@ -1,0 +1,91 @@
+"""The one way in: a tenant's name and the token that came with the request give the principal, or a refusal.
+
+Whatever is wrong, the client sees the same 401 after the same work: one read of the credential. The tenant is read
+only for a credential that is good, so that nobody else learns which tenants there are, or which are suspended.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from app.auth.principal import Principal
+from app.auth.refusal import AccessRefused, CredentialRefused, Inspection, Refusal, Refused, ago
+from app.auth.seen import Seen
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import Token, Tokens, is_secret, parse
+
+NEVER = float("inf")
+_NOBODY = "000000000000"
+"""An id that no token has: what is no token of ours costs the same read as a wrong one (reliability 4.3, timing)."""
+
+
+class Authenticator:
+    """Tells who is calling; one for each worker, since it remembers whom it has just let in."""
+
+    def __init__(
+        self, database: Database, *, clock: Callable[[], float] = time.time, seen: Seen | None = None
+    ) -> None:
+        self._tenants = Tenants(database)
+        self._tokens = Tokens(database)
+        self._clock = clock
+        self._seen = seen or Seen()
+
+    def authenticate(self, tenant_name: str, token: str | None) -> Principal:
+        """Give who sends `token`, as it stands after `Bearer`, to a tenant; raises Unauthorized, Forbidden."""
+        if not token:
+            raise CredentialRefused(Refusal("credential", "none was sent"), sent=False)
+        principal = self._seen.get(tenant_name, token, self._clock())
+        if principal is not None:
+            return principal
+        since = self._seen.moment()
+        try:
+            principal, expires = self._check_token(tenant_name, token)
+        except Refused as refused:
+            raise CredentialRefused(refused.refusal, sent=True) from None
+        if principal.tenant.suspended:
+            refusal = Refusal(
+                principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
+            )
+            raise AccessRefused("This tenant is suspended.", refusal)
+        self._seen.put(tenant_name, token, principal, since=since, expires=expires)
+        return principal
+
+    def _check_token(self, tenant_name: str, text: str) -> tuple[Principal, float]:
+        inspection = Inspection("token")
+        token_id, secret = parse(text) or (_NOBODY, "")
+        token = self._tokens.find(token_id)
+        good_secret = is_secret(secret, token.hash if token else "")
+        form = f"{len(text)} characters"
+        inspection.check("form", bool(secret), expected="scimd_<id>_<secret>", received=form, reason="malformed")
+        inspection.credential_id = token_id
+        if token is None:
+            inspection.fail("id", expected="a known one", received=token_id, reason="unknown")
+        inspection.check("id", True, expected="a known one", received=token_id, reason="")
+        inspection.check("secret", good_secret, expected="the issued one", received="another", reason="wrong secret")
+        inspection.label = token.label
+        inspection.way = "access token" if token.client else "token"
+        self._check_validity(inspection, tenant_name, token)
+        tenant = self._tenants.get(tenant_name)
+        if tenant is None:
+            inspection.fail("tenant", expected="a tenant", received=tenant_name, reason="its tenant is deleted")
+        self._tokens.note_use(token)
+        principal = Principal(tenant, token.id, inspection.way, token.scopes, token.label, token.user)
+        return principal, token.expires.timestamp() if token.expires else NEVER
+
+    def _check_validity(self, inspection: Inspection, tenant_name: str, token: Token) -> None:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        inspection.check(
+            "tenant", token.tenant == tenant_name, expected=tenant_name, received=token.tenant,
+            reason="of another tenant",
+        )
+        inspection.check(
+            "revocation", token.revoked is None, expected="not revoked", received=str(token.revoked),
+            reason=f"revoked {ago(token.revoked, now)}" if token.revoked else "",
+        )
+        inspection.check(
+            "expiry", token.expires is None or now < token.expires, expected=f"after {now:%Y-%m-%d %H:%M:%S}Z",
+            received=str(token.expires), reason=f"expired {ago(token.expires, now)}" if token.expires else "",
+        )

@@ -1,0 +1,110 @@
+"""Why a credential was refused: the checks made, what each expected and what it received. Never a secret.
+
+The operator reads it in the provisioning log; the client learns only that it was refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NoReturn
+
+from app.errors import Forbidden, Unauthorized
+
+_LONGEST = 200
+"""Characters that a refusal keeps of what a client sent."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: what it looked at, what it expected, what it received."""
+
+    name: str
+    expected: str
+    received: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A credential that was not taken, and every check up to the one that failed."""
+
+    way: str
+    """token, access token, JWT, client or assertion."""
+    reason: str
+    checks: tuple[Check, ...] = ()
+    credential_id: str = ""
+    label: str = ""
+
+    def __str__(self) -> str:
+        """Give it as one line, e.g. `token: expired 2 days ago (id 7f3a, label "entra-prod")`."""
+        known = [f"id {self.credential_id}"] if self.credential_id else []
+        if self.label:
+            known.append(f'label "{self.label}"')
+        return f"{self.way}: {self.reason}" + (f" ({', '.join(known)})" if known else "")
+
+
+class Refused(Exception):
+    """A check has failed. Whoever answers the client turns it into what the protocol says."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+@dataclass
+class Inspection:
+    """The checks on one credential, in the order in which they are made."""
+
+    way: str
+    credential_id: str = ""
+    label: str = ""
+    checks: list[Check] = field(default_factory=list)
+
+    def check(self, name: str, passed: bool, *, expected: str, received: object, reason: str) -> None:
+        """Note a check; raises Refused with `reason` where it has not passed."""
+        if not passed:
+            self.fail(name, expected=expected, received=received, reason=reason)
+        self.checks.append(Check(name, expected, shown(received), True))
+
+    def fail(self, name: str, *, expected: str, received: object, reason: str) -> NoReturn:
+        """Note a check that has not passed; raises Refused with `reason`."""
+        self.checks.append(Check(name, expected, shown(received), False))
+        raise Refused(Refusal(self.way, reason, tuple(self.checks), self.credential_id, self.label))
+
+
+class CredentialRefused(Unauthorized):
+    """401: every cause looks the same to the client (reliability B1, B4)."""
+
+    def __init__(self, refusal: Refusal, *, sent: bool) -> None:
+        # RFC 6750 section 3.1: no error code where no credential was sent.
+        challenge = 'Bearer error="invalid_token"' if sent else "Bearer"
+        super().__init__("The request needs a credential that is valid here.", challenge=challenge)
+        self.refusal = refusal
+
+
+class AccessRefused(Forbidden):
+    """403: the credential is good, but not for this."""
+
+    def __init__(self, detail: str, refusal: Refusal) -> None:
+        super().__init__(detail)
+        self.refusal = refusal
+
+
+def shown(value: object) -> str:
+    """Give a received value as one short line of printable characters: it goes into a log."""
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "..."
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Give the time between two moments in words, e.g. `2 days ago` or `in 5 minutes`."""
+    seconds = int((now - moment).total_seconds())
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
+        count = abs(seconds) // length
+        if count:
+            amount = f"{count} {unit}" + ("s" if count > 1 else "")
+            return f"{amount} ago" if seconds > 0 else f"in {amount}"
+    return "just now"
