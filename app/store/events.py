@@ -77,6 +77,23 @@ class Events:
         """Write one event."""
         self._collection.insert_one(self._document(event, actor), session=session)
 
+    def append_all(self, events: list[Event], actor: Actor, session: Session = None) -> None:
+        """Write several events."""
+        self._collection.insert_many([self._document(event, actor) for event in events], session=session)
+
+    def find(
+        self, *, name: str | None = None, failed: bool = False, since: datetime | None = None, limit: int = 1_000
+    ) -> list[dict[str, Any]]:
+        """Give the newest events, the oldest of them first; `name` is a user's or group's name or id."""
+        query: dict[str, Any] = {"tenant": self._tenant}
+        if name:
+            query["$or"] = [{"resource.name": name}, {"resource.id": name}]
+        if failed:
+            query["failed"] = True
+        if since:
+            query["time"] = {"$gt": since}
+        return list(self._collection.find(query, {"expires": 0}, sort=[("time", -1)]).limit(limit))[::-1]
+
     def contains(self, event_id: str) -> bool:
         """Tell whether the event, and so the change that it belongs to, is stored."""
         return self._collection.find_one({"_id": event_id, "tenant": self._tenant}, {"_id": 1}) is not None

@@ -131,6 +131,11 @@ class Resources:
         cursor = self._collection.find({"tenant": self._tenant}, HIDDEN, sort=[("_id", 1)])
         return (decode(document, self.type) for document in cursor)
 
+    def all_ids(self) -> Iterator[str]:
+        """Give the id of every resource, in their order."""
+        cursor = self._collection.find({"tenant": self._tenant}, {"_id": 1}, sort=[("_id", 1)])
+        return (document["_id"] for document in cursor)
+
     def _fields(self, keys: frozenset[str] | None) -> dict[str, int]:
         if keys is None:
             return HIDDEN

@@ -1,0 +1,80 @@
+"""Sorted pages against a sort written down plainly (RFC 7644 section 3.4.2.3; standards SO-01 to SO-12, CU-21)."""
+
+from typing import Any
+
+import mongomock
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.store.pages import Order, Place, page
+
+KEYS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d"]))
+DOCUMENTS = st.lists(KEYS, max_size=12).map(
+    lambda keys: [{"_id": f"{n:02}", "t": 1, **({"k": key} if key is not None else {})} for n, key in enumerate(keys)]
+)
+EMAILS = st.lists(
+    st.lists(st.fixed_dictionaries({"value": st.sampled_from("abcd")}, optional={"primary": st.booleans()}), max_size=3),
+    max_size=10,
+).map(lambda lists: [{"_id": f"{n:02}", "t": 1, "_folded": {"emails": emails}} for n, emails in enumerate(lists)])
+
+
+def collection(documents: list[dict[str, Any]]) -> Any:
+    made = mongomock.MongoClient().db.c
+    if documents:
+        made.insert_many(documents)
+    return made
+
+
+def plainly(documents: list[dict[str, Any]], key: Any, *, descending: bool) -> list[str]:
+    def rank(document: dict[str, Any]) -> tuple:
+        value = key(document)
+        return (value is None, value or "", document["_id"])
+
+    return [document["_id"] for document in sorted(documents, key=rank, reverse=descending)]
+
+
+def preferred(document: dict[str, Any]) -> str | None:
+    emails = document["_folded"]["emails"]
+    primary = [email for email in emails if email.get("primary") is True]
+    return (primary or emails or [{"value": None}])[0]["value"]
+
+
+def walk(made: Any, order: Order, size: int) -> list[str]:
+    ids: list[str] = []
+    after: Place | None = None
+    while found := page(made, {"t": 1}, order, after=after, skip=0, limit=size, fields={"t": 0}):
+        ids += [item.document["_id"] for item in found]
+        after = found[-1].place
+    return ids
+
+
+@given(DOCUMENTS, st.booleans(), st.integers(1, 4))
+@settings(deadline=None)
+def test_walking_gives_everybody_once_in_the_order(documents: list, descending: bool, size: int) -> None:
+    order = Order("k", descending=descending, always=False)
+    expected = plainly(documents, lambda d: d.get("k"), descending=descending)
+    assert walk(collection(documents), order, size) == expected
+
+
+@given(DOCUMENTS, st.booleans(), st.integers(0, 14), st.integers(1, 5))
+@settings(deadline=None)
+def test_a_page_by_index_is_a_slice_of_the_order(documents: list, descending: bool, skip: int, limit: int) -> None:
+    order = Order("k", descending=descending, always=False)
+    found = page(collection(documents), {"t": 1}, order, after=None, skip=skip, limit=limit, fields={"t": 0})
+    expected = plainly(documents, lambda d: d.get("k"), descending=descending)[skip : skip + limit]
+    assert [item.document["_id"] for item in found] == expected
+
+
+@given(EMAILS, st.booleans(), st.integers(1, 4))
+@settings(deadline=None)
+def test_a_multi_valued_attribute_counts_with_its_primary_value(documents: list, descending: bool, size: int) -> None:
+    order = Order("_folded.emails.value", "_folded.emails", descending, always=False)
+    assert walk(collection(documents), order, size) == plainly(documents, preferred, descending=descending)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_the_way_back_is_the_way_forth_reversed(descending: bool) -> None:
+    documents = [{"_id": f"{n:02}", "t": 1, **({"k": "x" * (n % 3)} if n % 4 else {})} for n in range(20)]
+    order = Order("k", descending=descending, always=False)
+    assert walk(collection(documents), order.reversed(), 3) == walk(collection(documents), order, 7)[::-1]
