@@ -1,0 +1,1 @@
+"""How fast scimd is, measured side by side with a bare Flask + PyMongo app: `python -m bench`."""

@@ -1,0 +1,183 @@
+"""The client: a process of its own with some keep-alive connections, each of which asks again when it is answered.
+
+It is one thread over plain sockets, so that little of the machine goes into asking. What it sends is made by a source,
+a callable of (connection, turn).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import selectors
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Self
+
+Source = Callable[[int, int], bytes]
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Round:
+    """What is to be asked: of whom, by how many connections, until when."""
+
+    port: int
+    source: Source
+    first_turn: int = 0
+    connections: int = 8
+    seconds: float = 1.0
+    most: int = 100_000
+    """Requests that are sent at most."""
+
+
+@dataclass
+class Outcome:
+    """How a round went."""
+
+    seconds: float = 0.0
+    times: list[float] = field(default_factory=list)
+    """Seconds from a request to the end of its answer."""
+    statuses: Counter[int] = field(default_factory=Counter)
+    turns: int = 0
+    """How many turns the busiest connection had."""
+    failure: str = ""
+    """The first answer that is no success."""
+
+    @property
+    def rate(self) -> float:
+        """Requests a second."""
+        return len(self.times) / self.seconds if self.seconds else 0.0
+
+
+class Client:
+    """The client's process."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.close()
+        self._process.join(5)
+        if self._process.is_alive():
+            self._process.terminate()
+
+    def run(self, work: Round) -> Outcome:
+        """Drive one round and give how it went; raises RuntimeError where the server hangs or hangs up."""
+        self._pipe.send(work)
+        answer = self._pipe.recv()
+        if isinstance(answer, str):
+            raise RuntimeError(answer)
+        assert isinstance(answer, Outcome)
+        return answer
+
+
+def _serve(pipe: Connection) -> None:
+    while True:
+        try:
+            work = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send(drive(work))
+        except (OSError, RuntimeError) as error:
+            pipe.send(f"{type(error).__name__}: {error}")
+
+
+@dataclass
+class _Line:
+    """One connection."""
+
+    number: int
+    socket: socket.socket
+    turn: int
+    sent: float = 0.0
+    answer: bytearray = field(default_factory=bytearray)
+
+
+def drive(work: Round) -> Outcome:
+    """Ask and ask again over all connections until time or number is up; raises OSError, RuntimeError."""
+    outcome = Outcome()
+    lines = [_Line(number, _connect(work.port), work.first_turn) for number in range(work.connections)]
+    with selectors.DefaultSelector() as selector:
+        start = time.perf_counter()
+        busy = min(len(lines), work.most)
+        for first in lines[:busy]:
+            selector.register(first.socket, selectors.EVENT_READ, first)
+            _ask(first, work.source)
+        left = work.most - busy
+        while busy:
+            ready = selector.select(_PATIENCE)
+            if not ready:
+                raise RuntimeError(f"no answer within {_PATIENCE:.0f} s")
+            for key, _ in ready:
+                line: _Line = key.data
+                if not _read(line):
+                    continue
+                now = time.perf_counter()
+                outcome.times.append(now - line.sent)
+                _note(outcome, line)
+                if left and now - start < work.seconds:
+                    left -= 1
+                    _ask(line, work.source)
+                else:
+                    busy -= 1
+                    selector.unregister(line.socket)
+        outcome.seconds = time.perf_counter() - start
+    for line in lines:
+        line.socket.close()
+    outcome.turns = max(line.turn for line in lines) - work.first_turn
+    return outcome
+
+
+def _connect(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _ask(line: _Line, source: Source) -> None:
+    request = source(line.number, line.turn)
+    line.turn += 1
+    line.answer.clear()
+    line.sent = time.perf_counter()
+    line.socket.sendall(request)
+
+
+def _read(line: _Line) -> bool:
+    """Read what there is; tell whether the answer is complete. Raises RuntimeError where the server hangs up."""
+    data = line.socket.recv(262_144)
+    if not data:
+        raise RuntimeError(f"the server closed connection {line.number} in turn {line.turn}")
+    line.answer += data
+    head_end = line.answer.find(b"\r\n\r\n", 0, 16_384)
+    if head_end < 0:
+        return False
+    status = int(line.answer[9:12])
+    if status in (204, 304):
+        return True
+    head = bytes(line.answer[:head_end])
+    length = _LENGTH.search(head)
+    if length:
+        return len(line.answer) >= head_end + 4 + int(length[1])
+    if _CHUNKED.search(head):
+        return line.answer.endswith(b"0\r\n\r\n")  # JSON has no line breaks in it: nothing else ends so
+    raise RuntimeError(f"an answer without a length: {head!r}")
+
+
+def _note(outcome: Outcome, line: _Line) -> None:
+    status = int(line.answer[9:12])
+    outcome.statuses[status] += 1
+    if status >= 300 and not outcome.failure:
+        outcome.failure = bytes(line.answer[:1500]).decode(errors="replace")

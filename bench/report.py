@@ -1,0 +1,93 @@
+"""What came out: a table on the terminal, JSON for comparing runs, a plot for the eye."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+Result = dict[str, Any]
+_TEXTS = ("scenario", "side")
+_NUMBERS = ("requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "mongod ms", "ratio", "CPU ratio", "goal", "")
+
+
+def table(results: list[Result]) -> None:
+    """Print the results."""
+    shown = Table(title="scimd, side by side")
+    for heading in _TEXTS:
+        shown.add_column(heading)
+    for heading in _NUMBERS:
+        shown.add_column(heading, justify="right")
+    for result in results:
+        _rows(shown, result)
+    console = Console()
+    console.print(shown)
+    for result in results:
+        for side in result.get("sides", ()):
+            if side["failure"]:
+                console.print(f"{result['scenario']}, {side['side']}: {side['failure']}", markup=False)
+
+
+def _rows(shown: Table, result: Result) -> None:
+    verdict = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: ""}[result["passed"]]
+    if "sides" not in result:
+        shown.add_row(
+            result["scenario"], "scimd", *[""] * 6, f"{result['megabytes']} MB", "", result["goal"], verdict,
+            end_section=True,
+        )
+        return
+    for place, side in enumerate(result["sides"]):
+        first = place == 0
+        shown.add_row(
+            result["scenario"] if first else "", side["side"], f"{side['rate']:.0f}",
+            *(f"{side[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
+            *(f"{side[key]:.2f}" for key in ("server_cpu_ms", "mongod_cpu_ms")),
+            f"{result['ratio']:.2f}" if first else "", str(result["cpu_ratio"] or "-") if first else "",
+            result["goal"] if first else "", verdict if first else "", end_section=not first,
+        )
+
+
+def keep(results: list[Result], path: Path, **settings: Any) -> None:
+    """Write the results, with where and when they were measured."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "cores": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 2),
+        **settings,
+        "results": results,
+    }
+    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def plot(results: list[Result], path: Path) -> None:
+    """Draw the rates of both sides, scenario by scenario; needs matplotlib (the extra `bench`)."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    compared = [result for result in results if "sides" in result]
+    figure, axes = pyplot.subplots(figsize=(9, 1.2 + 0.7 * len(compared)), layout="constrained")
+    for place, result in enumerate(compared):
+        best = max(side["rate"] for side in result["sides"]) or 1.0
+        for row, (side, colour) in enumerate(zip(result["sides"], ("tab:blue", "tab:gray"), strict=True)):
+            height = place + (row - 0.5) * 0.38
+            axes.barh(height, side["rate"] / best, height=0.36, color=colour)
+            axes.text(side["rate"] / best + 0.01, height, f"{side['side']}: {side['rate']:.0f}/s", va="center", size=8)
+    goals = [f"{result['scenario']}\n{result['ratio']:.2f} (goal {result['goal']})" for result in compared]
+    axes.set_yticks(range(len(compared)), goals, size=8)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1.3)
+    axes.set_xlabel("requests a second, as part of the faster side's")
+    axes.set_title("scimd side by side with a bare Flask + PyMongo app")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
