@@ -26,7 +26,7 @@ from app.protocol.profile import PROFILES
 from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
 from app.provider import Provider
 from app.queries import Queries
-from app.schemas.collection import CollectionSpec, collection_spec
+from app.schemas.collection import CollectionSpec, collection_specs
 from app.schemas.custom import all_types, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
@@ -81,7 +81,7 @@ def collections(config: Config) -> list[CollectionSpec]:
     """Give every collection that the database is to have, with its validator and indexes."""
     rooms = (tenants, credentials, memberships, counts, deleted, events, server_key)
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
-    return specs + [collection_spec(resource_type) for resource_type in all_types(config.schemas_dir)]
+    return [*specs, *collection_specs(all_types(config.schemas_dir))]
 
 
 def _prepare(config: Config, database: Database) -> None:

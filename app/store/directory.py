@@ -186,6 +186,29 @@ class Directory:
 
         self._commit(work, event, lambda: None)
 
+    def restore(self, resource_id: str, event: Event, actor: Actor) -> str:
+        """Bring a deleted resource back with its memberships and give its name; raises NotFound, Uniqueness."""
+        row = self.deleted.get(resource_id)
+        resource_type = self.catalogue.named(row["type"]) if row else None
+        if row is None or resource_type is None:
+            raise NotFound(f"Nothing with the id {resource_id} can be restored.")
+
+        def work(session: Session) -> str:
+            self._resources[resource_type.name].insert_document(row["document"], session)
+            self._counts.add(resource_type.name, 1, session)
+            for membership in row["memberships"]:
+                self._memberships.add(membership["group"], {resource_id: membership.get("type")}, session)
+            groups = [membership["group"] for membership in row["memberships"]]
+            for other in self.catalogue.types:
+                if groups and other.members:
+                    self._resources[other.name].touch_all(groups, now(), session)
+            self.deleted.forget(resource_id, session)
+            self._log(event, None, actor, session)
+            return str(row["name"])
+
+        event.resource_type, event.resource_id, event.name = resource_type.name, resource_id, row["name"]
+        return self._commit(work, event, lambda: str(row["name"]))
+
     # Parts
 
     def _missing(self, resource_type: ResourceType, resource_id: str, version: str | None) -> Exception:

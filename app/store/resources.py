@@ -39,7 +39,10 @@ class Resources:
 
     def insert(self, resource: Resource, session: Session = None) -> None:
         """Store a new resource; raises Uniqueness where another one has its name."""
-        document = encode(resource, self.type, tenant=self._tenant)
+        self.insert_document(encode(resource, self.type, tenant=self._tenant), session)
+
+    def insert_document(self, document: dict[str, Any], session: Session = None) -> None:
+        """Store a document as it is; raises Uniqueness where another one has its name."""
         with _unique(self.type):
             self._collection.insert_one(document, session=session)
 
