@@ -75,6 +75,12 @@ class Token:
     user: str | None = None
     """The id of the user that it stands for, where it stands for one (RFC 7644 section 3.11)."""
 
+    def state(self, moment: datetime) -> str:
+        """Tell whether it is `valid`, `expired` or `revoked`."""
+        if self.revoked:
+            return "revoked"
+        return "expired" if self.expires and self.expires <= moment else "valid"
+
 
 class Tokens:
     """The tokens of all tenants; that a token belongs to the tenant of the URL is checked by who authenticates."""

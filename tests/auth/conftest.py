@@ -7,7 +7,6 @@ import pytest
 
 from app.auth import Authenticator
 from app.auth.seen import Seen
-from app.store.database import Database
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
 
@@ -31,8 +30,8 @@ def clock():
 
 
 @pytest.fixture
-def database():
-    return Database(mongomock.MongoClient(tz_aware=True))
+def database(mock_database):
+    return mock_database
 
 
 @pytest.fixture

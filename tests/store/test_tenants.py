@@ -1,18 +1,16 @@
 """Tenants: their names, their life, and that nothing of a deleted one is left."""
 
-import mongomock
 import pytest
 
 from app.errors import Conflict, InvalidValue, NotFound
 from app.protocol.profile import PROFILES as PROFILE_ROWS
 from app.store import tenants as rows
-from app.store.database import Database
 from app.store.tenants import Tenants, check_name
 
 
 @pytest.fixture
-def memory():
-    return Database(mongomock.MongoClient(tz_aware=True))
+def memory(mock_database):
+    return mock_database
 
 
 @pytest.fixture

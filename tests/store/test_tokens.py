@@ -8,13 +8,12 @@ import pytest
 
 from app.errors import NotFound
 from app.store import tokens as rows
-from app.store.database import Database
 from app.store.tokens import Tokens, is_secret, parse
 
 
 @pytest.fixture
-def memory():
-    return Database(mongomock.MongoClient(tz_aware=True))
+def memory(mock_database):
+    return mock_database
 
 
 @pytest.fixture

@@ -1,0 +1,64 @@
+"""scimd on the command line. Each noun is a file, and an error is one sentence and a non-zero exit."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from app.cli.connection import Connection
+from app.config import ConfigError
+from app.errors import ScimError
+from app.store.database import StoreError, translating
+
+COMMANDS = {
+    "tenant": "app.cli.tenant:tenant",
+    "token": "app.cli.token:token",
+}
+"""Command -> where it is; what a run does not need is not imported."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="scimd")
+@click.pass_context
+def scimd(ctx: click.Context) -> None:
+    """A SCIM 2.0 server that Microsoft Entra ID provisions users and groups into."""
+    ctx.obj = ctx.obj or Connection()
+
+
+def main() -> None:
+    """Run a command and end the process with its status."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str], connection: Connection | None = None) -> int:
+    """Run a command and give its exit status."""
+    try:
+        with translating():
+            return scimd.main(arguments, "scimd", standalone_mode=False, obj=connection) or 0
+    except click.ClickException as error:
+        return _say(error.format_message(), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _say("Nothing was done.", 130)
+    except ScimError as error:
+        return _say(error.detail)
+    except (ConfigError, StoreError) as error:
+        return _say(str(error))
+
+
+def _say(sentence: str, status: int = 1) -> int:
+    click.echo(f"scimd: {sentence}", err=True)
+    return status

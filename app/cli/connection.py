@@ -1,0 +1,33 @@
+"""What every command has at hand: the settings, and the database they name, opened when it is first used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+
+from app.config import Config
+from app.store.database import Database
+from app.store.opening import open_database
+
+
+class Connection:
+    """The settings and the database of one run of `scimd`."""
+
+    def __init__(self, environ: Mapping[str, str] | None = None, database: Database | None = None) -> None:
+        self._environ = os.environ if environ is None else environ
+        self._given = database
+
+    @cached_property
+    def config(self) -> Config:
+        """The settings; raises ConfigError."""
+        return Config.from_environment(self._environ)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database; raises StoreError."""
+        return self._given or open_database(self.config, watch=False)
+
+    def tenant_url(self, tenant: str) -> str:
+        """Give what is pasted into Entra as Tenant URL."""
+        return f"{self.config.base_url}/{tenant}/scim/v2"

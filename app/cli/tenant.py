@@ -1,0 +1,93 @@
+"""scimd tenant: the customers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from app.cli.connect_page import connect_page, print_connect_page
+from app.cli.connection import Connection
+from app.cli.output import json_option, print_json, print_rows
+from app.store.tenants import PROFILES, Tenant, Tenants
+
+
+@click.group()
+def tenant() -> None:
+    """The customers of this server, each with a SCIM URL of its own."""
+
+
+@tenant.command()
+@click.argument("name")
+@click.option("--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True,
+              help="Which kind of client it is made for.")
+@json_option
+@click.pass_obj
+def create(connection: Connection, name: str, profile: str, as_json: bool) -> None:
+    """Create a tenant."""
+    created = Tenants(connection.database).create(name, profile)
+    if as_json:
+        print_json(_row(connection, created))
+        return
+    click.echo(f"Tenant URL: {connection.tenant_url(name)}")
+    click.echo(f"Next: scimd token issue {name}   (prints the Secret Token, once)")
+
+
+@tenant.command("list")
+@json_option
+@click.pass_obj
+def list_tenants(connection: Connection, as_json: bool) -> None:
+    """List the tenants."""
+    rows = [_row(connection, each) for each in Tenants(connection.database).list()]
+    print_rows(rows, as_json=as_json, empty="There are no tenants. Next: scimd tenant create NAME")
+
+
+@tenant.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(connection: Connection, name: str, as_json: bool) -> None:
+    """Show what is to be pasted into Entra, for each way that is set up."""
+    found = Tenants(connection.database).require(name)
+    page = connect_page(connection, found)
+    if as_json:
+        print_json(_row(connection, found) | page)
+    else:
+        print_connect_page(found, page)
+
+
+@tenant.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete(connection: Connection, name: str, yes: bool) -> None:
+    """Delete a tenant and everything that belongs to it."""
+    tenants = Tenants(connection.database)
+    tenants.require(name)
+    if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
+        raise click.ClickException("Nothing was deleted.")
+    tenants.delete(name)
+    click.echo(f"Deleted {name}.", err=True)
+
+
+@tenant.command()
+@click.argument("name")
+@click.pass_obj
+def suspend(connection: Connection, name: str) -> None:
+    """Refuse a tenant's requests with 403 and keep its data."""
+    Tenants(connection.database).suspend(name)
+
+
+@tenant.command()
+@click.argument("name")
+@click.pass_obj
+def resume(connection: Connection, name: str) -> None:
+    """Answer a tenant's requests again."""
+    Tenants(connection.database).resume(name)
+
+
+def _row(connection: Connection, each: Tenant) -> dict[str, Any]:
+    return {
+        "name": each.name, "profile": each.profile, "suspended": each.suspended, "created": each.created,
+        "tenant_url": connection.tenant_url(each.name),
+    }

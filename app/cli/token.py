@@ -1,0 +1,67 @@
+"""scimd token: the Secret Tokens of a tenant."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from app.cli.connection import Connection
+from app.cli.output import json_option, print_json, print_rows
+from app.cli.values import Span, label_option, scope_option
+from app.store.tenants import Tenants
+from app.store.tokens import Token, Tokens
+
+
+@click.group()
+def token() -> None:
+    """The Secret Tokens of a tenant; several may be valid at once, so that one can be replaced without a gap."""
+
+
+@token.command()
+@click.argument("tenant")
+@click.option("--expires", type=Span(never=True), default="365d", show_default=True,
+              help="How long it is valid: a number and s, m, h or d, or never.")
+@label_option
+@click.option("--user", help="The id of the user that it stands for, for /Me.")
+@scope_option
+@json_option
+@click.pass_obj
+def issue(
+    connection: Connection, tenant: str, expires: timedelta | None, label: str, user: str | None,
+    scope: tuple[str, ...], as_json: bool,
+) -> None:
+    """Issue a token and print it, this once."""
+    Tenants(connection.database).require(tenant)
+    text, issued = Tokens(connection.database).issue(tenant, lifetime=expires, label=label, scopes=scope, user=user)
+    if as_json:
+        print_json({"token": text, "tenant": tenant} | _row(issued))
+    else:
+        click.echo(text)
+
+
+@token.command("list")
+@click.argument("tenant")
+@json_option
+@click.pass_obj
+def list_tokens(connection: Connection, tenant: str, as_json: bool) -> None:
+    """List the tokens of a tenant, without their secrets."""
+    Tenants(connection.database).require(tenant)
+    rows = [_row(each) for each in Tokens(connection.database).of_tenant(tenant)]
+    print_rows(rows, as_json=as_json, empty=f"{tenant} has no tokens. Next: scimd token issue {tenant}")
+
+
+@token.command()
+@click.argument("token_id", metavar="ID")
+@click.pass_obj
+def revoke(connection: Connection, token_id: str) -> None:
+    """Revoke a token: within five seconds nobody is let in with it."""
+    Tokens(connection.database).revoke(token_id)
+
+
+def _row(each: Token) -> dict[str, Any]:
+    return {
+        "id": each.id, "label": each.label, "state": each.state(datetime.now(UTC)), "scopes": each.scopes, "created": each.created,
+        "expires": each.expires, "last_used": each.used, "user": each.user,
+    }

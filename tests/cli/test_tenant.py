@@ -1,0 +1,89 @@
+"""scimd tenant."""
+
+import pytest
+
+from app.store.tenants import Tenants
+
+
+def test_created_tells_the_url_and_the_next_step(scimd, mock_database):
+    done = scimd("tenant", "create", "acme")
+    assert done.status == 0
+    assert done.out.splitlines()[0] == "Tenant URL: https://scim.example.com/acme/scim/v2"
+    assert "scimd token issue acme" in done.out
+    assert Tenants(mock_database).get("acme").profile == "gallery"
+
+
+def test_profile_and_json(scimd):
+    done = scimd("tenant", "create", "acme", "--profile", "rfc", "--json")
+    assert done.json["profile"] == "rfc"
+    assert done.json["tenant_url"] == "https://scim.example.com/acme/scim/v2"
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["tenant", "create", "Acme"], "1 to 63"),
+    (["tenant", "create", "healthz"], "keeps it for itself"),
+    (["tenant", "create", "acme", "--profile", "okta"], "'gallery', 'entra', 'rfc'"),
+    (["tenant", "create"], "NAME"),
+    (["tenant", "show", "nobody"], "no tenant 'nobody'"),
+    (["tenant", "delete", "nobody", "--yes"], "no tenant 'nobody'"),
+    (["tenant", "suspend", "nobody"], "no tenant 'nobody'"),
+    (["tenant", "fly"], "No such command"),
+])
+def test_an_error_is_one_sentence(scimd, arguments, sentence):
+    done = scimd(*arguments)
+    assert done.status != 0
+    assert done.out == ""
+    assert sentence in done.err
+    assert len(done.err.splitlines()) == 1
+    assert "Traceback" not in done.err
+
+
+def test_a_name_that_is_taken(scimd):
+    assert scimd("tenant", "create", "acme").status == 0
+    assert "already" in scimd("tenant", "create", "acme").err
+
+
+def test_listed(scimd):
+    assert "no tenants" in scimd("tenant", "list").out
+    assert scimd("tenant", "list", "--json").json == []
+    scimd("tenant", "create", "globex", "--profile", "entra")
+    scimd("tenant", "create", "acme")
+    assert [row["name"] for row in scimd("tenant", "list", "--json").json] == ["acme", "globex"]
+    table = scimd("tenant", "list").out
+    assert "globex" in table
+    assert "entra" in table
+
+
+def test_deletion_asks_first(scimd, mock_database):
+    scimd("tenant", "create", "acme")
+    for answer in ("n\n", ""):
+        assert scimd("tenant", "delete", "acme", answer=answer).status != 0
+        assert Tenants(mock_database).get("acme")
+    assert scimd("tenant", "delete", "acme", answer="y\n").status == 0
+    assert Tenants(mock_database).get("acme") is None
+
+
+def test_deletion_with_yes(scimd, mock_database):
+    scimd("tenant", "create", "acme")
+    assert scimd("tenant", "delete", "acme", "--yes").status == 0
+    assert Tenants(mock_database).list() == []
+
+
+def test_suspended_and_resumed(scimd):
+    scimd("tenant", "create", "acme")
+    assert scimd("tenant", "suspend", "acme").status == 0
+    assert scimd("tenant", "show", "acme", "--json").json["suspended"] is True
+    assert scimd("tenant", "resume", "acme").status == 0
+    assert scimd("tenant", "show", "acme", "--json").json["suspended"] is False
+
+
+def test_shown_under_the_names_of_entras_page(scimd):
+    scimd("tenant", "create", "acme")
+    token = scimd("token", "issue", "acme", "--label", "entra-prod").out.strip()
+    shown = scimd("tenant", "show", "acme").out
+    assert "Tenant URL" in shown
+    assert "Secret Token" in shown
+    assert "https://scim.example.com/acme/scim/v2" in shown
+    assert "entra-prod" in shown
+    assert token not in shown
+    assert scimd("tenant", "show", "acme", "--json").json["tokens"][0]["label"] == "entra-prod"
