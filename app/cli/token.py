@@ -62,6 +62,6 @@ def revoke(connection: Connection, token_id: str) -> None:
 
 def _row(each: Token) -> dict[str, Any]:
     return {
-        "id": each.id, "label": each.label, "state": each.state(datetime.now(UTC)), "scopes": each.scopes, "created": each.created,
-        "expires": each.expires, "last_used": each.used, "user": each.user,
+        "id": each.id, "label": each.label, "state": each.state(datetime.now(UTC)), "scopes": each.scopes,
+        "created": each.created, "expires": each.expires, "last_used": each.used, "user": each.user,
     }
