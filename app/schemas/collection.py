@@ -74,7 +74,7 @@ def collection_spec(*variants: ResourceType) -> CollectionSpec:
 
 
 def unique_keys(resource_type: ResourceType) -> Iterator[str]:
-    """Give the keys of `_unique`: the attributes that are unique in some profile, an extension's under its short name."""
+    """Give the keys of `_unique`: what is unique in some profile, an extension's under its short name."""
     for schema in resource_type.schemas:
         for row in schema.attributes:
             values = [row.uniqueness, *(columns.get("uniqueness", "none") for columns in row.in_profile.values())]

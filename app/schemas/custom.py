@@ -1,0 +1,210 @@
+"""Schemas and resource types of an operator's own: RFC-format JSON files in the folder that SCIMD_SCHEMAS_DIR names.
+
+Files in the folder itself are for all tenants, those in a folder with a tenant's name are for that tenant. A Schema
+that a ResourceType names is its schema or its extension; any other extends the resource type that its URN ends with, as
+`...:2.0:User` does. A ResourceType with the name of one that is there adds extensions to it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from app.schemas.attribute import Attribute
+from app.schemas.group import GROUP_TYPE
+from app.schemas.resource_type import Catalogue, ResourceType, Schema
+from app.schemas.schema_file import NO_RESOURCE, SchemaFileError, TypeFile, own_schema, read_description
+from app.schemas.service_provider import DISCOVERY_SCHEMAS
+from app.schemas.user import USER_TYPE
+
+__all__ = ["SchemaFileError", "all_types", "load_catalogue"]
+
+BUILT_IN = (USER_TYPE, GROUP_TYPE)
+DESCRIBES_ITSELF = ("rfc",)
+"""The profiles whose /Schemas list those of discovery too; Entra would take their attributes for mappable ones."""
+RESERVED = frozenset((
+    # Endpoints of the protocol.
+    "me", "bulk", "schemas", "resourcetypes", "serviceproviderconfig", "serviceproviderconfigs", "serviceconfiguration",
+    # Collections of the store: a type's collection has the name of its endpoint.
+    "tenants", "clients", "tokens", "memberships", "counts", "deleted", "events", "keys", "server",
+))
+NOTHING_OWN = ""
+"""The scope of the tenants without a folder."""
+
+
+def load_catalogue(directory: Path | None, profile: str, tenant: str) -> Catalogue:
+    """Give the resource types of a tenant as its profile sees them; read once. Raises SchemaFileError."""
+    scope = tenant if directory is not None and tenant in _tenants(directory) else NOTHING_OWN
+    return _catalogue(directory, profile, scope)
+
+
+def all_types(directory: Path | None) -> tuple[ResourceType, ...]:
+    """Give the resource types of all tenants, each form of one once; raises SchemaFileError for any bad file."""
+    scopes = (NOTHING_OWN, *(_tenants(directory) if directory is not None else ()))
+    return tuple({id(found): found for scope in scopes for found in _types(directory, scope)}.values())
+
+
+@lru_cache(maxsize=4_096)
+def _catalogue(directory: Path | None, profile: str, scope: str) -> Catalogue:
+    types = (resource_type.for_profile(profile) for resource_type in _types(directory, scope))
+    return Catalogue(types, DISCOVERY_SCHEMAS if profile in DESCRIBES_ITSELF else ())
+
+
+@lru_cache(maxsize=4_096)
+def _types(directory: Path | None, scope: str) -> tuple[ResourceType, ...]:
+    """Give the types of the tenants that share the files of `scope`."""
+    found = _Types()
+    types: list[tuple[Path, TypeFile]] = []
+    for path in _files(directory, scope) if directory is not None else ():
+        with _naming(path):
+            for description in _descriptions(path):
+                read = read_description(description)
+                if isinstance(read, TypeFile):
+                    types.append((path, read))
+                else:
+                    found.add_schema(read, path)
+    for path, file in types:
+        with _naming(path):
+            found.add_type(file)
+    for urn in tuple(found.unused):
+        with _naming(found.unused[urn]):
+            found.extend_by_name(urn)
+    return found.complete()
+
+
+class _Types:
+    """The types of one scope while its files are read."""
+
+    def __init__(self) -> None:
+        self.types = {resource_type.name.lower(): resource_type for resource_type in BUILT_IN}
+        self.schemas = {schema.id.lower(): schema for resource_type in BUILT_IN for schema in resource_type.schemas}
+        self.unused: dict[str, Path] = {}
+        """The schemas from files that nothing has named yet."""
+
+    def add_schema(self, schema: Schema, path: Path) -> None:
+        if self.schemas.setdefault(schema.id.lower(), schema) is not schema:
+            raise SchemaFileError(f"{schema.id} is there already, from another file or from scimd itself")
+        self.unused[schema.id.lower()] = path
+
+    def add_type(self, file: TypeFile) -> None:
+        """Add a type, or the extensions of one that is there."""
+        known = self.types.get(file.name.lower())
+        if known is None:
+            known = self._new(file)
+        elif (file.endpoint.lower(), file.schema.lower()) != (known.endpoint.lower(), known.schema.id.lower()):
+            raise SchemaFileError(
+                f"{known.name} is there already, at {known.endpoint} with the schema {known.schema.id}; "
+                "a file with its name can only add extensions"
+            )
+        for urn, required in file.extensions.items():
+            known = _extended(known, self._schema(urn), required)
+        self.types[known.name.lower()] = known
+
+    def extend_by_name(self, urn: str) -> None:
+        """Make a schema that nothing names an extension of the type that its URN ends with."""
+        schema = self.schemas[urn]
+        name = schema.id.rpartition(":")[2]
+        if name.lower() not in self.types:
+            raise SchemaFileError(
+                f"{schema.id} belongs to no resource type: no ResourceType names it, and none has the name {name}"
+            )
+        self.types[name.lower()] = _extended(self.types[name.lower()], schema, False)
+
+    def complete(self) -> tuple[ResourceType, ...]:
+        """Give the types, with groups that may have those as members that show the groups they belong to."""
+        names = {resource_type.name for resource_type in self.types.values()}
+        own = [schema for found in self.types.values() for schema in found.schemas if found not in BUILT_IN]
+        for schema in own:
+            for row in schema.attributes:
+                _check_references(row, names, schema.id)
+        more = tuple(t.name for t in self.types.values() if t.groups and t not in BUILT_IN and t.name != USER_TYPE.name)
+        group = self.types[GROUP_TYPE.name.lower()]
+        if more:
+            self.types[group.name.lower()] = _with_members(group, more)
+        return tuple(self.types.values())
+
+    def _new(self, file: TypeFile) -> ResourceType:
+        taken = {resource_type.endpoint.lower() for resource_type in self.types.values()}
+        if file.endpoint.lower() in taken or file.endpoint.strip("/").lower() in RESERVED:
+            raise SchemaFileError(f"the endpoint {file.endpoint} of {file.name} is taken")
+        return ResourceType(file.name, file.endpoint, file.description, own_schema(self._schema(file.schema)))
+
+    def _schema(self, urn: str) -> Schema:
+        schema = self.schemas.get(urn.lower())
+        if schema is None:
+            raise SchemaFileError(f"no file has the schema {urn}")
+        self.unused.pop(urn.lower(), None)
+        return schema
+
+
+def _extended(resource_type: ResourceType, schema: Schema, required: bool) -> ResourceType:
+    needed = resource_type.required_extensions | ({schema.id} if required else frozenset())
+    if resource_type.extension(schema.id):
+        return replace(resource_type, required_extensions=needed)
+    if not schema.stored_as:
+        raise SchemaFileError(f"{schema.id} is the schema of a resource type and cannot extend {resource_type.name}")
+    taken = {*resource_type.schema.by_name, *(extension.stored_as for extension in resource_type.extensions)}
+    if schema.stored_as in taken:
+        raise SchemaFileError(
+            f"{schema.id} would be stored as {schema.stored_as}, which {resource_type.name} has already; "
+            "give it another URN"
+        )
+    return replace(
+        resource_type, extensions=(*resource_type.extensions, schema), required_extensions=needed
+    )
+
+
+def _with_members(group: ResourceType, names: tuple[str, ...]) -> ResourceType:
+    """Give the Group type whose members may be of the types with these names too."""
+
+    def widened(sub: Attribute) -> Attribute:
+        more = replace(sub, reference_types=sub.reference_types + names) if sub.reference_types else sub
+        return replace(more, canonical_values=more.canonical_values + names) if more.canonical_values else more
+
+    rows = tuple(
+        replace(row, sub_attributes=tuple(map(widened, row.sub_attributes))) if row is group.members else row
+        for row in group.schema.attributes
+    )
+    return replace(group, schema=replace(group.schema, attributes=rows))
+
+
+def _check_references(row: Attribute, names: set[str], where: str) -> None:
+    for kind in row.reference_types:
+        if kind not in names and kind not in NO_RESOURCE:
+            raise SchemaFileError(f"{where}: {row.name} refers to {kind}, which is no resource type.")
+    for sub in row.sub_attributes:
+        _check_references(sub, names, f"{where}:{row.name}")
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Put the file's name before the sentence that says what is wrong."""
+    try:
+        yield
+    except SchemaFileError as error:
+        raise SchemaFileError(f"{path}: {error}.") from None
+
+
+def _descriptions(path: Path) -> list[object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise SchemaFileError(f"is not JSON that can be read: {error}") from None
+    return content if isinstance(content, list) else [content]
+
+
+def _files(directory: Path, scope: str) -> list[Path]:
+    return sorted(directory.glob("*.json")) + (sorted((directory / scope).glob("*.json")) if scope else [])
+
+
+@lru_cache(maxsize=1_024)
+def _tenants(directory: Path) -> frozenset[str]:
+    """Give the names of the tenants that have a folder."""
+    try:
+        return frozenset(path.name for path in directory.iterdir() if path.is_dir() and not path.name.startswith("."))
+    except OSError as error:
+        raise SchemaFileError(f"{directory}: the folder of the schemas cannot be read: {error.strerror}.") from None

@@ -1,0 +1,222 @@
+"""A Schema or a ResourceType as the RFC writes it in JSON (RFC 7643 sections 6 and 7), read into our tables.
+
+The tables that describe schemas check such a file as any resource is checked; what they cannot say is checked here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from app.errors import ScimError
+from app.schemas.attribute import Attribute
+from app.schemas.common import COMMON, EXTERNAL_ID, READ_ONLY
+from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.service_provider import (
+    MUTABILITIES,
+    RESOURCE_TYPE,
+    RESOURCE_TYPE_URN,
+    RETURNED,
+    SCHEMA,
+    SCHEMA_URN,
+    TYPES,
+    UNIQUENESS,
+)
+from app.schemas.validation import validate
+
+_ATTRIBUTE_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9$_-]*")  # RFC 7643 section 2.1; $ref by erratum 8924
+_TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_ENDPOINT = re.compile(r"/[A-Za-z][A-Za-z0-9_-]*")
+_URN = re.compile(r"urn:[A-Za-z0-9-]+(?::[A-Za-z0-9._-]+)+", re.IGNORECASE)
+_USUAL_PREFIX = "urn:ietf:params:scim:schemas:"
+_CHOICES = {"type": TYPES, "mutability": MUTABILITIES, "returned": RETURNED, "uniqueness": UNIQUENESS}
+NO_RESOURCE = ("external", "uri")
+_UNIQUE_TYPES = ("string", "reference", "binary", "integer")
+OURS = "tenant"
+"""The field of a document that is no attribute."""
+
+
+class SchemaFileError(Exception):
+    """A schema file cannot be used; the text is one sentence for the operator."""
+
+
+@dataclass(frozen=True)
+class TypeFile:
+    """A ResourceType as its file has it: the schemas are named, and not found yet."""
+
+    name: str
+    endpoint: str
+    description: str
+    schema: str
+    extensions: Mapping[str, bool]
+    """URN -> whether every such resource must have it."""
+
+
+def _writable(rows: Iterable[Attribute], optional: tuple[str, ...]) -> tuple[Attribute, ...]:
+    return tuple(
+        replace(
+            row, mutability="readWrite", required=row.required and row.name not in optional,
+            sub_attributes=_writable(row.sub_attributes, optional),
+        )
+        for row in rows
+    )
+
+
+def _form(schema: Schema, *optional: str) -> ResourceType:
+    """Give the resource type that a file is one resource of; what has a default may be left out (section 2.2)."""
+    return ResourceType(
+        schema.name, "/", "", replace(schema, attributes=_writable(schema.attributes, optional))
+    )
+
+
+def _with_index(schema: Schema) -> Schema:
+    """Give the schema of schemas with `indexed`, the one characteristic of ours that a file may have."""
+    flag = Attribute(name="indexed", type="boolean")
+
+    def widened(row: Attribute) -> Attribute:
+        subs = tuple(map(widened, row.sub_attributes))
+        return replace(row, sub_attributes=(*subs, flag) if row.type == "complex" else subs)
+
+    return replace(schema, attributes=tuple(map(widened, schema.attributes)))
+
+
+_SCHEMA_FORM = _form(_with_index(SCHEMA), "name", "type", "multiValued")
+_RESOURCE_TYPE_FORM = _form(RESOURCE_TYPE, "required")
+
+
+def read_description(description: Any) -> Schema | TypeFile:
+    """Give what the JSON describes; raises SchemaFileError."""
+    if not isinstance(description, Mapping):
+        raise SchemaFileError("must hold a Schema or a ResourceType as a JSON object, or an array of them")
+    kinds, names = description.get("schemas"), {name.lower() for name in description}
+    if kinds is None:  # RFC 7643 section 8.7.1 prints them without
+        kinds = [SCHEMA_URN] if "attributes" in names else [RESOURCE_TYPE_URN] if "endpoint" in names else []
+    is_type = kinds == [RESOURCE_TYPE_URN]
+    if not is_type and kinds != [SCHEMA_URN]:
+        raise SchemaFileError(f"must have {SCHEMA_URN} or {RESOURCE_TYPE_URN} as the one value of schemas")
+    form = _RESOURCE_TYPE_FORM if is_type else _SCHEMA_FORM
+    try:
+        checked = validate(form, {**description, "schemas": kinds}, ignore_unknown=False)
+    except ScimError as error:
+        raise SchemaFileError(error.detail) from None
+    return _type_file(checked) if is_type else _schema(checked)
+
+
+def short_name(urn: str) -> str:
+    """Give the key under which an extension's data lives in a document.
+
+    It depends on nothing but the URN, since it must stay the same whatever is added later; it has no dot, which
+    MongoDB would take for a path.
+    """
+    words = urn.lower().removeprefix(_USUAL_PREFIX).removeprefix("extension:").removeprefix("urn:")
+    return "ext_" + re.sub(r"[^a-z0-9]+", "_", words).strip("_")
+
+
+def _type_file(checked: dict[str, Any]) -> TypeFile:
+    name, endpoint = checked["name"], checked["endpoint"]
+    if not _TYPE_NAME.fullmatch(name):
+        raise SchemaFileError(f'the name "{name}" must be letters, digits, "-" and "_", and start with a letter')
+    if not _ENDPOINT.fullmatch(endpoint):
+        raise SchemaFileError(f'the endpoint "{endpoint}" must be one word behind a slash, such as /Devices')
+    extensions = {each["schema"]: each.get("required", False) for each in checked.get("schemaExtensions", [])}
+    return TypeFile(name, endpoint, checked.get("description", name), checked["schema"], extensions)
+
+
+def _schema(checked: dict[str, Any]) -> Schema:
+    urn = checked["id"]
+    if not _URN.fullmatch(urn):
+        raise SchemaFileError(f'the id "{urn}" must be a URN, such as urn:example:scim:schemas:Device')
+    name = checked.get("name", urn.rpartition(":")[2])
+    rows = tuple(_row(row, urn) for row in checked["attributes"])
+    _check_names(rows, urn)
+    return Schema(urn, name, checked.get("description", name), rows, short_name(urn))
+
+
+def own_schema(schema: Schema) -> Schema:
+    """Give the schema as the one of a resource type itself, beside the common attributes; raises SchemaFileError."""
+    rows = []
+    for row in schema.attributes:
+        lowered = row.name.lower()
+        if lowered == EXTERNAL_ID.name.lower():
+            row = replace(EXTERNAL_ID, description=row.description or EXTERNAL_ID.description, in_profile={})
+        elif lowered in COMMON or lowered == OURS:
+            raise SchemaFileError(f"{schema.id}: {row.name} is a name that every resource has already")
+        elif row.is_link and row.multi_valued and row.mutability == READ_ONLY and row.references == ("Group",):
+            row = replace(row, stored_in="memberships")  # like a user's groups: made from the groups' members
+        rows.append(row)
+    return replace(schema, attributes=tuple(rows), stored_as="")
+
+
+def _row(data: Mapping[str, Any], where: str, *, inside: bool = False) -> Attribute:
+    path = f"{where}{'.' if inside else ':'}{data['name']}"
+    if not _ATTRIBUTE_NAME.fullmatch(data["name"]):
+        raise SchemaFileError(f'{path}: a name must be letters, digits, "$", "-" and "_", and start with a letter')
+    for key, values in _CHOICES.items():
+        if data.get(key, values[0]) not in values:
+            raise SchemaFileError(f'{path}: {key} "{data[key]}" is none of {", ".join(values)}')
+    subs = tuple(_row(sub, path, inside=True) for sub in data.get("subAttributes", ()))
+    row = Attribute(
+        name=data["name"],
+        type=data.get("type", "string"),
+        multi_valued=data.get("multiValued", False),
+        description=data.get("description", data["name"]),
+        required=data.get("required", False),
+        case_exact=data.get("caseExact", data.get("type") in ("reference", "binary")),
+        mutability=data.get("mutability", "readWrite"),
+        returned=data.get("returned", "default"),
+        uniqueness=data.get("uniqueness", "none"),
+        canonical_values=tuple(data.get("canonicalValues", ())),
+        reference_types=tuple(data.get("referenceTypes", ("uri",) if data.get("type") == "reference" else ())),
+        sub_attributes=subs,
+        indexed=data.get("indexed", False),
+    )
+    _check(row, path, inside)
+    return _with_links(row)
+
+
+def _check(row: Attribute, path: str, inside: bool) -> None:
+    """Check what goes with what; raises SchemaFileError."""
+    if row.type == "complex":
+        if inside:
+            raise SchemaFileError(f"{path}: a complex attribute cannot be inside another one")  # section 2.3.8
+        if not row.sub_attributes:
+            raise SchemaFileError(f"{path}: a complex attribute needs subAttributes")
+        _check_names(row.sub_attributes, path)
+    elif row.sub_attributes:
+        raise SchemaFileError(f"{path}: only a complex attribute has subAttributes, and the type is {row.type}")
+    if row.reference_types and row.type != "reference":
+        raise SchemaFileError(f"{path}: only a reference has referenceTypes, and the type is {row.type}")
+    if row.mutability == "writeOnly" and row.returned != "never":
+        raise SchemaFileError(f"{path}: what is writeOnly must have returned never")  # section 7
+    if row.uniqueness != "none" and (inside or row.multi_valued or row.type not in _UNIQUE_TYPES):
+        raise SchemaFileError(f"{path}: uniqueness is for single values of a resource, not for parts of others")
+    if row.name == "$ref":
+        if row.type != "reference" or row.multi_valued or not set(row.reference_types) - set(NO_RESOURCE):
+            raise SchemaFileError(f"{path}: $ref must be a reference with a resource type among its referenceTypes")
+        if not inside:
+            raise SchemaFileError(f"{path}: $ref must be a sub-attribute, beside value")
+    if row.sub("$ref") and not row.sub("value"):
+        raise SchemaFileError(f"{path}: $ref needs a sub-attribute value beside it, which holds the id")
+
+
+def _check_names(rows: tuple[Attribute, ...], where: str) -> None:
+    seen: set[str] = set()
+    for row in rows:
+        if row.name.lower() in seen:
+            raise SchemaFileError(f"{where}: {row.name} is there more than once; letter case makes no difference")
+        seen.add(row.name.lower())
+
+
+def _with_links(row: Attribute) -> Attribute:
+    """Mark what is made from the id on the way out: `$ref`, and the name of what it points to."""
+    if row.sub("$ref") is None:
+        return row
+    subs = tuple(
+        replace(sub, stored_in="derived")
+        if sub.name == "$ref" or (sub.name in ("display", "displayName") and sub.mutability == READ_ONLY)
+        else sub
+        for sub in row.sub_attributes
+    )
+    return replace(row, sub_attributes=subs)
