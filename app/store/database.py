@@ -39,6 +39,8 @@ REQUEST_SECONDS = 20.0
 """What all calls of one request may take together (reliability 3.2)."""
 TRANSACTION_SECONDS = 15.0
 """What a transaction may take of that; what is left is for finding out whether it took place."""
+PING_SECONDS = 5.0
+"""A server that does not answer yet is started all the same, and says soon that it is not ready."""
 PREPARE_SECONDS = 3600.0
 """An index over an existing collection of millions takes its time."""
 WRITES = WriteConcern(w="majority", j=True, wtimeout=10_000)
@@ -111,7 +113,7 @@ class Database:
 
     def ping(self) -> None:
         """Ask the database for a sign of life; raises Unavailable."""
-        with self.budget():
+        with self.budget(PING_SECONDS):
             if isinstance(self.client, pymongo.MongoClient):
                 self.client.admin.command("ping")
 
@@ -136,9 +138,7 @@ class Database:
         return self._transactions
 
 
-def connect(
-    uri: str, *, threads: int = 16, name: str | None = None, heartbeat_ms: int = 5_000, wait_ms: int = 15_000
-) -> Database:
+def connect(uri: str, *, threads: int = 16, name: str | None = None, heartbeat_ms: int = 5_000) -> Database:
     """Give the database that the connection string names; nothing is sent before it is used.
 
     What is given here wins over the same option in the string. Raises StoreError for a string that cannot be.
@@ -159,8 +159,8 @@ def connect(
             readPreference="primary",
             retryWrites=True,
             retryReads=True,
-            # An election of 11 seconds is waited out (reliability 3.2).
-            serverSelectionTimeoutMS=wait_ms,
+            # An election of 11 seconds is waited out (reliability 3.2); inside a budget that counts instead.
+            serverSelectionTimeoutMS=15_000,
             connectTimeoutMS=3_000,
             socketTimeoutMS=10_000,
             heartbeatFrequencyMS=heartbeat_ms,

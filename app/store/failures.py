@@ -23,6 +23,7 @@ from pymongo.errors import (
 from app.errors import PayloadTooLarge, ScimError, Unavailable
 
 DUPLICATE_KEY = 11000
+TOO_LARGE = "The resource is too large to be stored."
 
 
 class StoreError(Exception):
@@ -42,11 +43,13 @@ _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownT
 
 def translate(error: BaseException) -> ScimError | None:
     """Give the SCIM error for a failure of the database, or None for a duplicate key and for a bug."""
+    if isinstance(error, DocumentTooLarge):  # the driver's own limit; no PyMongoError
+        return PayloadTooLarge(TOO_LARGE)
     if not isinstance(error, PyMongoError) or is_duplicate(error):
         return None
     codes = _codes(error)
-    if isinstance(error, DocumentTooLarge) or codes & _TOO_LARGE or (_BAD_VALUE in codes and "size" in str(error)):
-        return PayloadTooLarge("The resource is too large to be stored.")
+    if codes & _TOO_LARGE or (_BAD_VALUE in codes and "size" in str(error)):
+        return PayloadTooLarge(TOO_LARGE)
     # WaitQueueTimeoutError, ServerSelectionTimeoutError, NotPrimaryError, NetworkTimeout and AutoReconnect are all
     # ConnectionFailures; `timeout` covers what the request's budget has ended.
     passing = isinstance(error, (ConnectionFailure, ExecutionTimeout, WriteConcernError)) or error.timeout
@@ -60,7 +63,7 @@ def translating() -> Iterator[None]:
     """Raise the SCIM error in place of the database's; also a decorator."""
     try:
         yield
-    except PyMongoError as error:
+    except (PyMongoError, DocumentTooLarge) as error:
         told = translate(error)
         if told is None:
             raise
