@@ -149,7 +149,7 @@ def connect(uri: str, *, threads: int = 16, name: str | None = None, heartbeat_m
     try:
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
             uri,
-            appname="scimd",
+            appname=options.get("appname", "scimd"),
             connect=False,
             tz_aware=True,
             w="majority",

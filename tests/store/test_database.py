@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -34,13 +35,22 @@ SPEC = CollectionSpec(
 )
 
 
+@pytest.fixture
+def database(mongod_uri: str, sweeper: ThreadPoolExecutor) -> Iterator[Database]:
+    """Give a database whose client has a name of its own, so that a failpoint for it is seen by nobody else."""
+    name = f"test-{uuid.uuid4().hex}"
+    fresh = connect(f"{mongod_uri}&appname={name}", name=name, heartbeat_ms=1_000)
+    yield fresh
+    sweeper.submit(fresh.client.drop_database, name).add_done_callback(lambda _: fresh.close())
+
+
 @contextmanager
 def fault(database: Database, commands: list[str], times: Any, **data: Any) -> Iterator[None]:
     """Let the next commands of these names fail."""
     point = {"configureFailPoint": "failCommand"}
     database.client.admin.command(
         point | {"mode": times if times == "alwaysOn" else {"times": times},
-                 "data": {"failCommands": commands, "appName": "scimd"} | data}
+                 "data": {"failCommands": commands, "appName": database.db.name} | data}
     )
     try:
         yield
