@@ -1,0 +1,15 @@
+"""SCIM filters and PATCH paths (RFC 7644 sections 3.4.2.2 and 3.5.2): text -> tree -> MongoDB query, or yes or no.
+
+The package knows no schema and no database layout: the caller's `resolve(path)` says what an attribute is.
+"""
+
+from scim_filter.ast import And, Comparison, Filter, Not, Or, PatchPath, Path, Present, ValuePath
+from scim_filter.column import Column, Query, Resolve
+from scim_filter.match import matches
+from scim_filter.mongo import to_mongo
+from scim_filter.parser import FilterError, PathError, parse_filter, parse_path
+
+__all__ = [
+    "And", "Column", "Comparison", "Filter", "FilterError", "Not", "Or", "PatchPath", "Path", "PathError", "Present",
+    "Query", "Resolve", "ValuePath", "matches", "parse_filter", "parse_path", "to_mongo",
+]

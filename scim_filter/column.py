@@ -35,6 +35,8 @@ class Column:
     """The complex attribute that a sub-attribute belongs to."""
     operators: frozenset[str] | None = None
     """The operators that this attribute takes, in lower case; None: those of its type."""
+    absent: Any = None
+    """What a missing value counts as; None: as nothing. A missing `primary` is false (RFC 7643 section 2.4)."""
     join: Callable[[Query], Query] | None = None
     """For a multi-valued attribute whose elements are documents of their own (memberships): query on one element, with
     the sub-attributes' names as fields -> query on the resource. None for all others."""

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from app.store import tokens
+from app.store import clients, tokens, trusts
 
-COLLECTIONS = tokens.COLLECTIONS
+COLLECTIONS = tokens.COLLECTIONS + clients.COLLECTIONS + trusts.COLLECTIONS

@@ -142,7 +142,7 @@ class Resources:
     def _fields(self, keys: frozenset[str] | None) -> dict[str, int]:
         if keys is None:
             return HIDDEN
-        return dict.fromkeys(stored_keys(keys, self.type), 1) | {"meta.version": 1, "schemas": 1}
+        return dict.fromkeys(stored_keys(keys, self.type), 1) | {"meta": 1, "schemas": 1}
 
 
 class _unique:

@@ -18,6 +18,7 @@ from app.schemas.resource_type import Catalogue, ResourceType
 from app.schemas.validation import validate, with_defaults
 from app.store.counts import Counts
 from app.store.database import Database, Session
+from app.store.documents import as_hashed
 from app.store.events import Actor, Event, Events
 from app.store.memberships import BATCH, Memberships
 from app.store.resources import Resource, Resources
@@ -123,7 +124,7 @@ class Importer:
         if resource_type.members:
             resource.pop(resource_type.members.name, None)
         for name in resource_type.secrets & payload.keys():
-            resource[name] = payload[name]
+            resource[name] = as_hashed(str(payload[name]))
         return resource | {"id": payload["id"], "meta": _meta(resource_type, payload.get("meta"))}
 
     def _event(self, resource_type: ResourceType, resource: Resource) -> Event:

@@ -1,0 +1,85 @@
+"""How values compare: one key function for filters, sorting, uniqueness and PATCH (RFC 7643 section 2.2 `caseExact`, RFC
+7644 sections 3.4.2.2 and 5), so that no two of them can disagree about who is who.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from app.schemas.attribute import Attribute
+from app.schemas.meta import version_number
+from app.schemas.moments import read_moment
+
+BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
+"""The spellings of a boolean that clients send as strings (standards A-06)."""
+
+
+def fold(text: str) -> str:
+    """Give what a string that ignores letter case is compared by: NFC and lower case.
+
+    Lower case and not case folding: PRECIS keeps `Straße` and `STRASSE` apart (RFC 8265 section 3.3.2, A-09).
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+
+
+def comparison_key(attribute: Attribute) -> Callable[[Any], Any]:
+    """Give the function that makes of a value of the attribute what it is compared by.
+
+    The function raises ValueError, with what was expected, for a value that cannot be one of the attribute.
+    """
+    if attribute.type == "string":
+        return _exact if attribute.case_exact else _folded
+    return _KEYS.get(attribute.type, _exact)
+
+
+def version_key(value: Any) -> int:
+    """Give what a version is compared by: its number, -1 for one that is none of ours."""
+    return version_number(_exact(value))
+
+
+def _exact(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("a string")
+    return value
+
+
+def _folded(value: Any) -> str:
+    return fold(_exact(value))
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, str):
+        value = BOOLEANS.get(value)
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError("an integer")
+    return value
+
+
+def _decimal(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a number")
+    return value
+
+
+def _moment(value: Any) -> Any:
+    # In a URL the `+` of an offset becomes a blank where a client does not escape it (FI-29).
+    text = _exact(value).replace(" ", "+")
+    try:
+        return read_moment(text)
+    except ValueError:
+        raise ValueError("a dateTime such as 2011-05-13T04:42:34Z") from None
+
+
+_KEYS: dict[str, Callable[[Any], Any]] = {
+    "boolean": _boolean, "integer": _integer, "decimal": _decimal, "dateTime": _moment,
+}

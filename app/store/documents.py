@@ -1,0 +1,209 @@
+"""Between resources and documents: what the API shows and what MongoDB keeps are the same, but for what stands here.
+
+`_id` is the id and `tenant` comes second; an extension lives under its short name, since a URN has dots; dates are BSON
+dates and the version is an integer; a secret is a salted hash. `_folded` has the comparable values (see `columns`), and
+`_unique` the keys that the unique indexes are on. What other documents know (`$ref`, `display`, `meta.location`) is not
+kept at all.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from app.schemas.attribute import Attribute
+from app.schemas.columns import FOLDED, is_folded
+from app.schemas.comparison import comparison_key
+from app.schemas.meta import timestamp, version_number
+from app.schemas.moments import read_moment
+from app.schemas.resource_type import ResourceType, Schema
+
+Document = dict[str, Any]
+Resource = dict[str, Any]
+UNIQUE = "_unique"
+_HASH = re.compile(r"^scrypt\$\d+\$\d+\$\d+\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+$")
+_COST = (2**14, 8, 1)
+
+
+class Hashed(str):
+    """A secret that has been hashed already."""
+
+    __slots__ = ()
+
+
+def encode(resource: Mapping[str, Any], resource_type: ResourceType, *, tenant: str) -> Document:
+    """Give the document of a resource."""
+    return _codec(resource_type).encode(resource, tenant)
+
+
+def decode(document: Document, resource_type: ResourceType) -> Resource:
+    """Give the resource in a document, which is used up by it."""
+    return _codec(resource_type).decode(document)
+
+
+def stored_keys(keys: Iterable[str], resource_type: ResourceType) -> list[str]:
+    """Give the names that a document has for top-level attributes of a resource; what is not stored has none."""
+    names = _codec(resource_type).names
+    return [names[key] for key in keys if key in names]
+
+
+def hashed(secret: str) -> Hashed:
+    """Give a secret as it is kept: salted, and slow to guess (RFC 7643 section 9.2)."""
+    if isinstance(secret, Hashed):
+        return secret
+    salt = os.urandom(16)
+    n, r, p = _COST
+    digest = hashlib.scrypt(secret.encode(), salt=salt, n=n, r=r, p=p)
+    return Hashed(f"scrypt${n}${r}${p}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}")
+
+
+def as_hashed(text: str) -> Hashed:
+    """Give a secret out of an export: a hash as it is, anything else hashed."""
+    return Hashed(text) if _HASH.match(text) else hashed(text)
+
+
+@lru_cache(maxsize=1_000)
+def _codec(resource_type: ResourceType) -> _Codec:
+    return _Codec(resource_type)
+
+
+class _Codec:
+    """One resource type's way into a document and out of it, worked out once."""
+
+    def __init__(self, resource_type: ResourceType) -> None:
+        self._core = _Rows(resource_type.schema)
+        self._extensions = [(schema.id, schema.stored_as, _Rows(schema)) for schema in resource_type.extensions]
+        self.names = {row.name: row.name for row in resource_type.schema.attributes if row.stored_in == "document"}
+        self.names |= {"externalId": "externalId"} | {urn: short for urn, short, _ in self._extensions}
+
+    def encode(self, resource: Mapping[str, Any], tenant: str) -> Document:
+        meta = resource["meta"]
+        document: Document = {"_id": resource["id"], "tenant": tenant}
+        folded: Document = {}
+        unique: Document = {}
+        document["schemas"] = list(resource["schemas"])
+        self._core.put(resource, document, folded, unique)
+        for urn, short, rows in self._extensions:
+            if resource.get(urn):
+                inside: tuple[Document, Document, Document] = ({}, {}, {})
+                rows.put(resource[urn], *inside)
+                for part, whole in zip(inside, (document, folded, unique), strict=True):
+                    if part:
+                        whole[short] = part
+        document["meta"] = {
+            "resourceType": meta["resourceType"],
+            "created": read_moment(meta["created"]),
+            "lastModified": read_moment(meta["lastModified"]),
+            "version": version_number(meta["version"]),
+        }
+        document[FOLDED] = folded
+        if unique:
+            document[UNIQUE] = unique
+        return document
+
+    def decode(self, document: Document) -> Resource:
+        resource: Resource = {"schemas": document.pop("schemas"), "id": document.pop("_id")}
+        meta = document.pop("meta", None)
+        for hidden in ("tenant", FOLDED, UNIQUE):
+            document.pop(hidden, None)
+        extended = [(urn, document.pop(short), rows) for urn, short, rows in self._extensions if short in document]
+        resource |= self._core.take(document)
+        for urn, values, rows in extended:
+            resource[urn] = rows.take(values)
+        if meta is not None:
+            resource["meta"] = {
+                "resourceType": meta["resourceType"],
+                "created": timestamp(meta["created"]),
+                "lastModified": timestamp(meta["lastModified"]),
+                "version": f'W/"{meta["version"]}"',
+            }
+        return resource
+
+
+class _Rows:
+    """The attributes of one schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        rows = [row for row in schema.attributes if row.stored_in == "document"]
+        self._writers = {row.name: _writer(row) for row in rows}
+        self._folders = {row.name: _folder(row) for row in rows if is_folded(row)}
+        self._keys = {row.name: comparison_key(row) for row in rows if row.uniqueness != "none"}
+        self._readers = {row.name: reader for row in rows if (reader := _reader(row))}
+
+    def put(self, values: Mapping[str, Any], document: Document, folded: Document, unique: Document) -> None:
+        for name, write in self._writers.items():
+            if name in values:
+                value = values[name]
+                document[name] = write(value) if write else value
+                if name in self._folders:
+                    folded[name] = self._folders[name](value)
+                if name in self._keys:
+                    unique[name] = self._keys[name](value)
+
+    def take(self, document: Document) -> Document:
+        for name, read in self._readers.items():
+            if name in document:
+                document[name] = read(document[name])
+        return document
+
+
+def _writer(row: Attribute) -> Callable[[Any], Any] | None:
+    """Give what makes of a value what is stored, or None where that is the value itself."""
+    return _each(row, _one_writer(row))
+
+
+def _one_writer(row: Attribute) -> Callable[[Any], Any] | None:
+    if row.stored_as == "hash":
+        return hashed
+    if row.type == "dateTime":
+        return read_moment
+    if row.type == "complex":
+        writers = {sub.name: _writer(sub) for sub in row.sub_attributes if sub.stored_in == "document"}
+        if len(writers) == len(row.sub_attributes) and not any(writers.values()):
+            return None
+        return lambda element: {
+            name: write(element[name]) if write else element[name]
+            for name, write in writers.items()
+            if name in element
+        }
+    return None
+
+
+def _reader(row: Attribute) -> Callable[[Any], Any] | None:
+    """Give what makes of a stored value what is shown, or None where that is the value itself."""
+    if row.stored_as == "hash":
+        return Hashed
+    if row.type == "dateTime":
+        return _each(row, timestamp)
+    if row.type == "complex":
+        readers = {sub.name: reader for sub in row.sub_attributes if (reader := _reader(sub))}
+        if readers:
+            return _each(row, lambda element: element | {n: read(element[n]) for n, read in readers.items() if n in element})
+    return None
+
+
+def _folder(row: Attribute) -> Callable[[Any], Any]:
+    """Give what makes of a value what it is compared by."""
+    if row.type != "complex":
+        one: Callable[[Any], Any] = comparison_key(row)
+    else:
+        one = _element_folder(row)
+    folder = _each(row, one)
+    assert folder is not None
+    return folder
+
+
+def _element_folder(row: Attribute) -> Callable[[Any], Any]:
+    keys = {sub.name: _folder(sub) for sub in row.sub_attributes if sub.stored_in == "document"}
+    return lambda element: {name: key(element[name]) for name, key in keys.items() if name in element}
+
+
+def _each(row: Attribute, one: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    if one is None or not row.multi_valued:
+        return one
+    return lambda values: [one(value) for value in values]

@@ -1,0 +1,173 @@
+"""Whose JSON Web Tokens a tenant takes: an issuer, the audiences, perhaps one subject or app, and the issuer's keys.
+
+The keys are kept here and not in the memory of a worker: what one has fetched all have, a worker that is started while
+the issuer is down can go on, and all together ask the issuer no more often than one may.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.errors import InvalidValue, NotFound
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.database import Database
+from app.store.tenants import aware, now
+from app.store.tokens import SCOPES, Tokens
+
+_TEXTS = ("tenant", "kind", "issuer", "subject", "appId", "jwksUri", "label", "fault")
+SPEC = CollectionSpec(
+    name="trusts",
+    validator={
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": ["_id", "tenant", "kind", "issuer", "audiences", "scopes", "created"],
+            "additionalProperties": False,
+            "properties": {
+                "_id": {"bsonType": "string"},
+                **{field: {"bsonType": "string"} for field in _TEXTS},
+                **{field: {"bsonType": "array", "items": {"bsonType": "string"}} for field in ("audiences", "scopes")},
+                "keys": {"bsonType": "array", "items": {"bsonType": "object"}},
+                "fetching": {"bsonType": "bool"},
+                **{field: {"bsonType": "date"} for field in ("created", "fetched", "attempted")},
+            },
+        }
+    },
+    indexes=(IndexSpec(keys=(("tenant", 1), ("created", 1)), name="tenant_created"),),
+)
+COLLECTIONS = (SPEC,)
+
+ASSERTION, BEARER = "assertion", "bearer"
+KINDS = (ASSERTION, BEARER)
+"""`assertion`: a JWT is exchanged for an access token (RFC 7523); `bearer`: the JWT itself comes with each request."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """An issuer whose tokens a tenant takes, and for what."""
+
+    id: str
+    """Of an assertion's trust also the `client_id` that is handed over."""
+    tenant: str
+    kind: str
+    issuer: str
+    audiences: tuple[str, ...]
+    scopes: frozenset[str]
+    created: datetime
+    subject: str = ""
+    app_id: str = ""
+    jwks_uri: str = ""
+    """Where the keys are; "" to find that in the issuer's own metadata."""
+    label: str = ""
+    keys: tuple[Mapping[str, str], ...] | None = None
+    """The issuer's public keys, as JWKs; None before they were fetched the first time."""
+    fetched: datetime | None = None
+    attempted: datetime | None = None
+    fetching: bool = False
+    fault: str = ""
+    """Why the last attempt to fetch the keys has failed."""
+
+
+class Trusts:
+    """The trusts of all tenants."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.db[SPEC.name]
+        self._tokens = Tokens(database)
+
+    def add(
+        self, tenant: str, kind: str, *, issuer: str, audiences: Iterable[str], subject: str = "", app_id: str = "",
+        jwks_uri: str = "", label: str = "", scopes: Iterable[str] = SCOPES,
+    ) -> Trust:
+        """Add a trust; raises InvalidValue for URLs that cannot be."""
+        check_url(issuer, "The issuer")
+        if jwks_uri:
+            check_url(jwks_uri, "The JWKS URI")
+        document: dict[str, Any] = {
+            "_id": f"trust_{secrets.token_hex(8)}", "tenant": tenant, "kind": kind, "issuer": issuer,
+            "audiences": list(dict.fromkeys(audiences)), "scopes": sorted(scopes), "created": now(),
+        }
+        optional = {"subject": subject, "appId": app_id, "jwksUri": jwks_uri, "label": label}
+        document |= {field: value for field, value in optional.items() if value}
+        self._collection.insert_one(document)
+        return _trust(document)
+
+    def find(self, trust_id: str) -> Trust | None:
+        """Give the trust of that id, or None."""
+        document = self._collection.find_one({"_id": trust_id})
+        return _trust(document) if document else None
+
+    def of_tenant(self, tenant: str) -> list[Trust]:
+        """Give the trusts of a tenant, oldest first."""
+        return [_trust(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
+
+    def delete(self, trust_id: str) -> None:
+        """Delete a trust; the access tokens it led to are worthless from now on; raises NotFound."""
+        trust = self.find(trust_id)
+        if trust is None:
+            raise NotFound(f"There is no trust {trust_id!r}.")
+        self._collection.delete_one({"_id": trust_id})
+        self._tokens.revoke_of_client(trust.tenant, trust_id)
+
+    def may_fetch(self, trust_id: str, moment: datetime, pause: timedelta) -> bool:
+        """Tell whether the issuer may be asked for its keys now; true for one asker in each `pause`, on all workers."""
+        due = [{"attempted": {"$exists": False}}, {"attempted": {"$lte": moment - pause}}]
+        change = {"$set": {"attempted": moment, "fetching": True}}
+        return bool(self._collection.update_one({"_id": trust_id, "$or": due}, change).matched_count)
+
+    def keep_keys(self, trust_id: str, keys: Iterable[Mapping[str, str]], moment: datetime, *, first: bool) -> None:
+        """Keep the keys that were fetched; those that are not among them are forgotten.
+
+        The first time does not count as an attempt: a key that is new a moment later is not refused for it.
+        """
+        change: dict[str, Any] = {
+            "$set": {"keys": [dict(key) for key in keys], "fetched": moment, "fetching": False}, "$unset": {"fault": ""}
+        }
+        if first:
+            change["$unset"]["attempted"] = ""
+        self._collection.update_one({"_id": trust_id}, change)
+
+    def note_fault(self, trust_id: str, fault: str) -> None:
+        """Note why the keys could not be fetched; those that there are stay."""
+        self._collection.update_one({"_id": trust_id}, {"$set": {"fault": fault, "fetching": False}})
+
+
+def check_url(url: str, what: str) -> None:
+    """Check that `url` may be asked for keys: https, or http on this machine; raises InvalidValue."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    plain = parts.scheme == "http" and host is not None and is_loopback(host)
+    if not host or not (parts.scheme == "https" or plain) or "@" in parts.netloc or parts.query or parts.fragment:
+        raise InvalidValue(f"{what} must be an https URL without user, query and fragment (http on this machine only).")
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        raise InvalidValue(f"{what} must be written in printable ASCII characters, without blanks.")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _trust(document: dict[str, Any]) -> Trust:
+    dates = {field: aware(document[field]) for field in ("fetched", "attempted") if field in document}
+    return Trust(
+        id=document["_id"], tenant=document["tenant"], kind=document["kind"], issuer=document["issuer"],
+        audiences=tuple(document["audiences"]), scopes=frozenset(document["scopes"]),
+        created=aware(document["created"]), subject=document.get("subject", ""), app_id=document.get("appId", ""),
+        jwks_uri=document.get("jwksUri", ""), label=document.get("label", ""),
+        keys=tuple(document["keys"]) if "keys" in document else None, fetched=dates.get("fetched"),
+        attempted=dates.get("attempted"), fetching=document.get("fetching", False), fault=document.get("fault", ""),
+    )
