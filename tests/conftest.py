@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import mongomock
 import pytest
@@ -21,6 +23,8 @@ import requests
 from app.store import embedded
 from app.store.database import Database, connect
 
+APP_NAME = f"test-{os.getpid()}"
+"""What the clients of this process call themselves, so that a failpoint can be for them alone."""
 SCIMD = str(Path(sys.executable).with_name("scimd"))
 
 
@@ -90,20 +94,23 @@ def make_server(folder: Path, **settings: str) -> Server:
     return Server(f"http://{url}", folder, kept | ours)
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder that all processes of the run share; under pytest-xdist each has one of its own in it."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session")
 def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give a real MongoDB, one for the whole run: a replica set of one member that takes failpoints."""
-    base = tmp_path_factory.getbasetemp()
-    # Under pytest-xdist each process has a folder of its own in the one that they share.
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mongod"
-    with embedded.using(folder, test_commands=True) as place:
+    with embedded.using(shared_folder(tmp_path_factory) / "mongod", test_commands=True) as place:
         yield place.uri()
 
 
 @pytest.fixture(scope="session")
 def mongod(mongod_uri: str) -> Iterator[Database]:
     """Give one client of the real MongoDB."""
-    database = connect(mongod_uri, name="scimd", heartbeat_ms=1_000)
+    database = connect(f"{mongod_uri}&appname={APP_NAME}", name="scimd", heartbeat_ms=1_000)
     yield database
     database.close()
 
@@ -121,6 +128,35 @@ def database(mongod: Database, sweeper: ThreadPoolExecutor) -> Iterator[Database
     fresh = Database(mongod.client, f"test-{uuid.uuid4().hex}")
     yield fresh
     sweeper.submit(mongod.client.drop_database, fresh.db.name)
+
+
+class Fault(Protocol):
+    """Let commands of these names fail inside the block: as many as `times` says, or "alwaysOn"."""
+
+    def __call__(
+        self, commands: list[str], times: int | str, **data: Any
+    ) -> contextlib.AbstractContextManager[None]: ...
+
+
+@pytest.fixture
+def fault(mongod: Database, tmp_path_factory: pytest.TempPathFactory) -> Fault:
+    """Give what makes the commands of this process on the real MongoDB fail."""
+
+    @contextlib.contextmanager
+    def fail(commands: list[str], times: int | str, **data: Any) -> Iterator[None]:
+        point = {"configureFailPoint": "failCommand"}
+        mode = times if isinstance(times, str) else {"times": times}
+        # There is one failpoint in a mongod: the processes of pytest-xdist take it in turns.
+        with (shared_folder(tmp_path_factory) / "failpoint.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            data = {"failCommands": commands, "appName": APP_NAME} | data
+            mongod.client.admin.command(point | {"mode": mode, "data": data})
+            try:
+                yield
+            finally:
+                mongod.client.admin.command(point | {"mode": "off"})
+
+    return fail
 
 
 @pytest.fixture

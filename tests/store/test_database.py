@@ -5,10 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +19,7 @@ from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session, StoreError, connect
 from app.store.failures import translate
 from app.store.keeper import find_binary
+from tests.conftest import Fault
 
 UNIQUE = IndexSpec(keys=(("tenant", 1), ("name", 1)), name="tenant_name", unique=True)
 SPEC = CollectionSpec(
@@ -33,29 +31,6 @@ SPEC = CollectionSpec(
         IndexSpec(keys=(("expires", 1),), name="expires", expire_after_seconds=0),
     ),
 )
-
-
-@pytest.fixture
-def database(mongod_uri: str, sweeper: ThreadPoolExecutor) -> Iterator[Database]:
-    """Give a database whose client has a name of its own, so that a failpoint for it is seen by nobody else."""
-    name = f"test-{uuid.uuid4().hex}"
-    fresh = connect(f"{mongod_uri}&appname={name}", name=name, heartbeat_ms=1_000)
-    yield fresh
-    sweeper.submit(fresh.client.drop_database, name).add_done_callback(lambda _: fresh.close())
-
-
-@contextmanager
-def fault(database: Database, commands: list[str], times: Any, **data: Any) -> Iterator[None]:
-    """Let the next commands of these names fail."""
-    point = {"configureFailPoint": "failCommand"}
-    database.client.admin.command(
-        point | {"mode": times if times == "alwaysOn" else {"times": times},
-                 "data": {"failCommands": commands, "appName": database.db.name} | data}
-    )
-    try:
-        yield
-    finally:
-        database.client.admin.command(point | {"mode": "off"})
 
 
 # Settings
@@ -149,38 +124,40 @@ def test_transactions_that_meet_are_all_done(database: Database) -> None:
     (["commitTransaction"], {"writeConcernError": {"code": 91, "errmsg": "down", "errorLabels": []}}),
 ])
 @pytest.mark.parametrize("times", [1, 2])
-def test_what_goes_by_is_not_seen(database: Database, commands: list[str], data: dict[str, Any], times: int) -> None:
+def test_what_goes_by_is_not_seen(
+    database: Database, fault: Fault, commands: list[str], data: dict[str, Any], times: int
+) -> None:
     database.db.create_collection("a")
     database.transaction(lambda session: database.db.a.count_documents({}, session=session))
 
     def work(session: Session) -> None:
         database.db.a.insert_one({"value": 1}, session=session)
 
-    with fault(database, commands, times, **data):
+    with fault(commands, times, **data):
         database.transaction(work)
     assert database.db.a.count_documents({}) == 1
 
 
-def test_what_stays_is_unavailable_within_the_budget(database: Database) -> None:
+def test_what_stays_is_unavailable_within_the_budget(database: Database, fault: Fault) -> None:
     database.db.create_collection("a")
     started = time.monotonic()
-    down = fault(database, ["insert"], "alwaysOn", errorCode=91)
+    down = fault(["insert"], "alwaysOn", errorCode=91)
     with down, pytest.raises(Unavailable) as raised, database.budget(1.5):
         database.transaction(lambda session: database.db.a.insert_one({}, session=session))
     assert 1 < time.monotonic() - started < 3
     assert raised.value.headers["Retry-After"] == "5"
 
 
-def test_a_write_that_no_majority_has_is_not_acknowledged(database: Database) -> None:
+def test_a_write_that_no_majority_has_is_not_acknowledged(database: Database, fault: Fault) -> None:
     database.db.create_collection("a")
-    alone = fault(database, ["insert"], "alwaysOn", writeConcernError={"code": 64, "errmsg": "waiting timed out"})
+    alone = fault(["insert"], "alwaysOn", writeConcernError={"code": 64, "errmsg": "waiting timed out"})
     with alone, pytest.raises(Unavailable), database.budget():
         database.db.a.insert_one({})
 
 
-def test_a_server_that_hangs_holds_nobody_longer_than_the_budget(database: Database) -> None:
+def test_a_server_that_hangs_holds_nobody_longer_than_the_budget(database: Database, fault: Fault) -> None:
     started = time.monotonic()
-    with fault(database, ["find"], 1, blockConnection=True, blockTimeMS=2_000):
+    with fault(["find"], 1, blockConnection=True, blockTimeMS=2_000):
         with pytest.raises(Unavailable), database.budget(1):
             database.db.a.find_one()
         assert time.monotonic() - started < 2.5
@@ -189,8 +166,8 @@ def test_a_server_that_hangs_holds_nobody_longer_than_the_budget(database: Datab
         assert time.monotonic() - started < 0.5
 
 
-def test_the_shorter_of_two_budgets_counts(database: Database) -> None:
-    with fault(database, ["find"], 2, blockConnection=True, blockTimeMS=1_200):
+def test_the_shorter_of_two_budgets_counts(database: Database, fault: Fault) -> None:
+    with fault(["find"], 2, blockConnection=True, blockTimeMS=1_200):
         for outer, inner in ((0.3, 30), (30, 0.3)):
             started = time.monotonic()
             with pytest.raises(Unavailable), database.budget(outer), database.budget(inner):
@@ -346,8 +323,8 @@ def test_nobody_is_told_to_go_on_while_a_unique_index_is_missing(database: Datab
     assert "tenant_name" in index_names(database)
 
 
-def test_what_could_not_be_prepared_is_prepared_when_it_is_needed(database: Database, monkeypatch: Any) -> None:
-    with fault(database, ["ping"], "alwaysOn", errorCode=91), pytest.raises(Unavailable), database.budget(0.5):
+def test_what_could_not_be_prepared_is_prepared_when_it_is_needed(database: Database, fault: Fault) -> None:
+    with fault(["ping"], "alwaysOn", errorCode=91), pytest.raises(Unavailable), database.budget(0.5):
         database.prepare([SPEC])
     assert index_names(database) == set()
     database.require()
