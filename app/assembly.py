@@ -30,10 +30,11 @@ from app.schemas.collection import CollectionSpec, collection_specs
 from app.schemas.custom import all_types, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
-from app.store import counts, credentials, deleted, embedded, events, memberships, server_key, tenants
-from app.store.database import Database, connect
+from app.store import counts, credentials, deleted, events, memberships, server_key, tenants
+from app.store.database import Database
 from app.store.directory import Directory, Retention
 from app.store.events import Actor, Event, Events
+from app.store.opening import open_database
 from app.store.tenants import Tenant, Tenants
 
 log = logging.getLogger("scimd")
@@ -68,13 +69,6 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     errors.install(app)
     app.wsgi_app = OneSpelling(app.wsgi_app)  # type: ignore[method-assign]
     return app
-
-
-def open_database(config: Config) -> Database:
-    """Connect to the database that the settings name, or start the private one."""
-    if config.mongodb_uri:
-        return connect(config.mongodb_uri, threads=config.threads)
-    return connect(embedded.use(config.data_dir, watch=True).uri(), threads=config.threads)
 
 
 def collections(config: Config) -> list[CollectionSpec]:

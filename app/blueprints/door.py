@@ -27,6 +27,7 @@ _SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,64}$")
 
 def install(app: Flask) -> None:
     """Put the door before every route of the application."""
+    app.url_value_preprocessor(_drop_tenant)
     app.before_request(_enter)
     app.after_request(_leave)
 
@@ -41,6 +42,12 @@ def verify(token: str) -> Principal:
 def refuse(status: int) -> None:
     """Refuse who does not send a token at all."""
     raise Unauthorized("The request needs a credential: Authorization: Bearer <token>.")
+
+
+def _drop_tenant(_: str | None, values: dict[str, Any] | None) -> None:
+    """Spare the views a tenant: who has been let in has one."""
+    if values and _SCIM.match(request.path):
+        values.pop("tenant", None)
 
 
 def _enter() -> Any:

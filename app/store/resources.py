@@ -67,7 +67,7 @@ class Resources:
         document = self._collection.find_one_and_update(
             query,
             {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}},
-            projection={"meta": 1},
+            projection={"meta": 1, "schemas": 1},
             return_document=True,
             session=session,
         )
