@@ -54,21 +54,20 @@ class TypeFile:
     """URN -> whether every such resource must have it."""
 
 
-def _writable(rows: Iterable[Attribute], optional: tuple[str, ...]) -> tuple[Attribute, ...]:
+def _writable(rows: Iterable[Attribute], optional: tuple[str, ...], inside: tuple[str, ...]) -> tuple[Attribute, ...]:
     return tuple(
         replace(
             row, mutability="readWrite", required=row.required and row.name not in optional,
-            sub_attributes=_writable(row.sub_attributes, optional),
+            sub_attributes=_writable(row.sub_attributes, inside, inside),
         )
         for row in rows
     )
 
 
-def _form(schema: Schema, *optional: str) -> ResourceType:
+def _form(schema: Schema, *, optional: tuple[str, ...] = (), inside: tuple[str, ...]) -> ResourceType:
     """Give the resource type that a file is one resource of; what has a default may be left out (section 2.2)."""
-    return ResourceType(
-        schema.name, "/", "", replace(schema, attributes=_writable(schema.attributes, optional))
-    )
+    rows = _writable(schema.attributes, optional, inside)
+    return ResourceType(schema.name, "/", "", replace(schema, attributes=rows))
 
 
 def _with_index(schema: Schema) -> Schema:
@@ -82,8 +81,8 @@ def _with_index(schema: Schema) -> Schema:
     return replace(schema, attributes=tuple(map(widened, schema.attributes)))
 
 
-_SCHEMA_FORM = _form(_with_index(SCHEMA), "name", "type", "multiValued")
-_RESOURCE_TYPE_FORM = _form(RESOURCE_TYPE, "required")
+_SCHEMA_FORM = _form(_with_index(SCHEMA), optional=("name",), inside=("type", "multiValued"))
+_RESOURCE_TYPE_FORM = _form(RESOURCE_TYPE, inside=("required",))
 
 
 def read_description(description: Any) -> Schema | TypeFile:

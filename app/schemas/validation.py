@@ -115,8 +115,11 @@ class Form:
         try:
             loaded: Resource = self.schema.load(found)
         except ValidationError as error:
-            problems += _flatten(error.messages)
-            loaded = error.valid_data  # type: ignore[assignment]
+            wrong = error.normalized_messages()
+            problems += _flatten(wrong)
+            # An extension of which nothing is right is there all the same, and lacks what it requires.
+            there: Resource = {short: {} for short, urn in self.extensions.items() if urn in wrong}
+            loaded = there | dict(error.valid_data or {})
         return {self.extensions.get(name, name): value for name, value in loaded.items()}, problems
 
 
