@@ -33,6 +33,8 @@ def main() -> int:
     options = _options(names)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         results = _measure(Path(folder), options.only or names, options.seconds)
+        if any(side["failure"] for result in results for side in result.get("sides", ())):
+            print((Path(folder) / "scimd.log").read_text()[-3000:], file=sys.stderr)
     report.table(results)
     report.keep(results, options.json or RESULTS / "latest.json", seconds=options.seconds, rounds=ROUNDS)
     if options.plot:

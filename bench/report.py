@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def table(results: list[Result]) -> None:
         shown.add_column(heading, justify="right")
     for result in results:
         _rows(shown, result)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(shown)
     for result in results:
         for side in result.get("sides", ()):
