@@ -24,8 +24,10 @@ class Profile:
     """Filters may have unquoted words and timestamps as values."""
     create_missing_elements: bool = False
     """PATCH of `emails[type eq "work"].value` makes the element where there is none, and does not answer `noTarget`."""
-    empty_clears: bool = False
-    """An empty string, or a complex value of nothing else, clears an optional attribute in PATCH."""
+    several_primaries: bool = False
+    """One PATCH operation may make several values `primary`; the last one is it, and it is not refused."""
+    required_at_end: bool = False
+    """A required attribute may be unassigned between the operations of a PATCH, if it is there at the end."""
     empty_operations: bool = False
     """A PATCH without operations changes nothing, and is not refused with `invalidSyntax`."""
     dialect: bool = False
@@ -38,8 +40,8 @@ class Profile:
 
 _ENTRA = Profile(
     name="entra", ignore_unknown=True, ignore_unknown_paths=True, dangling_references=True, bare_words=True,
-    create_missing_elements=True, empty_clears=True, empty_operations=True, dialect=True, open_discovery=False,
-    group_patch_body=False,
+    create_missing_elements=True, several_primaries=True, required_at_end=True, empty_operations=True, dialect=True,
+    open_discovery=False, group_patch_body=False,
 )
 
 PROFILES: dict[str, Profile] = {

@@ -1,0 +1,271 @@
+"""The dialect of Microsoft Entra ID: what it writes differently, turned into SCIM before anything else reads it.
+
+Everything here goes from payload to payload and is led by the tables: a rule holds for every attribute of its shape.
+Nothing is refused here; what cannot be read is passed on as it came, for the engine to refuse.
+
+Other habits of Entra need no rewrite. Text in place of booleans, names and `op` in any letter case, members of an
+operation that mean nothing, `$ref: null`, dotted and URN-qualified keys without a path, one object in place of an
+array, and `Remove` with the members to remove are at home in every profile; the rest are named tolerances in `profile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from app.schemas.attribute import Attribute
+from app.schemas.resource_type import ResourceType
+
+Payload = dict[str, Any]
+
+
+def rewrite_patch(payload: Any, resource_type: ResourceType) -> Any:
+    """Give a PATCH body with its operations rewritten."""
+    if not isinstance(payload, dict):
+        return payload
+    return {
+        key: [item for operation in value for item in _rewrite_operation(operation, resource_type)]
+        if key.lower() == "operations" and isinstance(value, list) else value
+        for key, value in payload.items()
+    }
+
+
+def rewrite_resource(payload: Any, resource_type: ResourceType) -> Any:
+    """Give a POST or PUT body with its names and values rewritten."""
+    if not isinstance(payload, dict):
+        return payload
+    return nest_extension_keys(_rewrite_attributes(payload, resource_type), resource_type)
+
+
+def _rewrite_operation(operation: Any, resource_type: ResourceType) -> Iterator[Any]:
+    """Give the operation rewritten; a path-less one may become several."""
+    members = {key.lower(): value for key, value in operation.items()} if isinstance(operation, dict) else {}
+    if not members or len(members) < len(operation):
+        yield operation
+        return
+    path, value = members.get("path"), members.get("value")
+    if isinstance(path, str):
+        members["path"] = path = rewrite_path(path, resource_type)
+        if "value" in members:
+            members["value"] = _rewrite_at(path, value, resource_type)
+        yield members
+    elif isinstance(value, dict) and str(members.get("op")).lower() != "remove":
+        yield from split_bracket_keys({**members, "value": _rewrite_attributes(value, resource_type)})
+    else:
+        yield members
+
+
+def _rewrite_attributes(values: Payload, resource_type: ResourceType) -> Payload:
+    """Give an object of attributes with names and values rewritten."""
+    result: Payload = {}
+    for key, value in values.items():
+        path = rewrite_path(key, resource_type)
+        result.setdefault(path, _rewrite_at(path, value, resource_type))
+    return result
+
+
+def _rewrite_at(path: str, value: Any, resource_type: ResourceType) -> Any:
+    """Give the value at a path rewritten: one attribute's, or an object of them where the path is a schema's URN."""
+    head, bracket, rest = path.partition("[")
+    target = resource_type.resolve(head + rest.rpartition("]")[2])
+    if target is None:
+        return value
+    leaf = target.leaf
+    if leaf is not None:
+        return rewrite_value(value, leaf, leaf.multi_valued and not (bracket and target.sub is None))
+    if not isinstance(value, dict):
+        return clear_blank(value)
+    return {name: _rewrite_at(f"{path}:{name}", item, resource_type) for name, item in value.items()}
+
+
+# Names
+
+
+def rewrite_path(path: str, resource_type: ResourceType) -> str:
+    """Give a path, or a key that is one, with its URN and its attribute as the tables have them."""
+    return qualify_short_name(mend_dot(mend_urn(path, resource_type), resource_type), resource_type)
+
+
+def mend_urn(path: str, resource_type: ResourceType) -> str:
+    """Put back the colon before the last word of a schema's URN.
+
+    The documentation's sample user has `"schemas": ["urn:ietf:params:scim:schemas:extension:enterprise:2.0User", ...]`,
+    and attributes under that key.
+    """
+    for schema in resource_type.schemas:
+        head, _, word = schema.id.rpartition(":")
+        broken = head + word
+        if path.lower().startswith(broken.lower()):
+            return schema.id + path[len(broken) :]
+    return path
+
+
+def mend_dot(path: str, resource_type: ResourceType) -> str:
+    """Put a colon between URN and attribute where there is a dot (PA-15).
+
+    `{"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager", "value": "SuzzyQ"}`:
+    Microsoft's request collection; jobs from before 2018.
+    """
+    for schema in resource_type.schemas:
+        if path.lower().startswith(f"{schema.id.lower()}."):
+            return f"{schema.id}:{path[len(schema.id) + 1 :]}"
+    return path
+
+
+def qualify_short_name(path: str, resource_type: ResourceType) -> str:
+    """Put an extension's URN before an attribute that only this extension has.
+
+    `{"op": "Add", "path": "manager", "value": [{"$ref": "http://.../scim/Users/<id>", "value": "<id>"}]}`: the
+    documentation's fifth example.
+    """
+    name = path.partition("[")[0].partition(".")[0].lower()
+    if ":" in name or resource_type.resolve(name):
+        return path
+    owners = [extension.id for extension in resource_type.extensions if name in extension.by_name]
+    return f"{owners[0]}:{path}" if len(owners) == 1 else path
+
+
+def split_bracket_keys(operation: Payload) -> Iterator[Payload]:
+    """Make operations of their own of those keys of a path-less value that select values by a filter.
+
+    `{"op": "replace", "value": {"displayName": "Bjfe", "emails[type eq \\"work\\"].value": "x@test.example"}}`
+    """
+    values = operation["value"]
+    brackets = {key: value for key, value in values.items() if "[" in key}
+    plain = {key: value for key, value in values.items() if key not in brackets}
+    if plain or not brackets:
+        yield {**operation, "value": plain}
+    for key, value in brackets.items():
+        yield {**operation, "path": key, "value": value}
+
+
+def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payload:
+    """Move an extension's attributes from the top of a body into the extension's object.
+
+    `{"userName": "...", "department": null, "manager": "123456"}`: the documentation's second example.
+    """
+    result: Payload = {}
+    moved: dict[str, Payload] = {}
+    for key, value in payload.items():
+        target = resource_type.resolve(key) if ":" in key else None
+        if target and target.schema and target.is_extension and target.attribute and not target.sub:
+            moved.setdefault(target.schema.id, {})[target.attribute.name] = value
+        else:
+            result[key] = value
+    for urn, values in moved.items():
+        key = next((name for name in result if name.lower() == urn.lower()), urn)
+        nested = result.get(key) or {}
+        if isinstance(nested, dict):
+            given = {name.lower() for name in nested}
+            result[key] = {name: value for name, value in values.items() if name.lower() not in given} | nested
+    return result
+
+
+# Values
+
+
+def rewrite_value(value: Any, attribute: Attribute, array: bool) -> Any:
+    """Give the value of an attribute in the attribute's shape; null where it says nothing."""
+    if attribute.mutability == "readOnly":
+        return value
+    if not array:
+        return _rewrite_one(unwrap_array(value), attribute)
+    elements = [_rewrite_one(element, attribute) for element in wrap_single(value)]
+    return hand_over_primary([element for element in elements if not is_hollow(element)])
+
+
+def _rewrite_one(value: Any, attribute: Attribute) -> Any:
+    value = clear_blank(value)
+    if attribute.type != "complex":
+        return clear_blank(unwrap_value(value))
+    value = wrap_text(value, attribute)
+    if not isinstance(value, dict):
+        return value
+    return {key: clear_blank(item) for key, item in rename_display(value, attribute).items()}
+
+
+def clear_blank(value: Any) -> Any:
+    """Give null for an empty string, which is Entra's way to clear.
+
+    `{"op": "replace", "path": "urn:...:User:manager", "value": ""}`, `{"value": {"value": ""}}`: removal of a manager,
+    and the null test of the gallery's validation, which does it to every optional attribute.
+    """
+    return None if value == "" else value
+
+
+def unwrap_array(value: Any) -> Any:
+    """Give the value of an array of one where the attribute has no array.
+
+    `{"op": "Add", "path": "manager", "value": [{"$ref": "...", "value": "<id>"}]}`: the documentation's fifth example.
+    """
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
+def unwrap_value(value: Any) -> Any:
+    """Give what is in `value` where a plain value was expected.
+
+    `{"op": "Replace", "path": "displayName", "value": [{"value": "X"}]}`: old versions of Microsoft's library.
+    """
+    if isinstance(value, dict) and [key.lower() for key in value if value[key] is not None] == ["value"]:
+        return next(item for item in value.values() if item is not None)
+    return value
+
+
+def wrap_single(value: Any) -> list[Any]:
+    """Give an array of one where an attribute with an array came without it.
+
+    `{"op": "add", "path": "members", "value": "string id 1"}`: Microsoft's request collection.
+    """
+    return value if isinstance(value, list) else [value]
+
+
+def wrap_text(value: Any, attribute: Attribute) -> Any:
+    """Give text that stands for a complex value as its `value`.
+
+    `{"op": "Add", "path": "urn:...:User:manager", "value": "<id>"}`: how managers are always sent; members of
+    Microsoft's request collection come as bare text too.
+    """
+    return {"value": value} if isinstance(value, str) and attribute.sub("value") else value
+
+
+def rename_display(value: Payload, attribute: Attribute) -> Payload:
+    """Take `displayName` for `display` in complex values that have only the latter.
+
+    `{"name": "addMember", "op": "add", "path": "members", "value": [{"displayName": "new User", "value": "<id>"}]}` of
+    Microsoft's request collection, and the roles that `SingleAppRoleAssignment` makes.
+    """
+    if not attribute.sub("display") or attribute.sub("displayName"):
+        return value
+    names = {key.lower() for key in value}
+    if "displayname" not in names or "display" in names:
+        return value
+    return {"display" if key.lower() == "displayname" else key: item for key, item in value.items()}
+
+
+def is_hollow(element: Any) -> bool:
+    """Say whether an element is blank but for its labels.
+
+    `"addresses": [..., {"type": "other", "formatted": null, "streetAddress": null, ...}]`: Microsoft's request
+    collection; `{"type": "other", "value": ""}`: a mapping whose source is empty.
+    """
+    if not isinstance(element, dict):
+        return element is None
+    filled = {key.lower() for key, item in element.items() if item is not None}
+    return len(filled) < len(element) and filled <= {"type", "primary"}
+
+
+def hand_over_primary(elements: list[Any]) -> list[Any]:
+    """Leave `primary` to the last of the values that claim it.
+
+    Each mapping of a role or address of another type may set its own `primary`, as if the others were not there.
+    """
+    claims = [
+        (index, key)
+        for index, element in enumerate(elements) if isinstance(element, dict)
+        for key, item in element.items()
+        if key.lower() == "primary" and (item is True or (isinstance(item, str) and item.lower() == "true"))
+    ]
+    result = list(elements)
+    for index, key in claims[:-1]:
+        result[index] = {**elements[index], key: False}
+    return result

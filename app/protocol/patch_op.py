@@ -1,0 +1,276 @@
+"""PATCH (RFC 7644 section 3.5.2): the message, and what its operations make of a resource.
+
+Pure: a resource and operations in, a new resource and membership changes out. Members are documents of their own, so an
+operation on them becomes a change to be made, and nobody has to read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
+from app.protocol.patch_members import member_change
+from app.protocol.patch_target import MAX_SHOWN, Selection, find, select
+from app.protocol.patch_value import ABSENT, Edit, is_nothing, put, refuse_read_only
+from app.protocol.profile import Profile
+from app.schemas.attribute import Attribute
+from app.schemas.common import META, READ_ONLY, SCHEMAS
+from app.schemas.membership import MemberChange
+from app.schemas.resource_type import ResourceType, Schema, Target
+from app.schemas.validation import schemas_of
+
+PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+OPERATIONS = ("add", "remove", "replace")
+MAX_OPERATIONS = 1_000
+"""Of one request. Members are counted by none: ten thousand in one operation are let pass."""
+
+Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation as sent, but for the letter case of its names."""
+
+    op: str
+    path: object = None
+    value: Any = ABSENT
+
+
+@dataclass(frozen=True)
+class Patched:
+    """What the operations leave of a resource, and what they do to its members, in their order."""
+
+    resource: Resource
+    changes: tuple[MemberChange, ...] = ()
+
+
+def read_patch(payload: object, profile: Profile) -> tuple[Operation, ...]:
+    """Give the operations of a PATCH body; raises InvalidSyntax, and PayloadTooLarge where they are too many."""
+    message = _lowered(payload, "The body")
+    schemas = message.get("schemas")
+    if not isinstance(schemas, list) or PATCH_URN.lower() not in (str(urn).lower() for urn in schemas):
+        raise InvalidSyntax(f"schemas: must contain {PATCH_URN}.")
+    items = message.get("operations")
+    if not isinstance(items, list) or not (items or profile.empty_operations):
+        raise InvalidSyntax("Operations: must be an array with at least one operation.")
+    if len(items) > MAX_OPERATIONS:
+        raise PayloadTooLarge(f"Operations: {len(items)} are more than the {MAX_OPERATIONS} that one request may have.")
+    return tuple(_read_operation(item, number) for number, item in enumerate(items, 1))
+
+
+def apply_patch(
+    resource: Resource, operations: Sequence[Operation], resource_type: ResourceType, profile: Profile
+) -> Patched:
+    """Give what the operations make of `resource`, which stays as it is.
+
+    Raises InvalidPath, InvalidFilter, NoTarget, Mutability, InvalidValue or InvalidSyntax for the first operation that
+    cannot be done, and then none is. What only the whole shows is left to `validate`.
+    """
+    patch = _Patch(resource, resource_type, profile)
+    for number, operation in enumerate(operations, 1):
+        try:
+            patch.apply(operation)
+        except ScimError as error:
+            if len(operations) > 1:
+                error.detail = f"Operation {number}: {error.detail}"
+            raise
+    patch.finish()
+    return Patched(patch.resource, tuple(patch.changes))
+
+
+def _lowered(payload: object, name: str) -> dict[str, Any]:
+    if not isinstance(payload, dict):
+        raise InvalidSyntax(f"{name} must be a JSON object.")
+    lowered = {key.lower(): value for key, value in payload.items()}
+    if len(lowered) < len(payload):
+        raise InvalidSyntax(f"{name} has a member twice, in different letter cases.")
+    return lowered
+
+
+def _read_operation(item: object, number: int) -> Operation:
+    """Give one operation; members that mean nothing are left out (PA-09: Microsoft's collection sends `name`)."""
+    given = _lowered(item, f"Operation {number}")
+    op = given.get("op")
+    if not isinstance(op, str) or op.lower() not in OPERATIONS:
+        raise InvalidSyntax(f"Operation {number}: op must be one of {', '.join(OPERATIONS)}.")
+    return Operation(op.lower(), given.get("path"), given.get("value", ABSENT))
+
+
+class _Patch:
+    """A resource on its way through the operations; what changes is made anew, nothing is changed in place."""
+
+    def __init__(self, resource: Resource, resource_type: ResourceType, profile: Profile) -> None:
+        self.resource = resource
+        self.changes: list[MemberChange] = []
+        self._type = resource_type
+        self._profile = profile
+        self._late: dict[str, ScimError] = {}
+
+    def apply(self, operation: Operation) -> None:
+        """Do one operation."""
+        if operation.op != "remove" and operation.value is ABSENT:
+            raise InvalidValue(f"{operation.op} must have a value.")
+        if operation.path is None:
+            if operation.op == "remove":
+                raise NoTarget("remove must have a path.")
+            self._set_attributes(operation.op, operation.value, None)
+            return
+        selection = select(operation.path, self._type, bare_words=self._profile.bare_words)
+        if selection is not None:
+            self._apply_at(selection, operation.op, operation.value)
+        elif not self._profile.ignore_unknown_paths:
+            raise InvalidPath(f"path {str(operation.path)[:MAX_SHOWN]}: {self._type.name} has no such attribute.")
+
+    def finish(self) -> None:
+        """Check that what had to come back has come back; raises what was put off."""
+        for path, error in self._late.items():
+            target, value = self._type.resolve(path), self.resource
+            for key in target.keys if target else ():
+                value = value.get(key, {})
+            if value == {}:
+                raise error
+
+    # Targets
+
+    def _apply_at(self, selection: Selection, op: str, value: Any) -> None:
+        target = selection.target
+        if target.attribute is None:
+            self._change_schema(target, op, value)
+        elif target.attribute is SCHEMAS:
+            self._change_schemas(selection, op, value)
+        else:
+            refuse_read_only((target.attribute, target.sub), target.path)
+            if target.attribute.stored_in == "memberships":
+                change = member_change(selection, op, value, self._profile)
+                self.changes += [change] if change else []
+            else:
+                self._change_attribute(selection, Edit(op, value, self._profile, self._put_off), target.attribute)
+
+    def _change_attribute(self, selection: Selection, edit: Edit, row: Attribute) -> None:
+        target = selection.target
+        path = target.path if target.sub is None else target.path[: -len(target.sub.name) - 1]
+        old: Any = self._values(target).get(row.name)
+        new: Any
+        if row.multi_valued and (target.sub or selection.where):
+            new = edit.change_selected(row, target.sub, selection.where, old, path)
+        elif target.sub:
+            new = edit.change_sub(row, target.sub, old or {}, path) or None
+            edit.check(row, old, new, path)
+        else:
+            new = edit.change(row, old, path)
+        if new != old:
+            self._store(target, put(self._values(target), row.name, new))
+
+    def _set_attributes(self, op: str, value: Any, schema: Schema | None) -> None:
+        """Add or replace each attribute of an object, all of the resource or all of one schema (PA-31, PA-50)."""
+        if not isinstance(value, dict):
+            raise InvalidValue("value must be an object of attributes where the path names none.")
+        seen = set()
+        for name, item in value.items():
+            target = self._type.resolve(f"{schema.id}:{name}" if schema else name)
+            if target is None:
+                if not self._profile.ignore_unknown:
+                    raise InvalidSyntax(f"{name[:MAX_SHOWN]} is no attribute of {self._type.name}.")
+                continue
+            if target.path in seen:
+                raise InvalidSyntax(f"{target.path} is there more than once.")
+            seen.add(target.path)
+            if target.leaf is None or not self._is_fixed(target, item):
+                self._apply_at(Selection(target), op, item)
+
+    def _is_fixed(self, target: Target, value: Any) -> bool:
+        """Say whether a value in an object of attributes can be passed over: it is the server's, and would not change.
+
+        Clients send back what they have read (A-40); `meta` is ignored whatever it says (RFC 7643 section 3.1), and
+        `schemas` only declares what the object has in it: nobody means to drop an extension by it.
+        """
+        row = target.attribute
+        if row is SCHEMAS:
+            self._known_schemas(value)
+            return True
+        if row is META:
+            return True
+        if row is None or target.leaf is None or READ_ONLY not in (row.mutability, target.leaf.mutability):
+            return False
+        stored: Any = self._values(target).get(row.name)
+        if target.sub:
+            stored = (stored or {}).get(target.sub.name) if isinstance(stored or {}, dict) else None
+        return stored == value or (stored is None and is_nothing(value))
+
+    # Schemas
+
+    def _change_schema(self, target: Target, op: str, value: Any) -> None:
+        """Change a whole extension, or the resource by its own schema's URN (PA-14): values are merged in."""
+        schema = target.schema
+        if schema is None or (not target.is_extension and op == "remove"):
+            raise Mutability(f"{target.path} cannot be removed.")
+        if op != "remove" and not is_nothing(value):
+            self._set_attributes(op, value, schema)
+        elif target.is_extension:
+            self._drop(schema)
+
+    def _change_schemas(self, selection: Selection, op: str, value: Any) -> None:
+        """Change `schemas` itself: with an extension's URN goes its data, the type's own stays (PA-27)."""
+        present = self.resource.get(SCHEMAS.name, [])
+        if selection.where is not None:
+            if op != "remove":
+                raise Mutability(f"{SCHEMAS.name}: a URN cannot be changed, only added and removed.")
+            gone = {present[index] for index in find(SCHEMAS, present, selection.where)}
+        elif op == "remove":
+            gone = set(present if value is ABSENT else self._known_schemas(value))
+        else:
+            listed = self._known_schemas(value)
+            gone = set() if op == "add" else set(present) - listed
+        if self._type.schema.id in gone:
+            raise Mutability(f"{SCHEMAS.name} must have {self._type.schema.id}.")
+        for schema in self._type.extensions:
+            if schema.id in gone:
+                self._drop(schema)
+
+    def _known_schemas(self, value: Any) -> set[str]:
+        """Give the URNs that a value of `schemas` names; raises InvalidValue for one that the type does not have."""
+        known = {schema.id.lower(): schema.id for schema in self._type.schemas}
+        found = set()
+        for urn in value if isinstance(value, list) else [] if value is None else [value]:
+            if isinstance(urn, str) and urn.lower() in known:
+                found.add(known[urn.lower()])
+            elif not self._profile.ignore_unknown:
+                raise InvalidValue(f"{SCHEMAS.name}: has a URN that is no schema of {self._type.name}.")
+        return found
+
+    def _drop(self, schema: Schema) -> None:
+        values = self.resource.get(schema.id)
+        if values is None:
+            return
+        if schema.id in self._type.required_extensions:
+            raise Mutability(f"{schema.id} is required.")
+        for row in schema.attributes:
+            if row.mutability in ("immutable", READ_ONLY) and row.name in values:
+                raise Mutability(f"{schema.id}:{row.name} is {row.mutability} and has a value.")
+        self._put(schema.id, None)
+
+    # Storage
+
+    def _values(self, target: Target) -> Resource:
+        """Give the object that the attribute is in: the resource, or the extension's."""
+        return self.resource.get(target.keys[0], {}) if target.is_extension else self.resource
+
+    def _store(self, target: Target, values: Resource) -> None:
+        if not target.is_extension:
+            self.resource = values
+            return
+        self._put(target.keys[0], values or None)
+
+    def _put(self, urn: str, values: Resource | None) -> None:
+        """Keep an extension's object; its URN comes and goes with it (RFC 7644 section 3.5.2; PA-26)."""
+        had = urn in self.resource
+        self.resource = put(self.resource, urn, values)
+        if had != (urn in self.resource):
+            self.resource[SCHEMAS.name] = schemas_of(self._type, self.resource)
+
+    def _put_off(self, path: str, error: ScimError) -> None:
+        if not self._profile.required_at_end:
+            raise error
+        self._late[path] = error

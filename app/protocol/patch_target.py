@@ -1,0 +1,72 @@
+"""What the path of a PATCH operation selects: PATH = attrPath / valuePath [subAttr] (RFC 7644 section 3.5.2, figure 7).
+
+A malformed path and one that names no attribute are `invalidPath`; what is wrong between the brackets is
+`invalidFilter`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import InvalidFilter, InvalidPath
+from app.schemas.attribute import Attribute
+from app.schemas.columns import element_columns
+from app.schemas.resource_type import ResourceType, Target
+from scim_filter import And, Comparison, Filter, FilterError, PathError, matches, parse_path
+
+MAX_SHOWN = 200
+"""Characters of a path that an error repeats."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """An attribute, one of its sub-attributes or an extension; with a filter, only those values that match it."""
+
+    target: Target
+    where: Filter | None = None
+
+
+def select(path: object, resource_type: ResourceType, *, bare_words: bool = False) -> Selection | None:
+    """Give what `path` selects, or None where it names no attribute; raises InvalidPath and InvalidFilter."""
+    if not isinstance(path, str):
+        raise InvalidPath("path: must be a string.")
+    try:
+        parsed = parse_path(path, bare_words=bare_words)
+    except PathError as error:
+        raise InvalidPath(f"path {path[:MAX_SHOWN]}: {error}") from error
+    except FilterError as error:
+        raise InvalidFilter(f"path {path[:MAX_SHOWN]}: {error}") from error
+    target = resource_type.resolve(f"{parsed.path}.{parsed.sub}" if parsed.sub else parsed.path.text)
+    if target is None:
+        return None
+    if parsed.filter is not None:
+        if target.attribute is None or not target.attribute.multi_valued:
+            raise InvalidPath(f"{target.path} has one value only; a filter selects among several.")
+        find(target.attribute, [{}], parsed.filter)  # a filter that does not fit is wrong, values or none
+    return Selection(target, parsed.filter)
+
+
+def find(attribute: Attribute, values: list[Any], where: Filter) -> list[int]:
+    """Give the positions of the values that a filter selects; raises InvalidFilter where it does not fit them.
+
+    A value that is no object is its own `value` (held erratum 7122 of RFC 7644).
+    """
+    resolve = element_columns(attribute)
+    elements = [value if isinstance(value, dict) else {"value": value} for value in values]
+    try:
+        return [index for index, element in enumerate(elements) if matches(where, element, resolve)]
+    except FilterError as error:
+        raise InvalidFilter(f"{attribute.name}[{where}]: {error}") from error
+
+
+def conditions(where: Filter | None) -> dict[str, Any] | None:
+    """Give the sub-attributes of an element for which a filter of `eq` and `and` alone holds; None for any other."""
+    if where is None:
+        return {}
+    if isinstance(where, And):
+        found = [conditions(part) for part in where.terms]
+        return None if None in found else {name: value for part in found if part for name, value in part.items()}
+    if isinstance(where, Comparison) and where.operator == "eq":
+        return {where.path.text: where.value}
+    return None
