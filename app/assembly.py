@@ -32,9 +32,9 @@ from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
 from app.store import counts, credentials, deleted, events, memberships, server_key, tenants
 from app.store.database import Database
-from app.store.directory import Directory, Retention
+from app.store.directory import Directory
 from app.store.events import Actor, Event, Events
-from app.store.opening import open_database
+from app.store.opening import open_database, open_directory
 from app.store.tenants import Tenant, Tenants
 
 log = logging.getLogger("scimd")
@@ -110,7 +110,6 @@ class _Parts:
     def __init__(self, config: Config, database: Database) -> None:
         self._config = config
         self._database = database
-        self._retention = Retention(config.log_days, config.deleted_days, config.log_values)
         self._directories: dict[tuple[str, str], tuple[Directory, Queries]] = {}
         self._cursors: Cursors | None = None
 
@@ -135,14 +134,11 @@ class _Parts:
 
     def refused(self, tenant_name: str, event: Event, request_id: str) -> None:
         if Tenants(self._database).get(tenant_name):
-            Events(self._database, tenant_name, days=self._retention.log_days).append(event, Actor("", request_id))
+            Events(self._database, tenant_name, days=self._config.log_days).append(event, Actor("", request_id))
 
     def _directory(self, tenant: Tenant) -> tuple[Directory, Queries]:
         if self._cursors is None:
             self._cursors = Cursors(server_key.get(self._database))
-        catalogue = load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
-        directory = Directory(
-            self._database, tenant.name, catalogue, base_url=self.base_url(tenant.name), retention=self._retention,
-            dangling=PROFILES[tenant.profile].dangling_references,
-        )
+        dangling = PROFILES[tenant.profile].dangling_references
+        directory = open_directory(self._config, self._database, tenant, dangling=dangling)
         return directory, Queries(directory, self._cursors, tenant.name)

@@ -10,14 +10,19 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from app.auth.jwt import looks_like_jwt, verify
+from app.auth.keys import Keys
 from app.auth.principal import Principal
 from app.auth.refusal import AccessRefused, CredentialRefused, Inspection, Refusal, Refused, ago
 from app.auth.seen import Seen
 from app.store.database import Database
-from app.store.tenants import Tenants
+from app.store.tenants import Tenant, Tenants
 from app.store.tokens import Token, Tokens, is_secret, parse
+from app.store.trusts import BEARER, Trusts
 
 NEVER = float("inf")
+_LATEST = 10**11
+"""A moment far enough away; an issuer may write any number."""
 _NOBODY = "000000000000"
 """An id that no token has: what is no token of ours costs the same read as a wrong one (reliability 4.3, timing)."""
 
@@ -30,6 +35,8 @@ class Authenticator:
     ) -> None:
         self._tenants = Tenants(database)
         self._tokens = Tokens(database)
+        self._trusts = Trusts(database)
+        self._keys = Keys(database, clock)
         self._clock = clock
         self._seen = seen or Seen()
 
@@ -42,7 +49,8 @@ class Authenticator:
             return principal
         since = self._seen.moment()
         try:
-            principal, expires = self._check_token(tenant_name, token)
+            check = self._check_jwt if looks_like_jwt(token) else self._check_token
+            principal, expires = check(tenant_name, token)
         except Refused as refused:
             raise CredentialRefused(refused.refusal, sent=True) from None
         if principal.tenant.suspended:
@@ -68,12 +76,24 @@ class Authenticator:
         inspection.label = token.label
         inspection.way = "access token" if token.client else "token"
         self._check_validity(inspection, tenant_name, token)
-        tenant = self._tenants.get(tenant_name)
-        if tenant is None:
-            inspection.fail("tenant", expected="a tenant", received=tenant_name, reason="its tenant is deleted")
+        tenant = self._tenant(inspection, tenant_name)
         self._tokens.note_use(token)
         principal = Principal(tenant, token.id, inspection.way, token.scopes, token.label, token.user)
         return principal, token.expires.timestamp() if token.expires else NEVER
+
+    def _check_jwt(self, tenant_name: str, text: str) -> tuple[Principal, float]:
+        inspection = Inspection("JWT")
+        trusts = [trust for trust in self._trusts.of_tenant(tenant_name) if trust.kind == BEARER]
+        trust, claims = verify(inspection, text, trusts, self._keys, self._clock())
+        tenant = self._tenant(inspection, tenant_name)
+        expires = float(min(claims["exp"], _LATEST))
+        return Principal(tenant, trust.id, inspection.way, trust.scopes, trust.label), expires
+
+    def _tenant(self, inspection: Inspection, name: str) -> Tenant:
+        tenant = self._tenants.get(name)
+        if tenant is None:
+            inspection.fail("tenant", expected="a tenant", received=name, reason="its tenant is deleted")
+        return tenant
 
     def _check_validity(self, inspection: Inspection, tenant_name: str, token: Token) -> None:
         now = datetime.fromtimestamp(self._clock(), UTC)

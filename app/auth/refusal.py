@@ -13,6 +13,8 @@ from app.errors import Forbidden, Unauthorized
 
 _LONGEST = 200
 """Characters that a refusal keeps of what a client sent."""
+_FAR = 1e10
+"""Seconds beyond which it does not matter how many: a client may send any number."""
 
 
 @dataclass(frozen=True)
@@ -101,10 +103,15 @@ def shown(value: object) -> str:
 
 def ago(moment: datetime, now: datetime) -> str:
     """Give the time between two moments in words, e.g. `2 days ago` or `in 5 minutes`."""
-    seconds = int((now - moment).total_seconds())
+    return seconds_ago((now - moment).total_seconds())
+
+
+def seconds_ago(seconds: float) -> str:
+    """Give a number of seconds in words: past where it is positive, future where it is negative."""
+    whole = int(max(-_FAR, min(seconds, _FAR)))
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
-        count = abs(seconds) // length
+        count = abs(whole) // length
         if count:
             amount = f"{count} {unit}" + ("s" if count > 1 else "")
-            return f"{amount} ago" if seconds > 0 else f"in {amount}"
+            return f"{amount} ago" if whole > 0 else f"in {amount}"
     return "just now"

@@ -15,6 +15,11 @@ from app.store.database import StoreError, translating
 COMMANDS = {
     "tenant": "app.cli.tenant:tenant",
     "token": "app.cli.token:token",
+    "events": "app.cli.events:events",
+    "deleted": "app.cli.deleted:deleted",
+    "restore": "app.cli.deleted:restore",
+    "export": "app.cli.transfer:export",
+    "import": "app.cli.transfer:import_",
 }
 """Command -> where it is; what a run does not need is not imported."""
 

@@ -13,8 +13,9 @@ SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 DEFAULT_COUNT = 100
 MOST_RESULTS = 200
 _MOST_INDEX = 2**31
+LONGEST_IN_URL = 4_096
 LONGEST_IN_BODY = 16_384
-"""Characters of a filter in a `/.search` body; one in a URL is limited by the parser's default."""
+"""Characters of a filter."""
 
 NAMES = (
     "attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor",
@@ -109,11 +110,11 @@ def _once(parameters: Mapping[str, list[str]]) -> dict[str, str]:
     return seen
 
 
-def _filter(text: str | None, bare_words: bool, longest: int | None = None) -> Filter | None:
+def _filter(text: str | None, bare_words: bool, longest: int = LONGEST_IN_URL) -> Filter | None:
     if text is None:
         return None
     try:
-        return parse_filter(text, bare_words=bare_words, **({"longest": longest} if longest else {}))
+        return parse_filter(text, bare_words=bare_words, longest=longest)
     except FilterError as error:
         raise InvalidFilter(str(error)) from error
 

@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any
 
 from app.schemas.attribute import Attribute
+from app.schemas.columns import FOLDED, is_folded
 from app.schemas.common import EXTERNAL_ID, META
 from app.schemas.fields import MAX_VALUES, text_limit
 from app.schemas.resource_type import ResourceType
@@ -35,6 +36,7 @@ _META: Shape = {
         "version": {"bsonType": ["int", "long"]},  # shown as W/"3"; a write names the one that it read
     },
 }
+_UNIQUE: Shape = {"bsonType": ["string", "int", "long", "object"]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,23 +75,23 @@ def collection_spec(*variants: ResourceType) -> CollectionSpec:
     )
 
 
-def unique_keys(resource_type: ResourceType) -> Iterator[str]:
-    """Give the keys of `_unique`: what is unique in some profile, an extension's under its short name."""
+def unique_rows(resource_type: ResourceType) -> Iterator[tuple[str, Attribute]]:
+    """Give the attributes that are unique in some profile, with their keys in `_unique`."""
     for schema in resource_type.schemas:
         for row in schema.attributes:
-            values = [row.uniqueness, *(columns.get("uniqueness", "none") for columns in row.in_profile.values())]
-            if _is_stored(row) and any(value != "none" for value in values):
-                yield f"{schema.stored_as}.{row.name}" if schema.stored_as else row.name
+            if _is_stored(row) and any(value != "none" for value in _in_profiles(row, "uniqueness")):
+                yield f"{schema.stored_as}.{row.name}" if schema.stored_as else row.name, row
 
 
 def _document(variants: tuple[ResourceType, ...]) -> Shape:
     properties = _merged([_properties(variant, _shape, lambda row: True) for variant in variants])
-    folded = _merged([_properties(variant, _folded_shape, _has_folded) for variant in variants])
-    unique = {key.partition(".")[0] for variant in variants for key in unique_keys(variant)}
-    required = set.intersection(*({row.name for row in v.schema.attributes if _is_required(row)} for v in variants))
+    folded = _merged([_properties(variant, _folded_shape, is_folded) for variant in variants])
+    unique = {key.partition(".")[0]: _UNIQUE for variant in variants for key, _ in unique_rows(variant)}
+    rows = [{row.name: row for row in v.schema.attributes if _is_required(row)} for v in variants]
+    required = [row for name, row in rows[0].items() if all(name in others for others in rows)]
     return {
         "bsonType": "object",
-        "required": ["_id", "tenant", "schemas", "meta", *sorted(required)],
+        "required": ["_id", "tenant", "schemas", "meta", FOLDED, *(row.name for row in required)],
         "additionalProperties": False,
         "properties": {
             "_id": {"bsonType": "string"},
@@ -97,13 +99,16 @@ def _document(variants: tuple[ResourceType, ...]) -> Shape:
             "schemas": {"bsonType": "array", "minItems": 1, "items": {"bsonType": "string"}},
             "meta": _META,
             **properties,
-            "_folded": {"bsonType": "object", "additionalProperties": False, "properties": folded},
-            "_unique": {
-                "bsonType": "object", "additionalProperties": False,
-                "properties": {name: {"bsonType": ["string", "object"]} for name in sorted(unique)},
-            },
+            # What is not mirrored is not found, and what has no key is not unique: neither may be left out.
+            FOLDED: _hidden(folded, [row.name for row in required if is_folded(row)]),
+            "_unique": _hidden(unique, [row.name for row in required if _is_unique(row)]),
         },
     }
+
+
+def _hidden(properties: dict[str, Shape], required: list[str]) -> Shape:
+    shape: Shape = {"bsonType": "object", "additionalProperties": False, "properties": properties}
+    return shape | ({"required": required} if required else {})
 
 
 def _properties(
@@ -168,14 +173,14 @@ def _merged(variants: list[dict[str, Shape]]) -> dict[str, Shape]:
 
 def _indexes(resource_type: ResourceType) -> Iterator[IndexSpec]:
     yield IndexSpec(keys=(("tenant", 1), ("_id", 1)), name="tenant_id")
-    for key in unique_keys(resource_type):
+    for key, _ in unique_rows(resource_type):
         field = f"_unique.{key}"
         yield IndexSpec(
             keys=(("tenant", 1), (field, 1)), name=f"unique_{key}", unique=True, partial={field: {"$exists": True}}
         )
     # `_id` is the last key, since that is what ties are sorted by.
     for field in _indexed_fields(resource_type):
-        yield IndexSpec(keys=(("tenant", 1), (field, 1), ("_id", 1)), name=f"tenant_{field.removeprefix('_folded.')}")
+        yield IndexSpec(keys=(("tenant", 1), (field, 1), ("_id", 1)), name=f"tenant_{field.removeprefix(f'{FOLDED}.')}")
 
 
 def _indexed_fields(resource_type: ResourceType) -> Iterator[str]:
@@ -188,7 +193,7 @@ def _indexed_fields(resource_type: ResourceType) -> Iterator[str]:
 
 
 def _fields(row: Attribute, prefix: str) -> Iterator[str]:
-    mirror = "_folded." if _has_folded(row) else ""
+    mirror = f"{FOLDED}." if is_folded(row) else ""
     if row.indexed and _is_stored(row) and row.type != "complex":
         yield f"{mirror}{prefix}{row.name}"
     for sub in row.sub_attributes:
@@ -208,13 +213,16 @@ def _is_stored(row: Attribute) -> bool:
     return row.stored_in == "document"
 
 
-def _has_folded(row: Attribute) -> bool:
-    """Say whether the attribute is, or has inside, a stored string that ignores case."""
-    if row.type == "complex":
-        return any(_is_stored(sub) and _has_folded(sub) for sub in row.sub_attributes)
-    return row.type == "string" and not row.case_exact
-
-
 def _is_required(row: Attribute) -> bool:
     """Say whether the attribute has a value in every profile."""
-    return row.required and all(columns.get("required", True) for columns in row.in_profile.values())
+    return all(_in_profiles(row, "required"))
+
+
+def _is_unique(row: Attribute) -> bool:
+    """Say whether the attribute is unique in every profile."""
+    return all(value != "none" for value in _in_profiles(row, "uniqueness"))
+
+
+def _in_profiles(row: Attribute, column: str) -> list[Any]:
+    """Give what a column of the row says, by default and in the profiles that differ."""
+    return [getattr(row, column), *(columns[column] for columns in row.in_profile.values() if column in columns)]

@@ -17,6 +17,7 @@ from marshmallow import ValidationError, missing
 from marshmallow.fields import Field
 
 from app.schemas.attribute import Attribute
+from app.schemas.comparison import BOOLEANS
 from app.schemas.meta import timestamp
 from app.schemas.moments import read_moment
 
@@ -31,7 +32,6 @@ MAX_VALUES = 100
 INT64 = range(-(2**63), 2**63)
 """What BSON can hold."""
 
-_BOOLEANS = {"True": True, "true": True, "False": False, "false": False}  # RFC 7643 2.3.2; Entra's spellings (A-06)
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}")  # RFC 4648 sections 4 and 5
 _NOT_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"{}|\\^`]')  # RFC 3986 appendix A; letters beyond ASCII are let pass
 
@@ -97,7 +97,7 @@ class Flag(Field[Any]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         if isinstance(value, str):
-            value = _BOOLEANS.get(value)
+            value = BOOLEANS.get(value)
         if not isinstance(value, bool):
             raise ValidationError("must be true or false")
         return value

@@ -135,17 +135,19 @@ def _schema(checked: dict[str, Any]) -> Schema:
 
 def own_schema(schema: Schema) -> Schema:
     """Give the schema as the one of a resource type itself, beside the common attributes; raises SchemaFileError."""
+    external_id = replace(EXTERNAL_ID, in_profile={}, listed=False)
     rows = []
     for row in schema.attributes:
         lowered = row.name.lower()
         if lowered == EXTERNAL_ID.name.lower():
-            row = replace(EXTERNAL_ID, description=row.description or EXTERNAL_ID.description, in_profile={})
-        elif lowered in COMMON or lowered == OURS:
+            external_id = replace(external_id, listed=True)  # the file only says that it is to be listed
+            continue
+        if lowered in COMMON or lowered == OURS:
             raise SchemaFileError(f"{schema.id}: {row.name} is a name that every resource has already")
-        elif row.is_link and row.multi_valued and row.mutability == READ_ONLY and row.references == ("Group",):
+        if row.is_link and row.multi_valued and row.mutability == READ_ONLY and row.references == ("Group",):
             row = replace(row, stored_in="memberships")  # like a user's groups: made from the groups' members
         rows.append(row)
-    return replace(schema, attributes=tuple(rows), stored_as="")
+    return replace(schema, attributes=(*rows, external_id), stored_as="")
 
 
 def _row(data: Mapping[str, Any], where: str, *, inside: bool = False) -> Attribute:

@@ -82,7 +82,7 @@ class Client:
 
 
 class Clients:
-    """The OAuth 2.0 clients of all tenants; that one belongs to the tenant of the URL is checked by who authenticates."""
+    """The OAuth 2.0 clients of all tenants; that one is of the tenant of the URL is checked by who authenticates."""
 
     def __init__(self, database: Database) -> None:
         self._collection = database.db[SPEC.name]

@@ -87,7 +87,7 @@ class Trusts:
         """Add a trust; raises InvalidValue for URLs that cannot be."""
         check_url(issuer, "The issuer")
         if jwks_uri:
-            check_url(jwks_uri, "The JWKS URI")
+            check_url(jwks_uri, "The JWKS URI", query=True)  # Entra's own may end in ?appid=...
         document: dict[str, Any] = {
             "_id": f"trust_{secrets.token_hex(8)}", "tenant": tenant, "kind": kind, "issuer": issuer,
             "audiences": list(dict.fromkeys(audiences)), "scopes": sorted(scopes), "created": now(),
@@ -137,7 +137,7 @@ class Trusts:
         self._collection.update_one({"_id": trust_id}, {"$set": {"fault": fault, "fetching": False}})
 
 
-def check_url(url: str, what: str) -> None:
+def check_url(url: str, what: str, *, query: bool = False) -> None:
     """Check that `url` may be asked for keys: https, or http on this machine; raises InvalidValue."""
     try:
         parts = urlsplit(url)
@@ -145,7 +145,8 @@ def check_url(url: str, what: str) -> None:
     except ValueError:
         parts, host = urlsplit(""), None
     plain = parts.scheme == "http" and host is not None and is_loopback(host)
-    if not host or not (parts.scheme == "https" or plain) or "@" in parts.netloc or parts.query or parts.fragment:
+    extras = "@" in parts.netloc or parts.fragment or (parts.query and not query)
+    if not host or extras or not (parts.scheme == "https" or plain):
         raise InvalidValue(f"{what} must be an https URL without user, query and fragment (http on this machine only).")
     if not (url.isascii() and url.isprintable()) or " " in url:
         raise InvalidValue(f"{what} must be written in printable ASCII characters, without blanks.")

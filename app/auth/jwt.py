@@ -1,0 +1,173 @@
+"""A JSON Web Token of an issuer that the tenant trusts: signature, issuer, audience, subject, app and time.
+
+Kept here: the algorithm is RS256 and never what the token says (RFC 8725 section 3.1); the key is the trust's issuer's,
+found by its id among those of the trust alone; nothing of the token is believed before its signature is checked but
+the issuer and the key id, which only choose what it is checked against.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import ClaimError, JoseError
+from joserfc.jws import JWSRegistry
+from joserfc.jwt import JWTClaimsRegistry
+
+from app.auth.keys import Keys
+from app.auth.refusal import Inspection, Refused, seconds_ago
+from app.store.trusts import Trust
+
+ALGORITHM = "RS256"
+LEEWAY = 60
+"""Seconds by which the clocks of issuer and server may differ (reliability F30)."""
+MOST_CHARACTERS = 16_384
+
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+_DIRECTORY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# Unknown header parameters are to be ignored (RFC 7515 section 4); `crit` is refused before.
+_REGISTRY = JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
+_OF_ID_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash")
+_OF_PEOPLE = ("auth_time", "name", "preferred_username", "unique_name", "upn", "email", "given_name", "family_name")
+_OF_APPS = ("appid", "azp", "client_id", "cid")
+
+
+@dataclass(frozen=True)
+class Unverified:
+    """What a token says before anything of it is believed."""
+
+    header: dict[str, Any]
+    claims: dict[str, Any]
+
+
+def looks_like_jwt(text: str) -> bool:
+    """Tell whether a credential has the form of a signed JWT."""
+    return len(text) <= MOST_CHARACTERS and _COMPACT.fullmatch(text) is not None
+
+
+def read(text: str) -> Unverified | None:
+    """Give what a token says, or None where it cannot be read."""
+    match = _COMPACT.fullmatch(text) if len(text) <= MOST_CHARACTERS else None
+    if match is None:
+        return None
+    try:
+        header, claims = (json.loads(base64.b64decode(_padded(part), b"-_", validate=True)) for part in match.groups()[:2])
+    except (ValueError, RecursionError):
+        return None
+    return Unverified(header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
+
+
+def verify(
+    inspection: Inspection, text: str, trusts: Sequence[Trust], keys: Keys, now: float
+) -> tuple[Trust, dict[str, Any]]:
+    """Give the trust by which the token is good, and its claims; raises Refused."""
+    unverified = read(text)
+    size = f"{len(text)} characters"
+    if unverified is None:
+        inspection.fail("form", expected="a signed JWT", received=size, reason="malformed")
+    inspection.check("form", True, expected="a signed JWT", received=size, reason="")
+    issuer = unverified.claims.get("iss")
+    candidates = [trust for trust in trusts if trust.issuer == issuer]
+    known = ", ".join(dict.fromkeys(trust.issuer for trust in trusts)) or "there is no such trust"
+    inspection.check("issuer", bool(candidates), expected=known, received=issuer, reason="of an issuer not trusted here")
+    before = list(inspection.checks)
+    refused: Refused | None = None
+    for trust in candidates:
+        inspection.checks = list(before)
+        inspection.credential_id, inspection.label = trust.id, trust.label
+        try:
+            return trust, _verify(inspection, text, unverified, trust, keys, int(now))
+        except Refused as error:
+            refused = error
+    raise refused or AssertionError("there is a candidate")
+
+
+def _verify(
+    inspection: Inspection, text: str, unverified: Unverified, trust: Trust, keys: Keys, now: int
+) -> dict[str, Any]:
+    header = unverified.header
+    inspection.check(
+        "algorithm", header.get("alg") == ALGORITHM, expected=ALGORITHM, received=header.get("alg"),
+        reason=f"not signed with {ALGORITHM}",
+    )
+    inspection.check(
+        "extensions", "crit" not in header, expected="none that is critical", received=header.get("crit", "none"),
+        reason="needs an extension that is not understood",
+    )
+    key_id = header.get("kid")
+    key = keys.find(trust, key_id) if isinstance(key_id, str) else None
+    inspection.check("key", key is not None, expected="a key of the issuer", received=key_id, reason="unknown key")
+    assert key is not None
+    try:
+        claims = jwt.decode(text, key, registry=_REGISTRY).claims
+    except (JoseError, ValueError) as error:
+        inspection.fail("signature", expected="one by that key", received=type(error).__name__, reason="wrong signature")
+    inspection.check("signature", True, expected="one by that key", received="it", reason="")
+    _check_claims(inspection, claims, trust, now)
+    return claims
+
+
+def _check_claims(inspection: Inspection, claims: dict[str, Any], trust: Trust, now: int) -> None:
+    def claim(name: str, label: str, expected: str, reason: str, **option: Any) -> None:
+        registry = JWTClaimsRegistry(now=now, leeway=LEEWAY, **{name: option})  # type: ignore[arg-type]
+        try:
+            registry.validate({name: claims[name]} if name in claims else {})
+        except ClaimError:
+            inspection.fail(label, expected=expected, received=claims.get(name, "nothing"), reason=reason)
+        inspection.check(label, True, expected=expected, received=claims.get(name, "nothing"), reason="")
+
+    claim("iss", "issuer", trust.issuer, "of another issuer", essential=True, value=trust.issuer)
+    audiences = list(trust.audiences)
+    claim("aud", "audience", " or ".join(audiences), "for another audience", essential=True, values=audiences)
+    claim("exp", "expiry", f"later than {now - LEEWAY}", _expired(claims.get("exp"), now), essential=True)
+    claim("nbf", "not before", f"{now + LEEWAY} or earlier", "not valid yet")
+    claim("iat", "issued at", f"{now + LEEWAY} or earlier", "issued in the future")
+    subject = {"value": trust.subject} if trust.subject else {}
+    claim("sub", "subject", trust.subject or "any", "of another subject", essential=bool(trust.subject), **subject)
+    _check_app(inspection, claims, trust)
+    _check_kind(inspection, claims)
+    _check_directory(inspection, claims, trust)
+
+
+def _check_app(inspection: Inspection, claims: dict[str, Any], trust: Trust) -> None:
+    if trust.app_id:
+        app_id = claims.get("appid", claims.get("azp"))  # of Entra's tokens of version 1 and 2
+        inspection.check(
+            "app", app_id == trust.app_id, expected=trust.app_id, received=app_id, reason="of another application"
+        )
+
+
+def _check_kind(inspection: Inspection, claims: dict[str, Any]) -> None:
+    """An ID token says who somebody is; it is no permission to do anything (RFC 8725 section 3.12)."""
+    signs = [name for name in _OF_ID_TOKENS if name in claims]
+    if not any(name in claims for name in _OF_APPS):
+        signs += [name for name in _OF_PEOPLE if name in claims]
+    inspection.check(
+        "kind", not signs, expected="an access token", received=f"a token with {', '.join(signs) or 'no name'}",
+        reason="an ID token in place of an access token",
+    )
+
+
+def _check_directory(inspection: Inspection, claims: dict[str, Any], trust: Trust) -> None:
+    """Entra's issuers name the customer's directory; the keys are the same for all of them."""
+    directory = _DIRECTORY.search(trust.issuer.lower())
+    if directory and "tid" in claims:
+        inspection.check(
+            "directory", claims["tid"] == directory[0], expected=directory[0], received=claims["tid"],
+            reason="of another customer's directory",
+        )
+
+
+def _expired(moment: object, now: int) -> str:
+    if isinstance(moment, (int, float)) and not isinstance(moment, bool) and moment <= now:
+        return f"expired {seconds_ago(now - moment)}"
+    return "without an expiry"
+
+
+def _padded(part: str) -> str:
+    return part + "=" * (-len(part) % 4)

@@ -1,0 +1,85 @@
+"""Which key a token was signed with: from those that are kept, or from the issuer where they are old or lack it.
+
+Reliability F33: a known key goes on working while the issuer is down; an unknown one asks the issuer at most once a
+minute, on all workers together.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from joserfc.jwk import RSAKey
+
+from app.auth.jwks import SECONDS, FetchError, fetch_keys
+from app.store.database import Database
+from app.store.trusts import Trust, Trusts
+
+log = logging.getLogger("scimd")
+PAUSE = timedelta(minutes=1)
+"""Between two attempts to learn of new keys."""
+FIRST_PAUSE = timedelta(seconds=5)
+"""Between two attempts while there are no keys at all."""
+MOST_AGE = timedelta(hours=1)
+"""After this the keys are fetched again, so that one that the issuer has taken back does not work for ever."""
+_POLL = 0.05
+
+
+class Keys:
+    """The public keys of the issuers that tenants trust."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._trusts = Trusts(database)
+        self._clock = clock
+
+    def find(self, trust: Trust, key_id: str) -> RSAKey | None:
+        """Give the issuer's key of that id, or None where it has none."""
+        key = _pick(trust, key_id)
+        if key is None or self._is_old(trust):
+            trust = self._refreshed(trust)
+            key = _pick(trust, key_id)
+        return key
+
+    def refresh(self, trust: Trust) -> str:
+        """Fetch the keys now; give why that has failed, or ""."""
+        try:
+            keys = fetch_keys(trust)
+        except FetchError as error:
+            log.warning("the keys of %s (trust %s) could not be fetched: %s", trust.issuer, trust.id, error)
+            self._trusts.note_fault(trust.id, str(error))
+            return str(error)
+        self._trusts.keep_keys(trust.id, keys, self._now(), first=trust.keys is None)
+        return ""
+
+    def _refreshed(self, trust: Trust) -> Trust:
+        pause = FIRST_PAUSE if trust.keys is None else PAUSE
+        if self._trusts.may_fetch(trust.id, self._now(), pause):
+            self.refresh(trust)
+            return self._trusts.find(trust.id) or trust
+        return self._awaited(trust)
+
+    def _awaited(self, trust: Trust) -> Trust:
+        """Give the trust as it is once somebody else has fetched the keys, if somebody is about it."""
+        deadline = time.monotonic() + SECONDS
+        while True:
+            trust = self._trusts.find(trust.id) or trust
+            began = trust.attempted or trust.created
+            stale = self._now() - began > timedelta(seconds=2 * SECONDS)  # whoever was about it has died
+            if not trust.fetching or stale or time.monotonic() >= deadline:
+                return trust
+            time.sleep(_POLL)
+
+    def _is_old(self, trust: Trust) -> bool:
+        return trust.fetched is None or self._now() - trust.fetched > MOST_AGE
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+
+def _pick(trust: Trust, key_id: str) -> RSAKey | None:
+    for key in trust.keys or ():
+        if key["kid"] == key_id:
+            return RSAKey.import_key(dict(key))
+    return None

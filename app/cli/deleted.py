@@ -1,0 +1,41 @@
+"""scimd deleted, scimd restore: what was deleted is kept for a while and can be brought back."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.connection import Connection
+from app.cli.output import json_option, print_rows
+from app.store.events import Actor, Event
+from app.store.opening import open_directory
+from app.store.tenants import Tenants
+
+
+@click.group()
+def deleted() -> None:
+    """What was deleted and can be restored."""
+
+
+@deleted.command("list")
+@click.argument("tenant")
+@json_option
+@click.pass_obj
+def list_deleted(connection: Connection, tenant: str, as_json: bool) -> None:
+    """List the deleted users and groups of a tenant, the last deleted first."""
+    directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
+    rows = [
+        {"id": row["_id"], "type": row["type"], "name": row["name"], "deleted": row["deleted"], "kept_until": row["expires"]}
+        for row in directory.deleted.list()
+    ]
+    print_rows(rows, as_json=as_json, empty="There is nothing to restore.")
+
+
+@click.command()
+@click.argument("tenant")
+@click.argument("resource_id", metavar="ID")
+@click.pass_obj
+def restore(connection: Connection, tenant: str, resource_id: str) -> None:
+    """Bring a deleted user or group back, with its memberships."""
+    directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
+    name = directory.restore(resource_id, Event("restore", status=200), Actor("scimd restore"))
+    click.echo(f"Restored {name}.", err=True)
