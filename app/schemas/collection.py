@@ -16,7 +16,7 @@ from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.columns import FOLDED, is_folded
-from app.schemas.common import EXTERNAL_ID, META
+from app.schemas.common import META
 from app.schemas.fields import MAX_VALUES, text_limit
 from app.schemas.resource_type import ResourceType
 
@@ -89,9 +89,11 @@ def _document(variants: tuple[ResourceType, ...]) -> Shape:
     unique = {key.partition(".")[0]: _UNIQUE for variant in variants for key, _ in unique_rows(variant)}
     rows = [{row.name: row for row in v.schema.attributes if _is_required(row)} for v in variants]
     required = [row for name, row in rows[0].items() if all(name in others for others in rows)]
+    unique_required = [row.name for row in required if _is_unique(row)]
+    hidden = [FOLDED, "_unique"] if unique_required else [FOLDED]
     return {
         "bsonType": "object",
-        "required": ["_id", "tenant", "schemas", "meta", FOLDED, *(row.name for row in required)],
+        "required": ["_id", "tenant", "schemas", "meta", *hidden, *(row.name for row in required)],
         "additionalProperties": False,
         "properties": {
             "_id": {"bsonType": "string"},
@@ -101,7 +103,7 @@ def _document(variants: tuple[ResourceType, ...]) -> Shape:
             **properties,
             # What is not mirrored is not found, and what has no key is not unique: neither may be left out.
             FOLDED: _hidden(folded, [row.name for row in required if is_folded(row)]),
-            "_unique": _hidden(unique, [row.name for row in required if _is_unique(row)]),
+            "_unique": _hidden(unique, unique_required),
         },
     }
 
@@ -115,7 +117,7 @@ def _properties(
     resource_type: ResourceType, shape: Callable[[Attribute], Shape], holds: Callable[[Attribute], bool]
 ) -> dict[str, Shape]:
     """Give the shapes of a document's fields, for those attributes that `holds` says."""
-    properties = {row.name: shape(row) for row in _own_rows(resource_type) if _is_stored(row) and holds(row)}
+    properties = {row.name: shape(row) for row in resource_type.schema.attributes if _is_stored(row) and holds(row)}
     for extension in resource_type.extensions:
         rows = [row for row in extension.attributes if _is_stored(row) and holds(row)]
         if rows:
@@ -185,7 +187,7 @@ def _indexes(resource_type: ResourceType) -> Iterator[IndexSpec]:
 
 def _indexed_fields(resource_type: ResourceType) -> Iterator[str]:
     """Give where a document keeps the comparable values of the indexed attributes, and the ids of other resources."""
-    for row in (*_own_rows(resource_type), META):
+    for row in (*resource_type.schema.attributes, META):
         yield from _fields(row, "")
     for schema in resource_type.extensions:
         for row in schema.attributes:
@@ -200,13 +202,6 @@ def _fields(row: Attribute, prefix: str) -> Iterator[str]:
         wanted = sub.indexed or (sub.name == "value" and row.is_link)
         if wanted and _is_stored(row) and _is_stored(sub):
             yield f"{mirror}{prefix}{row.name}.{sub.name}"
-
-
-def _own_rows(resource_type: ResourceType) -> Iterator[Attribute]:
-    """Give the attributes at the top of a document that have no shape of their own above."""
-    yield from resource_type.schema.attributes
-    if EXTERNAL_ID.name.lower() not in resource_type.schema.by_name:
-        yield EXTERNAL_ID
 
 
 def _is_stored(row: Attribute) -> bool:

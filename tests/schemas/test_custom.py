@@ -303,5 +303,5 @@ def test_two_tenants_may_have_types_of_one_name(tmp_path: Path) -> None:
         write(tmp_path / tenant, [schema(*rows, id="urn:x:Thing"), kind()])
     spec = {spec.name: spec for spec in collection_specs(all_types(tmp_path))}["things"]
     shape = spec.validator["$jsonSchema"]
-    assert shape["required"] == ["_id", "tenant", "schemas", "meta"]
+    assert shape["required"] == ["_id", "tenant", "schemas", "meta", "_folded"]
     assert {"size", "weight"} <= shape["properties"].keys() and len(shape["properties"]["tag"]["anyOf"]) == 2
