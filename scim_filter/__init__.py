@@ -7,7 +7,8 @@ from scim_filter.ast import And, Comparison, Filter, Not, Or, PatchPath, Path, P
 from scim_filter.column import Column, Query, Resolve
 from scim_filter.match import matches
 from scim_filter.mongo import to_mongo
-from scim_filter.parser import FilterError, PathError, parse_filter, parse_path
+from scim_filter.errors import FilterError, PathError
+from scim_filter.parser import parse_filter, parse_path
 
 __all__ = [
     "And", "Column", "Comparison", "Filter", "FilterError", "Not", "Or", "PatchPath", "Path", "PathError", "Present",

@@ -1,233 +1,245 @@
-"""Text -> tree, for filters and for PATCH paths.
+"""Text -> tree: the parser of filters and of PATCH paths.
 
-Kept here: no text makes anything but a FilterError. Length, depth and number of terms are looked at before the parser
-starts; a parser's recursion was the flaw that the largest SCIM servers shared in 2026.
+Fails closed, and with one kind of exception: whatever is wrong is a FilterError that names the column and what was
+expected. What could hurt (length, nesting, number of terms) is counted before the parser sees the text.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
 from functools import lru_cache
 from pathlib import Path as File
 from typing import Any
 
 from lark import Lark, Token, Transformer, v_args
-from lark.exceptions import UnexpectedCharacters, UnexpectedEOF, UnexpectedInput, UnexpectedToken, VisitError
+from lark.exceptions import LarkError, UnexpectedCharacters, UnexpectedToken
 
 from scim_filter.ast import And, Comparison, Filter, Literal, Not, Or, PatchPath, Path, Present, ValuePath
+from scim_filter.errors import FilterError, PathError
+from scim_filter.plain import parse_plain
 
 LONGEST = 4_096
-"""Characters of a filter in a URL, or of a PATCH path."""
+"""Characters of a filter or path; a caller may allow a filter others."""
 DEEPEST = 32
-"""Parentheses and brackets within each other."""
+"""Brackets inside each other."""
 MOST_TERMS = 200
 """Comparisons in one filter."""
-_CACHED = 1_024
-
 OPERATORS = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
-_EXPECTED = {
-    "PATH": "an attribute", "OPERATOR": f"an operator ({OPERATORS})", "PRESENT": f"an operator ({OPERATORS})",
-    "STRING": "a value", "NUMBER": "a value", "WORD": "a value", "BARE": "a value", "AND": "and", "OR": "or",
-    "RPAR": ")", "RSQB": "]", "LPAR": "(", "LSQB": "[", "NOT": "not", "$END": "the end", "SUB": "a sub-attribute",
-}
-_SCAN = re.compile(r'"(?:[^"\\]|\\.)*"|[()\[\]]|\s(?:and|or)(?=[\s(])', re.IGNORECASE)
 
-
-class FilterError(Exception):
-    """A filter that cannot be read or does not fit its attributes; `column` counts from 1."""
-
-    def __init__(self, message: str, column: int) -> None:
-        super().__init__(f"{message} (column {column}).")
-        self.message = message
-        self.column = column
-
-
-class PathError(FilterError):
-    """A PATCH path that is wrong outside its brackets."""
+_CACHED = 1_024
+_CACHED_LENGTH = 1_024  # the two bound what the caches hold
+_INT64 = range(-(2**63), 2**63)
+_WORD = r'[^\s()\[\]"]'
+_MARK = re.compile(rf'"(?:[^"\\]|\\.)*"?|[()\[\]]|(?<!{_WORD})(?:and|or)(?!{_WORD})', re.DOTALL | re.IGNORECASE)
+_FOUND = re.compile(rf'"|[()\[\]]|{_WORD}{{1,40}}|$')
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_filter(text: str, *, bare_words: bool = False, longest: int = LONGEST) -> Filter:
-    """Give the tree of a filter; `bare_words` takes unquoted words and timestamps as strings. Raises FilterError."""
-    return _parse_filter(text, bare_words, longest)
+    """Give the tree of a filter; `bare_words` takes values without quotes. Raises FilterError."""
+    if len(text) > _CACHED_LENGTH:
+        return _parse_filter(text, bare_words, longest)
+    return parse_plain(text) or _cached_filter(text, bare_words, longest)
 
 
 def parse_path(text: str, *, bare_words: bool = False) -> PatchPath:
-    """Give the path of a PATCH operation; raises PathError, FilterError for what is wrong within its brackets."""
-    return _parse_path(text, bare_words)
+    """Give the tree of a PATCH path; raises PathError, or FilterError for a fault between the brackets."""
+    return (_parse_path if len(text) > _CACHED_LENGTH else _cached_path)(text, bare_words)
 
 
-@lru_cache(maxsize=_CACHED)
 def _parse_filter(text: str, bare_words: bool, longest: int) -> Filter:
     tree: Filter = _parse(text, "filter", bare_words, longest)
     return tree
 
 
-@lru_cache(maxsize=_CACHED)
 def _parse_path(text: str, bare_words: bool) -> PatchPath:
     try:
         path: PatchPath = _parse(text, "path", bare_words, LONGEST)
-        return path
-    except PathError:
-        raise
     except FilterError as error:
-        bracket = text.find("[")
-        if bracket < 0 or error.column <= bracket + 1 or _closed_before(text, error.column - 1):
-            raise PathError(error.message, error.column) from None
-        raise
+        if _is_inside_brackets(text, error.column):
+            raise
+        raise PathError(error.message, error.column) from error
+    return path
 
 
-def _closed_before(text: str, index: int) -> bool:
-    depth = 0
-    for match in _SCAN.finditer(text[:index]):
-        depth += {"[": 1, "]": -1}.get(match[0], 0)
-    return depth == 0
+_cached_filter = lru_cache(maxsize=_CACHED)(_parse_filter)
+_cached_path = lru_cache(maxsize=_CACHED)(_parse_path)
 
 
 def _parse(text: str, start: str, bare_words: bool, longest: int) -> Any:
-    _check_limits(text, longest)
-    parser = _PARSERS[bare_words]
+    _check_size(text, longest)
     try:
-        return parser.parse(text, start=start)
-    except VisitError as error:
-        if isinstance(error.orig_exc, FilterError):
-            raise error.orig_exc from None
-        raise
-    except UnexpectedInput as error:
-        raise _explained(text, error) from None
+        return _lark(bare_words).parse(text, start=start)
+    except UnexpectedToken as error:
+        column = len(text) + 1 if error.token.type == "$END" else _column(error.token)
+        raise _unexpected(text, column, error.expected) from error
+    except UnexpectedCharacters as error:
+        raise _unexpected(text, (error.pos_in_stream or 0) + 1, error.allowed or set()) from error
+    except (LarkError, RecursionError) as error:
+        raise FilterError(f"This is no {start}", 1) from error
 
 
-def _check_limits(text: str, longest: int) -> None:
+def _check_size(text: str, longest: int) -> None:
+    """Count what makes a filter dear, in one pass; raises FilterError."""
     if len(text) > longest:
-        raise FilterError(f"The filter has {len(text)} characters; it may have {longest}", longest + 1)
+        raise FilterError(f"There are {len(text)} characters, and no more than {longest} are taken", longest + 1)
     depth, terms = 0, 1
-    for match in _SCAN.finditer(text):
-        piece = match[0]
-        if piece in "([":
+    for mark in _MARK.finditer(text):
+        kind = mark[0]
+        if kind in "([":
             depth += 1
             if depth > DEEPEST:
-                raise FilterError(f"The filter is nested more than {DEEPEST} deep", match.start() + 1)
-        elif piece in ")]":
+                raise FilterError(f"There are more than {DEEPEST} brackets inside each other", mark.start() + 1)
+        elif kind in ")]":
             depth -= 1
-        elif piece[0] != '"':
+        elif kind[0] != '"':
             terms += 1
             if terms > MOST_TERMS:
-                raise FilterError(f"The filter has more than {MOST_TERMS} terms", match.start() + 1)
+                raise FilterError(f"There are more than {MOST_TERMS} conditions", mark.start() + 1)
 
 
-def _explained(text: str, error: UnexpectedInput) -> FilterError:
-    if isinstance(error, UnexpectedCharacters):
-        allowed, index = error.allowed or set(), error.pos_in_stream or 0
-    elif isinstance(error, UnexpectedToken):
-        allowed = error.accepts or error.expected
-        index = len(text) if error.token.type == "$END" else error.token.start_pos or 0
+def _is_inside_brackets(text: str, column: int) -> bool:
+    brackets = [mark for mark in _MARK.finditer(text) if mark[0] in "[]"]
+    closed = bool(brackets) and brackets[-1][0] == "]"
+    return closed and brackets[0].start() < column - 1 <= brackets[-1].start()
+
+
+def _unexpected(text: str, column: int, expected: set[str]) -> FilterError:
+    """Say what was expected at `column`, in the words of the RFC; the parser's own are never shown."""
+    found = _FOUND.search(text, column - 1)
+    word = found[0] if found else ""
+    if "_AND" in expected:
+        wanted = 'Expected "and", "or" or the end'
+    elif "OPERATOR" in expected:
+        if word not in '"()[]':
+            return FilterError(f"The operator '{word}' is not supported; expected {OPERATORS}", column)
+        wanted = f"Expected an operator: {OPERATORS}"
+    elif "STRING" in expected:
+        if word == '"':
+            return FilterError("The string has no end; expected a closing double quote", column)
+        wanted = "Expected a value: a string in double quotes, a number, true, false or null"
+    elif "PATH" in expected:
+        wanted = "Expected an attribute"
     else:
-        allowed, index = error.expected if isinstance(error, UnexpectedEOF) else set(), len(text)
-    wanted = list(dict.fromkeys(phrase for name, phrase in _EXPECTED.items() if name in allowed))
-    found = re.match(r'"?[^\s"()\[\]]{0,40}|.', text[index:], re.DOTALL)
-    shown = f"found {json.dumps(found[0])}" if found and found[0] else "the filter ends"
-    return FilterError(f"Expected {' or '.join(wanted) or 'something else'}, but {shown}", index + 1)
+        wanted = "Expected the end"
+    return FilterError(f"{wanted}, not {word}" if word else f"{wanted}; the text ends here", column)
+
+
+@lru_cache(maxsize=2)
+def _lark(bare_words: bool) -> Lark:
+    """Build the parser; a parse keeps its state to itself, so that threads share it."""
+    grammar = File(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
+    return Lark(
+        grammar, parser="lalr", start=["filter", "path"], transformer=_Builder(bare_words), maybe_placeholders=False
+    )
 
 
 @v_args(inline=True)
 class _Builder(Transformer[Token, Any]):
-    """Makes the tree while the parser runs."""
+    """Builds the tree's nodes while the text is read; each method is a rule of the grammar."""
 
     def __init__(self, bare_words: bool) -> None:
         super().__init__()
         self._bare_words = bare_words
 
-    def filter(self, tree: Filter) -> Filter:
-        return tree
+    def any_of(self, *terms: Filter) -> Filter:
+        return Or(terms)
 
-    def plain_path(self, path: Token) -> PatchPath:
-        return PatchPath(_path(path))
+    def all_of(self, *terms: Filter) -> Filter:
+        return And(terms)
 
-    def filtered_path(self, path: Token, condition: Filter, sub: Token | None) -> PatchPath:
-        return PatchPath(_outer(path, condition), condition, str(sub)[1:] if sub else None)
-
-    def or_filter(self, *parts: Any) -> Filter:
-        return Or(tuple(part for part in parts if not isinstance(part, Token)))
-
-    def and_filter(self, *parts: Any) -> Filter:
-        return And(tuple(part for part in parts if not isinstance(part, Token)))
-
-    def negation(self, _: Token, term: Filter) -> Filter:
+    def negation(self, term: Filter) -> Filter:
         return Not(term)
 
-    def present(self, path: Token, _: Token) -> Filter:
+    def present(self, path: Token) -> Filter:
         return Present(_path(path))
 
-    def comparison(self, path: Token, operator: Token, value: tuple[Literal, int]) -> Filter:
-        return Comparison(_path(path), operator.lower(), *value)
+    def comparison(self, path: Token, operator: Token, value: Token) -> Filter:
+        return self._compare(_path(path), operator, value)
 
-    def value_path(self, path: Token, condition: Filter) -> Filter:
-        return ValuePath(_outer(path, condition), condition)
+    def value_path(self, path: Token, term: Filter) -> Filter:
+        return ValuePath(_whole(path), term)
 
-    def value_path_comparison(
-        self, path: Token, condition: Filter, sub: Token | None, operator: Token, value: tuple[Literal, int]
-    ) -> Filter:
-        inner = Path(str(sub)[1:], (sub.start_pos or 0) + 2) if sub else Path("value", (path.start_pos or 0) + 1)
-        comparison = Comparison(inner, operator.lower(), *value)
-        return ValuePath(_outer(path, condition), _joined(condition, comparison))
+    def value_path_present(self, path: Token, term: Filter, sub: Token) -> Filter:
+        return ValuePath(_whole(path), both(term, Present(_sub(sub))))
 
-    def value_path_present(self, path: Token, condition: Filter, sub: Token, _: Token) -> Filter:
-        present = Present(Path(str(sub)[1:], (sub.start_pos or 0) + 2))
-        return ValuePath(_outer(path, condition), _joined(condition, present))
+    def value_path_comparison(self, path: Token, term: Filter, sub: Token, operator: Token, value: Token) -> Filter:
+        return ValuePath(_whole(path), both(term, self._compare(_sub(sub), operator, value)))
 
-    def value(self, token: Token) -> tuple[Literal, int]:
-        column = (token.start_pos or 0) + 1
-        if token.type == "BARE":
-            if not self._bare_words:
-                raise FilterError(f"Expected a value in JSON (text in double quotes), but found {str(token)[:40]}", column)
-            return _checked(str(token), column), column
-        try:
-            return _checked(json.loads(token), column), column
-        except ValueError:
-            raise FilterError("Expected a string with the escapes of JSON", column) from None
+    def value_path_value(self, path: Token, term: Filter, operator: Token, value: Token) -> Filter:
+        return ValuePath(_whole(path), both(term, self._compare(_value_of(path), operator, value)))
+
+    def path(self, path: Token, term: Filter | None = None, sub: Token | None = None) -> PatchPath:
+        if term is None:
+            return PatchPath(_path(path))
+        return PatchPath(_whole(path), term, str(sub)[1:] if sub else None)
+
+    def selecting_path(self, path: Token, operator: Token, value: Token) -> PatchPath:
+        return PatchPath(_whole(path), self._compare(_value_of(path), operator, value))
+
+    def _compare(self, path: Path, operator: Token, value: Token) -> Filter:
+        return Comparison(path, operator.lower(), self._literal(value), _column(value))
+
+    def _literal(self, token: Token) -> Literal:
+        if token.type == "STRING":
+            return _string(token)
+        if token.type == "NUMBER":
+            return _number(token)
+        if token.type == "LITERAL":
+            return {"true": True, "false": False, "null": None}[token]
+        if not self._bare_words:
+            raise FilterError("Expected a value in JSON; a string is in double quotes", _column(token))
+        return _checked(token[1:-1] if token.type == "QUOTED" else str(token), token)
+
+
+def both(term: Filter, also: Filter) -> Filter:
+    """Give the filter that holds where the two do, in one node."""
+    return And((*term.terms, also)) if isinstance(term, And) else And((term, also))
+
+
+def _column(token: Token) -> int:
+    return (token.start_pos or 0) + 1
 
 
 def _path(token: Token) -> Path:
-    return Path(str(token), (token.start_pos or 0) + 1)
+    return Path(token.value, _column(token))
 
 
-def _outer(token: Token, condition: Filter) -> Path:
-    inner = _nested(condition)
-    if inner is not None:
-        raise FilterError("A value path must not stand within another one", inner.column)
+def _whole(token: Token) -> Path:
+    if "." in token and ":" not in token:  # erratum 4690
+        raise FilterError("Expected no sub-attribute before the bracket", _column(token))
     return _path(token)
 
 
-def _nested(condition: Filter) -> Path | None:
-    if isinstance(condition, ValuePath):
-        return condition.path
-    terms = condition.terms if isinstance(condition, And | Or) else (condition.term,) if isinstance(condition, Not) else ()
-    return next((found for term in terms if (found := _nested(term))), None)
+def _sub(token: Token) -> Path:
+    return Path(token[1:], _column(token) + 1)
 
 
-def _joined(condition: Filter, term: Filter) -> Filter:
-    return And((*condition.terms, term)) if isinstance(condition, And) else And((condition, term))
+def _value_of(path: Token) -> Path:
+    return Path("value", _column(path))
 
 
-def _checked(value: Literal, column: int) -> Literal:
-    """Refuse what no attribute can hold and no database can compare."""
-    if isinstance(value, str):
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-            raise FilterError("A string must have neither U+0000 nor half of a surrogate pair in it", column)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise FilterError("The number is too large", column)
-    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise FilterError("An integer must have at most 64 bits", column)
-    return value
+def _string(token: Token) -> str:
+    try:
+        return _checked(json.loads(token), token)
+    except json.JSONDecodeError as error:
+        message = "The string has an escape or a control character that JSON does not allow"
+        raise FilterError(message, _column(token) + error.pos) from None
 
 
-_GRAMMAR = File(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
-# Built once; a Lark parser keeps the state of a parse in the call, so that threads can share it.
-_PARSERS = {
-    bare_words: Lark(
-        _GRAMMAR, parser="lalr", lexer="contextual", start=["filter", "path"], maybe_placeholders=True,
-        transformer=_Builder(bare_words),
-    )
-    for bare_words in (False, True)
-}
+def _checked(text: str, token: Token) -> str:
+    # MongoDB takes no half of a surrogate pair, and no NUL in a pattern (measured: exceptions of the driver).
+    if "\x00" in text or _SURROGATE.search(text):
+        raise FilterError("A string must have neither NUL nor half of a surrogate pair in it", _column(token))
+    return text
+
+
+def _number(token: Token) -> int | float:
+    text = token.value
+    if text.lstrip("-").isdigit():
+        if len(text) <= 20 and int(text) in _INT64:
+            return int(text)
+    elif abs(float(text)) != float("inf"):
+        return float(text)
+    raise FilterError("Expected a number of at most 64 bits", _column(token))

@@ -6,7 +6,7 @@ from typing import Any
 
 from scim_filter.ast import Comparison, Path
 from scim_filter.column import Column, Resolve
-from scim_filter.parser import FilterError
+from scim_filter.errors import FilterError
 
 _ALL = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr"})
 _EQUALITY = frozenset({"eq", "ne", "pr"})
