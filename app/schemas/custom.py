@@ -30,7 +30,7 @@ RESERVED = frozenset((
     # Endpoints of the protocol.
     "me", "bulk", "schemas", "resourcetypes", "serviceproviderconfig", "serviceproviderconfigs", "serviceconfiguration",
     # Collections of the store: a type's collection has the name of its endpoint.
-    "tenants", "clients", "tokens", "trusts", "memberships", "counts", "deleted", "events", "server",
+    "tenants", "clients", "tokens", "trusts", "memberships", "counters", "counts", "deleted", "events", "server",
 ))
 NOTHING_OWN = ""
 """The scope of the tenants without a folder."""
