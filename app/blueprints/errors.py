@@ -19,7 +19,7 @@ from app.errors import (
 from app.provider import Event
 
 log = logging.getLogger("scimd")
-_OTHER_VERSION = re.compile(r"^/[^/]+/scim/v\d+(/|$)")
+_OTHER_VERSION = re.compile(r"^/[^/]+/scim/v(?!2(?:/|$))\d+(/|$)")
 _WRITING = ("POST", "PUT", "PATCH", "DELETE")
 _BY_STATUS: dict[int, type[ScimError]] = {
     413: PayloadTooLarge, 414: UriTooLong, 415: UnsupportedMediaType,

@@ -1,0 +1,331 @@
+"""HTTP as SCIM has it: methods, media types, headers, errors (standards sections 1, 2, 4 to 6, 8, 17, 19)."""
+
+import uuid
+from urllib.parse import quote
+
+import pytest
+
+from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN, Client
+
+NOBODY = "00000000-0000-0000-0000-000000000000"
+
+
+def test_ht_01_text_survives(rfc: Client) -> None:
+    name = "Zoë 漢字 \U0001f600 A"
+    created = rfc.user("zoe", displayName=name)
+    assert rfc("GET", f"/Users/{created['id']}").get_json()["displayName"] == name
+
+
+@pytest.mark.parametrize(("accept", "expected"), [
+    (None, "application/scim+json"), ("*/*", "application/scim+json"), ("application/json", "application/json"),
+    ("application/scim+json, application/json", "application/scim+json"), ("application/*", "application/scim+json"),
+    ("text/html, */*;q=0.1", "application/scim+json"), ("application/scim+json;q=0, application/json", "application/json"),
+])
+def test_ht_02_to_05_accept(rfc: Client, accept: str | None, expected: str) -> None:
+    answer = rfc("GET", "/Users", **({"Accept": accept} if accept else {}))
+    assert (answer.status_code, answer.content_type) == (200, expected)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml;q=1", "image/png"])
+def test_ht_05_not_acceptable(rfc: Client, accept: str) -> None:
+    assert rfc("GET", "/Users", Accept=accept).status_code == 406
+
+
+@pytest.mark.parametrize(("method", "path"), [
+    ("PUT", "/Users"), ("DELETE", "/Users"), ("PATCH", "/Users"), ("POST", "/Users/1"), ("POST", "/Schemas"),
+    ("DELETE", "/Schemas"), ("PUT", f"/Schemas/{USER_URN}"), ("POST", "/ResourceTypes"), ("PATCH", "/ResourceTypes/User"),
+    ("POST", "/ServiceProviderConfig"), ("DELETE", "/ServiceProviderConfig"), ("GET", "/Bulk"), ("GET", "/.search"),
+])
+def test_ht_10_wrong_method(rfc: Client, method: str, path: str) -> None:
+    answer = rfc(method, path, {} if method != "GET" else None)
+    assert answer.status_code == 405, answer.get_json()
+    assert answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/Nothing", "/Users/x/y", "/Nothing/1", f"/{uuid.uuid4()}"])
+def test_ht_11_unknown_endpoint(rfc: Client, path: str) -> None:
+    assert rfc("GET", path).status_code == 404
+
+
+@pytest.mark.parametrize("version", ["v1", "v3", "v20"])
+def test_ht_13_other_versions(rfc: Client, version: str) -> None:
+    rfc.base = rfc.base.replace("/v2", f"/{version}")
+    answer = rfc("GET", "/Users")
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidVers")
+
+
+def test_ht_14_no_version_is_the_newest(rfc: Client) -> None:
+    created = rfc.user("a")
+    rfc.base = rfc.base.removesuffix("/v2")
+    answer = rfc("GET", f"/Users/{created['id']}").get_json()
+    assert answer["meta"]["location"] == created["meta"]["location"]
+
+
+@pytest.mark.parametrize("path", ["/Users/", "//Users", "/Users//", "/Users/?filter=userName%20eq%20%22a%22",
+                                  "/Users?foo=bar&aadOptscim062020", "/users", "/Users?STARTINDEX=1&Count=2"])
+def test_ht_16_to_18_spellings_of_a_path(rfc: Client, path: str) -> None:
+    rfc.user("a")
+    assert rfc.found(path) == ["a"]
+
+
+def test_ht_17_a_parameter_twice(rfc: Client) -> None:
+    answer = rfc("GET", "/Users?count=1&count=2")
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+
+
+def test_ht_19_head_and_options(rfc: Client) -> None:
+    created = rfc.user("a")
+    head = rfc("HEAD", f"/Users/{created['id']}")
+    assert (head.status_code, head.data, head.headers["ETag"]) == (200, b"", created["meta"]["version"])
+    options = rfc("OPTIONS", "/Users")
+    assert options.status_code == 204
+    assert {"GET", "POST"} <= set(options.headers["Allow"].split(", "))
+
+
+def test_ht_24_headers(rfc: Client) -> None:
+    answer = rfc("GET", "/Users")
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert {"Accept", "Authorization"} <= set(answer.headers["Vary"].split(", "))
+
+
+def test_request_ids_are_taken_where_they_are_sane(rfc: Client) -> None:
+    assert rfc("GET", "/Users", X_Request_Id="abc-12345").headers["X-Request-Id"] == "abc-12345"
+    assert rfc("GET", "/Users", X_Request_Id="<script>").headers["X-Request-Id"] != "<script>"
+
+
+@pytest.mark.parametrize("path", ["/Users", "/Users/1", "/Nothing", "/Schemas/x/y", "/Bulk", "/"])
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_sx_01_nobody_is_let_in_without_a_token(rfc: Client, method: str, path: str) -> None:
+    for token in ("", "Bearer", "Bearer x", "Basic YTpi", "Bearer scimd_000000000000_" + "0" * 64):
+        rfc.headers = {"Authorization": token} if token else {}
+        answer = rfc(method, path, b"{broken")
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_sx_16_the_configuration_is_open_and_the_same_for_all(rfc: Client) -> None:
+    rfc.headers = {}
+    assert rfc("GET", "/ServiceProviderConfig").status_code == 200
+    rfc.base = "/no-such-tenant/scim/v2"
+    assert rfc("GET", "/ServiceProviderConfig").status_code == 200
+    assert rfc("GET", "/Schemas").status_code == 401
+
+
+def test_cr_01_and_02_created(rfc: Client) -> None:
+    answer = rfc("POST", "/Users", {"schemas": [USER_URN], "userName": "a"})
+    created = answer.get_json()
+    assert answer.status_code == 201
+    assert answer.headers["Location"] == created["meta"]["location"] == answer.headers["Content-Location"]
+    assert answer.headers["ETag"] == created["meta"]["version"]
+    assert created["meta"]["created"] == created["meta"]["lastModified"]
+    assert created["active"] is True
+    path = created["meta"]["location"].partition("/scim/v2")[2]
+    assert rfc("GET", path).get_json() == created
+
+
+def test_cr_05_user_name_is_unique_in_any_letter_case(rfc: Client) -> None:
+    rfc.user("bjensen")
+    answer = rfc("POST", "/Users", {"schemas": [USER_URN], "userName": "BJensen"})
+    assert (answer.status_code, answer.get_json()["scimType"]) == (409, "uniqueness")
+    composed = rfc.user("Jos\u00e9")
+    answer = rfc("POST", "/Users", {"schemas": [USER_URN], "userName": "JOSE\u0301"})
+    assert composed["id"]
+    assert answer.status_code == 409
+
+
+def test_cr_10_a_deleted_name_is_free_again(rfc: Client) -> None:
+    first = rfc.user("a")
+    assert rfc("DELETE", f"/Users/{first['id']}").status_code == 204
+    assert rfc.user("a")["id"] != first["id"]
+
+
+def test_cr_11_a_failed_create_leaves_nothing_behind(rfc: Client) -> None:
+    user = rfc.user("a")
+    body = {"schemas": [GROUP_URN], "displayName": "G", "members": [{"value": user["id"]}, {"value": NOBODY}]}
+    answer = rfc("POST", "/Groups", body)
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+    assert NOBODY in answer.get_json()["detail"]
+    assert rfc.found("/Groups") == []
+    assert "groups" not in rfc("GET", f"/Users/{user['id']}").get_json()
+
+
+@pytest.mark.parametrize("resource_id", [NOBODY, "x", "%00", "%ff", "{$gt:1}", "..", "a" * 2000])
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_rd_02_unknown_ids(rfc: Client, method: str, resource_id: str) -> None:
+    assert rfc(method, f"/Users/{quote(resource_id, safe='%')}").status_code == 404
+
+
+def test_cm_06_ids_are_exact(rfc: Client) -> None:
+    created = rfc.user("a")
+    assert rfc("GET", f"/Users/{created['id'].upper()}").status_code == 404
+    assert rfc("GET", f"/Groups/{created['id']}").status_code == 404
+
+
+def test_pu_01_to_08_replace(rfc: Client) -> None:
+    created = rfc.user("a", title="T", emails=[{"value": "a@x", "type": "work"}], **{ENTERPRISE_URN: {"department": "D"}})
+    path = f"/Users/{created['id']}"
+    same = rfc("PUT", path, created)
+    assert (same.status_code, same.get_json()) == (200, created)
+    body = {"schemas": [USER_URN], "userName": "a", "id": "other", "meta": {"version": "x"}, "name": {"givenName": "N"}}
+    replaced = rfc("PUT", path, body).get_json()
+    assert replaced["id"] == created["id"]
+    assert replaced["name"] == {"givenName": "N"}
+    assert not {"title", "emails", ENTERPRISE_URN} & replaced.keys()
+    assert replaced["schemas"] == [USER_URN]
+    assert rfc("PUT", f"/Users/{NOBODY}", body).status_code == 404
+    missing = rfc("PUT", path, {"schemas": [USER_URN], "displayName": "x"})
+    assert (missing.status_code, missing.get_json()["scimType"]) == (400, "invalidValue")
+
+
+def test_us_07_a_disabled_user_is_not_enabled_by_omission(rfc: Client) -> None:
+    created = rfc.user("a", active=False)
+    body = {"schemas": [USER_URN], "userName": "a"}
+    assert rfc("PUT", f"/Users/{created['id']}", body).get_json()["active"] is False
+
+
+def test_pu_10_uniqueness(rfc: Client) -> None:
+    rfc.user("a")
+    second = rfc.user("b")
+    path = f"/Users/{second['id']}"
+    assert rfc("PUT", path, {"schemas": [USER_URN], "userName": "A"}).status_code == 409
+    assert rfc("PUT", path, {"schemas": [USER_URN], "userName": "B"}).get_json()["userName"] == "B"
+
+
+def test_pu_13_put_replaces_the_members(rfc: Client) -> None:
+    users = [rfc.user(name)["id"] for name in "abc"]
+    group = rfc.group("G", *users[:2])
+    body = {"schemas": [GROUP_URN], "displayName": "G", "members": [{"value": users[1]}, {"value": users[2]}]}
+    replaced = rfc("PUT", f"/Groups/{group['id']}", body).get_json()
+    assert {member["value"] for member in replaced["members"]} == set(users[1:])
+
+
+def test_de_02_a_deleted_user_is_nowhere(rfc: Client) -> None:
+    user = rfc.user("a")["id"]
+    group = rfc.group("G", user)
+    assert rfc("DELETE", f"/Users/{user}", b"body ignored").status_code == 204
+    for method in ("GET", "DELETE"):
+        assert rfc(method, f"/Users/{user}").status_code == 404
+    assert rfc.patch(f"/Users/{user}", {"op": "add", "path": "title", "value": "x"}).status_code == 404
+    after = rfc("GET", f"/Groups/{group['id']}").get_json()
+    assert "members" not in after
+    assert after["meta"]["version"] != group["meta"]["version"]  # GR-06
+    assert rfc.found(f"/Groups?filter=members%20eq%20%22{user}%22") == []
+
+
+def test_a_deleted_group_is_nowhere(rfc: Client) -> None:
+    user = rfc.user("a")["id"]
+    group = rfc.group("G", user)["id"]
+    assert rfc("DELETE", f"/Groups/{group}").status_code == 204
+    assert "groups" not in rfc("GET", f"/Users/{user}").get_json()
+    assert rfc.found(f"/Users?filter=groups.value%20eq%20%22{group}%22") == []
+
+
+def test_us_03_and_04_groups_direct_and_indirect_and_in_circles(rfc: Client) -> None:
+    user = rfc.user("a")["id"]
+    inner = rfc.group("inner", user)["id"]
+    outer = rfc.group("outer", inner)["id"]
+    assert rfc.patch(f"/Groups/{inner}", {"op": "add", "path": "members", "value": [{"value": outer}]}).status_code == 200
+    groups = {g["value"]: g for g in rfc("GET", f"/Users/{user}").get_json()["groups"]}
+    assert groups[inner]["type"] == "direct"
+    assert groups[outer]["type"] == "indirect"
+    assert groups[inner]["display"] == "inner"
+    assert groups[inner]["$ref"].endswith(f"/Groups/{inner}")
+    assert rfc.found(f"/Users?filter=groups.value%20eq%20%22{outer}%22") == ["a"]
+    assert rfc.found("/Users?filter=groups.display%20eq%20%22INNER%22") == ["a"]
+    assert rfc.found(f"/Users?filter=groups%5Bvalue%20eq%20%22{outer}%22%20and%20type%20eq%20%22direct%22%5D") == []
+    members = rfc("GET", f"/Groups/{outer}").get_json()["members"]
+    assert members == [{"value": inner, "$ref": members[0]["$ref"], "display": "inner", "type": "Group"}]
+    assert rfc.found("/Groups?filter=members.type%20eq%20%22group%22") in (["inner", "outer"], ["outer", "inner"])
+    assert rfc.found("/Groups?filter=members.display%20sw%20%22A%22") == ["inner"]
+
+
+def test_a_renamed_user_shows_the_new_name(rfc: Client) -> None:
+    user = rfc.user("a")["id"]
+    group = rfc.group("G", user)["id"]
+    rfc.patch(f"/Users/{user}", {"op": "replace", "path": "displayName", "value": "New"})
+    assert rfc("GET", f"/Groups/{group}").get_json()["members"][0]["display"] == "New"
+
+
+def test_the_manager_is_shown_with_its_name(rfc: Client) -> None:
+    boss = rfc.user("boss")["id"]
+    user = rfc.user("a", **{ENTERPRISE_URN: {"manager": {"value": boss}}})
+    manager = user[ENTERPRISE_URN]["manager"]
+    assert manager == {"value": boss, "$ref": manager["$ref"], "displayName": "boss"}
+    assert manager["$ref"].endswith(f"/Users/{boss}")
+    answer = rfc("POST", "/Users", {"schemas": [USER_URN], "userName": "b", ENTERPRISE_URN: {"manager": {"value": NOBODY}}})
+    assert answer.status_code == 400
+
+
+def test_et_conditions(rfc: Client) -> None:
+    created = rfc.user("a")
+    path, version = f"/Users/{created['id']}", created["meta"]["version"]
+    for tag in (version, version.removeprefix("W/"), "*", f'"x", {version}'):
+        unchanged = rfc("GET", path, If_None_Match=tag)
+        assert (unchanged.status_code, unchanged.data, unchanged.headers["ETag"]) == (304, b"", version)
+    assert rfc("GET", path, If_None_Match='W/"99"').status_code == 200
+    change = {"op": "replace", "path": "title", "value": "T"}
+    assert rfc.patch(path, change, If_Match='W/"99"').status_code == 412
+    assert rfc("GET", path).get_json() == created
+    changed = rfc.patch(path, change, If_Match=version)
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] == changed.get_json()["meta"]["version"] != version
+    assert rfc.patch(path, change, If_Match=version).status_code == 412
+    assert rfc("DELETE", path, If_Match=version).status_code == 412
+    assert rfc("DELETE", path, If_Match=changed.headers["ETag"]).status_code == 204
+    assert rfc("DELETE", path, If_Match="*").status_code == 404
+
+
+def test_pa_07_a_change_that_changes_nothing_keeps_the_version(rfc: Client) -> None:
+    user = rfc.user("a", title="T")
+    group = rfc.group("G", user["id"])
+    assert rfc.patch(f"/Users/{user['id']}", {"op": "replace", "path": "title", "value": "T"}).get_json() == rfc(
+        "GET", f"/Users/{user['id']}").get_json()
+    same = rfc.patch(f"/Groups/{group['id']}", {"op": "add", "path": "members", "value": [{"value": user["id"]}]})
+    assert same.get_json() == group
+
+
+def test_prefer(rfc: Client) -> None:
+    answer = rfc("POST", "/Users", {"schemas": [USER_URN], "userName": "a"}, Prefer="return=minimal")
+    assert (answer.status_code, answer.data, answer.headers["Preference-Applied"]) == (201, b"", "return=minimal")
+    path = answer.headers["Location"].partition("/scim/v2")[2]
+    patched = rfc.patch(path, {"op": "add", "path": "title", "value": "x"}, Prefer="return=minimal")
+    assert patched.status_code == 204
+    assert patched.headers["ETag"]
+
+
+def test_pa_06_answers_by_profile(gallery: Client) -> None:
+    user, group = gallery.user("a")["id"], gallery.group("G")["id"]
+    assert gallery.patch(f"/Users/{user}", {"op": "Add", "path": "title", "value": "x"}).status_code == 200
+    add = {"op": "Add", "path": "members", "value": [{"$ref": None, "value": user}]}
+    assert gallery.patch(f"/Groups/{group}", add).status_code == 204
+    shown = gallery.patch(f"/Groups/{group}", add, Prefer="return=representation")
+    assert shown.status_code == 200
+    assert gallery.patch(f"/Groups/{group}?attributes=displayName", add).get_json().keys() == {
+        "schemas", "id", "displayName"}
+
+
+def test_at_02_and_03_projection(rfc: Client) -> None:
+    user = rfc.user("a", emails=[{"value": "a@x", "type": "work"}])
+    path = f"/Users/{user['id']}"
+    assert rfc("GET", path + "?attributes=userName").get_json() == {
+        "schemas": [USER_URN], "id": user["id"], "userName": "a"}
+    assert rfc("GET", path + "?attributes=emails.VALUE").get_json()["emails"] == [{"value": "a@x"}]
+    less = rfc("GET", path + "?excludedAttributes=id,userName,name").get_json()
+    assert less["id"] == user["id"]
+    assert not {"userName", "name"} & less.keys()
+    assert rfc("GET", path + "?attributes=a&excludedAttributes=b").status_code == 400
+    created = rfc("POST", "/Users?attributes=userName", {"schemas": [USER_URN], "userName": "b"})
+    assert created.get_json().keys() == {"schemas", "id", "userName"}
+    assert created.headers["Location"].endswith(created.get_json()["id"])
+
+
+def test_er_a_bug_is_a_500_with_a_reference(rfc: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("secret text")
+
+    monkeypatch.setattr("app.provider.Provider.query", fail)
+    answer = rfc("GET", "/Users", X_Request_Id="reference-1")
+    assert answer.status_code == 500
+    assert "reference-1" in answer.get_json()["detail"]
+    assert b"secret text" not in answer.data
