@@ -13,6 +13,7 @@ from app.errors import ScimError
 from app.store.database import StoreError, translating
 
 COMMANDS = {
+    "serve": "app.cli.serve:serve",
     "tenant": "app.cli.tenant:tenant",
     "token": "app.cli.token:token",
     "events": "app.cli.events:events",
@@ -20,6 +21,7 @@ COMMANDS = {
     "restore": "app.cli.deleted:restore",
     "export": "app.cli.transfer:export",
     "import": "app.cli.transfer:import_",
+    "mongo": "app.cli.mongo:mongo",
 }
 """Command -> where it is; what a run does not need is not imported."""
 
@@ -60,8 +62,12 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
         return _say("Nothing was done.", 130)
     except ScimError as error:
         return _say(error.detail)
-    except (ConfigError, StoreError) as error:
+    except (ConfigError, StoreError, OSError) as error:
         return _say(str(error))
+    except Exception as error:  # noqa: BLE001 - a fault of ours is one sentence, too; `python -X dev` shows the rest
+        if sys.flags.dev_mode:
+            raise
+        return _say(f"This is a fault in scimd itself: {type(error).__name__}: {' '.join(str(error).split())[:500]}")
 
 
 def _say(sentence: str, status: int = 1) -> int:

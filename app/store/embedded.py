@@ -80,6 +80,7 @@ class Use:
         self._process = os.getpid()
         self._lock = _shared_lock(place)
         self._left = threading.Event()
+        self._watched_by = 0
         self._keeper: subprocess.Popen[bytes] | None = None
 
     @property
@@ -99,6 +100,9 @@ class Use:
 
     def watch(self) -> None:
         """Start a keeper again should it be killed, as long as this process lives."""
+        if self._watched_by == os.getpid():
+            return
+        self._watched_by = os.getpid()
         threading.Thread(target=self._watch, name="mongod-watch", daemon=True).start()
 
     def leave(self) -> None:

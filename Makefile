@@ -1,0 +1,39 @@
+# Each target is a line that a person could type; the environment is made anew when the dependencies have changed.
+
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: run test test-long lint bench compose-check
+
+run: .venv/run.stamp
+	@$(BIN)/scimd serve --demo
+
+test: .venv/test.stamp
+	@$(BIN)/python -m pytest -n auto -m "not long"
+
+test-long: .venv/test.stamp
+	@$(BIN)/python -m pytest -m long --timeout=3600
+
+lint: .venv/test.stamp
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+bench: .venv/bench.stamp
+	@$(BIN)/python -m bench
+
+compose-check:
+	@$(PYTHON) -m deploy.check
+
+.venv/run.stamp: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[embedded]'
+	@touch $@
+
+.venv/test.stamp: setup.cfg pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@ .venv/run.stamp
+
+.venv/bench.stamp: .venv/test.stamp
+	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[test,bench]'
+	@touch $@
