@@ -94,8 +94,8 @@ def _load(uri: str, populations: set[Population]) -> dict[str, str]:
     tokens: dict[str, str] = {}
     for population in sorted(populations, key=lambda population: population.users):
         _say(f"loading {population.users:,} users")
-        loading.load_scimd(uri, population)
         tokens[population.name] = loading.tenant(uri, population)
+        loading.load_scimd(uri, population)
     if ACME in populations:
         loading.load_bare(uri, ACME)
     loading.prepare(uri)

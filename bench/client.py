@@ -12,15 +12,23 @@ import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
-from typing import Self
+from typing import ClassVar, Protocol, Self
 
-Source = Callable[[int, int], bytes]
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _PATIENCE = 60.0
+
+
+class Source(Protocol):
+    """Makes the requests."""
+
+    expected: ClassVar[bytes]
+    """What is in every good answer."""
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        """Give the bytes of one HTTP request."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Outcome:
     turns: int = 0
     """How many turns the busiest connection had."""
     failure: str = ""
-    """The first answer that is no success."""
+    """The first answer that is not a good one."""
 
     @property
     def rate(self) -> float:
@@ -127,7 +135,7 @@ def drive(work: Round) -> Outcome:
                     continue
                 now = time.perf_counter()
                 outcome.times.append(now - line.sent)
-                _note(outcome, line)
+                _note(outcome, line, work.source.expected)
                 if left and now - start < work.seconds:
                     left -= 1
                     _ask(line, work.source)
@@ -176,8 +184,8 @@ def _read(line: _Line) -> bool:
     raise RuntimeError(f"an answer without a length: {head!r}")
 
 
-def _note(outcome: Outcome, line: _Line) -> None:
+def _note(outcome: Outcome, line: _Line, expected: bytes) -> None:
     status = int(line.answer[9:12])
     outcome.statuses[status] += 1
-    if status >= 300 and not outcome.failure:
+    if (status >= 300 or expected not in line.answer) and not outcome.failure:
         outcome.failure = bytes(line.answer[:1500]).decode(errors="replace")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from bench import people
@@ -38,6 +38,11 @@ class Asker:
 
     population: Population
     token: str = ""
+    expected: ClassVar[bytes] = b'"userName":'
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        """Give the request of a connection's turn."""
+        raise NotImplementedError
 
     def send(self, method: str, path: str, body: Any = None) -> bytes:
         """Give a request on a path below the side's root."""
@@ -116,6 +121,7 @@ class AddMember(Asker):
     """One member more for a group, for each of `groups` in turn."""
 
     groups: tuple[str, ...] = ()
+    expected: ClassVar[bytes] = b""
 
     def __call__(self, connection: int, turn: int) -> bytes:
         number = len(self.groups)
@@ -129,6 +135,7 @@ class Grow(Asker):
     """100 members in one PATCH; a group takes 20 of them, then the next one follows."""
 
     groups: tuple[str, ...] = ()
+    expected: ClassVar[bytes] = b""
 
     def __call__(self, connection: int, turn: int) -> bytes:
         mine = len(self.groups) // CONNECTIONS
@@ -142,6 +149,7 @@ class GetGroup(Asker):
     """GET of one whole group."""
 
     group: str = ""
+    expected: ClassVar[bytes] = b'"members":'
 
     def __call__(self, connection: int, turn: int) -> bytes:
         return self.send("GET", f"/Groups/{self.group}")

@@ -82,7 +82,8 @@ class Course:
     def drive(self, side: Side, number: int, first_turn: int, connections: int = 8) -> Outcome:
         """Send a number of requests to one side; raises RuntimeError where one is no success."""
         port = self._servers[side.server].port
-        outcome = self._client.run(Round(port, side.source, first_turn, connections, seconds=600.0, most=number))
+        work = Round(port, side.source, first_turn, connections, 600.0, number)
+        outcome = self._client.run(work)
         if outcome.failure:
             raise RuntimeError(f"{side.name}: {outcome.failure}")
         return outcome
@@ -98,7 +99,8 @@ class Course:
     def _drive(self, side: Side, scenario: Scenario, turn: int, seconds: float) -> tuple[Outcome, float, float]:
         server = self._servers[side.server]
         before = server.cpu_seconds(), self._mongod.cpu_seconds()
-        outcome = self._client.run(Round(server.port, side.source, turn, scenario.connections, seconds))
+        work = Round(server.port, side.source, turn, scenario.connections, seconds)
+        outcome = self._client.run(work)
         return outcome, server.cpu_seconds() - before[0], self._mongod.cpu_seconds() - before[1]
 
     @staticmethod
