@@ -4,10 +4,12 @@ The room knows no HTTP beyond the text of a header; the door in `blueprints` ask
 """
 
 from app.auth.authenticator import Authenticator
+from app.auth.limits import Limits
 from app.auth.principal import Principal, require_read, require_write
 from app.auth.refusal import AccessRefused, Check, CredentialRefused, Refusal
+from app.auth.token_endpoint import TokenAnswer, TokenEndpoint, TokenRequest, metadata
 
 __all__ = [
-    "AccessRefused", "Authenticator", "Check", "CredentialRefused", "Principal", "Refusal", "require_read",
-    "require_write",
+    "AccessRefused", "Authenticator", "Check", "CredentialRefused", "Limits", "Principal", "Refusal", "TokenAnswer",
+    "TokenEndpoint", "TokenRequest", "metadata", "require_read", "require_write",
 ]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from app.auth.jwt import looks_like_jwt, verify
 from app.auth.keys import Keys
+from app.auth.limits import Limits
 from app.auth.principal import Principal
 from app.auth.refusal import AccessRefused, CredentialRefused, Inspection, Refusal, Refused, ago
 from app.auth.seen import Seen
@@ -31,28 +32,38 @@ class Authenticator:
     """Tells who is calling; one for each worker, since it remembers whom it has just let in."""
 
     def __init__(
-        self, database: Database, *, clock: Callable[[], float] = time.time, seen: Seen | None = None
+        self, database: Database, *, limits: Limits | None = None, clock: Callable[[], float] = time.time,
+        seen: Seen | None = None,
     ) -> None:
         self._tenants = Tenants(database)
         self._tokens = Tokens(database)
         self._trusts = Trusts(database)
         self._keys = Keys(database, clock)
+        self._limits = limits or Limits(database, None)
         self._clock = clock
         self._seen = seen or Seen()
 
-    def authenticate(self, tenant_name: str, token: str | None) -> Principal:
-        """Give who sends `token`, as it stands after `Bearer`, to a tenant; raises Unauthorized, Forbidden."""
+    def authenticate(self, tenant_name: str, token: str | None, address: str = "") -> Principal:
+        """Give who sends `token`, as it stands after `Bearer`, from `address` to a tenant.
+
+        Raises Unauthorized, Forbidden, and TooManyRequests for whoever is over a limit.
+        """
         if not token:
             raise CredentialRefused(Refusal("credential", "none was sent"), sent=False)
         principal = self._seen.get(tenant_name, token, self._clock())
-        if principal is not None:
-            return principal
+        if principal is None:
+            try:
+                principal = self._identify(tenant_name, token)
+            except Refused as refused:
+                self._limits.wrong_credential(address)
+                raise CredentialRefused(refused.refusal, sent=True) from None
+        self._limits.request(tenant_name)
+        return principal
+
+    def _identify(self, tenant_name: str, token: str) -> Principal:
         since = self._seen.moment()
-        try:
-            check = self._check_jwt if looks_like_jwt(token) else self._check_token
-            principal, expires = check(tenant_name, token)
-        except Refused as refused:
-            raise CredentialRefused(refused.refusal, sent=True) from None
+        check = self._check_jwt if looks_like_jwt(token) else self._check_token
+        principal, expires = check(tenant_name, token)
         if principal.tenant.suspended:
             refusal = Refusal(
                 principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label

@@ -47,11 +47,11 @@ def usable_keys(key_set: Mapping[str, Any]) -> list[dict[str, str]]:
     for row in rows[:MOST_KEYS] if isinstance(rows, list) else ():
         if not isinstance(row, dict) or row.get("kty") != "RSA" or row.get("use", "sig") != "sig":
             continue
-        key = {name: row.get(name) for name in ("kty", "kid", "n", "e")}
-        if row.get("alg", "RS256") != "RS256" or not all(value and isinstance(value, str) for value in key.values()):
+        key = {name: row[name] for name in ("kty", "kid", "n", "e") if row.get(name) and isinstance(row[name], str)}
+        if row.get("alg", "RS256") != "RS256" or len(key) < 4:
             continue
         try:
-            bits = RSAKey.import_key(key).raw_value.key_size
+            bits = RSAKey.import_key(dict(key)).raw_value.key_size
         except (JoseError, ValueError, TypeError):
             continue
         if bits >= LEAST_BITS:

@@ -56,7 +56,7 @@ def read(text: str) -> Unverified | None:
     if match is None:
         return None
     try:
-        header, claims = (json.loads(base64.b64decode(_padded(part), b"-_", validate=True)) for part in match.groups()[:2])
+        header, claims = _json(match[1]), _json(match[2])
     except (ValueError, RecursionError):
         return None
     return Unverified(header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
@@ -74,7 +74,7 @@ def verify(
     issuer = unverified.claims.get("iss")
     candidates = [trust for trust in trusts if trust.issuer == issuer]
     known = ", ".join(dict.fromkeys(trust.issuer for trust in trusts)) or "there is no such trust"
-    inspection.check("issuer", bool(candidates), expected=known, received=issuer, reason="of an issuer not trusted here")
+    inspection.check("issuer", bool(candidates), expected=known, received=issuer, reason="of an issuer not trusted")
     before = list(inspection.checks)
     refused: Refused | None = None
     for trust in candidates:
@@ -106,7 +106,8 @@ def _verify(
     try:
         claims = jwt.decode(text, key, registry=_REGISTRY).claims
     except (JoseError, ValueError) as error:
-        inspection.fail("signature", expected="one by that key", received=type(error).__name__, reason="wrong signature")
+        fault = type(error).__name__
+        inspection.fail("signature", expected="one by that key", received=fault, reason="wrong signature")
     inspection.check("signature", True, expected="one by that key", received="it", reason="")
     _check_claims(inspection, claims, trust, now)
     return claims
@@ -169,5 +170,5 @@ def _expired(moment: object, now: int) -> str:
     return "without an expiry"
 
 
-def _padded(part: str) -> str:
-    return part + "=" * (-len(part) % 4)
+def _json(part: str) -> Any:
+    return json.loads(base64.b64decode(part + "=" * (-len(part) % 4), b"-_", validate=True))

@@ -5,6 +5,7 @@ The operator reads it in the provisioning log; the client learns only that it wa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
@@ -13,6 +14,7 @@ from app.errors import Forbidden, Unauthorized
 
 _LONGEST = 200
 """Characters that a refusal keeps of what a client sent."""
+_SECRET = re.compile(r"scimd_(?:secret|[0-9a-f]{12})_\w*|eyJ[\w-]+\.[\w.-]+", re.IGNORECASE)
 _FAR = 1e10
 """Seconds beyond which it does not matter how many: a client may send any number."""
 
@@ -94,8 +96,11 @@ class AccessRefused(Forbidden):
 
 
 def shown(value: object) -> str:
-    """Give a received value as one short line of printable characters: it goes into a log."""
-    text = value if isinstance(value, str) else repr(value)
+    """Give a received value as one short line of printable characters: it goes into a log.
+
+    Whoever mistakes the fields of a form sends a secret as an id: what looks like one is not shown.
+    """
+    text = _SECRET.sub("(a secret)", value if isinstance(value, str) else repr(value))
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

@@ -1,0 +1,139 @@
+"""Who asks for an access token: a client with its secret, or an identity that a trusted issuer vouches for.
+
+Kept here: an unknown client, a foreign one and a wrong secret cost the same work and are told the same (B42).
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import unquote_plus
+
+from authlib.oauth2.rfc6749.errors import InvalidRequestError, UnauthorizedClientError
+from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
+
+from app.auth.jwt import verify
+from app.auth.keys import Keys
+from app.auth.refusal import Inspection, Refusal, Refused, ago
+from app.store.clients import TOKEN_LIFETIME, Clients, Secret
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import is_secret
+from app.store.trusts import ASSERTION, Trusts
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
+_NO_SECRET = Secret("", "", datetime.min, datetime.min)
+"""What is compared with where there is nothing to compare with; no secret has this hash."""
+
+
+@dataclass(frozen=True)
+class Grantee:
+    """Who has authenticated, and what an access token may be issued for."""
+
+    id: str
+    label: str
+    scopes: frozenset[str]
+    lifetime: timedelta
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Tell Authlib that everybody here may use the one grant there is."""
+        return grant_type == str(ClientCredentialsGrant.GRANT_TYPE)
+
+
+class TenantSuspended(UnauthorizedClientError):
+    """The client is who it says, and its tenant is not served."""
+
+
+class ClientAuthentication:
+    """Authenticates the clients of all tenants."""
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._tenants = Tenants(database)
+        self._clients = Clients(database)
+        self._trusts = Trusts(database)
+        self._keys = Keys(database, clock)
+        self._clock = clock
+
+    def authenticate(self, tenant: str, given: Mapping[str, str], authorization: str) -> Grantee:
+        """Give who sends these parameters and this Authorization header; raises Refused, OAuth2Error."""
+        by_assertion = "client_assertion" in given or "client_assertion_type" in given
+        if sum((bool(authorization), "client_secret" in given, by_assertion)) > 1:
+            raise InvalidRequestError("More than one way of client authentication was used.")
+        if by_assertion:
+            return self._by_assertion(tenant, given)
+        basic = _basic(authorization)
+        if basic and given.get("client_id", basic[0]) != basic[0]:
+            raise InvalidRequestError("The client_id is not the one of the Authorization header.")
+        client_id, secret = basic or (given.get("client_id", ""), given.get("client_secret", ""))
+        return self._by_secret(tenant, client_id, secret)
+
+    def _by_secret(self, tenant: str, client_id: str, secret: str) -> Grantee:
+        inspection = Inspection("client")
+        client = self._clients.find(client_id)
+        rows = client.secrets if client else ()
+        good = [row for row in rows or (_NO_SECRET,) if is_secret(secret, row.hash)]
+        form = f"client_id {client_id or 'missing'}, secret {'sent' if secret else 'missing'}"
+        inspection.check(
+            "form", bool(client_id and secret), expected="client_id and client_secret", received=form,
+            reason="id or secret was not sent",
+        )
+        if client is None:
+            inspection.fail("id", expected="a known one", received=client_id, reason="unknown")
+        inspection.check("id", True, expected="a known one", received=client_id, reason="")
+        inspection.credential_id, inspection.label = client.id, client.label
+        inspection.check(
+            "tenant", client.tenant == tenant, expected=tenant, received=client.tenant, reason="of another tenant"
+        )
+        inspection.check("secret", bool(good), expected="one of its own", received="another", reason="wrong secret")
+        moment = datetime.fromtimestamp(self._clock(), UTC)
+        inspection.check(
+            "expiry", moment < good[0].expires, expected=f"after {moment:%Y-%m-%d %H:%M:%S}Z",
+            received=str(good[0].expires), reason=f"secret {good[0].id} expired {ago(good[0].expires, moment)}",
+        )
+        self._check_tenant(inspection, tenant)
+        return Grantee(client.id, client.label, client.scopes, client.token_lifetime)
+
+    def _by_assertion(self, tenant: str, given: Mapping[str, str]) -> Grantee:
+        """Check a JWT of a trusted issuer; the `client_id` is optional with it (RFC 7521 section 4.2)."""
+        inspection = Inspection("assertion")
+        kind = given.get("client_assertion_type", "")
+        inspection.check(
+            "type", kind == ASSERTION_TYPE, expected=ASSERTION_TYPE, received=kind, reason="of another type"
+        )
+        client_id = given.get("client_id")
+        of_kind = [trust for trust in self._trusts.of_tenant(tenant) if trust.kind == ASSERTION]
+        trusts = [trust for trust in of_kind if client_id in (None, trust.id)]
+        inspection.check(
+            "client_id", bool(trusts), expected="that of a trust of this tenant", received=client_id or "nothing",
+            reason="unknown client_id",
+        )
+        trust, _ = verify(inspection, given.get("client_assertion", ""), trusts, self._keys, self._clock())
+        self._check_tenant(inspection, tenant)
+        return Grantee(trust.id, trust.label, trust.scopes, TOKEN_LIFETIME)
+
+    def _check_tenant(self, inspection: Inspection, name: str) -> None:
+        """Check that the tenant is there and active; only somebody who is in it learns that."""
+        tenant = self._tenants.get(name)
+        if tenant is None:
+            inspection.fail("tenant", expected="a tenant", received=name, reason="its tenant is deleted")
+        if tenant.suspended:
+            raise TenantSuspended("This tenant is suspended.", status_code=403)
+
+
+def _basic(authorization: str) -> tuple[str, str] | None:
+    """Give id and secret of an Authorization header; raises Refused for one that has none."""
+    if not authorization:
+        return None
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except ValueError:
+        text = ""
+    client_id, colon, secret = text.partition(":")
+    if scheme.lower() != "basic" or not colon:
+        raise Refused(Refusal("client", "the Authorization header is no Basic one that can be read"))
+    return unquote_plus(client_id), unquote_plus(secret)  # RFC 6749 section 2.3.1
