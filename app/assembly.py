@@ -8,7 +8,7 @@ import os
 from flask import Flask
 from flask.typing import ResponseReturnValue
 
-from app.auth import Authenticator, Principal
+from app.auth import Authenticator, Limits, Principal, TokenEndpoint
 from app.blueprints import door, errors
 from app.blueprints.body import MOST_BYTES
 from app.blueprints.bulk import bulk
@@ -16,6 +16,7 @@ from app.blueprints.discovery import discovery
 from app.blueprints.health import health
 from app.blueprints.me import me
 from app.blueprints.paths import OneSpelling
+from app.blueprints.oauth import oauth
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config
@@ -63,7 +64,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.extensions["scimd"] = _service(config, database)
-    for blueprint in (health, discovery, bulk, me, scim):
+    for blueprint in (health, oauth, discovery, bulk, me, scim):
         app.register_blueprint(blueprint)
     door.install(app)
     errors.install(app)
@@ -87,12 +88,14 @@ def _prepare(config: Config, database: Database) -> None:
 
 def _service(config: Config, database: Database) -> Service:
     parts = _Parts(config, database)
-    authenticator = Authenticator(database)
+    limits = Limits(database, config.rate_limit)
     return Service(
-        authenticate=authenticator.authenticate,
+        authenticate=Authenticator(database, limits=limits).authenticate,
+        token=TokenEndpoint(database, limits=limits).answer,
         provider=parts.provider,
         catalogue=parts.open_catalogue,
         base_url=parts.base_url,
+        issuer=lambda tenant: f"{config.base_url}/{tenant}",
         features=Features(
             default_page_size=DEFAULT_COUNT, max_results=MOST_RESULTS, bulk_operations=MOST_OPERATIONS,
             bulk_payload=MOST_BYTES, cursor_timeout=TIMEOUT, authentication_schemes=(BEARER, OAUTH2),

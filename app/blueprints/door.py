@@ -35,7 +35,7 @@ def install(app: Flask) -> None:
 @door.verify_token
 def verify(token: str) -> Principal:
     """Give who sends the token; raises Unauthorized, Forbidden."""
-    return service().authenticate(g.tenant_name, token)
+    return service().authenticate(g.tenant_name, token, request.remote_addr or "")
 
 
 @door.error_handler

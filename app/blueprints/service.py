@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from app.auth import Principal
+from app.auth import Principal, TokenAnswer, TokenRequest
 from app.provider import Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
@@ -18,14 +18,18 @@ from app.schemas.resource_type import Catalogue
 class Service:
     """The parts that the views need."""
 
-    authenticate: Callable[[str, str], Principal]
-    """Tenant and token -> who that is; raises Unauthorized, Forbidden."""
+    authenticate: Callable[[str, str | None, str], Principal]
+    """Tenant, token and address -> who that is; raises Unauthorized, Forbidden, TooManyRequests."""
+    token: Callable[[TokenRequest], TokenAnswer]
+    """What is asked of the token endpoint -> its answer; raises TooManyRequests."""
     provider: Callable[[Principal, str], Provider]
     """Who asks, and the request's id -> the operations for him."""
     catalogue: Callable[[str], Catalogue]
     """Tenant -> its resource types, for discovery without a credential; raises Unauthorized where that is not open."""
     base_url: Callable[[str], str]
     """Tenant -> its SCIM URL."""
+    issuer: Callable[[str], str]
+    """Tenant -> the URL of its authorization server."""
     features: Features
     ready: Callable[[], None]
     """Raises Unavailable where requests cannot be answered."""
