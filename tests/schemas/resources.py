@@ -60,11 +60,12 @@ def _tidy(items: list[Any]) -> list[Any]:
     return kept
 
 
-def resources(resource_type: ResourceType) -> Strategy:
-    """Give canonical resources of a type, as `validate` leaves them: without what the server adds."""
+def resources(resource_type: ResourceType, extended: str = "") -> Strategy:
+    """Give canonical resources of a type, as `validate` leaves them; the extension `extended` is always there."""
     core = _object(resource_type.schema.attributes)
     extensions = {schema.id: _object(schema.attributes).filter(bool) for schema in resource_type.extensions}
-    return st.tuples(core, st.fixed_dictionaries({}, optional=extensions)).map(
+    needed = {extended: extensions.pop(extended)} if extended in extensions else {}
+    return st.tuples(core, st.fixed_dictionaries(needed, optional=extensions)).map(
         lambda parts: _with_schemas(resource_type, {**parts[0], **parts[1]})
     )
 
