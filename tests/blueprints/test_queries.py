@@ -1,0 +1,220 @@
+"""Queries over HTTP: paging, sorting, cursors, search, the root (standards sections 10 to 12, 14)."""
+
+import re
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.blueprints.conftest import ENTERPRISE_URN, Client
+
+USERS = quote('userName sw "user"')
+GROUPS = quote('meta.resourceType eq "Group"')
+NOT_X = quote('userName ne "x"')
+SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
+
+
+@pytest.fixture
+def ten(rfc: Client) -> Client:
+    for number in range(10):
+        rfc.user(f"user{number}")
+    return rfc
+
+
+def page(client: Client, query: str) -> dict[str, Any]:
+    answer = client("GET", f"/Users?{query}")
+    assert answer.status_code == 200, answer.get_json()
+    return answer.get_json()
+
+
+@pytest.mark.parametrize(("query", "start", "items"), [
+    ("", 1, 10), ("startIndex=0", 1, 10), ("startIndex=-5", 1, 10), ("count=3", 1, 3), ("startIndex=9&count=5", 9, 2),
+    ("startIndex=11", 11, 0), ("startIndex=99999999999999999999", 2**31, 0), ("count=0", 1, 0), ("count=-1", 1, 0),
+    ("count=99999999999999999999", 1, 10),
+])
+def test_pg_01_to_09_index_paging(ten: Client, query: str, start: int, items: int) -> None:
+    found = page(ten, query)
+    assert (found["totalResults"], found["startIndex"], found["itemsPerPage"]) == (10, start, items)
+    assert len(found["Resources"]) == items
+    assert set(found) == {"schemas", "totalResults", "startIndex", "itemsPerPage", "Resources"}
+
+
+@pytest.mark.parametrize("query", ["count=abc", "count=1.5", "startIndex=x", "startIndex=%00"])
+def test_pg_09_no_number(ten: Client, query: str) -> None:
+    answer = ten("GET", f"/Users?{query}")
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+
+
+def test_pg_12_pages_together_are_the_whole(ten: Client) -> None:
+    pages = [page(ten, f"startIndex={start}&count=3")["Resources"] for start in (1, 4, 7, 10)]
+    assert sorted(user["userName"] for users in pages for user in users) == [f"user{n}" for n in range(10)]
+
+
+def test_totals_follow_creates_and_deletes(ten: Client) -> None:
+    user = ten.user("more")
+    assert page(ten, "count=1")["totalResults"] == 11
+    ten("DELETE", f"/Users/{user['id']}")
+    assert page(ten, "count=1")["totalResults"] == 10
+    assert page(ten, f"count=1&filter={USERS}")["totalResults"] == 10
+
+
+@pytest.fixture
+def mixed(rfc: Client) -> Client:
+    """Give users with and without a nickname, with several e-mails, and with employee numbers."""
+    rfc.user("a", nickName="Zed", emails=[{"value": "m@x"}, {"value": "b@x", "primary": True}],
+             **{ENTERPRISE_URN: {"employeeNumber": "9"}})
+    rfc.user("B", nickName="alpha", emails=[{"value": "c@x"}], **{ENTERPRISE_URN: {"employeeNumber": "10"}})
+    rfc.user("c")
+    rfc.user("D", nickName="Mid", emails=[{"value": "A@x"}], active=False)
+    return rfc
+
+
+@pytest.mark.parametrize(("sort", "expected"), [
+    ("sortBy=userName", "a B c D"), ("sortBy=userName&sortOrder=descending", "D c B a"),
+    ("sortBy=nickName", "B D a c"), ("sortBy=nickName&sortOrder=DESCENDING", "c a D B"),
+    ("sortBy=emails.value", "D a B c"), ("sortBy=emails", "D a B c"),
+    ("sortBy=emails.value&sortOrder=descending", "c B a D"),
+    (f"sortBy={ENTERPRISE_URN}:EMPLOYEENUMBER", "B a"), ("sortBy=meta.created", "a B c D"),
+    ("sortBy=meta.lastModified&sortOrder=descending", "D c B a"),
+])
+def test_so_01_to_08_sorting(mixed: Client, sort: str, expected: str) -> None:
+    names = [user["userName"] for user in page(mixed, sort)["Resources"]]
+    assert names[: len(expected.split())] == expected.split()
+    # Page by page, by index and by cursor, it is the same.
+    by_index = [page(mixed, f"{sort}&count=1&startIndex={n}")["Resources"][0]["userName"] for n in range(1, 5)]
+    assert by_index == names
+    assert [user["userName"] for user in by_cursor(mixed, sort, 1)] == names
+
+
+@pytest.mark.parametrize("sort", [
+    "sortBy=bogus", "sortBy=name", "sortBy=x509Certificates.value", "sortBy=password", "sortBy=userName&sortOrder=up",
+    "sortBy=groups.value", "sortBy=.", "sortBy=$where",
+])
+def test_so_09_what_cannot_be_sorted_by(mixed: Client, sort: str) -> None:
+    answer = mixed("GET", f"/Users?{sort}")
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+
+
+def by_cursor(client: Client, query: str, count: int) -> list[dict[str, Any]]:
+    found, cursor = [], ""
+    while cursor is not None:
+        message = page(client, f"{query}&count={count}&cursor={cursor}")
+        assert "startIndex" not in message
+        found += message["Resources"]
+        cursor = message.get("nextCursor")
+        assert cursor is None or re.fullmatch(r"[A-Za-z0-9._~-]+", cursor)
+    return found
+
+
+def test_cu_01_to_06_there_and_back_again(ten: Client) -> None:
+    first = page(ten, "cursor&count=4")
+    assert first["totalResults"] == 10
+    assert "previousCursor" not in first
+    second = page(ten, f"cursor={first['nextCursor']}&count=4")
+    third = page(ten, f"cursor={second['nextCursor']}&count=4")
+    assert [len(each["Resources"]) for each in (first, second, third)] == [4, 4, 2]
+    assert "nextCursor" not in third
+    back = page(ten, f"cursor={third['previousCursor']}&count=4")
+    assert back["Resources"] == second["Resources"]
+    assert page(ten, f"cursor={back['previousCursor']}&count=4")["Resources"] == first["Resources"]
+    start = page(ten, f"cursor={back['previousCursor']}&count=4")
+    assert "previousCursor" not in start
+    assert page(ten, f"cursor={start['nextCursor']}&count=4")["Resources"] == second["Resources"]
+
+
+def test_cu_05_a_cursor_belongs_to_its_query_in_any_letter_case(ten: Client) -> None:
+    condition = quote('userName sw "user"')
+    cursor = page(ten, f"cursor=&count=2&filter={condition}")["nextCursor"]
+    again = quote('USERNAME Sw "user"')
+    assert page(ten, f"cursor={cursor}&count=2&filter={again}")["itemsPerPage"] == 2
+    other = quote('userName sw "use"')
+    for query in (f"count=2&filter={other}", "count=2", f"count=2&filter={condition}&sortBy=userName"):
+        answer = ten("GET", f"/Users?cursor={cursor}&{query}")
+        assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidCursor")
+
+
+@pytest.mark.parametrize(("query", "scim_type"), [
+    ("cursor=x", "invalidCursor"), ("cursor=&count=abc", "invalidCount"), ("cursor=&startIndex=2", "invalidValue"),
+    ("cursor=%00", "invalidCursor"), ("cursor=" + "A" * 500, "invalidCursor"),
+])
+def test_cu_08_bad_cursors(ten: Client, query: str, scim_type: str) -> None:
+    answer = ten("GET", f"/Users?{query}")
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, scim_type)
+
+
+def test_cu_08_and_18_forged_and_foreign_cursors_look_alike(ten: Client, gallery: Client) -> None:
+    cursor = page(ten, "cursor=&count=2")["nextCursor"]
+    assert ten("GET", f"/Users?cursor={cursor}&count=3").get_json()["scimType"] == "invalidCount"
+    forged = cursor[:-5] + ("AAAAA" if cursor[-5:] != "AAAAA" else "BBBBB")
+    mine = ten("GET", f"/Users?cursor={forged}&count=2").get_json()
+    theirs = gallery("GET", f"/Users?cursor={cursor}&count=2").get_json()
+    assert mine == theirs
+
+
+def test_cu_21_pages_are_stable_while_others_write(ten: Client) -> None:
+    first = page(ten, "cursor=&count=5&sortBy=userName")
+    for user in first["Resources"][:2]:
+        ten("DELETE", f"/Users/{user['id']}")
+    ten.user("aaa")
+    ten.user("user55")
+    second = page(ten, f"cursor={first['nextCursor']}&count=5&sortBy=userName")
+    names = [user["userName"] for user in second["Resources"]]
+    assert names == ["user5", "user55", "user6", "user7", "user8"]
+
+
+def test_se_01_search_is_the_query_by_post(mixed: Client) -> None:
+    body = {"schemas": [SEARCH_URN], "filter": 'emails pr and userName ne "x"', "sortBy": "userName", "startIndex": 2,
+            "count": 1, "attributes": ["userName"]}
+    by_post = mixed("POST", "/Users/.search", body)
+    query = f"filter={quote(body['filter'])}&sortBy=userName&startIndex=2&count=1&attributes=userName"
+    assert (by_post.status_code, by_post.get_json()) == (200, page(mixed, query))
+
+
+@pytest.mark.parametrize(("body", "scim_type"), [
+    ({}, "invalidSyntax"), ({"schemas": [SEARCH_URN], "count": "1"}, "invalidValue"),
+    ({"schemas": [SEARCH_URN], "filter": 5}, "invalidValue"), ({"schemas": [SEARCH_URN], "filter": "x"}, "invalidFilter"),
+    ({"schemas": [SEARCH_URN], "attributes": {}}, "invalidValue"), ({"schemas": "x"}, "invalidSyntax"),
+    ({"schemas": [SEARCH_URN], "count": True}, "invalidValue"),
+])
+def test_se_02_and_03_bad_searches(rfc: Client, body: dict, scim_type: str) -> None:
+    for path in ("/.search", "/Users/.search"):
+        answer = rfc("POST", path, body)
+        assert (answer.status_code, answer.get_json()["scimType"]) == (400, scim_type)
+
+
+def test_se_04_and_05_the_root_searches_everything(rfc: Client) -> None:
+    rfc.user("smith")
+    rfc.group("Smithies")
+    rfc.user("jones")
+    body = {"schemas": [SEARCH_URN], "filter": 'displayName sw "SMITH"'}
+    found = rfc("POST", "/.search", body).get_json()
+    assert {each["meta"]["resourceType"] for each in found["Resources"]} == {"User", "Group"}
+    assert found["totalResults"] == 2
+    everything = rfc("GET", "/?sortBy=displayName&count=2").get_json()
+    assert everything["totalResults"] == 3
+    assert [each["displayName"] for each in everything["Resources"]] == ["jones", "smith"]
+    last = rfc("GET", "/?sortBy=displayName&startIndex=3").get_json()["Resources"]
+    assert [each["displayName"] for each in last] == ["Smithies"]
+    only = rfc("GET", f"/?filter={GROUPS}").get_json()
+    assert [each["displayName"] for each in only["Resources"]] == ["Smithies"]
+
+
+def test_fi_23_an_attribute_that_a_type_lacks_has_no_value_at_the_root(rfc: Client) -> None:
+    user = rfc.user("a")["id"]
+    rfc.group("G", user)
+    assert [each["displayName"] for each in rfc("GET", "/?filter=members%20pr").get_json()["Resources"]] == ["G"]
+    others = rfc("GET", f"/?filter={NOT_X}").get_json()
+    assert others["totalResults"] == 2
+    assert rfc("GET", "/Users?filter=bogus%20pr").status_code == 400
+
+
+def test_cu_22_cursors_at_the_root(rfc: Client) -> None:
+    for number in range(4):
+        rfc.user(f"u{number}")
+        rfc.group(f"g{number}")
+    found, cursor = [], ""
+    while cursor is not None:
+        message = rfc("GET", f"/?cursor={cursor}&count=3&sortBy=displayName").get_json()
+        found += [each["displayName"] for each in message["Resources"]]
+        cursor = message.get("nextCursor")
+    assert found == [f"g{n}" for n in range(4)] + [f"u{n}" for n in range(4)]
