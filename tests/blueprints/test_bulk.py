@@ -1,0 +1,153 @@
+"""Bulk over HTTP (RFC 7644 section 3.7; standards section 16) and /Me (section 15)."""
+
+from typing import Any
+
+import pytest
+
+from app.store.database import Database
+from app.store.tokens import Tokens
+from tests.blueprints.conftest import ENTERPRISE_URN, ERROR_URN, GROUP_URN, PATCH_URN, USER_URN, Client
+
+BULK_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+
+
+def bulk(client: Client, *operations: Any, **more: Any) -> list[dict[str, Any]]:
+    answer = client("POST", "/Bulk", {"schemas": [BULK_URN], "Operations": list(operations)} | more)
+    assert answer.status_code == 200, answer.get_json()
+    assert "failOnErrors" not in answer.get_json()
+    return answer.get_json()["Operations"]
+
+
+def user(bulk_id: str, name: str | None = None, **more: Any) -> dict[str, Any]:
+    return {"method": "POST", "path": "/Users", "bulkId": bulk_id,
+            "data": {"schemas": [USER_URN], "userName": name or bulk_id} | more}
+
+
+def group(bulk_id: str, *members: str) -> dict[str, Any]:
+    return {"method": "POST", "path": "/Groups", "bulkId": bulk_id,
+            "data": {"schemas": [GROUP_URN], "displayName": bulk_id, "members": [{"value": m} for m in members]}}
+
+
+def read(client: Client, result: dict[str, Any]) -> dict[str, Any]:
+    return client("GET", result["location"].partition("/scim/v2")[2]).get_json()
+
+
+def test_bu_02_to_08_every_method_and_a_failure_between(rfc: Client) -> None:
+    old, gone = rfc.user("old"), rfc.user("gone")
+    results = bulk(
+        rfc, user("new"), user("twice", "OLD"),
+        {"method": "put", "path": f"/Users/{old['id']}", "data": {"schemas": [USER_URN], "userName": "old", "title": "T"}},
+        {"method": "PATCH", "path": f"Users/{old['id']}", "bulkId": "p",
+         "data": {"schemas": [PATCH_URN], "Operations": [{"op": "add", "path": "nickName", "value": "N"}]}},
+        {"method": "DELETE", "path": f"/Users/{gone['id']}"},
+    )
+    assert [result["status"] for result in results] == ["201", "409", "200", "200", "204"]
+    assert [result.get("bulkId") for result in results] == ["new", "twice", None, "p", None]
+    assert results[1]["response"]["schemas"] == [ERROR_URN]
+    assert results[1]["response"]["scimType"] == "uniqueness"
+    assert "location" not in results[1]
+    assert results[0]["version"] == read(rfc, results[0])["meta"]["version"]
+    after = read(rfc, results[3])
+    assert (after["title"], after["nickName"]) == ("T", "N")
+    assert sorted(rfc.found("/Users")) == ["new", "old"]
+
+
+@pytest.mark.parametrize(("operation", "status"), [
+    ({"method": "GET", "path": "/Users"}, "400"), ({"path": "/Users"}, "400"), ("x", "400"),
+    ({"method": "POST", "path": "/Users", "data": {}}, "400"), ({"method": "DELETE", "path": "/Users"}, "400"),
+    ({"method": "DELETE", "path": "http://evil/Users/1"}, "400"), ({"method": "DELETE", "path": "/Users/1?x"}, "400"),
+    ({"method": "DELETE", "path": "/Nothing/1"}, "404"), ({"method": "DELETE", "path": "/Users/1"}, "404"),
+    ({"method": "POST", "path": "/Bulk", "bulkId": "x", "data": {}}, "404"), ({"method": "PUT", "path": "/Users/1"}, "400"),
+    ({"method": "PATCH", "path": "/Users/1", "data": {}, "version": 5}, "400"),
+    ({"method": "POST", "path": "/Users", "bulkId": "x", "data": {"schemas": [USER_URN]}}, "400"),
+    ({"method": "POST", "path": "/Users/1", "bulkId": "x", "data": {}}, "400"),
+])
+def test_bu_19_to_21_what_is_wrong_fails_alone(rfc: Client, operation: Any, status: str) -> None:
+    results = bulk(rfc, user("a"), operation, user("b"))
+    assert [result["status"] for result in results] == ["201", status, "201"]
+
+
+def test_bu_09_fail_on_errors(rfc: Client) -> None:
+    results = bulk(rfc, user("a"), user("b", "A"), user("c"), failOnErrors=1)
+    assert [result["status"] for result in results] == ["201", "409"]
+    assert rfc.found("/Users") == ["a"]
+
+
+@pytest.mark.parametrize("message", [
+    {"schemas": []}, {"schemas": [BULK_URN]}, {"schemas": [BULK_URN], "Operations": []},
+    {"schemas": [BULK_URN], "Operations": {}}, {"schemas": [BULK_URN], "Operations": [{}], "failOnErrors": 0},
+    {"schemas": [BULK_URN], "Operations": [{}], "failOnErrors": "1"},
+])
+def test_bu_01_and_10_bad_messages(rfc: Client, message: dict) -> None:
+    assert rfc("POST", "/Bulk", message).status_code == 400
+
+
+def test_bu_16_and_17_limits(rfc: Client) -> None:
+    config = rfc("GET", "/ServiceProviderConfig").get_json()["bulk"]
+    operations = [{"method": "DELETE", "path": "/Users/1"}] * (config["maxOperations"] + 1)
+    answer = rfc("POST", "/Bulk", {"schemas": [BULK_URN], "Operations": operations})
+    assert answer.status_code == 413
+    assert str(config["maxOperations"]) in answer.get_json()["detail"]
+    assert rfc("POST", "/Bulk", b'{"x": "' + b"x" * config["maxPayloadSize"] + b'"}').status_code == 413
+
+
+def test_bu_11_and_12_references_forward_and_back(rfc: Client) -> None:
+    results = bulk(
+        rfc, group("G", "bulkId:a", "bulkId:b"), user("a", **{ENTERPRISE_URN: {"manager": {"value": "bulkId:b"}}}), user("b"),
+        {"method": "PATCH", "path": "/Groups/bulkId:G",
+         "data": {"schemas": [PATCH_URN], "Operations": [{"op": "remove", "path": 'members[value eq "bulkId:b"]'}]}},
+    )
+    assert [result["status"] for result in results] == ["201", "201", "201", "200"]
+    ids = {result["bulkId"]: read(rfc, result)["id"] for result in results[:3]}
+    assert [member["value"] for member in read(rfc, results[0])["members"]] == [ids["a"]]
+    assert read(rfc, results[1])[ENTERPRISE_URN]["manager"]["value"] == ids["b"]
+
+
+def test_bu_13_circles_are_resolved(rfc: Client) -> None:
+    results = bulk(rfc, group("A", "bulkId:B"), group("B", "bulkId:C"), group("C", "bulkId:A", "bulkId:C"))
+    assert [result["status"] for result in results] == ["201"] * 3
+    shown = {result["bulkId"]: read(rfc, result) for result in results}
+    ids = {name: shown[name]["id"] for name in shown}
+    assert {name: {m["value"] for m in shown[name]["members"]} for name in shown} == {
+        "A": {ids["B"]}, "B": {ids["C"]}, "C": {ids["A"], ids["C"]}}
+    managers = bulk(rfc, user("x", **{ENTERPRISE_URN: {"manager": {"value": "bulkId:y"}, "department": "D"}}),
+                    user("y", **{ENTERPRISE_URN: {"manager": {"value": "bulkId:x"}}}))
+    assert [result["status"] for result in managers] == ["201"] * 2
+    first, second = (read(rfc, result) for result in managers)
+    assert first[ENTERPRISE_URN]["manager"]["value"] == second["id"]
+    assert first[ENTERPRISE_URN]["department"] == "D"
+    assert second[ENTERPRISE_URN]["manager"]["value"] == first["id"]
+
+
+def test_bu_04_and_14_bulk_ids_that_stand_for_nothing(rfc: Client) -> None:
+    results = bulk(rfc, user("a"), user("a", "other"), group("G", "bulkId:none"), group("H", "bulkId:bad"),
+                   {"method": "POST", "path": "/Users", "bulkId": "bad", "data": {"schemas": [USER_URN]}})
+    assert [result["status"] for result in results] == ["201", "400", "409", "409", "400"]
+
+
+def test_bu_15_version(rfc: Client) -> None:
+    created = rfc.user("a")
+    change = {"schemas": [PATCH_URN], "Operations": [{"op": "add", "path": "title", "value": "T"}]}
+    operation = {"method": "PATCH", "path": f"/Users/{created['id']}", "data": change}
+    results = bulk(rfc, operation | {"version": 'W/"7"'}, operation | {"version": created["meta"]["version"]})
+    assert [result["status"] for result in results] == ["412", "200"]
+
+
+def test_bu_24_a_thousand_in_a_chain(rfc: Client) -> None:
+    chain = [user(f"u{n}", **{ENTERPRISE_URN: {"manager": {"value": f"bulkId:u{n + 1}"}}}) for n in range(299)]
+    results = bulk(rfc, *chain, user("u299"))
+    assert {result["status"] for result in results} == {"201"}
+    assert rfc("GET", "/Users?count=0").get_json()["totalResults"] == 300
+
+
+def test_me_is_the_user_of_the_credential(rfc: Client, http_database: Database) -> None:
+    for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
+        assert rfc(method, "/Me", {}).status_code == 501
+    created = rfc.user("me")
+    rfc.headers = {"Authorization": f"Bearer {Tokens(http_database).issue(rfc.tenant, user=created['id'])[0]}"}
+    answer = rfc("GET", "/Me")
+    assert (answer.get_json(), answer.headers["Location"]) == (created, created["meta"]["location"])
+    changed = rfc.patch("/Me", {"op": "add", "path": "title", "value": "T"})
+    assert changed.headers["Location"] == created["meta"]["location"]
+    assert rfc("GET", "/Me?attributes=title").get_json()["title"] == "T"
+    assert rfc("GET", "/Me", If_None_Match=changed.headers["ETag"]).status_code == 304
