@@ -169,6 +169,8 @@ class _Patch:
             raise InvalidValue("value must be an object of attributes where the path names none.")
         seen = set()
         for name, item in value.items():
+            if schema and name.lower() == SCHEMAS.name:
+                continue  # python-scim's clients repeat an extension's URN inside its own object
             target = self._type.resolve(f"{schema.id}:{name}" if schema else name)
             if target is None:
                 if not self._profile.ignore_unknown:
