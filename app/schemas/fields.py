@@ -17,6 +17,7 @@ from marshmallow import ValidationError, missing
 from marshmallow.fields import Field
 
 from app.schemas.attribute import Attribute
+from app.schemas.common import SCHEMAS
 from app.schemas.comparison import BOOLEANS
 from app.schemas.meta import timestamp
 from app.schemas.moments import read_moment
@@ -174,6 +175,14 @@ class Complex(Field[Any]):
         if problems:
             raise ValidationError(problems, valid_data=result)
         return result or missing
+
+
+class Extension(Complex):
+    """The object of an extension. It may repeat its URN in `schemas`, as python-scim's clients do."""
+
+    def __init__(self, rows: Iterable[Attribute], lenient: bool, *, data_key: str) -> None:
+        super().__init__(rows, lenient, data_key=data_key)
+        self.names.by_lower.setdefault(SCHEMAS.name, (SCHEMAS.name, False))
 
 
 class Link(Complex):

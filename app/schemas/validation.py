@@ -16,7 +16,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, missing
 from app.errors import InvalidSyntax, InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON, SCHEMAS
-from app.schemas.fields import MAX_VALUES, Complex, Misplaced, Names, element_of, field_of, is_written, primaries
+from app.schemas.fields import MAX_VALUES, Extension, Misplaced, Names, element_of, field_of, is_written, primaries
 from app.schemas.resource_type import ResourceType
 
 MAX_PROBLEMS = 20
@@ -105,7 +105,7 @@ class Form:
         self.names = Names(names + [(urn, True) for urn in self.extensions.values()], lenient)
         fields: dict[str, Any] = {row.name: field_of(row, lenient) for row in rows if is_written(row)}
         for extension in resource_type.extensions:
-            fields[extension.stored_as] = Complex(extension.attributes, lenient, data_key=extension.id)
+            fields[extension.stored_as] = Extension(extension.attributes, lenient, data_key=extension.id)
         self.schema = Schema.from_dict(fields, name=resource_type.name)(unknown=EXCLUDE)
 
     def load(self, payload: Mapping[str, Any]) -> tuple[Resource, list[Problem]]:

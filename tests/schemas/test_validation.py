@@ -139,6 +139,7 @@ def test_schemas_say_what_there_is() -> None:
     assert accepted(user(schemas=[ENTERPRISE_URN, USER_URN]))["schemas"] == [USER_URN]
     assert accepted({**user(), ENTERPRISE_URN: {"department": "IT"}})["schemas"] == [USER_URN, ENTERPRISE_URN]
     assert accepted({**user(), ENTERPRISE_URN: {"department": None, "manager": {}}}) == user()
+    assert accepted({**user(), ENTERPRISE_URN: {"schemas": [ENTERPRISE_URN]}}) == user()
 
 
 def test_null_and_nothing_are_no_value() -> None:
