@@ -21,8 +21,8 @@ lint: .venv/test.stamp
 bench: .venv/bench.stamp
 	@$(BIN)/python -m bench
 
-compose-check:
-	@$(PYTHON) -m deploy.check
+compose-check: .venv/test.stamp
+	@$(BIN)/python -m deploy.check
 
 .venv/run.stamp: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv
