@@ -1,0 +1,20 @@
+# scimd as a container: the package in a virtual environment, run by a user who owns nothing.
+# The build needs no secret and leaves none; .dockerignore names the few files it sees.
+FROM python:3.12-slim AS build
+COPY . /src
+RUN python3 -m venv /opt/scimd \
+    && /opt/scimd/bin/pip install --no-cache-dir /src \
+    && /opt/scimd/bin/pip uninstall --yes pip
+
+FROM python:3.12-slim
+COPY --from=build /opt/scimd /opt/scimd
+COPY deploy/start.py deploy/demo.py /srv/scimd/deploy/
+ENV PATH=/opt/scimd/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    SCIMD_BIND=0.0.0.0:8000
+WORKDIR /srv/scimd
+# A number, so that an orchestrator can see that it is not root.
+USER 10001:10001
+EXPOSE 8000
+CMD ["scimd", "serve"]
