@@ -44,6 +44,7 @@ class Place:
         self.folder = data_dir.absolute() / "mongodb"
         self.data = self.folder / "data"
         self.log = self.folder / "mongod.log"
+        self.complaints = self.folder / "mongod.err"
         self.users = self.folder / "users.lock"
         self.keeper = self.folder / "keeper.lock"
         self.keeper_log = self.folder / "keeper.log"

