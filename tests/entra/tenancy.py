@@ -1,0 +1,29 @@
+"""Makes tenants on the running server, hundreds of them: through its database, since each run of `scimd` takes a second."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from app.cli.connection import Connection
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+
+
+_opened: dict[str, Database] = {}
+
+
+def database_of(server: Any) -> Database:
+    """Give the database of a running server."""
+    if server.url not in _opened:
+        _opened[server.url] = Connection(server.environ).database
+    return _opened[server.url]
+
+
+def new_tenant(server: Any, profile: str) -> tuple[str, str]:
+    """Create a tenant of a new name; give its SCIM URL and a token."""
+    name = f"t-{uuid.uuid4().hex[:12]}"
+    Tenants(database_of(server)).create(name, profile)
+    token, _ = Tokens(database_of(server)).issue(name)
+    return f"{server.url}/{name}/scim/v2", token
