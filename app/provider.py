@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import NotFound, PreconditionFailed, ScimError, Unavailable
-from app.protocol.entra_dialect import rewrite_patch, rewrite_resource
+from app.protocol.entra_dialect import rewrite_patch, rewrite_resource, rewrite_search
 from app.protocol.etag import Condition
 from app.protocol.patch_op import apply_patch, read_patch
 from app.protocol.profile import Profile
@@ -24,7 +24,7 @@ from app.queries import Queries
 from app.schemas.membership import MemberChange
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
-from app.schemas.returned import Projection
+from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults
 from app.store.directory import Directory, VersionMoved
 from app.store.events import Actor, Event
@@ -77,7 +77,7 @@ class Provider:
         resource["meta"] = first_meta(resource_type.name, now())
         event.status = 201
         stored = self._directory.create(resource_type, resource, changes, event, self._actor)
-        return self._shown(stored, resource_type, projection)
+        return self._shown(stored, resource_type, projection, requested_by(resource_type, stored))
 
     def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Shown:
         """Give a resource (RFC 7644 section 3.4.1); raises NotFound."""
@@ -85,6 +85,8 @@ class Provider:
 
     def query(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
         """Give one page of what a search finds, as a ListResponse (RFC 7644 section 3.4.2); raises InvalidFilter."""
+        if self._profile.dialect:
+            search = rewrite_search(search, types)
         return self._queries.page(types, search)
 
     def replace(
@@ -121,7 +123,7 @@ class Provider:
             after = validate(resource_type, patched.resource, ignore_unknown=self._profile.ignore_unknown)
             return after | {"id": before["id"], "meta": before["meta"]}, patched.changes
 
-        return self._change(resource_type, resource_id, change, projection if show else None, conditions)
+        return self._change(resource_type, resource_id, change, projection if show else None, conditions, partly=True)
 
     def delete(
         self, resource_type: ResourceType, resource_id: str, conditions: Conditions = NO_CONDITIONS
@@ -168,19 +170,22 @@ class Provider:
             raise NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
         return resource
 
-    def _shown(self, resource: Resource, resource_type: ResourceType, projection: Projection | None) -> Shown:
+    def _shown(
+        self, resource: Resource, resource_type: ResourceType, projection: Projection | None,
+        requested: frozenset[str] = frozenset(),
+    ) -> Shown:
         version, location = resource["meta"]["version"], self._directory.location(resource_type, resource["id"])
         if projection is None:
             return Shown({}, version, location)
         self._directory.fill([resource], resource_type, projection.top_level())
-        return Shown(projection.apply(resource), version, location)
+        return Shown(projection.apply(resource, requested), version, location)
 
     def _change(
         self, resource_type: ResourceType, resource_id: str,
         change: Callable[[Resource], tuple[Resource, tuple[MemberChange, ...]]], projection: Projection | None,
-        conditions: Conditions,
+        conditions: Conditions, *, partly: bool = False,
     ) -> Shown:
-        """Read, change, write; and again on the new state where somebody else was quicker, unless `If-Match` forbids."""
+        """Read, change, write; again on the new state where somebody else was quicker, unless `If-Match` forbids it."""
         event = self.event
         event.status = 200
         for attempt in range(ATTEMPTS):
@@ -195,7 +200,8 @@ class Provider:
             except VersionMoved:
                 time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, no secret
                 continue
-            return self._shown(stored, resource_type, projection)
+            requested = requested_by(resource_type, stored, before if partly else None)
+            return self._shown(stored, resource_type, projection, requested)
         raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
 
     @staticmethod

@@ -95,9 +95,32 @@ class Projection:
         return None
 
 
-def requested_by(resource_type: ResourceType, sent: Mapping[str, Any]) -> frozenset[str]:
-    """Give the paths of those attributes with `returned: request` that a client sent: a write shows them again."""
-    return frozenset(_requested(_on_request(_rows(resource_type)), sent, ""))
+def requested_by(
+    resource_type: ResourceType, sent: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> frozenset[str]:
+    """Give the paths of those attributes with `returned: request` that a client sent: a write shows them again.
+
+    With `before`, those that are not what they were there: a PATCH sends only what it changes.
+    """
+    rows = _shown_on_request(resource_type)
+    if not rows:
+        return frozenset()
+    return frozenset(_requested(rows, sent if before is None else _changed(before, sent), ""))
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the part of `after` that differs from `before`."""
+    found = {}
+    for name, value in after.items():
+        old = before.get(name)
+        if old != value:
+            found[name] = _changed(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return found
+
+
+@lru_cache(maxsize=4_096)
+def _shown_on_request(resource_type: ResourceType) -> tuple[Attribute, ...]:
+    return _on_request(_rows(resource_type))
 
 
 def _requested(rows: tuple[Attribute, ...], value: Any, prefix: str) -> Iterator[str]:

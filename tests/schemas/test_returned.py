@@ -174,6 +174,14 @@ def test_a_write_shows_what_was_sent_even_if_on_request_only() -> None:
     assert requested_by(USER, ANN) == frozenset()
 
 
+def test_a_patch_shows_of_those_only_what_it_changed() -> None:
+    after = IT | {"key": "new", "parts": [{"note": "n"}], EXTENSION.id: {"tag": "t", "hint": "h"}}
+    assert requested_by(THING, after, IT) == {"key", "parts.note"}
+    assert requested_by(THING, after | {EXTENSION.id: {"hint": "new"}}, after) == {f"{EXTENSION.id}.hint"}
+    assert requested_by(THING, IT, IT) == frozenset()
+    assert requested_by(THING, after, {}) == requested_by(THING, after)
+
+
 def test_a_client_cannot_fill_the_memory_with_wishes() -> None:
     name = "x" * 2_000
     assert Projection.parse(USER, [name]) is not Projection.parse(USER, [name])
