@@ -97,6 +97,7 @@ class Authenticator:
         trusts = [trust for trust in self._trusts.of_tenant(tenant_name) if trust.kind == BEARER]
         trust, claims = verify(inspection, text, trusts, self._keys, self._clock())
         tenant = self._tenant(inspection, tenant_name)
+        self._trusts.note_use(trust)
         expires = float(min(claims["exp"], _LATEST))
         return Principal(tenant, trust.id, inspection.way, trust.scopes, trust.label), expires
 

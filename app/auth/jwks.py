@@ -6,12 +6,15 @@ of the issuer that it names.
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +25,9 @@ from app.errors import InvalidValue
 from app.store.trusts import Trust, check_url
 
 SECONDS = 2.5
-"""For connection, request and answer together: the whole of a refused request stays under three seconds."""
+"""For all that is fetched together: a request that is refused for it stays under three seconds."""
+CONNECT_SECONDS = 1.0
+"""For each address that the host's name has."""
 MOST_BYTES = 256 * 1024
 MOST_KEYS = 100
 LEAST_BITS = 2048
@@ -34,7 +39,9 @@ class FetchError(Exception):
 
 def fetch_keys(trust: Trust) -> list[dict[str, str]]:
     """Give the issuer's keys that RS256 can be checked with; raises FetchError."""
-    keys = usable_keys(_fetch_object(trust.jwks_uri or _discover(trust.issuer)))
+    deadline = time.monotonic() + SECONDS
+    uri = trust.jwks_uri or _discover(trust.issuer, deadline)
+    keys = usable_keys(_fetch_object(uri, deadline))
     if not keys:
         raise FetchError("the issuer's key set has no RSA signing key with an id and at least 2048 bits")
     return keys
@@ -50,18 +57,22 @@ def usable_keys(key_set: Mapping[str, Any]) -> list[dict[str, str]]:
         key = {name: row[name] for name in ("kty", "kid", "n", "e") if row.get(name) and isinstance(row[name], str)}
         if row.get("alg", "RS256") != "RS256" or len(key) < 4:
             continue
-        try:
-            bits = RSAKey.import_key(dict(key)).raw_value.key_size
-        except (JoseError, ValueError, TypeError):
-            continue
-        if bits >= LEAST_BITS:
+        if _is_good(key):
             found.setdefault(key["kid"], key)
     return list(found.values())
 
 
-def _discover(issuer: str) -> str:
+def _is_good(key: Mapping[str, str]) -> bool:
+    try:
+        modulus = base64.b64decode(key["n"] + "=" * (-len(key["n"]) % 4), b"-_", validate=True)
+        return int.from_bytes(modulus).bit_length() >= LEAST_BITS and bool(RSAKey.import_key(dict(key)))
+    except (JoseError, ValueError):
+        return False
+
+
+def _discover(issuer: str, deadline: float) -> str:
     """Give the `jwks_uri` of the issuer's metadata (OpenID Connect Discovery section 4), which must be its own."""
-    metadata = _fetch_object(issuer.rstrip("/") + "/.well-known/openid-configuration")
+    metadata = _fetch_object(issuer.rstrip("/") + "/.well-known/openid-configuration", deadline)
     if metadata.get("issuer") != issuer:
         raise FetchError("the metadata at the issuer's URL is another issuer's")
     uri = metadata.get("jwks_uri")
@@ -72,10 +83,10 @@ def _discover(issuer: str) -> str:
     return str(uri)
 
 
-def _fetch_object(url: str) -> dict[str, Any]:
+def _fetch_object(url: str, deadline: float) -> dict[str, Any]:
     """Get a JSON object; raises FetchError."""
     try:
-        found = json.loads(_get(url))
+        found = json.loads(_get(url, deadline))
     except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
         raise FetchError(f"{url} could not be read: {type(error).__name__}") from error
     if not isinstance(found, dict):
@@ -83,36 +94,35 @@ def _fetch_object(url: str) -> dict[str, Any]:
     return found
 
 
-def _get(url: str) -> bytes:
+def _get(url: str, deadline: float) -> bytes:
     parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection: http.client.HTTPConnection
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        connection = http.client.HTTPSConnection(parts.netloc, timeout=SECONDS, context=context)
-    else:
-        connection = http.client.HTTPConnection(parts.netloc, timeout=SECONDS)
-    # The time-out above is for each packet: an issuer that drips would hold a thread for ever without this one.
-    timer = threading.Timer(SECONDS, _cut, [connection])
+    secure = parts.scheme == "https"
+    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
+    connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(host, port)
+    plain = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
+    # A time-out of the socket is for each packet: an issuer that drips would hold a thread for ever. The line is cut
+    # through a handle of its own, whatever the layers above have done with the socket meanwhile.
+    line = plain.dup()
+    timer = threading.Timer(max(deadline - time.monotonic(), 0.0), _cut, [line])
     timer.start()
     try:
+        connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if secure else plain
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "scimd"})
         response = connection.getresponse()
         if response.status != 200:  # 301 and its like among them: a redirect leads where nobody has looked
             raise FetchError(f"{url} answered {response.status}")
         body = response.read(MOST_BYTES + 1)
-        if len(body) > MOST_BYTES:
-            raise FetchError(f"{url} is larger than {MOST_BYTES} bytes")
-        return body
     finally:
         timer.cancel()
         connection.close()
+        plain.close()
+        line.close()
+    if len(body) > MOST_BYTES:
+        raise FetchError(f"{url} is larger than {MOST_BYTES} bytes")
+    return body
 
 
-def _cut(connection: http.client.HTTPConnection) -> None:
-    if connection.sock is not None:
-        try:
-            # Of the plain socket: the thread that reads is inside the TLS layer.
-            socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
-        except OSError:
-            return  # it is closed already
+def _cut(line: socket.socket) -> None:
+    with suppress(OSError):  # it is closed already
+        line.shutdown(socket.SHUT_RDWR)

@@ -16,6 +16,8 @@ COMMANDS = {
     "serve": "app.cli.serve:serve",
     "tenant": "app.cli.tenant:tenant",
     "token": "app.cli.token:token",
+    "client": "app.cli.client:client",
+    "trust": "app.cli.trust:trust",
     "events": "app.cli.events:events",
     "deleted": "app.cli.deleted:deleted",
     "restore": "app.cli.deleted:restore",

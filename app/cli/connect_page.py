@@ -1,4 +1,7 @@
-"""What an administrator pastes into Entra, under the names that Entra's own page uses, for each way that is set up."""
+"""What an administrator pastes into Entra, under the names that Entra's own page uses, for each way that is set up.
+
+Secrets are stored as hashes, and so are shown by the command that makes them and nowhere else.
+"""
 
 from __future__ import annotations
 
@@ -8,34 +11,87 @@ from typing import Any
 import click
 
 from app.cli.connection import Connection
-from app.cli.output import cell
+from app.cli.output import cell, print_values
+from app.store.clients import Client, Clients
+from app.store.events import Events
 from app.store.tenants import Tenant
-from app.store.tokens import Tokens
+from app.store.tokens import Token, Tokens
+from app.store.trusts import ASSERTION, Trust, Trusts
 
 
 def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
-    """Give the ways in that a tenant has, each with its values; those shown once are told how to get anew."""
-    now = datetime.now(UTC)
-    tokens = [
-        {"id": token.id, "label": token.label, "expires": token.expires, "last_used": token.used}
-        for token in Tokens(connection.database).of_tenant(tenant.name)
-        if token.state(now) == "valid"
-    ]
-    return {"tenant_url": connection.tenant_url(tenant.name), "tokens": tokens}
+    """Give the ways in that a tenant has, each with its values, the last contact and the last error."""
+    database, now = connection.database, datetime.now(UTC)
+    tokens = Tokens(database)
+    trusts = Trusts(database).of_tenant(tenant.name)
+    page: dict[str, Any] = {
+        "tenant_url": connection.tenant_url(tenant.name),
+        "token_endpoint": connection.token_endpoint(tenant.name),
+        "tokens": [_token(each) for each in tokens.of_tenant(tenant.name) if each.state(now) == "valid"],
+        "clients": [_client(each, tokens, now) for each in Clients(database).of_tenant(tenant.name)],
+        "federated": [_trust(each, tokens) for each in trusts if each.kind == ASSERTION],
+        "bearers": [_trust(each, tokens) for each in trusts if each.kind != ASSERTION],
+    }
+    ways = [*page["tokens"], *page["clients"], *page["federated"], *page["bearers"]]
+    page["last_contact"] = max((way["last_used"] for way in ways if way["last_used"]), default=None)
+    errors = Events(database, tenant.name, days=connection.config.log_days).find(failed=True, limit=1)
+    page["last_error"] = {"time": errors[0]["time"], "detail": errors[0]["detail"]} if errors else None
+    return page
 
 
 def print_connect_page(tenant: Tenant, page: dict[str, Any]) -> None:
     """Print the ways in for people."""
+    url, endpoint = {"Tenant URL": page["tenant_url"]}, {"Token Endpoint": page["token_endpoint"]}
     click.echo(f"{tenant.name}: profile {tenant.profile}, {'suspended' if tenant.suspended else 'active'}")
-    click.echo("\nTenant URL and Secret Token")
-    _values({"Tenant URL": page["tenant_url"], "Secret Token": f"scimd token issue {tenant.name}   (prints it, once)"})
-    for each in page["tokens"]:
-        used = f"last used {cell(each['last_used'])}" if each["last_used"] else "never used"
-        ends = f"expires {cell(each['expires'])}" if each["expires"] else "never expires"
-        click.echo(f"  valid token {each['id']} {each['label']!r}: {ends}, {used}")
+    if page["tokens"] or not (page["clients"] or page["federated"] or page["bearers"]):
+        click.echo("\nSecret Token")
+        print_values(url | {"Secret Token": f"(scimd token issue {tenant.name} prints one, once)"})
+        _print_ways(page["tokens"], "token", "id")
+    for each in page["clients"]:
+        click.echo("\nOAuth 2.0 client credentials")
+        again = f"(scimd client rotate {each['client_id']} prints another, once)"
+        print_values(url | endpoint | {"Client Identifier": each["client_id"], "Client Secret": again})
+        _print_ways(each["secrets"], "secret", "secret_id")
+    for each in page["federated"]:
+        click.echo("\nWorkload identity federation")
+        print_values(url | endpoint | {"Client Identifier": each["id"]})
+        _print_ways([each], "trust in", "issuer")
+    for each in page["bearers"]:
+        click.echo("\nTokens of Entra itself")
+        print_values(url | {"Secret Token": "(leave it empty)"})
+        _print_ways([each], "trust in", "issuer")
+    error = page["last_error"]
+    click.echo(f"\nLast contact: {cell(page['last_contact'])}")
+    click.echo(f"Last error: {cell(error['time'])}  {error['detail']}" if error else "Last error: -")
 
 
-def _values(values: dict[str, str]) -> None:
-    width = max(map(len, values))
-    for name, value in values.items():
-        click.echo(f"  {name:<{width}}  {value}")
+def _print_ways(rows: list[dict[str, Any]], word: str, key: str) -> None:
+    for row in rows:
+        facts = [repr(row["label"])] if row.get("label") else []
+        if "expires" in row:
+            facts.append(f"expires {cell(row['expires'])}" if row["expires"] else "never expires")
+        if row.get("last_used"):
+            facts.append(f"last used {cell(row['last_used'])}")
+        if row.get("fault"):
+            facts.append(f"keys: {row['fault']}")
+        click.echo(f"  {word} {row[key]}{': ' if facts else ''}{', '.join(facts)}")
+
+
+def _token(each: Token) -> dict[str, Any]:
+    return {"id": each.id, "label": each.label, "expires": each.expires, "last_used": each.used}
+
+
+def _client(each: Client, tokens: Tokens, now: datetime) -> dict[str, Any]:
+    live = [row for row in each.secrets if now < row.expires]
+    return {
+        "client_id": each.id, "label": each.label,
+        "secrets": [{"secret_id": row.id, "expires": row.expires} for row in live],
+        "last_used": tokens.last_use_of(each.tenant, each.id),
+    }
+
+
+def _trust(each: Trust, tokens: Tokens) -> dict[str, Any]:
+    used = tokens.last_use_of(each.tenant, each.id) if each.kind == ASSERTION else each.used
+    return {
+        "id": each.id, "label": each.label, "issuer": each.issuer, "last_used": used, "fault": each.fault or None,
+    }

@@ -31,3 +31,7 @@ class Connection:
     def tenant_url(self, tenant: str) -> str:
         """Give what is pasted into Entra as Tenant URL."""
         return f"{self.config.base_url}/{tenant}/scim/v2"
+
+    def token_endpoint(self, tenant: str) -> str:
+        """Give what is pasted into Entra as Token Endpoint."""
+        return f"{self.config.base_url}/{tenant}/oauth/token"

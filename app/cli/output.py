@@ -44,6 +44,13 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
         print_table(rows, empty=empty)
 
 
+def print_values(values: Mapping[str, str]) -> None:
+    """Print named values, one on a line, ready to be pasted."""
+    width = max(map(len, values))
+    for name, value in values.items():
+        click.echo(f"  {name:<{width}}  {value}")
+
+
 def cell(value: Any) -> str:
     """Give a value as people read it."""
     if value is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from app.cli.audit import note
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows
 from app.cli.values import Span, label_option, scope_option
@@ -35,6 +36,7 @@ def issue(
     """Issue a token and print it, this once."""
     Tenants(connection.database).require(tenant)
     text, issued = Tokens(connection.database).issue(tenant, lifetime=expires, label=label, scopes=scope, user=user)
+    note(connection, tenant, "issue", "token", issued.id, label)
     if as_json:
         print_json({"token": text, "tenant": tenant} | _row(issued))
     else:
@@ -57,7 +59,8 @@ def list_tokens(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def revoke(connection: Connection, token_id: str) -> None:
     """Revoke a token: within five seconds nobody is let in with it."""
-    Tokens(connection.database).revoke(token_id)
+    revoked = Tokens(connection.database).revoke(token_id)
+    note(connection, revoked.tenant, "revoke", "token", token_id, revoked.label)
 
 
 def _row(each: Token) -> dict[str, Any]:

@@ -120,25 +120,31 @@ class Clients:
         full = f"secrets.{MOST_SECRETS - 1}"
         query = {"_id": client_id, full: {"$exists": False}}
         if not self._collection.update_one(query, {"$push": {"secrets": row}}).matched_count:
-            self._require(client_id)
+            self.require(client_id)
             raise InvalidValue(f"A client has at most {MOST_SECRETS} secrets; delete one first.")
         return Secret(**row), secret
 
     def delete_secret(self, client_id: str, secret_id: str) -> None:
-        """Delete a secret: nobody gets an access token for it any more; raises NotFound."""
-        client = self._require(client_id)
+        """Delete a secret: nobody gets an access token for it any more; raises NotFound.
+
+        The access tokens that it led to live on to their end, an hour as a rule: a secret is replaced while the client
+        goes on working. `delete` ends all at once.
+        """
+        client = self.require(client_id)
         if secret_id not in {secret.id for secret in client.secrets}:
             raise NotFound(f"The client {client_id} has no secret {secret_id!r}.")
         self._collection.update_one({"_id": client_id}, {"$pull": {"secrets": {"id": secret_id}}})
 
-    def delete(self, client_id: str) -> None:
-        """Delete a client; its access tokens are worthless from now on; raises NotFound."""
-        client = self._require(client_id)
+    def delete(self, client_id: str) -> Client:
+        """Delete a client and give what it was; its access tokens are worthless from now on; raises NotFound."""
+        client = self.require(client_id)
         # First the client, so that it gets no more tokens while the ones it has are revoked.
         self._collection.delete_one({"_id": client_id})
         self._tokens.revoke_of_client(client.tenant, client_id)
+        return client
 
-    def _require(self, client_id: str) -> Client:
+    def require(self, client_id: str) -> Client:
+        """Give the client of that id; raises NotFound."""
         client = self.find(client_id)
         if client is None:
             raise NotFound(f"There is no client {client_id!r}.")

@@ -116,11 +116,19 @@ class Tokens:
         rows = self._collection.find({"tenant": tenant, "client": {"$exists": False}}, sort=[("created", 1)])
         return [_token(row) for row in rows]
 
-    def revoke(self, token_id: str) -> None:
-        """Make a token worthless from now on; raises NotFound."""
-        if self.find(token_id) is None:
+    def last_use_of(self, tenant: str, client: str) -> datetime | None:
+        """Give when a client's access tokens were last used, or None."""
+        query = {"tenant": tenant, "client": client, "used": {"$exists": True}}
+        row = self._collection.find_one(query, {"used": 1}, sort=[("used", -1)])
+        return aware(row["used"]) if row else None
+
+    def revoke(self, token_id: str) -> Token:
+        """Make a token worthless from now on, and give its record; raises NotFound."""
+        token = self.find(token_id)
+        if token is None:
             raise NotFound(f"There is no token {token_id!r}.")
         self._collection.update_one({"_id": token_id, "revoked": {"$exists": False}}, {"$set": {"revoked": now()}})
+        return token
 
     def revoke_of_client(self, tenant: str, client: str) -> None:
         """Make the access tokens of a client worthless from now on."""

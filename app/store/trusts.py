@@ -9,16 +9,20 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from pymongo import WriteConcern
+from pymongo.errors import PyMongoError
+
 from app.errors import InvalidValue, NotFound
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database
 from app.store.tenants import aware, now
-from app.store.tokens import SCOPES, Tokens
+from app.store.tokens import SCOPES, USE_NOTED_EVERY, Tokens
 
 _TEXTS = ("tenant", "kind", "issuer", "subject", "appId", "jwksUri", "label", "fault")
 SPEC = CollectionSpec(
@@ -34,7 +38,7 @@ SPEC = CollectionSpec(
                 **{field: {"bsonType": "array", "items": {"bsonType": "string"}} for field in ("audiences", "scopes")},
                 "keys": {"bsonType": "array", "items": {"bsonType": "object"}},
                 "fetching": {"bsonType": "bool"},
-                **{field: {"bsonType": "date"} for field in ("created", "fetched", "attempted")},
+                **{field: {"bsonType": "date"} for field in ("created", "fetched", "attempted", "used")},
             },
         }
     },
@@ -68,6 +72,7 @@ class Trust:
     """The issuer's public keys, as JWKs; None before they were fetched the first time."""
     fetched: datetime | None = None
     attempted: datetime | None = None
+    used: datetime | None = None
     fetching: bool = False
     fault: str = ""
     """Why the last attempt to fetch the keys has failed."""
@@ -78,6 +83,7 @@ class Trusts:
 
     def __init__(self, database: Database) -> None:
         self._collection = database.db[SPEC.name]
+        self._loosely = self._collection.with_options(write_concern=WriteConcern(w=1))
         self._tokens = Tokens(database)
 
     def add(
@@ -106,13 +112,22 @@ class Trusts:
         """Give the trusts of a tenant, oldest first."""
         return [_trust(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
 
-    def delete(self, trust_id: str) -> None:
-        """Delete a trust; the access tokens it led to are worthless from now on; raises NotFound."""
+    def delete(self, trust_id: str) -> Trust:
+        """Delete a trust and give what it was; its access tokens are worthless from now on; raises NotFound."""
         trust = self.find(trust_id)
         if trust is None:
             raise NotFound(f"There is no trust {trust_id!r}.")
         self._collection.delete_one({"_id": trust_id})
         self._tokens.revoke_of_client(trust.tenant, trust_id)
+        return trust
+
+    def note_use(self, trust: Trust) -> None:
+        """Write down that a token of the issuer was used, at most once a minute; a request does not fail for it."""
+        moment = now()
+        if trust.used and moment - trust.used < USE_NOTED_EVERY:
+            return
+        with suppress(PyMongoError):
+            self._loosely.update_one({"_id": trust.id}, {"$max": {"used": moment}})
 
     def may_fetch(self, trust_id: str, moment: datetime, pause: timedelta) -> bool:
         """Tell whether the issuer may be asked for its keys now; true for one asker in each `pause`, on all workers."""
@@ -163,12 +178,13 @@ def is_loopback(host: str) -> bool:
 
 
 def _trust(document: dict[str, Any]) -> Trust:
-    dates = {field: aware(document[field]) for field in ("fetched", "attempted") if field in document}
+    dates = {field: aware(document[field]) for field in ("fetched", "attempted", "used") if field in document}
     return Trust(
         id=document["_id"], tenant=document["tenant"], kind=document["kind"], issuer=document["issuer"],
         audiences=tuple(document["audiences"]), scopes=frozenset(document["scopes"]),
         created=aware(document["created"]), subject=document.get("subject", ""), app_id=document.get("appId", ""),
         jwks_uri=document.get("jwksUri", ""), label=document.get("label", ""),
         keys=tuple(document["keys"]) if "keys" in document else None, fetched=dates.get("fetched"),
-        attempted=dates.get("attempted"), fetching=document.get("fetching", False), fault=document.get("fault", ""),
+        attempted=dates.get("attempted"), used=dates.get("used"),
+        fetching=document.get("fetching", False), fault=document.get("fault", ""),
     )

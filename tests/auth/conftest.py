@@ -1,14 +1,18 @@
 """What the tests of this room share: a database in memory, two tenants, and a clock that they set."""
 
 import time
+import uuid
 
 import mongomock
 import pytest
 
 from app.auth import Authenticator
 from app.auth.seen import Seen
+from app.store.database import Database
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
+from app.store.trusts import Trusts
+from tests.auth.issuer import running_issuer
 
 
 class Clock:
@@ -32,6 +36,14 @@ def clock():
 @pytest.fixture
 def database(mock_database):
     return mock_database
+
+
+@pytest.fixture
+def real_database(mongod):
+    """An empty database on the real MongoDB, for what mongomock cannot do."""
+    fresh = Database(mongod.client, f"test-{uuid.uuid4().hex}")
+    yield fresh
+    mongod.client.drop_database(fresh.db.name)
 
 
 @pytest.fixture
@@ -64,3 +76,14 @@ def reads(database, monkeypatch):
 
     monkeypatch.setattr(mongomock.Collection, "find_one", counted)
     return names
+
+
+@pytest.fixture
+def issuer():
+    with running_issuer() as running:
+        yield running
+
+
+@pytest.fixture
+def trusts(database):
+    return Trusts(database)

@@ -1,0 +1,96 @@
+"""scimd trust: the issuers whose JSON Web Tokens a tenant takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from app.auth.keys import Keys
+from app.cli.audit import note
+from app.cli.connection import Connection
+from app.cli.output import json_option, print_json, print_rows, print_values
+from app.cli.values import label_option, scope_option
+from app.store.tenants import Tenants
+from app.store.trusts import ASSERTION, KINDS, Trust, Trusts
+
+
+@click.group()
+def trust() -> None:
+    """The issuers whose JSON Web Tokens a tenant takes, in place of a secret."""
+
+
+@trust.command()
+@click.argument("tenant")
+@click.option("--kind", type=click.Choice(KINDS), required=True,
+              help="assertion: exchanged for an access token (workload identity federation); bearer: comes itself.")
+@click.option("--issuer", required=True, metavar="URL", help="The exact iss of its tokens.")
+@click.option("--audience", "audiences", required=True, multiple=True,
+              help="An aud that is taken; give it again for more.")
+@click.option("--subject", default="", help="The only sub that is taken.")
+@click.option("--app-id", default="", help="The only appid or azp that is taken.")
+@click.option("--jwks-uri", default="", metavar="URL", help="Where its keys are, if its metadata does not say.")
+@label_option
+@scope_option
+@json_option
+@click.pass_obj
+def add(
+    connection: Connection, tenant: str, kind: str, issuer: str, audiences: tuple[str, ...], subject: str, app_id: str,
+    jwks_uri: str, label: str, scope: tuple[str, ...], as_json: bool,
+) -> None:
+    """Trust an issuer."""
+    Tenants(connection.database).require(tenant)
+    added = Trusts(connection.database).add(
+        tenant, kind, issuer=issuer, audiences=audiences, subject=subject, app_id=app_id, jwks_uri=jwks_uri,
+        label=label, scopes=scope,
+    )
+    note(connection, tenant, "add", "trust", added.id, label)
+    if not (subject or app_id):
+        click.echo("Warning: without --subject or --app-id every application of that issuer is let in.", err=True)
+    fault = Keys(connection.database).refresh(added)
+    if fault:
+        click.echo(f"Warning: its keys could not be fetched yet: {fault}.", err=True)
+    if as_json:
+        print_json(_row(added) | {"token_endpoint": connection.token_endpoint(tenant)})
+    elif kind == ASSERTION:
+        print_values({
+            "Tenant URL": connection.tenant_url(tenant), "Token Endpoint": connection.token_endpoint(tenant),
+            "Client Identifier": added.id,
+        })
+    else:
+        print_values({"Tenant URL": connection.tenant_url(tenant), "Secret Token": "(leave it empty)"})
+
+
+@trust.command("list")
+@click.argument("tenant")
+@json_option
+@click.pass_obj
+def list_trusts(connection: Connection, tenant: str, as_json: bool) -> None:
+    """List the trusts of a tenant, and whether their keys could be fetched."""
+    Tenants(connection.database).require(tenant)
+    rows = [_row(each) | _keys(each) for each in Trusts(connection.database).of_tenant(tenant)]
+    print_rows(rows, as_json=as_json, empty=f"{tenant} trusts no issuer. Next: scimd trust add {tenant} ...")
+
+
+@trust.command()
+@click.argument("trust_id", metavar="ID")
+@click.pass_obj
+def delete(connection: Connection, trust_id: str) -> None:
+    """Delete a trust: within five seconds nobody is let in by it."""
+    deleted = Trusts(connection.database).delete(trust_id)
+    note(connection, deleted.tenant, "delete", "trust", trust_id, deleted.label)
+
+
+def _row(each: Trust) -> dict[str, Any]:
+    row: dict[str, Any] = {"id": each.id}
+    if each.kind == ASSERTION:
+        row["client_id"] = each.id
+    return row | {
+        "kind": each.kind, "issuer": each.issuer, "audiences": list(each.audiences), "subject": each.subject or None,
+        "app_id": each.app_id or None, "jwks_uri": each.jwks_uri or None, "scopes": each.scopes, "label": each.label,
+        "created": each.created,
+    }
+
+
+def _keys(each: Trust) -> dict[str, Any]:
+    return {"keys": len(each.keys or ()), "keys_fetched": each.fetched, "fault": each.fault or None}
