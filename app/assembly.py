@@ -19,7 +19,7 @@ from app.blueprints.paths import OneSpelling
 from app.blueprints.oauth import oauth
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
-from app.config import Config
+from app.config import Config, ConfigError
 from app.errors import Unauthorized, Unavailable
 from app.protocol.bulk import MOST_OPERATIONS
 from app.protocol.cursor import TIMEOUT, Cursors
@@ -28,7 +28,7 @@ from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
 from app.provider import Provider
 from app.queries import Queries
 from app.schemas.collection import CollectionSpec, collection_specs
-from app.schemas.custom import all_types, load_catalogue
+from app.schemas.custom import SchemaFileError, all_types, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
 from app.store import counts, credentials, deleted, events, memberships, server_key, tenants
@@ -73,10 +73,13 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
 
 
 def collections(config: Config) -> list[CollectionSpec]:
-    """Give every collection that the database is to have, with its validator and indexes."""
+    """Give every collection that the database is to have, with its validator and indexes; raises ConfigError."""
     rooms = (tenants, credentials, memberships, counts, deleted, events, server_key)
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
-    return [*specs, *collection_specs(all_types(config.schemas_dir))]
+    try:
+        return [*specs, *collection_specs(all_types(config.schemas_dir))]
+    except SchemaFileError as error:
+        raise ConfigError(f"SCIMD_SCHEMAS_DIR: {error}") from error
 
 
 def _prepare(config: Config, database: Database) -> None:
