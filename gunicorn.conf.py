@@ -5,17 +5,24 @@ docs/operating.md; those that were measured are marked.
 """
 
 import os
+import subprocess
 import sys
+import tempfile
 
 from app import create_app
 from app.config import Config, ConfigError
 from app.store.database import StoreError
 from app.store.opening import open_database
+from app.telemetry.logs import configure, logging_config
 
 try:
     _config = Config.from_environment(os.environ)
 except ConfigError as error:
     sys.exit(f"scimd: {error}")
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+if _config.metrics_bind:  # the client library looks at it when it is first imported
+    os.environ.setdefault(METRICS_FOLDER, tempfile.mkdtemp(prefix="scimd-metrics-"))
 
 bind = [_config.bind]
 workers = _config.workers
@@ -48,6 +55,10 @@ header_map = "drop"
 # A client does not survive a fork: each worker makes its own, and so the application too.
 preload_app = False
 
+# One JSON object a line; what is logged of a request is written by the application, which knows the tenant.
+logconfig_dict = logging_config()
+accesslog = None
+
 
 def on_starting(server):
     """Put everything together once before there are workers, so that what is wrong is one sentence and no start.
@@ -61,3 +72,22 @@ def on_starting(server):
         database.close()
     except (ConfigError, StoreError) as error:
         sys.exit(f"scimd: {error}")
+
+
+def when_ready(server):
+    """Start the process that serves metrics; it ends with this one."""
+    if _config.metrics_bind:
+        subprocess.Popen([sys.executable, "-m", "app.telemetry.exporter"], stdin=subprocess.DEVNULL)
+
+
+def post_worker_init(worker):
+    """Let the application's own lines look like gunicorn's."""
+    configure()
+
+
+def child_exit(server, worker):
+    """Forget the gauges of a worker that is gone."""
+    if _config.metrics_bind:
+        from prometheus_client.multiprocess import mark_process_dead
+
+        mark_process_dead(worker.pid)

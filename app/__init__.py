@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def create_app(config: Config | None = None, database: Database | None = None) -> Flask:
     """Give the WSGI application; the settings come from the environment and the database from the settings.
 
-    Raises ConfigError for a setting that cannot be, StoreError for a database that cannot be used as it is. One that does
-    not answer yet is waited for: until then requests are answered with 503.
+    Raises ConfigError for a setting that cannot be, StoreError for a database that cannot be used as it is. One that
+    does not answer yet is waited for: until then requests are answered with 503.
     """
     from app.assembly import assemble
 

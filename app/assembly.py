@@ -9,14 +9,14 @@ from flask import Flask
 from flask.typing import ResponseReturnValue
 
 from app.auth import Authenticator, Limits, Principal, TokenEndpoint
-from app.blueprints import door, errors
+from app.blueprints import door, errors, telemetry
 from app.blueprints.body import MOST_BYTES
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
 from app.blueprints.health import health
 from app.blueprints.me import me
-from app.blueprints.paths import OneSpelling
 from app.blueprints.oauth import oauth
+from app.blueprints.paths import OneSpelling
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config, ConfigError
@@ -35,6 +35,7 @@ from app.store import counts, credentials, deleted, events, memberships, server_
 from app.store.database import Database
 from app.store.directory import Directory
 from app.store.events import Actor, Event, Events
+from app.store.monitoring import observe
 from app.store.opening import open_database, open_directory
 from app.store.tenants import Tenant, Tenants
 
@@ -56,6 +57,10 @@ class _Application(Flask):
 def assemble(config: Config | None, database: Database | None) -> Flask:
     """Put the application together; raises ConfigError, StoreError."""
     config = config or Config.from_environment(os.environ)
+    if config.metrics_bind:
+        from app.telemetry.metrics import MongoObserver
+
+        observe(MongoObserver())
     database = database or open_database(config)
     _prepare(config, database)
     app = _Application("scimd", static_folder=None)
@@ -66,6 +71,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.extensions["scimd"] = _service(config, database)
     for blueprint in (health, oauth, discovery, bulk, me, scim):
         app.register_blueprint(blueprint)
+    telemetry.install(app, counted=bool(config.metrics_bind))
     door.install(app)
     errors.install(app)
     app.wsgi_app = OneSpelling(app.wsgi_app)  # type: ignore[method-assign]

@@ -83,6 +83,13 @@ def address(text: str) -> str:
     return text
 
 
+def port_address(text: str) -> str:
+    """Read `host:port`, or nothing."""
+    if text.startswith("unix:"):
+        raise ValueError("host:port")
+    return address(text) if text else ""
+
+
 def web_address(text: str) -> str:
     """Read an http or https URL, or nothing; a slash at its end is taken off."""
     if not text:
@@ -149,6 +156,9 @@ class Config:
         "cores", "Processes that answer requests: a number, or `cores`: as many as the machine has, up to 8.", processes
     )
     threads: int = setting("16", "Threads in each of these processes.", whole(1, 512))
+    metrics_bind: str = setting(
+        "", "Where to serve `/metrics`, such as `127.0.0.1:9464`, for Prometheus; without it nowhere.", port_address
+    )
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:

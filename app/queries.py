@@ -20,6 +20,8 @@ from scim_filter import Column, FilterError
 
 Resource = dict[str, Any]
 Row = tuple[Resource, Place, ResourceType]
+_ALWAYS = ("_id", "meta.lastModified", "meta.created")
+"""Fields that every document has."""
 
 
 class Queries:
@@ -84,7 +86,9 @@ class Queries:
 class _Part:
     """One resource type's part in a query."""
 
-    def __init__(self, directory: Directory, resource_type: ResourceType, search: SearchRequest, *, absent: bool) -> None:
+    def __init__(
+        self, directory: Directory, resource_type: ResourceType, search: SearchRequest, *, absent: bool
+    ) -> None:
         self.type = resource_type
         self.projection = Projection.parse(resource_type, search.attributes, search.excluded)
         self.keys = self.projection.top_level()
@@ -144,4 +148,4 @@ def _order(column: Column | None, search: SearchRequest, *, absent: bool) -> Ord
     container = column.parent.field if column.parent is not None and column.parent.multi_valued else ""
     if column.multi_valued:
         container = column.field
-    return Order(column.field, container, search.descending, always=column.field in ("_id", "meta.lastModified", "meta.created"))
+    return Order(column.field, container, search.descending, always=column.field in _ALWAYS)

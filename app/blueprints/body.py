@@ -1,6 +1,6 @@
 """The body of a request: bytes -> strict UTF-8 -> JSON object, with everything refused that JSON or BSON cannot mean.
 
-Measured (reliability 3.5): Flask's own reader answers 500 to deep nesting, takes NaN, and takes a body that was cut off.
+Measured (reliability 3.5): Flask's own reader answers 500 to deep nesting, takes NaN, and a body that was cut off.
 """
 
 from __future__ import annotations

@@ -60,10 +60,8 @@ def _described(description: dict[str, Any]) -> Response:
         raise Forbidden("Discovery takes no filter.")
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
     known = Condition.parse(request.headers.get("If-None-Match"))
-    if known and known.holds(digest):
-        response = empty_answer(304)
-    else:
-        response = answer(description, mimetype=media_type(request))
+    there = known is not None and known.holds(digest)
+    response = empty_answer(304) if there else answer(description, mimetype=media_type(request))
     response.headers["ETag"] = f'W/"{digest}"'
     response.headers["Cache-Control"] = "private, no-cache"
     return response

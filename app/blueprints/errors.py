@@ -12,10 +12,17 @@ from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 from app.blueprints.answers import empty_answer, error_answer
 from app.blueprints.service import service
 from app.errors import (
-    BadRequest, InternalError, InvalidVersion, MethodNotAllowed, NotFound, PayloadTooLarge, ScimError, Unavailable,
-    UnsupportedMediaType, UriTooLong,
+    BadRequest,
+    InternalError,
+    InvalidVersion,
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    ScimError,
+    Unavailable,
+    UnsupportedMediaType,
+    UriTooLong,
 )
-
 from app.provider import Event
 
 log = logging.getLogger("scimd")

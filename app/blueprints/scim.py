@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-
-
-
 from flask import Blueprint, Response, g, request
 
 from app.blueprints.answers import answer, empty_answer, media_type, resource_answer
@@ -137,7 +134,8 @@ def _conditions() -> Conditions:
 def _preference() -> str | None:
     """Give what `Prefer: return=...` asks for (RFC 7240 section 4.2)."""
     preferences = [part.strip().lower().replace('"', "") for part in request.headers.get("Prefer", "").split(",")]
-    return next((p.removeprefix("return=") for p in preferences if p in ("return=minimal", "return=representation")), None)
+    known = ("return=minimal", "return=representation")
+    return next((each.removeprefix("return=") for each in preferences if each in known), None)
 
 
 def _shows_patched(resource_type: ResourceType) -> bool:

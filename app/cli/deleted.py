@@ -24,7 +24,10 @@ def list_deleted(connection: Connection, tenant: str, as_json: bool) -> None:
     """List the deleted users and groups of a tenant, the last deleted first."""
     directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
     rows = [
-        {"id": row["_id"], "type": row["type"], "name": row["name"], "deleted": row["deleted"], "kept_until": row["expires"]}
+        {
+            "id": row["_id"], "type": row["type"], "name": row["name"], "deleted": row["deleted"],
+            "kept_until": row["expires"],
+        }
         for row in directory.deleted.list()
     ]
     print_rows(rows, as_json=as_json, empty="There is nothing to restore.")

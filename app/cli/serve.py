@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from gunicorn.app.wsgiapp import WSGIApplication
@@ -40,14 +42,20 @@ class Server(WSGIApplication):
         self.cfg.set("default_proc_name", "scimd")
         self.load_config_from_file(str(configuration()))
         if self._page:
-            self.cfg.set("when_ready", self._show)
+            self.cfg.set("when_ready", self._showing(self.cfg.when_ready))
         arguments = self.cfg.parser().parse_args(self.cfg.get_cmd_args_from_env())
         for name, value in vars(arguments).items():
             if value is not None and name in self.cfg.settings:
                 self.cfg.set(name, value)
 
-    def _show(self, server: object) -> None:
-        click.echo(self._page)
+    def _showing(self, configured: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Give the hook that shows the page, beside the configured one."""
+
+        def when_ready(server: Any) -> None:
+            configured(server)
+            click.echo(self._page)
+
+        return when_ready
 
 
 def configuration() -> Path:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.cli.connection import Connection
-from app.store.events import Actor, Events
+from app.store.events import Actor
 from app.store.opening import open_directory
 from app.store.tenants import Tenants
 from app.store.transfer import Importer
@@ -24,7 +24,8 @@ MOST_SHOWN = 20
 
 @click.command()
 @click.argument("tenant")
-@click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-", help="A file; else standard output.")
+@click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-",
+              help="A file; else standard output.")
 @click.pass_obj
 def export(connection: Connection, tenant: str, output: IO[str]) -> None:
     """Write every user, group and membership of a tenant, one JSON object a line."""
@@ -52,7 +53,7 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
     directory = open_directory(connection.config, connection.database, found)
     importer = Importer(
         connection.database, tenant, directory.catalogue, ignore_unknown=found.profile != STRICT_PROFILE,
-        events=Events(connection.database, tenant, days=connection.config.log_days, values=connection.config.log_values),
+        events=directory.events,
         actor=Actor("scimd import"),
     )
     with _progress() as progress:

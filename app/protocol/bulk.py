@@ -69,7 +69,7 @@ def run_bulk(payload: Mapping[str, Any], execute: Execute, *, most_operations: i
     if not isinstance(items, list) or not items:
         raise InvalidSyntax("Operations: must be an array with at least one operation.")
     if len(items) > most_operations:
-        raise PayloadTooLarge(f"Operations: {len(items)} are more than the {most_operations} that one request may have.")
+        raise PayloadTooLarge(f"Operations: {len(items)} are more than the {most_operations} that a request may have.")
     limit = given.get("failonerrors")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise InvalidValue("failOnErrors: must be a whole number from 1.")
@@ -222,7 +222,7 @@ class _Run:
         return any(self._creators[name].error for name in _references(value) if name in self._creators)
 
     def _resolved(self, value: Any) -> Any:
-        """Put the ids in the place of the `bulkId:...` that stand for them; raises Conflict for one that stands for none."""
+        """Put ids in place of the `bulkId:...`; raises Conflict for one that stands for none."""
         if isinstance(value, str):
             return _REFERENCE.sub(lambda match: self._id(match[1]), value) if "bulkId:" in value else value
         if isinstance(value, list):

@@ -1,6 +1,6 @@
 """Cursors (RFC 9865): a place in the order of a query, sealed, so that the server need not remember it.
 
-A cursor is encrypted and signed (Fernet), bound to the tenant, the query and the page size, and carries when it was made.
+A cursor is encrypted and signed (Fernet), bound to tenant, query and page size, and carries when it was made.
 Forged, foreign and mistaken ones are answered alike.
 """
 

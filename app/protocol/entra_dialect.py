@@ -10,11 +10,14 @@ array, and `Remove` with the members to remove are at home in every profile; the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from app.protocol.search_request import SearchRequest
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import ResourceType
+from scim_filter.renaming import rename_paths
 
 Payload = dict[str, Any]
 
@@ -35,6 +38,26 @@ def rewrite_resource(payload: Any, resource_type: ResourceType) -> Any:
     if not isinstance(payload, dict):
         return payload
     return nest_extension_keys(_rewrite_attributes(payload, resource_type), resource_type)
+
+
+def rewrite_search(search: SearchRequest, types: Sequence[ResourceType]) -> SearchRequest:
+    """Give a search with the names in its filter rewritten, and with one wish for what is shown.
+
+    `GET /Users?attributes=id&filter=id eq "<user>" and manager eq "<manager>"` and
+    `GET /Groups?attributes=id&excludedAttributes=members&filter=id eq "<group>" and members eq "<user>"`: the
+    documentation's questions whether a reference is there already.
+    """
+
+    def rename(path: str) -> str:
+        for resource_type in types:
+            path = rewrite_path(path, resource_type)
+        return path
+
+    return replace(
+        search,
+        filter=rename_paths(search.filter, rename) if search.filter else None,
+        excluded=None if search.attributes else search.excluded,
+    )
 
 
 def _rewrite_operation(operation: Any, resource_type: ResourceType) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""Versions as entity tags, and the conditions that a request can put on them (RFC 7644 section 3.14, RFC 9110 section 13).
+"""Versions as entity tags, and the conditions that a request can put on them (RFC 7644 section 3.14, RFC 9110 13).
 
 Our tags are weak, since what is shown varies with `attributes=`; `If-Match` compares them weakly all the same, or it
 could never be used (the RFC's own examples do so).

@@ -1,4 +1,4 @@
-"""The tables as the filter compiler sees them: each attribute a Column that knows where its comparable value is.
+"""The tables as filters see them: each attribute a Column that knows where its comparable value is.
 
 A document keeps strings that ignore letter case twice: as they were sent, and under `_folded` as they are compared. An
 attribute that is or contains such a string is compared there as a whole, so that conditions on several sub-attributes
@@ -7,156 +7,171 @@ meet in one element.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from app.schemas.attribute import Attribute
-from app.schemas.common import META, SCHEMAS
+from app.schemas.common import COMMON, ID, META, SCHEMAS
 from app.schemas.comparison import comparison_key, version_key
-from app.schemas.resource_type import ResourceType, Schema, Target
+from app.schemas.resource_type import ResourceType, Schema
 from scim_filter import Column, Query, Resolve
 
 Join = Callable[[Query], Query]
 FOLDED = "_folded"
 _EQUALITY = frozenset({"eq", "ne", "pr"})
-_NO_OPERATORS: frozenset[str] = frozenset()
+_NONE: frozenset[str] = frozenset()
 
 
 def columns(resource_type: ResourceType, *, joins: Mapping[str, Join] | None = None, base_url: str = "") -> Resolve:
-    """Give the function from a path to its Column, or None; `joins` answers conditions on memberships."""
-    found: dict[str, Column | None] = {}
+    """Give the function from a path to its Column, or None.
 
-    def resolve(path: str) -> Column | None:
-        key = path.lower()
-        if key not in found:
-            if len(found) > _MOST:
-                found.clear()
-            target = resource_type.resolve(path)
-            found[key] = _column(target, resource_type, joins or {}, base_url) if target else None
-        return found[key]
-
-    return resolve
+    `joins` answers conditions on attributes whose elements are documents of their own: attribute -> query on an
+    element -> query on the resource. `base_url` is what the URIs of resources begin with.
+    """
+    found = _columns(resource_type, base_url)
+    for name, join in (joins or {}).items():
+        row = resource_type.schema.by_name[name.lower()]
+        found = found | dict(_paths(_Place(base_url).column(row, join=join), resource_type.schema))
+    return lambda path: found.get(path.lower())
 
 
-_MOST = 2_000
-"""Paths whose columns are kept at hand."""
-
-
-@lru_cache(maxsize=_MOST)
+@lru_cache(maxsize=1_000)
 def element_columns(attribute: Attribute) -> Resolve:
     """Give the columns of one element of a multi-valued attribute; one that is not an object is called `value`."""
-    if attribute.type == "complex":
-        subs = {sub.name.lower(): _leaf(sub, (sub.name,), sub.name) for sub in attribute.sub_attributes}
-    else:
-        subs = {"value": _leaf(attribute, ("value",), "value")}
+    place = _Place("")
+    if attribute.type != "complex":
+        value = place.leaf(attribute, "value", ("value",), "value")
+        return lambda path: value if path.lower() == "value" else None
+    subs = {sub.name.lower(): place.leaf(sub, sub.name, (sub.name,), sub.name) for sub in attribute.sub_attributes}
     return lambda path: subs.get(path.lower())
 
 
 def is_folded(attribute: Attribute) -> bool:
-    """Tell whether the attribute is compared under `_folded`: whether it is, or contains, a string that ignores case."""
-    if attribute.stored_in == "derived":
-        return False
+    """Tell whether the attribute is compared under `_folded`: it is, or contains, a stored string that ignores case."""
     if attribute.type == "complex":
-        return any(is_folded(sub) for sub in attribute.sub_attributes)
+        return any(sub.stored_in != "derived" and is_folded(sub) for sub in attribute.sub_attributes)
     return attribute.type == "string" and not attribute.case_exact
 
 
-def _column(target: Target, resource_type: ResourceType, joins: Mapping[str, Join], base_url: str) -> Column:
-    if target.attribute is None:
-        assert target.schema is not None
-        return _extension(target.schema)
-    column = _attribute(target, resource_type, joins, base_url)
-    if target.sub is None:
-        return column
-    return next(sub for sub in column.subs if sub.name == target.sub.name)
+@lru_cache(maxsize=1_000)
+def _columns(resource_type: ResourceType, base_url: str) -> dict[str, Column]:
+    """Give every column of a resource type by its path in lower case, with its schema's URN and, in the core, without.
+
+    The attributes of an extension have no short name: it could be another one's (RFC 7644 section 3.10).
+    """
+    found: dict[str, Column] = {}
+    place = _Place(base_url, resource_type)
+    core = resource_type.schema
+    for row in (*COMMON.values(), *core.attributes):
+        found |= _paths(place.column(row), core)
+    for schema in resource_type.extensions:
+        extension = place.extension(schema)
+        found[schema.id.lower()] = extension
+        for column in extension.subs:
+            found |= _paths(column, schema)
+    return found
 
 
-def _attribute(target: Target, resource_type: ResourceType, joins: Mapping[str, Join], base_url: str) -> Column:
-    attribute = target.attribute
-    assert attribute is not None
-    short = target.schema.stored_as if target.schema is not None and target.is_extension else ""
-    field = _field(attribute, short)
-    whole = Target(target.schema, attribute)
-    if attribute.type != "complex":
-        column = _leaf(attribute, whole.keys, field, path=whole.path, base_url=base_url)
-        return replace(column, key=_urn(resource_type)) if attribute is SCHEMAS else column
-    column = Column(
-        path=whole.path, type="complex", keys=whole.keys, field=field, key=_no_key, multi_valued=attribute.multi_valued,
-        join=joins.get(attribute.name) if attribute.stored_in == "memberships" else None,
-    )
-    subs = tuple(
-        _leaf(
-            sub, (*whole.keys, sub.name), f"{field}.{sub.name}", path=f"{whole.path}.{sub.name}", parent=column,
-            base_url=base_url,
+def _paths(column: Column, schema: Schema) -> Iterator[tuple[str, Column]]:
+    """Give the ways to write a column and its sub-attributes, in lower case."""
+    for one in (column, *column.subs):
+        yield one.path.lower(), one
+        if not schema.stored_as:
+            yield f"{schema.id}:{one.path}".lower(), one
+
+
+class _Place:
+    """Makes columns for the documents of one resource type."""
+
+    def __init__(self, base_url: str, resource_type: ResourceType | None = None) -> None:
+        self._base_url = base_url
+        self._type = resource_type
+
+    def extension(self, schema: Schema) -> Column:
+        """Give the column of an extension as a whole."""
+        column = Column(path=schema.id, type="complex", keys=(schema.id,), field=schema.stored_as, key=_no_key)
+        return _with_subs(column, [self.column(row, schema, parent=column) for row in schema.attributes])
+
+    def column(
+        self, row: Attribute, schema: Schema | None = None, *, parent: Column | None = None, join: Join | None = None
+    ) -> Column:
+        """Give the column of an attribute, with those of its sub-attributes."""
+        path = f"{schema.id}:{row.name}" if schema else row.name
+        keys = (schema.id, row.name) if schema else (row.name,)
+        field = f"{schema.stored_as}.{row.name}" if schema else row.name
+        if is_folded(row):
+            field = f"{FOLDED}.{field}"
+        if row.type != "complex":
+            return self.leaf(row, path, keys, field, parent)
+        column = Column(
+            path=path, type="complex", keys=keys, field=field, key=_no_key, multi_valued=row.multi_valued,
+            parent=parent, join=join,
         )
-        for sub in attribute.sub_attributes
-    )
-    object.__setattr__(column, "subs", subs)  # they know their parent, and it knows them
+        subs = row.sub_attributes
+        return _with_subs(
+            column,
+            [self.leaf(s, f"{path}.{s.name}", (*keys, s.name), f"{field}.{s.name}", column) for s in subs],
+        )
+
+    def leaf(
+        self, row: Attribute, path: str, keys: tuple[str, ...], field: str, parent: Column | None = None
+    ) -> Column:
+        """Give the column of an attribute that is not complex."""
+        kind, key, operators = row.type, comparison_key(row), None
+        if row.returned == "never" or row.mutability == "writeOnly":
+            operators = _NONE  # a filter must not tell a secret bit by bit (standards FI-44)
+        elif row is SCHEMAS:
+            key = self._urn_key()
+        elif row is ID:
+            field = "_id"
+        elif keys == (META.name, "version"):
+            kind, key, operators = "integer", version_key, _EQUALITY
+        elif row.stored_in == "derived":
+            if keys == (META.name, "location"):
+                key, operators, field = self._id_key(self._type.endpoint if self._type else ""), _EQUALITY, "_id"
+            elif row.name == "$ref":
+                # What is kept of it is the id in `value`.
+                key, operators, field = self._id_key(), _EQUALITY, field.removesuffix(row.name) + "value"
+                keys = (*keys[:-1], "value")
+            else:
+                operators = _NONE
+        return Column(
+            path=path, type=kind, keys=keys, field=field, key=key, multi_valued=row.multi_valued,
+            case_exact=row.case_exact, parent=parent, operators=operators,
+            absent=False if row.name == "primary" and row.type == "boolean" else None,  # RFC 7643 section 2.4
+        )
+
+    def _id_key(self, endpoint: str = "") -> Callable[[Any], str]:
+        """Give the function that cuts the id out of a resource's URI; of any other URI it makes what no id can be."""
+        base_url = self._base_url
+
+        def key(value: Any) -> str:
+            if not isinstance(value, str):
+                raise ValueError("a URI")
+            if base_url and "://" in value and not value.startswith(base_url + "/"):
+                return ""
+            parent, _, resource_id = value.rpartition("/")
+            return resource_id if not parent or parent.endswith(endpoint) else ""
+
+        return key
+
+    def _urn_key(self) -> Callable[[Any], str]:
+        """Give the function that spells a schema's URN as it is stored; URNs are compared in any letter case."""
+        spelled = {schema.id.lower(): schema.id for schema in self._type.schemas} if self._type else {}
+
+        def key(value: Any) -> str:
+            if not isinstance(value, str):
+                raise ValueError("a URN")
+            return spelled.get(value.lower(), value)
+
+        return key
+
+
+def _with_subs(column: Column, subs: list[Column]) -> Column:
+    object.__setattr__(column, "subs", tuple(subs))  # they know their parent, and it knows them
     return column
 
 
-def _field(attribute: Attribute, short: str) -> str:
-    if attribute.name == "id":
-        return "_id"
-    parts = [FOLDED] if is_folded(attribute) and attribute is not META else []
-    return ".".join([*parts, *([short] if short else []), attribute.name])
-
-
-def _leaf(
-    attribute: Attribute, keys: tuple[str, ...], field: str, *, path: str = "", parent: Column | None = None,
-    base_url: str = "",
-) -> Column:
-    key, operators = comparison_key(attribute), None
-    if attribute.returned == "never" or attribute.mutability == "writeOnly":
-        operators = _NO_OPERATORS  # a filter must not tell a secret bit by bit (standards FI-44)
-    elif attribute.type == "binary":
-        operators = _EQUALITY
-    elif keys == ("meta", "version"):
-        key, operators = version_key, _EQUALITY
-    elif keys == ("meta", "location"):
-        key, operators, field = _id_in(base_url), _EQUALITY, "_id"
-    elif attribute.name == "$ref" and attribute.stored_in == "derived":
-        key, operators, field = _id_in(base_url), _EQUALITY, field.removesuffix("$ref") + "value"
-        keys = (*keys[:-1], "value")
-    elif attribute.stored_in == "derived":
-        operators = _NO_OPERATORS
-    absent = False if attribute.name == "primary" and attribute.type == "boolean" else None  # CM-29
-    return Column(
-        path=path or attribute.name, type=attribute.type, keys=keys, field=field, key=key,
-        multi_valued=attribute.multi_valued, case_exact=attribute.case_exact, parent=parent, operators=operators,
-        absent=absent,
-    )
-
-
-def _extension(schema: Schema) -> Column:
-    return Column(path=schema.id, type="complex", keys=(schema.id,), field=schema.stored_as, key=_no_key)
-
-
-def _id_in(base_url: str) -> Callable[[Any], str]:
-    """Give the function that cuts the id out of a resource's URI; for any other URI it gives what no id can be."""
-
-    def key(value: Any) -> str:
-        if not isinstance(value, str):
-            raise ValueError("a URI")
-        path = value.removeprefix(base_url) if base_url else value
-        return path.rpartition("/")[2] if "://" not in path else ""
-
-    return key
-
-
-def _urn(resource_type: ResourceType) -> Callable[[Any], str]:
-    """Give the function that spells a schema's URN as it is stored; URNs are compared in any letter case."""
-    spelled = {schema.id.lower(): schema.id for schema in resource_type.schemas}
-
-    def key(value: Any) -> str:
-        if not isinstance(value, str):
-            raise ValueError("a URN")
-        return spelled.get(value.lower(), value)
-
-    return key
-
-
 def _no_key(value: Any) -> Any:
-    raise ValueError("a sub-attribute; a complex attribute has no value of its own")
+    raise ValueError("a sub-attribute")

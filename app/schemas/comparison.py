@@ -1,5 +1,5 @@
-"""How values compare: one key function for filters, sorting, uniqueness and PATCH (RFC 7643 section 2.2 `caseExact`, RFC
-7644 sections 3.4.2.2 and 5), so that no two of them can disagree about who is who.
+"""How values compare: one key function for filters, sorting, uniqueness and PATCH, so that no two of them can disagree
+about who is who (RFC 7643 section 2.2 `caseExact`, RFC 7644 sections 3.4.2.2 and 5).
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 def fold(text: str) -> str:
     """Give what a string that ignores letter case is compared by: NFC and lower case.
 
-    Lower case and not case folding: PRECIS keeps `Straße` and `STRASSE` apart (RFC 8265 section 3.3.2, A-09).
+    Lower case and not case folding: PRECIS keeps `Straße` and `STRASSE` apart (RFC 8265 section 3.3.2, A-09). A sigma
+    at the end of a word is folded like any other, or else `ΟΔΟΣΑ` would not begin with `ΟΔΟΣ`.
     """
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+    lowered = unicodedata.normalize("NFC", text).lower().replace("ς", "σ")
+    return unicodedata.normalize("NFC", lowered)
 
 
 def comparison_key(attribute: Attribute) -> Callable[[Any], Any]:
@@ -59,13 +61,7 @@ def _boolean(value: Any) -> bool:
     return value
 
 
-def _integer(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("an integer")
-    return value
-
-
-def _decimal(value: Any) -> int | float:
+def _number(value: Any) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("a number")
     return value
@@ -81,5 +77,5 @@ def _moment(value: Any) -> Any:
 
 
 _KEYS: dict[str, Callable[[Any], Any]] = {
-    "boolean": _boolean, "integer": _integer, "decimal": _decimal, "dateTime": _moment,
+    "boolean": _boolean, "integer": _number, "decimal": _number, "dateTime": _moment,
 }

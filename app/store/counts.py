@@ -1,4 +1,4 @@
-"""How many resources a tenant has of each type, without counting them: changed in the transaction of each create and delete.
+"""How many resources a tenant has of each type, without counting: changed in the transaction of each create and delete.
 
 One number would be written by all at once, and transactions that write the same document fail each other; so it is kept
 in several parts, one for each thread that writes, and the parts are added up.
@@ -45,3 +45,11 @@ class Counts:
         query: dict[str, Any] = {"tenant": self._tenant, "type": resource_type}
         self._collection.delete_many(query)
         self._collection.insert_one(query | {"part": 0, "number": number})
+
+
+def every_tenant(database: Database) -> dict[tuple[str, str], int]:
+    """Give the number of resources of each tenant and type."""
+    rows = database.db[SPEC.name].aggregate(
+        [{"$group": {"_id": {"tenant": "$tenant", "type": "$type"}, "number": {"$sum": "$number"}}}]
+    )
+    return {(row["_id"]["tenant"], row["_id"]["type"]): row["number"] for row in rows}

@@ -82,7 +82,7 @@ class Directory:
     def query(self, resource_type: ResourceType, condition: Filter | None, *, absent: bool = False) -> dict[str, Any]:
         """Give the MongoDB query of a filter; raises FilterError.
 
-        With `absent`, an attribute that the type does not have counts as one without a value (RFC 7644 section 3.4.2.1).
+        With `absent`, an attribute that the type lacks counts as one without a value (RFC 7644 section 3.4.2.1).
         """
         if condition is None:
             return {}
@@ -103,7 +103,8 @@ class Directory:
     # Writing
 
     def create(
-        self, resource_type: ResourceType, resource: Resource, changes: Iterable[MemberChange], event: Event, actor: Actor
+        self, resource_type: ResourceType, resource: Resource, changes: Iterable[MemberChange], event: Event,
+        actor: Actor,
     ) -> Resource:
         """Store a new resource with its members; raises Uniqueness, InvalidValue for a reference to nothing."""
         store = self._resources[resource_type.name]
@@ -213,7 +214,7 @@ class Directory:
 
     def _missing(self, resource_type: ResourceType, resource_id: str, version: str | None) -> Exception:
         if version is not None and self._resources[resource_type.name].get(resource_id, frozenset()):
-            return PreconditionFailed(f"The {resource_type.name} has changed since; its version is not {version} any more.")
+            return PreconditionFailed(f"The {resource_type.name} has changed; its version is not {version} any more.")
         return NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
 
     def _plan(

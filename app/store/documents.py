@@ -183,7 +183,7 @@ def _reader(row: Attribute) -> Callable[[Any], Any] | None:
     if row.type == "complex":
         readers = {sub.name: reader for sub in row.sub_attributes if (reader := _reader(sub))}
         if readers:
-            return _each(row, lambda element: element | {n: read(element[n]) for n, read in readers.items() if n in element})
+            return _each(row, lambda one: one | {name: get(one[name]) for name, get in readers.items() if name in one})
     return None
 
 

@@ -117,7 +117,8 @@ class Events:
         if event.members:
             document["members"] = event.members
         if event.detail:
-            document |= _filled({"checks": event.checks, "failed": True, "scimType": event.scim_type, "detail": event.detail})
+            failure = {"failed": True, "scimType": event.scim_type, "detail": event.detail, "checks": event.checks}
+            document |= _filled(failure)
         return document
 
 

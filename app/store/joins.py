@@ -130,7 +130,8 @@ def _one(operator: str, operand: Any, value: str | None) -> bool:
         return value is not None and re.search(operand, value, re.DOTALL) is not None
     if value is None:
         return False
-    return {"$gt": value > operand, "$gte": value >= operand, "$lt": value < operand, "$lte": value <= operand}[operator]
+    order = {"$gt": value > operand, "$gte": value >= operand, "$lt": value < operand, "$lte": value <= operand}
+    return bool(order[operator])
 
 
 def _ids(found: Iterable[str]) -> Query:

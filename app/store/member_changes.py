@@ -1,4 +1,4 @@
-"""From the membership changes that a request asks for to what has to be written: only what differs, nothing read twice."""
+"""From the membership changes that a request asks for to what has to be written: only what differs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def plan(
     replace, add, remove = fresh, dict[str, None](), set[str]()
     for change in changes:
         if change.where is not None:
-            named: Iterable[str] = _matching(change.where, attribute, add, None if replace else group, memberships, references)
+            stored = None if replace else group
+            named: Iterable[str] = _matching(change.where, attribute, add, stored, memberships, references)
         else:
             named = change.members
         if change.kind == "replace":

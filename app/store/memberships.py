@@ -52,7 +52,8 @@ class Memberships:
         found: set[str] = set()
         for batch in _batches(members):
             query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
-            found.update(row["member"] for row in self._collection.find(query, {"_id": 0, "member": 1}, session=session))
+            rows = self._collection.find(query, {"_id": 0, "member": 1}, session=session)
+            found.update(row["member"] for row in rows)
         return found
 
     def add(self, group: str, members: Mapping[str, str | None], session: Session = None) -> None:

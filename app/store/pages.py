@@ -123,7 +123,8 @@ def _shape(order: Order, fields: Mapping[str, int]) -> list[dict[str, Any]]:
     if order.field == "_id":
         return [{"$project": dict(fields)}] if fields else []
     if any(fields.values()):  # named fields: the key is one of them
-        return [{"$set": {"_key": "$_key" if order.container else f"${order.field}"}}, {"$project": {**fields, "_key": 1}}]
+        key = "$_key" if order.container else f"${order.field}"
+        return [{"$set": {"_key": key}}, {"$project": {**fields, "_key": 1}}]
     keep = [] if order.container else [{"$set": {"_key": f"${order.field}"}}]
     return [*keep, {"$project": dict(fields)}]
 

@@ -1,4 +1,4 @@
-"""What is never stored and always right: `$ref`, `display`, `type` and `meta.location`, made at the moment of reading."""
+"""What is never stored and always right: `$ref`, `display`, `type`, `meta.location`, made at the moment of reading."""
 
 from __future__ import annotations
 
@@ -95,7 +95,8 @@ class References:
         for attribute, path in resource_type.links:
             links = list(_values(resources, path, attribute))
             names = self._names({value for _, value in links}, attribute.references) if links else {}
-            labels = [sub.name for sub in attribute.sub_attributes if sub.stored_in == "derived" and sub.type == "string"]
+            subs = [sub for sub in attribute.sub_attributes if sub.stored_in == "derived"]
+            labels = [sub.name for sub in subs if sub.type == "string"]
             for holder, value in links:
                 if value in names:
                     uri, name = names[value]

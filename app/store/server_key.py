@@ -1,4 +1,4 @@
-"""The server's own key, with which it seals what it hands out and wants back unchanged; made once, the same for all workers."""
+"""The server's own key: it seals what is handed out and wanted back unchanged. Made once, the same for all workers."""
 
 from __future__ import annotations
 

@@ -1,0 +1,59 @@
+"""The process that serves `/metrics`: on `SCIMD_METRICS_BIND`, never on the public port.
+
+It adds up what the workers wrote and asks the database how many resources each tenant has. It ends with its parent.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from app.config import Config
+from app.errors import Unavailable
+from app.store.counts import every_tenant
+from app.store.database import Database
+from app.store.opening import open_database
+
+PAUSE = 1.0
+
+
+class Resources(Collector):
+    """How many resources each tenant has."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Ask the database; a database that does not answer has no numbers."""
+        family = GaugeMetricFamily("scimd_resources", "Resources of a tenant.", labels=["tenant", "type"])
+        try:
+            with self._database.budget(5):
+                for (tenant, kind), number in every_tenant(self._database).items():
+                    family.add_metric([tenant, kind], number)
+        except Unavailable as error:
+            print(f"scimd metrics: {error.detail}", file=sys.stderr)
+        yield family
+
+
+def main() -> None:
+    """Serve metrics until the parent process is gone."""
+    parent = os.getppid()
+    config = Config.from_environment(os.environ)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    registry.register(Resources(open_database(config)))
+    host, _, port = config.metrics_bind.rpartition(":")
+    start_http_server(int(port), host.strip("[]"), registry=registry)
+    while os.getppid() == parent:
+        time.sleep(PAUSE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The metrics of the processes that answer requests (Prometheus).
+
+Each process writes its numbers into files of a folder that all share (`PROMETHEUS_MULTIPROC_DIR`, set by
+gunicorn.conf.py before this module is imported); `exporter` adds them up and serves them, on a port of its own.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+
+REQUESTS = Counter("scimd_requests", "Requests answered.", ["route", "method", "status", "tenant"])
+LATENCY = Histogram("scimd_request_seconds", "Time from a request to its answer.", ["route", "method"], buckets=SECONDS)
+OPERATIONS = Counter("scimd_operations", "Changes asked for, by their outcome.", ["operation", "type", "result"])
+LOGINS = Counter("scimd_logins", "Credentials looked at.", ["way", "result"])
+RATE_LIMITED = Counter("scimd_rate_limited", "Requests refused with 429.", ["tenant"])
+COMMANDS = Histogram("scimd_mongodb_command_seconds", "Time of MongoDB commands.", ["command"], buckets=SECONDS)
+FAILED_COMMANDS = Counter("scimd_mongodb_command_failures", "MongoDB commands that failed.", ["command"])
+CONNECTIONS = Gauge(
+    "scimd_mongodb_connections", "Connections to MongoDB that are in use.", multiprocess_mode="livesum"
+)
+
+
+def result(status: int) -> str:
+    """Give the outcome of an operation in a word."""
+    return "done" if status < 400 else "refused" if status < 500 else "failed"
+
+
+class MongoObserver:
+    """Counts what the database's client does."""
+
+    def command(self, name: str, seconds: float, *, failed: bool) -> None:
+        """Take note of a command."""
+        COMMANDS.labels(name).observe(seconds)
+        if failed:
+            FAILED_COMMANDS.labels(name).inc()
+
+    def connections(self, change: int) -> None:
+        """Take note that a connection was taken or given back."""
+        CONNECTIONS.inc(change)
