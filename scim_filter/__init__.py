@@ -5,9 +5,9 @@ The package knows no schema and no database layout: the caller's `resolve(path)`
 
 from scim_filter.ast import And, Comparison, Filter, Not, Or, PatchPath, Path, Present, ValuePath
 from scim_filter.column import Column, Query, Resolve
+from scim_filter.errors import FilterError, PathError
 from scim_filter.match import matches
 from scim_filter.mongo import to_mongo
-from scim_filter.errors import FilterError, PathError
 from scim_filter.parser import parse_filter, parse_path
 
 __all__ = [

@@ -1,4 +1,7 @@
-"""A filter as a tree of small frozen objects (RFC 7644 section 3.4.2.2). `str()` gives text that parses to an equal tree."""
+"""A filter as a tree of small frozen objects (RFC 7644 section 3.4.2.2). `str()` gives text that parses to its equal.
+
+Columns, where in the text something began, are for messages only and are no part of equality.
+"""
 
 from __future__ import annotations
 

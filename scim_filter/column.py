@@ -6,7 +6,8 @@ This is the only thing that the package and its caller share: the package knows 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 Query = dict[str, Any]
@@ -30,7 +31,7 @@ class Column:
     multi_valued: bool = False
     case_exact: bool = False
     subs: tuple[Column, ...] = ()
-    """The sub-attributes of a complex attribute."""
+    """The sub-attributes of a complex attribute, the attributes of an extension."""
     parent: Column | None = None
     """The complex attribute that a sub-attribute belongs to."""
     operators: frozenset[str] | None = None
@@ -41,15 +42,27 @@ class Column:
     """For a multi-valued attribute whose elements are documents of their own (memberships): query on one element, with
     the sub-attributes' names as fields -> query on the resource. None for all others."""
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """The last key: the field's name as seen from inside its element."""
+        """The field's name as seen from inside its element."""
         return self.keys[-1]
 
-    @property
+    @cached_property
     def value(self) -> Column | None:
         """The sub-attribute `value`, which a complex attribute stands for when it is compared itself."""
-        return next((sub for sub in self.subs if sub.name == "value"), None)
+        return self.by_name.get("value")
+
+    @cached_property
+    def by_name(self) -> dict[str, Column]:
+        """The sub-attributes by their names in lower case."""
+        return {sub.path[len(self.path) + 1 :].lower(): sub for sub in self.subs}
+
+    @cached_property
+    def inside(self) -> dict[str, Column]:
+        """The sub-attributes as seen from inside an element, by their names in lower case."""
+        return {
+            name: replace(sub, keys=(sub.name,), field=sub.name, parent=None) for name, sub in self.by_name.items()
+        }
 
 
 Resolve = Callable[[str], "Column | None"]

@@ -1,104 +1,99 @@
-"""Does a filter hold for this value: the reference that the compiler is tested against, and what PATCH selects with."""
+"""Does a filter hold for this value: PATCH selects elements with it, and `to_mongo` is held against it in the tests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from scim_filter.ast import And, Comparison, Filter, Not, Or, Present, ValuePath
 from scim_filter.column import Column, Resolve
-from scim_filter.semantics import check_operator, compared, literal, look_up
+from scim_filter.semantics import check_element, check_operator, compared, literal, look_up
+
+Predicate = Callable[[Any], bool]
+
+_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq, "gt": operator.gt, "ge": operator.ge, "lt": operator.lt, "le": operator.le,
+    "co": operator.contains, "sw": str.startswith, "ew": str.endswith,
+}
 
 
-def matches(condition: Filter, resource: Mapping[str, Any], resolve: Resolve) -> bool:
-    """Tell whether the filter holds for a resource, or for one element of an attribute; raises FilterError."""
+def matches(condition: Filter, resource: Any, resolve: Resolve) -> bool:
+    """Tell whether the filter holds for a resource, or for one element of an attribute; raises FilterError.
+
+    An element that is no object is its own `value`.
+    """
+    return predicate(condition, resolve)(resource if isinstance(resource, Mapping) else {"value": resource})
+
+
+def predicate(condition: Filter, resolve: Resolve) -> Predicate:
+    """Give the function that tells for which resources or elements the filter holds.
+
+    Raises FilterError, whatever the resources are, where the filter does not fit the attributes.
+    """
+    if isinstance(condition, Comparison):
+        return _comparison(condition, look_up(condition.path, resolve))
     if isinstance(condition, And):
-        return all([matches(term, resource, resolve) for term in condition.terms])
+        terms = [predicate(term, resolve) for term in condition.terms]
+        return lambda resource: all(term(resource) for term in terms)
     if isinstance(condition, Or):
-        return any([matches(term, resource, resolve) for term in condition.terms])
-    if isinstance(condition, Not):
-        return not matches(condition.term, resource, resolve)
+        terms = [predicate(term, resolve) for term in condition.terms]
+        return lambda resource: any(term(resource) for term in terms)
+    if isinstance(condition, Not):  # the plain complement (standards FI-27)
+        inner = predicate(condition.term, resolve)
+        return lambda resource: not inner(resource)
     column = look_up(condition.path, resolve)
-    assert column is not None
-    if isinstance(condition, ValuePath):
-        inside = inner_columns(column)
-        return any([matches(condition.filter, _element(item), inside) for item in _items(resource, column.keys)])
     if isinstance(condition, Present):
         check_operator("pr", column, condition.path)
-        return _is_present(list(_items(resource, column.keys)))
-    return _compare(condition, column, resource)
+        return _present(column)
+    return _element(condition, column)
 
 
-def inner_columns(column: Column) -> Resolve:
-    """Give the columns of the inside of a value path."""
-    if column.type != "complex":
-        value = Column(path=column.path, type=column.type, keys=("value",), field="value", key=column.key,
-                       case_exact=column.case_exact, operators=column.operators)
-        return lambda path: value if path.lower() == "value" else None
-    subs = {sub.name.lower(): _inner(sub) for sub in column.subs}
-    # A `$ref` is kept as the id in `value`; both names lead there.
-    return lambda path: subs.get(path.lower())
+def _element(condition: ValuePath, column: Column) -> Predicate:
+    check_element(condition, column)
+    inside = predicate(condition.filter, lambda path: column.inside.get(path.lower()))
+    return lambda resource: any(inside(element) for element in _values(resource, column.keys))
 
 
-def _inner(sub: Column) -> Column:
-    return Column(
-        path=sub.path, type=sub.type, keys=(sub.keys[-1],), field=sub.field.rpartition(".")[2], key=sub.key,
-        multi_valued=sub.multi_valued, case_exact=sub.case_exact, operators=sub.operators, absent=sub.absent,
+def _comparison(comparison: Comparison, column: Column) -> Predicate:
+    column = compared(comparison, column)
+    if comparison.value is None:  # standards FI-25
+        present = _present(column)
+        if comparison.operator == "eq":
+            return lambda resource: not present(resource)
+        return present if comparison.operator == "ne" else lambda resource: False
+    wanted = literal(comparison, column)
+    if comparison.operator == "ne":  # universal: no value is equal, and a missing one is not (standards A-19, A-34)
+        return lambda resource: not any(column.key(v) == wanted for v in _values(resource, column.keys, column.absent))
+    holds = _HOLDS[comparison.operator]
+    return lambda resource: any(
+        holds(column.key(value), wanted) for value in _values(resource, column.keys, column.absent)
     )
 
 
-def _compare(comparison: Comparison, column: Column, resource: Mapping[str, Any]) -> bool:
-    column = compared(comparison, column)
-    items = list(_items(resource, column.keys, column.absent))
-    if comparison.value is None:  # standards FI-25
-        return {"eq": not _is_present(items), "ne": _is_present(items)}.get(comparison.operator, False)
-    wanted = literal(comparison, column)
-    found = [column.key(item) for item in items]
-    if comparison.operator == "ne":  # universal: no value equals (standards A-19)
-        return wanted not in found
-    return any(_holds(comparison.operator, value, wanted) for value in found)
+def _present(column: Column) -> Predicate:
+    return lambda resource: any(_is_present(value) for value in _values(resource, column.keys))
 
 
-def _holds(operator: str, value: Any, wanted: Any) -> bool:
-    if operator == "eq":
-        return bool(value == wanted)
-    if operator == "co":
-        return wanted in value
-    if operator == "sw":
-        return bool(value.startswith(wanted))
-    if operator == "ew":
-        return bool(value.endswith(wanted))
-    return bool({"gt": value > wanted, "ge": value >= wanted, "lt": value < wanted, "le": value <= wanted}[operator])
+def _is_present(value: Any) -> bool:
+    """Tell whether a value is one: `false` and 0 are, the empty string is not (standards FI-12)."""
+    if isinstance(value, Mapping):
+        return any(_is_present(part) for part in value.values())
+    if isinstance(value, list):
+        return any(_is_present(part) for part in value)
+    return value is not None and value != ""
 
 
-def _is_present(items: list[Any]) -> bool:
-    """Tell whether there is a value: `false` and 0 are some, an empty string and an empty object are none (FI-12)."""
-    for item in items:
-        if isinstance(item, Mapping):
-            if _is_present(list(item.values())):
-                return True
-        elif isinstance(item, list):
-            if _is_present(item):
-                return True
-        elif item is not None and item != "":
-            return True
-    return False
-
-
-def _items(value: Any, keys: tuple[str, ...], absent: Any = None) -> Iterator[Any]:
-    """Give every value at the end of the keys; of a list, those of each element."""
+def _values(value: Any, keys: tuple[str, ...], absent: Any = None) -> Iterator[Any]:
+    """Give the values at the end of the keys, of each element where there are several."""
     if isinstance(value, list):
         for element in value:
-            yield from _items(element, keys, absent)
+            yield from _values(element, keys, absent)
     elif not keys:
         if value is not None:
             yield value
     elif isinstance(value, Mapping):
-        if keys[0] in value:
-            yield from _items(value[keys[0]], keys[1:], absent)
+        if value.get(keys[0]) is not None:
+            yield from _values(value[keys[0]], keys[1:], absent)
         elif absent is not None and len(keys) == 1:
             yield absent
-
-
-def _element(item: Any) -> Mapping[str, Any]:
-    return item if isinstance(item, Mapping) else {"value": item}

@@ -100,9 +100,13 @@ def _check_size(text: str, longest: int) -> None:
 
 
 def _is_inside_brackets(text: str, column: int) -> bool:
-    brackets = [mark for mark in _MARK.finditer(text) if mark[0] in "[]"]
-    closed = bool(brackets) and brackets[-1][0] == "]"
-    return closed and brackets[0].start() < column - 1 <= brackets[-1].start()
+    depth = 0
+    for mark in _MARK.finditer(text):
+        if mark.end() >= column and mark[0] == "]":
+            return depth > 0
+        if mark.end() < column:
+            depth += {"[": 1, "]": -1}.get(mark[0], 0)
+    return False  # the bracket is never closed, or there is none
 
 
 def _unexpected(text: str, column: int, expected: set[str]) -> FilterError:
