@@ -58,6 +58,9 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
     try:
         with translating():
             return scimd.main(arguments, "scimd", standalone_mode=False, obj=connection) or 0
+    except click.exceptions.NoArgsIsHelpError as error:  # a noun without a verb: what there is
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
@@ -73,5 +76,5 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
 
 
 def _say(sentence: str, status: int = 1) -> int:
-    click.echo(f"scimd: {sentence}", err=True)
+    click.echo(f"scimd: {' '.join(sentence.split())}", err=True)
     return status

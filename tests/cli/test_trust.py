@@ -1,0 +1,76 @@
+"""scimd trust."""
+
+import pytest
+
+from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
+
+
+@pytest.fixture
+def acme(scimd):
+    scimd("tenant", "create", "acme")
+    return "acme"
+
+
+@pytest.fixture
+def issuer():
+    with running_issuer() as running:
+        yield running
+
+
+def test_an_assertions_trust_gives_the_client_id_to_hand_over(scimd, acme, issuer):
+    done = scimd("trust", "add", acme, "--kind", "assertion", "--issuer", issuer.url, "--audience", "api://x", "--audience",
+                 AUDIENCE, "--subject", SUBJECT, "--json")
+    assert done.err == ""
+    assert done.json["client_id"] == done.json["id"]
+    assert done.json["audiences"] == ["api://x", AUDIENCE]
+    assert done.json["token_endpoint"] == "https://scim.example.com/acme/oauth/token"
+    [listed] = scimd("trust", "list", acme, "--json").json
+    assert (listed["id"], listed["keys"], listed["fault"]) == (done.json["id"], 1, None)
+    shown = scimd("tenant", "show", acme).out
+    assert "Workload identity federation" in shown
+    assert done.json["client_id"] in shown
+
+
+def test_a_bearers_trust_has_no_client_id(scimd, acme, issuer):
+    done = scimd("trust", "add", acme, "--kind", "bearer", "--issuer", issuer.url, "--audience", AUDIENCE, "--app-id", "x",
+                 "--jwks-uri", issuer.jwks_uri, "--json")
+    assert "client_id" not in done.json
+    assert (done.json["app_id"], done.json["jwks_uri"]) == ("x", issuer.jwks_uri)
+    assert "leave it empty" in scimd("tenant", "show", acme).out
+
+
+def test_warnings_do_not_spoil_the_document(scimd, acme, issuer):
+    issuer.behaviour = "error"
+    done = scimd("trust", "add", acme, "--kind", "bearer", "--issuer", issuer.url, "--audience", AUDIENCE, "--json")
+    assert done.json["id"]
+    assert "every application" in done.err
+    assert "answered 500" in done.err
+    assert "answered 500" in scimd("trust", "list", acme).out
+
+
+def test_for_people(scimd, acme, issuer):
+    arguments = ["trust", "add", acme, "--issuer", issuer.url, "--audience", AUDIENCE, "--subject", SUBJECT]
+    assert "Client Identifier" in scimd(*arguments, "--kind", "assertion").out
+    assert "Secret Token" in scimd(*arguments, "--kind", "bearer").out
+
+
+def test_deleted(scimd, acme, issuer):
+    made = scimd("trust", "add", acme, "--kind", "bearer", "--issuer", issuer.url, "--audience", "x", "--json").json
+    assert scimd("trust", "delete", made["id"]).status == 0
+    assert scimd("trust", "list", acme, "--json").json == []
+    assert "trusts no issuer" in scimd("trust", "list", acme).out
+
+
+@pytest.mark.parametrize("arguments", [
+    ["add", "acme"], ["add", "nobody", "--kind", "bearer", "--issuer", "https://x.example", "--audience", "x"],
+    ["add", "acme", "--kind", "oidc", "--issuer", "https://x.example", "--audience", "x"],
+    ["add", "acme", "--kind", "bearer", "--issuer", "https://x.example"],
+    ["add", "acme", "--kind", "bearer", "--issuer", "http://x.example", "--audience", "x"],
+    ["add", "acme", "--kind", "bearer", "--issuer", "https://x.example", "--audience", "x", "--jwks-uri", "file:///x"],
+    ["delete", "x"], ["list", "nobody"],
+])
+def test_errors_are_one_sentence(scimd, acme, arguments):
+    done = scimd("trust", *arguments)
+    assert done.status != 0
+    assert done.out == ""
+    assert len(done.err.strip().splitlines()) == 1
