@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection
@@ -50,12 +51,18 @@ class Client:
         if target.startswith("http"):
             parts = urlsplit(target)
             target = parts.path + (f"?{parts.query}" if parts.query else "")
+        self._leave_if_closed()
         self._connection.request(
             method, target, content.encode() if content is not None else None,
             {name: value for name, value in sent.items() if value is not None},
         )  # fmt: skip
         response = self._connection.getresponse()
         return Answer(response.status, response.headers, response.read().decode())
+
+    def _leave_if_closed(self) -> None:
+        """Connect anew where the server has closed the connection, as it does when nobody asks for a while."""
+        if self._connection.sock and select.select([self._connection.sock], [], [], 0)[0]:
+            self._connection.close()
 
     def close(self) -> None:
         """Close the connection."""

@@ -88,7 +88,8 @@ def differences(database: Any, tenant: str, source: Directory, entra: Entra) -> 
         for member in team.members
         if member in provisioned
     }
-    rows = list(database["memberships"].find({"tenant": tenant}))
+    # Those of a deleted group stay, seen by nobody, until it cannot be restored any more.
+    rows = list(database["memberships"].find({"tenant": tenant, "group": {"$in": list(groups)}}))
     yield from sets("memberships", wanted, {(row["group"], row["member"], row["type"]) for row in rows})
     if len(rows) != len(wanted):
         yield f"{len(rows)} memberships, {len(wanted)} expected"
