@@ -109,6 +109,9 @@ def _length(collection: Collection[Document], steps: list[dict[str, Any]]) -> in
 
 def _preferred(order: Order) -> dict[str, Any]:
     """Give the expression for the value of the primary element, or else of the first (RFC 7644 section 3.4.2.3)."""
+    if order.field == order.container:  # values that are no objects, perhaps in each of several elements
+        values = {"$ifNull": [{"$arrayElemAt": [{"$ifNull": [f"${order.field}", []]}, 0]}, None]}
+        return {"$cond": [{"$isArray": [values]}, {"$ifNull": [{"$arrayElemAt": [values, 0]}, None]}, values]}
     name = order.field.removeprefix(order.container + ".")
     elements = {"$ifNull": [f"${order.container}", []]}
     primary = {"$filter": {"input": elements, "as": "e", "cond": {"$eq": ["$$e.primary", True]}}}
