@@ -42,14 +42,19 @@ def main() -> int:
             stack = Stack(address, folder, free_port())
             try:
                 prove(stack)
+            except CheckFailed:
+                print(stack.compose(f"{CLUSTER} logs --tail 20"), file=sys.stderr)
+                raise
             finally:
                 stack.compose(f"{CLUSTER} down -v")
             report("nothing is left", lambda: nothing_left(stack))
+            untried = stack.documented() - stack.ran
+            one.require(not untried, f"docs/compose.md shows what is not tried here: {sorted(untried)}")
     except CheckFailed as failure:
         print(f"compose-check: {failure}", file=sys.stderr)
         return 1
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
     return 0
 
 
@@ -65,8 +70,6 @@ def prove(stack: Stack) -> None:
     report("cluster up", lambda: stack.compose(f"{CLUSTER} up -d") and None)
     for proof in (cluster.three_members, cluster.one_scimd_stops, cluster.primary_dies):
         report(proof.__name__.replace("_", " "), partial(proof, stack))
-    unknown = stack.documented() - stack.ran
-    one.require(not unknown, f"docs/compose.md shows what is not tried here: {sorted(unknown)}")
 
 
 def report(what: str, step: Callable[[], str | None]) -> None:

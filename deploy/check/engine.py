@@ -69,7 +69,16 @@ def engine(folder: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        _unmount(folder)
         FORWARDING.write_text(forwarding)
+
+
+def _unmount(folder: Path) -> None:
+    """Take off what dockerd leaves mounted in its folder, so that the folder can be removed."""
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in reversed(mounted):
+        if place.startswith(f"{folder}/"):
+            run("umount", place)
 
 
 def _answers(address: str) -> bool:

@@ -6,6 +6,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from app.blueprints.body import MOST_BYTES
 from deploy.check.client import Client, Load
 from deploy.check.engine import CheckFailed
 from deploy.check.people import BASE, find, match, mixed, user
@@ -97,7 +98,7 @@ def refusals(stack: Stack) -> str:
     start = f"Host: x\r\nConnection: close\r\nAuthorization: Bearer {client.token}\r\n"
     size = "Content-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n"
     cases = {
-        413: f"POST {BASE}/Users HTTP/1.1\r\n{start}{size.format(2 * 1024 * 1024 + 1)}",
+        413: f"POST {BASE}/Users HTTP/1.1\r\n{start}{size.format(5 * 1024 * 1024 + 1)}",
         414: f"GET {BASE}/Users?filter={'a' * 9000} HTTP/1.1\r\n{start}\r\n",
         431: f"GET {BASE}/Users HTTP/1.1\r\n{start}X-Long: {'a' * 9000}\r\n\r\n",
         400: f"GET {BASE}/Users HTTP/1.1\r\nConnection: close\r\nHost: x\r\nHost: y\r\n\r\n",
@@ -110,8 +111,8 @@ def refusals(stack: Stack) -> str:
         require(b"application/scim+json" in head, f"{status} is {head!r}")
         said = json.loads(body)
         require(said["status"] == str(status), f"{status} says {said}")
-    big = client.send("POST", f"{BASE}/Users", b" " * (1024 * 1024 + 1))
-    require(big.status == 413, f"a body of more than 1 MiB gave {big.status}")
+    big = client.send("POST", f"{BASE}/Users", b" " * (MOST_BYTES + 1))
+    require(big.status == 413 and big.json()["status"] == "413", f"a body of more than {MOST_BYTES} bytes: {big}")
     return f"{', '.join(str(status) for status in sorted(cases))} as SCIM Errors"
 
 
