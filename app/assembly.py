@@ -31,7 +31,7 @@ from app.schemas.collection import CollectionSpec, collection_specs
 from app.schemas.custom import SchemaFileError, all_types, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
-from app.store import counts, credentials, deleted, events, memberships, server_key, tenants
+from app.store import counts, credentials, deleted, events, janitor, memberships, server_key, tenants
 from app.store.database import Database
 from app.store.directory import Directory
 from app.store.events import Actor, Event, Events
@@ -151,6 +151,7 @@ class _Parts:
     def _directory(self, tenant: Tenant) -> tuple[Directory, Queries]:
         if self._cursors is None:
             self._cursors = Cursors(server_key.get(self._database))
+            janitor.start(self._database)
         dangling = PROFILES[tenant.profile].dangling_references
         directory = open_directory(self._config, self._database, tenant, dangling=dangling)
         return directory, Queries(directory, self._cursors, tenant.name)

@@ -28,9 +28,10 @@ from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults
 from app.store.directory import Directory, VersionMoved
 from app.store.events import Actor, Event
+from app.store.references import Groups
 
 Resource = dict[str, Any]
-ATTEMPTS = 12
+ATTEMPTS = 100
 """How often an unconditional PATCH is tried on the newest state before the client is asked to come back."""
 
 
@@ -77,11 +78,13 @@ class Provider:
         resource["meta"] = first_meta(resource_type.name, now())
         event.status = 201
         stored = self._directory.create(resource_type, resource, changes, event, self._actor)
-        return self._shown(stored, resource_type, projection, requested_by(resource_type, stored))
+        nowhere: Groups = {resource["id"]: {}}  # nobody knew the id before, so that it is in no group
+        return self._shown(stored, resource_type, projection, requested_by(resource_type, stored), nowhere)
 
     def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Shown:
         """Give a resource (RFC 7644 section 3.4.1); raises NotFound."""
-        return self._shown(self._read(resource_type, resource_id, projection.top_level()), resource_type, projection)
+        resource, groups = self._read_for(projection, resource_type, resource_id, projection.top_level())
+        return self._shown(resource, resource_type, projection, groups=groups)
 
     def query(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
         """Give one page of what a search finds, as a ListResponse (RFC 7644 section 3.4.2); raises InvalidFilter."""
@@ -167,17 +170,30 @@ class Provider:
     def _read(self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None) -> Resource:
         resource = self._directory.get(resource_type, resource_id, keys)
         if resource is None:
-            raise NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
+            raise _missing(resource_type, resource_id)
         return resource
+
+    def _read_for(
+        self, projection: Projection | None, resource_type: ResourceType, resource_id: str,
+        keys: frozenset[str] | None = None,
+    ) -> tuple[Resource, Groups | None]:
+        """Read a resource, and along with it the groups that it is in where the answer shows them."""
+        groups = resource_type.groups
+        if projection is None or groups is None or not projection.wants(groups.name):
+            return self._read(resource_type, resource_id, keys), None
+        found = self._directory.get_with_groups(resource_type, resource_id, keys)
+        if found is None:
+            raise _missing(resource_type, resource_id)
+        return found
 
     def _shown(
         self, resource: Resource, resource_type: ResourceType, projection: Projection | None,
-        requested: frozenset[str] = frozenset(),
+        requested: frozenset[str] = frozenset(), groups: Groups | None = None,
     ) -> Shown:
         version, location = resource["meta"]["version"], self._directory.location(resource_type, resource["id"])
         if projection is None:
             return Shown({}, version, location)
-        self._directory.fill([resource], resource_type, projection.top_level())
+        self._directory.fill([resource], resource_type, projection.top_level(), groups)
         return Shown(projection.apply(resource, requested), version, location)
 
     def _change(
@@ -189,7 +205,7 @@ class Provider:
         event = self.event
         event.status = 200
         for attempt in range(ATTEMPTS):
-            before = self._read(resource_type, resource_id)
+            before, groups = self._read_for(projection, resource_type, resource_id)
             event.name = str(before.get(resource_type.identifier, ""))
             self._check(before, conditions)
             after, changes = change(before)
@@ -201,7 +217,7 @@ class Provider:
                 time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, no secret
                 continue
             requested = requested_by(resource_type, stored, before if partly else None)
-            return self._shown(stored, resource_type, projection, requested)
+            return self._shown(stored, resource_type, projection, requested, groups)
         raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
 
     @staticmethod
@@ -211,6 +227,10 @@ class Provider:
             raise PreconditionFailed(f"If-Match does not name the stored version, which is {version}.")
         if conditions.if_none_match and conditions.if_none_match.holds(version):
             raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
+
+
+def _missing(resource_type: ResourceType, resource_id: str) -> NotFound:
+    return NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
 
 
 def _take_members(resource: Resource, resource_type: ResourceType, kind: str) -> tuple[MemberChange, ...]:

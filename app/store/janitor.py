@@ -1,0 +1,38 @@
+"""The thread that clears what is kept for a while, when its time is over. Every worker has one; they do not get in each
+other's way, and it does not matter which of them is killed."""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from datetime import UTC, datetime
+
+from app.errors import Unavailable
+from app.store.database import Database
+from app.store.deleted import clear_expired
+
+log = logging.getLogger("scimd")
+PAUSE = 3_600
+"""Seconds between two rounds."""
+
+
+def start(database: Database, *, pause: float = PAUSE) -> threading.Thread:
+    """Start the thread; it ends with the process."""
+    thread = threading.Thread(target=_work, args=(database, pause), name="janitor", daemon=True)
+    thread.start()
+    return thread
+
+
+def _work(database: Database, pause: float) -> None:
+    while True:
+        time.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311 - so that not all workers start at once
+        try:
+            with database.budget(pause):
+                cleared = clear_expired(database, datetime.now(UTC))
+        except Unavailable as error:
+            log.warning("nothing was cleared: %s", error.detail)
+        else:
+            if cleared:
+                log.info("cleared %s deleted resources whose time was over", cleared)
