@@ -57,7 +57,7 @@ class Client:
             {name: value for name, value in sent.items() if value is not None},
         )  # fmt: skip
         response = self._connection.getresponse()
-        return Answer(response.status, response.headers, response.read().decode())
+        return Answer(response.status, dict(response.getheaders()), response.read().decode())
 
     def _leave_if_closed(self) -> None:
         """Connect anew where the server has closed the connection, as it does when nobody asks for a while."""

@@ -10,7 +10,6 @@ from app.store.database import Database
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
 
-
 _opened: dict[str, Database] = {}
 
 

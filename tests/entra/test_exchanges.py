@@ -105,7 +105,7 @@ def fill_element(item: Any, saved: dict[str, Any]) -> list[Any]:
 def look_up(name: str, saved: dict[str, Any]) -> Any:
     """Give what was saved under `user`, or a part of it as `user.meta.location`."""
     first, *rest = name.split(".")
-    value = saved[first] if first in saved else "{{" + name + "}}"
+    value: Any = saved[first] if first in saved else "{{" + name + "}}"
     for part in rest:
         value = value[part]
     return value

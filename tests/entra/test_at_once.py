@@ -1,0 +1,83 @@
+"""Entra asks over many connections at once: nothing is made twice, and nothing is lost."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.entra.client import Answer, Client
+from tests.entra.laws import broken_laws
+from tests.entra.tenancy import new_tenant
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+AT_ONCE = 12
+
+
+class Tenant:
+    """A tenant that is asked over as many connections as there are requests."""
+
+    def __init__(self, server: Any) -> None:
+        self.where = new_tenant(server, "entra")
+
+    def all(self, *requests: tuple[Any, ...]) -> list[Answer]:
+        """Send all requests at the same time and give their answers in the order of the requests."""
+        clients = [Client(*self.where) for _ in requests]
+        with ThreadPoolExecutor(len(requests)) as pool:
+            answers = list(pool.map(lambda pair: pair[0].send(*pair[1]), zip(clients, requests, strict=True)))
+        for client in clients:
+            client.close()
+        assert not [fault for answer in answers for fault in broken_laws(answer)]
+        return answers
+
+    def one(self, *request: Any) -> Answer:
+        """Send one request."""
+        return self.all(request)[0]
+
+
+@pytest.fixture
+def tenant(live_server: Any) -> Tenant:
+    return Tenant(live_server)
+
+
+def test_one_of_many_equal_users_is_created(tenant: Tenant) -> None:
+    names = ["ada@contoso.com", "ADA@contoso.com", "Ada@Contoso.com"]
+    bodies = [{"schemas": [USER], "userName": names[n % 3], "externalId": str(n)} for n in range(AT_ONCE)]
+    answers = tenant.all(*(("POST", "/Users", body) for body in bodies))
+    assert sorted(answer.status for answer in answers) == [201] + [409] * (AT_ONCE - 1)
+    assert {answer.json["scimType"] for answer in answers if answer.status == 409} == {"uniqueness"}
+    assert tenant.one("GET", "/Users").json["totalResults"] == 1
+
+
+def test_one_of_many_equal_groups_is_created(tenant: Tenant) -> None:
+    answers = tenant.all(*[("POST", "/Groups", {"schemas": [GROUP], "displayName": "Sales"})] * AT_ONCE)
+    assert sorted(answer.status for answer in answers) == [201] + [409] * (AT_ONCE - 1)
+
+
+def test_no_member_is_lost(tenant: Tenant) -> None:
+    group = tenant.one("POST", "/Groups", {"schemas": [GROUP], "displayName": "Everybody"}).json["id"]
+
+    def change(operation: str, member: str) -> tuple[str, str, dict[str, Any]]:
+        operations = [{"op": operation, "path": "members", "value": [{"$ref": None, "value": member}]}]
+        return "PATCH", f"/Groups/{group}", {"schemas": [PATCH_OP], "Operations": operations}
+
+    for start in range(0, 5 * AT_ONCE, AT_ONCE):
+        answers = tenant.all(*(change("Add", f"m{n}") for n in range(start, start + AT_ONCE)))
+        assert {answer.status for answer in answers} == {204}
+    answers = tenant.all(*(change("Remove", f"m{n}") for n in range(AT_ONCE)))
+    assert {answer.status for answer in answers} == {204}
+    members = tenant.one("GET", f"/Groups/{group}").json["members"]
+    assert sorted(member["value"] for member in members) == sorted(f"m{n}" for n in range(AT_ONCE, 5 * AT_ONCE))
+
+
+def test_no_attribute_is_lost(tenant: Tenant) -> None:
+    user = tenant.one("POST", "/Users", {"schemas": [USER], "userName": "ada@contoso.com"}).json["id"]
+    names = ("title", "displayName", "nickName", "userType", "locale", "timezone", "preferredLanguage", "externalId")
+    patches = [{"schemas": [PATCH_OP], "Operations": [{"op": "Add", "path": name, "value": name}]} for name in names]
+    answers = tenant.all(*(("PATCH", f"/Users/{user}", body) for body in patches))
+    assert {answer.status for answer in answers} == {200}
+    shown = tenant.one("GET", f"/Users/{user}").json
+    assert {name: shown.get(name) for name in names} == {name: name for name in names}
