@@ -5,6 +5,7 @@ docs/operating.md; those that were measured are marked.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,7 +82,12 @@ def when_ready(server):
 
 
 def post_worker_init(worker):
-    """Let the application's own lines look like gunicorn's."""
+    """Let the application's own lines look like gunicorn's, and Ctrl-C be the master's alone.
+
+    A terminal sends SIGINT to every process, and the master then tells its workers to quit: a thread worker that is told
+    twice waits for a lock that it holds itself (gunicorn 27.0.1: 30 seconds, until it is killed).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure()
 
 
