@@ -49,7 +49,7 @@ class Authenticator:
         Raises Unauthorized, Forbidden, and TooManyRequests for whoever is over a limit.
         """
         if not token:
-            raise CredentialRefused(Refusal("credential", "none was sent"), sent=False)
+            raise self.missing(address)
         principal = self._seen.get(tenant_name, token, self._clock())
         if principal is None:
             try:
@@ -59,6 +59,11 @@ class Authenticator:
                 raise CredentialRefused(refused.refusal, sent=True) from None
         self._limits.request(tenant_name)
         return principal
+
+    def missing(self, address: str) -> CredentialRefused:
+        """Give the refusal of a request without a credential."""
+        noted = self._limits.missing_credential(address)
+        return CredentialRefused(Refusal("credential", "none was sent") if noted else None, sent=False)
 
     def _identify(self, tenant_name: str, token: str) -> Principal:
         since = self._seen.moment()

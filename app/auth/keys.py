@@ -55,7 +55,7 @@ class Keys:
 
     def _refreshed(self, trust: Trust) -> Trust:
         pause = FIRST_PAUSE if trust.keys is None else PAUSE
-        if self._trusts.may_fetch(trust.id, self._now(), pause):
+        if self._trusts.may_fetch(trust, self._now(), pause):
             self.refresh(trust)
             return self._trusts.find(trust.id) or trust
         return self._awaited(trust)

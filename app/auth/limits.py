@@ -26,22 +26,31 @@ from app.errors import TooManyRequests
 from app.store.counters import Counters
 from app.store.database import Database
 
-TOKEN_REQUESTS = RateLimitItemPerMinute(300, namespace="token")
-"""A client needs one in an hour; a rotation or a test a few more."""
-WRONG_CREDENTIALS = RateLimitItemPerMinute(100, namespace="wrong")
-"""Reliability 4.3, API2."""
+TOKEN_REQUESTS = 300
+"""A minute, of one tenant: a client needs one in an hour, a rotation or a test a few more."""
+WRONG_CREDENTIALS = 100
+"""A minute, from one address (reliability 4.3, API2)."""
+DEFAULT = 100
+"""Requests a second of one tenant, as the settings have it."""
 REPORTS = 10
 """Times that a worker reports on its way to the limit."""
 _MOST_COUNTS = 10_000
 
 
 class Limits:
-    """The limits of this server; `per_second` is None where there are none."""
+    """The limits of this server; `per_second` is None where there are none.
+
+    Whoever allows tenants more than the default allows more of the rest in the same measure.
+    """
 
     def __init__(self, database: Database, per_second: int | None, clock: Callable[[], float] = time.time) -> None:
         self._off = per_second is None
         self._clock = clock
+        measure = max(1.0, (per_second or 0) / DEFAULT)
         self._requests = RateLimitItemPerSecond(per_second or 1, namespace="requests")
+        self._token_requests = RateLimitItemPerMinute(round(TOKEN_REQUESTS * measure), namespace="token")
+        self._wrong = RateLimitItemPerMinute(round(WRONG_CREDENTIALS * measure), namespace="wrong")
+        self._missing = RateLimitItemPerMinute(round(WRONG_CREDENTIALS * measure), namespace="missing")
         self._often = FixedWindowRateLimiter(
             _SharedCounts(Counters(database), batch=max(1, self._requests.amount // REPORTS), clock=clock)
         )
@@ -53,11 +62,19 @@ class Limits:
 
     def token_request(self, tenant: str) -> None:
         """Count a request for an access token; raises TooManyRequests."""
-        self._hit(self._seldom, TOKEN_REQUESTS, tenant, "Too many requests for access tokens.")
+        self._hit(self._seldom, self._token_requests, tenant, "Too many requests for access tokens.")
 
     def wrong_credential(self, address: str) -> None:
         """Count a wrong credential; raises TooManyRequests."""
-        self._hit(self._seldom, WRONG_CREDENTIALS, _neighbourhood(address), "Too many wrong credentials.")
+        self._hit(self._seldom, self._wrong, _neighbourhood(address), "Too many wrong credentials.")
+
+    def missing_credential(self, address: str) -> bool:
+        """Count a request without a credential, and tell whether the log has room for it."""
+        try:
+            self._hit(self._seldom, self._missing, _neighbourhood(address), "")
+        except TooManyRequests:
+            return False
+        return True
 
     def _hit(self, limiter: FixedWindowRateLimiter, limit: RateLimitItem, who: str, sentence: str) -> None:
         # `test` first: what is refused is not counted, and so costs nothing but the refusal.

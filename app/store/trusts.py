@@ -129,11 +129,15 @@ class Trusts:
         with suppress(PyMongoError):
             self._loosely.update_one({"_id": trust.id}, {"$max": {"used": moment}})
 
-    def may_fetch(self, trust_id: str, moment: datetime, pause: timedelta) -> bool:
-        """Tell whether the issuer may be asked for its keys now; true for one asker in each `pause`, on all workers."""
+    def may_fetch(self, trust: Trust, moment: datetime, pause: timedelta) -> bool:
+        """Tell whether the issuer may be asked for its keys now; true for one asker in each `pause`, on all workers.
+
+        Not where somebody else has fetched them since `trust` was read.
+        """
+        same = trust.fetched or {"$exists": False}
         due = [{"attempted": {"$exists": False}}, {"attempted": {"$lte": moment - pause}}]
         change = {"$set": {"attempted": moment, "fetching": True}}
-        return bool(self._collection.update_one({"_id": trust_id, "$or": due}, change).matched_count)
+        return bool(self._collection.update_one({"_id": trust.id, "fetched": same, "$or": due}, change).matched_count)
 
     def keep_keys(self, trust_id: str, keys: Iterable[Mapping[str, str]], moment: datetime, *, first: bool) -> None:
         """Keep the keys that were fetched; those that are not among them are forgotten.

@@ -84,7 +84,7 @@ def test_off(database, still):
 def test_the_answer_says_for_how_long(database, still):
     limits = Limits(database, 25, still)
     still.now = 1_800_000_000.0 // 60 * 60 + 20.5
-    allowed(WRONG_CREDENTIALS.amount, limits.wrong_credential, "192.0.2.1")
+    allowed(WRONG_CREDENTIALS, limits.wrong_credential, "192.0.2.1")
     allowed(25, limits.request, "acme")
     with pytest.raises(TooManyRequests) as caught:
         limits.wrong_credential("192.0.2.1")
@@ -100,7 +100,7 @@ def test_wrong_credentials_and_token_requests_have_their_own_limits(database, st
     assert allowed(60, a.wrong_credential, "192.0.2.1") == 60
     assert allowed(60, b.wrong_credential, "192.0.2.1") == 40
     assert allowed(60, b.wrong_credential, "192.0.2.2") == 60
-    assert allowed(500, a.token_request, "acme") == TOKEN_REQUESTS.amount
+    assert allowed(500, a.token_request, "acme") == TOKEN_REQUESTS
     assert allowed(25, a.request, "acme") == 25
 
 
@@ -121,7 +121,7 @@ def test_what_is_kept_is_bounded(database, still, monkeypatch):
 def test_wrong_tokens_end_in_429_and_good_ones_go_on(database, tenants, tokens, still):
     authenticator = Authenticator(database, limits=Limits(database, 100, still), clock=still)
     good, _ = tokens.issue("acme")
-    for _ in range(WRONG_CREDENTIALS.amount):
+    for _ in range(WRONG_CREDENTIALS):
         with pytest.raises(Unauthorized):
             authenticator.authenticate("acme", "wrong", "192.0.2.1")
     with pytest.raises(TooManyRequests):
@@ -151,5 +151,21 @@ def test_who_is_not_let_in_does_not_use_up_a_tenants_requests(database, tenants,
 def test_the_token_endpoint_ends_in_429(database, tenants, still):
     endpoint = TokenEndpoint(database, limits=Limits(database, 25, still), clock=still)
     body = b"grant_type=client_credentials&client_id=x&client_secret=y"
-    answers = allowed(WRONG_CREDENTIALS.amount + 50, lambda: endpoint.answer(TokenRequest("acme", body, address="192.0.2.1")))
-    assert answers == WRONG_CREDENTIALS.amount
+    answers = allowed(WRONG_CREDENTIALS + 50, lambda: endpoint.answer(TokenRequest("acme", body, address="192.0.2.1")))
+    assert answers == WRONG_CREDENTIALS
+
+
+def test_a_higher_limit_raises_the_others(database, still):
+    limits = Limits(database, 1_000, still)
+    assert allowed(2_000, limits.wrong_credential, "192.0.2.1") == 10 * WRONG_CREDENTIALS
+
+
+def test_requests_without_a_credential_are_401_for_ever_and_fill_no_log(database, tenants, still):
+    authenticator = Authenticator(database, limits=Limits(database, 100, still), clock=still)
+    errors = []
+    for _ in range(WRONG_CREDENTIALS + 50):
+        with pytest.raises(Unauthorized) as caught:
+            authenticator.authenticate("acme", None, "192.0.2.1")
+        errors.append(caught.value)
+    assert len({repr((error.to_message(), error.headers)) for error in errors}) == 1
+    assert sum(error.refusal is not None for error in errors) == WRONG_CREDENTIALS

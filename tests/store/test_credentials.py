@@ -140,17 +140,18 @@ def test_keys_are_asked_for_by_one_at_a_time(store):
     trusts = Trusts(store)
     trust = trusts.add("acme", "bearer", issuer="https://example.com", audiences=["a"])
     moment, pause = datetime.now(UTC).replace(microsecond=0), timedelta(minutes=1)
-    assert trusts.may_fetch(trust.id, moment, pause)
-    assert not trusts.may_fetch(trust.id, moment + timedelta(seconds=59), pause)
+    assert trusts.may_fetch(trust, moment, pause)
+    assert not trusts.may_fetch(trust, moment + timedelta(seconds=59), pause)
     assert trusts.find(trust.id).fetching
     trusts.note_fault(trust.id, "down")
     assert (trusts.find(trust.id).fault, trusts.find(trust.id).fetching) == ("down", False)
-    assert trusts.may_fetch(trust.id, moment + pause, pause)
+    assert trusts.may_fetch(trust, moment + pause, pause)
     trusts.keep_keys(trust.id, [{"kid": "a", "kty": "RSA", "n": "n", "e": "e"}], moment, first=True)
     kept = trusts.find(trust.id)
     assert (kept.keys, kept.fetched, kept.attempted, kept.fault, kept.fetching) == (
         ({"kid": "a", "kty": "RSA", "n": "n", "e": "e"},), moment, None, "", False)
-    assert trusts.may_fetch(trust.id, moment, pause)
+    assert not trusts.may_fetch(trust, moment, pause)  # whoever has read it before does not know the keys yet
+    assert trusts.may_fetch(kept, moment, pause)
 
 
 def test_counters(store):
