@@ -23,6 +23,7 @@ COMMANDS = {
     "restore": "app.cli.deleted:restore",
     "export": "app.cli.transfer:export",
     "import": "app.cli.transfer:import_",
+    "check": "app.cli.check:check",
     "mongo": "app.cli.mongo:mongo",
 }
 """Command -> where it is; what a run does not need is not imported."""
