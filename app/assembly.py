@@ -38,6 +38,7 @@ from app.store.events import Actor, Event, Events
 from app.store.monitoring import observe
 from app.store.opening import open_database, open_directory
 from app.store.tenants import Tenant, Tenants
+from app.store.views import prepare_views
 
 log = logging.getLogger("scimd")
 MOST_DIRECTORIES = 1_000
@@ -91,6 +92,7 @@ def collections(config: Config) -> list[CollectionSpec]:
 def _prepare(config: Config, database: Database) -> None:
     try:
         database.prepare(collections(config))
+        prepare_views(database)
     except Unavailable as error:  # requests are answered with 503 until it is there
         log.warning("the database does not answer yet: %s", error.detail)
 

@@ -1,0 +1,52 @@
+"""Read-only views for operators who do not want to join: `group_members` and `user_groups`. scimd does not use them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+from app.schemas.group import GROUP_TYPE
+from app.schemas.user import USER_TYPE
+from app.store.database import Database
+
+Pipeline = list[dict[str, Any]]
+
+
+def prepare_views(database: Database) -> None:
+    """Make the views as they should be; safe to be done by several processes at once."""
+    for name, (source, pipeline) in _views().items():
+        try:
+            database.db.create_collection(name, viewOn=source, pipeline=pipeline)
+        except (CollectionInvalid, OperationFailure):  # it is there; it may be an older one
+            database.db.command("collMod", name, viewOn=source, pipeline=pipeline)
+
+
+def _views() -> dict[str, tuple[str, Pipeline]]:
+    users, groups = USER_TYPE.collection, GROUP_TYPE.collection
+    name, label, group_name = USER_TYPE.identifier, USER_TYPE.label, GROUP_TYPE.label
+    members: Pipeline = [
+        {"$lookup": {"from": groups, "localField": "group", "foreignField": "_id", "as": "_group"}},
+        {"$unwind": "$_group"},  # a deleted group keeps its memberships for a while, and nobody sees them
+        {"$lookup": {"from": users, "localField": "member", "foreignField": "_id", "as": "_user"}},
+        {"$lookup": {"from": groups, "localField": "member", "foreignField": "_id", "as": "_inner"}},
+        {
+            "$project": {
+                "tenant": 1, "group": 1, "member": 1, "type": 1, "groupName": f"$_group.{group_name}",
+                name: {"$first": f"$_user.{name}"}, "active": {"$first": "$_user.active"},
+                "memberName": {"$ifNull": [{"$first": f"$_user.{label}"}, {"$first": f"$_inner.{group_name}"}]},
+            }
+        },
+    ]
+    shown = {"id": "$$g._id", "name": f"$$g.{group_name}"}
+    belongs: Pipeline = [
+        {"$lookup": {"from": "memberships", "localField": "_id", "foreignField": "member", "as": "_memberships"}},
+        {"$lookup": {"from": groups, "localField": "_memberships.group", "foreignField": "_id", "as": "_groups"}},
+        {
+            "$project": {
+                "tenant": 1, name: 1, "active": 1, "externalId": 1, "_folded": {name: 1},
+                "groups": {"$map": {"input": "$_groups", "as": "g", "in": shown}},
+            }
+        },
+    ]
+    return {"group_members": ("memberships", members), "user_groups": (users, belongs)}
