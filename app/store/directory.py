@@ -22,7 +22,7 @@ from app.store.events import Actor, Event, Events, difference, members_changed
 from app.store.joins import Joins
 from app.store.member_changes import Plan, plan
 from app.store.memberships import Memberships
-from app.store.references import References
+from app.store.references import Groups, References
 from app.store.resources import Resource, Resources
 from scim_filter import Filter, Resolve, to_mongo
 
@@ -69,11 +69,22 @@ class Directory:
         """Give a resource as it is stored, or None; `keys` are the top-level attributes that are needed."""
         return self._resources[resource_type.name].get(resource_id, keys)
 
+    def get_with_groups(
+        self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None
+    ) -> tuple[Resource, Groups] | None:
+        """Give a resource as it is stored, and the groups that it is in, or None."""
+        found = self._resources[resource_type.name].get_with(resource_id, keys, self._memberships.lookup)
+        if found is None:
+            return None
+        resource, rows = found
+        return resource, {resource_id: self._memberships.kinds(resource_id, rows)}
+
     def fill(
-        self, resources: list[Resource], resource_type: ResourceType, keys: frozenset[str] | None
+        self, resources: list[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
+        groups: Groups | None = None,
     ) -> None:
-        """Add to the resources what an answer shows and their documents do not hold."""
-        self.references.fill(resources, resource_type, keys)
+        """Add to the resources what an answer shows and their documents do not hold; `groups` where they are known."""
+        self.references.fill(resources, resource_type, keys, groups)
 
     def location(self, resource_type: ResourceType, resource_id: str) -> str:
         """Give the URI of a resource."""

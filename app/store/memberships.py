@@ -7,6 +7,7 @@ missing where the member does not exist (a client may be allowed to name members
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -115,6 +116,14 @@ class Memberships:
         if batch:
             yield batch
 
+    @property
+    def lookup(self) -> dict[str, Any]:
+        """Give the $graphLookup that finds what `kinds` needs, beside a resource that is being read."""
+        return {
+            "from": SPEC.name, "startWith": "$_id", "connectFromField": "group", "connectToField": "member",
+            "restrictSearchWithMatch": {"tenant": self._tenant},
+        }
+
     def groups_of(self, members: Iterable[str]) -> dict[str, dict[str, str]]:
         """Give for each of `members` its groups: id -> `direct`, or `indirect` through a group in a group.
 
@@ -136,6 +145,14 @@ class Memberships:
                 parents[row["member"]].add(row["group"])
             to_read = {row["group"] for row in rows} - parents.keys()
         return {member: _kinds(member, parents) for member in wanted}
+
+    @staticmethod
+    def kinds(member: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+        """Give the groups of one member, as `groups_of` does, from what `lookup` has found."""
+        parents: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            parents[row["member"]].add(row["group"])
+        return _kinds(member, parents)
 
     def groups_within(self, groups: Iterable[str]) -> set[str]:
         """Give `groups` and every group that is in them, directly or not."""

@@ -11,6 +11,9 @@ from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.memberships import BATCH, Memberships
 from app.store.resources import Resource, Resources
 
+Groups = dict[str, dict[str, str]]
+"""The groups of each resource: its id -> id of the group -> direct or indirect."""
+
 
 class References:
     """Fills in what other documents know about a resource."""
@@ -33,23 +36,28 @@ class References:
             for _, value in _values([resource], path, attribute):
                 yield attribute, value
 
-    def fill(self, resources: Sequence[Resource], resource_type: ResourceType, keys: frozenset[str] | None) -> None:
+    def fill(
+        self, resources: Sequence[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
+        groups: Groups | None = None,
+    ) -> None:
         """Add to each resource what the answer shows and its document does not hold.
 
-        `keys` are the top-level attributes that the answer shows, None means all. What is not among them is not read.
+        `keys` are the top-level attributes that the answer shows, None means all. What is not among them is not read,
+        nor are the `groups` of the resources where they are known.
         """
         for resource in resources:
             if "meta" in resource:
                 resource["meta"]["location"] = self.location(resource_type, resource["id"])
         if resource_type.groups and _wanted(resource_type.groups, keys):
-            self._fill_groups(resources, resource_type.groups)
+            self._fill_groups(resources, resource_type.groups, groups)
         if resource_type.members and _wanted(resource_type.members, keys):
             for resource in resources:
                 self._fill_members(resource, resource_type.members)
         self._fill_links(resources, resource_type)
 
-    def _fill_groups(self, resources: Sequence[Resource], attribute: Attribute) -> None:
-        belongs = self._memberships.groups_of([resource["id"] for resource in resources])
+    def _fill_groups(self, resources: Sequence[Resource], attribute: Attribute, belongs: Groups | None) -> None:
+        if belongs is None:
+            belongs = self._memberships.groups_of([resource["id"] for resource in resources])
         ids = {group for kinds in belongs.values() for group in kinds}
         if not ids:
             return

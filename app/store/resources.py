@@ -37,6 +37,18 @@ class Resources:
         document = self._collection.find_one({"_id": resource_id, "tenant": self._tenant}, self._fields(keys))
         return decode(document, self.type) if document else None
 
+    def get_with(
+        self, resource_id: str, keys: frozenset[str] | None, lookup: Mapping[str, Any]
+    ) -> tuple[Resource, list[dict[str, Any]]] | None:
+        """Give the resource and what a $graphLookup finds for it, or None; one round trip and not two."""
+        match = {"_id": resource_id, "tenant": self._tenant}
+        found = {**lookup, "as": "_found"}
+        steps = [{"$match": match}, {"$project": self._fields(keys)}, {"$graphLookup": found}]
+        for document in self._collection.aggregate(steps):
+            rows = document.pop("_found")
+            return decode(document, self.type), rows
+        return None
+
     def insert(self, resource: Resource, session: Session = None) -> None:
         """Store a new resource; raises Uniqueness where another one has its name."""
         self.insert_document(encode(resource, self.type, tenant=self._tenant), session)
