@@ -79,7 +79,7 @@ class _Codec:
         self._core = _Rows(resource_type.schema)
         self._extensions = [(schema.id, schema.stored_as, _Rows(schema)) for schema in resource_type.extensions]
         self.names = {row.name: row.name for row in resource_type.schema.attributes if row.stored_in == "document"}
-        self.names |= {"externalId": "externalId"} | {urn: short for urn, short, _ in self._extensions}
+        self.names |= {urn: short for urn, short, _ in self._extensions}
 
     def encode(self, resource: Mapping[str, Any], tenant: str) -> Document:
         meta = resource["meta"]
@@ -146,6 +146,8 @@ class _Rows:
                     unique[name] = self._keys[name](value)
 
     def take(self, document: Document) -> Document:
+        for stray in document.keys() - self._writers.keys():
+            del document[stray]  # of a schema file that is there no more
         for name, read in self._readers.items():
             if name in document:
                 document[name] = read(document[name])

@@ -130,6 +130,16 @@ def test_unique_in_an_extension(prepared: Database) -> None:
             prepared.db.users.insert_one(stored)
 
 
+def test_what_a_schema_file_left_behind_is_not_shown() -> None:
+    before = load_catalogue(SAMPLES / "badges", "rfc", "acme").types[0]
+    user = {**ANN, "urn:example:acme:2.0:User": {"badgeNumber": "X1"}, USER_TYPE.extensions[0].id: {"department": "IT"}}
+    stored = document(user, before)
+    stored["enterprise"]["shoeSize"] = 5
+    after = decode(stored, USER_TYPE)
+    assert after.keys() == {*ANN, "id", "meta", USER_TYPE.extensions[0].id}
+    assert after[USER_TYPE.extensions[0].id] == {"department": "IT"}
+
+
 def test_every_index_is_where_the_columns_look() -> None:
     for resource_type in (USER_TYPE, GROUP_TYPE, *all_types(SAMPLES / "badges"), *all_types(SAMPLES / "devices")):
         resolve = columns(resource_type)
