@@ -1,0 +1,171 @@
+"""The laws of the house: who may import whom, and where a thing has its one address."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EVERYTHING = {"*"}
+OUTSIDE = {"flask", "werkzeug", "pymongo", "bson", "gunicorn", "click"}
+"""Packages of others that only some rooms may import."""
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "scim_filter": set(),
+    "app": EVERYTHING,  # create_app: the one place where the parts meet
+    "app.assembly": EVERYTHING,
+    "app.errors": set(),
+    "app.config": set(),
+    "app.schemas": {"scim_filter", "app.errors"},
+    "app.protocol": {"scim_filter", "app.schemas", "app.errors"},
+    "app.store": {"scim_filter", "app.schemas", "app.errors", "app.config", "pymongo", "bson"},
+    "app.queries": {"scim_filter", "app.protocol", "app.store", "app.schemas", "app.errors"},
+    "app.provider": {"app.queries", "app.protocol", "app.store", "app.schemas", "app.errors"},
+    "app.auth": {"app.store", "app.errors"},
+    "app.blueprints": {
+        "app.provider", "app.auth", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
+    },
+    "app.telemetry": {"app.store", "app.errors", "app.config", "flask"},
+    "app.console": {"app.store", "app.auth", "app.errors", "flask"},
+    "app.cli": {"app.store", "app.auth", "app.errors", "app.config", "click", "gunicorn"},
+}
+KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/profile.py"}
+NAMES_USER_NAME = ("app/schemas/", "app/protocol/entra_dialect.py", "app/cli/check.py")
+"""`scimd check` is a client: it talks to any SCIM server, and has no tables of its attributes."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """One module of ours."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(ROOT).as_posix()
+
+    @property
+    def package(self) -> str:
+        return self.name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+    @property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.path.read_text())
+
+
+def modules(*rooms: str) -> list[Module]:
+    return [Module(path) for room in rooms or ("app", "scim_filter") for path in sorted((ROOT / room).rglob("*.py"))]
+
+
+def room_of(package: str) -> str:
+    """Give the room that a module is in: `app` has rooms, everything else is one."""
+    parts = package.split(".")
+    return ".".join(parts[:2]) if parts[0] == "app" else parts[0]
+
+
+def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Give line and name of each import, those inside functions too; a relative one has no name we could check."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute here"
+            # `from app import errors` names a room in its second half
+            wholes = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "app" else [node.module or ""]
+            yield from ((node.lineno, whole) for whole in wholes)
+
+
+def forbidden(source: str, package: str) -> list[str]:
+    """Give what a module imports and may not."""
+    room = room_of(package)
+    allowed = MAY_IMPORT[room]
+    found = []
+    for line, name in imports(ast.parse(source)):
+        target = room_of(name)
+        ours = target in MAY_IMPORT or target.split(".")[0] in ("app", "scim_filter", "tests")
+        if allowed is EVERYTHING or target == room or not (ours or target in OUTSIDE):
+            continue
+        if target not in allowed:
+            found.append(f"line {line}: {room} imports {name}")
+    return found
+
+
+def test_a_module_imports_only_what_its_room_may() -> None:
+    assert {room_of(module.package) for module in modules()} <= MAY_IMPORT.keys(), "a room that the table does not know"
+    found = {module.name: forbidden(module.path.read_text(), module.package) for module in modules()}
+    assert {name: arrows for name, arrows in found.items() if arrows} == {}
+
+
+@pytest.mark.parametrize(("source", "package"), [
+    ("import pymongo", "app.provider"),
+    ("from pymongo.errors import PyMongoError", "app.auth.tokens"),
+    ("from app.store.resources import Resources", "app.blueprints.scim"),
+    ("def f():\n    from app.protocol import etag", "app.store.resources"),
+    ("import flask", "app.protocol.patch_op"),
+    ("from app import config", "app.schemas.user"),
+    ("from app.errors import ScimError", "scim_filter.parser"),
+    ("import app.config", "app.errors"),
+    ("from tests.conftest import Server", "app.cli.serve"),
+])
+def test_the_test_sees_what_is_forbidden(source: str, package: str) -> None:
+    assert len(forbidden(source, package)) == 1
+
+
+@pytest.mark.parametrize(("source", "package"), [
+    ("import json\nimport lark", "scim_filter.parser"),
+    ("from app.protocol.etag import Condition", "app.protocol.patch_op"),
+    ("import pymongo", "app.store.database"),
+])
+def test_the_test_lets_through_what_is_allowed(source: str, package: str) -> None:
+    assert forbidden(source, package) == []
+
+
+def test_a_module_says_what_lives_there() -> None:
+    silent = [m.name for m in modules() if m.path.read_text().strip() and not ast.get_docstring(m.tree)]
+    assert silent == []
+
+
+def literals(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Give the text that the code works with; docstrings are prose."""
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
+            yield node
+
+
+def test_the_name_of_an_attribute_has_one_address() -> None:
+    found = [
+        f"{module.name}:{node.lineno}" for module in modules() if not module.name.startswith(NAMES_USER_NAME)
+        for node in literals(module.tree) if "userName" in str(node.value)
+    ]
+    assert found == []
+
+
+def test_only_the_dialect_knows_entra() -> None:
+    """A comment may give it as a reason; code that does something for it is in the dialect."""
+    found = []
+    for module in modules("app/protocol", "scim_filter"):
+        if module.name not in KNOWS_ENTRA:
+            names = [node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)]
+            words = names + [str(node.value) for node in literals(module.tree)]
+            found += [f"{module.name}: {word}" for word in words if re.search("entra|microsoft|azure", word, re.I)]
+    assert found == []
+
+
+def test_nothing_reads_the_environment_at_import() -> None:
+    def outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+                yield child
+                yield from outside_functions(child)
+
+    found = [
+        f"{module.name}:{node.lineno}" for module in modules() for node in outside_functions(module.tree)
+        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
+    ]
+    assert found == []
