@@ -1,0 +1,106 @@
+"""The settings: defaults, values that cannot be, and names that nobody knows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.config import SETTINGS, Config, ConfigError
+
+
+def config(**settings: str) -> Config:
+    return Config.from_environment({f"SCIMD_{name.upper()}": value for name, value in settings.items()})
+
+
+def test_the_defaults() -> None:
+    settings = config()
+    assert settings.bind == "127.0.0.1:8000"
+    assert settings.base_url == "http://127.0.0.1:8000"
+    assert settings.data_dir == Path.cwd() / "data"
+    assert settings.mongodb_uri == ""
+    assert (settings.log_days, settings.deleted_days, settings.rate_limit, settings.threads) == (90, 30, 100, 16)
+    assert 1 <= settings.workers <= 8
+
+
+def test_every_row_has_a_default_that_can_be_and_one_sentence() -> None:
+    assert Config.from_environment({row.name: row.default for row in SETTINGS}) == config()
+    for row in SETTINGS:
+        assert row.name.startswith("SCIMD_")
+        assert row.sentence.endswith(".")
+        assert "\n" not in row.sentence
+
+
+def test_nothing_is_as_good_as_an_empty_value_and_blanks_do_not_matter() -> None:
+    assert config(threads="") == config(threads=" 16 ") == config()
+    assert Config.from_environment({"HOME": "/", "PATH": "x"}) == config()
+
+
+@pytest.mark.parametrize(("bind", "url"), [
+    ("0.0.0.0:8080", "http://localhost:8080"),
+    ("[::]:8080", "http://localhost:8080"),
+    ("[::1]:8080", "http://[::1]:8080"),
+    ("scim.local:80", "http://scim.local:80"),
+    ("unix:/run/scimd.sock", "http://localhost"),
+])
+def test_what_urls_start_with_follows_from_the_address(bind: str, url: str) -> None:
+    assert config(bind=bind).base_url == url
+    assert config(bind=bind, public_url="https://scim.example.com/x/").base_url == "https://scim.example.com/x"
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("bind", "8000"), ("bind", "localhost"), ("bind", "localhost:"), ("bind", ":8000"), ("bind", "localhost:99999"),
+    ("bind", "a@b:80"), ("bind", "unix:relative"), ("bind", "localhost:80/x"), ("bind", "::1:80"),
+    ("public_url", "scim.example.com"), ("public_url", "ftp://scim.example.com"), ("public_url", "https://"),
+    ("public_url", "https://a/?b=c"), ("public_url", "https://a/#b"), ("public_url", "https://user:s3cret@a/"),
+    ("public_url", "https://a:x/"), ("mongodb_uri", "localhost:27017"), ("mongodb_uri", "postgres://u:s3cret@h/"),
+    ("threads", "0"), ("threads", "-1"), ("threads", "1.5"), ("threads", "513"), ("threads", "²"), ("threads", "1_0"),
+    ("workers", "many"), ("workers", "0"), ("log_days", "0"), ("log_values", "yes"), ("schemas_dir", "/nowhere/at/all"),
+    ("rate_limit", "24"), ("rate_limit", "0"), ("rate_limit", "none"), ("rate_limit", "9" * 5_000),
+    ("threads", "9" * 5_000),
+])
+def test_what_cannot_be_is_one_sentence_that_names_the_setting_and_no_secret(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        config(**{name: value})
+    said = str(raised.value)
+    assert said.startswith(f"SCIMD_{name.upper()} must be ")
+    assert said.endswith(".")
+    assert "\n" not in said
+    assert "limit for integer" not in said
+    assert "s3cret" not in said
+
+
+@pytest.mark.parametrize(("name", "value", "expected"), [
+    ("rate_limit", "off", None), ("rate_limit", "25", 25), ("workers", "cores", config().workers), ("workers", "3", 3),
+    ("log_values", "OFF", False), ("deleted_days", "0", 0), ("data_dir", "/x", Path("/x")),
+    ("data_dir", "~/x", Path.home() / "x"), ("mongodb_uri", "mongodb+srv://a/b", "mongodb+srv://a/b"),
+])
+def test_what_can_be(name: str, value: str, expected: object) -> None:
+    assert getattr(config(**{name: value}), name) == expected
+
+
+@pytest.mark.parametrize(("name", "near"), [
+    ("SCIMD_BIN", "SCIMD_BIND"), ("SCIMD_LOGDAYS", "SCIMD_LOG_DAYS"), ("SCIMD_MONGO_URI", "SCIMD_MONGODB_URI"),
+])
+def test_a_name_that_nobody_knows_is_refused_with_the_nearest_that_is(name: str, near: str) -> None:
+    with pytest.raises(ConfigError, match=f"There is no setting {name}; did you mean {near}\\?"):
+        Config.from_environment({name: "x"})
+
+
+@given(st.sampled_from(SETTINGS), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30))
+def test_any_text_is_a_value_or_one_sentence(row: object, text: str) -> None:
+    name = row.name  # type: ignore[attr-defined]
+    try:
+        Config.from_environment({name: text})
+    except ConfigError as error:
+        assert str(error).startswith(name)
+
+
+def test_nothing_is_read_at_import() -> None:
+    code = "import app.config, app.store.database, app.cli"
+    done = subprocess.run([sys.executable, "-c", code], env={"SCIMD_BIND": "nonsense", "SCIMD_NONSENSE": "1"}, check=False)
+    assert done.returncode == 0
