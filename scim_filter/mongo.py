@@ -111,7 +111,8 @@ def _element(condition: ValuePath, column: Column) -> Query:
     """Give the query for: one element meets the whole filter (RFC 7644 table 5)."""
     check_element(condition, column)
     if not column.multi_valued:
-        return to_mongo(condition.filter, lambda path: column.by_name.get(path.lower()))
+        inside = to_mongo(condition.filter, lambda path: column.by_name.get(path.lower()))
+        return {"$and": [{column.field: {"$exists": True}}, inside]}
     inside = to_mongo(condition.filter, lambda path: column.inside.get(path.lower()))
     return column.join(inside) if column.join is not None else {column.field: {"$elemMatch": inside}}
 

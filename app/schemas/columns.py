@@ -43,7 +43,10 @@ def element_columns(attribute: Attribute) -> Resolve:
     if attribute.type != "complex":
         value = place.leaf(attribute, "value", ("value",), "value")
         return lambda path: value if path.lower() == "value" else None
-    subs = {sub.name.lower(): place.leaf(sub, sub.name, (sub.name,), sub.name) for sub in attribute.sub_attributes}
+    subs = {
+        sub.name.lower(): place.leaf(sub, sub.name, (sub.name,), sub.name, of_element=True)
+        for sub in attribute.sub_attributes
+    }
     return lambda path: subs.get(path.lower())
 
 
@@ -108,14 +111,17 @@ class _Place:
             path=path, type="complex", keys=keys, field=field, key=_no_key, multi_valued=row.multi_valued,
             parent=parent, join=join,
         )
-        subs = row.sub_attributes
-        return _with_subs(
-            column,
-            [self.leaf(s, f"{path}.{s.name}", (*keys, s.name), f"{field}.{s.name}", column) for s in subs],
-        )
+        subs = [
+            self.leaf(
+                sub, f"{path}.{sub.name}", (*keys, sub.name), f"{field}.{sub.name}", column, of_element=row.multi_valued
+            )
+            for sub in row.sub_attributes
+        ]
+        return _with_subs(column, subs)
 
     def leaf(
-        self, row: Attribute, path: str, keys: tuple[str, ...], field: str, parent: Column | None = None
+        self, row: Attribute, path: str, keys: tuple[str, ...], field: str, parent: Column | None = None, *,
+        of_element: bool = False,
     ) -> Column:
         """Give the column of an attribute that is not complex."""
         kind, key, operators = row.type, comparison_key(row), None
@@ -139,7 +145,8 @@ class _Place:
         return Column(
             path=path, type=kind, keys=keys, field=field, key=key, multi_valued=row.multi_valued,
             case_exact=row.case_exact, parent=parent, operators=operators,
-            absent=False if row.name == "primary" and row.type == "boolean" else None,  # RFC 7643 section 2.4
+            # RFC 7643 section 2.4: where a value does not say whether it is the primary one, it is not.
+            absent=False if of_element and row.name == "primary" and row.type == "boolean" else None,
         )
 
     def _id_key(self, endpoint: str = "") -> Callable[[Any], str]:
