@@ -76,6 +76,7 @@ class _Codec:
     """One resource type's way into a document and out of it, worked out once."""
 
     def __init__(self, resource_type: ResourceType) -> None:
+        self._urns = frozenset(schema.id for schema in resource_type.schemas)
         self._core = _Rows(resource_type.schema)
         self._extensions = [(schema.id, schema.stored_as, _Rows(schema)) for schema in resource_type.extensions]
         self.names = {row.name: row.name for row in resource_type.schema.attributes if row.stored_in == "document"}
@@ -107,7 +108,8 @@ class _Codec:
         return document
 
     def decode(self, document: Document) -> Resource:
-        resource: Resource = {"schemas": document.pop("schemas"), "id": document.pop("_id")}
+        urns = [urn for urn in document.pop("schemas") if urn in self._urns]
+        resource: Resource = {"schemas": urns, "id": document.pop("_id")}
         meta = document.pop("meta", None)
         for hidden in ("tenant", FOLDED, UNIQUE):
             document.pop(hidden, None)

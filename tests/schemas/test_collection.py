@@ -32,7 +32,7 @@ TYPES = {
     for profile in ("gallery", "entra", "rfc")
     for resource_type in load_catalogue(directory, profile, tenant).types
 }
-ANN: dict[str, Any] = {"schemas": ["x"], "userName": "Ann", "displayName": "Ann"}
+ANN: dict[str, Any] = {"schemas": [USER_TYPE.schema.id], "userName": "Ann", "displayName": "Ann"}
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +109,7 @@ def test_unique_within_a_tenant_and_only_there(prepared: Database) -> None:
         users.insert_one(document({**ANN, "userName": "aNN"}, USER_TYPE, tenant))
     assert caught.value.details["keyPattern"] == {"tenant": 1, "_unique.userName": 1}
     users.insert_one(document(ANN, USER_TYPE, "another"))
-    group = {"schemas": ["x"], "displayName": "g"}
+    group = {"schemas": [GROUP_TYPE.schema.id], "displayName": "g"}
     for tenant, group_type, fails in (("one", gallery, True), ("two", rfc, False)):
         groups.insert_one(document(group, group_type, tenant))
         if fails:
@@ -132,10 +132,12 @@ def test_unique_in_an_extension(prepared: Database) -> None:
 
 def test_what_a_schema_file_left_behind_is_not_shown() -> None:
     before = load_catalogue(SAMPLES / "badges", "rfc", "acme").types[0]
-    user = {**ANN, "urn:example:acme:2.0:User": {"badgeNumber": "X1"}, USER_TYPE.extensions[0].id: {"department": "IT"}}
+    urns = [schema.id for schema in before.schemas]
+    user = {**ANN, "schemas": urns, urns[-1]: {"badgeNumber": "X1"}, USER_TYPE.extensions[0].id: {"department": "IT"}}
     stored = document(user, before)
     stored["enterprise"]["shoeSize"] = 5
     after = decode(stored, USER_TYPE)
+    assert after["schemas"] == urns[:2]
     assert after.keys() == {*ANN, "id", "meta", USER_TYPE.extensions[0].id}
     assert after[USER_TYPE.extensions[0].id] == {"department": "IT"}
 
