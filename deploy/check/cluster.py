@@ -43,7 +43,7 @@ def one_scimd_stops(stack: Stack) -> str:
 
 
 def primary_dies(stack: Stack) -> str:
-    """The primary is killed under load: requests wait for the next one, or are told when to come again; none is lost."""
+    """The primary is killed under load: requests wait, or are told when to come again; no user is lost."""
     primary = _hello(stack)["primary"].partition(":")[0]
     repeated: list[int] = []
 
