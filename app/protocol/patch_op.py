@@ -12,7 +12,8 @@ from typing import Any
 
 from app.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
 from app.protocol.patch_members import member_change
-from app.protocol.patch_target import MAX_SHOWN, Selection, find, select
+from app.protocol.patch_schemas import dropped_schemas, known_schemas
+from app.protocol.patch_target import MAX_SHOWN, Selection, select
 from app.protocol.patch_value import ABSENT, Edit, is_nothing, put, refuse_read_only
 from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
@@ -190,7 +191,7 @@ class _Patch:
         """
         row = target.attribute
         if row is SCHEMAS:
-            self._known_schemas(value)
+            known_schemas(value, self._type, self._profile)
             return True
         if row is META:
             return True
@@ -211,40 +212,15 @@ class _Patch:
         if op != "remove" and not is_nothing(value):
             self._set_attributes(op, value, schema)
         elif target.is_extension:
-            self._drop(schema)
+            self._drop(schema.id)
 
     def _change_schemas(self, selection: Selection, op: str, value: Any) -> None:
-        """Change `schemas` itself: with an extension's URN goes its data, the type's own stays (PA-27)."""
-        present = self.resource.get(SCHEMAS.name, [])
-        if selection.where is not None:
-            if op != "remove":
-                raise Mutability(f"{SCHEMAS.name}: a URN cannot be changed, only added and removed.")
-            gone = {present[index] for index in find(SCHEMAS, present, selection.where)}
-        elif op == "remove":
-            gone = set(present if value is ABSENT else self._known_schemas(value))
-        else:
-            listed = self._known_schemas(value)
-            gone = set() if op == "add" else set(present) - listed
-        if self._type.schema.id in gone:
-            raise Mutability(f"{SCHEMAS.name} must have {self._type.schema.id}.")
-        for schema in self._type.extensions:
-            if schema.id in gone:
-                self._drop(schema)
+        for urn in dropped_schemas(self.resource, selection, op, value, self._type, self._profile):
+            self._drop(urn)
 
-    def _known_schemas(self, value: Any) -> set[str]:
-        """Give the URNs that a value of `schemas` names; raises InvalidValue for one that the type does not have."""
-        known = {schema.id.lower(): schema.id for schema in self._type.schemas}
-        found = set()
-        for urn in value if isinstance(value, list) else [] if value is None else [value]:
-            if isinstance(urn, str) and urn.lower() in known:
-                found.add(known[urn.lower()])
-            elif not self._profile.ignore_unknown:
-                raise InvalidValue(f"{SCHEMAS.name}: has a URN that is no schema of {self._type.name}.")
-        return found
-
-    def _drop(self, schema: Schema) -> None:
-        values = self.resource.get(schema.id)
-        if values is None:
+    def _drop(self, urn: str) -> None:
+        schema, values = self._type.extension(urn), self.resource.get(urn)
+        if schema is None or values is None:
             return
         if schema.id in self._type.required_extensions:
             raise Mutability(f"{schema.id} is required.")

@@ -57,7 +57,7 @@ def find(attribute: Attribute, values: list[Any], where: Filter) -> list[int]:
     try:
         return [index for index, element in enumerate(elements) if matches(where, element, resolve)]
     except FilterError as error:
-        raise InvalidFilter(f"{attribute.name}[{where}]: {error}") from error
+        raise InvalidFilter(f"{attribute.name}[{str(where)[:MAX_SHOWN]}]: {error}") from error
 
 
 def conditions(where: Filter | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import InvalidValue, Mutability, NoTarget, ScimError
-from app.protocol.patch_target import conditions, find
+from app.protocol.patch_target import MAX_SHOWN, conditions, find
 from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
 from app.schemas.common import PRIMARY, READ_ONLY
@@ -62,7 +62,7 @@ class Edit:
         """
         values = list(old or ())
         hits = range(len(values)) if where is None else find(row, values, where)
-        shown = path if where is None else f"{path}[{where}]"
+        shown = path if where is None else f"{path}[{str(where)[:MAX_SHOWN]}]"
         inner = replace(self, late=None)
         claims: list[int] = []
         if hits:

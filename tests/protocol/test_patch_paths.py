@@ -349,6 +349,13 @@ def test_pa_24_for_the_rfc_the_first_failure_counts():
 
 
 @both
+def test_pa_14_an_extension_may_repeat_its_urn(profile):
+    sent = {"schemas": [ENT], "division": "D"}
+    assert patch(USER, op("add", ENT, sent), profile=profile)[ENT] == USER[ENT] | {"division": "D"}
+    assert patch(USER, op("add", None, {ENT: sent}), profile=profile)[ENT] == USER[ENT] | {"division": "D"}
+
+
+@both
 def test_pa_26_the_urn_comes_and_goes_with_the_data(profile):
     grown = patch(PLAIN, op("add", f"{ENT}:employeeNumber", "1"), profile=profile)
     assert grown["schemas"] == [CORE, ENT] and grown[ENT] == {"employeeNumber": "1"}
