@@ -16,6 +16,10 @@ from tests.conftest import SCIMD
 DOCS = Path(__file__).parents[2] / "docs"
 OPERATING = (DOCS / "operating.md").read_text()
 DASHBOARD = json.loads((DOCS / "grafana.json").read_text())
+SHOWN = {
+    line.split()[1] for block in re.findall(r"```sh\n(.*?)```", OPERATING, re.S) for line in block.splitlines()
+    if line.startswith("scimd ")
+}
 METRICS = (Path(__file__).parents[2] / "app" / "telemetry" / "metrics.py").read_text()
 EXPORTER = (Path(__file__).parents[2] / "app" / "telemetry" / "exporter.py").read_text()
 
@@ -24,7 +28,7 @@ def test_every_setting_that_is_named_exists() -> None:
     assert set(re.findall(r"SCIMD_[A-Z_]+", OPERATING)) <= {row.name for row in SETTINGS}
 
 
-@pytest.mark.parametrize("command", sorted({line.split()[1] for line in re.findall(r"^scimd .*$", OPERATING, re.M)}))
+@pytest.mark.parametrize("command", sorted(SHOWN))
 def test_every_command_that_is_named_exists(command: str) -> None:
     assert command in COMMANDS
     done = subprocess.run([SCIMD, command, "--help"], capture_output=True, text=True, check=True)
