@@ -43,7 +43,7 @@ def main() -> int:
             try:
                 prove(stack)
             except CheckFailed:
-                print(stack.compose(f"{CLUSTER} logs --tail 20"), file=sys.stderr)
+                print(stack.compose(f"{CLUSTER} logs --no-color --tail 20"), file=sys.stderr)
                 raise
             finally:
                 stack.compose(f"{CLUSTER} down -v")
@@ -63,7 +63,7 @@ def prove(stack: Stack) -> None:
     report("docker compose up, fresh", lambda: first_start(stack))
     report("Ctrl-C", lambda: one.stopped_gracefully(stack))
     report("docker compose up -d, again", lambda: second_start(stack))
-    for proof in (one.answers, one.hardened, one.slow_clients, one.refusals, one.reload, one.outages):
+    for proof in (one.answers, one.hardened, one.metrics, one.slow_clients, one.refusals, one.reload, one.outages):
         report(proof.__name__.replace("_", " "), partial(proof, stack))
     report("commands inside", lambda: commands(stack))
     report("down", lambda: stack.compose("down") and None)

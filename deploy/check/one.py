@@ -64,6 +64,14 @@ def hardened(stack: Stack) -> str:
     return "no root, no capabilities, read-only, one port on 127.0.0.1, MongoDB out of the proxy's reach"
 
 
+def metrics(stack: Stack) -> str:
+    """Metrics are read on their own port from the network of scimd and the proxy, and not through the proxy."""
+    read = stack.inside("proxy", "curl", "-fsS", "http://scimd:9464/metrics")
+    require('tenant="demo"' in read, f"the metrics do not know the tenant:\n{read[:500]}")
+    stack.client.expect(404, "GET", "/metrics")
+    return f"{len(read.splitlines())} lines"
+
+
 def slow_clients(stack: Stack) -> str:
     """200 half-sent requests are held open while others are answered within a second; then they are shut out."""
     client = stack.client

@@ -39,6 +39,7 @@ class Stack:
             "COMPOSE_PROJECT_NAME": PROJECT,
             "PUBLISH": f"127.0.0.1:{port}",
             "SCIMD_PUBLIC_URL": PUBLIC_URL,
+            "SCIMD_METRICS_BIND": "0.0.0.0:9464",
         }
         self.program = _compose_program(address)
 
