@@ -60,6 +60,8 @@ preload_app = False
 logconfig_dict = logging_config()
 accesslog = None
 
+_STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
 
 def on_starting(server):
     """Put everything together once before there are workers, so that what is wrong is one sentence and no start.
@@ -67,6 +69,12 @@ def on_starting(server):
     The private mongod is started here, and used by this process until it ends; indexes are built here, where nobody
     looks at the clock. What is opened is closed again before the first fork.
     """
+    # A new worker has the master's handlers until it has its own, and a signal for it would be lost in them: those
+    # that mean a stop wait until `post_fork`.
+    os.register_at_fork(
+        before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS),
+        after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS),
+    )
     try:
         database = open_database(_config, watch=False)
         create_app(_config, database)
@@ -81,15 +89,21 @@ def when_ready(server):
         subprocess.Popen([sys.executable, "-m", "app.telemetry.exporter"], stdin=subprocess.DEVNULL)
 
 
-def post_worker_init(worker):
-    """Let the application's own lines look like gunicorn's, and every stop be a graceful one.
+def post_fork(server, worker):
+    """Make every stop a graceful one, and one that comes while the worker is being made count.
 
     Ctrl-C reaches all processes, and the master then sends SIGQUIT to its workers. For either a thread worker shuts
     its pool down in the signal's handler, where it waits for a lock that the interrupted code may hold (gunicorn
     27.0.1: one stop in ten hung for 30 seconds).
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGQUIT, worker.handle_exit)
+    worker.handle_quit = worker.handle_exit
+    for number in _STOPS:
+        signal.signal(number, lambda *_: setattr(worker, "alive", False))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+def post_worker_init(worker):
+    """Let the application's own lines look like gunicorn's."""
     configure()
 
 

