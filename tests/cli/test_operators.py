@@ -1,0 +1,165 @@
+"""scimd events, deleted, restore, export, import: on a real MongoDB, through the application."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.assembly import assemble
+from app.cli import run
+from app.cli.connection import Connection
+from app.config import Config
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+from tests.blueprints.conftest import USER_URN, Client
+
+
+class Operator:
+    """An operator at the command line, beside a client of the tenant `acme`."""
+
+    def __init__(self, database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+        self.database = database
+        self._capsys = capsys
+        app = assemble(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), database)
+        self.client = self._client(app, "acme")
+        self.other = self._client(app, "other")
+
+    def _client(self, app: Any, name: str) -> Client:
+        Tenants(self.database).create(name, "rfc")
+        return Client(app, name, Tokens(self.database).issue(name, label="entra")[0])
+
+    def __call__(self, *arguments: str, status: int = 0) -> str:
+        """Run a command; give what it prints, or what it says where it fails."""
+        self._capsys.readouterr()
+        done = run(list(arguments), Connection({}, self.database))
+        out, said = self._capsys.readouterr()
+        assert done == status, said
+        assert "Traceback" not in said
+        self.said = said
+        return out if status == 0 else said
+
+    def events(self, *arguments: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self("events", "acme", "--json", *arguments).splitlines()]
+
+
+@pytest.fixture
+def operator(database: Database, capsys: pytest.CaptureFixture[str]) -> Operator:
+    return Operator(database, capsys)
+
+
+def test_events_tell_who_was_changed_and_what_was_refused(operator: Operator) -> None:
+    user = operator.client.user("jane@x", title="old", password="s3cret")
+    operator.client.patch(f"/Users/{user['id']}", {"op": "replace", "path": "title", "value": "new"})
+    operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": "JANE@x"})
+    operator.client("POST", "/Users", b"{broken")
+    operator.client("GET", "/Users?filter=userName%20eq%20%22probe%22")
+    operator.other.user("jane@x")
+    events = operator.events()
+    assert [(event["operation"], event["status"]) for event in events[:3]] == [("create", 201), ("patch", 200), ("create", 409)]
+    assert len(events) == 4
+    assert {"attribute": "title", "old": "old", "new": "new"} in events[1]["changes"]
+    assert all(event["tenant"] == "acme" for event in events)
+    failed = operator.events("--failed")
+    assert [event["status"] for event in failed] == [409, 400]
+    assert (failed[0]["scimType"], failed[0]["resource"]["name"]) == ("uniqueness", "JANE@x")
+    assert [event["operation"] for event in operator.events("--user", "jane@x")] == ["create", "patch"]
+    assert [event["operation"] for event in operator.events("--user", user["id"])] == ["create", "patch"]
+    assert operator.events("--since", "1h", "--limit", "1")[0]["status"] == 400
+    table = operator("events", "acme")
+    assert 'title: "old" -> "new"' in table
+    assert "userName" in table
+    assert "s3cret" not in table + json.dumps(events)
+
+
+def test_events_of_refused_credentials_tell_why(operator: Operator) -> None:
+    tokens = Tokens(operator.database)
+    for token in tokens.of_tenant("acme"):
+        tokens.revoke(token.id)
+    text, issued = tokens.issue("acme", label="entra-prod")
+    tokens.revoke(issued.id)
+    operator.client.headers = {"Authorization": f"Bearer {text}"}
+    assert operator.client("GET", "/Users").status_code == 401
+    table = operator("events", "acme", "--failed")
+    assert "revoked" in table
+    assert "entra-prod" in table
+    assert text not in table + json.dumps(operator.events())
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["events", "nobody"], "no tenant"), (["events", "acme", "--since", "soon"], "no span of time"),
+    (["deleted", "list", "nobody"], "no tenant"), (["restore", "acme", "nobody"], "can be restored"),
+    (["export", "nobody"], "no tenant"), (["import", "acme", "/no/such/file"], "No such file"),
+])
+def test_an_error_is_one_sentence(operator: Operator, arguments: list[str], sentence: str) -> None:
+    said = operator(*arguments, status=2 if "soon" in arguments or "/no/such/file" in arguments else 1)
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+
+
+def test_nothing_to_show(operator: Operator) -> None:
+    assert operator("events", "acme").strip() == "There is nothing in the log."
+    assert operator("deleted", "list", "acme").strip() == "There is nothing to restore."
+    assert json.loads(operator("deleted", "list", "acme", "--json")) == []
+
+
+def test_what_was_deleted_is_listed_and_restored(operator: Operator) -> None:
+    user = operator.client.user("jane@x")
+    group = operator.client.group("Sales", user["id"])
+    operator.client("DELETE", f"/Users/{user['id']}")
+    rows = json.loads(operator("deleted", "list", "acme", "--json"))
+    assert [(row["id"], row["type"], row["name"]) for row in rows] == [(user["id"], "User", "jane@x")]
+    taken = operator.client.user("JANE@x")
+    assert "is taken by another User" in operator("restore", "acme", user["id"], status=1)
+    operator.client("DELETE", f"/Users/{taken['id']}")
+    assert "can be restored" in operator("restore", "other", user["id"], status=1)
+    operator("restore", "acme", user["id"])
+    back = operator.client("GET", f"/Users/{user['id']}").get_json()
+    assert back["userName"] == "jane@x"
+    assert [each["value"] for each in back["groups"]] == [group["id"]]
+
+
+def test_a_tenant_moves_with_its_ids_and_dates(operator: Operator, tmp_path: Path) -> None:
+    users = [operator.client.user(f"u{n}", title=f"T{n}", externalId=f"e{n}", password="pw") for n in range(5)]
+    inner = operator.client.group("inner", users[0]["id"], users[1]["id"])
+    operator.client.group("outer", inner["id"], users[2]["id"])
+    file = tmp_path / "acme.jsonl"
+    operator("export", "acme", "--output", str(file))
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert len(lines) == 5 + 2 + 4
+    operator("import", "other", str(file), status=1)  # the ids are there already, in another tenant
+    db = operator.database.db
+    kept = {name: list(db[name].find({"tenant": "acme"}, sort=[("_id", 1)])) for name in ("users", "groups")}
+    memberships = sorted((m["group"], m["member"], m["type"]) for m in db.memberships.find({"tenant": "acme"}))
+    Tenants(operator.database).delete("acme")
+    Tenants(operator.database).create("acme", "rfc")
+    operator("import", "acme", str(file))
+    assert "Imported 11, there already 0, refused 0" in operator.said
+    for name, documents in kept.items():
+        for before, after in zip(documents, db[name].find({"tenant": "acme"}, sort=[("_id", 1)]), strict=True):
+            before["meta"]["version"] = 1
+            assert after == before
+    assert sorted((m["group"], m["member"], m["type"]) for m in db.memberships.find({"tenant": "acme"})) == memberships
+    operator("import", "acme", str(file))
+    assert "Imported 0, there already 11" in operator.said
+    assert len([event for event in operator.events() if event["operation"] == "import"]) == 7
+
+
+def test_a_bad_line_is_told_and_the_others_go_in(operator: Operator, tmp_path: Path) -> None:
+    good = [{"type": "User", "resource": {"schemas": [USER_URN], "id": f"00000000-0000-4000-8000-00000000000{n}",
+                                          "userName": f"u{n}"}} for n in range(3)]
+    lines = [json.dumps(good[0]), "{broken", "[]", json.dumps({"type": "Robot", "resource": {}}), json.dumps(good[1]),
+             json.dumps({"type": "User", "resource": {"id": "x"}}), json.dumps({"type": "User"}),
+             json.dumps({"type": "Membership", "group": 5}), json.dumps({"type": "User", "resource": {
+                 "schemas": [USER_URN], "id": "another", "userName": "U0"}}), json.dumps(good[2])]
+    file = tmp_path / "bad.jsonl"
+    file.write_text("\n".join(lines))
+    said = operator("import", "acme", str(file), status=1)
+    assert "Imported 3, there already 0, refused 7" in said
+    for number in (2, 3, 4, 6, 7, 8, 9):
+        assert f"line {number}: " in said
+    assert sorted(operator.client.found("/Users")) == ["u0", "u1", "u2"]
+    assert operator.client("GET", "/Users?count=0").get_json()["totalResults"] == 3
