@@ -8,7 +8,7 @@ import os
 from flask import Flask
 from flask.typing import ResponseReturnValue
 
-from app.auth import Authenticator, Limits, Principal, TokenEndpoint
+from app.auth import Authenticator, CredentialRefused, Limits, Principal, TokenEndpoint
 from app.blueprints import door, errors, telemetry
 from app.blueprints.body import MOST_BYTES
 from app.blueprints.bulk import bulk
@@ -20,7 +20,7 @@ from app.blueprints.paths import OneSpelling
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config, ConfigError
-from app.errors import Unauthorized, Unavailable
+from app.errors import Unavailable
 from app.protocol.bulk import MOST_OPERATIONS
 from app.protocol.cursor import TIMEOUT, Cursors
 from app.protocol.profile import PROFILES
@@ -143,7 +143,7 @@ class _Parts:
     def open_catalogue(self, tenant_name: str) -> Catalogue:
         tenant = Tenants(self._database).get(tenant_name)
         if tenant is None or not PROFILES[tenant.profile].open_discovery:
-            raise Unauthorized("The request needs a credential: Authorization: Bearer <token>.")
+            raise CredentialRefused(None, sent=False)
         return load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
 
     def refused(self, tenant_name: str, event: Event, request_id: str) -> None:

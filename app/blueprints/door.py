@@ -15,12 +15,11 @@ from flask_httpauth import HTTPTokenAuth
 
 from app.auth import Principal, require_read, require_write
 from app.blueprints.service import service
-from app.errors import Unauthorized
 
 door = HTTPTokenAuth(scheme="Bearer")
-_SCIM = re.compile(r"^/([^/]+)/scim/v\d+(/[^/]*)?")
-_ALWAYS_OPEN = ("/serviceproviderconfig", "/serviceconfiguration")
-_OPEN_BY_PROFILE = ("/schemas", "/resourcetypes")
+_SCIM = re.compile(r"^/([^/]+)/scim/v\d+")
+_ALWAYS_OPEN = "discovery.service_provider_config"
+_OPEN_BY_PROFILE = "discovery"
 _READING = ("GET", "HEAD", "OPTIONS")
 _SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,64}$")
 
@@ -40,8 +39,8 @@ def verify(token: str) -> Principal:
 
 @door.error_handler
 def refuse(status: int) -> None:
-    """Refuse who does not send a token at all."""
-    raise Unauthorized("The request needs a credential: Authorization: Bearer <token>.")
+    """Refuse whoever sends no token, in the words in which a wrong one is refused."""
+    verify("")
 
 
 def _drop_tenant(_: str | None, values: dict[str, Any] | None) -> None:
@@ -56,20 +55,21 @@ def _enter() -> Any:
     match = _SCIM.match(request.path)
     if match is None:
         return None
-    g.tenant_name, endpoint = match[1], (match[2] or "").lower()
+    g.tenant_name = match[1]
     g.base_url = service().base_url(g.tenant_name)
     with service().budget():
         service().require()
-        return _let_in(endpoint)
+        return _let_in()
 
 
-def _let_in(endpoint: str) -> Any:
+def _let_in() -> Any:
     if request.method == "OPTIONS":
         return None  # answered from the routes alone
-    if "Authorization" not in request.headers and request.method in _READING and request.routing_exception is None:
-        if endpoint in _ALWAYS_OPEN:
+    if "Authorization" not in request.headers and request.method in _READING:
+        # By the view that will answer, not by what the path looks like: /ServiceProviderConfig/Users is another view.
+        if request.endpoint == _ALWAYS_OPEN:
             return None
-        if endpoint in _OPEN_BY_PROFILE:
+        if request.blueprint == _OPEN_BY_PROFILE:
             g.catalogue = service().catalogue(g.tenant_name)
             return None
     return door.login_required(_prepare)()
@@ -79,7 +79,7 @@ def _prepare() -> None:
     g.principal = door.current_user()
     g.provider = service().provider(g.principal, g.request_id)
     g.catalogue = g.provider.catalogue
-    if request.method in _READING or request.path.endswith("/.search"):
+    if request.method in _READING or (request.method == "POST" and request.path.endswith("/.search")):
         require_read(g.principal)
     else:
         require_write(g.principal)
