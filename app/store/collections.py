@@ -12,7 +12,7 @@ import pymongo.database
 from pymongo.errors import CollectionInvalid, OperationFailure
 
 from app.schemas.collection import CollectionSpec, IndexSpec
-from app.store.failures import DUPLICATE_KEY, StoreError
+from app.store.failures import DUPLICATE_KEY, StoreError, reason
 
 NAMESPACE_EXISTS = 48
 INDEX_NOT_FOUND = 27
@@ -98,6 +98,6 @@ def _build(collection: Any, index: IndexSpec) -> None:
         if error.code in INDEX_CONFLICTS:
             raise StoreError(
                 f"The index {index.name} of {collection.name} cannot be built, since another one is in its way; drop "
-                f"that one and start again: {error.details['errmsg'] if error.details else error}"
+                f"that one and start again: {reason(error)}"
             ) from error
         raise

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 import pymongo
 from pymongo.client_session import ClientSession
-from pymongo.errors import ConfigurationError, InvalidURI, PyMongoError
+from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
@@ -26,7 +26,7 @@ from pymongo.write_concern import WriteConcern
 from app.errors import Unavailable
 from app.schemas.collection import CollectionSpec
 from app.store.collections import missing_unique_indexes, prepare_collection
-from app.store.failures import StoreError, translate, translating
+from app.store.failures import StoreError, reason, translate, translating
 
 __all__ = ["Database", "Session", "StoreError", "connect", "translate", "translating"]
 
@@ -98,9 +98,12 @@ class Database:
         self.ping()
         with self._preparing:
             if not self._prepared:
-                with self.budget(PREPARE_SECONDS):
-                    for spec in self._specs:
-                        prepare_collection(self.db, spec)
+                try:
+                    with self.budget(PREPARE_SECONDS):
+                        for spec in self._specs:
+                            prepare_collection(self.db, spec)
+                except OperationFailure as error:
+                    raise StoreError(f"The database refuses what scimd needs of it: {reason(error)}") from error
                 self._prepared = True
 
     def require(self) -> None:

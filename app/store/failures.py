@@ -38,6 +38,8 @@ _PASSING = frozenset({
     13435, 13436, 14031, 16500, 50915,
 })
 """Host unreachable, locks, time limits, write concern, shutdown, write conflicts, no primary, a full disk, ..."""
+_NOT_LET_IN = frozenset({13, 18, 8000})
+"""Unauthorized, AuthenticationFailed, and Atlas's word for them."""
 _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
 
 
@@ -55,6 +57,8 @@ def translate(error: BaseException) -> ScimError | None:
     passing = isinstance(error, (ConnectionFailure, ExecutionTimeout, WriteConcernError)) or error.timeout
     if passing or codes & _PASSING or any(error.has_error_label(label) for label in _PASSING_LABELS):
         return Unavailable("The database does not answer at the moment; try again.")
+    if codes & _NOT_LET_IN:
+        return Unavailable("The database does not let scimd in.")
     return None
 
 
@@ -73,6 +77,11 @@ def translating() -> Iterator[None]:
 def is_duplicate(error: PyMongoError) -> bool:
     """Tell whether a unique index has refused the write."""
     return isinstance(error, DuplicateKeyError) or DUPLICATE_KEY in _codes(error)
+
+
+def reason(error: OperationFailure) -> str:
+    """Give what the server said, in one line."""
+    return " ".join(str((error.details or {}).get("errmsg", error)).split())
 
 
 def _codes(error: PyMongoError) -> set[int]:

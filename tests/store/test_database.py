@@ -299,6 +299,15 @@ def test_duplicates_are_one_sentence_and_no_start(database: Database) -> None:
         database.require()
 
 
+def test_a_server_that_refuses_an_index_is_one_sentence(database: Database, fault: Fault) -> None:
+    with fault(["createIndexes"], "alwaysOn", errorCode=67), pytest.raises(StoreError, match="refuses"):
+        database.prepare([SPEC])
+    with fault(["createIndexes"], "alwaysOn", errorCode=13), pytest.raises(Unavailable, match="let scimd in"):
+        database.prepare([SPEC])
+    database.prepare([SPEC])
+    database.ready()
+
+
 def test_a_validator_that_has_changed_is_set_and_one_that_has_gone_is_taken_away(database: Database) -> None:
     database.prepare([SPEC])
     database.db.things.insert_one({"_id": 1, "tenant": "a"})
@@ -351,6 +360,7 @@ def bulk(**details: Any) -> failures.BulkWriteError:
     (failures.OperationFailure("x", 8, {"errorLabels": ["RetryableWriteError"]}), Unavailable),
     (bulk(writeConcernErrors=[{"code": 64}]), Unavailable),
     (bulk(writeErrors=[{"code": 91}]), Unavailable),
+    (failures.OperationFailure("Authentication failed.", 18), Unavailable),
     (failures.DocumentTooLarge("x"), PayloadTooLarge),
     (failures.WriteError("x", 17419), PayloadTooLarge),
     (failures.WriteError("object to insert too large. size in bytes: 16777300", 2), PayloadTooLarge),
