@@ -1,7 +1,7 @@
 """Text -> tree: the parser of filters and of PATCH paths.
 
 Fails closed, and with one kind of exception: whatever is wrong is a FilterError that names the column and what was
-expected. What could hurt (length, nesting, number of terms) is counted before the parser sees the text.
+expected. What could hurt is counted (in scan.py) before the parser sees the text.
 """
 
 from __future__ import annotations
@@ -18,29 +18,22 @@ from lark.exceptions import LarkError, UnexpectedCharacters, UnexpectedToken
 from scim_filter.ast import And, Comparison, Filter, Literal, Not, Or, PatchPath, Path, Present, ValuePath
 from scim_filter.errors import FilterError, PathError
 from scim_filter.plain import parse_plain
+from scim_filter.scan import LONGEST, check_size, closing, is_inside_brackets
 
-LONGEST = 4_096
-"""Characters of a filter or path; a caller may allow a filter others."""
-DEEPEST = 32
-"""Brackets inside each other."""
-MOST_TERMS = 200
-"""Comparisons in one filter."""
 OPERATORS = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
 
 _CACHED = 1_024
 _CACHED_LENGTH = 1_024  # the two bound what the caches hold
 _INT64 = range(-(2**63), 2**63)
-_WORD = r'[^\s()\[\]"]'
-_MARK = re.compile(rf'"(?:[^"\\]|\\.)*"?|[()\[\]]|(?<!{_WORD})(?:and|or)(?!{_WORD})', re.DOTALL | re.IGNORECASE)
-_FOUND = re.compile(rf'"|[()\[\]]|{_WORD}{{1,40}}|$')
+_FOUND = re.compile(r'"|[()\[\]]|[^\s()\[\]"]{1,40}|$')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_filter(text: str, *, bare_words: bool = False, longest: int = LONGEST) -> Filter:
     """Give the tree of a filter; `bare_words` takes values without quotes. Raises FilterError."""
-    if len(text) > _CACHED_LENGTH:
+    if len(text) > min(longest, _CACHED_LENGTH):
         return _parse_filter(text, bare_words, longest)
-    return parse_plain(text) or _cached_filter(text, bare_words, longest)
+    return parse_plain(text) or _cached_filter(text, bare_words)
 
 
 def parse_path(text: str, *, bare_words: bool = False) -> PatchPath:
@@ -48,7 +41,7 @@ def parse_path(text: str, *, bare_words: bool = False) -> PatchPath:
     return (_parse_path if len(text) > _CACHED_LENGTH else _cached_path)(text, bare_words)
 
 
-def _parse_filter(text: str, bare_words: bool, longest: int) -> Filter:
+def _parse_filter(text: str, bare_words: bool, longest: int = LONGEST) -> Filter:
     tree: Filter = _parse(text, "filter", bare_words, longest)
     return tree
 
@@ -57,7 +50,7 @@ def _parse_path(text: str, bare_words: bool) -> PatchPath:
     try:
         path: PatchPath = _parse(text, "path", bare_words, LONGEST)
     except FilterError as error:
-        if _is_inside_brackets(text, error.column):
+        if is_inside_brackets(text, error.column):
             raise
         raise PathError(error.message, error.column) from error
     return path
@@ -68,7 +61,7 @@ _cached_path = lru_cache(maxsize=_CACHED)(_parse_path)
 
 
 def _parse(text: str, start: str, bare_words: bool, longest: int) -> Any:
-    _check_size(text, longest)
+    check_size(text, longest)
     try:
         return _lark(bare_words).parse(text, start=start)
     except UnexpectedToken as error:
@@ -80,41 +73,12 @@ def _parse(text: str, start: str, bare_words: bool, longest: int) -> Any:
         raise FilterError(f"This is no {start}", 1) from error
 
 
-def _check_size(text: str, longest: int) -> None:
-    """Count what makes a filter dear, in one pass; raises FilterError."""
-    if len(text) > longest:
-        raise FilterError(f"There are {len(text)} characters, and no more than {longest} are taken", longest + 1)
-    depth, terms = 0, 1
-    for mark in _MARK.finditer(text):
-        kind = mark[0]
-        if kind in "([":
-            depth += 1
-            if depth > DEEPEST:
-                raise FilterError(f"There are more than {DEEPEST} brackets inside each other", mark.start() + 1)
-        elif kind in ")]":
-            depth -= 1
-        elif kind[0] != '"':
-            terms += 1
-            if terms > MOST_TERMS:
-                raise FilterError(f"There are more than {MOST_TERMS} conditions", mark.start() + 1)
-
-
-def _is_inside_brackets(text: str, column: int) -> bool:
-    depth = 0
-    for mark in _MARK.finditer(text):
-        if mark.end() >= column and mark[0] == "]":
-            return depth > 0
-        if mark.end() < column:
-            depth += {"[": 1, "]": -1}.get(mark[0], 0)
-    return False  # the bracket is never closed, or there is none
-
-
 def _unexpected(text: str, column: int, expected: set[str]) -> FilterError:
     """Say what was expected at `column`, in the words of the RFC; the parser's own are never shown."""
     found = _FOUND.search(text, column - 1)
     word = found[0] if found else ""
     if "_AND" in expected:
-        wanted = 'Expected "and", "or" or the end'
+        wanted = f'Expected "and", "or" or {closing(text, column)}'
     elif "OPERATOR" in expected:
         if word not in '"()[]':
             return FilterError(f"The operator '{word}' is not supported; expected {OPERATORS}", column)
@@ -126,7 +90,7 @@ def _unexpected(text: str, column: int, expected: set[str]) -> FilterError:
     elif "PATH" in expected:
         wanted = "Expected an attribute"
     else:
-        wanted = "Expected the end"
+        wanted = f"Expected {closing(text, column)}"
     return FilterError(f"{wanted}, not {word}" if word else f"{wanted}; the text ends here", column)
 
 

@@ -32,7 +32,7 @@ def parse_plain(text: str) -> Filter | None:
 
 
 def _comparison(match: re.Match[str], first: int) -> Comparison:
-    path, operator, string, literal = match.group(first, first + 1, first + 2, first + 3)
-    column = match.end(first + 1) + 2
+    name, operator, string, literal = match.group(first, first + 1, first + 2, first + 3)
+    path = Path(name, match.start(first) + 1) if name else Path("value", 1)
     value = string if literal is None else literal == "true"
-    return Comparison(Path(path or "value", match.start(first) + 1), operator, value, column)
+    return Comparison(path, operator, value, match.end(first + 1) + 2)

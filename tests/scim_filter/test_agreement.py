@@ -64,7 +64,7 @@ def test_a_thousand_pairs(database, mock_database, case):
 
 @pytest.mark.long
 @given(cases())
-@settings(max_examples=400, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=250, deadline=None, suppress_health_check=QUIET)
 def test_twenty_thousand_pairs(database, mock_database, case):
-    assert PAIRS * 400 >= 20_000
+    assert PAIRS * 250 >= 20_000
     check(case, [database.db, mock_database.db])
