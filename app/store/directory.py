@@ -150,8 +150,8 @@ class Directory:
         time = now()
 
         def work(session: Session) -> Resource:
-            steps = self._plan(resource_type, before["id"], changes, session)
-            if same and not steps:
+            steps = self._plan(resource_type, before["id"], changes, session, sure=exact or not same)
+            if same and not (steps and self._add_unseen(before["id"], steps, session)):
                 return before
             if same:
                 touched = store.touch(before["id"], time, before["meta"]["version"] if exact else None, session)
@@ -230,12 +230,14 @@ class Directory:
 
     def _plan(
         self, resource_type: ResourceType, resource_id: str, changes: Iterable[MemberChange], session: Session, *,
-        fresh: bool = False,
+        fresh: bool = False, sure: bool = True,
     ) -> Plan | None:
         attribute = resource_type.members
         if attribute is None:
             return None
-        steps = plan(changes, resource_id, self._memberships, self.references, attribute, session, fresh=fresh)
+        steps = plan(
+            changes, resource_id, self._memberships, self.references, attribute, session, fresh=fresh, sure=sure
+        )
         if steps and steps.add:
             kinds = self._kinds(steps.add, attribute.references, session)
             missing = [member for member in steps.add if member not in kinds]
@@ -260,8 +262,14 @@ class Directory:
             if not self._kinds([value], target.references, session):
                 raise InvalidValue(f"{target.name}: no such resource: {value}.")
 
+    def _add_unseen(self, group: str, steps: Plan, session: Session) -> bool:
+        """Add the member that has not been looked up; tell whether anything has changed, or is still to be."""
+        return not steps.unseen or all(
+            self._memberships.add_one(group, member, kind, session) for member, kind in steps.add.items()
+        )
+
     def _apply(self, group: str, steps: Plan | None, session: Session) -> None:
-        if steps is None:
+        if steps is None or steps.unseen:
             return
         if steps.replace:
             self._memberships.remove_others(group, steps.keep, session)

@@ -25,6 +25,8 @@ class Plan:
     """With `replace`: everybody else leaves."""
     add: dict[str, str | None] = field(default_factory=dict)
     """Id -> resource type, None where there is no such resource."""
+    unseen: bool = False
+    """Whether what is to be added is there already has not been looked up: adding it tells."""
     remove: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     """For the log: who leaves, the first of them where they are many."""
@@ -36,9 +38,12 @@ class Plan:
 
 def plan(
     changes: Iterable[MemberChange], group: str, memberships: Memberships, references: References, attribute: Attribute,
-    session: Session, *, fresh: bool = False,
+    session: Session, *, fresh: bool = False, sure: bool = True,
 ) -> Plan:
-    """Fold the changes, in their order, into one plan against what is stored; `fresh`: nothing is stored yet."""
+    """Fold the changes, in their order, into one plan against what is stored.
+
+    `fresh`: nothing is stored yet. Where it need not be `sure`, a single new member is not looked up beforehand.
+    """
     replace, add, remove = fresh, dict[str, None](), set[str]()
     for change in changes:
         if change.where is not None:
@@ -57,6 +62,8 @@ def plan(
                 remove.add(member)
     if fresh:
         return Plan(add=dict.fromkeys(add))
+    if not sure and len(add) == 1 and not remove and not replace:
+        return Plan(add=dict.fromkeys(add), unseen=True)
     present = memberships.present(group, {*add, *remove}, session)
     missing: dict[str, str | None] = dict.fromkeys(member for member in add if member not in present)
     if replace:

@@ -66,6 +66,13 @@ class Memberships:
                 rows.append(row | {"type": members[member]} if members[member] else row)
             self._collection.insert_many(rows, session=session)
 
+    def add_one(self, group: str, member: str, kind: str | None, session: Session = None) -> bool:
+        """Add a member; False where it is in the group already. One round trip, which is what Entra mostly needs."""
+        key = {"tenant": self._tenant, "group": group, "member": member}
+        row = key | {"type": kind} if kind else key
+        done = self._collection.update_one(key, {"$setOnInsert": row}, upsert=True, session=session)
+        return done.upserted_id is not None
+
     def remove(self, group: str, members: Iterable[str], session: Session = None) -> None:
         """Take members out of the group."""
         for batch in _batches(members):

@@ -81,6 +81,23 @@ def test_sixty_adds_at_once_are_all_kept(provider: Callable[[], Provider], datab
     assert database.db.events.count_documents({"resource.id": target, "operation": "patch"}) == 60
 
 
+def test_a_member_that_is_there_already_changes_nothing(
+    provider: Callable[[], Provider], database: Database
+) -> None:
+    member, target = user(provider, "u"), group(provider, "G")
+    operation = {"op": "add", "path": "members", "value": [{"value": member}]}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: patch(provider, "Group", target, operation), range(8)))
+    assert database.db.memberships.count_documents({"group": target}) == 1
+    assert database.db.memberships.find_one({"group": target}, {"_id": 0}) == {
+        "tenant": "t", "group": target, "member": member, "type": "User",
+    }
+    assert database.db.groups.find_one({"_id": target})["meta"]["version"] == 2
+    event = database.db.events.find_one({"resource.id": target, "operation": "patch"})
+    assert event["members"] == {"added": [member], "addedCount": 1}
+    assert database.db.events.count_documents({"resource.id": target, "operation": "patch"}) == 1
+
+
 def test_adds_and_removes_at_once(provider: Callable[[], Provider]) -> None:
     users = [user(provider, f"u{n}") for n in range(50)]
     target = group(provider, "G", *users[:25])
