@@ -226,9 +226,11 @@ def _comparisons(path: Path, kind: str) -> st.SearchStrategy[Filter]:
 class World:
     """Documents of one resource type in one database, with their memberships in a collection of their own."""
 
-    def __init__(self, database: Any, resource_type: ResourceType, found: list[dict[str, Any]]) -> None:
-        self._documents = database["documents"]
-        self._elements = database["elements"]
+    def __init__(
+        self, database: Any, resource_type: ResourceType, found: list[dict[str, Any]], name: str = "documents"
+    ) -> None:
+        self._documents = database[name]
+        self._elements = database[f"elements of {name}"]
         self._documents.delete_many({})
         self._elements.delete_many({})
         documents, elements = [], []

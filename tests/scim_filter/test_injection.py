@@ -1,0 +1,137 @@
+"""Text is data: whatever a filter says, it reaches MongoDB as a value (reliability 3.3, standards FI-36)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.schemas.columns import columns
+from app.schemas.user import USER_TYPE
+from scim_filter import Comparison, FilterError, Path, matches, parse_filter, parse_path, to_mongo
+from tests.scim_filter import grammar
+from tests.scim_filter.worlds import assert_is_data
+
+# The query, update and aggregation operators of MongoDB 8, and its system variables.
+OPERATORS = """
+$eq $gt $gte $in $lt $lte $ne $nin $and $not $nor $or $exists $type $expr $jsonSchema $mod $regex $options $text $where
+$geoIntersects $geoWithin $near $nearSphere $box $center $centerSphere $geometry $maxDistance $minDistance $polygon
+$all $elemMatch $size $bitsAllClear $bitsAllSet $bitsAnyClear $bitsAnySet $ $meta $slice $comment $rand $natural
+$currentDate $inc $min $max $mul $rename $set $setOnInsert $unset $addToSet $pop $pull $push $pullAll $each $position
+$sort $bit $accumulator $function $lookup $graphLookup $merge $out $unionWith $match $project $group $limit $skip
+$facet $bucket $count $sample $redact $replaceRoot $unwind $indexStats $collStats $currentOp $listSessions $search
+$$ROOT $$CURRENT $$NOW $$CLUSTER_TIME $$REMOVE $$DESCEND $$PRUNE $$KEEP $$USER_ROLES $ref $id $db $code $scope $oid
+$date $binary $regularExpression $timestamp $undefined $minKey $maxKey $symbol $numberLong $numberDecimal $uuid
+""".split()
+PATTERNS = [
+    ".", ".*", "^", "$", "^a", "a$", "[a-z]", "(a+)+$", "a|b", "a?", "a{2}", "\\", "\\d", "\\z", "\\Qa\\E", "(?i)a", "(?#x)", "a\nb",
+    "a\n", "\r", "\t", "/a/i", "%", "_", "*", "(", ")", "[", "]", "{", "}", "-", "#", "&", "~", " ", "\x7f", "\u2028", "\ud7ff", "\uffff",
+]  # fmt: skip
+CODE = ["'; return true; //", '"; while(1){} //', "sleep(1000)", "this.password", "function(){return 1}", "db.users.drop()"]
+FORMS = [json.dumps({name: value}) for name in ("$gt", "$ne", "$regex", "$where") for value in ("", 1, {"$ne": None})]
+HOSTILE = [*OPERATORS, *PATTERNS, *CODE, *FORMS, "a.b", "_folded", "tenant", "__proto__", "constructor", "\ufeff", "\u200b", "x" * 4_000]
+
+RESOLVE = columns(USER_TYPE)
+
+
+@pytest.fixture(scope="module")
+def collection(mongod):
+    found = mongod.client["test-injection"]["texts"]
+    found.drop()
+    stored = [*HOSTILE, "a", "A", "ab", "b", ""]
+    found.insert_many([{"tenant": "t", "text": text, "_folded": {"title": RESOLVE("title").key(text)}} for text in stored])
+    yield found
+    mongod.client.drop_database("test-injection")
+
+
+@pytest.mark.parametrize("operator", ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"])
+def test_hostile_strings_are_only_compared(operator, collection):
+    for text in HOSTILE:
+        condition = Comparison(Path("title"), operator, text)
+        if "\x00" not in text:
+            assert parse_filter(str(condition)) == condition
+        query = to_mongo(condition, RESOLVE)
+        assert_is_data(query)
+        found = {row["text"] for row in collection.find({"tenant": "t", **query}, max_time_ms=2_000)}
+        assert found == {row["text"] for row in collection.find() if matches(condition, {"title": row["text"]}, RESOLVE)}
+
+
+@pytest.mark.parametrize("name", [*OPERATORS, "$where.x", "title.$where", "a.$[]", "emails.$", "emails.0", "emails.0.value", "_folded.title", "_id"])
+def test_hostile_names_name_nothing(name):
+    for text in (f"{name} pr", f'{name} eq "x"', f'{name}[value eq "x"]', f"emails[{name} pr]", f"emails[type pr].{name} pr"):
+        with pytest.raises(FilterError):
+            to_mongo(parse_filter(text), RESOLVE)
+    for text in (f"{name} pr", f'{name} eq "x"'):
+        try:
+            condition = parse_filter(text)
+        except FilterError:
+            continue
+        assert to_mongo(condition, RESOLVE, absent_if_unknown=True) == {"_id": {"$in": []}}
+
+
+@given(grammar.logical(grammar.attr_exp(grammar.attr_name)))
+@settings(deadline=None, max_examples=200)
+def test_no_filter_makes_a_query_of_anything_but_ours(text):
+    try:
+        query = to_mongo(parse_filter(text), lambda path: RESOLVE(path) or RESOLVE("title"))
+    except FilterError:
+        return
+    assert_is_data(query)
+    assert set(_fields(query)) <= {"_folded.title", "_id"}
+
+
+def _fields(query):
+    for key, value in query.items():
+        if key in ("$and", "$or", "$nor"):
+            for part in value:
+                yield from _fields(part)
+        else:
+            yield key
+
+
+LONG = [
+    "x" * 65_536, "(" * 65_536, ")" * 65_536, '"' * 65_536, "\\" * 65_536, " " * 65_536, "not(" * 16_384, "a pr and " * 7_281, "a." * 32_768,
+    'a eq "' + "\\" * 65_536, 'a eq "' + "x" * 65_536, "a eq " + "1" * 65_536, "a eq 1e" + "9" * 65_536, "a eq -" * 10_922, "[" * 65_536,
+    "a[" * 32_768, "urn:" * 16_384, 'a eq "\\u00e9' * 5_000, "\ud800" * 65_536, "\x00" * 65_536, "'" * 65_536, "a eq 'x" * 9_362, "é" * 65_536,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", LONG, ids=range(len(LONG)))
+@pytest.mark.parametrize("bare_words", [False, True])
+def test_64_kb_of_anything_is_refused_in_few_words(text, bare_words):
+    for length in (65_536, 16_384, 4_096, 1_000):
+        with pytest.raises(FilterError) as caught:
+            parse_filter(text[:length], bare_words=bare_words, longest=65_536)
+        assert len(str(caught.value)) < 250
+        with contextlib.suppress(FilterError):  # a long name is a path, of nothing
+            assert parse_path(text[:length], bare_words=bare_words).path.text == text[:length]
+
+
+def test_a_long_value_is_compared_and_not_made_a_pattern(collection):
+    for text in ("(" * 16_000, "\U0001f600" * 16_000, "é" * 16_000):
+        for operator in ("eq", "ne", "sw", "gt"):
+            condition = parse_filter(str(Comparison(Path("title"), operator, text)), longest=16_384)
+            list(collection.find(to_mongo(condition, RESOLVE)))
+        for operator in ("co", "ew"):
+            with pytest.raises(FilterError, match="too long to look for inside of others"):
+                to_mongo(parse_filter(str(Comparison(Path("title"), operator, text)), longest=16_384), RESOLVE)
+    longest = to_mongo(Comparison(Path("title"), "co", "(" * 15_000), RESOLVE)
+    assert list(collection.find(longest)) == []
+
+
+@given(st.text(grammar.characters, max_size=6), st.text(grammar.characters, max_size=6))
+@settings(deadline=None, max_examples=300)
+def test_patterns_are_literal_for_any_string(text, around):
+    query = to_mongo(Comparison(Path("externalId"), "co", text), RESOLVE)["externalId"]["$regex"]
+    assert re.search(query, around + text + around)
+    assert bool(re.search(query, around)) is (text in around)
+    query = to_mongo(Comparison(Path("externalId"), "ew", text), RESOLVE)["externalId"]["$regex"]
+    assert bool(re.search(query, around + text)) and bool(re.search(query, around)) is around.endswith(text)
+    bounds = to_mongo(Comparison(Path("externalId"), "sw", text), RESOLVE)["externalId"]
+    for candidate in (text, text + around, around, around + text):
+        inside = bounds["$gte"] <= candidate and ("$lt" not in bounds or candidate < bounds["$lt"])
+        assert inside is candidate.startswith(text)

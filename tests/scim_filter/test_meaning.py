@@ -1,0 +1,251 @@
+"""What filters mean, row by row of standards section 9, on a real MongoDB, on mongomock and by `matches`."""
+
+from __future__ import annotations
+
+import uuid
+
+import mongomock
+import pytest
+
+from app.schemas.columns import columns, element_columns
+from app.schemas.group import GROUP_TYPE
+from app.schemas.user import ENTERPRISE_URN as ENT
+from app.schemas.user import USER_TYPE
+from app.schemas.user import USER_URN as CORE
+from scim_filter import FilterError, matches, parse_filter, to_mongo
+from tests.scim_filter.worlds import BASE_URL, THING_TYPE, World
+
+
+def _meta(kind, name, at, version):
+    url = f"{BASE_URL}/{kind}s/{name}"
+    return {"resourceType": kind, "created": "2011-05-13T04:42:34.000Z", "lastModified": at, "location": url, "version": version}
+
+
+ADA = {
+    "id": "ada", "schemas": [CORE, ENT], "userName": "Ada@Example.com", "externalId": "ABC", "title": "Tour.Guide",
+    "name": {"givenName": "Ada", "familyName": "O'Malley"}, "active": True, "nickName": "", "profileUrl": "http://A.example/",
+    "emails": [
+        {"value": "ada@work.example", "type": "work", "primary": True}, {"value": "Ada@Home.example", "type": "home"},
+    ],
+    "x509Certificates": [{"value": "QQ=="}],
+    "groups": [{"value": "tours", "type": "direct", "display": "Tours"}, {"value": "all", "type": "indirect"}],
+    ENT: {"employeeNumber": "07", "department": "Tours", "manager": {"value": "bob"}},
+    "meta": _meta("User", "ada", "2011-05-13T04:42:34.000Z", 'W/"1"'),
+}  # fmt: skip
+BOB = {
+    "id": "bob", "schemas": [CORE], "userName": "bob", "externalId": "abc", "title": "a%b_c*(.\\", "displayName": "É",
+    "name": {"givenName": ""}, "active": False, "userType": "Employee",
+    "emails": [{"value": "bob@work.example", "type": "home"}, {"type": "work"}],
+    "groups": [{"value": "all", "type": "direct", "display": "All"}],
+    "meta": _meta("User", "bob", "2011-05-13T04:42:35.500Z", 'W/"10"'),
+}  # fmt: skip
+CYD = {
+    "id": "cyd", "schemas": [CORE], "userName": "cyd", "displayName": "e\u0301", "active": True,
+    "userType": "Contractor", ENT: {"department": ""}, "meta": _meta("User", "cyd", "2015-10-10T21:38:21.861Z", 'W/"2"'),
+}  # fmt: skip
+USERS = [ADA, BOB, CYD]
+GROUPS = [
+    {"id": "tours", "schemas": [GROUP_TYPE.schema.id], "displayName": "Tours", "meta": _meta("Group", "tours", "2011-05-13T04:42:34.000Z", 'W/"1"'),
+     "members": [{"value": "ada", "type": "User", "display": "Ada"}, {"value": "all", "type": "Group", "display": "All"}]},
+    {"id": "all", "schemas": [GROUP_TYPE.schema.id], "displayName": "All", "meta": _meta("Group", "all", "2011-05-13T04:42:34.000Z", 'W/"1"')},
+]  # fmt: skip
+
+ON_USERS = [
+    # FI-02, FI-07, CM-33: names and operators in any case; values as caseExact says
+    ('USERNAME EQ "ADA@EXAMPLE.COM"', "ada"), ('userName eq "bob" AND title PR', "bob"),
+    ('externalId eq "abc"', "bob"), ('externalId eq "ABC"', "ada"), ('externalId eq "Abc"', ""), ('id eq "ADA"', ""),
+    ('meta.resourceType eq "User"', "ada bob cyd"), ('meta.resourceType eq "user"', ""),
+    ('profileUrl eq "http://A.example/"', "ada"), ('profileUrl eq "http://a.example/"', ""),
+    # FI-03, FI-04
+    ('userName eq "cyd" or userName eq "bob" and title eq "x"', "cyd"),
+    ('(userName eq "cyd" or userName eq "bob") and title eq "x"', ""),
+    ('not (userName eq "bob") and active eq true', "ada cyd"), ('not(active eq true)', "bob"),
+    # FI-08, FI-36, FI-37
+    ('title co "r.g"', "ada"), ('title co "ruge"', ""), ('title sw "TOUR"', "ada"), ('title ew "guide"', "ada"),
+    ('title eq "tour.guide"', "ada"), ('title sw "tour.guide"', "ada"), ('title co "tour.guide"', "ada"),
+    ('title ew "tour.guide"', "ada"), ('title co "%b_"', "bob"), ('title co "a*"', ""), ('title ew "(.\\\\"', "bob"),
+    ('title sw "a%b_c*(.\\\\"', "bob"), ('title co ".*"', ""), ('title sw "^"', ""), ('title ew "$"', ""),
+    ('title co ""', "ada bob"), ('title sw ""', "ada bob"), ('title ew ""', "ada bob"),
+    ('name.familyName co "o\'malley"', "ada"),
+    # FI-09, FI-29, FI-35
+    ('meta.lastModified gt "2011-05-13T04:42:34Z"', "bob cyd"), ('meta.lastModified ge "2011-05-13T06:42:34+02:00"', "ada bob cyd"),
+    ('meta.lastModified ge "2011-05-13T06:42:34 02:00"', "ada bob cyd"), ('meta.lastModified lt "2011-05-13T04:42:35.5"', "ada"),
+    ('meta.lastModified le "2011-05-12T21:42:35.500-07:00"', "ada bob"), ('meta.lastModified eq "2011-05-13T04:42:34.000000001Z"', "ada"),
+    ('meta.lastModified eq "2015-10-10T14:38:21.8617979-07:00"', "cyd"), ('meta.lastModified gt "0001-01-03T00:00:00.0000000Z"', "ada bob cyd"),
+    ('userName gt "B"', "bob cyd"), ('userName ge "BOB"', "bob cyd"), ('userName lt "bob"', "ada"), ('userName le "bob"', "ada bob"),
+    # FI-12, FI-37, A-35
+    ("active pr", "ada bob cyd"), ("nickName pr", ""), ('nickName eq ""', "ada"), ("name pr", "ada"), ("emails pr", "ada bob"),
+    ("emails.value pr", "ada bob"), (f"{ENT} pr", "ada"), (f"{ENT}:manager pr", "ada"), ("addresses pr", ""), ("schemas pr", "ada bob cyd"),
+    ("x509Certificates pr", "ada"), ("meta pr", "ada bob cyd"), ("title pr or nickName pr", "ada bob"), ("groups pr", "ada bob"),
+    # FI-13, FI-15, FI-16, FI-17, FI-19
+    ('emails.value co "HOME"', "ada"), ('emails co "example"', "ada bob"), ('emails.type eq "work" and emails.value co "bob"', "bob"),
+    ('emails[type eq "work" and value co "bob"]', ""), ('emails[type eq "HOME" and value co "BOB"]', "bob"),
+    ('emails[type eq "work"].value eq "ADA@work.example"', "ada"), ('emails[type eq "home"] eq "bob@work.example"', "bob"),
+    ('emails[primary eq true].value sw "ada"', "ada"), ('emails[type eq "work" or (type eq "home" and primary pr)]', "ada bob"),
+    ('emails[not (type eq "work")]', "ada bob"), ('emails[not (value pr)]', "bob"), ('emails[type ne "work"]', "ada bob"),
+    ('name[givenName eq "ada" and familyName sw "o"]', "ada"), ('name[not (familyName pr)]', "bob"),
+    (f'{ENT}:manager[value eq "bob"]', "ada"), (f'{ENT}[department eq "tours"]', "ada"),
+    # CM-29: a missing primary is false
+    ("emails[primary eq false]", "ada bob"), ("emails.primary eq false", "ada bob"), ("emails.primary eq true", "ada"),
+    ("emails[type eq \"work\" and primary ne true]", "bob"), ("emails.primary ne true", "bob cyd"), ("emails.primary pr", "ada"),
+    # FI-20, FI-22
+    (f'{CORE}:userName sw "A"', "ada"), (f'{CORE.upper()}:NAME.GIVENNAME eq "ada"', "ada"), (f'{ENT}:department eq "tours"', "ada"),
+    (f'{ENT}:manager.value eq "bob"', "ada"), (f'{ENT}:manager eq "bob"', "ada"), (f'{ENT}:manager eq "BOB"', ""),
+    (f'schemas eq "{ENT}"', "ada"), (f'schemas eq "{ENT.upper()}"', "ada"), (f'schemas ne "{ENT}"', "bob cyd"),
+    # FI-25, FI-26, FI-27, A-19, A-34
+    ("title eq null", "cyd"), ("title ne null", "ada bob"), ("title gt null", ""), ("title co null", ""), ("emails eq null", "cyd"),
+    ("name eq null", "bob cyd"), ("emails[value eq null]", "bob"), ('title ne "tour.guide"', "bob cyd"),
+    ('emails.type ne "work"', "cyd"), ('emails.value ne "bob@work.example"', "ada cyd"), ('not (title eq "tour.guide")', "bob cyd"),
+    # FI-28
+    ('active eq "True"', "ada cyd"), ('active eq "false"', "bob"), ("active ne false", "ada cyd"),
+    # FI-32, meta and references
+    ('id eq "bob"', "bob"), ('id sw "b"', "bob"), ('meta.version eq "W/\\"10\\""', "bob"), ('meta.version eq "10"', "bob"), ('meta.version ne "W/\\"1\\""', "bob cyd"),
+    (f'meta.location eq "{BASE_URL}/Users/bob"', "bob"), (f'meta.location eq "{BASE_URL}/Groups/bob"', ""),
+    ('meta.location eq "https://other.example/Users/bob"', ""), (f'meta.location ne "{BASE_URL}/Users/bob"', "ada cyd"),
+    (f'{ENT}:manager.$ref eq "{BASE_URL}/Users/bob"', "ada"), (f'{ENT}:manager.$ref eq "../Users/bob"', "ada"),
+    # FI-34
+    ('displayName eq "e\\u0301"', "bob cyd"), ('displayName eq "\\u00c9"', "bob cyd"), ('displayName sw "\\u00e9"', "bob cyd"),
+    # FI-43
+    ('groups eq "all"', "ada bob"), ('groups.value eq "tours"', "ada"), ('groups.display eq "TOURS"', "ada"), ('groups[value eq "all" and type eq "direct"]', "bob"),
+    ('groups.type eq "indirect"', "ada"), ('not (groups.value eq "tours")', "bob cyd"), ('groups.value ne "tours"', "bob cyd"),
+    (f'groups.$ref eq "{BASE_URL}/Groups/tours"', "ada"), ("groups eq null", "cyd"), ("groups.display pr", "ada bob"),
+    # Entra's question whether a reference is there (entra.md 1.10)
+    (f'id eq "ada" and {ENT}:manager eq "bob"', "ada"), (f'{ENT}:manager eq "ada" and id eq "ada"', ""),
+]  # fmt: skip
+ON_GROUPS = [
+    ('members eq "ada"', "tours"), ('members.value eq "ada"', "tours"), ('id eq "tours" and members eq "ada"', "tours"),
+    ('id eq "all" and members eq "ada"', ""), ('members[value eq "ada"]', "tours"), ('members[value eq "all" and type eq "Group"]', "tours"),
+    ('members[value eq "ada" and type eq "Group"]', ""), ("members pr", "tours"), ("not (members pr)", "all"), ('members ne "ada"', "all"),
+    ('members.display sw "al"', "tours"), ('members.type eq "user"', "tours"), ('members.value sw "a" and displayName eq "TOURS"', "tours"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def databases(mongod):
+    name = f"test-{uuid.uuid4().hex}"
+    yield [mongod.client[name], mongomock.MongoClient(tz_aware=True)[name]]
+    mongod.client.drop_database(name)
+
+
+@pytest.fixture(scope="module")
+def users(databases):
+    return [World(database, USER_TYPE, USERS, "users") for database in databases]
+
+
+@pytest.fixture(scope="module")
+def groups(databases):
+    return [World(database, GROUP_TYPE, GROUPS, "groups") for database in databases]
+
+
+def check(resource_type, found, worlds, text, expected):
+    condition = parse_filter(text)
+    resolve = columns(resource_type, base_url=BASE_URL)
+    assert {resource["id"] for resource in found if matches(condition, resource, resolve)} == set(expected.split())
+    for world in worlds:
+        assert world.ids(condition) == set(expected.split())
+
+
+@pytest.mark.parametrize(("text", "expected"), ON_USERS)
+def test_users(text, expected, users):
+    check(USER_TYPE, USERS, users, text, expected)
+
+
+@pytest.mark.parametrize(("text", "expected"), ON_GROUPS)
+def test_groups(text, expected, groups):
+    check(GROUP_TYPE, GROUPS, groups, text, expected)
+
+
+REFUSED = [
+    # FI-10
+    ("active gt true", 1, "active (boolean) does not take gt; expected eq, ne, pr"),
+    ('x509Certificates.value ge "QQ=="', 1, "x509Certificates.value (binary) does not take ge; expected eq, ne, pr"),
+    ('title pr and emails[value pr and primary le true]', 34, "emails.primary (boolean) does not take le; expected eq, ne, pr"),
+    # FI-11
+    ('active co "t"', 1, "active (boolean) does not take co; expected eq, ne, pr"),
+    ('meta.created sw "2011"', 1, "meta.created (dateTime) does not take sw; expected eq, ge, gt, le, lt, ne, pr"),
+    ('x509Certificates ew "="', 1, "x509Certificates.value (binary) does not take ew; expected eq, ne, pr"),
+    (f'meta.location co "{BASE_URL}"', 1, "meta.location (reference) does not take co; expected eq, ne, pr"),
+    ('meta.version gt "1"', 1, "meta.version (integer) does not take gt; expected eq, ne, pr"),
+    # FI-14
+    ('name eq "x"', 1, "name is complex; name one of its sub-attributes"), (f'{ENT} eq "x"', 1, f"{ENT} is complex; name one of its sub-attributes"),
+    ('addresses co "x"', 1, "addresses is complex; name one of its sub-attributes"),
+    # FI-18, FI-21, FI-24
+    ('title pr and bogus pr', 14, "There is no attribute bogus"), ("employeeNumber pr", 1, "There is no attribute employeeNumber"),
+    ("name.bogus pr", 1, "There is no attribute name.bogus"), ("emails[bogus pr]", 8, "There is no attribute bogus"),
+    (f"emails[{CORE}:value pr]", 8, f"There is no attribute {CORE}:value"), ("emails[emails.value pr]", 8, "There is no attribute emails.value"),
+    (f"{CORE} pr", 1, f"There is no attribute {CORE}"), ("urn:x:2.0:User:title pr", 1, "There is no attribute urn:x:2.0:User:title"),
+    ("tenant pr", 1, "There is no attribute tenant"), ("_id pr", 1, None), ("_folded.userName pr", 1, None), ("$where pr", 1, "There is no attribute $where"),
+    ('userName[value eq "x"]', 1, "userName is not complex; brackets ask for sub-attributes"),
+    ('schemas[value eq "x"]', 1, "schemas is not complex; brackets ask for sub-attributes"),
+    (f'{CORE}:emails.type[value eq "x"]', 1, "emails.type is not complex; brackets ask for sub-attributes"),
+    # FI-28
+    ("userName eq 5", 13, "Expected a string for userName"), ("userName eq true", 13, "Expected a string for userName"),
+    ('active eq "yes"', 11, "Expected true or false for active"), ("active eq 1", 11, "Expected true or false for active"),
+    ("emails[value eq 5]", 17, "Expected a string for emails.value"), ("userName co 5", 13, "Expected a string for userName"),
+    ("emails co 5", 11, "Expected a string for emails.value"), ("meta.version eq 1", 17, "Expected a string for meta.version"),
+    ("meta.location eq 1", 18, "Expected a URI for meta.location"), ("schemas eq 1", 12, "Expected a URN for schemas"),
+    # FI-29
+    ('meta.created gt "yesterday"', 17, "Expected a dateTime such as 2011-05-13T04:42:34Z for meta.created"),
+    ('meta.created gt "2011-13-01T00:00:00Z"', 17, "Expected a dateTime such as 2011-05-13T04:42:34Z for meta.created"),
+    ('meta.created eq "2011-05-13"', 17, "Expected a dateTime such as 2011-05-13T04:42:34Z for meta.created"),
+    ("meta.created gt 5", 17, "Expected a string for meta.created"),
+    # FI-44
+    ("password pr", 1, "password cannot be filtered by"), ('password eq "x"', 1, "password cannot be filtered by"),
+    ("password eq null", 1, "password cannot be filtered by"), ("not (password ne null)", 6, "password cannot be filtered by"),
+    (f'{ENT}:manager.displayName eq "x"', 1, f"{ENT}:manager.displayName cannot be filtered by"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "column", "message"), REFUSED)
+def test_what_does_not_fit_is_refused_whatever_the_data(text, column, message):
+    resolve = columns(USER_TYPE, base_url=BASE_URL)
+    for read in (lambda: to_mongo(parse_filter(text), resolve), lambda: matches(parse_filter(text), {}, resolve)):
+        with pytest.raises(FilterError) as caught:
+            read()
+        assert caught.value.column == column
+        assert message is None or caught.value.message == message
+
+
+def test_a_wrong_part_is_refused_even_if_another_part_decides():
+    resolve = columns(USER_TYPE)
+    for text in ("title pr or bogus pr", "title eq null and active gt true", 'emails[value eq "x" or bogus pr]'):
+        with pytest.raises(FilterError):
+            matches(parse_filter(text), {"title": "x"}, resolve)
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("bogus pr", False), ("bogus eq null", True), ("bogus ne null", False), ('bogus eq "x"', False), ('bogus ne "x"', True),
+        ("bogus gt 5", False), ("bogus gt null", False), ("bogus[a pr]", False), ("not (bogus pr)", True), ('bogus.a ne "x" and title pr', True),
+    ],
+)  # fmt: skip
+def test_fi_23_an_attribute_that_a_type_does_not_have_has_no_value(text, holds, databases):
+    resolve = columns(USER_TYPE)
+    query = to_mongo(parse_filter(text), resolve, absent_if_unknown=True)
+    for database in databases:
+        database.absent.delete_many({})
+        database.absent.insert_one({"_id": "x", "_folded": {"title": "x"}})
+        assert bool(list(database.absent.find(query))) is holds
+    with pytest.raises(FilterError):
+        to_mongo(parse_filter("title pr and password pr"), resolve, absent_if_unknown=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "element", "holds"),
+    [
+        ('value eq "X"', {"value": "x"}, True), ('type eq "work"', {}, False), ("primary eq false", {}, True),
+        ("primary pr", {}, False), ('$ref eq "https://x/Users/1"', {"value": "1"}, True),
+    ],
+)  # fmt: skip
+def test_elements_in_patch(text, element, holds):
+    row = USER_TYPE.schema.by_name["groups" if "$ref" in text else "emails"]
+    assert matches(parse_filter(text), element, element_columns(row)) is holds
+
+
+def test_a_value_that_is_no_object_is_called_value():
+    words = THING_TYPE.schema.by_name["words"]
+    assert matches(parse_filter('value eq "A" or value sw "b"'), "a", element_columns(words))
+    assert not matches(parse_filter('value ne "A"'), "a", element_columns(words))
+    with pytest.raises(FilterError):
+        matches(parse_filter('type eq "A"'), "a", element_columns(words))
