@@ -98,7 +98,7 @@ def test_it_serves_and_leaves_nothing_behind_but_the_data(server: Server, how: s
 
 
 def test_the_page_of_the_demo(server: Server) -> None:
-    for _ in range(2):
+    for start in range(2):
         server.start("--demo")
         page = server.log.read_text().rpartition('The tenant "demo" is ready')[2]
         url, token = (re.search(rf"{name} +(\S+)", page)[1] for name in ("Tenant URL", "Secret Token"))  # type: ignore[index]
@@ -106,12 +106,12 @@ def test_the_page_of_the_demo(server: Server) -> None:
         command = shlex.split(re.search(r"^ +(curl .*)$", page, re.MULTILINE)[1])  # type: ignore[index]
         answer = subprocess.run([*command, "-s", "-w", "%{http_code}"], capture_output=True, text=True, check=True)
         assert answer.stdout.endswith("200")
-        create(url, token, 1)
-        assert total(url, token) == 1
+        assert total(url, token) == start
+        create(url, token, start)
         assert server.stop() == 0
 
 
-@pytest.mark.parametrize("folder", ["root", "elsewhere"])
+@pytest.mark.parametrize("folder", ["root", pytest.param("elsewhere", marks=pytest.mark.long)])
 def test_gunicorn_itself_starts_the_same(server: Server, folder: str) -> None:
     settings = [] if folder == "root" else ["--bind", server.environ["SCIMD_BIND"], "--worker-class", "gthread", "--workers", "2"]
     environ = server.environ | {"PYTHONPATH": str(ROOT)}
@@ -135,7 +135,7 @@ def answers(server: Server, path: str = "/readyz") -> bool:
         return False
 
 
-@pytest.mark.parametrize("victim", ["master", "everything"])
+@pytest.mark.parametrize("victim", [pytest.param("master", marks=pytest.mark.long), "everything"])
 def test_after_kill_9_the_next_start_works(server: Server, victim: str) -> None:
     server.start()
     base, token = server.create_tenant("acme")
@@ -174,7 +174,9 @@ def load(base: str, token: str, trouble: threading.Event, done: threading.Event)
     return seen
 
 
-@pytest.mark.parametrize("victim", ["mongod", "keeper", "worker"])
+@pytest.mark.parametrize(
+    "victim", ["mongod", pytest.param("keeper", marks=pytest.mark.long), pytest.param("worker", marks=pytest.mark.long)]
+)
 def test_it_heals_by_itself_under_load(server: Server, victim: str) -> None:
     server.start()
     base, token = server.create_tenant("acme")
@@ -240,14 +242,19 @@ def test_a_database_that_is_away_at_the_start_is_waited_for(server: Server, tmp_
 # What is wrong is one sentence and no start
 
 
-@pytest.mark.parametrize(("name", "value", "sentence"), [
-    ("SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512."),
-    ("SCIMD_THREDS", "4", "There is no setting SCIMD_THREDS; did you mean SCIMD_THREADS?"),
-    ("SCIMD_MONGODB_URI", "mongodb://localhost:x/", "connection string"),
-    ("SCIMD_DATA_DIR", "/proc/nothing", "/proc/nothing"),
-    ("PATH", "{broken}", "SCIMD_MONGODB_URI"),
+SERVE, LIST, DIRECT = [SCIMD, "serve"], [SCIMD, "tenant", "list"], [GUNICORN, "app:create_app()"]
+
+
+@pytest.mark.parametrize(("command", "name", "value", "sentence"), [
+    (SERVE, "SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512."),
+    (DIRECT, "SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512."),
+    (LIST, "SCIMD_THREDS", "4", "There is no setting SCIMD_THREDS; did you mean SCIMD_THREADS?"),
+    (SERVE, "SCIMD_MONGODB_URI", "mongodb://localhost:x/", "connection string"),
+    (LIST, "SCIMD_DATA_DIR", "/proc/nothing", "/proc/nothing"),
+    (DIRECT, "SCIMD_DATA_DIR", "/proc/nothing", "/proc/nothing"),
+    (SERVE, "PATH", "{broken}", "SCIMD_MONGODB_URI"),
+    (LIST, "PATH", "{broken}", "SCIMD_MONGODB_URI"),
 ])
-@pytest.mark.parametrize("command", [[SCIMD, "serve"], [SCIMD, "tenant", "list"], [GUNICORN, "app:create_app()"]])
 def test_what_is_wrong_is_one_sentence(server: Server, command: list[str], name: str, value: str, sentence: str) -> None:
     broken = server.folder / "mongod"
     broken.write_text("no program")

@@ -97,6 +97,7 @@ def test_it_is_there_while_it_is_used_and_for_nobody_else(data_dir: Path) -> Non
         assert values(place) == [1]
 
 
+@pytest.mark.long
 def test_it_runs_no_javascript(data_dir: Path) -> None:
     with embedded.using(data_dir) as place, MongoClient(place.uri()) as client, pytest.raises(Exception, match="ScriptEngine"):
         client.scimd.things.find_one({"$where": "true"})
@@ -114,6 +115,7 @@ def test_many_start_at_once_and_the_last_one_ends_it(data_dir: Path) -> None:
     assert of_folder(data_dir) == []
 
 
+@pytest.mark.long
 def test_all_leave_at_once(data_dir: Path) -> None:
     users = [User(data_dir).wait() for _ in range(3)]
     for user in users:
@@ -124,6 +126,7 @@ def test_all_leave_at_once(data_dir: Path) -> None:
     until(lambda: not of_folder(data_dir), 3)
 
 
+@pytest.mark.long
 def test_some_come_while_others_leave(data_dir: Path) -> None:
     for _ in range(2):
         first = User(data_dir).wait()
@@ -133,7 +136,7 @@ def test_some_come_while_others_leave(data_dir: Path) -> None:
     assert of_folder(data_dir) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_a_mongod_that_is_killed_is_started_again(data_dir: Path, number: signal.Signals) -> None:
     with embedded.using(data_dir) as place:
         write(place, 1)
@@ -144,6 +147,7 @@ def test_a_mongod_that_is_killed_is_started_again(data_dir: Path, number: signal
         assert values(place) == [1, 2]
 
 
+@pytest.mark.long
 def test_a_keeper_that_is_killed_is_started_again_by_whoever_watches(data_dir: Path) -> None:
     user = User(data_dir, "watch").wait()
     place = Place(data_dir)
@@ -175,6 +179,7 @@ def test_all_are_killed_at_once_and_the_next_start_works(data_dir: Path) -> None
         assert values(place) == [0, 1]
 
 
+@pytest.mark.long
 def test_an_orphan_that_hangs_is_ended(data_dir: Path) -> None:
     user = User(data_dir).wait()
     orphan = mongod(data_dir)
