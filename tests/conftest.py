@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -31,6 +32,34 @@ APP_NAME = f"test-{os.getpid()}"
 SCIMD = str(Path(sys.executable).with_name("scimd"))
 
 
+SECRET = re.compile(
+    rb"scimd_[0-9a-f]{12}_[0-9a-f]{64}|scimd_secret_[0-9a-f]{64}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"
+    rb"|(?:Bearer|Basic) +[\w.~+/-]{12,}"
+)
+"""What no log may hold: a token, a client's secret, a JWT, the value of an Authorization header."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_secret_in_any_log_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Look through what the servers and databases of the whole run have logged, once all of them have ended."""
+    yield
+    for log in tmp_path_factory.getbasetemp().rglob("*.log*"):
+        if log.is_file():
+            found = SECRET.search(log.read_bytes())
+            assert found is None, f"{log} holds a secret: {found[0][:24]!r}..." if found else ""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Fail a test in whose log there is a secret."""
+    report = yield
+    for title, text in report.sections:
+        found = SECRET.search(text.encode("utf-8", "replace")) if "log" in title else None
+        if found:
+            report.outcome, report.longrepr = "failed", f"{title} holds a secret: {found[0][:24]!r}..."
+    return report
+
+
 @dataclass
 class Server:
     """A running `scimd serve`, and the commands that go with it."""
@@ -40,16 +69,19 @@ class Server:
     environ: dict[str, str]
     process: subprocess.Popen[bytes] | None = None
     log: Path = field(init=False)
+    page: Path = field(init=False)
+    """What it has printed for people: with `--demo`, a token."""
 
     def __post_init__(self) -> None:
         self.log = self.folder / "server.log"
+        self.page = self.folder / "page"
 
     def start(self, *arguments: str, seconds: float = 60) -> None:
         """Start it and wait until it answers."""
-        with self.log.open("ab") as log:
+        with self.log.open("ab") as log, self.page.open("wb") as page:
             self.process = subprocess.Popen(
                 [SCIMD, "serve", *arguments], env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True,
+                stdout=page, stderr=log, start_new_session=True,
             )
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
