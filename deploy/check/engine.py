@@ -54,7 +54,9 @@ def engine(folder: Path) -> Iterator[str]:
     command += ["--pidfile", folder / "docker.pid", "--bridge", "none", "-H", address]
     log = folder / "dockerd.log"
     with log.open("wb") as output:
-        process = subprocess.Popen([str(part) for part in command], stdout=output, stderr=subprocess.STDOUT)
+        # In a session of its own: Ctrl-C ends the check, which then ends the stack and at last dockerd.
+        words = [str(part) for part in command]
+        process = subprocess.Popen(words, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         deadline = time.monotonic() + PATIENCE
         while not _answers(address):
