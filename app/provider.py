@@ -25,7 +25,7 @@ from app.schemas.membership import MemberChange
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
-from app.schemas.validation import check_complete, validate, with_defaults
+from app.schemas.validation import validate, with_defaults, with_read_only
 from app.store.directory import Directory, VersionMoved
 from app.store.events import Actor, Event
 from app.store.references import Groups
@@ -123,8 +123,8 @@ class Provider:
             patched = apply_patch(before, operations, resource_type, self._profile)
             if patched.resource == before:
                 return before, patched.changes
-            check_complete(resource_type, patched.resource)
-            return patched.resource, patched.changes
+            after = validate(resource_type, patched.resource, ignore_unknown=self._profile.ignore_unknown)
+            return with_read_only(resource_type, after, before), patched.changes
 
         return self._change(resource_type, resource_id, change, projection if show else None, conditions, partly=True)
 

@@ -16,7 +16,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, missing
 from app.errors import InvalidSyntax, InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON, SCHEMAS
-from app.schemas.fields import MAX_VALUES, Extension, Misplaced, Names, element_of, field_of, is_written, primaries
+from app.schemas.fields import Extension, Misplaced, Names, element_of, field_of, is_written
 from app.schemas.resource_type import ResourceType
 
 MAX_PROBLEMS = 20
@@ -48,7 +48,7 @@ def read_value(
 ) -> Any:
     """Give the canonical value of one attribute, or of one value of it if `element`; None where nothing remains.
 
-    Required sub-attributes may be missing, since the value may be a part: `check_complete` looks at the whole.
+    Required sub-attributes may be missing, since the value may be a part: `validate` looks at the whole.
     Raises InvalidSyntax and InvalidValue as `validate` does.
     """
     field = element_of(attribute, ignore_unknown) if element else field_of(attribute, ignore_unknown)
@@ -61,24 +61,6 @@ def read_value(
     return None if result is missing else result
 
 
-def check_complete(resource_type: ResourceType, resource: Mapping[str, Any]) -> None:
-    """Check what only the whole resource shows, after a PATCH: required values, one primary, the number of values.
-
-    Raises InvalidValue, naming all that is wrong.
-    """
-    problems = list(_missing(resource_type, resource))
-    for schema in resource_type.schemas:
-        values = resource.get(schema.id, {}) if schema.stored_as else resource
-        prefix = f"{schema.id}:" if schema.stored_as else ""
-        for row in schema.attributes:
-            if row.multi_valued and row.stored_in == "document" and row.name in values:
-                if len(values[row.name]) > MAX_VALUES:
-                    problems.append((prefix + row.name, f"must have at most {MAX_VALUES} values"))
-                if len(primaries(values[row.name])) > 1:
-                    problems.append((prefix + row.name, "must have at most one value with primary true"))
-    _raise_for(problems)
-
-
 def with_defaults(resource_type: ResourceType, resource: Mapping[str, Any]) -> Resource:
     """Give the new resource with the defaults of the attributes that it has no value for."""
     defaults = {
@@ -86,6 +68,16 @@ def with_defaults(resource_type: ResourceType, resource: Mapping[str, Any]) -> R
         if row.default is not None and row.name not in resource
     }
     return {**resource, **defaults}
+
+
+def with_read_only(resource_type: ResourceType, resource: Mapping[str, Any], before: Mapping[str, Any]) -> Resource:
+    """Give the resource with the readOnly values that were there before: `validate` has left them out."""
+    kept = _with_read_only(_rows(resource_type), resource, before)
+    for schema in resource_type.extensions:
+        values = _with_read_only(schema.attributes, resource.get(schema.id, {}), before.get(schema.id, {}))
+        if values:
+            kept[schema.id] = values
+    return kept | {SCHEMAS.name: schemas_of(resource_type, kept)}
 
 
 def schemas_of(resource_type: ResourceType, resource: Mapping[str, Any]) -> list[str]:
@@ -97,8 +89,7 @@ class Form:
     """The Marshmallow schema of a resource type; `lenient` leaves unknown names out and takes any string as a URI."""
 
     def __init__(self, resource_type: ResourceType, lenient: bool) -> None:
-        own = resource_type.schema.attributes
-        rows = own + tuple(row for name, row in COMMON.items() if name not in resource_type.schema.by_name)
+        rows = _rows(resource_type)
         names = [(row.name, is_written(row)) for row in rows]
         # An extension's URN has dots, which Marshmallow would read as a path: it loads under its short name.
         self.extensions = {extension.stored_as: extension.id for extension in resource_type.extensions}
@@ -127,6 +118,32 @@ class Form:
 def form_of(resource_type: ResourceType, lenient: bool) -> Form:
     """Give the form of a resource type, made once."""
     return Form(resource_type, lenient)
+
+
+@lru_cache(maxsize=4_096)
+def _rows(resource_type: ResourceType) -> tuple[Attribute, ...]:
+    """Give the attributes of the type's own schema and the common ones."""
+    own = resource_type.schema
+    return own.attributes + tuple(row for name, row in COMMON.items() if name not in own.by_name)
+
+
+@lru_cache(maxsize=16_384)
+def _set_by_server(rows: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
+    """Give those stored rows that only the server writes, or that have such sub-attributes."""
+    stored = (row for row in rows if row.stored_in == "document" and not (row.multi_valued and is_written(row)))
+    return tuple(row for row in stored if not is_written(row) or _set_by_server(row.sub_attributes))
+
+
+def _with_read_only(rows: tuple[Attribute, ...], values: Mapping[str, Any], before: Mapping[str, Any]) -> Resource:
+    kept = dict(values)
+    for row in _set_by_server(rows):
+        if row.name in before:
+            old = before[row.name]
+            whole = not is_written(row)
+            kept[row.name] = old if whole else _with_read_only(row.sub_attributes, kept.get(row.name, {}), old)
+            if kept[row.name] == {}:
+                del kept[row.name]
+    return kept
 
 
 @lru_cache(maxsize=16_384)

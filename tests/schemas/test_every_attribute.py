@@ -17,7 +17,7 @@ from app.schemas.custom import load_catalogue
 from app.schemas.fields import is_written
 from app.schemas.resource_type import ResourceType, Schema
 from app.schemas.returned import Projection, requested_by
-from app.schemas.validation import check_complete, read_value, validate
+from app.schemas.validation import read_value, validate
 from tests.schemas.resources import resources, values
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"
@@ -78,7 +78,6 @@ def test_what_is_sent_is_what_is_kept_and_shown(profile: str, case: Case, data: 
     assert case.of(resource) == value
     assert read_value(case.row, value, path=case.path, ignore_unknown=False) == value
     assert validate(case.resource_type, resource, ignore_unknown=False) == resource  # once is enough
-    check_complete(case.resource_type, resource)
     check_projection(case, resource)
 
 

@@ -14,7 +14,7 @@ from app.schemas.fields import MAX_KEY_TEXT, MAX_TEXT, MAX_VALUES
 from app.schemas.group import GROUP_TYPE, GROUP_URN
 from app.schemas.resource_type import ResourceType, Schema
 from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
-from app.schemas.validation import check_complete, read_value, validate, with_defaults
+from app.schemas.validation import read_value, validate, with_defaults, with_read_only
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "rfc7643"
 RFC, ENTRA, GALLERY = (USER_TYPE.for_profile(name) for name in ("rfc", "entra", "gallery"))
@@ -437,12 +437,23 @@ def test_reading_one_attribute_or_one_value_of_it() -> None:
         read_value(row, {"value": 1}, path=f"{ENTERPRISE_URN}:manager", ignore_unknown=False)
 
 
-def test_what_only_the_whole_resource_shows() -> None:
-    check_complete(RFC, user(id="1", meta={}, groups=[{"value": "g", "primary": True}] * 200))
-    emails = [{"value": str(i), "primary": i < 2} for i in range(MAX_VALUES + 1)]
-    with pytest.raises(InvalidValue) as caught:
-        check_complete(RFC, {"userName": "", "emails": emails})
-    assert caught.value.detail.split("; ") == [
-        "userName: must not be blank", f"emails: must have at most {MAX_VALUES} values",
-        "emails: must have at most one value with primary true",
-    ]
+def test_a_patch_keeps_what_only_the_server_writes() -> None:
+    made = Attribute(name="made", mutability="readOnly")
+    rows = (
+        made, Attribute(name="note"), Attribute(name="flag", type="boolean", mutability="readOnly"),
+        Attribute(name="plan", type="complex", sub_attributes=(made, Attribute(name="kind"))),
+        Attribute(name="parts", type="complex", multi_valued=True, sub_attributes=(made, Attribute(name="value"))),
+    )
+    it = thing(*rows, extension=Schema("urn:x:more:Thing", "More", "", (made, Attribute(name="size")), "more"))
+    before = {
+        "schemas": ["urn:x:Thing", "urn:x:more:Thing"], "id": "1", "meta": {"version": "x"}, "made": "m", "note": "n",
+        "flag": False, "plan": {"made": "m", "kind": "k"}, "urn:x:more:Thing": {"made": "m", "size": "s"},
+    }
+    after = validate(it, {**before, "note": None, "plan": {"kind": "new"}, "urn:x:more:Thing": None}, ignore_unknown=False)
+    kept = with_read_only(it, after, before)
+    assert kept.pop("plan") == {"kind": "new", "made": "m"}
+    assert kept == {
+        "schemas": before["schemas"], "id": "1", "meta": {"version": "x"}, "made": "m", "flag": False,
+        "urn:x:more:Thing": {"made": "m"},
+    }
+    assert with_read_only(RFC, user(), user(id="1", meta={"a": 1}, groups=[])) == user(id="1", meta={"a": 1})
