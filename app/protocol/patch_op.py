@@ -26,6 +26,8 @@ PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 OPERATIONS = ("add", "remove", "replace")
 MAX_OPERATIONS = 1_000
 """Of one request. Members are counted by none: ten thousand in one operation are let pass."""
+MAX_WORK = 5_000_000
+"""Of one request: stored values times the characters of a path or the values given. Takes about a second."""
 
 Resource = dict[str, Any]
 
@@ -108,6 +110,7 @@ class _Patch:
         self._type = resource_type
         self._profile = profile
         self._late: dict[str, ScimError] = {}
+        self._work = 0
 
     def apply(self, operation: Operation) -> None:
         """Do one operation."""
@@ -154,6 +157,10 @@ class _Patch:
         path = target.path if target.sub is None else target.path[: -len(target.sub.name) - 1]
         old: Any = self._values(target).get(row.name)
         new: Any
+        if row.multi_valued and old:
+            self._work += len(old) * (selection.length + (5 * len(edit.value) if isinstance(edit.value, list) else 0))
+            if self._work > MAX_WORK:
+                raise PayloadTooLarge(f"{path}: too many values are compared with each other in one request.")
         if row.multi_valued and (target.sub or selection.where):
             new = edit.change_selected(row, target.sub, selection.where, old, path)
         elif target.sub:

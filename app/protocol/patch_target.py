@@ -25,6 +25,8 @@ class Selection:
 
     target: Target
     where: Filter | None = None
+    length: int = 0
+    """Characters of the path: how long it takes to hold the filter against a value."""
 
 
 def select(path: object, resource_type: ResourceType, *, bare_words: bool = False) -> Selection | None:
@@ -44,7 +46,7 @@ def select(path: object, resource_type: ResourceType, *, bare_words: bool = Fals
         if target.attribute is None or not target.attribute.multi_valued:
             raise InvalidPath(f"{target.path} has one value only; a filter selects among several.")
         find(target.attribute, [{}], parsed.filter)  # a filter that does not fit is wrong, values or none
-    return Selection(target, parsed.filter)
+    return Selection(target, parsed.filter, len(path))
 
 
 def find(attribute: Attribute, values: list[Any], where: Filter) -> list[int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from app.errors import InvalidValue, Mutability, NoTarget, ScimError
@@ -144,7 +145,9 @@ class Edit:
         if not old or is_nothing(self.value):
             return old
         listed = [identity(row, value) for value in self._read_array(row, path)]
-        return [v for v in old if not any(is_same(key, identity(row, v)) for key in listed)] or None
+        keys = [identity(row, value) for value in old]
+        left = [value for value, key in zip(old, keys, strict=True) if not any(is_same(item, key) for item in listed)]
+        return left or None
 
     def _in_element(self, row: Attribute, sub: Attribute | None, where: Filter | None, old: Any, path: str) -> Any:
         """Give one value of a multi-valued attribute after the operation, or None."""
@@ -156,9 +159,9 @@ class Edit:
             return new or None
         if self.clears:
             return old if self.op == "add" else None
-        return self.merge(row, old, path) if row.type == "complex" and isinstance(self.value, dict) else self._read(
-            row, self.value, path, element=True
-        )
+        if row.type == "complex" and isinstance(self.value, dict):
+            return self.merge(row, old, path) or None
+        return self._read(row, self.value, path, element=True)
 
     def _makes_element(self, where: Filter | None, path: str) -> bool:
         """Say whether a value is made where none matches; raises NoTarget where that is an error (A-13)."""
@@ -216,8 +219,13 @@ def identity(row: Attribute, value: Any) -> Element:
     """Give what a value is compared by: its sub-attributes, letter case as the attribute has it."""
     if row.type != "complex":
         return {"value": comparison_key(row)(value)}
-    keys = {sub.name: comparison_key(sub) for sub in row.sub_attributes if not sub.multi_valued}
+    keys = _keys_of(row)
     return {name: keys[name](item) if name in keys else item for name, item in value.items()}
+
+
+@lru_cache(maxsize=1_024)
+def _keys_of(row: Attribute) -> dict[str, Callable[[Any], Any]]:
+    return {sub.name: comparison_key(sub) for sub in row.sub_attributes if not sub.multi_valued}
 
 
 def is_same(new: Element, old: Element) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.errors import PayloadTooLarge
 from tests.protocol.patching import CORE, ENT, GROUP, PLAIN, USER, both, changes, op, patch, refusal, run, tolerant
 from tests.protocol.test_patch_paths import THING, thing
 
@@ -138,6 +139,13 @@ def test_pa_37_with_a_filter_every_match_changes(profile):
     emails = patch(twice, op("add", 'emails[type eq "work"]', {"display": "W"}), profile=profile)["emails"]
     assert [email.get("display") for email in emails] == ["W", None, "W"]
     assert emails[0] == WORK | {"display": "W"}
+
+
+@both
+@pytest.mark.parametrize("kind", ["add", "replace"])
+def test_pa_37_a_value_of_which_nothing_is_left_goes(profile, kind):
+    nulls = {"value": None, "type": None}
+    assert patch(USER, op(kind, 'emails[type eq "home"]', nulls), profile=profile)["emails"] == [WORK]
 
 
 def test_pa_38_without_a_match_there_is_no_target():
@@ -397,3 +405,14 @@ def test_no_more_values_than_a_document_is_meant_for(profile):
     many = [{"value": f"{number}@x"} for number in range(101)]
     assert refusal(USER, op("add", "emails", many), profile=profile) == "invalidValue"
     assert refusal(PLAIN, *[op("add", "emails", many[at : at + 60]) for at in (0, 60)], profile=profile) == "invalidValue"
+
+
+@both
+def test_no_more_comparisons_than_a_second_holds(profile):
+    full = USER | {"emails": [{"value": f"{number}@x"} for number in range(100)]}
+    long = "emails[" + " or ".join(f'value eq "{number}"' for number in range(190)) + "]"
+    listed = [{"value": f"{number}@y"} for number in range(100)]
+    for operation in (op("remove", long), op("remove", "emails", listed)):
+        assert patch(full, *[operation] * 5, profile=profile) == full
+        with pytest.raises(PayloadTooLarge, match="emails"):
+            patch(full, *[operation] * 500, profile=profile)
