@@ -15,7 +15,7 @@ from rich.table import Table
 
 Result = dict[str, Any]
 _TEXTS = ("scenario", "side")
-_NUMBERS = ("requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "mongod ms", "ratio", "CPU ratio", "goal", "")
+_NUMBERS = ("requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "mongod ms", "ratio", "CPU", "mongod", "goal", "")
 
 
 def table(results: list[Result]) -> None:
@@ -38,20 +38,26 @@ def table(results: list[Result]) -> None:
 def _rows(shown: Table, result: Result) -> None:
     verdict = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: ""}[result["passed"]]
     if "sides" not in result:
-        shown.add_row(
-            result["scenario"], "scimd", *[""] * 6, f"{result['megabytes']} MB", "", result["goal"], verdict,
-            end_section=True,
-        )
+        texts = [result["scenario"], "scimd", *[""] * 6, f"{result['megabytes']} MB", "", "", result["goal"], verdict]
+        shown.add_row(*texts, end_section=True)
         return
-    for place, side in enumerate(result["sides"]):
-        first = place == 0
-        shown.add_row(
-            result["scenario"] if first else "", side["side"], f"{side['rate']:.0f}",
-            *(f"{side[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
-            *(f"{side[key]:.2f}" for key in ("server_cpu_ms", "mongod_cpu_ms")),
-            f"{result['ratio']:.2f}" if first else "", str(result["cpu_ratio"] or "-") if first else "",
-            result["goal"] if first else "", verdict if first else "", end_section=not first,
-        )
+    first, second = result["sides"]
+    ratios = [_ratio(result), *(f"{result[key] or 0:.2f}" for key in ("cpu_ratio", "mongod_ratio"))]
+    shown.add_row(result["scenario"], *_figures(first), *ratios, result["goal"], verdict)
+    shown.add_row("", *_figures(second), end_section=True)
+
+
+def _figures(side: Result) -> list[str]:
+    times = [f"{side[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms")]
+    processor = [f"{side[key]:.2f}" for key in ("server_cpu_ms", "mongod_cpu_ms")]
+    return [side["side"], f"{side['rate']:.0f}", *times, *processor]
+
+
+def _ratio(result: Result) -> str:
+    """Give the ratio as the goal is put: of the rates, or of what a request costs."""
+    if result["goal"].startswith("cost"):
+        return f"{1 / result['ratio']:.2f}x" if result["ratio"] else "-"
+    return f"{result['ratio']:.2f}"
 
 
 def keep(results: list[Result], path: Path, **settings: Any) -> None:
@@ -83,7 +89,7 @@ def plot(results: list[Result], path: Path) -> None:
             height = place + (row - 0.5) * 0.38
             axes.barh(height, side["rate"] / best, height=0.36, color=colour)
             axes.text(side["rate"] / best + 0.01, height, f"{side['side']}: {side['rate']:.0f}/s", va="center", size=8)
-    goals = [f"{result['scenario']}\n{result['ratio']:.2f} (goal {result['goal']})" for result in compared]
+    goals = [f"{result['scenario']}\n{_ratio(result)} (goal {result['goal']})" for result in compared]
     axes.set_yticks(range(len(compared)), goals, size=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.3)

@@ -120,6 +120,7 @@ def _result(scenario: Scenario, tallies: list[Tally], ratios: list[float]) -> di
         "ratio": round(ratio, 3),
         "ratios": [round(one, 3) for one in ratios],
         "cpu_ratio": _over(first["server_cpu_ms"], second["server_cpu_ms"]),
+        "mongod_ratio": _over(first["mongod_cpu_ms"], second["mongod_cpu_ms"]),
         "passed": good if scenario.least or failed else None,
         "sides": [first, second],
     }
