@@ -14,7 +14,7 @@ LONGEST = 4_096
 DEEPEST = 32
 """Brackets inside each other."""
 MOST_TERMS = 200
-"""Comparisons in one filter."""
+"""Comparisons and brackets in one filter; each costs about 20 microseconds."""
 _WORD = r'[^\s()\[\]"]'
 _MARK = re.compile(rf'"(?:[^"\\]|\\.)*"?|[()\[\]]|(?<!{_WORD})(?:and|or)(?!{_WORD})', re.DOTALL | re.IGNORECASE)
 
@@ -26,16 +26,15 @@ def check_size(text: str, longest: int) -> None:
     depth, terms = 0, 1
     for mark in _MARK.finditer(text):
         kind = mark[0]
-        if kind in "([":
-            depth += 1
-            if depth > DEEPEST:
-                raise FilterError(f"There are more than {DEEPEST} brackets inside each other", mark.start() + 1)
-        elif kind in ")]":
+        if kind in ")]":
             depth -= 1
         elif kind[0] != '"':
+            depth += kind in "(["
             terms += 1
+            if depth > DEEPEST:
+                raise FilterError(f"There are more than {DEEPEST} brackets inside each other", mark.start() + 1)
             if terms > MOST_TERMS:
-                raise FilterError(f"There are more than {MOST_TERMS} conditions", mark.start() + 1)
+                raise FilterError(f"There are more than {MOST_TERMS} conditions and brackets", mark.start() + 1)
 
 
 def is_inside_brackets(text: str, column: int) -> bool:

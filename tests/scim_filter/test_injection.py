@@ -26,7 +26,7 @@ $sort $bit $accumulator $function $lookup $graphLookup $merge $out $unionWith $m
 $facet $bucket $count $sample $redact $replaceRoot $unwind $indexStats $collStats $currentOp $listSessions $search
 $$ROOT $$CURRENT $$NOW $$CLUSTER_TIME $$REMOVE $$DESCEND $$PRUNE $$KEEP $$USER_ROLES $ref $id $db $code $scope $oid
 $date $binary $regularExpression $timestamp $undefined $minKey $maxKey $symbol $numberLong $numberDecimal $uuid
-""".split()
+""".split()  # noqa: SIM905
 PATTERNS = [
     ".", ".*", "^", "$", "^a", "a$", "[a-z]", "(a+)+$", "a|b", "a?", "a{2}", "\\", "\\d", "\\z", "\\Qa\\E", "(?i)a", "(?#x)", "a\nb",
     "a\n", "\r", "\t", "/a/i", "%", "_", "*", "(", ")", "[", "]", "{", "}", "-", "#", "&", "~", " ", "\x7f", "\u2028", "\ud7ff", "\uffff",
@@ -121,6 +121,18 @@ def test_a_long_value_is_compared_and_not_made_a_pattern(collection):
                 to_mongo(parse_filter(str(Comparison(Path("title"), operator, text)), longest=16_384), RESOLVE)
     longest = to_mongo(Comparison(Path("title"), "co", "(" * 15_000), RESOLVE)
     assert list(collection.find(longest)) == []
+
+
+@pytest.mark.parametrize("brackets", [32, 31])
+def test_the_deepest_filter_is_one_that_mongodb_takes(brackets, collection):
+    text = "title pr"
+    for _ in range(brackets):
+        text = f"not (title eq null or title pr and {text})"
+    if brackets < 32:
+        text = text.replace("title", "value").join(("emails[", "]"))
+    assert list(collection.find({"tenant": "t", **to_mongo(parse_filter(text), RESOLVE)})) is not None
+    with pytest.raises(FilterError, match="inside each other"):
+        parse_filter(f"({text})")
 
 
 @given(st.text(grammar.characters, max_size=6), st.text(grammar.characters, max_size=6))
