@@ -13,7 +13,15 @@ from urllib.parse import quote, urlsplit
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 from tests.blueprints.test_bulk import BULK_URN
