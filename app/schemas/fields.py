@@ -1,23 +1,19 @@
-"""The types of RFC 7643 section 2.3 as Marshmallow fields, and the field that a row of an attribute table asks for.
+"""The simple types of RFC 7643 section 2.3 as Marshmallow fields.
 
-A field takes a value of a payload and gives its canonical form, or `missing` where nothing remains: null, an empty
-array and an empty object are the same as no value (RFC 7643 section 2.5). It raises a ValidationError otherwise, which
-never repeats the value: it may be a secret. Strings are kept verbatim; no format is checked that the RFC does not set.
+A field takes a value of a payload and gives its canonical form, or raises a ValidationError, which never repeats the
+value: it may be a secret. Strings are kept verbatim; no format is checked that the RFC does not set.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from marshmallow import ValidationError, missing
+from marshmallow import ValidationError
 from marshmallow.fields import Field
 
 from app.schemas.attribute import Attribute
-from app.schemas.common import SCHEMAS
 from app.schemas.comparison import BOOLEANS
 from app.schemas.meta import timestamp
 from app.schemas.moments import read_moment
@@ -35,12 +31,6 @@ INT64 = range(-(2**63), 2**63)
 
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}")  # RFC 4648 sections 4 and 5
 _NOT_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"{}|\\^`]')  # RFC 3986 appendix A; letters beyond ASCII are let pass
-
-
-class Misplaced(str):
-    """A message about the structure of the body: unknown and repeated attributes. Its scimType is invalidSyntax."""
-
-    __slots__ = ()
 
 
 class Text(Field[Any]):
@@ -126,141 +116,6 @@ class Decimal(Field[Any]):
         return value
 
 
-class Names:
-    """The names that an object may have, in any letter case (RFC 7643 section 2.1)."""
-
-    def __init__(self, rows: Iterable[tuple[str, bool]], lenient: bool) -> None:
-        self.by_lower = {name.lower(): (name, writable) for name, writable in rows}
-        self.lenient = lenient
-
-    def spell(self, value: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Give the values by their names as the table spells them, without null and readOnly ones, and the problems."""
-        found: dict[str, Any] = {}
-        problems: dict[str, Any] = {}
-        for key, item in value.items():
-            known = self.by_lower.get(key.lower())
-            if known is None:
-                if not self.lenient:
-                    problems[key] = [Misplaced("is no attribute here")]
-                continue
-            name, writable = known
-            if name in found:
-                problems[name] = [Misplaced("is there more than once")]
-            found[name] = item if writable else None
-        return {name: item for name, item in found.items() if item is not None}, problems
-
-
-class Complex(Field[Any]):
-    """An object of sub-attributes (RFC 7643 section 2.3.8)."""
-
-    def __init__(self, rows: Iterable[Attribute], lenient: bool, *, data_key: str | None = None) -> None:
-        super().__init__(data_key=data_key)
-        self.lenient = lenient
-        self.fields = {row.name: field_of(row, lenient) for row in rows}
-        self.names = Names(((row.name, is_written(row)) for row in rows), lenient)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        if not isinstance(value, Mapping):
-            raise ValidationError("must be an object")
-        found, problems = self.names.spell(value)
-        result: dict[str, Any] = {}
-        for name, item in found.items():
-            try:
-                item = self.fields[name].deserialize(item)
-            except ValidationError as error:
-                problems[name] = error.messages
-                item = error.valid_data or missing
-            if item is not missing:
-                result[name] = item
-        if problems:
-            raise ValidationError(problems, valid_data=result)
-        return result or missing
-
-
-class Extension(Complex):
-    """The object of an extension. It may repeat its URN in `schemas`, as python-scim's clients do."""
-
-    def __init__(self, rows: Iterable[Attribute], lenient: bool, *, data_key: str) -> None:
-        super().__init__(rows, lenient, data_key=data_key)
-        self.names.by_lower.setdefault(SCHEMAS.name, (SCHEMAS.name, False))
-
-
-class Link(Complex):
-    """A complex value that names a resource: `value` is its id; `$ref` gives the id where `value` is absent."""
-
-    def __init__(self, rows: Iterable[Attribute], lenient: bool, *, membership: bool) -> None:
-        super().__init__(rows, lenient)
-        self.membership = membership
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        result = super()._deserialize(value, attr, data)
-        result = {} if result is missing else result
-        reference = result.pop("$ref", None)
-        if reference is not None:
-            target = id_in(reference)
-            if not target:
-                raise ValidationError({"$ref": ["must be the URI of a resource"]})
-            if result.setdefault("value", target) != target and not self.lenient:
-                raise ValidationError({"$ref": ["must name the same resource as value"]})
-        if self.membership and not result.get("value", "").strip() and any(item is not None for item in value.values()):
-            raise ValidationError({"value": ["is required"]})
-        return result or missing
-
-
-class MultiValued(Field[Any]):
-    """An array; its order is kept (RFC 7643 section 2.4)."""
-
-    def __init__(self, element: Field[Any], limit: int | None) -> None:
-        super().__init__()
-        self.element = element
-        self.limit = limit
-
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
-        if not isinstance(value, list | tuple):
-            raise ValidationError("must be an array")
-        if self.limit is not None and len(value) > self.limit:
-            raise ValidationError(f"must have at most {self.limit} values")
-        result: list[Any] = []
-        problems: dict[int, Any] = {}
-        for index, item in enumerate(value):
-            try:
-                item = missing if item is None else self.element.deserialize(item)
-            except ValidationError as error:
-                problems[index] = error.messages
-                continue
-            if item is not missing:
-                result.append(item)
-        if problems:
-            raise ValidationError(problems)
-        if isinstance(self.element, Complex):
-            result = distinct(result)
-            if len(primaries(result)) > 1:
-                raise ValidationError("must have at most one value with primary true")
-        return result or missing
-
-
-def distinct(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the values without those whose value and type are there before (RFC 7643 section 2.4: SHOULD NOT repeat)."""
-    first: dict[Any, dict[str, Any]] = {}
-    for index, value in enumerate(values):
-        key = (value["value"], value.get("type")) if "value" in value else index
-        first[key] = {**value, **first[key]} if key in first else value
-    return list(first.values())
-
-
-def primaries(values: Iterable[Any]) -> list[int]:
-    """Give the positions of the values with `primary` true."""
-    return [index for index, value in enumerate(values) if isinstance(value, dict) and value.get("primary") is True]
-
-
-def id_in(reference: str) -> str:
-    """Give the id at the end of a resource's URI, absolute or relative, with or without a version segment (CM-23)."""
-    try:
-        return unquote(urlsplit(reference).path.rstrip("/").rpartition("/")[2])
-    except ValueError:
-        return ""
-
-
 def is_written(row: Attribute) -> bool:
     """Say whether a client may write the attribute; a value for a readOnly one is ignored (RFC 7644 section 3.3)."""
     return row.mutability != "readOnly"
@@ -273,23 +128,10 @@ def text_limit(row: Attribute) -> int:
     return MAX_KEY_TEXT if row.indexed or row.uniqueness != "none" else MAX_TEXT
 
 
-@lru_cache(maxsize=16_384)
-def element_of(row: Attribute, lenient: bool) -> Field[Any]:
-    """Give the field for one value of the attribute."""
-    if row.type == "complex":
-        if row.is_link:
-            return Link(row.sub_attributes, lenient, membership=row.stored_in == "memberships")
-        return Complex(row.sub_attributes, lenient)
-    simple: dict[str, type[Field[Any]]] = {"boolean": Flag, "integer": Integer, "decimal": Decimal}
-    if row.type in simple:
-        return simple[row.type]()
+def simple_field(row: Attribute, lenient: bool) -> Field[Any]:
+    """Give the field for one value of an attribute that is not complex; `lenient` takes any string for a reference."""
+    plain: dict[str, type[Field[Any]]] = {"boolean": Flag, "integer": Integer, "decimal": Decimal}
+    if row.type in plain:
+        return plain[row.type]()
     texts = {"dateTime": Moment, "binary": Binary, "reference": Text if lenient else Reference}
     return texts.get(row.type, Text)(text_limit(row), blank=row.stored_as != "hash")
-
-
-@lru_cache(maxsize=16_384)
-def field_of(row: Attribute, lenient: bool) -> Field[Any]:
-    """Give the field for the attribute: for its array where it is multi-valued."""
-    if not row.multi_valued:
-        return element_of(row, lenient)
-    return MultiValued(element_of(row, lenient), None if row.stored_in == "memberships" else MAX_VALUES)

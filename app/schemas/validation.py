@@ -16,8 +16,9 @@ from marshmallow import EXCLUDE, Schema, ValidationError, missing
 from app.errors import InvalidSyntax, InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON, SCHEMAS
-from app.schemas.fields import Extension, Misplaced, Names, element_of, field_of, is_written
+from app.schemas.fields import is_written
 from app.schemas.resource_type import ResourceType
+from app.schemas.structures import Extension, Misplaced, Names, element_of, field_of
 
 MAX_PROBLEMS = 20
 """A detail names so many problems; a body may have thousands."""
