@@ -1,6 +1,5 @@
 """HTTP as SCIM has it: methods, media types, headers, errors (standards sections 1, 2, 4 to 6, 8, 17, 19)."""
 
-import uuid
 from urllib.parse import quote
 
 import pytest
@@ -42,7 +41,7 @@ def test_ht_10_wrong_method(rfc: Client, method: str, path: str) -> None:
     assert answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/Nothing", "/Users/x/y", "/Nothing/1", f"/{uuid.uuid4()}"])
+@pytest.mark.parametrize("path", ["/Nothing", "/Users/x/y", "/Nothing/1", "/515843d1-9399-4b92-b884-9de3e60554c2"])
 def test_ht_11_unknown_endpoint(rfc: Client, path: str) -> None:
     assert rfc("GET", path).status_code == 404
 
