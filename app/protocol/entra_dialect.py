@@ -106,7 +106,9 @@ def _rewrite_at(path: str, value: Any, resource_type: ResourceType) -> Any:
 
 def rewrite_path(path: str, resource_type: ResourceType) -> str:
     """Give a path, or a key that is one, with its URN and its attribute as the tables have them."""
-    return qualify_short_name(mend_dot(mend_urn(path, resource_type), resource_type), resource_type)
+    if ":" in path.partition("[")[0]:
+        return mend_dot(mend_urn(path, resource_type), resource_type)
+    return qualify_short_name(path, resource_type)
 
 
 def mend_urn(path: str, resource_type: ResourceType) -> str:

@@ -22,6 +22,8 @@ from scim_filter import Filter
 
 ABSENT: Any = object()
 """The value of an operation that has none; null is a value (RFC 7643 section 2.5)."""
+LABELS = {"type", PRIMARY.name}
+"""The sub-attributes that say what a value is for, and are none themselves (RFC 7643 section 2.4)."""
 
 Element = dict[str, Any]
 
@@ -68,7 +70,7 @@ class Edit:
         claims: list[int] = []
         if hits:
             for index in hits:
-                values[index] = inner._in_element(row, sub, where, values[index], shown)
+                values[index] = inner._in_element(row, sub, values[index], shown)
             if _claims_primary(self.value, sub):
                 claims = [index for index in hits if is_primary(values[index])]
         elif self._makes_element(where, shown):
@@ -149,19 +151,19 @@ class Edit:
         left = [value for value, key in zip(old, keys, strict=True) if not any(is_same(item, key) for item in listed)]
         return left or None
 
-    def _in_element(self, row: Attribute, sub: Attribute | None, where: Filter | None, old: Any, path: str) -> Any:
+    def _in_element(self, row: Attribute, sub: Attribute | None, old: Any, path: str) -> Any:
         """Give one value of a multi-valued attribute after the operation, or None."""
         if sub is not None:
             new = self.change_sub(row, sub, old, path)
-            if self.clears and self.profile.create_missing_elements and where is not None and new != old:
-                labels = {name.lower() for name in conditions(where) or ()} | {PRIMARY.name}
-                return new if any(name.lower() not in labels for name in new) else None
-            return new or None
-        if self.clears:
+        elif self.clears:
             return old if self.op == "add" else None
-        if row.type == "complex" and isinstance(self.value, dict):
-            return self.merge(row, old, path) or None
-        return self._read(row, self.value, path, element=True)
+        elif row.type == "complex" and isinstance(self.value, dict):
+            new = self.merge(row, old, path)
+        else:
+            return self._read(row, self.value, path, element=True)
+        if self.profile.create_missing_elements and len(new) < len(old) and new.keys() <= LABELS:
+            return None
+        return new or None
 
     def _makes_element(self, where: Filter | None, path: str) -> bool:
         """Say whether a value is made where none matches; raises NoTarget where that is an error (A-13)."""
@@ -173,7 +175,7 @@ class Edit:
 
     def _new_element(self, row: Attribute, sub: Attribute | None, where: Filter | None, path: str) -> Any:
         start = self._read(row, conditions(where) or None, path, element=True) if row.type == "complex" else None
-        new = self._in_element(row, sub, None, start or {}, path)
+        new = self._in_element(row, sub, start or {}, path)
         if where is not None and not find(row, [new], where):
             raise NoTarget(f"{path} has no value to {self.op}, and the new one would not match.")
         return new

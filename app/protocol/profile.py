@@ -23,7 +23,10 @@ class Profile:
     bare_words: bool = False
     """Filters may have unquoted words and timestamps as values."""
     create_missing_elements: bool = False
-    """PATCH of `emails[type eq "work"].value` makes the element where there is none, and does not answer `noTarget`."""
+    """PATCH of `emails[type eq "work"].value` makes the element where there is none, and does not answer `noTarget`.
+
+    In return an element goes when nothing but `type` and `primary` is left of it.
+    """
     several_primaries: bool = False
     """One PATCH operation may make several values `primary`; the last one is it, and it is not refused."""
     required_at_end: bool = False

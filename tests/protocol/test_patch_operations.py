@@ -243,8 +243,19 @@ def test_pa_43_what_is_left_of_an_element_stays():
 def test_pa_43_an_element_made_by_a_path_is_dropped_by_it_too_for_tolerant_profiles(profile):
     result = patch(USER, op("replace", 'emails[type eq "work"].value', ""), profile=profile)
     assert result["emails"] == [HOME]
+    result = patch(USER, op("replace", 'emails[type eq "work"]', {"value": ""}), profile=profile)
+    assert result["emails"] == [HOME]
     made = patch(PLAIN, op("add", 'emails[type eq "work"].value', "x"), profile=profile)
     assert patch(made, op("replace", 'emails[type eq "work"].value', ""), profile=profile) == PLAIN
+
+
+@both
+def test_pa_43_an_element_with_a_value_stays(profile):
+    labelled = USER | {"emails": [HOME | {"display": "Home"}]}
+    for operation in (op("remove", 'emails[value eq "babs@jensen.org"].display'), op("remove", "emails.display")):
+        assert patch(labelled, operation, profile=profile)["emails"] == [HOME]
+    only = USER | {"emails": [{"value": "x@y", "type": "work"}]}
+    assert patch(only, op("remove", 'emails[value eq "x@y"].type'), profile=profile)["emails"] == [{"value": "x@y"}]
 
 
 @both
