@@ -36,7 +36,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder = Path(tempfile.mkdtemp(prefix="compose-check-"))
     try:
-        require_programs("dockerd", "docker", "debootstrap", "tar")
+        require_programs("dockerd", "docker", "debootstrap", "tar", "iptables-save")
         with engine(folder) as address:
             report("stand-ins for the base images", lambda: stand_ins.make(folder, address, options.root))
             stack = Stack(address, folder, free_port())
