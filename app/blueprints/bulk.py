@@ -21,7 +21,7 @@ bulk = Blueprint("bulk", __name__, url_prefix="/<tenant>/scim/v2")
 def run() -> Response:
     """Carry out a BulkRequest."""
     mimetype = media_type(request)
-    return answer(run_bulk(read_object(request), _execute), mimetype=mimetype)
+    return answer(run_bulk(read_object(request), _execute, _locate), mimetype=mimetype)
 
 
 def _execute(method: str, endpoint: str, resource_id: str | None, data: Any, version: str | None) -> Outcome:
@@ -31,6 +31,12 @@ def _execute(method: str, endpoint: str, resource_id: str | None, data: Any, ver
     except ScimError as error:
         provider.refused(error)
         raise
+
+
+def _locate(endpoint: str, resource_id: str) -> str:
+    provider: Provider = g.provider
+    resource_type = provider.catalogue.at(endpoint)
+    return provider.location(resource_type, resource_id) if resource_type else ""
 
 
 def _one(

@@ -35,6 +35,8 @@ class Outcome:
 
 Execute = Callable[[str, str, str | None, Any, str | None], Outcome]
 """Method, endpoint, id, data, version -> outcome; raises ScimError."""
+Locate = Callable[[str, str], str]
+"""Endpoint, id -> where that resource is; nothing where there is no such endpoint."""
 
 
 @dataclass
@@ -55,7 +57,9 @@ class Operation:
     """References of a circle, to be added when what they name is there: values of a PATCH `add` without a path."""
 
 
-def run_bulk(payload: Mapping[str, Any], execute: Execute, *, most_operations: int = MOST_OPERATIONS) -> dict[str, Any]:
+def run_bulk(
+    payload: Mapping[str, Any], execute: Execute, locate: Locate, *, most_operations: int = MOST_OPERATIONS
+) -> dict[str, Any]:
     """Carry out a BulkRequest and give the BulkResponse.
 
     Raises InvalidSyntax and InvalidValue for the message itself, PayloadTooLarge for too many operations; what goes
@@ -73,7 +77,7 @@ def run_bulk(payload: Mapping[str, Any], execute: Execute, *, most_operations: i
     limit = given.get("failonerrors")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise InvalidValue("failOnErrors: must be a whole number from 1.")
-    return _Run(_read(items), execute, limit).response()
+    return _Run(_read(items), execute, limit).response(locate)
 
 
 def _read(items: list[Any]) -> list[Operation]:
@@ -128,10 +132,10 @@ class _Run:
         self._errors = 0
         self._creators = {op.bulk_id: op for op in operations if op.method == "POST" and op.bulk_id}
 
-    def response(self) -> dict[str, Any]:
+    def response(self, locate: Locate) -> dict[str, Any]:
         for operation in self._operations:
             self._with_what_it_needs(operation)
-        shown = [_shown(operation) for operation in self._operations if operation.done]
+        shown = [_shown(operation, locate) for operation in self._operations if operation.done]
         return {"schemas": [RESPONSE_URN], "Operations": shown}
 
     def _with_what_it_needs(self, first: Operation) -> None:
@@ -162,9 +166,9 @@ class _Run:
             if operation.error:
                 raise operation.error
             data = self._without_circle(operation)
-            resource_id = self._resolved(operation.resource_id)
+            operation.resource_id = self._resolved(operation.resource_id)
             operation.outcome = self._execute(
-                operation.method, operation.endpoint, resource_id, self._resolved(data), operation.version
+                operation.method, operation.endpoint, operation.resource_id, self._resolved(data), operation.version
             )
         except ScimError as error:
             operation.error = error
@@ -256,13 +260,17 @@ def _references(value: Any) -> Iterator[str]:
             stack.extend(item.values())
 
 
-def _shown(operation: Operation) -> dict[str, Any]:
+def _shown(operation: Operation, locate: Locate) -> dict[str, Any]:
     shown: dict[str, Any] = {"method": operation.method} if operation.method else {}
     if operation.bulk_id is not None:
         shown["bulkId"] = operation.bulk_id
     outcome, error = operation.outcome, operation.error
-    if outcome and outcome.location:
-        shown["location"] = outcome.location
+    location = outcome.location if outcome else ""
+    if outcome is None and operation.resource_id and not operation.resource_id.startswith("bulkId:"):
+        # Only a POST that failed has no location (RFC 7644 section 3.7.3).
+        location = locate(operation.endpoint, operation.resource_id)
+    if location:
+        shown["location"] = location
     if error is not None:
         return shown | {"status": str(error.status), "response": error.to_message()}
     assert outcome is not None

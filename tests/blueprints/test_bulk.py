@@ -67,6 +67,17 @@ def test_bu_19_to_21_what_is_wrong_fails_alone(rfc: Client, operation: Any, stat
     assert [result["status"] for result in results] == ["201", status, "201"]
 
 
+def test_bu_06_only_a_failed_post_has_no_location(rfc: Client) -> None:
+    path = "/Users/00000000-0000-0000-0000-000000000000"
+    data = {"PUT": {"schemas": [USER_URN], "userName": "a"}, "PATCH": {"schemas": [PATCH_URN], "Operations": []}}
+    failed = [{"method": method, "path": path, "data": data.get(method)} for method in ("PUT", "PATCH", "DELETE")]
+    *others, post, nowhere = bulk(rfc, *failed, user("a", " "), {"method": "DELETE", "path": "/Nothing/1"})
+    assert [result["status"] for result in others] == ["404", "400", "404"]
+    assert all(result["location"].endswith(f"{rfc.base}{path}") for result in others)
+    assert "location" not in post
+    assert "location" not in nowhere
+
+
 def test_bu_09_fail_on_errors(rfc: Client) -> None:
     results = bulk(rfc, user("a"), user("b", "A"), user("c"), failOnErrors=1)
     assert [result["status"] for result in results] == ["201", "409"]
