@@ -6,10 +6,12 @@ import pytest
 
 from app.errors import ScimError
 from app.protocol import entra_dialect as dialect
+from app.protocol.search_request import SearchRequest
 from app.schemas.group import GROUP_TYPE, GROUP_URN
 from app.schemas.resource_type import Target
 from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation import validate
+from scim_filter import parse_filter
 from tests.protocol.patching import GROUP, PLAIN, USER, body, changes, op, patch, refusal, run, tolerant
 
 ENT = ENTERPRISE_URN
@@ -394,3 +396,17 @@ def test_what_is_right_stays_as_it_is():
         assert dialect.rewrite_resource(payload, resource_type) == payload
     message = body(op("replace", "emails", USER["emails"]), op("add", None, {"name": USER["name"], ENT: USER[ENT]}), op("remove", "title"))
     assert dialect.rewrite_patch(message, USER_TYPE)["Operations"] == message["Operations"]
+
+
+# Searches
+
+
+def test_a_question_for_a_reference():
+    search = SearchRequest(
+        filter=parse_filter('id eq "u" and not (Manager eq "m") and emails[type eq "x"]'), attributes=("id",), excluded=("members",),
+    )
+    rewritten = dialect.rewrite_search(search, [USER_TYPE, GROUP_TYPE])
+    assert str(rewritten.filter) == f'id eq "u" and not ({ENT}:Manager eq "m") and emails[type eq "x"]'
+    assert (rewritten.attributes, rewritten.excluded) == (("id",), None)
+    plain = SearchRequest(excluded=("members",))
+    assert dialect.rewrite_search(plain, [GROUP_TYPE]) == plain
