@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 
 from flask import Flask
 from flask.typing import ResponseReturnValue
 
 from app.auth import Authenticator, CredentialRefused, Limits, Principal, TokenEndpoint
+from app.auth.refusal import shown
 from app.blueprints import door, errors, telemetry
 from app.blueprints.body import MOST_BYTES
 from app.blueprints.bulk import bulk
@@ -34,7 +36,7 @@ from app.schemas.resource_type import Catalogue
 from app.store import counts, credentials, deleted, events, janitor, memberships, server_key, tenants
 from app.store.database import Database
 from app.store.directory import Directory
-from app.store.events import Actor, Event, Events
+from app.store.events import NO_TENANT, Actor, Event, Events
 from app.store.monitoring import observe
 from app.store.opening import open_database, open_directory
 from app.store.tenants import Tenant, Tenants
@@ -147,8 +149,11 @@ class _Parts:
         return load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
 
     def refused(self, tenant_name: str, event: Event, request_id: str) -> None:
-        if Tenants(self._database).get(tenant_name):
-            Events(self._database, tenant_name, days=self._config.log_days).append(event, Actor("", request_id))
+        # Who knocks at the wrong door is in the log as well: it takes the time that it takes at a right one, which so
+        # does not tell which tenants there are, and a mistyped Tenant URL can be found.
+        if Tenants(self._database).get(tenant_name) is None:
+            tenant_name, event = NO_TENANT, replace(event, name=shown(tenant_name)[:63])
+        Events(self._database, tenant_name, days=self._config.log_days).append(event, Actor("", request_id))
 
     def _directory(self, tenant: Tenant) -> tuple[Directory, Queries]:
         if self._cursors is None:

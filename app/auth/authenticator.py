@@ -58,6 +58,11 @@ class Authenticator:
                 self._limits.wrong_credential(address)
                 raise CredentialRefused(refused.refusal, sent=True) from None
         self._limits.request(tenant_name)
+        if principal.tenant.suspended:
+            refusal = Refusal(
+                principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
+            )
+            raise AccessRefused("This tenant is suspended.", refusal)
         return principal
 
     def missing(self, address: str) -> CredentialRefused:
@@ -69,11 +74,6 @@ class Authenticator:
         since = self._seen.moment()
         check = self._check_jwt if looks_like_jwt(token) else self._check_token
         principal, expires = check(tenant_name, token)
-        if principal.tenant.suspended:
-            refusal = Refusal(
-                principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
-            )
-            raise AccessRefused("This tenant is suspended.", refusal)
         self._seen.put(tenant_name, token, principal, since=since, expires=expires)
         return principal
 

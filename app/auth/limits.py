@@ -61,7 +61,7 @@ class Limits:
         self._hit(self._often, self._requests, tenant, f"More than {self._requests.amount} requests a second.")
 
     def token_request(self, tenant: str) -> None:
-        """Count a request for an access token; raises TooManyRequests."""
+        """Count an access token that a tenant is issued; raises TooManyRequests."""
         self._hit(self._seldom, self._token_requests, tenant, "Too many requests for access tokens.")
 
     def wrong_credential(self, address: str) -> None:

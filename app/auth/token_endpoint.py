@@ -102,17 +102,17 @@ class TokenEndpoint(AuthorizationServer):
 
     def answer(self, request: TokenRequest) -> TokenAnswer:
         """Answer a token request; raises TooManyRequests."""
-        self._limits.token_request(request.tenant)
         try:
             parameters = _parameters(request)
             answer: TokenAnswer = self.create_token_response(_Request(request, parameters))
             return answer
         except Refused as refused:
-            self._limits.wrong_credential(request.address)
-            error = InvalidClientError("The client could not be authenticated.", status_code=401)
-            return _answer(error, refused.refusal)
-        except OAuth2Error as error:
-            return _answer(error)
+            error: OAuth2Error = InvalidClientError("The client could not be authenticated.", status_code=401)
+            refusal = refused.refusal
+        except OAuth2Error as failed:
+            error, refusal = failed, None
+        self._limits.wrong_credential(request.address)
+        return _answer(error, refusal)
 
     def issue(self, request: _Request) -> dict[str, Any]:
         """Issue an access token for what was asked, or for all that the client may."""
@@ -121,6 +121,7 @@ class TokenEndpoint(AuthorizationServer):
         asked = frozenset((request.payload.scope or "").split()) or grantee.scopes
         if not asked <= grantee.scopes:
             raise InvalidScopeError("The client does not have that scope.")
+        self._limits.token_request(request.tenant)
         text, token = self._tokens.issue(
             request.tenant, lifetime=grantee.lifetime, label=grantee.label, scopes=asked, client=grantee.id
         )

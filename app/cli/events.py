@@ -12,7 +12,7 @@ import click
 from app.cli.connection import Connection
 from app.cli.output import print_table
 from app.cli.values import Span
-from app.store.events import Events
+from app.store.events import NO_TENANT, Events
 from app.store.tenants import Tenants
 
 PAUSE = 1.0
@@ -32,8 +32,12 @@ def events(
     connection: Connection, tenant: str, user: str | None, failed: bool, since: timedelta | None, limit: int,
     follow: bool, as_json: bool,
 ) -> None:
-    """Show what was changed, by whom, and what was refused, and why."""
-    Tenants(connection.database).require(tenant)
+    """Show what was changed, by whom, and what was refused, and why.
+
+    The tenant - stands for all that there are none of: who has mistyped a Tenant URL.
+    """
+    if tenant != NO_TENANT:
+        Tenants(connection.database).require(tenant)
     log = Events(connection.database, tenant, days=connection.config.log_days)
     start = datetime.now(UTC) - since if since else None
     found = log.find(name=user, failed=failed, since=start, limit=limit)

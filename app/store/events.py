@@ -30,6 +30,8 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 
+NO_TENANT = "-"
+"""Whose log the refused requests to a tenant are in that there is none of; no tenant can have this name."""
 MOST_MEMBERS = 100
 """Ids that one event spells out; beyond that it counts."""
 
@@ -51,7 +53,7 @@ class Event:
     resource_type: str = ""
     resource_id: str = ""
     name: str = ""
-    """The userName or displayName: what an operator looks for."""
+    """What an operator looks for: the name by which people know the resource."""
     changes: list[dict[str, Any]] = field(default_factory=list)
     """[{attribute, old, new}]."""
     members: dict[str, Any] = field(default_factory=dict)

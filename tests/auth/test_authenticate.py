@@ -109,6 +109,7 @@ def test_suspended_is_403_and_only_for_those_inside(authenticator, tokens, tenan
     assert "suspended" in caught.value.detail
     assert refused(authenticator, "acme", "wrong")
     tenants.resume("acme")
+    clock.forward(LIFETIME)
     assert authenticator.authenticate("acme", text)
 
 

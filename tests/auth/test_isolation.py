@@ -316,3 +316,11 @@ def test_refusals_are_in_the_log_of_the_tenant_that_was_asked(world):
     assert (event["tenant"], event["status"]) == ("acme", 401)
     assert event["detail"].startswith("token: of another tenant")
     assert world.database.db.events.count_documents({"tenant": "acme"}) == before + 1
+
+
+def test_a_request_to_no_tenant_is_in_the_log_of_none(world):
+    """So it costs what one to a tenant costs, and a mistyped Tenant URL can be found."""
+    request_id = uuid.uuid4().hex
+    world.ask("GET", "Users", tenant="acne", token=world.acme.credentials["token"], headers={"X-Request-Id": request_id})
+    [event] = world.database.db.events.find({"request": request_id})
+    assert (event["tenant"], event["resource"]["name"], event["status"]) == ("-", "acne", 401)

@@ -1,10 +1,13 @@
 """Limits: nobody below his is refused, and the workers count together."""
 
+from datetime import timedelta
+
 import pytest
 
 from app.auth import Authenticator, Limits, TokenEndpoint, TokenRequest
 from app.auth.limits import REPORTS, TOKEN_REQUESTS, WRONG_CREDENTIALS
-from app.errors import TooManyRequests, Unauthorized
+from app.errors import Forbidden, TooManyRequests, Unauthorized
+from app.store.clients import Clients
 
 
 class Still:
@@ -169,3 +172,23 @@ def test_requests_without_a_credential_are_401_for_ever_and_fill_no_log(database
         errors.append(caught.value)
     assert len({repr((error.to_message(), error.headers)) for error in errors}) == 1
     assert sum(error.refusal is not None for error in errors) == WRONG_CREDENTIALS
+
+
+def test_access_tokens_end_in_429(database, tenants, still):
+    client, secret = Clients(database).create("acme", lifetime=timedelta(days=1_000))
+    endpoint = TokenEndpoint(database, limits=Limits(database, 25, still), clock=still)
+    body = f"grant_type=client_credentials&client_id={client.id}&client_secret={secret}".encode()
+    assert allowed(TOKEN_REQUESTS + 20, lambda: endpoint.answer(TokenRequest("acme", body))) == TOKEN_REQUESTS
+
+
+def test_a_suspended_tenant_is_limited_too(database, tenants, tokens, still):
+    """Each of its refusals is a line in the log."""
+    authenticator = Authenticator(database, limits=Limits(database, 25, still), clock=still)
+    good, _ = tokens.issue("acme")
+    tenants.suspend("acme")
+    kinds = []
+    for _ in range(60):
+        with pytest.raises((Forbidden, TooManyRequests)) as caught:
+            authenticator.authenticate("acme", good)
+        kinds.append(type(caught.value).__name__)
+    assert kinds.count("AccessRefused") == 25
