@@ -84,6 +84,24 @@ def gunicorn(application: str, environment: Mapping[str, str], log: Path, probe:
         sys.executable, "-m", "gunicorn", *_settings(), "--bind", f"127.0.0.1:{port}", "--max-requests", "0",
         application,
     ]
+    with _running(arguments, environment, log, port, probe) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serve(folder: Path, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
+    """Run `scimd serve` with a mongod of its own in the folder, as an operator would."""
+    port = _free_port()
+    place = embedded.Place(folder)
+    settings = {"SCIMD_BIND": f"127.0.0.1:{port}", "SCIMD_DATA_DIR": str(folder), **environment}
+    with _running([str(Path(sys.executable).with_name("scimd")), "serve"], settings, log, port, "/readyz") as server:
+        yield Server(server.pid, port=port, uri=place.uri())
+
+
+@contextlib.contextmanager
+def _running(
+    arguments: list[str], environment: Mapping[str, str], log: Path, port: int, probe: str
+) -> Iterator[Server]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             arguments, cwd=ROOT, env={**os.environ, **environment}, stdout=output, stderr=output, start_new_session=True
