@@ -13,7 +13,7 @@ Literal = str | bool | int | float | None
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """An attribute as it is written: `userName`, `name.givenName`, `urn:...:User:manager.value`."""
+    """An attribute as it is written: `title`, `name.givenName`, `urn:...:User:manager.value`."""
 
     text: str
     column: int = field(default=1, compare=False)

@@ -15,11 +15,14 @@ import click
 import requests
 
 from app.cli.output import json_option, print_json
+from app.schemas.group import GROUP_TYPE
+from app.schemas.user import USER_TYPE
 
 SCIM_JSON = "application/scim+json"
 PATIENCE = 30
-USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
-GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
+NAME = USER_TYPE.identifier
+USER_URN = USER_TYPE.schema.id
+GROUP_URN = GROUP_TYPE.schema.id
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -65,7 +68,7 @@ class Check:
 
     def _test_connection(self) -> None:
         """Test Connection: a query for a user and for a group that do not exist finds nothing"""
-        for path, attribute in (("/Users", "userName"), ("/Groups", "displayName")):
+        for path, attribute in (("/Users", NAME), ("/Groups", "displayName")):
             more = "excludedAttributes=members&" if path == "/Groups" else ""
             condition = quote(f'{attribute} eq "{uuid.uuid4()}"')
             found = self._get(f"{path}?{more}filter={condition}")
@@ -87,7 +90,7 @@ class Check:
     def _create_user(self) -> str:
         self.name = f"scimd-check-{uuid.uuid4().hex[:12]}@example.com"
         body = {
-            "schemas": [USER_URN], "userName": self.name, "externalId": uuid.uuid4().hex, "active": True,
+            "schemas": [USER_URN], NAME: self.name, "externalId": uuid.uuid4().hex, "active": True,
             "displayName": "scimd check", "emails": [{"type": "work", "value": self.name, "primary": True}],
             "name": {"givenName": "scimd", "familyName": "check", "formatted": "scimd check"},
         }
@@ -99,7 +102,7 @@ class Check:
 
     def _life(self, user: str, group: str) -> Iterator[tuple[str, Any]]:
         path = f"/Users/{user}"
-        yield "The user is matched by its userName, in any letter case", lambda: self._matched(user)
+        yield f"The user is matched by its {NAME}, in any letter case", lambda: self._matched(user)
         yield "An attribute is changed (Replace with a path)", lambda: self._changed(
             path, {"op": "Replace", "path": "displayName", "value": "changed"}, "displayName", "changed")
         yield "An e-mail address is changed (value filter)", lambda: self._changed(
@@ -114,7 +117,7 @@ class Check:
         yield "The user is no member any more (Remove with a value)", lambda: self._member(group, "Remove", user, False)
 
     def _matched(self, user: str) -> None:
-        condition = quote(f'userName eq "{self.name.upper()}"')
+        condition = quote(f'{NAME} eq "{self.name.upper()}"')
         found = self._get(f"/Users?filter={condition}")
         if [each.get("id") for each in found.get("Resources", ())] != [user]:
             raise Wrong("Exactly this user must be found; otherwise Entra creates a second one.")
