@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -81,7 +83,7 @@ class Server:
         with self.log.open("ab") as log, self.page.open("wb") as page:
             self.process = subprocess.Popen(
                 [SCIMD, "serve", *arguments], env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
-                stdout=page, stderr=log, start_new_session=True,
+                stdout=page, stderr=log, start_new_session=True, preexec_fn=end_with_parent,
             )
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -117,6 +119,11 @@ class Server:
     def database(self) -> Database:
         """The server's own database, reached beside it."""
         return connect(embedded.Place(self.folder / "data").uri())
+
+
+def end_with_parent() -> None:
+    """Ask the kernel for SIGTERM should this run of the tests be killed (prctl: PR_SET_PDEATHSIG is 1)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def free_port() -> int:
