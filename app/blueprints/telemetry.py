@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
 
-log = structlog.get_logger("scimd.request")
+log = structlog.get_logger()
 
 
 def install(app: Flask, *, counted: bool) -> None:
@@ -24,7 +25,8 @@ def _start() -> None:
 
 
 def _route() -> str:
-    return str(request.url_rule) if request.url_rule else "none"
+    rule = request.url_rule
+    return rule.rule if rule else "none"
 
 
 def _seconds() -> float:
@@ -32,15 +34,19 @@ def _seconds() -> float:
 
 
 def _log(response: Response) -> Response:
-    if _route() in ("/healthz", "/readyz") and response.status_code == 200:
+    route = _route()
+    if route in ("/healthz", "/readyz") and response.status_code == 200:
         return response
-    principal = g.get("principal")
+    known = g.get
+    principal = known("principal")
     facts: dict[str, Any] = {
-        "request_id": g.get("request_id"), "tenant": g.get("tenant_name"), "method": request.method, "route": _route(),
+        "logger": "scimd.request",
+        "request_id": known("request_id"), "tenant": known("tenant_name"), "method": request.method, "route": route,
         "status": response.status_code, "ms": round(_seconds() * 1000, 1),
         "credential": principal.credential_id if principal else None,
     }
-    log.info("request", **{name: fact for name, fact in facts.items() if fact is not None})
+    with suppress(OSError):  # a log that cannot be written holds no answer up
+        log.info("request", **{name: fact for name, fact in facts.items() if fact is not None})
     return response
 
 

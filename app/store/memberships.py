@@ -143,7 +143,8 @@ class Memberships:
         while to_read:
             rows = list(
                 self._collection.find(
-                    {"tenant": self._tenant, "member": {"$in": list(to_read)}}, {"_id": 0, "member": 1, "group": 1}
+                    {"tenant": self._tenant, "member": {"$in": list(to_read)}}, {"_id": 0, "member": 1, "group": 1},
+                    batch_size=BATCH,  # a page of users is in more groups than the 101 rows of a first batch
                 )
             )
             for member in to_read:
