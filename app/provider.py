@@ -115,11 +115,11 @@ class Provider:
         Where `show` is false the answer has no body, and nothing is read for one.
         """
         self._begin("patch", resource_type, resource_id)
-        if self._profile.dialect:
-            payload = rewrite_patch(payload, resource_type)
-        operations = read_patch(payload, self._profile)
 
         def change(before: Resource) -> tuple[Resource, tuple[MemberChange, ...]]:
+            # Read only here: that the resource is missing or has another version is told before a bad message.
+            message = rewrite_patch(payload, resource_type) if self._profile.dialect else payload
+            operations = read_patch(message, self._profile)
             patched = apply_patch(before, operations, resource_type, self._profile)
             if patched.resource == before:
                 return before, patched.changes
