@@ -1,9 +1,13 @@
 """HTTP as SCIM has it: methods, media types, headers, errors (standards sections 1, 2, 4 to 6, 8, 17, 19)."""
 
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import pytest
 
+from app import create_app
+from app.config import Config
+from app.store.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN, Client
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -256,7 +260,7 @@ def test_the_manager_is_shown_with_its_name(rfc: Client) -> None:
     assert answer.status_code == 400
 
 
-def test_et_conditions(rfc: Client) -> None:
+def test_et_05_and_06_and_de_04_and_pu_12_versions(rfc: Client) -> None:
     created = rfc.user("a")
     path, version = f"/Users/{created['id']}", created["meta"]["version"]
     for tag in (version, version.removeprefix("W/"), "*", f'"x", {version}'):
@@ -328,3 +332,125 @@ def test_er_a_bug_is_a_500_with_a_reference(rfc: Client, monkeypatch: pytest.Mon
     assert answer.status_code == 500
     assert "reference-1" in answer.get_json()["detail"]
     assert b"secret text" not in answer.data
+
+
+@pytest.mark.parametrize("kind", [
+    "application/scim+json", "application/json", "application/scim+json; charset=utf-8", "APPLICATION/JSON;Charset=UTF-8", "",
+])
+def test_ht_06_bodies_that_are_read(rfc: Client, kind: str) -> None:
+    body = b'{"schemas": ["%s"], "userName": "a"}' % USER_URN.encode()
+    assert rfc("POST", "/Users", body, **({"Content_Type": kind} if kind else {})).status_code == 201
+
+
+@pytest.mark.parametrize("kind", [
+    "text/plain", "application/xml", "multipart/form-data; boundary=x", "application/json; charset=latin-1",
+])
+def test_ht_07_bodies_of_other_kinds(rfc: Client, kind: str) -> None:
+    assert rfc("POST", "/Users", b"{}", Content_Type=kind).status_code == 415
+
+
+@pytest.mark.parametrize("body", [
+    b"", b"{", b"[]", b'"x"', b"null", b'{"userName": NaN}', b'{"userName": "\xff"}', b"{} x", b'{"a": 1, "a": 2}',
+    b'{"userName": "a", "USERNAME": "b"}',
+])
+@pytest.mark.parametrize(("method", "path"), [("POST", "/Users"), ("POST", "/.search"), ("POST", "/Bulk")])
+def test_ht_08_and_09_what_is_no_message(rfc: Client, method: str, path: str, body: bytes) -> None:
+    answer = rfc(method, path, body)
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidSyntax")
+
+
+def test_ht_15_places_start_with_the_public_url(http_database: Database, rfc: Client) -> None:
+    settings = {"SCIMD_RATE_LIMIT": "off", "SCIMD_PUBLIC_URL": "https://id.example.com/prefix"}
+    behind = Client(create_app(Config.from_environment(settings), http_database), rfc.tenant, "")
+    behind.headers = rfc.headers
+    user = behind.user("a")
+    group = behind.group("G", user["id"])
+    assert user["meta"]["location"].startswith(f"https://id.example.com/prefix/{rfc.tenant}/scim/v2/Users/")
+    assert group["members"][0]["$ref"] == user["meta"]["location"]
+
+
+def test_ht_20_no_suffix_selects_a_format(rfc: Client) -> None:
+    assert rfc("GET", f"/Users/{rfc.user('a')['id']}.scim").status_code == 404
+
+
+def test_ht_21_paths_are_decoded_once(rfc: Client) -> None:
+    created = rfc.user("a%41")
+    location = created["meta"]["location"].partition("/scim/v2")[2]
+    assert rfc("GET", location).get_json() == created
+    assert rfc.found("/Users?filter=" + quote('userName eq "a%41"')) == ["a%41"]
+    assert rfc("GET", location.replace("-", "%252D")).status_code == 404
+    assert rfc("GET", location.replace("-", "%2D")).status_code == 200
+
+
+def test_ht_25_too_many_requests(http_database: Database, rfc: Client) -> None:
+    slow = Client(create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "25"}), http_database), rfc.tenant, "")
+    slow.headers = rfc.headers
+    answers = (slow("GET", "/Users?count=0") for _ in range(400))
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize("path", ["/Users/", "//Users", "/Me", "/"])
+def test_ht_26_nobody_is_sent_elsewhere(rfc: Client, path: str) -> None:
+    for method in ("GET", "POST"):
+        assert not 300 <= rfc(method, path, {} if method == "POST" else None).status_code < 400
+
+
+# Versions (section 17)
+
+
+def test_et_01_to_04_every_change_has_a_version_of_its_own(rfc: Client) -> None:
+    created = rfc("POST", "/Users", {"schemas": [USER_URN], "userName": "a"})
+    path = f"/Users/{created.get_json()['id']}"
+    answers = [created, *(rfc.patch(path, {"op": "replace", "path": "title", "value": f"T{n}"}) for n in range(5))]
+    versions = [answer.headers["ETag"] for answer in answers]
+    assert versions == [answer.get_json()["meta"]["version"] for answer in answers]
+    assert len(set(versions)) == 6
+    assert all(version.startswith('W/"') for version in versions)
+    assert rfc.patch(path, {"op": "replace", "path": "title", "value": "T4"}).headers["ETag"] == versions[-1]
+    same = rfc("PUT", path, answers[-1].get_json(), Prefer="return=minimal")
+    assert (same.status_code, same.headers["ETag"]) == (204, versions[-1])
+    assert rfc("GET", "/ServiceProviderConfig").get_json()["etag"]["supported"] is True
+
+
+def test_et_05_to_09_conditions(rfc: Client) -> None:
+    created = rfc.user("a")
+    path, version = f"/Users/{created['id']}", created["meta"]["version"]
+    bare = version.removeprefix("W/")
+    for tags in (version, bare, "*", f'"x", {version}'):
+        unchanged = rfc("GET", path, If_None_Match=tags)
+        assert (unchanged.status_code, unchanged.data, unchanged.headers["ETag"]) == (304, b"", version)
+        assert rfc("PUT", path, created, If_None_Match=tags).status_code == 412  # RFC 9110 section 13.1.2
+        assert rfc("PUT", path, created, If_Match=tags).status_code == 200
+    for method in ("PUT", "PATCH", "DELETE"):
+        answer = rfc(method, path, created, If_Match='W/"99"')
+        assert answer.status_code == 412
+        assert "scimType" not in answer.get_json()
+    assert rfc("GET", path).get_json() == created
+    assert rfc("DELETE", f"/Users/{NOBODY}", If_Match="*").status_code == 404
+
+
+def test_et_10_one_of_many_wins(rfc: Client) -> None:
+    created = rfc.user("a")
+    path, version = f"/Users/{created['id']}", created["meta"]["version"]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda n: rfc.patch(
+            path, {"op": "replace", "path": "title", "value": f"T{n}"}, If_Match=version).status_code, range(6)))
+    assert sorted(answers) == [200, *[412] * 5]
+
+
+def test_et_12_conditions_come_before_the_body(rfc: Client) -> None:
+    path = f"/Users/{rfc.user('a')['id']}"
+    for method in ("PUT", "PATCH"):
+        assert rfc(method, f"/Users/{NOBODY}", {"wrong": 1}, If_Match='W/"99"').status_code == 404
+        assert rfc(method, path, {"wrong": 1}, If_Match='W/"99"').status_code == 412
+        assert rfc(method, path, {"wrong": 1}).status_code == 400
+    assert rfc("GET", "/Users", If_None_Match="*", If_Match='"x"').status_code == 200
+
+
+def test_et_13_a_membership_is_no_change_of_the_user(rfc: Client) -> None:
+    user = rfc.user("a")
+    rfc.group("G", user["id"])
+    shown = rfc("GET", f"/Users/{user['id']}").get_json()
+    assert shown["groups"]
+    assert shown["meta"] == user["meta"]

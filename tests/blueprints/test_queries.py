@@ -1,11 +1,15 @@
 """Queries over HTTP: paging, sorting, cursors, search, the root (standards sections 10 to 12, 14)."""
 
+import base64
 import re
+import uuid
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from app.store.database import Database
+from app.store.tokens import Tokens
 from tests.blueprints.conftest import ENTERPRISE_URN, Client
 
 USERS = quote('userName sw "user"')
@@ -218,3 +222,112 @@ def test_cu_22_cursors_at_the_root(rfc: Client) -> None:
         found += [each["displayName"] for each in message["Resources"]]
         cursor = message.get("nextCursor")
     assert found == [f"g{n}" for n in range(4)] + [f"u{n}" for n in range(4)]
+
+
+def test_so_10_ties_have_an_order(rfc: Client) -> None:
+    for number in range(12):
+        rfc.user(f"u{number}", title="same")
+    for query in ("sortBy=title", "sortBy=title&sortOrder=descending", "sortOrder=descending"):
+        whole = [user["id"] for user in page(rfc, query)["Resources"]]
+        by_index = [page(rfc, f"{query}&startIndex={n}&count=1")["Resources"][0]["id"] for n in range(1, 13)]
+        assert by_index == whole, query
+    assert [user["id"] for user in by_cursor(rfc, "sortBy=title", 5)] == [
+        user["id"] for user in page(rfc, "sortBy=title")["Resources"]]
+
+
+def test_so_11_cursor_pages_are_sorted(mixed: Client) -> None:
+    assert [user["userName"] for user in by_cursor(mixed, "sortBy=nickName", 2)] == ["B", "D", "a", "c"]
+
+
+def test_so_12_a_type_without_the_attribute_comes_last(rfc: Client) -> None:
+    rfc.group("A")
+    rfc.user("z")
+    kinds = [each["meta"]["resourceType"] for each in rfc("GET", "/?sortBy=userName").get_json()["Resources"]]
+    assert kinds == ["User", "Group"]
+    kinds = [each["meta"]["resourceType"] for each in
+             rfc("GET", "/?sortBy=userName&sortOrder=descending").get_json()["Resources"]]
+    assert kinds == ["Group", "User"]
+
+
+def test_pg_10_and_11_and_cu_09_pages_have_a_largest_size(http_database: Database, rfc: Client) -> None:
+    config = rfc("GET", "/ServiceProviderConfig").get_json()
+    most = config["filter"]["maxResults"]
+    assert config["pagination"]["defaultPageSize"] >= 100
+    assert config["pagination"]["maxPageSize"] == most
+    created = rfc.user("u0")
+    kept = http_database.db["users"].find_one({"_id": created["id"]})
+    http_database.db["users"].insert_many(
+        {**kept, "_id": str(uuid.uuid4()), "userName": f"u{n}", "_folded": {**kept["_folded"], "userName": f"u{n}"},
+         "_unique": {"userName": f"u{n}"}} for n in range(1, most + 1))
+    for query in (f"count={most + 1}", f"cursor=&count={most + 1}", f"count={10**9}"):
+        found = page(rfc, f"{query}&attributes=id")
+        assert len(found["Resources"]) == found["itemsPerPage"] == most
+    assert len(page(rfc, "attributes=id&count=100")["Resources"]) == 100
+
+
+@pytest.mark.parametrize("count", ["0", "-3"])
+def test_cu_07_and_10_and_11_none_but_the_total(ten: Client, count: str) -> None:
+    found = page(ten, f"cursor=&count={count}")
+    assert found.keys() == {"schemas", "totalResults", "itemsPerPage", "Resources"}
+    assert (found["totalResults"], found["itemsPerPage"], found["Resources"]) == (10, 0, [])
+
+
+def test_cu_12_to_15_both_methods(ten: Client) -> None:
+    assert "nextCursor" not in page(ten, "count=3")
+    assert ten("GET", "/Users?cursor=&startIndex=1").get_json()["scimType"] == "invalidValue"
+    body = {"schemas": [SEARCH_URN], "cursor": "", "count": 6}
+    for path in ("/.search", "/Users/.search"):
+        first = ten("POST", path, body).get_json()
+        second = ten("POST", path, body | {"cursor": first["nextCursor"]}).get_json()
+        assert [len(first["Resources"]), len(second["Resources"])] == [6, 4]
+        assert "nextCursor" not in second
+    pagination = ten("GET", "/ServiceProviderConfig").get_json()["pagination"]
+    assert pagination.keys() == {
+        "cursor", "index", "defaultPaginationMethod", "defaultPageSize", "maxPageSize", "cursorTimeout"}
+    schema = ten("GET", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig").get_json()
+    rows = {row["name"]: row for row in schema["attributes"]}
+    assert {sub["name"] for sub in rows["pagination"]["subAttributes"]} == pagination.keys()
+
+
+def test_cu_16_and_17_a_cursor_grants_nothing(ten: Client, http_database: Database) -> None:
+    cursor = page(ten, "cursor=&count=2")["nextCursor"]
+    kept, ten.headers = ten.headers, {}
+    assert ten("GET", f"/Users?cursor={cursor}&count=2").status_code == 401
+    tokens = Tokens(http_database)
+    token, row = tokens.issue(ten.tenant)
+    ten.headers = {"Authorization": f"Bearer {token}"}
+    other = ten("GET", f"/Users?cursor={cursor}&count=2")
+    assert other.status_code in (200, 400)
+    ten.headers = kept
+    assert page(ten, f"cursor={cursor}&count=2")["itemsPerPage"] == 2
+
+
+def test_cu_19_a_cursor_tells_nothing(ten: Client) -> None:
+    first = page(ten, "cursor=&count=2&sortBy=userName")
+    cursor = first["nextCursor"]
+    plain = base64.urlsafe_b64decode(cursor.replace(".", "") + "=" * (-len(cursor.replace(".", "")) % 4))
+    for user in first["Resources"]:
+        for secret in (user["id"], user["userName"], ten.tenant):
+            assert secret.encode() not in plain
+            assert secret not in cursor
+            assert uuid.UUID(user["id"]).bytes not in plain
+
+
+def test_se_06_a_search_creates_nothing(rfc: Client) -> None:
+    answer = rfc("POST", "/Users/.search", {"schemas": [SEARCH_URN]})
+    assert answer.status_code == 200
+    assert "Location" not in answer.headers
+    assert answer.get_json()["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:ListResponse"]
+    assert page(rfc, "")["totalResults"] == 0
+
+
+def test_se_07_where_there_is_no_search(rfc: Client) -> None:
+    user = rfc.user("a")["id"]
+    for path in (f"/Users/{user}/.search", "/Schemas/.search", "/ServiceProviderConfig/.search", "/Nothing/.search"):
+        assert rfc("POST", path, {"schemas": [SEARCH_URN]}).status_code in (403, 404, 405), path
+
+
+def test_se_08_the_root_has_no_discovery(rfc: Client) -> None:
+    rfc.user("a")
+    assert {each["meta"]["resourceType"] for each in rfc("GET", "/").get_json()["Resources"]} == {"User"}
+    assert rfc("POST", "/.search", {"schemas": [SEARCH_URN]}).get_json()["totalResults"] == 1
