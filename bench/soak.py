@@ -41,7 +41,10 @@ PEOPLE = Population("soak", users=2_000)
 KINDS: dict[str, type[ask.Asker]] = {
     "find": ask.Find, "get": ask.Get, "patch": ask.Patch, "post": ask.Post, "group": ask.AddMember,
 }
-MIX = "find get patch find post find get find patch get find group find get patch find post get find patch".split()
+MIX = (
+    "find", "get", "patch", "find", "post", "find", "get", "find", "patch", "get",
+    "find", "group", "find", "get", "patch", "find", "post", "get", "find", "patch",
+)
 """In twenty requests 8 look for somebody, 5 read, 4 change, 2 create, and 1 adds a member to a group."""
 INTERVAL = 5.0
 """Seconds between two looks at the memory."""
