@@ -65,7 +65,7 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _say("Nothing was done.", 130)
+        return _say("Stopped.", 130)
     except ScimError as error:
         return _say(error.detail)
     except (ConfigError, StoreError, OSError) as error:

@@ -1,0 +1,71 @@
+"""The command line as a whole: whatever goes wrong is one sentence and a status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import pytest
+
+from app import cli
+from app.config import ConfigError
+from app.errors import NotFound, Unavailable
+from app.store.failures import StoreError
+
+
+@pytest.fixture
+def fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[BaseException], tuple[int, str]]:
+    """Run a command that fails, and give its status and what it says."""
+
+    def run(error: BaseException) -> tuple[int, str]:
+        @click.command()
+        def command() -> None:
+            raise error
+
+        monkeypatch.setattr(cli._Commands, "get_command", lambda *_: command)
+        status = cli.run(["anything"])
+        out, err = capsys.readouterr()
+        assert out == ""
+        return status, err
+
+    return run
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (ConfigError("SCIMD_X must be y."), "SCIMD_X must be y."),
+    (StoreError("No mongod."), "No mongod."),
+    (NotFound("There is no tenant 'x'."), "There is no tenant 'x'."),
+    (Unavailable("Try again."), "Try again."),
+    (OSError(28, "No space left on device"), "No space left on device"),
+    (KeyboardInterrupt(), "Stopped."),
+    (ZeroDivisionError("a\nb"), "This is a fault in scimd itself: ZeroDivisionError: a b"),
+])
+def test_a_failure_is_one_sentence_and_a_status(fail: Any, error: BaseException, said: str) -> None:
+    status, err = fail(error)
+    assert status != 0
+    assert err.strip().count("\n") == 0
+    assert err.strip().startswith("scimd: ")
+    assert said in err
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["tenant", "nonsense"], ["tenant", "list", "--nonsense"], ["token", "issue"]])
+def test_what_is_not_there_is_one_sentence(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+
+
+def test_every_command_is_there_and_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in cli.COMMANDS:
+        assert cli.run([name, "--help"]) == 0
+        assert "Usage: scimd" in capsys.readouterr().out
+    assert {"serve", "mongo", "tenant", "token"} <= set(cli.COMMANDS)
+
+
+def test_a_reader_who_leaves_early_is_no_reason_for_a_traceback() -> None:
+    command = f"{sys.executable} -c 'from app.cli import main; main()' --help | true"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
