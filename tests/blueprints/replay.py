@@ -82,8 +82,7 @@ def _compared(printed: Any, ours: Any, path: str) -> list[str]:
             elif key not in printed:
                 found.append(f"+{below}")
             elif key == "Resources":  # whose order nobody asked for in these queries
-                in_order = [sorted(each, key=lambda resource: resource["id"]) for each in (printed[key], ours[key])]
-                found += _compared(*in_order, below)
+                found += _compared(_by_id(printed[key]), _by_id(ours[key]), below)
             elif key in _OURS:
                 assert isinstance(ours[key], str), below
                 assert ours[key], below
@@ -93,3 +92,7 @@ def _compared(printed: Any, ours: Any, path: str) -> list[str]:
     if isinstance(printed, list) and isinstance(ours, list) and len(printed) == len(ours):
         return [each for one, other in zip(printed, ours, strict=True) for each in _compared(one, other, path)]
     return [] if (type(printed), printed) == (type(ours), ours) else [path]
+
+
+def _by_id(resources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(resources, key=lambda resource: str(resource["id"]))
