@@ -15,7 +15,9 @@ from rich.table import Table
 
 Result = dict[str, Any]
 _TEXTS = ("scenario", "side")
-_NUMBERS = ("requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "mongod ms", "ratio", "CPU", "mongod", "goal", "")
+_NUMBERS = (
+    "requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "mongod ms", "ratio", "by CPU", "CPU", "mongod", "goal", "",
+)
 
 
 def table(results: list[Result]) -> None:
@@ -38,11 +40,14 @@ def table(results: list[Result]) -> None:
 def _rows(shown: Table, result: Result) -> None:
     verdict = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: ""}[result["passed"]]
     if "sides" not in result:
-        texts = [result["scenario"], "scimd", *[""] * 6, f"{result['megabytes']} MB", "", "", result["goal"], verdict]
-        shown.add_row(*texts, end_section=True)
+        megabytes = f"{result['megabytes']} MB"
+        blank = [""] * 6
+        shown.add_row(
+            result["scenario"], "scimd", *blank, megabytes, *blank[:3], result["goal"], verdict, end_section=True
+        )
         return
     first, second = result["sides"]
-    ratios = [_ratio(result), *(f"{result[key] or 0:.2f}" for key in ("cpu_ratio", "mongod_ratio"))]
+    ratios = [_ratio(result), *(f"{result[key] or 0:.2f}" for key in ("ratio_by_cpu", "cpu_ratio", "mongod_ratio"))]
     shown.add_row(result["scenario"], *_figures(first), *ratios, result["goal"], verdict)
     shown.add_row("", *_figures(second), end_section=True)
 

@@ -1,0 +1,86 @@
+"""The client that measures: it asks as often as it is told, waits for whole answers and looks at them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+
+import pytest
+
+from bench.client import Round, drive
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers by the path: with a length, in chunks, with nothing, with an error."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        if self.path == "/chunks":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for piece in (b'{"members":"0', b'"}', b""):
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                self.wfile.flush()
+            return
+        status = {"/none": 204, "/error": 500}.get(self.path, 200)
+        body = b"" if status == 204 else b'{"userName":"a"}'
+        self.send_response(status)
+        if body:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Asks for one path."""
+
+    path: str
+    expected: ClassVar[bytes] = b""
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        return f"GET {self.path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
+class AskForSomebodyElse(Ask):
+    """Expects what is not in the answer."""
+
+    expected: ClassVar[bytes] = b"displayName"
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        running.asked = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread.start()
+        yield running
+        running.shutdown()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/length", 200), ("/chunks", 200), ("/none", 204)])
+def test_it_sends_as_many_requests_as_it_is_told(server: ThreadingHTTPServer, path: str, status: int) -> None:
+    outcome = drive(Round(server.server_port, Ask(path), connections=3, seconds=60, most=20))
+    assert server.asked == [path] * 20  # type: ignore[attr-defined]
+    assert outcome.statuses == {status: 20}
+    assert len(outcome.times) == 20 and outcome.rate > 0 and not outcome.failure
+
+
+def test_it_stops_when_the_time_is_up(server: ThreadingHTTPServer) -> None:
+    outcome = drive(Round(server.server_port, Ask("/length"), connections=2, seconds=0.2))
+    assert 0.2 <= outcome.seconds < 5 and outcome.turns > 1
+
+
+@pytest.mark.parametrize("source", [Ask("/error"), AskForSomebodyElse("/length")])
+def test_an_answer_that_is_no_good_is_told(server: ThreadingHTTPServer, source: Ask) -> None:
+    outcome = drive(Round(server.server_port, source, connections=1, seconds=60, most=2))
+    assert outcome.failure.startswith("HTTP/1.1 ")

@@ -1,0 +1,71 @@
+"""What the measurements ask for: never the same change twice, and the same thing of both sides."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bench.loading import memberships
+from bench.people import Population
+from bench.requests import BLOCKS, CONNECTIONS, AddMember, Find, Get, Grow, Post
+
+PEOPLE = Population("t", users=400, circles=4, tens=10, empties=16, crowds=(600,))
+
+
+def read(request: bytes) -> tuple[str, Any]:
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = head.decode().split("\r\n")
+    if body:
+        assert f"Content-Length: {len(body)}" in lines
+    return lines[0], json.loads(body) if body else None
+
+
+def added(source: Any, connection: int, turn: int) -> list[tuple[str, str]]:
+    line, body = read(source(connection, turn))
+    group = line.split()[1].split("/")[5 if source.token else 2]
+    ids = [member["value"] for member in body["Operations"][0]["value"]] if source.token else body
+    return [(group, member) for member in ids]
+
+
+@pytest.mark.parametrize("token", ["", "secret"])
+def test_a_member_is_added_once(token: str) -> None:
+    source = AddMember(PEOPLE, token, PEOPLE.groups("ten", 10))
+    stored = {(group, member) for group, member, _ in memberships(PEOPLE)}
+    pairs = [pair for c in range(CONNECTIONS) for turn in range(200) for pair in added(source, c, turn)]
+    assert len(set(pairs)) == len(pairs) == 1_600
+    assert not stored & set(pairs)
+
+
+def test_one_connection_adds_to_a_crowd_who_is_not_in_it() -> None:
+    crowd = PEOPLE.group_id("crowd", 0)
+    stored = {member for group, member, _ in memberships(PEOPLE) if group == crowd}
+    source = AddMember(PEOPLE, "secret", (crowd,))
+    new = [member for turn in range(PEOPLE.users // 2 // CONNECTIONS) for _, member in added(source, 0, turn)]
+    assert len(stored) == 600
+    assert len(set(new)) == len(new) and not stored & set(new)
+
+
+@pytest.mark.parametrize("token", ["", "secret"])
+def test_a_group_grows_to_two_thousand_and_the_next_one_follows(token: str) -> None:
+    source = Grow(PEOPLE, token, PEOPLE.groups("empty", 16))
+    pairs = [pair for c in range(CONNECTIONS) for turn in range(2 * BLOCKS) for pair in added(source, c, turn)]
+    assert len(set(pairs)) == len(pairs)
+    sizes = {group: sum(1 for other, _ in pairs if other == group) for group, _ in pairs}
+    assert sizes == dict.fromkeys(PEOPLE.groups("empty", 16), 2_000)
+
+
+def test_a_user_is_created_once() -> None:
+    names = [read(Post(PEOPLE, "")(c, turn))[1]["userName"] for c in range(CONNECTIONS) for turn in range(50)]
+    assert len(set(names)) == len(names)
+
+
+def test_both_sides_are_asked_for_the_same_person() -> None:
+    for source in (Get, Find):
+        for turn in range(20):
+            ours, theirs = (read(source(PEOPLE, token)(1, turn))[0] for token in ("secret", ""))
+            assert ours.split()[1].startswith("/t/scim/v2/Users")
+            assert theirs.split()[1].startswith("/users")
+            wanted = theirs.split()[1].removeprefix("/users").lstrip("/").removeprefix("?userName=")
+            assert wanted in ours
