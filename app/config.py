@@ -155,7 +155,7 @@ class Config:
     workers: int = setting(
         "cores", "Processes that answer requests: a number, or `cores`: as many as the machine has, up to 8.", processes
     )
-    threads: int = setting("16", "Threads in each of these processes.", whole(1, 512))
+    threads: int = setting("64", "Threads in each of these processes.", whole(1, 512))
     metrics_bind: str = setting(
         "", "Where to serve `/metrics`, such as `127.0.0.1:9464`, for Prometheus; without it nowhere.", port_address
     )

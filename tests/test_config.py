@@ -23,7 +23,7 @@ def test_the_defaults() -> None:
     assert settings.base_url == "http://127.0.0.1:8000"
     assert settings.data_dir == Path.cwd() / "data"
     assert settings.mongodb_uri == ""
-    assert (settings.log_days, settings.deleted_days, settings.rate_limit, settings.threads) == (90, 30, 100, 16)
+    assert (settings.log_days, settings.deleted_days, settings.rate_limit, settings.threads) == (90, 30, 100, 64)
     assert 1 <= settings.workers <= 8
 
 
@@ -36,7 +36,7 @@ def test_every_row_has_a_default_that_can_be_and_one_sentence() -> None:
 
 
 def test_nothing_is_as_good_as_an_empty_value_and_blanks_do_not_matter() -> None:
-    assert config(threads="") == config(threads=" 16 ") == config()
+    assert config(threads="") == config(threads=" 64 ") == config()
     assert Config.from_environment({"HOME": "/", "PATH": "x"}) == config()
 
 
