@@ -157,6 +157,7 @@ def test_a_suspended_tenant_is_403_and_keeps_its_data(live_server):
         assert answer.status_code == 403
         assert answer.json()["status"] == "403"
     live_server.command("tenant", "resume", "sleeper")
+    time.sleep(5)
     found = requests.get(f"{url}/Users/{created.json()['id']}", headers=headers, timeout=30)
     assert found.json()["userName"] == "ann"
 

@@ -67,7 +67,12 @@ def test_an_unknown_header_is_ignored(authenticator, trust, issuer):
     assert authenticator.authenticate("acme", issuer.token(header={"x5t": "abc", "rh": "abc"}))
 
 
-NOW = int(time.time())
+
+
+def now(seconds=0):
+    """Give a time from now, when it is asked for: these cases are collected long before they run."""
+    return lambda: int(time.time()) + seconds
+
 WRONG_CLAIMS = {
     "issuer": {"iss": "https://login.microsoftonline.com/common/v2.0"},
     "issuer missing": {"iss": ...},
@@ -86,15 +91,15 @@ WRONG_CLAIMS = {
     "app": {"appid": "another"},
     "app missing": {"appid": ...},
     "app as a list": {"appid": [APP]},
-    "expired": {"exp": NOW - LEEWAY - 1},
+    "expired": {"exp": now(-LEEWAY - 1)},
     "expiry missing": {"exp": ...},
     "expiry null": {"exp": None},
-    "expiry as text": {"exp": str(NOW + 3_600)},
+    "expiry as text": {"exp": lambda: str(now(3_600)())},
     "expiry true": {"exp": True},
     "expiry far back": {"exp": -(10**400)},
-    "not yet valid": {"nbf": NOW + LEEWAY + 30},
+    "not yet valid": {"nbf": now(LEEWAY + 30)},
     "not before as text": {"nbf": "x"},
-    "issued in the future": {"iat": NOW + 3_600},
+    "issued in the future": {"iat": now(3_600)},
     "directory": {"tid": OTHER_DIRECTORY},
     "directory null": {"tid": None},
     "ID token by nonce": {"nonce": "n"},
@@ -105,7 +110,8 @@ WRONG_CLAIMS = {
 @pytest.mark.parametrize("fault", WRONG_CLAIMS)
 def test_b43_wrong_claims(authenticator, trust, issuer, fault):
     assert authenticator.authenticate("acme", issuer.token())
-    refusal = refused(authenticator, issuer.token(**WRONG_CLAIMS[fault]))
+    claims = {name: value() if callable(value) else value for name, value in WRONG_CLAIMS[fault].items()}
+    refusal = refused(authenticator, issuer.token(**claims))
     assert refusal.way == "JWT"
     assert refusal.checks[-1].passed is False
 
@@ -120,7 +126,7 @@ def test_expiry_infinite_or_not_a_number(authenticator, trust, issuer):
 
 @pytest.mark.parametrize("claim", ["exp", "nbf", "iat"])
 def test_clocks_may_differ_a_little(authenticator, trust, issuer, claim):
-    value = NOW - LEEWAY + 20 if claim == "exp" else int(time.time()) + LEEWAY - 5
+    value = int(time.time()) + (20 - LEEWAY if claim == "exp" else LEEWAY - 5)
     assert authenticator.authenticate("acme", issuer.token(**{claim: value}))
 
 

@@ -286,7 +286,7 @@ WRONG = {
     "tid": {"tid": "99999999-2222-3333-4444-555555555555"},
     "exp": {"exp": NOW - 100},
     "no exp": {"exp": ...},
-    "nbf": {"nbf": NOW + 600},
+    "nbf": {"nbf": NOW + 86_400},  # collected long before it runs
     "kid": {"header": {"kid": "stranger"}},
     "no kid": {"header": {"kid": ...}},
     "foreign key": {"key": "stranger", "header": {"kid": "a"}},
