@@ -1,5 +1,6 @@
 """Sorted pages against a sort written down plainly (RFC 7644 section 3.4.2.3; standards SO-01 to SO-12, CU-21)."""
 
+import uuid
 from typing import Any
 
 import mongomock
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.store.database import Database
 from app.store.pages import Order, Place, page
 
 KEYS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d"]))
@@ -66,11 +68,17 @@ def test_a_page_by_index_is_a_slice_of_the_order(documents: list, descending: bo
     assert [item.document["_id"] for item in found] == expected
 
 
-@given(EMAILS, st.booleans(), st.integers(1, 4))
-@settings(deadline=None)
-def test_a_multi_valued_attribute_counts_with_its_primary_value(documents: list, descending: bool, size: int) -> None:
+@given(documents=EMAILS, descending=st.booleans(), size=st.integers(1, 4))
+@settings(deadline=None, max_examples=40)
+def test_a_multi_valued_attribute_counts_with_its_primary_value(
+    mongod: Database, documents: list, descending: bool, size: int
+) -> None:
+    made = mongod.client["test-pages"][uuid.uuid4().hex]  # mongomock has no $map over what $filter leaves
+    if documents:
+        made.insert_many(documents)
     order = Order("_folded.emails.value", "_folded.emails", descending, always=False)
-    assert walk(collection(documents), order, size) == plainly(documents, preferred, descending=descending)
+    assert walk(made, order, size) == plainly(documents, preferred, descending=descending)
+    made.drop()
 
 
 @pytest.mark.parametrize("descending", [False, True])
