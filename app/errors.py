@@ -117,12 +117,6 @@ class Forbidden(ScimError):
     status = 403
 
 
-class Sensitive(Forbidden):
-    """The request URI would carry sensitive data (RFC 7644 section 7.5.2)."""
-
-    scim_type = "sensitive"
-
-
 class NotFound(ScimError):
     """No such resource, or no such endpoint."""
 
