@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from typing import Any
@@ -10,6 +11,10 @@ import structlog
 from flask import Flask, Response, g, request
 
 log = structlog.get_logger()
+
+_NAME = re.compile(r"[a-z0-9-]{1,63}")
+_METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
+"""Those that are counted by name: a method that a client made up would be a series of its own."""
 
 
 def install(app: Flask, *, counted: bool) -> None:
@@ -33,6 +38,12 @@ def _seconds() -> float:
     return float(time.perf_counter() - g.get("started", time.perf_counter()))
 
 
+def _tenant() -> str | None:
+    """Give the tenant that the path names, where it can be one: a token that was pasted there cannot."""
+    name = g.get("tenant_name")
+    return name if name and _NAME.fullmatch(name) else None
+
+
 def _log(response: Response) -> Response:
     route = _route()
     if route in ("/healthz", "/readyz") and response.status_code == 200:
@@ -41,7 +52,7 @@ def _log(response: Response) -> Response:
     principal = known("principal")
     facts: dict[str, Any] = {
         "logger": "scimd.request",
-        "request_id": known("request_id"), "tenant": known("tenant_name"), "method": request.method, "route": route,
+        "request_id": known("request_id"), "tenant": _tenant(), "method": request.method, "route": route,
         "status": response.status_code, "ms": round(_seconds() * 1000, 1),
         "credential": principal.credential_id if principal else None,
     }
@@ -57,8 +68,9 @@ def _count(response: Response) -> Response:
     # A name that nobody has been let in with could be anything, and each would be a series of its own.
     tenant = principal.tenant.name if principal else ""
     status = response.status_code
-    metrics.REQUESTS.labels(_route(), request.method, str(status), tenant).inc()
-    metrics.LATENCY.labels(_route(), request.method).observe(_seconds())
+    method = request.method if request.method in _METHODS else "other"
+    metrics.REQUESTS.labels(_route(), method, str(status), tenant).inc()
+    metrics.LATENCY.labels(_route(), method).observe(_seconds())
     if principal:
         metrics.LOGINS.labels(principal.kind, "done").inc()
     elif status == 401:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -137,3 +139,30 @@ def bulk(person: dict[str, Any]) -> dict[str, Any]:
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
         "Operations": [{"method": "POST", "path": "/Users", "bulkId": MARK, "data": person | {"userName": f"{MARK}4"}}],
     }
+
+
+@pytest.mark.parametrize("request_", [
+    f"GET /{MARK}?filter={MARK} HTTP/9.9\r\n\r\n",
+    f"GET /{MARK}\x01{MARK}\r\n\r\n",
+    f"GET {MARK} HTTP/1.1\r\nHost: x\r\n\r\n",
+    f"G@T /{MARK} HTTP/1.1\r\nHost: x\r\n\r\n",
+    f"GET / HTTP/1.1\r\nAuthorization : Bearer {MARK}\r\n\r\n",
+    f"GET / HTTP/1.1\r\nAuthorization Bearer {MARK}\r\n\r\n",
+    f"GET / HTTP/1.1\r\nAuthorization: Bearer {MARK}\x01\x00\r\n\r\n",
+    f"GET /{'x' * 9000}{MARK} HTTP/1.1\r\nHost: x\r\n\r\n",
+    f"GET / HTTP/1.1\r\nHost: x\r\nX: {'x' * 9000}{MARK}\r\n\r\n",
+    f"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: {MARK}\r\n\r\n",
+    f"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {MARK}\r\n\r\n",
+    f"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{MARK}\r\n",
+    f"GET /{MARK}/scim/v2/Users?filter={MARK} HTTP/1.1\r\nHost: {MARK}\r\nConnection: close\r\n\r\n",
+])
+def test_what_is_hardly_http_is_not_repeated_in_the_log(live_server: Server, request_: str) -> None:
+    parts = urlsplit(live_server.url)
+    before = len(live_server.log.read_text())
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as plain:
+        plain.sendall(request_.encode())
+        while plain.recv(65_536):
+            pass
+    line(live_server, requests.get(f"{live_server.url}/nothing", timeout=30))
+    written = live_server.log.read_text()[before:].lower()
+    assert MARK.lower() not in written, written
