@@ -216,7 +216,7 @@ def plot(rows: list[dict[str, float]], names: list[str], path: Path) -> None:
     for name in names:
         upper.plot(minutes, [row[name] for row in rows], label=name)
     upper.set(ylabel="resident memory, MB", ylim=(0, None))
-    upper.legend(loc="upper left", ncols=len(names))
+    upper.legend(loc="center", ncols=len(names))
     lower.plot(minutes, [row["p99_ms"] for row in rows], color="tab:red")
     lower.set(ylabel=f"p99 of {INTERVAL:.0f} s, ms", xlabel="minutes", ylim=(0, None))
     figure.savefig(path, dpi=110)
