@@ -10,8 +10,8 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager, suppress
+from contextvars import Context, ContextVar
 from threading import Lock
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -41,6 +41,7 @@ TRANSACTION_SECONDS = 15.0
 """What a transaction may take of that; what is left is for finding out whether it took place."""
 PING_SECONDS = 5.0
 """A server that does not answer yet is started all the same, and says soon that it is not ready."""
+GIVE_UP_SECONDS = 1.0
 PREPARE_SECONDS = 3600.0
 """An index over an existing collection of millions takes its time."""
 WRITES = WriteConcern(w="majority", j=True, wtimeout=10_000)
@@ -192,10 +193,22 @@ def _run(session: ClientSession, work: Callable[[Session], T], deadline: float) 
             if time.monotonic() + pause >= deadline:
                 raise
         finally:
-            if session.in_transaction:
+            if time.monotonic() >= deadline:
+                # The budget is spent, and nothing more would be sent inside it: so outside.
+                Context().run(_give_up, session)
+            elif session.in_transaction:
                 session.abort_transaction()
         time.sleep(pause)
         attempt += 1
+
+
+def _give_up(session: ClientSession) -> None:
+    """End what the server still holds for this session; a commit that took place stays.
+
+    Otherwise it keeps its locks for a minute, and whoever repeats the request on another process waits for them.
+    """
+    with suppress(PyMongoError), pymongo.timeout(GIVE_UP_SECONDS):
+        session.client.admin.command("killSessions", [session.session_id])
 
 
 def _commit(session: ClientSession, deadline: float) -> None:
