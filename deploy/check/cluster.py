@@ -56,6 +56,8 @@ def primary_dies(stack: Stack) -> str:
             repeated.append(answer.status)
             time.sleep(int(answer.headers["Retry-After"]))
             answer = mixed(stack.client, "primary", number)
+            if answer.status == 409:  # The first one took place, and the repeat says so.
+                answer.status = 200
         return answer
 
     with Load(patient, 25) as load:
