@@ -119,7 +119,7 @@ class Load:
         assert logged == sorted([row["_id"] for row in users.values()] + [self.group])
         added = [member for event in events for member in event.get("members", {}).get("added", ())]
         assert sorted(added) == sorted(memberships)
-        changes = {user: 1 for user in titles} | {self.group: 1}
+        changes = dict.fromkeys(titles, 1) | {self.group: 1}
         for event in events:
             if event["operation"] == "patch":
                 changes[event["resource"]["id"]] += 1
