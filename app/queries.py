@@ -16,7 +16,7 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 from app.store.directory import Directory
 from app.store.pages import Order, Place
-from scim_filter import Column, FilterError
+from scim_filter import Column, Comparison, FilterError
 
 Resource = dict[str, Any]
 Row = tuple[Resource, Place, ResourceType]
@@ -40,6 +40,9 @@ class Queries:
         skip = search.start_index - 1
         if not search.count:
             return list_response([], sum(part.total() for part in parts), search.start_index)
+        if len(parts) == 1 and not skip and parts[0].names_somebody(search):
+            found = parts[0].named(search.count)
+            return list_response(found, len(found), search.start_index)
         if len(parts) == 1:
             rows = parts[0].rows(None, skip, search.count)
             whole = 0 < len(rows) < search.count or (not rows and not skip)
@@ -108,6 +111,23 @@ class _Part:
         order = self.order.reversed() if backwards else self.order
         found = self._resources.page(self._query, order, after=after, skip=skip, limit=limit, keys=self.keys)
         return [(resource, place, self.type) for resource, place in found]
+
+    def names_somebody(self, search: SearchRequest) -> bool:
+        """Tell whether the filter is the one by which clients look for one user, and his groups are shown."""
+        wanted, groups, name = search.filter, self.type.groups, self.type.identifier
+        if not isinstance(wanted, Comparison) or wanted.operator != "eq" or groups is None:
+            return False
+        row = self.type.schema.by_name.get(name.lower())
+        if row is None or row.uniqueness == "none" or not self.projection.wants(groups.name):
+            return False
+        column = self._directory.resolve(self.type)(str(wanted.path))
+        return column is not None and column.path == name
+
+    def named(self, limit: int) -> list[Resource]:
+        """Give who has the name, with his groups, in one round trip: of all queries Entra sends this one most."""
+        found, groups = self._directory.find_with_groups(self.type, self._query, self.keys, limit)
+        self._directory.fill(found, self.type, self.keys, groups)
+        return [self.projection.apply(resource) for resource in found]
 
     def places(self, limit: int) -> list[tuple[Place, _Part]]:
         return [(place, self) for place in self._resources.places(self._query, self.order, limit)]

@@ -73,11 +73,16 @@ class Directory:
         self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None
     ) -> tuple[Resource, Groups] | None:
         """Give a resource as it is stored, and the groups that it is in, or None."""
-        found = self._resources[resource_type.name].get_with(resource_id, keys, self._memberships.lookup)
-        if found is None:
-            return None
-        resource, rows = found
-        return resource, {resource_id: self._memberships.kinds(resource_id, rows)}
+        found, groups = self.find_with_groups(resource_type, {"_id": resource_id}, keys, 1)
+        return (found[0], groups) if found else None
+
+    def find_with_groups(
+        self, resource_type: ResourceType, query: dict[str, Any], keys: frozenset[str] | None, limit: int
+    ) -> tuple[list[Resource], Groups]:
+        """Give the resources that match, and the groups that they are in; meant for one or two of them."""
+        found = self._resources[resource_type.name].find_with(query, keys, self._memberships.lookup, limit)
+        groups = {resource["id"]: self._memberships.kinds(resource["id"], rows) for resource, rows in found}
+        return [resource for resource, _ in found], groups
 
     def fill(
         self, resources: list[Resource], resource_type: ResourceType, keys: frozenset[str] | None,

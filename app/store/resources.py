@@ -37,17 +37,19 @@ class Resources:
         document = self._collection.find_one({"_id": resource_id, "tenant": self._tenant}, self._fields(keys))
         return decode(document, self.type) if document else None
 
-    def get_with(
-        self, resource_id: str, keys: frozenset[str] | None, lookup: Mapping[str, Any]
-    ) -> tuple[Resource, list[dict[str, Any]]] | None:
-        """Give the resource and what a $graphLookup finds for it, or None; one round trip and not two."""
-        match = {"_id": resource_id, "tenant": self._tenant}
-        found = {**lookup, "as": "_found"}
-        steps = [{"$match": match}, {"$project": self._fields(keys)}, {"$graphLookup": found}]
-        for document in self._collection.aggregate(steps):
-            rows = document.pop("_found")
-            return decode(document, self.type), rows
-        return None
+    def find_with(
+        self, query: Query, keys: frozenset[str] | None, lookup: Mapping[str, Any], limit: int
+    ) -> list[tuple[Resource, list[dict[str, Any]]]]:
+        """Give up to `limit` resources that match, each with what a $graphLookup finds for it: one round trip, not two.
+
+        For a few only: for a page of 100 a second query costs the database a third of 100 lookups.
+        """
+        steps = [
+            {"$match": {"tenant": self._tenant, **query}}, {"$limit": limit}, {"$project": self._fields(keys)},
+            {"$graphLookup": {**lookup, "as": "_found"}},
+        ]
+        found = ((document, document.pop("_found")) for document in self._collection.aggregate(steps))
+        return [(decode(document, self.type), rows) for document, rows in found]
 
     def insert(self, resource: Resource, session: Session = None) -> None:
         """Store a new resource; raises Uniqueness where another one has its name."""

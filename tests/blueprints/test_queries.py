@@ -331,3 +331,37 @@ def test_se_08_the_root_has_no_discovery(rfc: Client) -> None:
     rfc.user("a")
     assert {each["meta"]["resourceType"] for each in rfc("GET", "/").get_json()["Resources"]} == {"User"}
     assert rfc("POST", "/.search", {"schemas": [SEARCH_URN]}).get_json()["totalResults"] == 1
+
+
+@pytest.mark.parametrize("path", ["userName", "USERNAME", "urn:ietf:params:scim:schemas:core:2.0:User:userName"])
+def test_a_query_by_name_shows_what_reading_the_user_shows(rfc: Client, path: str) -> None:
+    user = rfc.user("Ann")["id"]
+    rfc.user("ann2")
+    inner = rfc.group("inner", user)["id"]
+    rfc.group("outer", inner)
+    found = page(rfc, "filter=" + quote(f'{path} eq "aNN"'))
+    assert (found["totalResults"], found["startIndex"], found["itemsPerPage"]) == (1, 1, 1)
+    assert found["Resources"] == [rfc("GET", f"/Users/{user}").get_json()]
+    assert [group["type"] for group in found["Resources"][0]["groups"]] == ["direct", "indirect"]
+
+
+@pytest.mark.parametrize(("query", "total", "shown"), [
+    ("", 1, {"schemas", "id", "userName", "displayName", "name", "active", "meta", "groups"}),
+    ("&attributes=userName", 1, {"schemas", "id", "userName"}),
+    ("&attributes=groups", 1, {"schemas", "id", "groups"}),
+    ("&excludedAttributes=groups,name", 1, {"schemas", "id", "userName", "displayName", "active", "meta"}),
+    ("&startIndex=2", 1, None), ("&count=0", 1, None), ("&sortBy=displayName", 1, {"schemas", "id", "userName",
+                                                        "displayName", "name", "active", "meta", "groups"}),
+])
+def test_a_query_by_name_pages_and_projects_as_any_other(
+    rfc: Client, query: str, total: int, shown: set[str] | None
+) -> None:
+    rfc.group("G", rfc.user("Ann")["id"])
+    found = page(rfc, "filter=" + quote('userName eq "ann"') + query)
+    assert found["totalResults"] == total
+    assert [set(resource) for resource in found["Resources"]] == ([shown] if shown else [])
+
+
+def test_a_name_that_nobody_has(rfc: Client) -> None:
+    found = page(rfc, "filter=" + quote('userName eq "nobody"'))
+    assert (found["totalResults"], found["Resources"]) == (0, [])
