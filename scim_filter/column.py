@@ -50,19 +50,22 @@ class Column:
     @cached_property
     def value(self) -> Column | None:
         """The sub-attribute `value`, which a complex attribute stands for when it is compared itself."""
-        return self.by_name.get("value")
+        return self.sub("value")
 
     @cached_property
-    def by_name(self) -> dict[str, Column]:
-        """The sub-attributes by their names in lower case."""
-        return {sub.path[len(self.path) + 1 :].lower(): sub for sub in self.subs}
+    def sub(self) -> Resolve:
+        """The function from the name of a sub-attribute, in any letter case, to its column."""
+        named = {sub.path[len(self.path) + 1 :].lower(): sub for sub in self.subs}
+        return lambda name: named.get(name.lower())
 
     @cached_property
-    def inside(self) -> dict[str, Column]:
-        """The sub-attributes as seen from inside an element, by their names in lower case."""
-        return {
-            name: replace(sub, keys=(sub.name,), field=sub.name, parent=None) for name, sub in self.by_name.items()
+    def inside(self) -> Resolve:
+        """The same as seen from inside an element."""
+        named = {
+            sub.path[len(self.path) + 1 :].lower(): replace(sub, keys=(sub.name,), field=sub.name, parent=None)
+            for sub in self.subs
         }
+        return lambda name: named.get(name.lower())
 
 
 Resolve = Callable[[str], "Column | None"]

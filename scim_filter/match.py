@@ -8,7 +8,7 @@ from typing import Any
 
 from scim_filter.ast import And, Comparison, Filter, Not, Or, Present, ValuePath
 from scim_filter.column import Column, Resolve
-from scim_filter.semantics import check_element, check_operator, compared, literal, look_up
+from scim_filter.semantics import check_element, check_presence, compared, literal, look_up
 
 Predicate = Callable[[Any], bool]
 
@@ -32,7 +32,7 @@ def predicate(condition: Filter, resolve: Resolve) -> Predicate:
     Raises FilterError, whatever the resources are, where the filter does not fit the attributes.
     """
     if isinstance(condition, Comparison):
-        return _comparison(condition, look_up(condition.path, resolve))
+        return _comparison(condition, compared(condition, resolve))
     if isinstance(condition, And):
         terms = [predicate(term, resolve) for term in condition.terms]
         return lambda resource: all(term(resource) for term in terms)
@@ -44,19 +44,18 @@ def predicate(condition: Filter, resolve: Resolve) -> Predicate:
         return lambda resource: not inner(resource)
     column = look_up(condition.path, resolve)
     if isinstance(condition, Present):
-        check_operator("pr", column, condition.path)
+        check_presence(condition, column)
         return _present(column)
     return _element(condition, column)
 
 
 def _element(condition: ValuePath, column: Column) -> Predicate:
     check_element(condition, column)
-    inside = predicate(condition.filter, lambda path: column.inside.get(path.lower()))
+    inside = predicate(condition.filter, column.inside)
     return lambda resource: any(inside(element) for element in _values(resource, column.keys))
 
 
 def _comparison(comparison: Comparison, column: Column) -> Predicate:
-    column = compared(comparison, column)
     if comparison.value is None:  # standards FI-25
         present = _present(column)
         if comparison.operator == "eq":

@@ -13,7 +13,7 @@ from typing import Any
 from scim_filter.ast import And, Comparison, Filter, Not, Or, Present, ValuePath
 from scim_filter.column import Column, Query, Resolve
 from scim_filter.errors import FilterError
-from scim_filter.semantics import check_element, check_operator, compared, literal, look_up
+from scim_filter.semantics import check_element, check_presence, compared, literal, look_up
 
 NOTHING: Query = {"_id": {"$in": []}}
 EVERYTHING: Query = {}
@@ -28,22 +28,25 @@ def to_mongo(condition: Filter, resolve: Resolve, *, absent_if_unknown: bool = F
 
     With `absent_if_unknown` an attribute that there is not counts as one without a value (RFC 7644 section 3.4.2.1).
     """
+    return _query(condition, resolve, absent_if_unknown)
+
+
+def _query(condition: Filter, resolve: Resolve, absent: bool) -> Query:
     if isinstance(condition, Comparison):
-        if absent_if_unknown and resolve(condition.path.text) is None:
+        if absent and resolve(condition.path.text) is None:
             return _comparison_with_nothing(condition)
-        column = look_up(condition.path, resolve)
-        return _comparison(condition, compared(condition, column))
+        return _comparison(condition, compared(condition, resolve))
     if isinstance(condition, And):
-        return {"$and": [to_mongo(term, resolve, absent_if_unknown=absent_if_unknown) for term in condition.terms]}
+        return {"$and": [_query(term, resolve, absent) for term in condition.terms]}
     if isinstance(condition, Or):
-        return {"$or": [to_mongo(term, resolve, absent_if_unknown=absent_if_unknown) for term in condition.terms]}
+        return {"$or": [_query(term, resolve, absent) for term in condition.terms]}
     if isinstance(condition, Not):  # the plain complement (standards FI-27)
-        return {"$nor": [to_mongo(condition.term, resolve, absent_if_unknown=absent_if_unknown)]}
-    if absent_if_unknown and resolve(condition.path.text) is None:
+        return {"$nor": [_query(condition.term, resolve, absent)]}
+    if absent and resolve(condition.path.text) is None:
         return NOTHING
     column = look_up(condition.path, resolve)
     if isinstance(condition, Present):
-        check_operator("pr", column, condition.path)
+        check_presence(condition, column)
         return _present(column)
     return _element(condition, column)
 
@@ -111,9 +114,8 @@ def _element(condition: ValuePath, column: Column) -> Query:
     """Give the query for: one element meets the whole filter (RFC 7644 table 5)."""
     check_element(condition, column)
     if not column.multi_valued:
-        inside = to_mongo(condition.filter, lambda path: column.by_name.get(path.lower()))
-        return {"$and": [{column.field: {"$exists": True}}, inside]}
-    inside = to_mongo(condition.filter, lambda path: column.inside.get(path.lower()))
+        return {"$and": [{column.field: {"$exists": True}}, _query(condition.filter, column.sub, False)]}
+    inside = _query(condition.filter, column.inside, False)
     return column.join(inside) if column.join is not None else {column.field: {"$elemMatch": inside}}
 
 

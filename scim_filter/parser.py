@@ -31,7 +31,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def parse_filter(text: str, *, bare_words: bool = False, longest: int = LONGEST) -> Filter:
     """Give the tree of a filter; `bare_words` takes values without quotes. Raises FilterError."""
-    if len(text) > min(longest, _CACHED_LENGTH):
+    if len(text) > _CACHED_LENGTH or len(text) > longest:
         return _parse_filter(text, bare_words, longest)
     return parse_plain(text) or _cached_filter(text, bare_words)
 

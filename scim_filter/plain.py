@@ -7,32 +7,36 @@ whatever is wrong, is for the grammar; a test holds that both ways give the same
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from scim_filter.ast import And, Comparison, Filter, Path, ValuePath
 
 _NAME = r"\$?[A-Za-z][A-Za-z0-9_$-]*"
 _URN = r'[A-Za-z][A-Za-z0-9+.-]*:[^\s()\[\]"]+'
 _TEST = r' (eq|ne|co|sw|ew|gt|lt|ge|le) (?:"([^"\\\x00-\x1f' + "\ud800-\udfff" + r']*)"|(true|false))'
-_COMPARISON = rf"({_URN}|{_NAME}(?:\.{_NAME})?){_TEST}"
-_ONE = re.compile(_COMPARISON)
-_TWO = re.compile(f"{_COMPARISON} and {_COMPARISON}")
-_ELEMENT = re.compile(rf"({_URN}|{_NAME})\[({_NAME}){_TEST}\](?:\.({_NAME}))?{_TEST}")
+_COMPARISON = rf"({_NAME}(?:\.{_NAME})?|{_URN}){_TEST}"
+_one_or_two = re.compile(f"{_COMPARISON}(?: and {_COMPARISON})?").fullmatch
+_element = re.compile(rf"({_NAME}|{_URN})\[({_NAME}){_TEST}\](?:\.({_NAME}))?{_TEST}").fullmatch
+_path = lru_cache(maxsize=1_024)(Path)  # the same few attributes are asked for all day
+_TO_VALUE = 2  # from the end of an operator to the column of the value
 
 
 def parse_plain(text: str) -> Filter | None:
     """Give the tree of a filter of one of these shapes, None for any other."""
-    if (match := _ONE.fullmatch(text)) is not None:
-        return _comparison(match, 1)
-    if (match := _TWO.fullmatch(text)) is not None:
-        return And((_comparison(match, 1), _comparison(match, 5)))
-    if (match := _ELEMENT.fullmatch(text)) is not None:
-        path = Path(match[1], 1)
-        return ValuePath(path, And((_comparison(match, 2), _comparison(match, 6))))
+    if (match := _one_or_two(text)) is not None:
+        path, operator, string, literal, also = match.group(1, 2, 3, 4, 5)
+        first = Comparison(
+            _path(path), operator, string if literal is None else literal == "true", match.end(2) + _TO_VALUE
+        )
+        return first if also is None else And((first, _comparison(match, 5)))
+    if "[" in text and (match := _element(text)) is not None:
+        return ValuePath(_path(match[1]), And((_comparison(match, 2), _comparison(match, 6))))
     return None
 
 
 def _comparison(match: re.Match[str], first: int) -> Comparison:
     name, operator, string, literal = match.group(first, first + 1, first + 2, first + 3)
-    path = Path(name, match.start(first) + 1) if name else Path("value", 1)
-    value = string if literal is None else literal == "true"
-    return Comparison(path, operator, value, match.end(first + 1) + 2)
+    path = _path(name, match.start(first) + 1) if name else _path("value")
+    return Comparison(
+        path, operator, string if literal is None else literal == "true", match.end(first + 1) + _TO_VALUE
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scim_filter.ast import Comparison, Path, ValuePath
+from scim_filter.ast import Comparison, Path, Present, ValuePath
 from scim_filter.column import Column, Resolve
 from scim_filter.errors import FilterError
 
@@ -13,7 +13,7 @@ _EQUALITY = frozenset({"eq", "ne", "pr"})
 _ORDER = _EQUALITY | {"gt", "ge", "lt", "le"}
 # RFC 7644 section 3.4.2.2: gt, ge, lt and le fail for boolean and binary. co, sw and ew are for text (standards FI-11).
 OPERATORS = {
-    "string": _ALL, "reference": _ALL, "boolean": _EQUALITY, "binary": _EQUALITY, "complex": frozenset({"pr"}),
+    "string": _ALL, "reference": _ALL, "boolean": _EQUALITY, "binary": _EQUALITY,
     "integer": _ORDER, "decimal": _ORDER, "dateTime": _ORDER,
 }
 
@@ -22,30 +22,42 @@ def look_up(path: Path, resolve: Resolve) -> Column:
     """Give the column that a path means; raises FilterError where there is no such attribute."""
     column = resolve(path.text)
     if column is None:
-        raise FilterError(f"There is no attribute {path.text}", path.column)
+        raise _unknown(path)
     return column
 
 
-def compared(comparison: Comparison, column: Column) -> Column:
+def compared(comparison: Comparison, resolve: Resolve) -> Column:
     """Give the column whose values are compared: a complex attribute stands for its `value`; raises FilterError."""
+    column = resolve(comparison.path.text)
+    if column is None:
+        raise _unknown(comparison.path)
     if column.type == "complex":
         if comparison.value is None and comparison.operator in _EQUALITY:
             return column  # asks whether there is any value
         if column.value is None:
             raise FilterError(f"{column.path} is complex; name one of its sub-attributes", comparison.path.column)
         column = column.value
-    check_operator(comparison.operator, column, comparison.path)
+    if comparison.operator not in (OPERATORS[column.type] if column.operators is None else column.operators):
+        raise _misfit(comparison.operator, column, comparison.path)
     return column
 
 
-def check_operator(operator: str, column: Column, path: Path) -> None:
-    """Raise FilterError where the attribute does not take the operator."""
+def check_presence(condition: Present, column: Column) -> None:
+    """Raise FilterError where not even the presence of the attribute may be asked for."""
+    if column.operators is not None and "pr" not in column.operators:
+        raise _misfit("pr", column, condition.path)
+
+
+def _unknown(path: Path) -> FilterError:
+    return FilterError(f"There is no attribute {path.text}", path.column)
+
+
+def _misfit(operator: str, column: Column, path: Path) -> FilterError:
     allowed = OPERATORS[column.type] if column.operators is None else column.operators
-    if operator not in allowed:
-        if not allowed:
-            raise FilterError(f"{column.path} cannot be filtered by", path.column)
-        known = ", ".join(sorted(allowed))
-        raise FilterError(f"{column.path} ({column.type}) does not take {operator}; expected {known}", path.column)
+    if not allowed:
+        return FilterError(f"{column.path} cannot be filtered by", path.column)
+    known = ", ".join(sorted(allowed))
+    return FilterError(f"{column.path} ({column.type}) does not take {operator}; expected {known}", path.column)
 
 
 def check_element(condition: ValuePath, column: Column) -> None:

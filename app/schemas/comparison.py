@@ -50,7 +50,9 @@ def _exact(value: Any) -> str:
 
 
 def _folded(value: Any) -> str:
-    return fold(_exact(value))
+    if not isinstance(value, str):
+        raise ValueError("a string")
+    return fold(value)
 
 
 def _boolean(value: Any) -> bool:
