@@ -112,7 +112,8 @@ def _value(row: Attribute, random: Random) -> Any:
         return random.choice([number for number in NUMBERS if isinstance(number, int)])
     if row.type == "decimal":
         return random.choice(NUMBERS)
-    return random.choice(BLOBS if row.type == "binary" else STRINGS)
+    texts = BLOBS if row.type == "binary" else STRINGS
+    return random.choice([text for text in texts if text.strip()] if row.required else texts)
 
 
 def _moment(random: Random) -> str:
