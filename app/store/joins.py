@@ -12,7 +12,7 @@ from typing import Any
 
 from app.schemas.comparison import fold
 from app.schemas.resource_type import Catalogue, ResourceType
-from app.store.memberships import MOST_IDS, Memberships
+from app.store.memberships import MOST_IDS, Memberships, mentions
 from app.store.resources import Resources
 from scim_filter import Query
 
@@ -39,7 +39,7 @@ class Joins:
 
     def _has_member(self, element: Query) -> Query:
         """Give the groups that have such a member."""
-        if not _mentions(element, "type"):
+        if not mentions(element, "type"):
             query = self._translate(element, {"value": "member"}, {}, self._named)
             return _ids(self._memberships.distinct("group", query))
         found: set[str] = set()
@@ -97,12 +97,6 @@ class Joins:
             else:
                 parts.append(NOTHING)
         return {"$and": parts} if parts else {}
-
-
-def _mentions(query: Any, field: str) -> bool:
-    if isinstance(query, list):
-        return any(_mentions(part, field) for part in query)
-    return isinstance(query, dict) and any(key == field or _mentions(part, field) for key, part in query.items())
 
 
 def _holds(condition: Any, value: str | None) -> bool:

@@ -94,9 +94,11 @@ def _stretches(order: Order, after: Place | None) -> list[tuple[bool, dict[str, 
 
 def _pipeline(query: Query, stretch: Query, order: Order, missing: bool) -> list[dict[str, Any]]:
     direction = -1 if order.descending else 1
-    by = {"_id": direction}
+    # All are of one tenant; to name it has the planner take an index that begins with it, and not the one on `_id`
+    # alone, in which everybody's documents are.
+    by = {"tenant": direction, "_id": direction}
     if order.field != "_id" and not missing:
-        by = {"_key" if order.container else order.field: direction, "_id": direction}
+        by = {"tenant": direction, "_key" if order.container else order.field: direction, "_id": direction}
     if order.container:
         return [{"$match": query}, {"$set": {"_key": _preferred(order)}}, {"$match": stretch}, {"$sort": by}]
     return [{"$match": {"$and": [query, stretch]} if stretch else query}, {"$sort": by}]
