@@ -175,7 +175,7 @@ class Memberships:
     def distinct(self, give: str, query: Mapping[str, Any]) -> list[str]:
         """Give the different `group` or `member` values of the memberships that match; raises TooMany for too many."""
         other = "member" if give == "group" else "group"
-        # Where the other id is asked for, its index has what is wanted; elsewhere that of the wanted ones has each once.
+        # Where the other id is asked for, its index has what is wanted; elsewhere that of the wanted has each once.
         hint = f"tenant_{other}_{give}" if mentions(query, other) else f"tenant_{give}_{other}"
         pipeline = [
             {"$match": {"tenant": self._tenant, **query}},
