@@ -1,0 +1,142 @@
+"""Filters on members and groups: what the sub-queries find is what the resources, as they are shown, say."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.assembly import collections
+from app.config import Config
+from app.schemas.meta import first_meta, now
+from app.schemas.resource_type import ResourceType
+from app.store.database import Database
+from app.store.directory import Directory
+from app.store.opening import open_directory
+from app.store.tenants import Tenants
+from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, matches
+
+USERS = [f"u{number}" for number in range(8)]
+GROUPS = [f"g{number}" for number in range(7)]
+NOBODY = "nobody"
+NAMES = ("", "Ann", "ann", "Ben", "Sales", "sales team", "All")
+
+
+@pytest.fixture(scope="module")
+def directory(mongod: Database) -> Iterator[tuple[Database, Directory]]:
+    database = Database(mongod.client, f"test-{uuid.uuid4().hex}")
+    config = Config.from_environment({})
+    database.prepare(collections(config))
+    for name in ("ours", "theirs"):
+        Tenants(database).create(name, "entra")
+    yield database, open_directory(config, database, Tenants(database).require("ours"))
+    mongod.client.drop_database(database.db.name)
+
+
+def populate(database: Database, directory: Directory, random: Random) -> dict[str, list[dict[str, Any]]]:
+    """Store users, groups in groups, perhaps in circles, and members that do not exist; give the resources as shown."""
+    for name in ("users", "groups", "memberships"):
+        database.db[name].delete_many({})
+    for kind, ids in (("User", USERS), ("Group", GROUPS)):
+        resource_type = directory.catalogue.named(kind)
+        assert resource_type
+        for one in ids:
+            resource = {
+                "id": one, "schemas": [resource_type.schema.id], resource_type.identifier: f"{one} {random.choice(NAMES)}",
+                "displayName": f"{random.choice(NAMES)} {one}", "meta": first_meta(kind, now()),
+            }  # fmt: skip
+            directory.resources(resource_type).insert(resource)
+    rows = set()
+    for group in GROUPS[: random.randint(0, len(GROUPS))]:
+        for member in random.sample([*USERS, *GROUPS, NOBODY], random.randint(0, 6)):
+            rows.add((group, member))
+    database.db.memberships.insert_many([
+        {"tenant": tenant, "group": group, "member": member, **_type(member)}
+        for group, member in rows for tenant in ("ours", "theirs")
+    ] or [{"tenant": "theirs", "group": GROUPS[0], "member": USERS[0], "type": "User"}])  # fmt: skip
+    shown = {}
+    for kind, ids in (("User", USERS), ("Group", GROUPS)):
+        resource_type = directory.catalogue.named(kind)
+        assert resource_type
+        found = [directory.get(resource_type, one) for one in ids]
+        directory.fill([one for one in found if one], resource_type, None)
+        shown[kind] = [one for one in found if one]
+    return shown
+
+
+def _type(member: str) -> dict[str, str]:
+    return {"u": {"type": "User"}, "g": {"type": "Group"}}.get(member[0], {})
+
+
+VALUES = {
+    "value": st.sampled_from([*USERS, *GROUPS, NOBODY, "U0", "u", "g"]),
+    "display": st.sampled_from(["", "ANN", "ann u1", "a", "sales g0", "Sales", "e", "team", "u3"]),
+    "type": st.sampled_from(["User", "user", "Group", "GROUP", "direct", "Indirect", "d", "r"]),
+    "$ref": st.sampled_from([f"../Users/{USERS[0]}", f"/Groups/{GROUPS[0]}", "https://elsewhere.example/Users/u0"]),
+}
+
+
+def conditions(attribute: str) -> st.SearchStrategy[Filter]:
+    def test(prefix: str) -> st.SearchStrategy[Filter]:
+        def comparison(name: str) -> st.SearchStrategy[Filter]:
+            operators = ("eq", "ne") if name == "$ref" else ("eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le")
+            path = Path(prefix + name)
+            return st.one_of(
+                st.builds(Comparison, st.just(path), st.sampled_from(operators), VALUES[name]),
+                st.builds(Comparison, st.just(path), st.sampled_from(("eq", "ne")), st.none()),
+                st.just(Present(path)),
+            )
+
+        return st.sampled_from(sorted(VALUES)).flatmap(comparison)
+
+    inside = _logic(test("")).map(lambda term: ValuePath(Path(attribute), term))
+    whole = st.builds(Comparison, st.just(Path(attribute)), st.sampled_from(("eq", "ne", "sw")), VALUES["value"])
+    return _logic(st.one_of(inside, inside, test(f"{attribute}."), whole, st.just(Present(Path(attribute)))))
+
+
+def _logic(leaf: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
+    return st.recursive(
+        leaf,
+        lambda inner: st.one_of(
+            inner.map(Not), st.tuples(inner, inner).map(And), st.tuples(inner, inner).map(Or)
+        ),
+        max_leaves=4,
+    )  # fmt: skip
+
+
+def check(world: tuple[Database, Directory], seed: int, attribute: str, drawn: list[Filter]) -> None:
+    database, directory = world
+    shown = populate(database, directory, Random(seed))
+    resource_type = directory.catalogue.named("Group" if attribute == "members" else "User")
+    assert resource_type
+    for condition in drawn:
+        expected = {one["id"] for one in shown[resource_type.name] if matches(condition, one, directory.resolve(resource_type))}
+        assert (str(condition), found(directory, resource_type, condition)) == (str(condition), expected)
+
+
+def found(directory: Directory, resource_type: ResourceType, condition: Filter) -> set[str]:
+    return set(directory.resources(resource_type).ids(directory.query(resource_type, condition), 100))
+
+
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+CASES = st.sampled_from(("members", "groups")).flatmap(
+    lambda name: st.tuples(st.just(name), st.lists(conditions(name), min_size=4, max_size=4))
+)
+
+
+@given(st.integers(0, 1_000), CASES)
+@settings(max_examples=15, deadline=None, suppress_health_check=QUIET)
+def test_joins_agree_with_what_is_shown(directory, seed, case):
+    check(directory, seed, *case)
+
+
+@pytest.mark.long
+@given(st.integers(0, 1_000), CASES)
+@settings(max_examples=300, deadline=None, suppress_health_check=QUIET)
+def test_joins_agree_with_what_is_shown_for_long(directory, seed, case):
+    check(directory, seed, *case)
