@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
+import orjson
 from flask import Request, Response
 
 from app.errors import NotAcceptable, ScimError
@@ -13,7 +14,8 @@ from app.provider import Shown
 
 SCIM_JSON = "application/scim+json"
 JSON = "application/json"
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+PIECE = 500
+"""Elements that are written at a time where there are too many to hold."""
 # What is answered is personal data: kept by no cache, guessed into no other type.
 _HEADERS = (
     ("Cache-Control", "private, no-store"),
@@ -36,7 +38,7 @@ def media_type(request: Request) -> str:
 def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
     """Give a JSON answer; what `body` holds as an iterator is written while it is read."""
     streamed = isinstance(body, dict) and any(isinstance(value, Iterator) for value in body.values())
-    content = _stream(body) if streamed else _ENCODER.encode(body).encode()
+    content = _stream(body) if streamed else orjson.dumps(body)
     return _with_headers(Response(content, status, mimetype=mimetype))
 
 
@@ -75,27 +77,16 @@ def _with_headers(response: Response) -> Response:
 
 def _stream(body: dict[str, Any]) -> Iterator[bytes]:
     """Write an object whose values may be iterators of objects, a piece at a time."""
-    before = "{"
+    before = b"{"
     for key, value in body.items():
-        yield f"{before}{_ENCODER.encode(key)}:".encode()
-        before = ","
+        yield before + orjson.dumps(key) + b":"
+        before = b","
         if not isinstance(value, Iterator):
-            yield _ENCODER.encode(value).encode()
+            yield orjson.dumps(value)
             continue
-        opening = "["
-        for piece in _pieces(value):
-            yield f"{opening}{piece}".encode()
-            opening = ","
-        yield b"[]" if opening == "[" else b"]"
+        opening = b"["
+        while piece := list(islice(value, PIECE)):
+            yield opening + orjson.dumps(piece)[1:-1]
+            opening = b","
+        yield b"[]" if opening == b"[" else b"]"
     yield b"}"
-
-
-def _pieces(elements: Iterator[Any], size: int = 500) -> Iterator[str]:
-    piece: list[str] = []
-    for element in elements:
-        piece.append(_ENCODER.encode(element))
-        if len(piece) == size:
-            yield ",".join(piece)
-            piece = []
-    if piece:
-        yield ",".join(piece)

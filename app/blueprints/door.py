@@ -72,9 +72,10 @@ def _let_in() -> Any:
         if request.blueprint == _OPEN_BY_PROFILE:
             g.catalogue = service().catalogue(g.tenant_name)
             return None
-    return door.login_required(_prepare)()
+    return _prepare()
 
 
+@door.login_required
 def _prepare() -> None:
     g.principal = door.current_user()
     g.provider = service().provider(g.principal, g.request_id)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON
+
+LONGEST_REMEMBERED = 256
+"""Characters of a path up to which its meaning is kept for the next time: clients may send any."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,6 +156,13 @@ class ResourceType:
 
         Known URNs are cut off first, the longest one, since a URN has dots and colons of its own (PA-13).
         """
+        return self._resolve_again(path) if len(path) <= LONGEST_REMEMBERED else self._resolve(path)
+
+    @lru_cache(maxsize=8_192)  # noqa: B019 - there are as many types as there are schemas, and they stay
+    def _resolve_again(self, path: str) -> Target | None:
+        return self._resolve(path)
+
+    def _resolve(self, path: str) -> Target | None:
         lowered = path.lower()
         for urn, schema in self._schemas_by_urn:
             if lowered == urn:

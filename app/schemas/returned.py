@@ -34,7 +34,12 @@ class View:
     def of(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """Give what is shown of an object."""
         keep, hide = self.keep, self.hide
-        shown = {name: item for name, item in value.items() if name not in hide and (keep is None or name in keep)}
+        if keep is None:
+            shown = dict(value)
+            for name in hide:
+                shown.pop(name, None)
+        else:
+            shown = {name: item for name, item in value.items() if name in keep and name not in hide}
         for name, view in self.inner.items():
             if name in shown:
                 shown[name] = view.of_all(shown[name])

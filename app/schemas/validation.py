@@ -105,7 +105,8 @@ class Form:
         found, misplaced = self.names.spell(payload)
         problems = list(_flatten(misplaced))
         try:
-            loaded: Resource = self.schema.load(found)
+            # Partial: what is not there is not asked for, field by field; `_missing` knows what has to be.
+            loaded: Resource = self.schema.load(found, partial=True)
         except ValidationError as error:
             wrong = error.normalized_messages()
             problems += _flatten(wrong)

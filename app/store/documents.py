@@ -108,15 +108,13 @@ class _Codec:
         return document
 
     def decode(self, document: Document) -> Resource:
-        urns = [urn for urn in document.pop("schemas") if urn in self._urns]
-        resource: Resource = {"schemas": urns, "id": document.pop("_id")}
-        meta = document.pop("meta", None)
-        for hidden in ("tenant", FOLDED, UNIQUE):
-            document.pop(hidden, None)
-        extended = [(urn, document.pop(short), rows) for urn, short, rows in self._extensions if short in document]
-        resource |= self._core.take(document)
-        for urn, values, rows in extended:
-            resource[urn] = rows.take(values)
+        urns = [urn for urn in document["schemas"] if urn in self._urns]
+        resource: Resource = {"schemas": urns, "id": document["_id"]}
+        self._core.take(document, resource)
+        for urn, short, rows in self._extensions:
+            if short in document:
+                rows.take(document[short], resource.setdefault(urn, {}))
+        meta = document.get("meta")
         if meta is not None:
             resource["meta"] = {
                 "resourceType": meta["resourceType"],
@@ -135,7 +133,7 @@ class _Rows:
         self._writers = {row.name: _writer(row) for row in rows}
         self._folders = {row.name: _folder(row) for row in rows if is_folded(row)}
         self._keys = {row.name: comparison_key(row) for row in rows if row.uniqueness != "none"}
-        self._readers = {row.name: reader for row in rows if (reader := _reader(row))}
+        self._readers = {row.name: _reader(row) for row in rows}
 
     def put(self, values: Mapping[str, Any], document: Document, folded: Document, unique: Document) -> None:
         for name, write in self._writers.items():
@@ -147,13 +145,13 @@ class _Rows:
                 if name in self._keys:
                     unique[name] = self._keys[name](value)
 
-    def take(self, document: Document) -> Document:
-        for stray in document.keys() - self._writers.keys():
-            del document[stray]  # of a schema file that is there no more
-        for name, read in self._readers.items():
-            if name in document:
-                document[name] = read(document[name])
-        return document
+    def take(self, document: Document, resource: Resource) -> None:
+        """Put the values of a document into a resource; those of a schema file that is there no more stay behind."""
+        readers = self._readers
+        for name, value in document.items():
+            if name in readers:
+                read = readers[name]
+                resource[name] = read(value) if read else value
 
 
 def _writer(row: Attribute) -> Callable[[Any], Any] | None:

@@ -7,6 +7,7 @@ import logging.config
 import sys
 from typing import Any
 
+import orjson
 import structlog
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
@@ -69,9 +70,11 @@ def configure() -> None:
     times as much (28 and 9 microseconds, measured), on each request.
     """
     logging.config.dictConfig(logging_config())
+    pretty = sys.stderr.isatty()
     structlog.configure(
-        processors=[structlog.processors.add_log_level, _TIME, _renderer(sys.stderr.isatty())],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        processors=[structlog.processors.add_log_level, _TIME, _renderer(True) if pretty else _BYTES],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr) if pretty
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -79,3 +82,6 @@ def configure() -> None:
 
 def _renderer(pretty: bool) -> Any:
     return structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False)
+
+
+_BYTES = structlog.processors.JSONRenderer(serializer=orjson.dumps)
