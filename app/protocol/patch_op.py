@@ -83,6 +83,25 @@ def apply_patch(
     return Patched(patch.resource, tuple(patch.changes))
 
 
+def only_members(
+    operations: Sequence[Operation], resource_type: ResourceType, profile: Profile
+) -> tuple[MemberChange, ...]:
+    """Give what operations do to the members where they do nothing else, which asks for nothing to be read before.
+
+    Nothing where they do anything else or cannot be done: `apply_patch` then tells.
+    """
+    patch = _Patch({}, resource_type, profile)
+    try:
+        for operation in operations:
+            selection = select(operation.path, resource_type, bare_words=profile.bare_words)
+            if selection is None or selection.target.attribute is not resource_type.members:
+                return ()
+            patch.apply(operation)
+    except ScimError:
+        return ()
+    return tuple(patch.changes)
+
+
 def _lowered(payload: object, name: str) -> dict[str, Any]:
     if not isinstance(payload, dict):
         raise InvalidSyntax(f"{name} must be a JSON object.")

@@ -20,7 +20,7 @@ from app.store.database import Database, Session
 from app.store.deleted import Deleted
 from app.store.events import Actor, Event, Events, difference, members_changed
 from app.store.joins import Joins
-from app.store.member_changes import Plan, plan
+from app.store.member_changes import Members, Plan
 from app.store.memberships import Memberships
 from app.store.references import Groups, References
 from app.store.resources import Resource, Resources
@@ -58,6 +58,7 @@ class Directory:
         self._counts = Counts(database, tenant)
         self.deleted = Deleted(database, tenant, days=retention.deleted_days)
         self.references = References(catalogue, self._resources, self._memberships, base_url)
+        self._members = Members(self._memberships, self.references, self._resources, dangling=dangling)
         joins = Joins(catalogue, self._resources, self._memberships)
         self._resolve: dict[str, Resolve] = {
             t.name: columns(t, joins=joins.of(t), base_url=base_url) for t in catalogue.types
@@ -126,11 +127,11 @@ class Directory:
         store = self._resources[resource_type.name]
 
         def work(session: Session) -> Resource:
-            steps = self._plan(resource_type, resource["id"], changes, session, fresh=True)
+            steps = self._members.plan(resource_type, resource["id"], changes, session, fresh=True)
             self._check_links(resource_type, resource, session)
             store.insert(resource, session)
             self._counts.add(resource_type.name, 1, session)
-            self._apply(resource["id"], steps, session)
+            self._members.apply(resource["id"], steps, session)
             event.changes = difference({}, resource, resource_type.secrets)
             self._log(event, steps, actor, session)
             return resource
@@ -149,31 +150,58 @@ class Directory:
         """
         store = self._resources[resource_type.name]
         changes = tuple(changes)
-        same = _content(before) == _content(after)
-        if same and not changes:
-            return before
+        if _content(before) == _content(after):
+            if not changes:
+                return before
+            version = before["meta"]["version"] if exact else None
+            stored = self.change_members(resource_type, before["id"], changes, event, actor, version=version)
+            return before | {"meta": stored["meta"]}
         time = now()
 
         def work(session: Session) -> Resource:
-            steps = self._plan(resource_type, before["id"], changes, session, sure=exact or not same)
-            if same and not (steps and self._add_unseen(before["id"], steps, session)):
-                return before
-            if same:
-                touched = store.touch(before["id"], time, before["meta"]["version"] if exact else None, session)
-                if touched is None:
-                    raise VersionMoved
-                result = before | {"meta": touched["meta"]}
-            else:
-                self._check_links(resource_type, after, session)
-                result = after | {"meta": next_meta(before["meta"], time)}
-                if not store.replace(result, before["meta"]["version"], session):
-                    raise VersionMoved
-                event.changes = difference(before, result, resource_type.secrets)
-            self._apply(before["id"], steps, session)
+            steps = self._members.plan(resource_type, before["id"], changes, session)
+            self._check_links(resource_type, after, session)
+            result = after | {"meta": next_meta(before["meta"], time)}
+            if not store.replace(result, before["meta"]["version"], session):
+                raise VersionMoved
+            event.changes = difference(before, result, resource_type.secrets)
+            self._members.apply(before["id"], steps, session)
             self._log(event, steps, actor, session)
             return result
 
         return self._commit(work, event, lambda: self._stored(resource_type, before["id"]))
+
+    def change_members(
+        self, resource_type: ResourceType, resource_id: str, changes: Iterable[MemberChange], event: Event,
+        actor: Actor, *, version: str | None = None,
+    ) -> Resource:
+        """Change the members of a resource and nothing else of it; give its `id` and `meta` as they are then.
+
+        It need not have been read: changes of members commute. Where `version` is given it must be the stored one.
+        Raises VersionMoved, NotFound, InvalidValue for a reference to nothing.
+        """
+        store = self._resources[resource_type.name]
+        time = now()
+
+        def work(session: Session) -> Resource:
+            try:
+                steps = self._members.plan(resource_type, resource_id, changes, session, sure=version is not None)
+            except InvalidValue:
+                self._stored(resource_type, resource_id, frozenset())  # that the group is missing is told first
+                raise
+            if not (steps and self._members.add_unseen(resource_id, steps, session)):
+                return self._stored(resource_type, resource_id, frozenset())
+            touched = store.touch(resource_id, time, version, session)
+            if touched is None and version is not None:
+                raise VersionMoved
+            if touched is None:
+                raise self._missing(resource_type, resource_id, None)
+            event.name = str(touched.get(resource_type.identifier, ""))
+            self._members.apply(resource_id, steps, session)
+            self._log(event, steps, actor, session)
+            return touched
+
+        return self._commit(work, event, lambda: self._stored(resource_type, resource_id, frozenset()))
 
     def delete(
         self, resource_type: ResourceType, resource_id: str, version: str | None, event: Event, actor: Actor
@@ -233,65 +261,24 @@ class Directory:
             return PreconditionFailed(f"The {resource_type.name} has changed; its version is not {version} any more.")
         return NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
 
-    def _plan(
-        self, resource_type: ResourceType, resource_id: str, changes: Iterable[MemberChange], session: Session, *,
-        fresh: bool = False, sure: bool = True,
-    ) -> Plan | None:
-        attribute = resource_type.members
-        if attribute is None:
-            return None
-        steps = plan(
-            changes, resource_id, self._memberships, self.references, attribute, session, fresh=fresh, sure=sure
-        )
-        if steps and steps.add:
-            kinds = self._kinds(steps.add, attribute.references, session)
-            missing = [member for member in steps.add if member not in kinds]
-            if missing and not self._dangling:
-                raise InvalidValue(f"{attribute.name}: no such resource: {', '.join(missing[:20])}.")
-            steps.add = {member: kinds.get(member) for member in steps.add}
-        return steps
-
-    def _kinds(self, ids: Iterable[str], types: Iterable[str], session: Session) -> dict[str, str]:
-        left = set(ids)
-        kinds: dict[str, str] = {}
-        for name in types:
-            if left and name in self._resources:
-                kinds |= dict.fromkeys(self._resources[name].existing(left, session), name)
-                left -= kinds.keys()
-        return kinds
-
     def _check_links(self, resource_type: ResourceType, resource: Resource, session: Session) -> None:
         if self._dangling:
             return
         for target, value in self.references.links(resource, resource_type):
-            if not self._kinds([value], target.references, session):
+            if not self._members.kinds([value], target.references, session):
                 raise InvalidValue(f"{target.name}: no such resource: {value}.")
-
-    def _add_unseen(self, group: str, steps: Plan, session: Session) -> bool:
-        """Add the member that has not been looked up; tell whether anything has changed, or is still to be."""
-        return not steps.unseen or all(
-            self._memberships.add_one(group, member, kind, session) for member, kind in steps.add.items()
-        )
-
-    def _apply(self, group: str, steps: Plan | None, session: Session) -> None:
-        if steps is None or steps.unseen:
-            return
-        if steps.replace:
-            self._memberships.remove_others(group, steps.keep, session)
-        if steps.remove:
-            self._memberships.remove(group, steps.remove, session)
-        if steps.add:
-            self._memberships.add(group, steps.add, session)
 
     def _log(self, event: Event, steps: Plan | None, actor: Actor, session: Session) -> None:
         if steps:
             event.members = members_changed(sorted(steps.add), steps.removed, steps.removed_count)
         self.events.append(event, actor, session)
 
-    def _stored(self, resource_type: ResourceType, resource_id: str) -> Resource:
-        resource = self.get(resource_type, resource_id)
+    def _stored(
+        self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None
+    ) -> Resource:
+        resource = self.get(resource_type, resource_id, keys)
         if resource is None:
-            raise NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
+            raise self._missing(resource_type, resource_id, None)
         return resource
 
     def _commit(self, work: Callable[[Session], T], event: Event, stored: Callable[[], T]) -> T:

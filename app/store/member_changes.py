@@ -6,13 +6,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.columns import element_columns
 from app.schemas.membership import MemberChange
+from app.schemas.resource_type import ResourceType
 from app.store.database import Session
 from app.store.events import MOST_MEMBERS
 from app.store.memberships import Memberships
 from app.store.references import References
+from app.store.resources import Resources
 from scim_filter import Filter, matches
 
 
@@ -36,52 +39,105 @@ class Plan:
         return bool(self.add or self.remove or self.removed)
 
 
-def plan(
-    changes: Iterable[MemberChange], group: str, memberships: Memberships, references: References, attribute: Attribute,
-    session: Session, *, fresh: bool = False, sure: bool = True,
-) -> Plan:
-    """Fold the changes, in their order, into one plan against what is stored.
+class Members:
+    """The members of one tenant's resources, as requests change them; `dangling` lets them name what does not exist."""
 
-    `fresh`: nothing is stored yet. Where it need not be `sure`, a single new member is not looked up beforehand.
-    """
-    replace, add, remove = fresh, dict[str, None](), set[str]()
-    for change in changes:
-        if change.where is not None:
-            stored = None if replace else group
-            named: Iterable[str] = _matching(change.where, attribute, add, stored, memberships, references)
-        else:
-            named = change.members
-        if change.kind == "replace":
-            replace, add, remove = True, dict.fromkeys(named), set()
-        elif change.kind == "add":
-            add |= dict.fromkeys(named)
-            remove -= set(named)
-        else:
-            for member in named:
-                add.pop(member, None)
-                remove.add(member)
-    if fresh:
-        return Plan(add=dict.fromkeys(add))
-    if not sure and len(add) == 1 and not remove and not replace:
-        return Plan(add=dict.fromkeys(add), unseen=True)
-    present = memberships.present(group, {*add, *remove}, session)
-    missing: dict[str, str | None] = dict.fromkeys(member for member in add if member not in present)
-    if replace:
-        removed = memberships.others(group, add, MOST_MEMBERS + 1, session)
-        count = len(removed) if len(removed) <= MOST_MEMBERS else memberships.count_others(group, add, session)
-        return Plan(bool(removed), frozenset(add), missing, removed=removed, removed_count=count)
-    gone = sorted(remove & present)
-    return Plan(add=missing, remove=gone, removed=gone, removed_count=len(gone))
+    def __init__(
+        self, memberships: Memberships, references: References, resources: Mapping[str, Resources], *, dangling: bool
+    ) -> None:
+        self._memberships = memberships
+        self._references = references
+        self._resources = resources
+        self._dangling = dangling
 
+    def plan(
+        self, resource_type: ResourceType, group: str, changes: Iterable[MemberChange], session: Session, *,
+        fresh: bool = False, sure: bool = True,
+    ) -> Plan | None:
+        """Fold the changes, in their order, into one plan against what is stored; None for a type without members.
 
-def _matching(
-    where: Filter, attribute: Attribute, added: Mapping[str, Any], group: str | None, memberships: Memberships,
-    references: References,
-) -> list[str]:
-    """Give the members, stored and just added, for which the filter holds; reads the group's members in batches."""
-    resolve = element_columns(attribute)
-    found = [member for member in added if matches(where, {"value": member}, resolve)]
-    for batch in memberships.members(group) if group else ():
-        shown = references.members(batch, attribute)
-        found.extend(element["value"] for element in shown if matches(where, element, resolve))
-    return found
+        `fresh`: nothing is stored yet. Where it need not be `sure`, a single new member is not looked up beforehand.
+        Raises InvalidValue for a member that does not exist, where that is not let pass.
+        """
+        attribute = resource_type.members
+        if attribute is None:
+            return None
+        steps = self._fold(changes, group, attribute, session, fresh=fresh, sure=sure)
+        if steps.add:
+            kinds = self.kinds(steps.add, attribute.references, session)
+            missing = [member for member in steps.add if member not in kinds]
+            if missing and not self._dangling:
+                raise InvalidValue(f"{attribute.name}: no such resource: {', '.join(missing[:20])}.")
+            steps.add = {member: kinds.get(member) for member in steps.add}
+        return steps
+
+    def kinds(self, ids: Iterable[str], types: Iterable[str], session: Session) -> dict[str, str]:
+        """Give the resource type of each id that is a resource of one of these types."""
+        left = set(ids)
+        kinds: dict[str, str] = {}
+        for name in types:
+            if left and name in self._resources:
+                kinds |= dict.fromkeys(self._resources[name].existing(left, session), name)
+                left -= kinds.keys()
+        return kinds
+
+    def add_unseen(self, group: str, steps: Plan, session: Session) -> bool:
+        """Add the member that has not been looked up; tell whether anything has changed, or is still to be."""
+        return not steps.unseen or all(
+            self._memberships.add_one(group, member, kind, session) for member, kind in steps.add.items()
+        )
+
+    def apply(self, group: str, steps: Plan | None, session: Session) -> None:
+        """Write what the plan says."""
+        if steps is None or steps.unseen:
+            return
+        if steps.replace:
+            self._memberships.remove_others(group, steps.keep, session)
+        if steps.remove:
+            self._memberships.remove(group, steps.remove, session)
+        if steps.add:
+            self._memberships.add(group, steps.add, session)
+
+    def _fold(
+        self, changes: Iterable[MemberChange], group: str, attribute: Attribute, session: Session, *, fresh: bool,
+        sure: bool,
+    ) -> Plan:
+        replace, add, remove = fresh, dict[str, None](), set[str]()
+        for change in changes:
+            if change.where is not None:
+                named: Iterable[str] = self._matching(change.where, attribute, add, None if replace else group)
+            else:
+                named = change.members
+            if change.kind == "replace":
+                replace, add, remove = True, dict.fromkeys(named), set()
+            elif change.kind == "add":
+                add |= dict.fromkeys(named)
+                remove -= set(named)
+            else:
+                for member in named:
+                    add.pop(member, None)
+                    remove.add(member)
+        if fresh:
+            return Plan(add=dict.fromkeys(add))
+        if not sure and len(add) == 1 and not remove and not replace:
+            return Plan(add=dict.fromkeys(add), unseen=True)
+        present = self._memberships.present(group, {*add, *remove}, session)
+        missing: dict[str, str | None] = dict.fromkeys(member for member in add if member not in present)
+        if replace:
+            removed = self._memberships.others(group, add, MOST_MEMBERS + 1, session)
+            many = len(removed) > MOST_MEMBERS
+            count = self._memberships.count_others(group, add, session) if many else len(removed)
+            return Plan(bool(removed), frozenset(add), missing, removed=removed, removed_count=count)
+        gone = sorted(remove & present)
+        return Plan(add=missing, remove=gone, removed=gone, removed_count=len(gone))
+
+    def _matching(
+        self, where: Filter, attribute: Attribute, added: Mapping[str, Any], group: str | None
+    ) -> list[str]:
+        """Give the members, stored and just added, for which the filter holds; reads the group's in batches."""
+        resolve = element_columns(attribute)
+        found = [member for member in added if matches(where, {"value": member}, resolve)]
+        for batch in self._memberships.members(group) if group else ():
+            shown = self._references.members(batch, attribute)
+            found.extend(element["value"] for element in shown if matches(where, element, resolve))
+        return found

@@ -72,8 +72,8 @@ class Resources:
     ) -> Resource | None:
         """Give the resource a new version, since something that belongs to it has changed.
 
-        Where `version` is given it must be the stored one. Gives the `meta` that the resource has now, or None where
-        there is no such resource or version.
+        Where `version` is given it must be the stored one. Gives what the resource is called and its new `meta`, or
+        None where there is no such resource or version.
         """
         query: dict[str, Any] = {"_id": resource_id, "tenant": self._tenant}
         if version is not None:
@@ -81,7 +81,7 @@ class Resources:
         document = self._collection.find_one_and_update(
             query,
             {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}},
-            projection={"meta": 1, "schemas": 1},
+            projection={"meta": 1, "schemas": 1, self.type.identifier: 1},
             return_document=True,
             session=session,
         )

@@ -1,0 +1,140 @@
+"""PATCH of members as Entra sends it all day: answered without reading the group, and told as for any other PATCH."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pymongo
+import pytest
+from pymongo import monitoring
+
+from app import create_app
+from app.config import Config
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+from tests.blueprints.conftest import Client
+
+NOBODY = "3f0c1a5e-0000-4000-8000-000000000000"
+
+
+def add(*members: str) -> dict[str, Any]:
+    return {"op": "Add", "path": "members", "value": [{"value": member} for member in members]}
+
+
+def remove(*members: str) -> dict[str, Any]:
+    return {"op": "Remove", "path": "members", "value": [{"value": member} for member in members]}
+
+
+def members(client: Client, group: str) -> set[str]:
+    shown = client("GET", f"/Groups/{group}").get_json()
+    return {member["value"] for member in shown.get("members", [])}
+
+
+@pytest.fixture
+def events(http_database: Database) -> Callable[[Client], list[dict[str, Any]]]:
+    def read(client: Client) -> list[dict[str, Any]]:
+        return list(http_database.db.events.find({"tenant": client.tenant}, sort=[("time", 1)]))
+
+    return read
+
+
+def test_members_come_and_go_with_a_new_version_each_and_a_line_in_the_log(
+    gallery: Client, events: Callable[[Client], list[dict[str, Any]]]
+) -> None:
+    jane, john = gallery.user("jane")["id"], gallery.user("john")["id"]
+    group = gallery.group("G")
+    for operation, left in ((add(jane), {jane}), (add(john), {jane, john}), (remove(jane), {john})):
+        before = gallery("GET", f"/Groups/{group['id']}").headers["ETag"]
+        answer = gallery.patch(f"/Groups/{group['id']}", operation)
+        assert (answer.status_code, answer.data) == (204, b"")
+        assert members(gallery, group["id"]) == left
+        after = gallery("GET", f"/Groups/{group['id']}").headers["ETag"]
+        assert answer.headers["ETag"] == after != before
+    last = events(gallery)[-1]
+    assert last["resource"] == {"type": "Group", "id": group["id"], "name": "G"}
+    assert (last["operation"], last["status"], last["members"]) == ("patch", 204, {"removed": [jane], "removedCount": 1})
+
+
+def test_who_is_there_already_changes_nothing(
+    gallery: Client, events: Callable[[Client], list[dict[str, Any]]]
+) -> None:
+    jane = gallery.user("jane")["id"]
+    group = gallery.group("G", jane)
+    version, lines = gallery("GET", f"/Groups/{group['id']}").headers["ETag"], len(events(gallery))
+    for operation in (add(jane), remove(NOBODY), remove()):
+        answer = gallery.patch(f"/Groups/{group['id']}", operation)
+        assert (answer.status_code, answer.headers["ETag"]) == (204, version)
+    assert members(gallery, group["id"]) == {jane}
+    assert len(events(gallery)) == lines
+
+
+@pytest.mark.parametrize("profile", ["gallery", "rfc"])
+@pytest.mark.parametrize("operation", [
+    add(NOBODY), remove(NOBODY), {"op": "Replace", "path": "members", "value": []},
+    {"op": "Add", "path": "members", "value": 5}, {"op": "Add", "path": "nothing[", "value": 5},
+])
+def test_a_missing_group_is_told_before_anything_else(
+    new_client: Callable[[str], Client], profile: str, operation: dict[str, Any]
+) -> None:
+    client = new_client(profile)
+    answer = client.patch(f"/Groups/{uuid.uuid4()}", operation, Prefer="return=minimal")
+    assert answer.status_code == 404
+
+
+def test_where_members_must_exist_nothing_is_changed_for_one_that_does_not(rfc: Client) -> None:
+    jane = rfc.user("jane")["id"]
+    group = rfc.group("G")["id"]
+    answer = rfc.patch(f"/Groups/{group}", add(jane), add(NOBODY), Prefer="return=minimal")
+    assert (answer.status_code, answer.get_json(force=True)["scimType"]) == (400, "invalidValue")
+    assert members(rfc, group) == set()
+
+
+def test_a_condition_on_the_version_holds(gallery: Client) -> None:
+    jane, group = gallery.user("jane")["id"], gallery.group("G")["id"]
+    assert gallery.patch(f"/Groups/{group}", add(jane), If_Match='W/"7"').status_code == 412
+    assert members(gallery, group) == set()
+    assert gallery.patch(f"/Groups/{group}", add(jane), If_Match='W/"1"').status_code == 204
+    assert members(gallery, group) == {jane}
+
+
+class Commands(monitoring.CommandListener):
+    """Notes the name of each command that is sent."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.names.append(event.command_name)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+@pytest.fixture
+def watched(mongod_uri: str) -> Iterator[tuple[Client, Commands]]:
+    """Give a client of an application whose commands are noted."""
+    commands = Commands()
+    client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
+        mongod_uri, tz_aware=True, event_listeners=[commands]
+    )
+    database = Database(client, f"watched-{uuid.uuid4().hex}")
+    app = create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), database)
+    Tenants(database).create("watched", "gallery")
+    yield Client(app, "watched", Tokens(database).issue("watched")[0]), commands
+    client.drop_database(database.db.name)
+    client.close()
+
+
+def test_one_member_more_takes_as_few_commands_as_it_can(watched: tuple[Client, Commands]) -> None:
+    client, commands = watched
+    jane, john = client.user("jane")["id"], client.user("john")["id"]
+    group = client.group("G", jane)["id"]
+    commands.names.clear()
+    assert client.patch(f"/Groups/{group}", add(john)).status_code == 204
+    assert commands.names == ["find", "update", "findAndModify", "insert", "commitTransaction"]
