@@ -36,9 +36,14 @@ def media_type(request: Request) -> str:
 
 
 def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
-    """Give a JSON answer; what `body` holds as an iterator is written while it is read."""
-    streamed = isinstance(body, dict) and any(isinstance(value, Iterator) for value in body.values())
-    content = _stream(body) if streamed else orjson.dumps(body)
+    """Give a JSON answer; what `body` holds as an iterator, however deep, is written while it is read."""
+    content: bytes | Iterator[bytes]
+    try:
+        content = orjson.dumps(body)
+    except orjson.JSONEncodeError:
+        if not _is_streamed(body):
+            raise
+        content = _stream(body)
     return _with_headers(Response(content, status, mimetype=mimetype))
 
 
@@ -75,18 +80,33 @@ def _with_headers(response: Response) -> Response:
     return response
 
 
-def _stream(body: dict[str, Any]) -> Iterator[bytes]:
-    """Write an object whose values may be iterators of objects, a piece at a time."""
-    before = b"{"
-    for key, value in body.items():
-        yield before + orjson.dumps(key) + b":"
-        before = b","
-        if not isinstance(value, Iterator):
-            yield orjson.dumps(value)
-            continue
-        opening = b"["
+def _is_streamed(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_is_streamed, value.values()))
+    return isinstance(value, Iterator) or (isinstance(value, list) and any(map(_is_streamed, value)))
+
+
+def _stream(value: Any) -> Iterator[bytes]:
+    """Write a value a piece at a time, as far as there are iterators in it."""
+    if isinstance(value, Iterator):
+        before = b"["
         while piece := list(islice(value, PIECE)):
-            yield opening + orjson.dumps(piece)[1:-1]
-            opening = b","
-        yield b"[]" if opening == b"[" else b"]"
-    yield b"}"
+            yield before + orjson.dumps(piece)[1:-1]
+            before = b","
+        yield b"[]" if before == b"[" else b"]"
+    elif isinstance(value, dict) and _is_streamed(value):
+        before = b"{"
+        for key, item in value.items():
+            yield before + orjson.dumps(key) + b":"
+            yield from _stream(item)
+            before = b","
+        yield b"}"
+    elif isinstance(value, list) and _is_streamed(value):
+        before = b"["
+        for item in value:
+            yield before
+            yield from _stream(item)
+            before = b","
+        yield b"]"
+    else:
+        yield orjson.dumps(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from app.errors import TooMany
@@ -110,18 +111,23 @@ class Memberships:
         ids = [row["_id"] for row in self._collection.find(query, {"_id": 1}).limit(limit)]
         return self._collection.delete_many({"_id": {"$in": ids}}).deleted_count if ids else 0
 
-    def members(self, group: str) -> Iterator[list[dict[str, Any]]]:
-        """Give the group's members in batches of `member` and, where known, `type`; never the whole of it at once."""
-        query = {"tenant": self._tenant, "group": group}
+    def members(self, group: str, after: str = "") -> Iterator[list[dict[str, Any]]]:
+        """Give the group's members behind `after` in batches of `member` and, where known, `type`, by their ids.
+
+        Never the whole of it at once.
+        """
+        query = {"tenant": self._tenant, "group": group, "member": {"$gt": after}}
         fields = {"_id": 0, "member": 1, "type": 1}
-        batch: list[dict[str, Any]] = []
-        for row in self._collection.find(query, fields, sort=[("member", 1)], batch_size=BATCH):
-            batch.append(row)
-            if len(batch) == BATCH:
-                yield batch
-                batch = []
-        if batch:
+        rows = self._collection.find(query, fields, sort=[("member", 1)], batch_size=BATCH)
+        while batch := list(islice(rows, BATCH)):
             yield batch
+
+    def first_of(self, groups: Iterable[str], limit: int) -> list[dict[str, Any]]:
+        """Give up to `limit` memberships of several groups, with `group`, `member` and `type`, by group and member."""
+        query = {"tenant": self._tenant, "group": {"$in": list(groups)}}
+        fields = {"_id": 0, "group": 1, "member": 1, "type": 1}
+        by = [("group", 1), ("member", 1)]
+        return list(self._collection.find(query, fields, sort=by, batch_size=limit).limit(limit))
 
     @property
     def lookup(self) -> dict[str, Any]:

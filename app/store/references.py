@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any
 
 from app.schemas.attribute import Attribute
@@ -51,8 +51,7 @@ class References:
         if resource_type.groups and _wanted(resource_type.groups, keys):
             self._fill_groups(resources, resource_type.groups, groups)
         if resource_type.members and _wanted(resource_type.members, keys):
-            for resource in resources:
-                self._fill_members(resource, resource_type.members)
+            self._fill_members(resources, resource_type.members)
         self._fill_links(resources, resource_type)
 
     def _fill_groups(self, resources: Sequence[Resource], attribute: Attribute, belongs: Groups | None) -> None:
@@ -71,21 +70,26 @@ class References:
             if shown:
                 resource[attribute.name] = shown
 
-    def _fill_members(self, resource: Resource, attribute: Attribute) -> None:
-        batches = self._memberships.members(resource["id"])
-        first = next(batches, [])
-        if not first:
-            return
-        shown = self.members(first, attribute)
-        if len(first) < BATCH:
-            resource[attribute.name] = shown
-        else:  # too many to hold at once: the answer is written while they are read
-            rest = (self.members(batch, attribute) for batch in batches)
-            resource[attribute.name] = chain(shown, chain.from_iterable(rest))
+    def _fill_members(self, resources: Sequence[Resource], attribute: Attribute) -> None:
+        """Add the members: those of many groups in one reading, those of a large one while the answer is written."""
+        by_id = {resource["id"]: resource for resource in resources}
+        left = sorted(by_id)
+        while left:
+            rows = self._memberships.first_of(left, BATCH + 1)
+            unfinished = rows[-1]["group"] if len(rows) > BATCH else ""
+            rows = [row for row in rows if row["group"] != unfinished]
+            for group, shown in groupby(zip(rows, self.members(rows, attribute), strict=True), _group):
+                by_id[group][attribute.name] = [element for _, element in shown]
+            if unfinished:
+                by_id[unfinished][attribute.name] = self._all_members(unfinished, attribute)
+            left = [group for group in left if unfinished and group > unfinished]
 
-    def members(self, rows: Iterable[dict[str, Any]], attribute: Attribute) -> list[dict[str, Any]]:
+    def _all_members(self, group: str, attribute: Attribute) -> Iterator[dict[str, Any]]:
+        """Give the members of a group of any size; they are read when they are asked for."""
+        return chain.from_iterable(self.members(batch, attribute) for batch in self._memberships.members(group))
+
+    def members(self, rows: Sequence[dict[str, Any]], attribute: Attribute) -> list[dict[str, Any]]:
         """Give memberships as the elements of `members`."""
-        rows = list(rows)
         kinds = {row["type"] for row in rows if "type" in row}
         types = [name for name in attribute.references if name in kinds]
         names = self._names({row["member"] for row in rows if "type" in row}, types)
@@ -122,6 +126,11 @@ class References:
             found |= {key: (self.location(resource_type, key), label) for key, label in names.items()}
             left -= found.keys()
         return found
+
+
+def _group(pair: tuple[dict[str, Any], dict[str, Any]]) -> str:
+    group: str = pair[0]["group"]
+    return group
 
 
 def _wanted(attribute: Attribute, keys: frozenset[str] | None) -> bool:

@@ -138,3 +138,26 @@ def test_one_member_more_takes_as_few_commands_as_it_can(watched: tuple[Client, 
     commands.names.clear()
     assert client.patch(f"/Groups/{group}", add(john)).status_code == 204
     assert commands.names == ["find", "update", "findAndModify", "insert", "commitTransaction"]
+
+
+@pytest.mark.parametrize("path", ["/Groups", "/", "/Groups?attributes=members.value", '/Groups?filter=members pr&count=200'])
+def test_a_list_shows_every_member_of_groups_of_any_size(gallery: Client, path: str) -> None:
+    sizes = (3, 0, 999, 1_001, 2_500, 1, 1_000)
+    sent = {}
+    for size in sizes:
+        ids = [str(uuid.uuid4()) for _ in range(size)]
+        sent[gallery.group(f"of {size}", *ids)["id"]] = ids
+    found = gallery("GET", path).get_json()["Resources"]
+    shown = {group["id"]: [member["value"] for member in group.get("members", [])] for group in found}
+    assert shown == {group: sorted(ids) for group, ids in sent.items() if ids or "pr" not in path}
+
+
+def test_the_members_of_a_page_of_groups_are_read_together(watched: tuple[Client, Commands]) -> None:
+    client, commands = watched
+    people = [client.user(f"user{number}")["id"] for number in range(6)]
+    for number in range(20):
+        client.group(f"G{number}", *people[: number % 6])
+    commands.names.clear()
+    found = client("GET", "/Groups").get_json()["Resources"]
+    assert sum(len(group.get("members", ())) for group in found) == sum(number % 6 for number in range(20))
+    assert len(commands.names) <= 4
