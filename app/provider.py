@@ -27,7 +27,7 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults, with_read_only
 from app.store.directory import Directory, VersionMoved
-from app.store.events import Actor, Event
+from app.store.events import Actor, Event, new_id
 from app.store.references import Groups
 
 Resource = dict[str, Any]
@@ -153,7 +153,7 @@ class Provider:
         event = self.event
         event.status, event.scim_type, event.detail = error.status, error.scim_type, error.detail
         event.changes, event.members = [], {}
-        event.id = str(uuid.uuid4())
+        event.id = new_id()
         self._directory.events.append(event, self._actor)
 
     # Parts

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import logging.config
 import sys
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
+
+from app.telemetry.lines import Lines
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _SHARED: list[Any] = [
@@ -66,15 +68,15 @@ def logging_config(*, pretty: bool | None = None) -> dict[str, Any]:
 def configure() -> None:
     """Let this process log so.
 
-    The line of a request goes straight to the standard error: through the standard library's logging it costs three
-    times as much (28 and 9 microseconds, measured), on each request.
+    The line of a request does not go through the standard library's logging, where it costs three times as much (28
+    and 9 microseconds, measured), on each request; nor is it waited for: see `lines`.
     """
     logging.config.dictConfig(logging_config())
     pretty = sys.stderr.isatty()
     structlog.configure(
-        processors=[structlog.processors.add_log_level, _TIME, _renderer(True) if pretty else _BYTES],
+        processors=[structlog.processors.add_log_level, _TIME, _renderer(True) if pretty else _AS_BYTES],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr) if pretty
-        else structlog.BytesLoggerFactory(sys.stderr.buffer),
+        else structlog.BytesLoggerFactory(cast(BinaryIO, Lines(sys.stderr.fileno()))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
@@ -84,4 +86,4 @@ def _renderer(pretty: bool) -> Any:
     return structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False)
 
 
-_BYTES = structlog.processors.JSONRenderer(serializer=orjson.dumps)
+_AS_BYTES = structlog.processors.JSONRenderer(serializer=orjson.dumps)
