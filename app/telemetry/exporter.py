@@ -5,6 +5,7 @@ It adds up what the workers wrote and asks the database how many resources each 
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -22,6 +23,8 @@ from app.store.database import Database
 from app.store.opening import open_database
 
 PAUSE = 1.0
+PATIENCE = 10
+"""Pauses that an address may be in use before somebody is told."""
 
 
 class Resources(Collector):
@@ -49,10 +52,26 @@ def main() -> None:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     registry.register(Resources(open_database(config)))
-    host, _, port = config.metrics_bind.rpartition(":")
-    start_http_server(int(port), host.strip("[]"), registry=registry)
+    waited = 0
+    while os.getppid() == parent and not _listen(config.metrics_bind, registry):
+        if waited == PATIENCE:
+            print(f"scimd metrics: {config.metrics_bind} is in use; it is tried again and again.", file=sys.stderr)
+        waited += 1
+        time.sleep(PAUSE)
     while os.getppid() == parent:
         time.sleep(PAUSE)
+
+
+def _listen(bind: str, registry: CollectorRegistry) -> bool:
+    """Serve from now on; False where another process is at the address, as the version before is in an upgrade."""
+    host, _, port = bind.rpartition(":")
+    try:
+        start_http_server(int(port), host.strip("[]"), registry=registry)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+    return True
 
 
 if __name__ == "__main__":
