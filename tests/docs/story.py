@@ -1,0 +1,118 @@
+"""An operator who types what a page shows, beside a server of his own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.conftest import SCIMD, Server
+from tests.docs import pages
+from tests.processes import until
+
+USER = {
+    "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "jane@example.com", "active": True,
+    "displayName": "Jane", "name": {"givenName": "Jane", "familyName": "Doe", "formatted": "Jane Doe"},
+}
+GROUP = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Sales"}
+SECRET_TOKEN = r"^scimd_[0-9a-f]{12}_[0-9a-f]{64}\n$"
+
+
+class Story:
+    """One reading of a page from its top to its end; what is typed is kept, to be compared with what is shown."""
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.ran: list[str] = []
+        bin_folder = str(Path(SCIMD).parent)
+        self._environ = server.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
+
+    def run(self, command: str, says: str, *, answer: str = "", status: int = 0) -> str:
+        """Type a command; it ends with `status` and says what matches `says`. Gives what it printed."""
+        self.ran.append(command)
+        done = subprocess.run(
+            ["bash", "-c", command], env=self._environ, cwd=self.server.folder, input=answer, capture_output=True,
+            text=True, timeout=120, check=False,
+        )
+        assert done.returncode == status, f"{command}\n{done.stdout}{done.stderr}"
+        assert re.search(says, done.stdout + done.stderr, re.DOTALL), f"{command}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def follow(self, command: str, says: str) -> None:
+        """Type a command that goes on until Ctrl-C, and press that when it has said what matches `says`."""
+        self.ran.append(command)
+        shown = self.server.folder / "followed"
+        with shown.open("wb") as out:
+            going = subprocess.Popen(
+                [SCIMD, *shlex.split(command)[1:]], env=self._environ, cwd=self.server.folder, stdout=out,
+                stdin=subprocess.DEVNULL,
+            )
+        try:
+            until(lambda: re.search(says, shown.read_text()))
+        finally:
+            going.send_signal(signal.SIGINT)
+        assert going.wait(20) == 130
+
+    def serve(self, command: str, **settings: str) -> str:
+        """Start the server as the command would, until `stop`; give its page. `make` is asked what it would run."""
+        self.ran.append(command)
+        words = shlex.split(command)
+        made = recipe(words[-1]) if "make" in words else command
+        assert made == "scimd serve --demo"
+        self.server.environ |= settings
+        self.server.start("--demo")
+        return self.server.page.read_text()
+
+    def did(self, command: str) -> None:
+        """Note what was done in another way than by typing it."""
+        self.ran.append(command)
+
+    def untried(self, page: str, *told: str) -> list[str]:
+        """Give what the page shows and nobody has typed, without the sections that other tests tell.
+
+        What Docker and the tools of others do is in test_elsewhere.py.
+        """
+        others = {command for section in told for command in pages.commands(f"{page}#{section}")}
+        shown = [each for each in pages.commands(page) if each not in others | {*ELSEWHERE}]
+        return pages.untried([each for each in shown if pages.program(each) != "docker"], self.ran)
+
+    def send(self, token: str, method: str, url: str, body: dict[str, Any] | None = None, status: int = 200) -> Any:
+        """Do as a client does, and give the answer."""
+        answer = requests.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+        assert answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+
+ELSEWHERE = {
+    "make test": 'python -m pytest -n auto -m "not long"',
+    "make bench": "python -m bench",
+    "make compose-check": "python -m deploy.check",
+    "python -m bench.soak --minutes 10 --rate 50": "",
+    "kill -s HUP": "",
+}
+"""What is told in test_elsewhere.py: command -> what make runs for it."""
+
+
+def recipe(target: str) -> str:
+    """Give the line that `make` runs for a target, as one types it with the environment's folder on the PATH."""
+    done = subprocess.run(
+        ["make", "--dry-run", "--no-print-directory", target], cwd=pages.ROOT, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip().splitlines()[-1].removeprefix(".venv/bin/")
+
+
+@contextmanager
+def story(server: Server) -> Iterator[Story]:
+    """Give a story whose server, should it run, is stopped at the end."""
+    told = Story(server)
+    yield told
+    if server.process and server.process.poll() is None:
+        assert server.stop() == 0, server.log.read_text()

@@ -1,0 +1,174 @@
+"""Backup and restore as docs/operating.md has them: fill, copy, drop, restore, compare document by document."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from pymongo import MongoClient
+
+from app.store import embedded
+from tests.conftest import make_server
+from tests.docs import pages
+from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
+from tests.processes import until
+
+SECTION = "docs/operating.md#Backup and restore"
+BLOCKS = [block.splitlines() for block in pages.blocks(SECTION, "sh")]
+STOPPED, RESTORE, RUNNING, DUMP, DUMP_ALL, ONE_TENANT = BLOCKS
+Documents = dict[str, list[dict[str, Any]]]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Story]:
+    """Give somebody who reads the page beside a running server with a tenant `demo`."""
+    with story(make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="8", SCIMD_DATA_DIR="./data")) as told:
+        told.serve("make run")
+        yield told
+
+
+def fill(reader: Story) -> str:
+    """Make users, groups, memberships, a deleted user, a client and a log; give a token that is good for all of them."""
+    token = reader.run("scimd token issue demo", SECRET_TOKEN).strip()
+    reader.run("scimd client create demo", "Client Secret")
+    url = f"{reader.server.url}/demo/scim/v2"
+
+    def person(number: int) -> str:
+        body = USER | {"userName": f"u{number}@example.com", "externalId": f"e{number}", "password": f"pw-{number}"}
+        return str(reader.send(token, "POST", f"{url}/Users", body, 201)["id"])
+
+    ids = [person(number) for number in range(12)]
+    inner = reader.send(token, "POST", f"{url}/Groups", GROUP | {"displayName": "Inner"}, 201)["id"]
+    members = [{"value": each} for each in [*ids[:8], inner]]
+    reader.send(token, "POST", f"{url}/Groups", GROUP | {"members": members}, 201)
+    reader.send(token, "POST", f"{url}/Users", USER | {"userName": "u1@example.com"}, 409)
+    reader.send(token, "DELETE", f"{url}/Users/{ids[11]}", status=204)
+    return token
+
+
+def stored(reader: Story) -> Documents:
+    """Give every document of every collection, but for the moments at which credentials were last used."""
+    database = reader.server.database.db
+    names = sorted(name for name in database.list_collection_names(filter={"type": "collection"}) if "system." not in name)
+    return {name: [_still(row) for row in database[name].find(sort=[("_id", 1)])] for name in names}
+
+
+def _still(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != "used"}
+
+
+def shown(reader: Story, token: str) -> list[dict[str, Any]]:
+    """Give all users and groups as SCIM shows them."""
+    url = f"{reader.server.url}/demo/scim/v2"
+    return [each for kind in ("Users", "Groups") for each in reader.send(token, "GET", f"{url}/{kind}")["Resources"]]
+
+
+def test_every_command_of_the_section_is_told_here() -> None:
+    blocks = {line for block in BLOCKS for line in block}
+    in_the_text = {"scimd tenant show demo", "scimd deleted list demo", "scimd restore demo ID"}  # test_commands.py
+    assert set(pages.commands(SECTION)) == blocks | in_the_text
+    assert all(pages.program(line) in ("mongodump", "mongorestore") for line in DUMP + DUMP_ALL)  # test_elsewhere.py
+
+
+def test_a_copy_of_the_stopped_mongod(reader: Story) -> None:
+    token = fill(reader)
+    before, resources = stored(reader), shown(reader, token)
+    assert {"users", "groups", "memberships", "events", "tokens", "clients", "deleted", "server"} <= {
+        name for name, rows in before.items() if rows
+    }
+    assert reader.server.stop() == 0
+    for line in STOPPED:
+        reader.run(line, "")
+    lose_everything(reader, token)
+    bring_back(reader)
+    assert stored(reader) == before
+    assert shown(reader, token) == resources
+    user = reader.send(token, "POST", f"{reader.server.url}/demo/scim/v2/Users", USER, 201)
+    reader.run("scimd events demo --user jane@example.com", user["userName"])
+
+
+def lose_everything(reader: Story, token: str) -> None:
+    """Drop the database, and see that everything is gone."""
+    if reader.server.process is None or reader.server.process.poll() is not None:
+        reader.server.start()
+    reader.server.database.client.drop_database("scimd")
+    refused(reader, token)
+    assert reader.server.stop() == 0
+
+
+def refused(reader: Story, token: str) -> None:
+    """See that the token is good for nothing any more; a worker may know it again for five seconds."""
+    url, headers = f"{reader.server.url}/demo/scim/v2/Users", {"Authorization": f"Bearer {token}"}
+    until(lambda: requests.get(url, headers=headers, timeout=60).status_code == 401)
+
+
+def bring_back(reader: Story) -> None:
+    """Put the copy back as the page says, and start again."""
+    for line in RESTORE:
+        reader.run(line, "")
+    reader.server.start()
+
+
+def test_a_copy_of_the_running_mongod(reader: Story) -> None:
+    token = fill(reader)
+    before, resources = stored(reader), shown(reader, token)
+    lock, copy, unlock = RUNNING
+    assert "--eval 'db.fsyncLock()'" in lock
+    assert "--eval 'db.fsyncUnlock()'" in unlock
+    shell = bool(shutil.which("mongosh"))
+    uri = reader.run("scimd mongo uri", "^mongodb://").strip()
+    with MongoClient(uri) as client:
+        for line, command in ((lock, {"fsync": 1, "lock": True}), (copy, {}), (unlock, {"fsyncUnlock": 1})):
+            if command and not shell:  # what the shell's db.fsyncLock() and db.fsyncUnlock() send
+                client.admin.command(command)
+            else:
+                reader.run(line, "")
+    reader.send(token, "GET", f"{reader.server.url}/demo/scim/v2/Users")  # it goes on by itself
+    lose_everything(reader, token)
+    bring_back(reader)
+    assert stored(reader) == before
+    assert shown(reader, token) == resources
+
+
+def test_one_tenant_alone(reader: Story) -> None:
+    old = fill(reader)
+    before, resources = stored(reader), shown(reader, old)
+    export, delete, create, bring_in, issue = ONE_TENANT
+    reader.run(export, "Exported")
+    reader.run(delete, "", answer="y\n")
+    assert not any(stored(reader)[name] for name in ("users", "groups", "memberships"))
+    reader.run(create, "/demo/scim/v2")
+    reader.run(bring_in, "there already 0, refused 0")
+    token = reader.run(issue, SECRET_TOKEN).strip()
+    after = stored(reader)
+    for name in ("users", "groups"):
+        assert after[name] == [row | {"meta": row["meta"] | {"version": 1}} for row in before[name]]
+    pairs = {
+        kind: sorted((row["group"], row["member"], row["type"]) for row in rows["memberships"])
+        for kind, rows in (("before", before), ("after", after))
+    }
+    assert pairs["after"] == pairs["before"]
+    for resource in resources:
+        resource["meta"]["version"] = 'W/"1"'
+    assert shown(reader, token) == resources
+    refused(reader, old)
+    reader.run("scimd tenant create copy", "/copy/")
+    reader.run("scimd import copy demo.jsonl", "imported 0|refused", status=1)
+
+
+@pytest.mark.long
+def test_requests_that_meet_a_held_mongod_are_told_to_come_again(reader: Story) -> None:
+    token = fill(reader)
+    url, headers = f"{reader.server.url}/demo/scim/v2/Users", {"Authorization": f"Bearer {token}"}
+    with MongoClient(embedded.Place(reader.server.folder / "data").uri("directConnection=true")) as client:
+        client.admin.command({"fsync": 1, "lock": True})
+        try:
+            answer = requests.post(url, json=USER, headers=headers, timeout=60)
+        finally:
+            client.admin.command({"fsyncUnlock": 1})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    reader.send(token, "POST", url, USER, 201)
