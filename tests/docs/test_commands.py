@@ -1,0 +1,199 @@
+"""Every command of README.md and docs/ works as it is shown: a page is read from top to end beside a live server.
+
+What stands for something (NAME, ID, https://scim.example.com, ...) is filled in; the rest is typed as it is. A command
+that is added to a page and typed by nobody fails the page's test. What Docker, make and the tools of others run is in
+test_elsewhere.py.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pymongo import MongoClient
+
+from tests.auth.issuer import APP, AUDIENCE, SUBJECT, running_issuer
+from tests.conftest import make_server
+from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
+
+PUBLIC = "https://scim.example.com"
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Iterator[Story]:
+    """Give somebody who reads a page; nothing runs yet."""
+    with story(make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="8")) as told:
+        yield told
+
+
+def look_into_the_database(reader: Story) -> None:
+    """Go where `scimd mongo uri` says, with PyMongo, and with mongosh where there is one."""
+    command = 'mongosh "$(scimd mongo uri)"'
+    reader.did(command)
+    uri = reader.run("scimd mongo uri", "^mongodb://").strip()
+    with MongoClient(uri, serverSelectionTimeoutMS=5_000) as client:
+        assert client.get_default_database().users.count_documents({"tenant": "contoso"}) == 1
+    if shutil.which("mongosh"):
+        reader.run(f"{command} --quiet --eval 'db.users.countDocuments({{tenant: \"contoso\"}})'", "^1\n")
+
+
+def connect_entra(reader: Story) -> None:
+    """Do what the README's first half says."""
+    page = reader.serve("make run")
+    reader.run(re.search(r"^ +(curl .*)$", page, re.MULTILINE)[1], '"totalResults":0')  # type: ignore[index]
+    url = f"{reader.server.url}/contoso/scim/v2"
+    reader.run("scimd tenant create contoso", f"Tenant URL: {url}\n")
+    token = reader.run("scimd token issue contoso --expires 90d", SECRET_TOKEN).strip()
+    reader.run(f"scimd check {url} --token {token}", "ok")
+    reader.send(token, "POST", f"{url}/Users", USER, 201)
+    reader.follow("scimd events contoso --follow", "create +User jane@example.com")
+    look_into_the_database(reader)
+    reader.run("scimd client create contoso", f"Token Endpoint +{reader.server.url}/contoso/oauth/token")
+    with running_issuer() as issuer:
+        more = f"--kind assertion --issuer {issuer.url} --audience {AUDIENCE} --subject {SUBJECT}"
+        reader.run(f"scimd trust add contoso {more}", "Client Identifier")
+    reader.run("scimd tenant show contoso", "Secret Token.*OAuth 2.0 client credentials.*Workload identity federation")
+    reader.run("scimd tenant delete contoso", "", answer="y\n")
+    reader.send(token, "GET", f"{url}/Users", status=401)
+    reader.run("scimd tenant create contoso --profile entra", f"Tenant URL: {url}\n")
+
+
+def run_tenants(reader: Story) -> None:
+    """Run the table's commands about tenants and tokens."""
+    for profile in ("gallery", "entra", "rfc"):
+        reader.run(f"scimd tenant create of-{profile} --profile {profile}", f"/of-{profile}/scim/v2")
+    reader.run("scimd tenant list", "contoso.*demo.*of-entra.*of-gallery.*of-rfc")
+    reader.run("scimd tenant create acme", "/acme/scim/v2")
+    reader.run("scimd tenant suspend acme", "")
+    reader.run("scimd tenant show acme", "profile gallery, suspended")
+    reader.run("scimd tenant resume acme", "")
+    token = reader.run("scimd token issue acme --expires 90d", SECRET_TOKEN).strip()
+    reader.run("scimd token issue acme --label entra-prod", SECRET_TOKEN)
+    reader.run("scimd token list acme", rf"{token.split('_')[1]}.*entra-prod")
+    reader.run(f"scimd token revoke {token.split('_')[1]}", "")
+    reader.run("scimd token list acme", "revoked")
+
+
+def run_clients_and_trusts(reader: Story) -> None:
+    """Run the table's commands about clients and trusts."""
+    made = json.loads(reader.run("scimd client create acme --json", "client_secret"))
+    client = made["client_id"]
+    reader.run("scimd client create acme", "Client Secret")
+    reader.run(f"scimd client rotate {client}", "Client Secret")
+    reader.run("scimd client list acme", rf"{client}.*{made['secret_id']}")
+    reader.run(f"scimd client secret delete {client} {made['secret_id']}", "")
+    assert made["secret_id"] not in reader.run("scimd client list acme", client)
+    reader.run(f"scimd client delete {client}", "")
+    assert client not in reader.run("scimd client list acme", "")
+    with running_issuer() as issuer:
+        trust = f"scimd trust add acme --kind bearer --issuer {issuer.url} --audience {AUDIENCE} --app-id {APP}"
+        added = json.loads(reader.run(f"{trust} --json", "issuer"))["id"]
+    reader.run("scimd trust list acme", added)
+    reader.run(f"scimd trust delete {added}", "")
+    reader.run("scimd trust list acme", "trusts no issuer")
+
+
+def run_the_rest(reader: Story) -> None:
+    """Run the table's commands about the log, about what was deleted, and about moving a tenant."""
+    url, token = f"{reader.server.url}/acme/scim/v2", reader.run("scimd token issue acme", SECRET_TOKEN).strip()
+    jane = reader.send(token, "POST", f"{url}/Users", USER, 201)["id"]
+    reader.send(token, "POST", f"{url}/Users", USER, 409)
+    reader.send(token, "POST", f"{url}/Groups", GROUP | {"members": [{"value": jane}]}, 201)
+    reader.run("scimd events acme", "create +User jane@example.com.*create +Group Sales")
+    assert "Sales" not in reader.run("scimd events acme --user jane@example.com", "create.*409")
+    assert " 201 " not in reader.run("scimd events acme --failed", "uniqueness")
+    reader.run("scimd events acme --since 2h", "Sales")
+    reader.follow("scimd events acme --follow", "Sales")
+    reader.send(token, "DELETE", f"{url}/Users/{jane}", status=204)
+    reader.run("scimd deleted list acme", f"{jane}.*jane@example.com")
+    reader.run(f"scimd restore acme {jane}", "Restored jane@example.com")
+    shown = reader.send(token, "GET", f"{url}/Users/{jane}")
+    reader.run("scimd export acme > acme.jsonl", "Exported 3 lines")
+    reader.did("scimd export acme")
+    reader.run("scimd tenant delete acme", "", answer="y\n")
+    reader.run("scimd tenant create acme", "/acme/")
+    reader.run("scimd import acme acme.jsonl", "Imported 3, there already 0, refused 0")
+    token = reader.run("scimd token issue acme", SECRET_TOKEN).strip()
+    assert reader.send(token, "GET", f"{url}/Users/{jane}") == shown | {"meta": shown["meta"] | {"version": 'W/"1"'}}
+
+
+def test_readme(reader: Story, mongod_uri: str) -> None:
+    connect_entra(reader)
+    run_tenants(reader)
+    run_clients_and_trusts(reader)
+    run_the_rest(reader)
+    assert reader.server.stop() == 0
+    assert f"{PUBLIC}/demo/scim/v2" in reader.serve(f"SCIMD_PUBLIC_URL={PUBLIC} make run", SCIMD_PUBLIC_URL=PUBLIC)
+    assert reader.server.stop() == 0
+    shutil.rmtree(reader.server.folder / "data")
+    reader.serve("scimd serve --demo")
+    assert reader.server.stop() == 0
+    shutil.rmtree(reader.server.folder / "data")
+    reader.serve(f"SCIMD_MONGODB_URI={mongod_uri} make run", SCIMD_MONGODB_URI=mongod_uri)
+    assert not (reader.server.folder / "data").exists()
+    assert reader.untried("README.md") == []
+
+
+def test_entra(reader: Story) -> None:
+    reader.serve("make run")
+    url = f"{reader.server.url}/contoso/scim/v2"
+    reader.run("scimd tenant create contoso", url)
+    token = reader.run("scimd token issue contoso --expires 90d", SECRET_TOKEN).strip()
+    reader.run("scimd token issue contoso", SECRET_TOKEN)
+    client = json.loads(reader.run("scimd client create contoso --json", "client_id"))["client_id"]
+    reader.run("scimd client create contoso", "Tenant URL.*Token Endpoint.*Client Identifier.*Client Secret")
+    reader.run("scimd client list contoso", client)
+    reader.run(f"scimd client rotate {client}", "Client Secret")
+    with running_issuer() as issuer:
+        add = f"scimd trust add contoso --issuer {issuer.url}"
+        kinds = {"assertion": f"--audience api://{APP} --subject {SUBJECT}", "bearer": f"--audience {AUDIENCE} --app-id {APP}"}
+        for kind, more in kinds.items():
+            add = f"scimd trust add contoso --kind {kind} --issuer {issuer.url} {more}"
+            reader.run(add, "Token Endpoint.*Client Identifier" if kind == "assertion" else "leave it empty")
+    ways = "Secret Token.*OAuth 2.0 client credentials.*Workload identity federation.*leave it empty"
+    assert url in reader.run("scimd tenant show contoso", ways)
+    reader.run(f"scimd check {url} --token {token}", "ok")
+    reader.send(f"{token[:-1]}x", "GET", f"{url}/Users", status=401)
+    for more in ("", " --since 1d"):
+        reader.run(f"scimd events contoso --failed{more}", "401")
+    assert reader.untried("docs/entra.md") == []
+
+
+def test_mongodb(reader: Story) -> None:
+    reader.serve("make run")
+    token = reader.run("scimd token issue demo", SECRET_TOKEN).strip()
+    url = f"{reader.server.url}/demo/scim/v2"
+    jane = reader.send(token, "POST", f"{url}/Users", USER, 201)["id"]
+    reader.send(token, "DELETE", f"{url}/Users/{jane}", status=204)
+    reader.run(f"scimd restore demo {jane}", "Restored")
+    reader.run("scimd export demo > demo.jsonl", "Exported 1 lines")
+    reader.run("scimd import demo demo.jsonl", "there already 1")
+    reader.run("scimd mongo uri", "^mongodb://")
+    assert reader.untried("docs/mongodb.md") == []
+
+
+def test_operating(reader: Story) -> None:
+    reader.serve("make run")
+    url = f"{reader.server.url}/demo/scim/v2"
+    old = reader.run("scimd token issue demo", SECRET_TOKEN).strip()
+    token = reader.run("scimd token issue demo --expires 365d --label entra-2027", SECRET_TOKEN).strip()
+    jane = reader.send(token, "POST", f"{url}/Users", USER, 201)["id"]
+    reader.send(token, "POST", f"{url}/Users", USER, 409)
+    reader.run("scimd token list demo", "entra-2027")
+    reader.run(f"scimd token revoke {old.split('_')[1]}", "")
+    reader.run("scimd events demo --user jane@example.com", "create.*201.*409")
+    reader.run("scimd events demo --failed", "uniqueness")
+    reader.run("scimd events demo --failed --since 2h", "uniqueness")
+    reader.run(f"scimd check {url} --token {token}", "ok")
+    reader.send(token, "DELETE", f"{url}/Users/{jane}", status=204)
+    reader.run("scimd deleted list demo", jane)
+    reader.run(f"scimd restore demo {jane}", "Restored")
+    made = json.loads(reader.run("scimd client create demo --json", "secret_id"))
+    reader.run(f"scimd client rotate {made['client_id']}", "Client Secret")
+    reader.run(f"scimd client secret delete {made['client_id']} {made['secret_id']}", "")
+    reader.run("scimd tenant suspend demo", "")
+    assert reader.untried("docs/operating.md", "Backup and restore", "Upgrading without downtime") == []

@@ -1,0 +1,129 @@
+"""What the pages show and test_commands.py does not type: who runs it, or what the page says where nobody does."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.check.stack import CLUSTER
+from tests.docs import pages
+from tests.docs.story import ELSEWHERE, recipe
+
+CHECK = pages.ROOT / "deploy" / "check"
+NOT_IN_THE_STAND_INS = {"docker compose exec mongodb mongosh scimd"}
+"""docs/compose.md, "How this is checked": the stand-in for MongoDB's image has no mongosh."""
+TOOLS = ("mongodump", "mongorestore")
+LANGUAGES = {"", "sh", "js", "json", "nginx", "ini"}
+"""Without a language: trees of folders. Each other one has its test; a new one needs one."""
+
+
+def composed() -> set[str]:
+    """Give the lines that deploy/check runs: what `Stack.compose` is called with, and what it notes as run."""
+    found = set()
+    for module in CHECK.glob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                words = _literal(node.args[0])
+                if node.func.attr == "compose":
+                    found.add(f"docker compose {words}")
+                elif node.func.attr == "add" and words.startswith("docker compose "):
+                    found.add(words)
+    return found
+
+
+def _literal(node: ast.expr) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(CLUSTER if isinstance(part, ast.FormattedValue) else str(part.value) for part in node.values)  # type: ignore[attr-defined]
+    return str(node.value) if isinstance(node, ast.Constant) else ""
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_command_of_docker_is_run_by_compose_check(page: str) -> None:
+    shown = {each for each in pages.commands(page) if pages.program(each) == "docker"}
+    assert shown - composed() - NOT_IN_THE_STAND_INS == set()
+
+
+def test_the_page_says_what_compose_check_cannot_run() -> None:
+    assert "`mongosh` are not in it" in pages.text("docs/compose.md#How this is checked")
+
+
+@pytest.mark.parametrize("command", [each for each in ELSEWHERE if each.startswith("make ")])
+def test_the_targets_of_make_run_what_is_tried(command: str) -> None:
+    assert recipe(command.split()[1]) == ELSEWHERE[command]
+
+
+def test_the_short_form_of_a_reload_is_the_long_one_that_is_run() -> None:
+    assert "kill -s HUP" in ELSEWHERE
+    assert "docker compose kill -s HUP scimd" in composed()
+
+
+@pytest.mark.long
+def test_make_bench_measures(tmp_path: Path) -> None:
+    words = recipe("bench").split()[1:]
+    results = tmp_path / "results.json"
+    subprocess.run(
+        [sys.executable, *words, "--only", "get", "--seconds", "0.5", "--json", str(results)], cwd=pages.ROOT, check=True,
+        timeout=280,
+    )
+    assert "get" in results.read_text()
+
+
+@pytest.mark.long
+def test_the_soak_soaks(tmp_path: Path) -> None:
+    (command,) = [each for each in pages.commands("docs/operating.md") if each.startswith("python -m bench.soak")]
+    words = re.sub(r"--minutes \d+", "--minutes 0.2", command).split()[1:]
+    done = subprocess.run(
+        [sys.executable, *words, "--results", str(tmp_path / "soak")], cwd=pages.ROOT, capture_output=True, text=True,
+        timeout=280, check=False,
+    )
+    assert list(tmp_path.iterdir()), done.stdout + done.stderr
+    assert json.loads((tmp_path / "soak.json").read_text())
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_only_the_tools_of_mongodb_are_run_by_nobody_and_the_page_says_so(page: str) -> None:
+    if any(pages.program(each) in TOOLS for each in pages.commands(page)):
+        assert page == "docs/operating.md"
+        assert "no test of ours runs them" in pages.text(page)
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_every_block_is_in_a_language_that_a_test_reads(page: str) -> None:
+    assert {language for language, _ in pages.BLOCK.findall(pages.text(page))} <= LANGUAGES
+    assert pages.text(page).count("```") == 2 * len(pages.BLOCK.findall(pages.text(page)))
+
+
+@pytest.mark.parametrize("page", pages.PAGES)
+def test_a_block_for_the_shell_begins_with_programs_that_we_look_for(page: str) -> None:
+    assert {pages.program(line) for line in pages.lines(page)} <= set(pages.PROGRAMS)
+
+
+TYPED = {"README.md", "docs/entra.md", "docs/mongodb.md", "docs/operating.md"}
+
+
+@pytest.mark.parametrize("page", [page for page in pages.PAGES if page not in TYPED])
+def test_other_pages_have_commands_of_docker_and_make_alone(page: str) -> None:
+    assert {pages.program(each) for each in pages.commands(page)} <= {"docker", "make", "kill"}
+
+
+@pytest.mark.parametrize(("shown", "ran"), [
+    ("scimd new NAME", []), ("scimd new NAME", ["scimd new"]), ("scimd new [--fast]", ["scimd new"]),
+    ("scimd new [--as a|b]", ["scimd new --as a"]), ("scimd new --as a", ["scimd new --as b"]),
+])
+def test_a_command_that_nobody_types_is_told(shown: str, ran: list[str]) -> None:
+    assert pages.untried([shown], ran)
+
+
+@pytest.mark.parametrize(("shown", "ran"), [
+    ("scimd new NAME", ["scimd new x"]), ("scimd new [--fast]", ["scimd new --fast", "scimd new"]),
+    ("scimd new [--fast]", ["scimd new --fast"]), ("scimd new ...", ["scimd new --as a"]), ("scimd new", ["scimd new x"]),
+    ("scimd new https://x/<your id>/v2 --token scimd_...", ["scimd new http://127.0.0.1:1/v2 --token scimd_7"]),
+])
+def test_a_command_that_somebody_types_is_not_told(shown: str, ran: list[str]) -> None:
+    assert pages.untried([shown], ran) == []
