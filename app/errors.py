@@ -177,12 +177,16 @@ class UnsupportedMediaType(ScimError):
 
 
 class TooManyRequests(ScimError):
-    """The tenant is over its rate; `Retry-After` says for how long, in seconds."""
+    """The tenant is over its rate; `Retry-After` says for how long, in seconds.
+
+    `tenant` names it where its credential was good; an address that sends wrong ones is nobody's.
+    """
 
     status = 429
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail)
+        self.tenant = ""
         self.headers["Retry-After"] = str(retry_after)
 
 

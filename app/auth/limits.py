@@ -57,8 +57,12 @@ class Limits:
         self._seldom = FixedWindowRateLimiter(_SharedCounts(Counters(database), batch=1, clock=clock))
 
     def request(self, tenant: str) -> None:
-        """Count a request of a tenant; raises TooManyRequests."""
-        self._hit(self._often, self._requests, tenant, f"More than {self._requests.amount} requests a second.")
+        """Count a request of a tenant that has been let in; raises TooManyRequests, which names it."""
+        try:
+            self._hit(self._often, self._requests, tenant, f"More than {self._requests.amount} requests a second.")
+        except TooManyRequests as error:
+            error.tenant = tenant
+            raise
 
     def token_request(self, tenant: str) -> None:
         """Count an access token that a tenant is issued; raises TooManyRequests."""

@@ -42,6 +42,7 @@ def install(app: Flask) -> None:
 
 def refuse(error: ScimError) -> Response:
     """Answer with the error, and write a refused change into the provisioning log."""
+    g.refused_tenant = getattr(error, "tenant", "")
     try:
         _note(error)
     except Unavailable:  # the database is away: the answer says so, and the server's own log

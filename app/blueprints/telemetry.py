@@ -66,7 +66,7 @@ def _count(response: Response) -> Response:
 
     principal, provider = g.get("principal"), g.get("provider")
     # A name that nobody has been let in with could be anything, and each would be a series of its own.
-    tenant = principal.tenant.name if principal else ""
+    tenant = principal.tenant.name if principal else g.get("refused_tenant", "")
     status = response.status_code
     method = request.method if request.method in _METHODS else "other"
     metrics.REQUESTS.labels(_route(), method, str(status), tenant).inc()
