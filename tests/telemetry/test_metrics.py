@@ -5,57 +5,19 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
 import requests
-from prometheus_client.parser import text_string_to_metric_families
 
-from tests.conftest import Server, free_port, make_server
+from tests.conftest import Server
 from tests.processes import children, until
+from tests.telemetry.scraping import listens, scrape, total
 
 PERSON = {
     "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "displayName": "U",
     "name": {"givenName": "U", "familyName": "V", "formatted": "U V"},
 }
-
-
-@pytest.fixture(scope="module")
-def metered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Give a server of two workers that serves metrics."""
-    settings = {"SCIMD_WORKERS": "2", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
-    server = make_server(tmp_path_factory.mktemp("metered"), **settings)
-    server.start()
-    until(lambda: listens(server))
-    yield server
-    if server.process and server.process.poll() is None:
-        assert server.stop() == 0
-
-
-def scrape(server: Server) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Give the value of each series by its name and labels."""
-    url = f"http://{server.environ['SCIMD_METRICS_BIND']}/metrics"
-    text = requests.get(url, timeout=30).text
-    return {
-        (sample.name, frozenset(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text) for sample in family.samples
-    }
-
-
-def total(server: Server, name: str, **labels: str) -> float:
-    """Add up the series of a name that have these labels."""
-    return sum(value for (known, has), value in scrape(server).items() if known == name and labels.items() <= set(has))
-
-
-def listens(server: Server) -> bool:
-    """Tell whether the exporter answers already; it starts beside the workers."""
-    try:
-        scrape(server)
-    except requests.ConnectionError:
-        return False
-    return True
 
 
 def exporters(server: Server) -> list[int]:

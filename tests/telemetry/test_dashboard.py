@@ -1,0 +1,118 @@
+"""docs/grafana.json loads, and asks a live server's /metrics for what is there; so do the alerts of docs/operating.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.conftest import Server
+from tests.docs import pages
+from tests.processes import until
+from tests.telemetry.scraping import scrape
+
+DASHBOARD = json.loads((Path(__file__).parents[2] / "docs" / "grafana.json").read_text())
+PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
+TARGETS = [target for panel in PANELS for target in panel["targets"]]
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+SELECTOR = re.compile(r"\b(scimd_\w+)(?:\{([^}]*)\})?")
+BY = re.compile(r"by \(([\w, ]+)\)")
+PANEL = pytest.mark.parametrize("panel", PANELS, ids=[panel["title"] for panel in PANELS])
+
+OPERATORS_ASK = {
+    "scimd_requests_total": {"route", "method", "status", "tenant"},
+    "scimd_request_seconds_bucket": {"route", "method", "le"},
+    "scimd_operations_total": {"operation", "type", "result"},
+    "scimd_logins_total": {"way", "result"},
+    "scimd_rate_limited_total": {"tenant"},
+    "scimd_mongodb_connections": set(),
+    "scimd_mongodb_command_seconds_bucket": {"command", "le"},
+    "scimd_resources": {"tenant", "type"},
+}
+"""What there is, and by what it can be told apart."""
+
+
+@pytest.fixture(scope="module")
+def series(limited: Server) -> dict[str, set[str]]:
+    """Give the labels of each metric, after some traffic of every kind."""
+    url, token = limited.create_tenant()
+    tenant, headers = url.split("/")[3], {"Authorization": f"Bearer {token}"}
+    body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Sales"}
+    for status in (201, 409):
+        assert requests.post(f"{url}/Groups", json=body, headers=headers, timeout=30).status_code == status
+    assert requests.get(f"{url}/Users", headers={"Authorization": "Bearer x"}, timeout=30).status_code == 401
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: requests.get(f"{url}/Users?count=0", headers=headers, timeout=30), range(200)))
+    assert 429 in {answer.status_code for answer in answers}
+
+    def counted() -> bool:
+        return any(name == "scimd_rate_limited_total" and ("tenant", tenant) in has for name, has in scrape(limited))
+
+    until(counted)
+    labels: dict[str, set[str]] = {}
+    for name, has in scrape(limited):
+        labels.setdefault(name, set()).update(key for key, _ in has)
+    return labels
+
+
+@pytest.mark.parametrize("name", OPERATORS_ASK)
+def test_what_operators_ask_for_is_there(series: dict[str, set[str]], name: str) -> None:
+    assert series[name] - {"pid"} == OPERATORS_ASK[name]
+
+
+def test_the_dashboard_can_be_loaded() -> None:
+    assert {"title", "uid", "schemaVersion", "panels", "templating", "time"} <= set(DASHBOARD)
+    assert "id" not in DASHBOARD  # Grafana gives it
+    variables = {each["name"]: each for each in DASHBOARD["templating"]["list"]}
+    assert (variables["datasource"]["type"], variables["datasource"]["query"]) == ("datasource", "prometheus")
+    assert variables["tenant"]["datasource"] == SOURCE
+    used = set(re.findall(r"\$\{?(\w+)", json.dumps(PANELS)))
+    assert used <= set(variables)
+
+
+def test_panels_have_a_number_of_their_own_and_a_place_of_their_own() -> None:
+    assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+    for one, other in combinations([panel["gridPos"] for panel in PANELS], 2):
+        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert beside or above
+    assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in PANELS)
+
+
+@PANEL
+def test_a_panel_asks_the_chosen_source(panel: dict[str, Any]) -> None:
+    assert panel["type"] in ("timeseries", "stat", "table")
+    assert panel["datasource"] == SOURCE
+    assert len({target["refId"] for target in panel["targets"]}) == len(panel["targets"]) > 0
+    assert all(target["expr"].count("(") == target["expr"].count(")") for target in panel["targets"])
+
+
+def asked(text: str) -> list[tuple[str, set[str]]]:
+    """Give the metrics that an expression names, each with the labels that are asked of it."""
+    found = [(name, set(re.findall(r"(\w+)\s*[=!]", labels or ""))) for name, labels in SELECTOR.findall(text)]
+    by = {label for labels in BY.findall(text) for label in labels.split(", ")}
+    return [(name, labels | by) for name, labels in found]
+
+
+@pytest.mark.parametrize("expression", [target["expr"] for target in TARGETS])
+def test_an_expression_asks_for_what_is_there(series: dict[str, set[str]], expression: str) -> None:
+    assert asked(expression)
+    for name, labels in asked(expression):
+        assert labels <= series[name]
+
+
+def test_everything_that_operators_ask_for_is_on_the_dashboard() -> None:
+    assert {name for target in TARGETS for name, _ in asked(target["expr"])} >= {*OPERATORS_ASK}
+
+
+def test_the_alerts_of_the_page_ask_for_what_is_there(series: dict[str, set[str]]) -> None:
+    for span in re.findall(r"`([^`]+)`", pages.text("docs/operating.md#What an alert means")):
+        for name, labels in asked(span):
+            full = name if name in series else f"{name}_bucket"
+            assert labels <= series[full], span
