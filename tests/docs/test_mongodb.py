@@ -75,6 +75,7 @@ def answer(database: Database, number: int, change: Callable[[str], str] = str) 
 
 def test_there_are_twenty() -> None:
     assert sorted(QUESTIONS) == list(range(1, 21))
+    assert DOC.count("```js") == 20
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
