@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import unquote_to_bytes
+
 from flask import Blueprint, Response, g, request
 
 from app.blueprints.answers import answer, empty_answer, media_type, resource_answer
 from app.blueprints.body import read_object
-from app.errors import MethodNotAllowed, NotFound
+from app.errors import InvalidValue, MethodNotAllowed, NotFound
 from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile
 from app.protocol.search_request import SearchRequest, names
@@ -112,6 +114,10 @@ def _type(endpoint: str) -> ResourceType:
 
 
 def _search_in_url() -> SearchRequest:
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:  # Flask would go on with `%FF` as text, and a filter would compare names with that
+        raise InvalidValue("The query of the URL is not in UTF-8.") from None
     return SearchRequest.from_query(request.args.to_dict(flat=False), bare_words=_profile().bare_words)
 
 

@@ -186,6 +186,15 @@ def test_se_02_and_03_bad_searches(rfc: Client, body: dict, scim_type: str) -> N
         assert (answer.status_code, answer.get_json()["scimType"]) == (400, scim_type)
 
 
+@pytest.mark.parametrize("text", ["%FF", "%ed%a0%80", "%C3", "%F8%88%80%80%80"])
+def test_what_is_no_utf_8_in_a_url_is_refused_and_not_compared(rfc: Client, text: str) -> None:
+    rfc.user("a", title="%FF")
+    for condition in (f'title%20eq%20"{text}"', f'title%20ne%20"{text}"'):
+        answer = rfc("GET", f"/Users?filter={condition}")
+        assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+        assert "UTF-8" in answer.get_json()["detail"]
+
+
 def test_se_04_and_05_the_root_searches_everything(rfc: Client) -> None:
     rfc.user("smith")
     rfc.group("Smithies")
