@@ -94,7 +94,14 @@ def names(text: str | None) -> tuple[str, ...] | None:
 
 def _spelled(given: Mapping[str, Any]) -> dict[str, Any]:
     canonical = {name.lower(): name for name in NAMES}
-    return {canonical[key.lower()]: value for key, value in given.items() if key.lower() in canonical}
+    spelled: dict[str, Any] = {}
+    for key, value in given.items():
+        name = canonical.get(key.lower())
+        if name in spelled:
+            raise InvalidValue(f"{name}: given more than once.")
+        if name is not None:
+            spelled[name] = value
+    return spelled
 
 
 def _once(parameters: Mapping[str, list[str]]) -> dict[str, str]:

@@ -179,6 +179,8 @@ def test_se_01_search_is_the_query_by_post(mixed: Client) -> None:
     ({"schemas": [SEARCH_URN], "filter": 5}, "invalidValue"), ({"schemas": [SEARCH_URN], "filter": "x"}, "invalidFilter"),
     ({"schemas": [SEARCH_URN], "attributes": {}}, "invalidValue"), ({"schemas": "x"}, "invalidSyntax"),
     ({"schemas": [SEARCH_URN], "count": True}, "invalidValue"),
+    # As in a URL: of two filters neither may be left out.
+    ({"schemas": [SEARCH_URN], "filter": 'title eq "a"', "Filter": 'title eq "b"'}, "invalidValue"),
 ])
 def test_se_02_and_03_bad_searches(rfc: Client, body: dict, scim_type: str) -> None:
     for path in ("/.search", "/Users/.search"):
