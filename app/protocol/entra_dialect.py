@@ -131,9 +131,11 @@ def mend_dot(path: str, resource_type: ResourceType) -> str:
     `{"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager", "value": "SuzzyQ"}`:
     Microsoft's request collection; jobs from before 2018.
     """
-    for schema in resource_type.schemas:
-        if path.lower().startswith(f"{schema.id.lower()}."):
-            return f"{schema.id}:{path[len(schema.id) + 1 :]}"
+    lowered = path.lower()
+    for schema in sorted(resource_type.schemas, key=lambda each: -len(each.id)):  # PA-13: a URN may have a dot there
+        rest = path[len(schema.id) :]
+        if lowered.startswith(schema.id.lower()) and rest[:1] in (".", ":", "[", ""):
+            return f"{schema.id}:{rest[1:]}" if rest[:1] == "." else path
     return path
 
 

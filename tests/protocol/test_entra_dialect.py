@@ -7,8 +7,9 @@ import pytest
 from app.errors import ScimError
 from app.protocol import entra_dialect as dialect
 from app.protocol.search_request import SearchRequest
+from app.schemas.attribute import Attribute
 from app.schemas.group import GROUP_TYPE, GROUP_URN
-from app.schemas.resource_type import Target
+from app.schemas.resource_type import ResourceType, Schema, Target
 from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation import validate
 from scim_filter import parse_filter
@@ -62,6 +63,15 @@ def test_mend_urn(path, mended):
 )
 def test_mend_dot(path, mended):
     assert dialect.mend_dot(path, USER_TYPE) == mended
+
+
+def test_pa_13_a_urn_that_begins_with_another_one_and_a_dot_is_left_alone():
+    deep = Schema(f"{ENT}.deep", "Deep", "Deep", (Attribute(name="code"),), stored_as="deep")
+    mixed = ResourceType("User", "/Users", "User", USER_TYPE.schema, (*USER_TYPE.extensions, deep))
+    for path in (f"{ENT}.deep:code", f"{ENT}.DEEP:Code", f"{ENT}.deep"):
+        assert dialect.mend_dot(path, mixed) == path
+    assert dialect.mend_dot(f"{ENT}.deep.code", mixed) == f"{ENT}.deep:code"
+    assert dialect.mend_dot(f"{ENT}.deeper", mixed) == f"{ENT}:deeper"
 
 
 @pytest.mark.parametrize(
