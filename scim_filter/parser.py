@@ -25,7 +25,7 @@ OPERATORS = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
 _CACHED = 1_024
 _CACHED_LENGTH = 1_024  # the two bound what the caches hold
 _INT64 = range(-(2**63), 2**63)
-_FOUND = re.compile(r'"|[()\[\]]|[^\s()\[\]"]{1,40}|$')
+_FOUND = re.compile(r'"|[()\[\]]|[^\s()\[\]"]{1,40}|[^ \t\r\n]|$')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -77,10 +77,12 @@ def _unexpected(text: str, column: int, expected: set[str]) -> FilterError:
     """Say what was expected at `column`, in the words of the RFC; the parser's own are never shown."""
     found = _FOUND.search(text, column - 1)
     word = found[0] if found else ""
+    if word.isspace():  # a blank that JSON and the RFC do not know: nobody would see it in the message
+        word = f"the character U+{ord(word):04X}"
     if "_AND" in expected:
         wanted = f'Expected "and", "or" or {closing(text, column)}'
     elif "OPERATOR" in expected:
-        if word not in '"()[]':
+        if word not in '"()[]' and " " not in word:
             return FilterError(f"The operator '{word}' is not supported; expected {OPERATORS}", column)
         wanted = f"Expected an operator: {OPERATORS}"
     elif "STRING" in expected:
