@@ -23,16 +23,22 @@ _EQUALITY = frozenset({"eq", "ne", "pr"})
 _NONE: frozenset[str] = frozenset()
 
 
-def columns(resource_type: ResourceType, *, joins: Mapping[str, Join] | None = None, base_url: str = "") -> Resolve:
+def columns(
+    resource_type: ResourceType, *, joins: Mapping[str, Join] | None = None, base_url: str = "",
+    endpoints: Mapping[str, str] | None = None,
+) -> Resolve:
     """Give the function from a path to its Column, or None.
 
     `joins` answers conditions on attributes whose elements are documents of their own: attribute -> query on an
-    element -> query on the resource. `base_url` is what the URIs of resources begin with.
+    element -> query on the resource. `base_url` is what the URIs of resources begin with, `endpoints` (resource type ->
+    its endpoint) what comes next.
     """
-    found = _columns(resource_type, base_url)
+    known = tuple((endpoints or {}).items())
+    found = _columns(resource_type, base_url, known)
+    place = _Place(base_url, endpoints=known)
     for name, join in (joins or {}).items():
         row = resource_type.schema.by_name[name.lower()]
-        found = found | dict(_paths(_Place(base_url).column(row, join=join), resource_type.schema))
+        found = found | dict(_paths(place.column(row, join=join), resource_type.schema))
     return lambda path: found.get(path.lower())
 
 
@@ -58,13 +64,15 @@ def is_folded(attribute: Attribute) -> bool:
 
 
 @lru_cache(maxsize=1_000)
-def _columns(resource_type: ResourceType, base_url: str) -> dict[str, Column]:
+def _columns(
+    resource_type: ResourceType, base_url: str, endpoints: tuple[tuple[str, str], ...]
+) -> dict[str, Column]:
     """Give every column of a resource type by its path in lower case, with its schema's URN and, in the core, without.
 
     The attributes of an extension have no short name: it could be another one's (RFC 7644 section 3.10).
     """
     found: dict[str, Column] = {}
-    place = _Place(base_url, resource_type)
+    place = _Place(base_url, resource_type, endpoints)
     core = resource_type.schema
     for row in (*COMMON.values(), *core.attributes):
         found |= _paths(place.column(row), core)
@@ -87,9 +95,12 @@ def _paths(column: Column, schema: Schema) -> Iterator[tuple[str, Column]]:
 class _Place:
     """Makes columns for the documents of one resource type."""
 
-    def __init__(self, base_url: str, resource_type: ResourceType | None = None) -> None:
+    def __init__(
+        self, base_url: str, resource_type: ResourceType | None = None, endpoints: tuple[tuple[str, str], ...] = ()
+    ) -> None:
         self._base_url = base_url
         self._type = resource_type
+        self._endpoints = dict(endpoints)
 
     def extension(self, schema: Schema) -> Column:
         """Give the column of an extension as a whole."""
@@ -113,7 +124,8 @@ class _Place:
         )
         subs = [
             self.leaf(
-                sub, f"{path}.{sub.name}", (*keys, sub.name), f"{field}.{sub.name}", column, of_element=row.multi_valued
+                sub, f"{path}.{sub.name}", (*keys, sub.name), f"{field}.{sub.name}", column,
+                of_element=row.multi_valued, references=row.references,
             )
             for sub in row.sub_attributes
         ]
@@ -121,7 +133,7 @@ class _Place:
 
     def leaf(
         self, row: Attribute, path: str, keys: tuple[str, ...], field: str, parent: Column | None = None, *,
-        of_element: bool = False,
+        of_element: bool = False, references: tuple[str, ...] = (),
     ) -> Column:
         """Give the column of an attribute that is not complex."""
         kind, key, operators = row.type, comparison_key(row), None
@@ -135,10 +147,11 @@ class _Place:
             kind, key, operators = "integer", version_key, _EQUALITY
         elif row.stored_in == "derived":
             if keys == (META.name, "location"):
-                key, operators, field = self._id_key(self._type.endpoint if self._type else ""), _EQUALITY, "_id"
+                key, operators, field = self._id_key((self._type.endpoint,) if self._type else ()), _EQUALITY, "_id"
             elif row.name == "$ref":
                 # What is kept of it is the id in `value`.
-                key, operators, field = self._id_key(), _EQUALITY, field.removesuffix(row.name) + "value"
+                known = tuple(self._endpoints[name] for name in references if name in self._endpoints)
+                key, operators, field = self._id_key(known), _EQUALITY, field.removesuffix(row.name) + "value"
                 keys = (*keys[:-1], "value")
             else:
                 operators = _NONE
@@ -149,17 +162,23 @@ class _Place:
             absent=False if of_element and row.name == "primary" and row.type == "boolean" else None,
         )
 
-    def _id_key(self, endpoint: str = "") -> Callable[[Any], str]:
-        """Give the function that cuts the id out of a resource's URI; of any other URI it makes what no id can be."""
+    def _id_key(self, endpoints: tuple[str, ...]) -> Callable[[Any], str]:
+        """Give the function that cuts the id out of the URI of a resource at one of the endpoints.
+
+        Of any other URI it makes what no id can be. Without endpoints it takes any.
+        """
         base_url = self._base_url
 
         def key(value: Any) -> str:
             if not isinstance(value, str):
                 raise ValueError("a URI")
-            if base_url and "://" in value and not value.startswith(base_url + "/"):
-                return ""
-            parent, _, resource_id = value.rpartition("/")
-            return resource_id if not parent or parent.endswith(endpoint) else ""
+            place, _, resource_id = value.rpartition("/")
+            if base_url and "://" in value:
+                if not place.startswith(base_url + "/"):
+                    return ""
+                place = place.removeprefix(base_url)
+                return resource_id if not endpoints or place in endpoints else ""
+            return resource_id if not place or f"/{place}".endswith(endpoints or "") else ""
 
         return key
 

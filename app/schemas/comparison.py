@@ -39,8 +39,12 @@ def comparison_key(attribute: Attribute) -> Callable[[Any], Any]:
 
 
 def version_key(value: Any) -> int:
-    """Give what a version is compared by: its number, -1 for one that is none of ours."""
-    return version_number(_exact(value))
+    """Give what a version is compared by: its number, -1 for one that is not written as ours are.
+
+    The quotes and the mark of a weak tag may be missing: in a filter they are much to type.
+    """
+    number = version_number(_exact(value))
+    return number if value in (f'W/"{number}"', f'"{number}"', str(number)) else -1
 
 
 def _exact(value: Any) -> str:

@@ -60,8 +60,9 @@ class Directory:
         self.references = References(catalogue, self._resources, self._memberships, base_url)
         self._members = Members(self._memberships, self.references, self._resources, dangling=dangling)
         joins = Joins(catalogue, self._resources, self._memberships)
+        endpoints = {t.name: t.endpoint for t in catalogue.types}
         self._resolve: dict[str, Resolve] = {
-            t.name: columns(t, joins=joins.of(t), base_url=base_url) for t in catalogue.types
+            t.name: columns(t, joins=joins.of(t), base_url=base_url, endpoints=endpoints) for t in catalogue.types
         }
 
     # Reading

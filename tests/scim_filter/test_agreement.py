@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.schemas.columns import columns
 from app.schemas.resource_type import ResourceType
 from scim_filter import Filter, matches, parse_filter
-from tests.scim_filter.worlds import BASE_URL, TYPES, World, filters, resources, shown
+from tests.scim_filter.worlds import BASE_URL, ENDPOINTS, TYPES, World, filters, resources, shown
 
 RESOURCES, FILTERS = 20, 5
 PAIRS = RESOURCES * FILTERS
@@ -40,7 +40,7 @@ def cases(draw: st.DrawFn) -> Case:
 def check(case: Case, databases: list[Any]) -> None:
     resource_type, found = case.resource_type, case.resources
     worlds = [World(database, resource_type, found) for database in databases]
-    resolve = columns(resource_type, base_url=BASE_URL)
+    resolve = columns(resource_type, base_url=BASE_URL, endpoints=ENDPOINTS)
     for condition in case.filters:
         assert parse_filter(str(condition)) == condition
         answers = [world.ids(condition) for world in worlds]

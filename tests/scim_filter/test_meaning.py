@@ -13,7 +13,7 @@ from app.schemas.user import ENTERPRISE_URN as ENT
 from app.schemas.user import USER_TYPE
 from app.schemas.user import USER_URN as CORE
 from scim_filter import FilterError, matches, parse_filter, to_mongo
-from tests.scim_filter.worlds import BASE_URL, THING_TYPE, World
+from tests.scim_filter.worlds import BASE_URL, ENDPOINTS, THING_TYPE, World
 
 
 def _meta(kind, name, at, version):
@@ -100,15 +100,20 @@ ON_USERS = [
     ('active eq "True"', "ada cyd"), ('active eq "false"', "bob"), ("active ne false", "ada cyd"),
     # FI-32, meta and references
     ('id eq "bob"', "bob"), ('id sw "b"', "bob"), ('meta.version eq "W/\\"10\\""', "bob"), ('meta.version eq "10"', "bob"), ('meta.version ne "W/\\"1\\""', "bob cyd"),
+    ('meta.version eq "W/\\"010\\""', ""), ('meta.version eq "W/\\"10"', ""), ('meta.version eq "010"', ""),
     (f'meta.location eq "{BASE_URL}/Users/bob"', "bob"), (f'meta.location eq "{BASE_URL}/Groups/bob"', ""),
+    (f'meta.location eq "{BASE_URL}/other/Users/bob"', ""), (f'meta.location eq "{BASE_URL}/Users/bob/"', ""),
+    ('meta.location eq "../Users/bob"', "bob"), ('meta.location eq "Users/bob"', "bob"), ('meta.location eq "xUsers/bob"', ""),
     ('meta.location eq "https://other.example/Users/bob"', ""), (f'meta.location ne "{BASE_URL}/Users/bob"', "ada cyd"),
     (f'{ENT}:manager.$ref eq "{BASE_URL}/Users/bob"', "ada"), (f'{ENT}:manager.$ref eq "../Users/bob"', "ada"),
+    (f'{ENT}:manager.$ref eq "{BASE_URL}/Groups/bob"', ""), (f'{ENT}:manager.$ref eq "{BASE_URL}/x/Users/bob"', ""),
+    (f'{ENT}:manager.$ref ne "{BASE_URL}/Groups/bob"', "ada bob cyd"), (f'{ENT}:manager.$ref eq "../Groups/bob"', ""),
     # FI-34
     ('displayName eq "e\\u0301"', "bob cyd"), ('displayName eq "\\u00c9"', "bob cyd"), ('displayName sw "\\u00e9"', "bob cyd"),
     # FI-43
     ('groups eq "all"', "ada bob"), ('groups.value eq "tours"', "ada"), ('groups.display eq "TOURS"', "ada"), ('groups[value eq "all" and type eq "direct"]', "bob"),
     ('groups.type eq "indirect"', "ada"), ('not (groups.value eq "tours")', "bob cyd"), ('groups.value ne "tours"', "bob cyd"),
-    (f'groups.$ref eq "{BASE_URL}/Groups/tours"', "ada"), ("groups eq null", "cyd"), ("groups.display pr", "ada bob"),
+    (f'groups.$ref eq "{BASE_URL}/Groups/tours"', "ada"), (f'groups[$ref eq "{BASE_URL}/Users/tours"]', ""), ("groups eq null", "cyd"), ("groups.display pr", "ada bob"),
     # Entra's question whether a reference is there (entra.md 1.10)
     (f'id eq "ada" and {ENT}:manager eq "bob"', "ada"), (f'{ENT}:manager eq "ada" and id eq "ada"', ""),
 ]  # fmt: skip
@@ -139,7 +144,7 @@ def groups(databases):
 
 def check(resource_type, found, worlds, text, expected):
     condition = parse_filter(text)
-    resolve = columns(resource_type, base_url=BASE_URL)
+    resolve = columns(resource_type, base_url=BASE_URL, endpoints=ENDPOINTS)
     assert {resource["id"] for resource in found if matches(condition, resource, resolve)} == set(expected.split())
     for world in worlds:
         assert world.ids(condition) == set(expected.split())
@@ -198,7 +203,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("text", "column", "message"), REFUSED)
 def test_what_does_not_fit_is_refused_whatever_the_data(text, column, message):
-    resolve = columns(USER_TYPE, base_url=BASE_URL)
+    resolve = columns(USER_TYPE, base_url=BASE_URL, endpoints=ENDPOINTS)
     for read in (lambda: to_mongo(parse_filter(text), resolve), lambda: matches(parse_filter(text), {}, resolve)):
         with pytest.raises(FilterError) as caught:
             read()

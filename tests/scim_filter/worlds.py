@@ -48,6 +48,7 @@ THING = Schema(
 EXTRA = Schema("urn:example:2.0:Thing:extra", "Extra", "Extra", THING.attributes[2:], stored_as="extra")
 THING_TYPE = ResourceType("Thing", "/Things", "Thing", THING, (EXTRA,))
 TYPES = (USER_TYPE, GROUP_TYPE, THING_TYPE)
+ENDPOINTS = {resource_type.name: resource_type.endpoint for resource_type in TYPES}
 
 STRINGS = (
     "", "a", "A", "b", "ab", "aB", "a b", "ba", "é", "É", "e\u0301", "ς", "Σ", "ΟΔΟΣ", "οδοσα", "ß", "SS", "İ", "i",
@@ -243,7 +244,7 @@ class World:
         if elements:
             self._elements.insert_many(elements)
         joins = {row.name: self._join(row) for row in apart}
-        self.resolve = columns(resource_type, joins=joins, base_url=BASE_URL)
+        self.resolve = columns(resource_type, joins=joins, base_url=BASE_URL, endpoints=ENDPOINTS)
 
     def ids(self, condition: Filter) -> set[str]:
         """Give the ids of the resources that the compiled filter finds."""
