@@ -31,6 +31,8 @@ from app.store.events import Actor, Event, new_id
 from app.store.references import Groups
 
 Resource = dict[str, Any]
+REQUEST = "request"
+"""The operation of an event as long as nothing has begun."""
 ATTEMPTS = 100
 """How often an unconditional PATCH is tried on the newest state before the client is asked to come back."""
 
@@ -64,7 +66,7 @@ class Provider:
         self._profile = profile
         self._actor = actor
         self.catalogue = directory.catalogue
-        self.event = Event("request")
+        self.event = Event(REQUEST)
         """What the log says about this request, as far as it has come."""
 
     def create(self, resource_type: ResourceType, payload: Mapping[str, Any], projection: Projection) -> Shown:
@@ -72,6 +74,7 @@ class Provider:
         event = self._begin("create", resource_type)
         resource = self._validated(resource_type, payload)
         event.name = str(resource.get(resource_type.identifier, ""))
+        event.know(resource_type, resource)
         resource = with_defaults(resource_type, resource)
         changes = _take_members(resource, resource_type, "add")
         event.resource_id = resource["id"] = str(uuid.uuid4())
@@ -148,9 +151,14 @@ class Provider:
         """Give the URI of a resource."""
         return self._directory.location(resource_type, resource_id)
 
-    def refused(self, error: ScimError) -> None:
-        """Write into the provisioning log that this request was refused, and why."""
+    def refused(self, error: ScimError, asked: Event | None = None) -> None:
+        """Write into the provisioning log that this request was refused, and why.
+
+        `asked` says what was asked for, where it was refused before that was begun.
+        """
         event = self.event
+        if event.operation == REQUEST and asked:
+            event = self.event = asked
         event.status, event.scim_type, event.detail = error.status, error.scim_type, error.detail
         event.changes, event.members = [], {}
         event.id = new_id()
@@ -168,6 +176,7 @@ class Provider:
         name = payload.get(resource_type.identifier)
         if isinstance(name, str):
             self.event.name = name
+        self.event.know(resource_type, payload)
         return validate(resource_type, payload, ignore_unknown=self._profile.ignore_unknown)
 
     def _read(self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None) -> Resource:
@@ -230,8 +239,10 @@ class Provider:
         for attempt in range(ATTEMPTS):
             before, groups = self._read_for(projection, resource_type, resource_id)
             event.name = str(before.get(resource_type.identifier, ""))
+            event.know(resource_type, before)
             self._check(before, conditions)
             after, changes = change(before)
+            event.know(resource_type, after)
             try:
                 stored = self._directory.update(
                     resource_type, before, after, changes, event, self._actor, exact=conditions.if_match is not None

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
 from app.blueprints.answers import answer, media_type
 from app.blueprints.body import read_object
-from app.errors import MethodNotAllowed, NotFound, ScimError
+from app.blueprints.errors import asked
+from app.errors import MethodNotAllowed, NotFound, ScimError, Unavailable
 from app.protocol.bulk import Outcome, run_bulk
 from app.protocol.etag import Condition
-from app.provider import Conditions, Provider, Shown
+from app.provider import REQUEST, Conditions, Event, Provider, Shown
 from app.schemas.returned import Projection
 
+log = logging.getLogger("scimd")
 bulk = Blueprint("bulk", __name__, url_prefix="/<tenant>/scim/v2")
 
 
@@ -21,16 +24,23 @@ bulk = Blueprint("bulk", __name__, url_prefix="/<tenant>/scim/v2")
 def run() -> Response:
     """Carry out a BulkRequest."""
     mimetype = media_type(request)
-    return answer(run_bulk(read_object(request), _execute, _locate), mimetype=mimetype)
+    return answer(run_bulk(read_object(request), _execute, _locate, _refused), mimetype=mimetype)
 
 
 def _execute(method: str, endpoint: str, resource_id: str | None, data: Any, version: str | None) -> Outcome:
     provider: Provider = g.provider
+    outcome = _one(provider, method, endpoint, resource_id, data, version)
+    provider.event = Event(REQUEST)  # what is refused next is not about this resource
+    return outcome
+
+
+def _refused(method: str, endpoint: str, resource_id: str | None, error: ScimError) -> None:
+    provider: Provider = g.provider
     try:
-        return _one(provider, method, endpoint, resource_id, data, version)
-    except ScimError as error:
-        provider.refused(error)
-        raise
+        provider.refused(error, asked(method, endpoint, resource_id))
+    except Unavailable:  # the answer says so
+        log.warning("not in the provisioning log: %s", error.detail)
+    provider.event = Event(REQUEST)
 
 
 def _locate(endpoint: str, resource_id: str) -> str:

@@ -27,7 +27,7 @@ from app.provider import Event
 
 log = logging.getLogger("scimd")
 _OTHER_VERSION = re.compile(r"^/[^/]+/scim/v(?!2(?:/|$))\d+(/|$)")
-_WRITING = ("POST", "PUT", "PATCH", "DELETE")
+_OPERATIONS = {"POST": "create", "PUT": "replace", "PATCH": "patch", "DELETE": "delete"}
 _BY_STATUS: dict[int, type[ScimError]] = {
     413: PayloadTooLarge, 414: UriTooLong, 415: UnsupportedMediaType,
 }
@@ -57,9 +57,18 @@ def _note(error: ScimError) -> None:
         event = Event("sign-in", status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
         with service().budget():
             service().refused(g.tenant_name, event, g.request_id)
-    elif "provider" in g and request.method in _WRITING and not request.path.endswith("/.search"):
+    elif "provider" in g and request.method in _OPERATIONS and not request.path.endswith("/.search"):
         with service().budget():
-            g.provider.refused(error)
+            arguments = request.view_args or {}
+            g.provider.refused(error, asked(request.method, arguments.get("endpoint"), arguments.get("resource_id")))
+
+
+def asked(method: str, endpoint: str | None, resource_id: str | None) -> Event | None:
+    """Give what the log says about a change that was refused before it was begun; None where nothing is known of it."""
+    resource_type = g.provider.catalogue.at(endpoint or "")
+    if method not in _OPERATIONS or resource_type is None:
+        return None
+    return Event(_OPERATIONS[method], resource_type.name, resource_id or "")
 
 
 def _framework(error: HTTPException) -> Response:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 
 import click
@@ -12,7 +12,8 @@ import click
 from app.cli.connection import Connection
 from app.cli.output import print_table
 from app.cli.values import Span
-from app.store.events import NO_TENANT, Events
+from app.errors import Unavailable
+from app.store.events import NO_TENANT, Events, Tail
 from app.store.tenants import Tenants
 
 PAUSE = 1.0
@@ -21,7 +22,7 @@ _LONGEST_CELL = 300
 
 @click.command()
 @click.argument("tenant")
-@click.option("--user", metavar="NAME", help="Only what concerns this user or group: its name or its id.")
+@click.option("--user", metavar="NAME", help="Only this user or group: a name, id or externalId, now or then.")
 @click.option("--failed", is_flag=True, help="Only what was refused or failed.")
 @click.option("--since", type=Span(), help="Only the last while, such as 2h.")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="The newest so many.")
@@ -40,28 +41,47 @@ def events(
         Tenants(connection.database).require(tenant)
     log = Events(connection.database, tenant, days=connection.config.log_days)
     start = datetime.now(UTC) - since if since else None
-    found = log.find(name=user, failed=failed, since=start, limit=limit)
-    _print(found, as_json=as_json, empty="There is nothing in the log." if not follow else "")
+    tail = Tail(log, name=user, failed=failed, since=start, limit=limit)
+    found = tail.read()
+    _print(found, as_json=as_json, empty="" if follow else "There is nothing in the log.")
+    headed = bool(found)
     while follow:
-        time.sleep(PAUSE)
-        start = found[-1]["time"] if found else start or datetime.now(UTC) - timedelta(seconds=PAUSE)
-        found = log.find(name=user, failed=failed, since=start, limit=limit) or found[-1:]
-        new = [event for event in found if start is None or event["time"] > start]
-        _print(new, as_json=as_json, empty="")
+        sleep(PAUSE)
+        found = _read_on(connection, tail)
+        _print(found, as_json=as_json, empty="", header=not headed)
+        headed = headed or bool(found)
 
 
-def _print(found: list[dict[str, Any]], *, as_json: bool, empty: str) -> None:
+def _read_on(connection: Connection, tail: Tail) -> list[dict[str, Any]]:
+    """Give what has come; where the database is away, wait until it is back: whoever follows wants to see just that."""
+    told = False
+    while True:
+        try:
+            with connection.database.budget():
+                found = tail.read()
+        except Unavailable as error:
+            if not told:
+                click.echo(f"scimd: {error.detail} Waiting for it.", err=True)
+            told = True
+            sleep(PAUSE)
+        else:
+            if told:
+                click.echo("scimd: The database answers again.", err=True)
+            return found
+
+
+def _print(found: list[dict[str, Any]], *, as_json: bool, empty: str, header: bool = True) -> None:
     if as_json:
         for event in found:
             click.echo(json.dumps(event, default=_plain, ensure_ascii=False))
     elif found or empty:
-        print_table([_row(event) for event in found], empty=empty)
+        print_table([_row(event) for event in found], empty=empty, header=header)
 
 
 def _row(event: dict[str, Any]) -> dict[str, Any]:
     resource = event.get("resource", {})
     return {
-        "time": f"{event['time']:%Y-%m-%d %H:%M:%S}",
+        "time_(UTC)": f"{event['time']:%Y-%m-%d %H:%M:%S}",
         "operation": event["operation"],
         "what": " ".join(part for part in (resource.get("type"), resource.get("name") or resource.get("id")) if part),
         "status": event["status"],

@@ -20,12 +20,12 @@ def print_json(data: Any) -> None:
     click.echo(json.dumps(data, default=_plain, indent=2, ensure_ascii=False))
 
 
-def print_table(rows: Sequence[Mapping[str, Any]], *, empty: str) -> None:
+def print_table(rows: Sequence[Mapping[str, Any]], *, empty: str, header: bool = True) -> None:
     """Print rows with the same keys as a table, or the sentence that says that there are none."""
     if not rows:
         click.echo(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
     for key in rows[0]:
         table.add_column(key.replace("_", " "), overflow="fold")
     for row in rows:
@@ -60,8 +60,13 @@ def cell(value: Any) -> str:
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M}"
     if isinstance(value, (list, tuple, set, frozenset)):
-        return " ".join(sorted(value))
-    return str(value)
+        return printable(" ".join(sorted(value)))
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """Give a text in which nothing can command the terminal: a customer chooses the names of its users."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _plain(value: Any) -> Any:

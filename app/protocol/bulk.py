@@ -35,6 +35,8 @@ class Outcome:
 
 Execute = Callable[[str, str, str | None, Any, str | None], Outcome]
 """Method, endpoint, id, data, version -> outcome; raises ScimError."""
+Refused = Callable[[str, str, str | None, ScimError], None]
+"""Is told of each operation that failed: method, endpoint, id as far as they are known, and why."""
 Locate = Callable[[str, str], str]
 """Endpoint, id -> where that resource is; nothing where there is no such endpoint."""
 
@@ -58,7 +60,8 @@ class Operation:
 
 
 def run_bulk(
-    payload: Mapping[str, Any], execute: Execute, locate: Locate, *, most_operations: int = MOST_OPERATIONS
+    payload: Mapping[str, Any], execute: Execute, locate: Locate, refused: Refused, *,
+    most_operations: int = MOST_OPERATIONS,
 ) -> dict[str, Any]:
     """Carry out a BulkRequest and give the BulkResponse.
 
@@ -77,7 +80,7 @@ def run_bulk(
     limit = given.get("failonerrors")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise InvalidValue("failOnErrors: must be a whole number from 1.")
-    return _Run(_read(items), execute, limit).response(locate)
+    return _Run(_read(items), execute, refused, limit).response(locate)
 
 
 def _read(items: list[Any]) -> list[Operation]:
@@ -125,9 +128,10 @@ def _read_one(operation: Operation, item: Any) -> None:
 class _Run:
     """One bulk request on its way."""
 
-    def __init__(self, operations: list[Operation], execute: Execute, limit: int | None) -> None:
+    def __init__(self, operations: list[Operation], execute: Execute, refused: Refused, limit: int | None) -> None:
         self._operations = operations
         self._execute = execute
+        self._refused = refused
         self._limit = limit
         self._errors = 0
         self._creators = {op.bulk_id: op for op in operations if op.method == "POST" and op.bulk_id}
@@ -171,8 +175,7 @@ class _Run:
                 operation.method, operation.endpoint, operation.resource_id, self._resolved(data), operation.version
             )
         except ScimError as error:
-            operation.error = error
-            self._errors += 1
+            self._fail(operation, error)
 
     def _without_circle(self, operation: Operation) -> Any:
         """Give the data without what names a resource that waits for this one; that is added later."""
@@ -219,8 +222,12 @@ class _Run:
             )
             operation.outcome = Outcome(201, *_rest(operation.outcome))
         except ScimError as error:
-            operation.error = error
-            self._errors += 1
+            self._fail(operation, error)
+
+    def _fail(self, operation: Operation, error: ScimError) -> None:
+        operation.error = error
+        self._errors += 1
+        self._refused(operation.method, operation.endpoint, operation.resource_id, error)
 
     def _failed(self, value: Any) -> bool:
         return any(self._creators[name].error for name in _references(value) if name in self._creators)

@@ -101,13 +101,17 @@ class ResourceType:
     @cached_property
     def identifier(self) -> str:
         """The attribute by which people know such a resource: the first string that every one has."""
-        strings = [row.name for row in self.schema.attributes if row.type == "string" and row.required]
+        rows = (row for row in self.schema.attributes if row.returned != "never")
+        strings = [row.name for row in rows if row.type == "string" and row.required]
         return strings[0] if strings else "id"
 
     @cached_property
     def secrets(self) -> frozenset[str]:
-        """The attributes whose values are never shown, anywhere."""
-        return frozenset(row.name for schema in self.schemas for row in schema.attributes if row.returned == "never")
+        """The attributes whose values, or parts of them, are never shown, anywhere."""
+        return frozenset(
+            row.name for schema in self.schemas for row in schema.attributes
+            if any(each.returned == "never" for each in (row, *row.sub_attributes))
+        )
 
     @cached_property
     def members(self) -> Attribute | None:

@@ -228,6 +228,7 @@ class Directory:
                         self._resources[other.name].touch_all(groups, now(), session)
             self.deleted.keep(resource_type, document, memberships, session)
             event.name = str(document.get(resource_type.identifier, ""))
+            event.know(resource_type, document)
             self._log(event, None, actor, session)
 
         self._commit(work, event, lambda: None)

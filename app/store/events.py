@@ -14,15 +14,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.schemas.collection import CollectionSpec, IndexSpec
-from app.store.database import Database, Session
+from app.schemas.common import EXTERNAL_ID
+from app.schemas.comparison import fold
+from app.schemas.resource_type import ResourceType
+from app.store.database import REQUEST_SECONDS, Database, Session
 
 SPEC = CollectionSpec(
     name="events",
     validator=None,
     indexes=(
         IndexSpec(keys=(("tenant", 1), ("time", -1)), name="tenant_time"),
-        IndexSpec(keys=(("tenant", 1), ("resource.id", 1), ("time", -1)), name="tenant_resource_time"),
-        IndexSpec(keys=(("tenant", 1), ("resource.name", 1), ("time", -1)), name="tenant_name_time"),
+        IndexSpec(keys=(("tenant", 1), ("keys", 1), ("time", -1)), name="tenant_keys_time"),
         IndexSpec(
             keys=(("tenant", 1), ("failed", 1), ("time", -1)), name="tenant_failed_time", partial={"failed": True}
         ),
@@ -35,6 +37,13 @@ NO_TENANT = "-"
 """Whose log the refused requests to a tenant are in that there is none of; no tenant can have this name."""
 MOST_MEMBERS = 100
 """Ids that one event spells out; beyond that it counts."""
+LONGEST_NAME = 1_024
+"""Characters of a name; no resource has a longer one, but what is refused may."""
+LONGEST_DETAIL = 8_192
+LATEST = timedelta(seconds=2 * REQUEST_SECONDS)
+"""How long after its stamp an event may be committed: what a request has, and as much for clocks that differ."""
+MOST_IDS = 100
+"""Resources that one name is followed to."""
 
 
 def new_id() -> str:
@@ -69,7 +78,17 @@ class Event:
     status: int = 0
     scim_type: str | None = None
     detail: str = ""
+    known_by: set[str] = field(default_factory=set)
+    """Whatever else an operator may look for: names that it had, has, or was to have, and its externalId."""
     id: str = field(default_factory=new_id)
+
+    def know(self, resource_type: ResourceType, values: Mapping[str, Any]) -> None:
+        """Let the event be found by the names in a resource or a payload."""
+        names = {resource_type.identifier, resource_type.label, EXTERNAL_ID.name} - resource_type.secrets
+        wanted = {name.lower() for name in names}
+        self.known_by |= {
+            value for key, value in values.items() if key.lower() in wanted and isinstance(value, str) and value
+        }
 
 
 class Events:
@@ -92,28 +111,41 @@ class Events:
     def find(
         self, *, name: str | None = None, failed: bool = False, since: datetime | None = None, limit: int = 1_000
     ) -> list[dict[str, Any]]:
-        """Give the newest events, the oldest of them first; `name` is a user's or group's name or id."""
+        """Give the newest events, the oldest of them first; all of them where `limit` is 0.
+
+        `name` is a name, id or externalId, now or at any time, in any letter case: what happened to the resource under
+        its other names is found, too.
+        """
         query: dict[str, Any] = {"tenant": self._tenant}
         if name:
-            query["$or"] = [{"resource.name": name}, {"resource.id": name}]
+            query["keys"] = {"$in": [fold(name), *self._ids(fold(name))]}
         if failed:
             query["failed"] = True
         if since:
-            query["time"] = {"$gt": since}
+            query["time"] = {"$gte": since}
         return list(self._collection.find(query, {"expires": 0}, sort=[("time", -1)]).limit(limit))[::-1]
 
     def contains(self, event_id: str) -> bool:
         """Tell whether the event, and so the change that it belongs to, is stored."""
         return self._collection.find_one({"_id": event_id, "tenant": self._tenant}, {"_id": 1}) is not None
 
+    def _ids(self, key: str) -> list[str]:
+        """Give the keys of the resources that had the name at some time."""
+        match = {"$match": {"tenant": self._tenant, "keys": key}}
+        pipeline = [match, {"$group": {"_id": "$resource.id"}}, {"$limit": MOST_IDS}]
+        return [fold(row["_id"]) for row in self._collection.aggregate(pipeline) if row["_id"]]
+
     def _document(self, event: Event, actor: Actor) -> dict[str, Any]:
         now = datetime.now(UTC)
+        name = event.name[:LONGEST_NAME]
+        known_by = {name, event.resource_id, *event.known_by} - {""}
         document: dict[str, Any] = {
             "_id": event.id,
             "tenant": self._tenant,
             "time": now,
             "operation": event.operation,
-            "resource": _filled({"type": event.resource_type, "id": event.resource_id, "name": event.name}),
+            "resource": _filled({"type": event.resource_type, "id": event.resource_id, "name": name}),
+            "keys": sorted({fold(each[:LONGEST_NAME]) for each in known_by}),
             "credential": actor.credential,
             "request": actor.request_id,
             "status": event.status,
@@ -124,10 +156,41 @@ class Events:
             document["changes"] = kept
         if event.members:
             document["members"] = event.members
-        if event.detail:
-            failure = {"failed": True, "scimType": event.scim_type, "detail": event.detail, "checks": event.checks}
+        if event.detail or event.status >= 400:
+            detail = event.detail[:LONGEST_DETAIL]
+            failure = {"failed": True, "scimType": event.scim_type, "detail": detail, "checks": event.checks}
             document |= _filled(failure)
         return document
+
+
+class Tail:
+    """The end of a log as it grows: each event once, in whichever order they are committed.
+
+    An event is stamped before its transaction is committed, so that a later one may be there before it: what has come
+    since the newest one is not enough. Only the stamps of the workers count, not the clock of who reads.
+    """
+
+    def __init__(
+        self, log: Events, *, name: str | None = None, failed: bool = False, since: datetime | None = None,
+        limit: int = 1_000,
+    ) -> None:
+        self._log = log
+        self._name, self._failed = name, failed
+        self._since, self._limit = since, limit
+        self._seen: dict[str, datetime] = {}
+
+    def read(self) -> list[dict[str, Any]]:
+        """Give what is there, the newest `limit`; from the second time on what has come since."""
+        found = self._log.find(name=self._name, failed=self._failed, since=self._since, limit=self._limit)
+        new = [event for event in found if event["_id"] not in self._seen]
+        self._seen |= {event["_id"]: event["time"] for event in new}
+        if self._seen:
+            left_out = self._limit and len(found) == self._limit
+            bounds = [max(self._seen.values()) - LATEST, self._since, found[0]["time"] if left_out else None]
+            self._since = since = max(bound for bound in bounds if bound)
+            self._seen = {key: time for key, time in self._seen.items() if time >= since}
+        self._limit = 0
+        return new
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any], never: frozenset[str]) -> list[dict[str, Any]]:

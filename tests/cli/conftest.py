@@ -1,13 +1,22 @@
 """What the tests of the command line share: `scimd` run in this process on a database in memory."""
 
+from __future__ import annotations
+
 import io
 import json
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
+from app.assembly import assemble
 from app.cli import run
 from app.cli.connection import Connection
+from app.config import Config
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+from tests.blueprints.conftest import Client
 
 
 @dataclass
@@ -35,3 +44,39 @@ def scimd(mock_database, capsys, monkeypatch):
         return Done(status, out, err)
 
     return command
+
+
+class Operator:
+    """An operator at the command line, beside a client of the tenant `acme`."""
+
+    def __init__(self, database: Database, capsys: pytest.CaptureFixture[str], **settings: str) -> None:
+        self.database = database
+        self._capsys = capsys
+        self._settings = settings
+        self._app = assemble(Config.from_environment({"SCIMD_RATE_LIMIT": "off"} | settings), database)
+        self.client = self.new_client("acme")
+        self.other = self.new_client("other")
+
+    def new_client(self, name: str, profile: str = "rfc") -> Client:
+        """Create a tenant and give a client of it."""
+        Tenants(self.database).create(name, profile)
+        return Client(self._app, name, Tokens(self.database).issue(name, label="entra")[0])
+
+    def __call__(self, *arguments: str, status: int = 0) -> str:
+        """Run a command; give what it prints, or what it says where it fails."""
+        self._capsys.readouterr()
+        done = run(list(arguments), Connection(self._settings, self.database))
+        out, said = self._capsys.readouterr()
+        assert done == status, said
+        assert "Traceback" not in said
+        self.out, self.said = out, said
+        return out if status == 0 else said
+
+    def events(self, *arguments: str) -> list[dict[str, Any]]:
+        """Give the provisioning log of `acme`."""
+        return [json.loads(line) for line in self("events", "acme", "--json", *arguments).splitlines()]
+
+
+@pytest.fixture
+def operator(database: Database, capsys: pytest.CaptureFixture[str]) -> Operator:
+    return Operator(database, capsys)

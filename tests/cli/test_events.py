@@ -1,0 +1,294 @@
+"""scimd events: whoever asks why one user of one customer did not sync finds it, at once and all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import signal
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.store.database import Database
+from app.store.events import Actor, Event, Events, Tail
+from tests.blueprints.conftest import GROUP_URN, USER_URN
+from tests.cli.conftest import Operator
+from tests.conftest import SCIMD, Fault, Server, end_with_parent
+
+BULK_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+
+
+def told(events: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return [(event["operation"], event["status"]) for event in events]
+
+
+def test_a_user_is_found_by_every_name_that_it_ever_had(operator: Operator) -> None:
+    user = operator.client.user("Jane@X", externalId="Obj-17", displayName="Jane Doe")
+    operator.client.user("john@x", externalId="Obj-18")
+    operator.client.patch(f"/Users/{user['id']}", {"op": "replace", "path": "userName", "value": "Jane.Roe@X"})
+    operator.client.patch(f"/Users/{user['id']}", {"op": "replace", "path": "active", "value": 5})
+    operator.client("PUT", f"/Users/{user['id']}", {"schemas": [USER_URN], "userName": "JOHN@x"})
+    operator.client("PUT", f"/Users/{user['id']}", b"{broken")
+    operator.client("DELETE", f"/Users/{user['id']}", If_Match='W/"99"')
+    operator.client("DELETE", f"/Users/{user['id']}")
+    history = [("create", 201), ("patch", 200), ("patch", 400), ("replace", 409), ("replace", 400), ("delete", 412),
+               ("delete", 204)]
+    for name in ("jane@x", "JANE@X", "jane.roe@x", "obj-17", "Jane Doe", user["id"], user["id"].upper()):
+        assert told(operator.events("--user", name)) == history, name
+    assert told(operator.events("--user", "Jane@X", "--failed")) == history[2:6]
+    # He who wants the taken name: both whose it is and who asked for it.
+    assert told(operator.events("--user", "john@x", "--failed")) == history[2:6]
+    assert operator.events("--user", "nobody") == []
+
+
+def test_what_was_refused_a_user_that_was_never_there_is_found(operator: Operator) -> None:
+    operator.client.user("jane@x")
+    operator.client("POST", "/Users", {"schemas": [USER_URN], "username": "JANE@x", "externalId": "E-2"})
+    operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": "wrong@x", "active": "perhaps"})
+    assert told(operator.events("--user", "e-2")) == [("create", 409)]
+    assert told(operator.events("--user", "wrong@x")) == [("create", 400)]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "operation", "kind", "status"), [
+    ("POST", "/Users", b"{broken", "create", "User", 400),
+    ("PUT", "/Users/17", b"{broken", "replace", "User", 400),
+    ("PATCH", "/Groups/17", b"[]", "patch", "Group", 400),
+    ("PATCH", "/Users/17", {"schemas": ["x"]}, "patch", "User", 404),
+    ("DELETE", "/Users/17", None, "delete", "User", 404),
+    ("POST", "/Users", b"x" * 5_000_000, "create", "User", 413),
+    ("DELETE", "/Robots/17", None, "request", None, 404),
+])
+def test_a_refusal_says_what_was_asked_for(
+    operator: Operator, method: str, path: str, body: Any, operation: str, kind: str | None, status: int
+) -> None:
+    assert operator.client(method, path, body).status_code == status
+    [event] = operator.events("--failed")
+    assert (event["operation"], event["resource"].get("type"), event["status"]) == (operation, kind, status)
+    assert event["detail"]
+    assert event["credential"]
+    assert event["request"]
+    if path.endswith("17") and kind:
+        assert told(operator.events("--user", "17")) == [(operation, status)]
+
+
+def test_another_media_type_is_in_the_log(operator: Operator) -> None:
+    assert operator.client("POST", "/Users", b"<user/>", Content_Type="text/xml").status_code == 415
+    assert told(operator.events()) == [("create", 415)]
+
+
+def test_each_operation_of_a_bulk_request_has_its_own_line(operator: Operator) -> None:
+    there = operator.client.user("there@x")
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": "1", "data": {"schemas": [USER_URN], "userName": "new@x"}},
+        {"method": "POST", "path": "/Robots", "bulkId": "2", "data": {"name": "r"}},
+        {"method": "POST", "path": "/Users", "bulkId": "3", "data": {"schemas": [USER_URN], "userName": "NEW@x"}},
+        {"method": "FETCH", "path": "/Users/9"},
+        {"method": "PUT", "path": f"/Users/{there['id']}", "data": "none"},
+        {"method": "PATCH", "path": "/Groups/bulkId:nobody", "data": {}},
+        {"method": "DELETE", "path": f"/Users/{there['id']}"},
+    ]
+    answer = operator.client("POST", "/Bulk", {"schemas": [BULK_URN], "Operations": operations}).get_json()
+    statuses = [int(each["status"]) for each in answer["Operations"]]
+    assert statuses == [201, 404, 409, 400, 400, 409, 204]
+    events = operator.events()[1:]
+    assert [event["status"] for event in events] == statuses
+    assert [event["resource"].get("name") for event in events] == ["new@x", None, "NEW@x", None, None, None, "there@x"]
+    assert [event["operation"] for event in events] == [
+        "create", "request", "create", "request", "replace", "patch", "delete"]
+    assert told(operator.events("--user", there["id"])) == [("create", 201), ("replace", 400), ("delete", 204)]
+
+
+def test_values_can_be_left_out_of_the_log(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    operator = Operator(database, capsys, SCIMD_LOG_VALUES="off")
+    user = operator.client.user("jane@x", title="Secret title", password="s3cret")
+    operator.client.patch(f"/Users/{user['id']}", {"op": "replace", "path": "title", "value": "Other title"})
+    operator.client("PUT", f"/Users/{user['id']}", {"schemas": [USER_URN], "userName": "jane@x", "title": "Third title"})
+    operator.client("DELETE", f"/Users/{user['id']}")
+    operator("restore", "acme", user["id"])
+    events = operator.events()
+    assert {"attribute": "title"} in events[0]["changes"]
+    assert {"attribute": "title"} in events[1]["changes"]
+    assert {"attribute": "title"} in events[2]["changes"]
+    stored = str(list(database.db.events.find({"tenant": "acme"})))
+    assert " title" not in stored
+    assert "s3cret" not in stored
+
+
+def test_a_part_that_is_never_returned_is_not_in_the_log(
+    database: Database, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    urn = "urn:example:Robot"
+    attributes = [
+        {"name": "pin", "required": True, "returned": "never", "mutability": "writeOnly"},
+        {"name": "label", "required": True},
+        {"name": "lock", "type": "complex", "subAttributes": [
+            {"name": "code", "returned": "never", "mutability": "writeOnly"}, {"name": "place"}]},
+    ]
+    (tmp_path / "robot.json").write_text(json.dumps({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": urn, "name": "Robot",
+        "attributes": attributes}))
+    (tmp_path / "type.json").write_text(json.dumps({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"], "name": "Robot", "endpoint": "/Robots",
+        "schema": urn}))
+    operator = Operator(database, capsys, SCIMD_SCHEMAS_DIR=str(tmp_path))
+    body = {"schemas": [urn], "pin": "pin-one", "label": "R2", "lock": {"code": "code-one", "place": "door"}}
+    made = operator.client("POST", "/Robots", body)
+    assert made.status_code == 201, made.get_json()
+    operator.client("PUT", f"/Robots/{made.get_json()['id']}",
+                    body | {"pin": "pin-two", "lock": {"code": "code-two", "place": "wall"}})
+    events = operator.events()
+    assert told(events) == [("create", 201), ("replace", 200)]
+    assert {"attribute": "lock"} in events[1]["changes"]
+    assert events[0]["resource"]["name"] == "R2"
+    stored = str(list(database.db.events.find({"tenant": "acme"})))
+    for secret in ("pin-one", "pin-two", "code-one", "code-two"):
+        assert secret not in stored
+
+
+def test_a_name_cannot_command_the_terminal(operator: Operator) -> None:
+    operator.client.user("jane\u001b[2J\u009b\u202ex")
+    operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": "JANE\u001b[2J\u009b\u202ex"})
+    table = operator("events", "acme")
+    assert "jane\\x1b[2J\\x9b\\u202ex" in table
+    assert all(char.isprintable() or char == "\n" for char in table)
+
+
+def test_members_of_a_group_are_told(operator: Operator) -> None:
+    user = operator.client.user("jane@x")
+    group = operator.client.group("Sales", user["id"])
+    value = [{"value": user["id"]}]
+    operator.client.patch(f"/Groups/{group['id']}", {"op": "remove", "path": "members", "value": value})
+    operator.client("POST", "/Groups", {"schemas": [GROUP_URN]})
+    created, patched, refused = operator.events()[1:]
+    assert created["members"] == {"added": [user["id"]], "addedCount": 1}
+    assert patched["members"] == {"removed": [user["id"]], "removedCount": 1}
+    assert (refused["status"], refused["scimType"]) == (400, "invalidValue")
+
+
+# What comes while somebody looks
+
+
+def commit(log: Events, name: str, *, ago: float = 0.0) -> str:
+    """Write an event as a worker does that was stamped some seconds ago."""
+    event = Event("create", "User", "1", name, status=201)
+    log.append(event, Actor("token"))
+    if ago:
+        stamp = datetime.now(UTC) - timedelta(seconds=ago)
+        log._collection.update_one({"_id": event.id}, {"$set": {"time": stamp}})
+    return name
+
+
+def names(events: list[dict[str, Any]]) -> list[str]:
+    return [event["resource"]["name"] for event in events]
+
+
+@pytest.mark.parametrize("limit", [2, 1_000])
+def test_what_is_committed_late_is_shown_once(database: Database, limit: int) -> None:
+    log = Events(database, "acme", days=90)
+    for name, ago in (("old", 3_600), ("first", 9), ("second", 5)):
+        commit(log, name, ago=ago)
+    tail = Tail(log, limit=limit)
+    assert names(tail.read()) == ["old", "first", "second"][-limit:]
+    commit(log, "late", ago=8)
+    assert names(tail.read()) == ["late"]
+    commit(log, "third")
+    commit(log, "very late", ago=4)
+    assert names(tail.read()) == ["very late", "third"]
+    for event in ("a", "b", "c"):
+        commit(log, event, ago=3)
+    assert sorted(names(tail.read())) == ["a", "b", "c"]
+    assert tail.read() == []
+
+
+def test_a_tail_goes_by_the_clocks_of_the_workers(database: Database) -> None:
+    log = Events(database, "acme", days=90)
+    tail = Tail(log)
+    assert tail.read() == []
+    commit(log, "behind by an hour", ago=3_600)
+    assert names(tail.read()) == ["behind by an hour"]
+    commit(log, "ahead", ago=-300)
+    assert names(tail.read()) == ["ahead"]
+
+
+def follow(server: Server, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [SCIMD, "events", "acme", "--follow", *arguments], env=server.environ, cwd=server.folder,
+        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, preexec_fn=end_with_parent,
+    )
+
+
+@pytest.fixture
+def log(live_server: Server) -> Events:
+    if not live_server.database.db.tenants.find_one({"_id": "acme"}):
+        live_server.create_tenant("acme")
+    return Events(live_server.database, "acme", days=90)
+
+
+def test_whoever_follows_stops_with_ctrl_c(live_server: Server, log: Events) -> None:
+    commit(log, "before")
+    process = follow(live_server, "--json", "--limit", "1")
+    assert process.stdout
+    assert process.stderr
+    assert b"before" in process.stdout.readline()
+    commit(log, "after")
+    assert b"after" in process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    assert process.stderr.read().decode().split() == ["scimd:", "Stopped."]
+
+
+def test_a_reader_that_goes_ends_it(live_server: Server, log: Events) -> None:
+    commit(log, "one")
+    process = follow(live_server, "--json", "--limit", "1")
+    assert process.stdout
+    assert process.stderr
+    process.stdout.readline()
+    process.stdout.close()
+    commit(log, "two")
+    assert process.wait(20) == 1
+    assert b"Traceback" not in process.stderr.read()
+
+
+def test_a_terminal_shows_a_table_with_one_heading(live_server: Server, log: Events) -> None:
+    commit(log, "one")
+    ours, theirs = pty.openpty()
+    process = follow(live_server, "--limit", "1", output=theirs)
+    os.close(theirs)
+    shown = b""
+    while b"one" not in shown:
+        shown += os.read(ours, 4096)
+    commit(log, "two")
+    while b"two" not in shown:
+        shown += os.read(ours, 4096)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 130
+    os.close(ours)
+    assert shown.count(b"time (UTC)") == 1
+
+
+def test_a_database_that_goes_and_comes_back_does_not_end_it(
+    operator: Operator, mongod: Database, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Events(operator.database, "acme", days=90)
+    commit(log, "before")
+    with contextlib.ExitStack() as away:
+        # What happens while it sleeps: first the database goes, then it comes back, then the operator has seen enough.
+        happens = iter([
+            lambda: (commit(log, "after"), away.enter_context(fault(["find"], "alwaysOn", closeConnection=True))),
+            away.close,
+            lambda: signal.raise_signal(signal.SIGINT),
+        ])
+        monkeypatch.setattr("app.cli.events.sleep", lambda _: next(happens)())
+        monkeypatch.setattr("app.cli.connection.Connection.database", Database(mongod.client, operator.database.db.name))
+        said = operator("events", "acme", "--follow", "--json", status=130)
+    assert [json.loads(line)["resource"]["name"] for line in operator.out.splitlines()] == ["before", "after"]
+    assert said.splitlines()[:2] == [
+        "scimd: The database does not answer at the moment; try again. Waiting for it.",
+        "scimd: The database answers again.",
+    ]
+    assert said.split()[-1] == "Stopped."
