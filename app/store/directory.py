@@ -198,6 +198,7 @@ class Directory:
             if touched is None:
                 raise self._missing(resource_type, resource_id, None)
             event.name = str(touched.get(resource_type.identifier, ""))
+            event.know(resource_type, touched)
             self._members.apply(resource_id, steps, session)
             self._log(event, steps, actor, session)
             return touched

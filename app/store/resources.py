@@ -12,6 +12,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from app.errors import Uniqueness
+from app.schemas.common import EXTERNAL_ID
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.store.database import Database, Session
@@ -81,7 +82,7 @@ class Resources:
         document = self._collection.find_one_and_update(
             query,
             {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}},
-            projection={"meta": 1, "schemas": 1, self.type.identifier: 1},
+            projection=dict.fromkeys(("meta", "schemas", self.type.identifier, self.type.label, EXTERNAL_ID.name), 1),
             return_document=True,
             session=session,
         )

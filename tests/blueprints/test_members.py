@@ -15,7 +15,7 @@ from app.config import Config
 from app.store.database import Database
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
-from tests.blueprints.conftest import Client
+from tests.blueprints.conftest import GROUP_URN, Client
 
 NOBODY = "3f0c1a5e-0000-4000-8000-000000000000"
 
@@ -45,7 +45,7 @@ def test_members_come_and_go_with_a_new_version_each_and_a_line_in_the_log(
     gallery: Client, events: Callable[[Client], list[dict[str, Any]]]
 ) -> None:
     jane, john = gallery.user("jane")["id"], gallery.user("john")["id"]
-    group = gallery.group("G")
+    group = gallery("POST", "/Groups", {"schemas": [GROUP_URN], "displayName": "G", "externalId": "Ext-1"}).get_json()
     for operation, left in ((add(jane), {jane}), (add(john), {jane, john}), (remove(jane), {john})):
         before = gallery("GET", f"/Groups/{group['id']}").headers["ETag"]
         answer = gallery.patch(f"/Groups/{group['id']}", operation)
@@ -54,6 +54,7 @@ def test_members_come_and_go_with_a_new_version_each_and_a_line_in_the_log(
         after = gallery("GET", f"/Groups/{group['id']}").headers["ETag"]
         assert answer.headers["ETag"] == after != before
     last = events(gallery)[-1]
+    assert set(last["keys"]) == {"g", "ext-1", group["id"]}
     assert last["resource"] == {"type": "Group", "id": group["id"], "name": "G"}
     assert (last["operation"], last["status"], last["members"]) == ("patch", 204, {"removed": [jane], "removedCount": 1})
 
