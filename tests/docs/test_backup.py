@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import requests
 from pymongo import MongoClient
 
 from app.store import embedded
+from app.store.database import Database, connect
 from tests.conftest import make_server
 from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
@@ -50,11 +52,19 @@ def fill(reader: Story) -> str:
     return token
 
 
+@contextmanager
+def connected(reader: Story) -> Iterator[Database]:
+    """Give the database by a client of its own: one from before a restore takes the older copy for a stale primary."""
+    database = connect(embedded.Place(reader.server.folder / "data").uri())
+    yield database
+    database.close()
+
+
 def stored(reader: Story) -> Documents:
     """Give every document of every collection, but for the moments at which credentials were last used."""
-    database = reader.server.database.db
-    names = sorted(name for name in database.list_collection_names(filter={"type": "collection"}) if "system." not in name)
-    return {name: [_still(row) for row in database[name].find(sort=[("_id", 1)])] for name in names}
+    with connected(reader) as database:
+        names = sorted(each for each in database.db.list_collection_names(filter={"type": "collection"}) if "system." not in each)
+        return {name: [_still(row) for row in database.db[name].find(sort=[("_id", 1)])] for name in names}
 
 
 def _still(row: dict[str, Any]) -> dict[str, Any]:
@@ -92,10 +102,10 @@ def test_a_copy_of_the_stopped_mongod(reader: Story) -> None:
 
 
 def lose_everything(reader: Story, token: str) -> None:
-    """Drop the database, and see that everything is gone."""
-    if reader.server.process is None or reader.server.process.poll() is not None:
-        reader.server.start()
-    reader.server.database.client.drop_database("scimd")
+    """Drop the database of a server that is stopped, and see at its next start that everything is gone."""
+    with embedded.using(reader.server.folder / "data"), connected(reader) as database:
+        database.client.drop_database("scimd")
+    reader.server.start()
     refused(reader, token)
     assert reader.server.stop() == 0
 
@@ -128,6 +138,7 @@ def test_a_copy_of_the_running_mongod(reader: Story) -> None:
             else:
                 reader.run(line, "")
     reader.send(token, "GET", f"{reader.server.url}/demo/scim/v2/Users")  # it goes on by itself
+    assert reader.server.stop() == 0
     lose_everything(reader, token)
     bring_back(reader)
     assert stored(reader) == before
