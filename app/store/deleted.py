@@ -1,7 +1,9 @@
 """What was deleted and can still be restored: the documents, apart, with the memberships that they had.
 
-SCIM sees nothing of it, and its names are free again. When the time of a group is over its own memberships, left where
-they were, are cleared first and it goes after them, so that it does not matter who is killed in between.
+SCIM sees nothing of it, and its names are free again. When the time of a resource is over it is marked first: from then
+on it cannot be restored, however long it takes, and a restore that is on its way fails the mark, or the other way
+round. A group's own memberships, left where they were, are cleared next, and it goes after them; so it does not matter
+who is killed in between.
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ SPEC = CollectionSpec(
     ),
 )
 COLLECTIONS = (SPEC,)
+
+_GOING = "going"
+"""The mark of what is being cleared."""
 
 
 class Deleted:
@@ -54,26 +59,42 @@ class Deleted:
 
     def list(self) -> list[dict[str, Any]]:
         """Give what can be restored, the last deleted first: id, type, name, deleted, expires."""
+        query = {"tenant": self._tenant, "expires": {"$gt": datetime.now(UTC)}, _GOING: None}
         fields = {"type": 1, "name": 1, "deleted": 1, "expires": 1}
-        return list(self._collection.find({"tenant": self._tenant}, fields, sort=[("deleted", -1)]))
+        return list(self._collection.find(query, fields, sort=[("deleted", -1)]))
 
-    def get(self, resource_id: str) -> dict[str, Any] | None:
-        """Give one deleted resource with its document and memberships, or None."""
-        return self._collection.find_one({"_id": resource_id, "tenant": self._tenant})
+    def claim(self, resource_id: str, session: Session = None) -> dict[str, Any] | None:
+        """Give one deleted resource with its document and memberships, or None; nobody else gets it meanwhile."""
+        now = datetime.now(UTC)
+        query = {"_id": resource_id, "tenant": self._tenant, "expires": {"$gt": now}, _GOING: None}
+        # A write, so that another restore and the janitor's mark conflict with this transaction.
+        return self._collection.find_one_and_update(query, {"$set": {"claimed": now}}, session=session)
 
     def forget(self, resource_id: str, session: Session = None) -> None:
         """Take a resource out of what can be restored."""
         self._collection.delete_one({"_id": resource_id, "tenant": self._tenant}, session=session)
+
+    def kept(self, ids: Iterable[str], session: Session = None) -> set[str]:
+        """Tell which of the ids are those of resources that can be restored."""
+        query = {"tenant": self._tenant, "_id": {"$in": list(ids)}, _GOING: None}
+        return {row["_id"] for row in self._collection.find(query, {"_id": 1}, session=session)}
+
+    def holders(self, ids: Iterable[str]) -> dict[str, str]:
+        """Give for each id that a deleted resource still holds the tenant, which may be another one."""
+        rows = self._collection.find({"_id": {"$in": list(ids)}}, {"tenant": 1})
+        return {row["_id"]: row["tenant"] for row in rows}
 
 
 def clear_expired(database: Database, now: datetime) -> int:
     """Delete for good what is kept longer than it should be, of every tenant; give how many resources that were."""
     collection = database.db[SPEC.name]
     cleared = 0
-    for row in collection.find({"expires": {"$lte": now}}, {"tenant": 1}):
+    # One after the other, and no cursor over all: the next one may be minutes away, and a cursor does not wait.
+    while row := collection.find_one({"expires": {"$lte": now}}, {"tenant": 1}):
+        if not collection.update_one(row | {"expires": {"$lte": now}}, {"$set": {_GOING: True}}).matched_count:
+            continue  # somebody else was quicker
         memberships = Memberships(database, row["tenant"])
         while memberships.clear(row["_id"], BATCH):
             continue
-        collection.delete_one({"_id": row["_id"]})
-        cleared += 1
+        cleared += collection.delete_one(row).deleted_count
     return cleared

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from app.errors import InvalidValue, NotFound, PreconditionFailed, Unavailable
@@ -235,29 +236,43 @@ class Directory:
         self._commit(work, event, lambda: None)
 
     def restore(self, resource_id: str, event: Event, actor: Actor) -> str:
-        """Bring a deleted resource back with its memberships and give its name; raises NotFound, Uniqueness."""
-        row = self.deleted.get(resource_id)
-        resource_type = self.catalogue.named(row["type"]) if row else None
-        if row is None or resource_type is None:
-            raise NotFound(f"Nothing with the id {resource_id} can be restored.")
+        """Bring a deleted resource back with its memberships and give its name; raises NotFound, Uniqueness.
+
+        It has a new version, as have the groups that it comes back to: who was its member may have changed meanwhile.
+        """
+        time = now()
 
         def work(session: Session) -> str:
+            row = self.deleted.claim(resource_id, session)
+            resource_type = self.catalogue.named(row["type"]) if row else None
+            if row is None or resource_type is None:
+                raise NotFound(f"Nothing with the id {resource_id} can be restored.")
+            event.resource_type, event.resource_id, event.name = resource_type.name, resource_id, row["name"]
+            event.know(resource_type, row["document"])
             self._resources[resource_type.name].insert_document(row["document"], session)
+            self._resources[resource_type.name].touch_all([resource_id], time, session)
             self._counts.add(resource_type.name, 1, session)
-            for membership in row["memberships"]:
-                self._memberships.add(membership["group"], {resource_id: membership.get("type")}, session)
-            groups = [membership["group"] for membership in row["memberships"]]
-            for other in self.catalogue.types:
-                if groups and other.members:
-                    self._resources[other.name].touch_all(groups, now(), session)
+            self._rejoin(resource_type, resource_id, {each["group"] for each in row["memberships"]}, time, session)
             self.deleted.forget(resource_id, session)
             self._log(event, None, actor, session)
-            return str(row["name"])
+            return event.name
 
-        event.resource_type, event.resource_id, event.name = resource_type.name, resource_id, row["name"]
-        return self._commit(work, event, lambda: str(row["name"]))
+        return self._commit(work, event, lambda: event.name)
 
     # Parts
+
+    def _rejoin(
+        self, resource_type: ResourceType, resource_id: str, groups: set[str], time: datetime, session: Session
+    ) -> None:
+        """Make a restored resource a member again, of deleted groups too, but of none that is gone for good."""
+        there = self.deleted.kept(groups, session)
+        for other in self.catalogue.types:
+            if other.members:
+                there |= self._resources[other.name].existing(groups, session)
+        changed = self._memberships.rejoin(resource_id, resource_type.name, there, session)
+        for other in self.catalogue.types:
+            if changed and other.members:
+                self._resources[other.name].touch_all(changed, time, session)
 
     def _missing(self, resource_type: ResourceType, resource_id: str, version: str | None) -> Exception:
         if version is not None and self._resources[resource_type.name].get(resource_id, frozenset()):

@@ -16,6 +16,8 @@ from app.store.deleted import clear_expired
 log = logging.getLogger("scimd")
 PAUSE = 3_600
 """Seconds between two rounds."""
+FIRST = 60
+"""Seconds within which the first one begins: a worker that is given much to do is replaced after some minutes."""
 
 
 def start(database: Database, *, pause: float = PAUSE) -> threading.Thread:
@@ -25,14 +27,23 @@ def start(database: Database, *, pause: float = PAUSE) -> threading.Thread:
     return thread
 
 
+def clear(database: Database, seconds: float = PAUSE) -> None:
+    """Clear once what is over; whatever fails is logged, since the next round may do better and nobody else will."""
+    try:
+        with database.budget(seconds):
+            cleared = clear_expired(database, datetime.now(UTC))
+    except Unavailable as error:
+        log.warning("not all was cleared: %s", error.detail)
+    except Exception:
+        log.exception("the janitor failed")
+    else:
+        if cleared:
+            log.info("cleared %s deleted resources whose time was over", cleared)
+
+
 def _work(database: Database, pause: float) -> None:
+    # At random times, so that not all workers start at once.
+    time.sleep(random.uniform(0, min(FIRST, pause)))  # noqa: S311
     while True:
-        time.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311 - so that not all workers start at once
-        try:
-            with database.budget(pause):
-                cleared = clear_expired(database, datetime.now(UTC))
-        except Unavailable as error:
-            log.warning("nothing was cleared: %s", error.detail)
-        else:
-            if cleared:
-                log.info("cleared %s deleted resources whose time was over", cleared)
+        clear(database)
+        time.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311

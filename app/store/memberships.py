@@ -101,6 +101,16 @@ class Memberships:
         query = {"tenant": self._tenant, "member": member}
         return list(self._collection.find(query, {"_id": 0, "group": 1, "type": 1}, session=session))
 
+    def rejoin(self, member: str, kind: str, groups: Iterable[str], session: Session = None) -> list[str]:
+        """Put a restored member into groups; give those, and those into which it was put while it did not exist."""
+        query = {"tenant": self._tenant, "member": member}
+        there = {row["group"] for row in self.of_member(member, session)}
+        self._collection.update_many(query, {"$set": {"type": kind}}, session=session)
+        missing = sorted(set(groups) - there)
+        for batch in _batches(missing):
+            self._collection.insert_many([query | {"group": group, "type": kind} for group in batch], session=session)
+        return [*missing, *there]
+
     def remove_member(self, member: str, session: Session = None) -> None:
         """Take somebody out of all groups."""
         self._collection.delete_many({"tenant": self._tenant, "member": member}, session=session)

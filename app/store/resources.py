@@ -176,8 +176,10 @@ class _unique:
 
 def _taken(error: DuplicateKeyError, resource_type: ResourceType) -> str:
     details = error.details or {}
+    if "_id" in details.get("keyPattern", {}):
+        return f'The id "{details.get("keyValue", {}).get("_id")}" is taken.'
     fields = [field for field in details.get("keyPattern", {}) if field.startswith("_unique.")]
     name = fields[0].removeprefix("_unique.") if fields else "a unique attribute"
     value = details.get("keyValue", {}).get(fields[0]) if fields else None
-    shown = f' "{value}"' if isinstance(value, str) else ""
+    shown = f' "{value}"' if isinstance(value, str) and name not in resource_type.secrets else ""
     return f"{name}{shown} is taken by another {resource_type.name}; a {resource_type.name}'s {name} must be unique."

@@ -14,12 +14,14 @@ from app.config import Config
 from app.errors import NotFound, ScimError, Unavailable, Uniqueness
 from app.protocol.cursor import Cursors
 from app.protocol.profile import PROFILES
+from app.protocol.search_request import SearchRequest
 from app.provider import Provider
 from app.queries import Queries
 from app.schemas.returned import Projection
 from app.store.database import Database
 from app.store.deleted import clear_expired
 from app.store.events import Actor, Event
+from app.store.memberships import Memberships
 from app.store.opening import open_directory
 from app.store.tenants import Tenants
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
@@ -231,6 +233,219 @@ def test_a_group_is_restored_and_in_the_end_cleared(provider: Callable[[], Provi
     assert clear_expired(database, datetime.now(UTC) + timedelta(days=31)) == 1
     assert database.db.memberships.count_documents({}) == 0
     assert directory.deleted.list() == []
+
+
+class World:
+    """Users and groups of the tenant, by their names."""
+
+    def __init__(self, provider: Callable[[], Provider], database: Database, *, days: int = 30) -> None:
+        self.provider, self.database = provider, database
+        config = Config.from_environment({"SCIMD_DELETED_DAYS": str(days)})
+        self.directory = open_directory(config, database, Tenants(database).require("t"))
+
+    def delete(self, resource_id: str) -> None:
+        one = self.provider()
+        kind = next(k for k in one.catalogue.types if self.directory.get(k, resource_id))
+        one.delete(kind, resource_id)
+
+    def restore(self, resource_id: str) -> None:
+        self.directory.restore(resource_id, Event("restore", status=200), ACTOR)
+
+    def get(self, kind: str, resource_id: str) -> dict[str, Any]:
+        one = self.provider()
+        resource_type = one.catalogue.named(kind)
+        return one.get(resource_type, resource_id, Projection.parse(resource_type, None, None)).resource
+
+    def groups(self, user_id: str) -> dict[str, str]:
+        return {each["value"]: each["type"] for each in self.get("User", user_id).get("groups", ())}
+
+    def found(self, kind: str, condition: str) -> list[str]:
+        one = self.provider()
+        search = SearchRequest.from_query({"filter": [condition]})
+        return [each["id"] for each in one.query([one.catalogue.named(kind)], search)["Resources"]]
+
+    def members(self, group_id: str) -> dict[str, tuple[str | None, str | None]]:
+        shown = self.get("Group", group_id).get("members", ())
+        return {each["value"]: (each.get("type"), each.get("display")) for each in shown}
+
+
+@pytest.fixture
+def world(provider: Callable[[], Provider], database: Database) -> World:
+    return World(provider, database)
+
+
+@pytest.mark.parametrize("group_first", [True, False])
+@pytest.mark.parametrize("group_back_first", [True, False])
+def test_a_user_and_its_group_come_back_in_either_order(
+    world: World, group_first: bool, group_back_first: bool
+) -> None:
+    target, other = user(world.provider, "a"), user(world.provider, "b")
+    home = group(world.provider, "G", target, other)
+    for each in (home, target) if group_first else (target, home):
+        world.delete(each)
+    assert world.groups(other) == {}
+    for each in (home, target) if group_back_first else (target, home):
+        world.restore(each)
+        assert set(world.members(home) if each == home else world.groups(target)) <= {target, other, home}
+        if each == home and group_back_first:
+            assert world.members(home) == {other: ("User", "b")}, "the user is still deleted"
+        if each == target and not group_back_first:
+            assert world.groups(target) == {}, "the group is still deleted"
+    assert world.members(home) == {target: ("User", "a"), other: ("User", "b")}
+    assert world.groups(target) == world.groups(other) == {home: "direct"}
+    for name in ("User", "Group"):
+        assert world.directory.count(world.directory.catalogue.named(name), {}) == (2 if name == "User" else 1)
+    assert world.found("User", f'groups.value eq "{home}"') == sorted([target, other])
+    assert world.found("Group", f'members.value eq "{target}"') == [home]
+
+
+def test_nothing_of_a_deleted_group_is_seen(world: World) -> None:
+    target = user(world.provider, "a")
+    inner = group(world.provider, "inner", target)
+    outer = group(world.provider, "outer", inner)
+    assert world.groups(target) == {inner: "direct", outer: "indirect"}
+    world.delete(inner)
+    assert world.groups(target) == {}
+    assert world.members(outer) == {}
+    for kind, condition in (
+        ("User", f'groups.value eq "{inner}"'), ("User", f'groups.value eq "{outer}"'), ("User", "groups pr"),
+        ("User", 'groups.display eq "inner"'), ("User", 'groups.type eq "indirect"'),
+        ("Group", f'members.value eq "{target}"'), ("Group", f'members.value eq "{inner}"'), ("Group", "members pr"),
+        ("Group", 'members.type eq "User"'), ("Group", 'members.display eq "a"'),
+    ):
+        assert world.found(kind, condition) == [], condition
+    world.restore(inner)
+    assert world.groups(target) == {inner: "direct", outer: "indirect"}
+
+
+def test_what_has_changed_by_a_restore_has_a_new_version(world: World) -> None:
+    target, other = user(world.provider, "a"), user(world.provider, "b")
+    home = group(world.provider, "G", target, other)
+    before = {each: world.get(kind, each)["meta"] for each, kind in ((home, "Group"), (target, "User"))}
+    world.delete(home)
+    world.delete(target)
+    world.restore(home)
+    after = world.get("Group", home)["meta"]
+    assert after["version"] != before[home]["version"], "it lacks a member that it had in that version"
+    assert after["lastModified"] > before[home]["lastModified"]
+    assert after["created"] == before[home]["created"]
+    world.restore(target)
+    assert world.get("Group", home)["meta"]["version"] not in (before[home]["version"], after["version"])
+    assert world.get("User", target)["meta"]["version"] != before[target]["version"]
+
+
+def test_a_user_comes_back_into_a_group_that_was_given_its_id_meanwhile(
+    world: World, database: Database
+) -> None:
+    target = user(world.provider, "a")
+    homes = [group(world.provider, f"G{n}", target) for n in range(3)]
+    world.delete(target)
+    world.delete(homes[2])
+    # In the profiles for Entra a client may name a member that does not exist.
+    database.db.memberships.insert_one({"tenant": "t", "group": homes[0], "member": target})
+    other = group(world.provider, "later")
+    database.db.memberships.insert_one({"tenant": "t", "group": other, "member": target})
+    clear_expired(database, datetime.now(UTC) + timedelta(days=29))
+    database.db.deleted.update_one({"_id": homes[2]}, {"$set": {"expires": datetime.now(UTC) - timedelta(days=1)}})
+    assert clear_expired(database, datetime.now(UTC)) == 1
+    world.restore(target)
+    assert world.groups(target) == dict.fromkeys([*homes[:2], other], "direct")
+    for each in (*homes[:2], other):
+        assert world.members(each) == {target: ("User", "a")}
+    assert database.db.memberships.count_documents({"group": homes[2]}) == 0
+
+
+def test_of_two_restores_at_once_one_is_told_that_there_is_nothing(world: World, database: Database) -> None:
+    home = group(world.provider, "G", *(user(world.provider, f"u{n}") for n in range(3)))
+    world.delete(home)
+
+    def restore(_: int) -> str:
+        try:
+            world.restore(home)
+        except NotFound:
+            return "nothing"
+        return "done"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(restore, range(8))) == ["done"] + ["nothing"] * 7
+    assert database.db.counts.aggregate([
+        {"$match": {"type": "Group"}}, {"$group": {"_id": 0, "n": {"$sum": "$number"}}}]).next()["n"] == 1
+
+
+def test_a_restore_and_the_janitor_do_not_share_a_group(world: World, database: Database) -> None:
+    people = [user(world.provider, f"u{n}") for n in range(5)]
+    for number in range(12):
+        home = group(world.provider, f"G{number}", *people)
+        world.delete(home)
+        soon = datetime.now(UTC) + timedelta(days=31)
+        with ThreadPoolExecutor(2) as pool:
+            clearing = pool.submit(clear_expired, database, soon)
+            restoring = pool.submit(world.restore, home)
+        assert clearing.exception() is None
+        if restoring.exception() is None:
+            assert set(world.members(home)) == set(people)
+        else:
+            assert isinstance(restoring.exception(), NotFound)
+            assert database.db.memberships.count_documents({"group": home}) == 0
+        assert world.directory.deleted.list() == []
+
+
+class Killed(Exception):
+    """Stands for the end of a process between two steps."""
+
+
+@pytest.mark.parametrize("survives", range(4))
+def test_whoever_clears_may_be_killed_anywhere(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch, survives: int
+) -> None:
+    monkeypatch.setattr("app.store.deleted.BATCH", 2)
+    people = [user(world.provider, f"u{n}") for n in range(5)]
+    home, alive = group(world.provider, "G", *people), group(world.provider, "other", *people)
+    world.delete(home)
+    later = datetime.now(UTC) + timedelta(days=31)
+    calls = iter(range(100))
+    clear = Memberships.clear
+
+    def killed(self: Memberships, of: str, limit: int) -> int:
+        if next(calls) == survives:
+            raise Killed
+        return clear(self, of, limit)
+
+    monkeypatch.setattr(Memberships, "clear", killed)
+    with pytest.raises(Killed):
+        clear_expired(database, later)
+    with pytest.raises(NotFound):  # what has been begun cannot be restored: some of its members are gone
+        world.restore(home)
+    assert world.directory.deleted.list() == []
+    assert clear_expired(database, later) == 1
+    assert database.db.memberships.count_documents({"group": home}) == 0
+    assert set(world.members(alive)) == set(people)
+    assert database.db.deleted.count_documents({}) == 0
+
+
+def test_what_is_over_cannot_be_restored_although_nobody_has_cleared_it(world: World, database: Database) -> None:
+    home = group(world.provider, "G")
+    world.delete(home)
+    database.db.deleted.update_one({"_id": home}, {"$set": {"expires": datetime.now(UTC) - timedelta(seconds=1)}})
+    assert world.directory.deleted.list() == []
+    with pytest.raises(NotFound, match="can be restored"):
+        world.restore(home)
+
+
+def test_a_user_of_a_thousand_groups_is_deleted_and_restored(world: World, database: Database) -> None:
+    target = user(world.provider, "a")
+    homes = [f"g{n:04}" for n in range(1_000)]
+    sample = database.db.groups.find_one({"_id": group(world.provider, "G")})
+    for name in homes:
+        sample |= {"_id": name, "displayName": name, "_folded": {"displayName": name}}
+        database.db.groups.insert_one(dict(sample))
+    database.db.memberships.insert_many([
+        {"tenant": "t", "group": name, "member": target, "type": "User"} for name in homes])
+    world.delete(target)
+    assert database.db.memberships.count_documents({}) == 0
+    assert database.db.groups.count_documents({"meta.version": 2}) == 1_000
+    world.restore(target)
+    assert set(world.groups(target)) == set(homes)
 
 
 def test_refused_changes_are_in_the_log(provider: Callable[[], Provider], database: Database) -> None:
