@@ -3,40 +3,51 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+import tempfile
 from collections.abc import Iterator
-from typing import IO, Any
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
 from app.cli.connection import Connection
+from app.cli.output import printable
+from app.errors import ScimError
+from app.schemas.json_object import object_in
 from app.store.events import Actor
 from app.store.opening import open_directory
 from app.store.tenants import Tenants
-from app.store.transfer import Importer
+from app.store.transfer import Importer, Numbered
 from app.store.transfer import export as lines_of
 
 LONGEST_LINE = 16 * 1024 * 1024
+"""Bytes; MongoDB holds no larger document."""
+MOST_LINES = 250
 STRICT_PROFILE = "rfc"
-MOST_SHOWN = 20
 
 
 @click.command()
 @click.argument("tenant")
-@click.option("--output", type=click.File("w", encoding="utf-8", lazy=True), default="-",
-              help="A file; else standard output.")
+@click.option("--output", type=click.Path(dir_okay=False), default="-", help="A file; else standard output.")
 @click.pass_obj
-def export(connection: Connection, tenant: str, output: IO[str]) -> None:
-    """Write every user, group and membership of a tenant, one JSON object a line."""
+def export(connection: Connection, tenant: str, output: str) -> None:
+    """Write every user, group and membership of a tenant, one JSON object a line.
+
+    What changes meanwhile may be in it or not: for the picture of one moment suspend the tenant first.
+    """
     found = Tenants(connection.database).require(tenant)
     directory = open_directory(connection.config, connection.database, found)
     total = sum(directory.count(each, {}) for each in directory.catalogue.types)
     number = 0
-    with _progress() as progress:
+    with _opened(output) as file, _progress() as progress:
         task = progress.add_task("Exporting", total=total)
         for line in lines_of(connection.database, tenant, directory.catalogue):
-            output.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+            file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
             number += 1
             if "resource" in line:
                 progress.advance(task)
@@ -52,31 +63,82 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
     found = Tenants(connection.database).require(tenant)
     directory = open_directory(connection.config, connection.database, found)
     importer = Importer(
-        connection.database, tenant, directory.catalogue, ignore_unknown=found.profile != STRICT_PROFILE,
-        events=directory.events,
-        actor=Actor("scimd import"),
+        connection.database, tenant, directory.catalogue, strict=found.profile == STRICT_PROFILE,
+        events=directory.events, actor=Actor("scimd import"), refused=_tell,
     )
     with _progress() as progress:
-        task = progress.add_task("Importing", total=None)
-        report = importer.run(_read(source), lambda number: progress.advance(task, number))
-    click.echo(f"Imported {report.imported}, there already {report.present}, refused {len(report.refused)}.", err=True)
-    for number, reason in report.refused[:MOST_SHOWN]:
-        click.echo(f"line {number}: {reason}", err=True)
-    if report.refused:
-        raise click.ClickException(f"{len(report.refused)} lines were refused; the others went in.")
+        task = progress.add_task("Importing", total=_size(source))
+        for size, lines in _batches(source):
+            importer.run(lines)
+            progress.advance(task, size)
+    done = importer.report
+    click.echo(f"Imported {done.imported}, there already {done.present}, refused {done.refused}.", err=True)
+    if done.refused:
+        raise click.ClickException(f"{done.refused} lines were refused; the others went in.")
 
 
-def _read(source: IO[bytes]) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    number = 0
+@contextmanager
+def _opened(output: str) -> Iterator[IO[str]]:
+    """Give a file to write to, which has its name once it is whole; a pipe or a device is written to as it is."""
+    if output == "-":
+        with click.open_file("-", "w", encoding="utf-8") as file:
+            yield file
+        return
+    path = Path(os.path.realpath(output))
+    try:
+        if path.exists() and not stat.S_ISREG(path.stat().st_mode):
+            with path.open("w", encoding="utf-8") as file:
+                yield file
+            return
+        descriptor, name = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
+        try:
+            with open(descriptor, "w", encoding="utf-8") as file:
+                yield file
+            os.replace(name, path)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise click.FileError(output, error.strerror or str(error)) from error
+
+
+def _batches(source: IO[bytes]) -> Iterator[tuple[int, list[Numbered]]]:
+    """Give the lines some at a time, with the number of bytes that they took: neither many nor large ones."""
+    batch: list[Numbered] = []
+    number = size = 0
     while text := source.readline(LONGEST_LINE):
         number += 1
-        if not text.strip():
-            continue
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            line = None
-        yield number, line if isinstance(line, dict) else "the line is no JSON object"
+        size += len(text)
+        if len(text) == LONGEST_LINE and not text.endswith(b"\n"):
+            while (rest := source.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                size += len(rest)
+            batch.append((number, f"The line has more than {LONGEST_LINE} bytes."))
+        elif text.strip():
+            batch.append((number, _line(text)))
+        if len(batch) == MOST_LINES or size > LONGEST_LINE:
+            yield size, batch
+            batch, size = [], 0
+    yield size, batch
+
+
+def _line(text: bytes) -> dict[str, object] | str:
+    try:
+        return object_in(text, "The line")
+    except ScimError as error:
+        return error.detail
+
+
+def _tell(number: int, why: str) -> None:
+    click.echo(printable(f"line {number}: {why}"), err=True)
+
+
+def _size(source: IO[bytes]) -> int | None:
+    """Give the number of bytes that there are to read, None where that is not known."""
+    try:
+        status = os.fstat(source.fileno())
+    except OSError:
+        return None
+    return status.st_size if stat.S_ISREG(status.st_mode) else None
 
 
 def _progress() -> Progress:

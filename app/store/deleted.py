@@ -79,10 +79,11 @@ class Deleted:
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}, _GOING: None}
         return {row["_id"] for row in self._collection.find(query, {"_id": 1}, session=session)}
 
-    def holders(self, ids: Iterable[str]) -> dict[str, str]:
-        """Give for each id that a deleted resource still holds the tenant, which may be another one."""
-        rows = self._collection.find({"_id": {"$in": list(ids)}}, {"tenant": 1})
-        return {row["_id"]: row["tenant"] for row in rows}
+
+def holders(database: Database, ids: Iterable[str]) -> dict[str, str]:
+    """Give for each id that a deleted resource still has the tenant that it was deleted in."""
+    rows = database.db[SPEC.name].find({"_id": {"$in": list(ids)}}, {"tenant": 1})
+    return {row["_id"]: row["tenant"] for row in rows}
 
 
 def clear_expired(database: Database, now: datetime) -> int:

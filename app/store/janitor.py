@@ -9,6 +9,8 @@ import threading
 import time
 from datetime import UTC, datetime
 
+from pymongo.errors import InvalidOperation
+
 from app.errors import Unavailable
 from app.store.database import Database
 from app.store.deleted import clear_expired
@@ -27,23 +29,25 @@ def start(database: Database, *, pause: float = PAUSE) -> threading.Thread:
     return thread
 
 
-def clear(database: Database, seconds: float = PAUSE) -> None:
-    """Clear once what is over; whatever fails is logged, since the next round may do better and nobody else will."""
+def clear(database: Database, seconds: float = PAUSE) -> bool:
+    """Clear once what is over, and tell whether there can be another round; what fails is logged and tried again."""
     try:
         with database.budget(seconds):
             cleared = clear_expired(database, datetime.now(UTC))
     except Unavailable as error:
         log.warning("not all was cleared: %s", error.detail)
+    except InvalidOperation:  # the client was closed: the process ends
+        return False
     except Exception:
         log.exception("the janitor failed")
     else:
         if cleared:
             log.info("cleared %s deleted resources whose time was over", cleared)
+    return True
 
 
 def _work(database: Database, pause: float) -> None:
     # At random times, so that not all workers start at once.
     time.sleep(random.uniform(0, min(FIRST, pause)))  # noqa: S311
-    while True:
-        clear(database)
+    while clear(database):
         time.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311

@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
+
+from pymongo import UpdateOne
 
 from app.errors import TooMany
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session
+
+T = TypeVar("T")
 
 SPEC = CollectionSpec(
     name="memberships",
@@ -73,6 +77,17 @@ class Memberships:
         row = key | {"type": kind} if kind else key
         done = self._collection.update_one(key, {"$setOnInsert": row}, upsert=True, session=session)
         return done.upserted_id is not None
+
+    def put(self, rows: Iterable[tuple[str, str, str | None]]) -> int:
+        """Add memberships (group, member, type) as far as they are not there yet; give how many were not."""
+        new = 0
+        for batch in _batches(rows):
+            writes: list[UpdateOne] = []
+            for group, member, kind in batch:
+                key = {"tenant": self._tenant, "group": group, "member": member}
+                writes.append(UpdateOne(key, {"$setOnInsert": key | {"type": kind} if kind else key}, upsert=True))
+            new += self._collection.bulk_write(writes, ordered=False).upserted_count
+        return new
 
     def remove(self, group: str, members: Iterable[str], session: Session = None) -> None:
         """Take members out of the group."""
@@ -211,7 +226,7 @@ def mentions(query: Mapping[str, Any], field: str) -> bool:
     )
 
 
-def _batches(items: Iterable[str]) -> Iterator[list[str]]:
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
     ordered = list(items)
     for start in range(0, len(ordered), BATCH):
         yield ordered[start : start + BATCH]

@@ -1,44 +1,54 @@
 """Moving a tenant: every resource and membership as one JSON object a line, ids and dates kept, in bounded memory.
 
-An import can be started again: what is there already is left as it is. A line that cannot be taken is reported with its
-number, and the others go in.
+An export is not one moment's picture: what changes meanwhile may be in it or not. An import can be started again: what
+is there already is left as it is. A line that cannot be taken is reported with its number, and the others go in.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import islice
+from dataclasses import dataclass
 from typing import Any
 
-from app.errors import InvalidValue, ScimError, Uniqueness
+from pymongo.errors import WriteError
+
+from app.errors import InvalidValue, ScimError, Unavailable
 from app.schemas.meta import first_meta, now, timestamp
+from app.schemas.moments import read_moment
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.schemas.validation import validate, with_defaults
 from app.store.counts import Counts
 from app.store.database import Database, Session
+from app.store.deleted import holders
 from app.store.documents import as_hashed
 from app.store.events import Actor, Event, Events
-from app.store.memberships import BATCH, Memberships
+from app.store.failures import reason
+from app.store.memberships import Memberships
 from app.store.resources import Resource, Resources
 
 MEMBERSHIP = "Membership"
+LONGEST_ID = 255
+PATIENCE = 90.0
+"""Seconds that an import waits: the transaction of one that was killed keeps its locks for a minute."""
 Line = dict[str, Any]
+Numbered = tuple[int, Line | str]
+"""The number of a line, and its object or the reason why it is none."""
 
 
 def export(database: Database, tenant: str, catalogue: Catalogue) -> Iterator[Line]:
-    """Give every resource of the tenant, then every membership."""
+    """Give every resource of the tenant, then the memberships of those groups."""
     memberships = Memberships(database, tenant)
+    groups: list[str] = []
     for resource_type in catalogue.types:
         for resource in Resources(database, tenant, resource_type).all():
+            if resource_type.members:
+                groups.append(resource["id"])
             yield {"type": resource_type.name, "resource": resource}
-    for resource_type in catalogue.types:
-        if resource_type.members:
-            for group in Resources(database, tenant, resource_type).all_ids():
-                for batch in memberships.members(group):
-                    for row in batch:
-                        yield {"type": MEMBERSHIP, "group": group, "member": row["member"], "kind": row.get("type")}
+    for group in groups:
+        for batch in memberships.members(group):
+            for row in batch:
+                yield {"type": MEMBERSHIP, "group": group, "member": row["member"], "kind": row.get("type")}
 
 
 @dataclass
@@ -48,62 +58,88 @@ class Report:
     imported: int = 0
     present: int = 0
     """Lines whose resource or membership was there already."""
-    refused: list[tuple[int, str]] = field(default_factory=list)
-    """Line number and reason."""
+    refused: int = 0
 
 
-@dataclass
 class Importer:
-    """Brings lines of an export into a tenant."""
+    """Brings lines of an export into a tenant; `strict` takes no attribute and no member that is not known."""
 
-    database: Database
-    tenant: str
-    catalogue: Catalogue
-    ignore_unknown: bool
-    events: Events
-    actor: Actor
+    def __init__(
+        self, database: Database, tenant: str, catalogue: Catalogue, *, strict: bool, events: Events, actor: Actor,
+        refused: Callable[[int, str], None],
+    ) -> None:
+        self.report = Report()
+        self._database = database
+        self._tenant = tenant
+        self._catalogue = catalogue
+        self._strict = strict
+        self._events = events
+        self._actor = actor
+        self._tell = refused
+        self._memberships = Memberships(database, tenant)
+        self._refused: list[tuple[int, str]] = []
 
-    def run(self, lines: Iterable[tuple[int, Line | str]], progress: Callable[[int], None]) -> Report:
-        """Take numbered lines, each an object or the reason why it is none; give what became of them."""
-        report = Report()
-        numbered = iter(lines)
-        while batch := list(islice(numbered, BATCH // 4)):
-            for kind, group in _by_type(batch, report).items():
-                if kind == MEMBERSHIP:
-                    self._memberships(group, report)
-                else:
-                    self._resources(kind, group, report)
-            progress(len(batch))
-        return report
+    def run(self, lines: Iterable[Numbered]) -> None:
+        """Take some lines, resources before memberships, and tell of those that are refused."""
+        groups = self._by_type(lines)
+        memberships = groups.pop(MEMBERSHIP, [])
+        for kind, group in groups.items():
+            self._resources(kind, group)
+        self._members(memberships)
+        for number, why in sorted(self._refused):
+            self._tell(number, why)
+        self.report.refused += len(self._refused)
+        self._refused.clear()
 
-    def _resources(self, kind: str, lines: list[tuple[int, Line]], report: Report) -> None:
-        resource_type = self.catalogue.named(kind)
+    def _by_type(self, lines: Iterable[Numbered]) -> dict[str, list[tuple[int, Line]]]:
+        groups: dict[str, list[tuple[int, Line]]] = {}
+        for number, line in lines:
+            if isinstance(line, str):
+                self._refuse(number, line)
+            elif not isinstance(line.get("type"), str):
+                self._refuse(number, "the line has no type")
+            else:
+                groups.setdefault(line["type"], []).append((number, line))
+        return groups
+
+    def _refuse(self, number: int, why: str) -> None:
+        self._refused.append((number, why))
+
+    def _resources(self, kind: str, lines: list[tuple[int, Line]]) -> None:
+        resource_type = self._catalogue.named(kind)
         if resource_type is None:
-            report.refused += [(number, f"there is no resource type {kind}") for number, _ in lines]
+            for number, _ in lines:
+                self._refuse(number, f"there is no resource type {kind}")
             return
-        store = Resources(self.database, self.tenant, resource_type)
-        read: list[tuple[int, Resource]] = []
+        store = Resources(self._database, self._tenant, resource_type)
+        read: dict[str, tuple[int, Resource]] = {}
         for number, line in lines:
             try:
-                read.append((number, self._resource(resource_type, line.get("resource"))))
+                resource = self._resource(resource_type, line.get("resource"))
             except ScimError as error:
-                report.refused.append((number, error.detail))
-        there = store.existing(resource["id"] for _, resource in read)
-        report.present += len(there)
-        new = [(number, resource) for number, resource in read if resource["id"] not in there]
+                self._refuse(number, error.detail)
+            else:
+                self.report.present += resource["id"] in read
+                read.setdefault(resource["id"], (number, resource))
+        for there in store.existing(read):
+            self.report.present += 1
+            del read[there]
+        for held, tenant in holders(self._database, read).items():
+            self._refuse(read.pop(held)[0], _held(held, tenant, self._tenant))
+        self._insert_all(store, list(read.values()))
+
+    def _insert_all(self, store: Resources, new: list[tuple[int, Resource]]) -> None:
+        """Insert all at once, or one by one where something is wrong with one."""
         try:
             self._insert(store, [resource for _, resource in new])
-            report.imported += len(new)
-        except Uniqueness:
-            for number, resource in new:
-                self._insert_one(store, number, resource, report)
-
-    def _insert_one(self, store: Resources, number: int, resource: Resource, report: Report) -> None:
-        try:
-            self._insert(store, [resource])
-            report.imported += 1
-        except ScimError as error:
-            report.refused.append((number, error.detail))
+        except Unavailable:
+            raise
+        except (ScimError, WriteError) as error:
+            if len(new) > 1:
+                for each in new:
+                    self._insert_all(store, [each])
+            else:
+                self._refuse(new[0][0], reason(error) if isinstance(error, WriteError) else error.detail)
 
     def _insert(self, store: Resources, resources: list[Resource]) -> None:
         if not resources:
@@ -112,65 +148,111 @@ class Importer:
         def work(session: Session) -> None:
             for resource in resources:
                 store.insert(resource, session)
-            Counts(self.database, self.tenant).add(store.type.name, len(resources), session)
-            self.events.append_all([self._event(store.type, resource) for resource in resources], self.actor, session)
+            Counts(self._database, self._tenant).add(store.type.name, len(resources), session)
+            self._events.append_all([self._event(store.type, each) for each in resources], self._actor, session)
 
-        self.database.transaction(work)
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._database.transaction(work)
+                break
+            except Unavailable:  # an error is "unknown", not "no"
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+                if store.existing([resources[0]["id"]]):
+                    break
+        self.report.imported += len(resources)
 
     def _resource(self, resource_type: ResourceType, payload: Any) -> Resource:
-        if not isinstance(payload, Mapping) or not isinstance(payload.get("id"), str) or not payload["id"]:
-            raise InvalidValue("resource: must be an object with an id.")
-        resource = with_defaults(resource_type, validate(resource_type, payload, ignore_unknown=self.ignore_unknown))
-        if resource_type.members:
-            resource.pop(resource_type.members.name, None)
-        for name in resource_type.secrets & payload.keys():
-            resource[name] = as_hashed(str(payload[name]))
-        return resource | {"id": payload["id"], "meta": _meta(resource_type, payload.get("meta"))}
+        if not isinstance(payload, Mapping):
+            raise InvalidValue("resource: must be an object.")
+        members = resource_type.members
+        if members and payload.get(members.name):
+            raise InvalidValue(f"{members.name}: each must be a line of its own, of the type {MEMBERSHIP}.")
+        resource = with_defaults(resource_type, validate(resource_type, payload, ignore_unknown=not self._strict))
+        for row in resource_type.schema.attributes:
+            if row.stored_as == "hash" and row.name in resource:
+                resource[row.name] = as_hashed(resource[row.name])
+        return resource | {"id": _id(payload.get("id")), "meta": _meta(resource_type, payload.get("meta"))}
 
     def _event(self, resource_type: ResourceType, resource: Resource) -> Event:
         name = str(resource.get(resource_type.identifier, ""))
-        return Event("import", resource_type.name, resource["id"], name, status=201)
+        event = Event("import", resource_type.name, resource["id"], name, status=201)
+        event.know(resource_type, resource)
+        return event
 
-    def _memberships(self, lines: list[tuple[int, Line]], report: Report) -> None:
-        memberships = Memberships(self.database, self.tenant)
-        groups: dict[str, dict[str, str | None]] = {}
+    def _members(self, lines: list[tuple[int, Line]]) -> None:
+        read: list[tuple[int, str, str]] = []
         for number, line in lines:
-            group, member, kind = line.get("group"), line.get("member"), line.get("kind")
-            if not isinstance(group, str) or not isinstance(member, str) or not isinstance(kind, str | None):
-                report.refused.append((number, "a membership has the strings group, member and kind"))
+            group, member = line.get("group"), line.get("member")
+            if isinstance(group, str) and isinstance(member, str) and group and member:
+                read.append((number, group, member))
             else:
-                groups.setdefault(group, {})[member] = kind
-        for group, members in groups.items():
-            there = memberships.present(group, members)
-            new = {member: kind for member, kind in members.items() if member not in there}
-            report.present += len(there)
-            report.imported += len(new)
-            memberships.add(group, new)
+                self._refuse(number, "a membership has the texts group and member")
+        groups = self._kinds(group for _, group, _ in read)
+        members = self._kinds(member for _, _, member in read)
+        rows: list[tuple[str, str, str | None]] = []
+        for number, group, member in read:
+            if group not in groups or self._references(groups[group]) is None:
+                self._refuse(number, f"there is no group {group}")
+                continue
+            kind = members.get(member)
+            if kind not in (self._references(groups[group]) or ()):
+                kind = None  # a client may be allowed to name members before it creates them
+            if kind is None and self._strict:
+                self._refuse(number, f"there is no resource {member} that could be a member")
+            else:
+                rows.append((group, member, kind))
+        new = self._memberships.put(rows)
+        self.report.imported += new
+        self.report.present += len(rows) - new
+
+    def _references(self, kind: str) -> tuple[str, ...] | None:
+        """Give the types that members of such a group may have; None where it is no group."""
+        resource_type = self._catalogue.named(kind)
+        return resource_type.members.references if resource_type and resource_type.members else None
+
+    def _kinds(self, ids: Iterable[str]) -> dict[str, str]:
+        """Give for each id that is there its resource type."""
+        left = set(ids)
+        kinds: dict[str, str] = {}
+        for resource_type in self._catalogue.types:
+            if left:
+                found = Resources(self._database, self._tenant, resource_type).existing(left)
+                kinds |= dict.fromkeys(found, resource_type.name)
+                left -= found
+        return kinds
 
 
-def _by_type(batch: list[tuple[int, Line | str]], report: Report) -> dict[str, list[tuple[int, Line]]]:
-    groups: dict[str, list[tuple[int, Line]]] = {}
-    for number, line in batch:
-        if isinstance(line, str):
-            report.refused.append((number, line))
-        elif not isinstance(line.get("type"), str):
-            report.refused.append((number, "the line has no type"))
-        else:
-            groups.setdefault(line["type"], []).append((number, line))
-    return groups
+def _held(resource_id: str, holder: str, tenant: str) -> str:
+    if holder == tenant:
+        return f"the resource was deleted and is kept; `scimd restore {tenant} {resource_id}` brings it back"
+    return f"the id is that of a resource that was deleted in the tenant {holder}, where it can be restored"
+
+
+def _id(given: Any) -> str:
+    """Give an id that can stand in a URL (RFC 7643 section 3.1); raises InvalidValue."""
+    if not isinstance(given, str) or not given.strip() or len(given) > LONGEST_ID:
+        raise InvalidValue(f"id: must be a text of 1 to {LONGEST_ID} characters.")
+    if not given.isprintable() or set(given) & set("/?#\\") or given in (".", ".."):
+        raise InvalidValue("id: must be one that can stand in a URL.")
+    return given
 
 
 def _meta(resource_type: ResourceType, given: Any) -> dict[str, Any]:
     meta = first_meta(resource_type.name, now())
     if isinstance(given, Mapping):
-        created = _date(given.get("created")) or meta["created"]
-        changed = _date(given.get("lastModified")) or created
+        created = _date(given, "created") or meta["created"]
+        changed = _date(given, "lastModified") or created
         meta |= {"created": created, "lastModified": max(created, changed)}
     return meta
 
 
-def _date(text: Any) -> str | None:
-    try:
-        return timestamp(datetime.fromisoformat(text).astimezone(UTC)) if isinstance(text, str) else None
-    except ValueError:
+def _date(given: Mapping[str, Any], name: str) -> str | None:
+    if given.get(name) is None:
         return None
+    try:
+        return timestamp(read_moment(str(given[name])))
+    except ValueError as error:
+        raise InvalidValue(f"meta.{name}: {error}.") from error

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
-from app.blueprints.body import DEEPEST, MOST_BYTES, read_object
+from app.blueprints.body import MOST_BYTES, read_object
 from app.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, UnsupportedMediaType
+from app.schemas.json_object import DEEPEST
 
 
 def body(data: bytes, content_type: str | None = "application/scim+json", **headers: str) -> dict:

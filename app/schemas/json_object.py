@@ -1,0 +1,85 @@
+"""From bytes to a JSON object: strict UTF-8, with everything refused that JSON or BSON cannot mean."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from app.errors import InvalidSyntax, InvalidValue
+
+DEEPEST = 32
+
+
+def object_in(data: bytes, what: str) -> dict[str, Any]:
+    """Give the JSON object in `data`, which `what` names: "The body", "The line".
+
+    Raises InvalidSyntax; InvalidValue for text that cannot be stored.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+        parsed = _DECODER.decode(text)
+    except RecursionError as error:
+        raise InvalidSyntax(f"{what} is nested more than {DEEPEST} deep.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidSyntax(f"{what} is not UTF-8: byte {error.start} cannot be read.") from error
+    except ValueError as error:
+        raise InvalidSyntax(f"{what} is not JSON: {error}.") from error
+    if not isinstance(parsed, dict):
+        raise InvalidSyntax(f"{what} must be a JSON object.")
+    if text.count("{") + text.count("[") > DEEPEST or "\\u" in text:
+        _check(parsed, what)
+    return parsed
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{json.dumps(twice)} is given twice in one object")
+    return found
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"the number {text[:20]} is too large")
+    return number
+
+
+def _constant(text: str) -> Any:
+    raise ValueError(f"{text} is no JSON value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_number, parse_constant=_constant)
+
+
+def _check(value: Any, what: str) -> None:
+    """Look at every string and at the depth, without recursion: the depth is the client's."""
+    level: list[Any] = [value]
+    for _ in range(DEEPEST):
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                below.extend(item.keys())
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+            elif isinstance(item, str) and not item.isascii():
+                _check_text(item)
+            elif isinstance(item, str) and "\0" in item:
+                raise InvalidValue("Text must not contain the character U+0000.")
+        if not below:
+            return
+        level = below
+    raise InvalidSyntax(f"{what} is nested more than {DEEPEST} deep.")
+
+
+def _check_text(text: str) -> None:
+    if "\0" in text:
+        raise InvalidValue("Text must not contain the character U+0000.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidValue("Text must not contain a lone surrogate (half of a character).") from error
