@@ -315,6 +315,40 @@ def test_us_01_and_02_names_are_unique(rfc: Client) -> None:
         assert_refused(post(rfc, userName=name), "uniqueness", 409)
 
 
+@pytest.mark.parametrize(("profile", "path", "name", "unique"), [
+    *((profile, "/Users", "userName", True) for profile in ("rfc", "entra", "gallery")),
+    *((profile, "/Groups", "displayName", profile != "rfc") for profile in ("rfc", "entra", "gallery")),
+    *((profile, path, "externalId", False) for profile in ("rfc", "entra", "gallery") for path in ("/Users", "/Groups")),
+])
+def test_what_is_unique_is_so_however_it_is_written(
+    new_client: Callable[[str], Client], profile: str, path: str, name: str, unique: bool
+) -> None:
+    client = new_client(profile)
+    make = client.user if path == "/Users" else client.group
+    bodies = []
+    for word in ("one", "two"):
+        made = client("GET", f"{path}/{make(word)['id']}").get_json()
+        bodies.append(client("PUT", f"{path}/{made['id']}", made | {name: f"{word}@x"}).get_json())
+    taken, (first, second) = "ONE@x" if name != "externalId" else "one@x", bodies
+    where = f"{path}/{second['id']}"
+    answers = [
+        client("PUT", where, second | {name: taken}),
+        client.patch(where, {"op": "replace", "path": name, "value": taken}),
+        client.patch(where, {"op": "add", "value": {name: taken}}),
+        client("POST", path, {key: value for key, value in second.items() if key not in ("id", "meta")} | {name: taken}
+               | ({"userName": "three"} if path == "/Users" and name != "userName" else {})
+               | ({"displayName": "three"} if path == "/Groups" and name != "displayName" else {})),
+        client("PUT", f"{path}/{first['id']}", first | {name: taken}),  # its own
+    ]
+    if unique:
+        for answer in answers[:4]:
+            assert_refused(answer, "uniqueness", 409)
+        assert read(client, second)[name] == "two@x"
+        assert answers[4].status_code == 200
+    else:
+        assert {answer.status_code for answer in answers} <= {200, 201, 204}, [a.get_json() for a in answers]
+
+
 def test_us_03_groups_are_read_only(rfc: Client) -> None:
     group = rfc.group("G")
     user = rfc.user("a", groups=[{"value": group["id"]}])

@@ -81,3 +81,27 @@ def test_no_attribute_is_lost(tenant: Tenant) -> None:
     assert {answer.status for answer in answers} == {200}
     shown = tenant.one("GET", f"/Users/{user}").json
     assert {name: shown.get(name) for name in names} == {name: name for name in names}
+
+
+def test_sixty_members_at_the_same_time_are_all_kept(tenant: Tenant) -> None:
+    users = [tenant.one("POST", "/Users", {"schemas": [USER], "userName": f"u{n}"}).json["id"] for n in range(60)]
+    group = tenant.one("POST", "/Groups", {"schemas": [GROUP], "displayName": "Everybody"})
+    path = f"/Groups/{group.json['id']}"
+    adds = [{"op": "Add", "path": "members", "value": [{"value": user}]} for user in users]
+    answers = tenant.all(*(("PATCH", path, {"schemas": [PATCH_OP], "Operations": [add]}) for add in adds))
+    assert {answer.status for answer in answers} == {204}
+    shown = tenant.one("GET", path).json
+    assert sorted(member["value"] for member in shown["members"]) == sorted(users)
+    assert shown["meta"]["version"] == 'W/"61"'
+
+
+def test_of_six_replacements_of_one_version_one_takes_place(tenant: Tenant) -> None:
+    user = tenant.one("POST", "/Users", {"schemas": [USER], "userName": "ada@contoso.com"}).json
+    titles = [f"T{n}" for n in range(6)]
+    bodies = [{"schemas": [USER], "userName": "ada@contoso.com", "title": title} for title in titles]
+    path, condition = f"/Users/{user['id']}", {"If-Match": user["meta"]["version"]}
+    answers = tenant.all(*(("PUT", path, body, condition) for body in bodies))
+    assert sorted(answer.status for answer in answers) == [200] + [412] * 5
+    winner = next(title for title, answer in zip(titles, answers, strict=True) if answer.status == 200)
+    shown = tenant.one("GET", path).json
+    assert (shown["title"], shown["meta"]["version"]) == (winner, 'W/"2"')
