@@ -79,7 +79,9 @@ def shown(reader: Story, token: str) -> list[dict[str, Any]]:
 
 def test_every_command_of_the_section_is_told_here() -> None:
     blocks = {line for block in BLOCKS for line in block}
-    in_the_text = {"scimd tenant show demo", "scimd deleted list demo", "scimd restore demo ID"}  # test_commands.py
+    in_the_text = {  # test_commands.py
+        "scimd tenant show demo", "scimd tenant suspend demo", "scimd deleted list demo", "scimd restore demo ID",
+    }
     assert set(pages.commands(SECTION)) == blocks | in_the_text
     assert all(pages.program(line) in ("mongodump", "mongorestore") for line in DUMP + DUMP_ALL)  # test_elsewhere.py
 
