@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pymongo.errors import WriteError
+from pymongo.errors import BulkWriteError, WriteError
 
 from app.errors import InvalidValue, ScimError, Unavailable
 from app.schemas.meta import first_meta, now, timestamp
@@ -134,20 +134,22 @@ class Importer:
             self._insert(store, [resource for _, resource in new])
         except Unavailable:
             raise
-        except (ScimError, WriteError) as error:
+        except (ScimError, WriteError, BulkWriteError) as error:
             if len(new) > 1:
                 for each in new:
                     self._insert_all(store, [each])
             else:
-                self._refuse(new[0][0], reason(error) if isinstance(error, WriteError) else error.detail)
+                self._refuse(new[0][0], error.detail if isinstance(error, ScimError) else reason(error))
 
     def _insert(self, store: Resources, resources: list[Resource]) -> None:
         if not resources:
             return
 
         def work(session: Session) -> None:
-            for resource in resources:
-                store.insert(resource, session)
+            if len(resources) == 1:
+                store.insert(resources[0], session)
+            else:
+                store.insert_all(resources, session)
             Counts(self._database, self._tenant).add(store.type.name, len(resources), session)
             self._events.append_all([self._event(store.type, each) for each in resources], self._actor, session)
 
@@ -170,7 +172,9 @@ class Importer:
         members = resource_type.members
         if members and payload.get(members.name):
             raise InvalidValue(f"{members.name}: each must be a line of its own, of the type {MEMBERSHIP}.")
-        resource = with_defaults(resource_type, validate(resource_type, payload, ignore_unknown=not self._strict))
+        resource = validate(resource_type, payload, ignore_unknown=not self._strict)
+        if not payload.get("meta"):  # what was a resource before has all its values, and is not made active by moving
+            resource = with_defaults(resource_type, resource)
         for row in resource_type.schema.attributes:
             if row.stored_as == "hash" and row.name in resource:
                 resource[row.name] = as_hashed(resource[row.name])

@@ -338,3 +338,17 @@ def read(descriptor: int) -> bytes:
         return os.read(descriptor, 65_536)
     except OSError:  # EIO: the other end of a terminal is closed
         return b""
+
+
+def test_nothing_is_added_to_what_had_no_value(operator: Operator, database: Database, tmp_path: Path) -> None:
+    made = operator.client.user("jane@x")
+    assert operator.client.patch(f"/Users/{made['id']}", {"op": "remove", "path": "active"}).status_code == 200
+    operator.client.patch(f"/Users/{made['id']}", {"op": "remove", "path": "name"})
+    kept = content(database, "acme")
+    assert "active" not in kept["users"][0]
+    file = tmp_path / "out.jsonl"
+    operator("export", "acme", "--output", str(file))
+    Tenants(database).delete("acme")
+    Tenants(database).create("acme", "rfc")
+    operator("import", "acme", str(file))
+    assert content(database, "acme") == kept
