@@ -14,8 +14,9 @@ from app.auth.jwt import looks_like_jwt, verify
 from app.auth.keys import Keys
 from app.auth.limits import Limits
 from app.auth.principal import Principal
-from app.auth.refusal import AccessRefused, CredentialRefused, Inspection, Refusal, Refused, ago
+from app.auth.refusal import AccessRefused, CredentialRefused, Inspection, RateRefused, Refusal, Refused, ago
 from app.auth.seen import Seen
+from app.errors import TooManyRequests
 from app.store.database import Database
 from app.store.tenants import Tenant, Tenants
 from app.store.tokens import Token, Tokens, is_secret, parse
@@ -57,13 +58,22 @@ class Authenticator:
             except Refused as refused:
                 self._limits.wrong_credential(address)
                 raise CredentialRefused(refused.refusal, sent=True) from None
-        self._limits.request(tenant_name)
+        self._count(principal)
         if principal.tenant.suspended:
             refusal = Refusal(
                 principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
             )
             raise AccessRefused("This tenant is suspended.", refusal)
         return principal
+
+    def _count(self, principal: Principal) -> None:
+        try:
+            self._limits.request(principal.tenant.name)
+        except TooManyRequests as error:
+            refusal = Refusal(
+                principal.kind, error.detail, credential_id=principal.credential_id, label=principal.label
+            )
+            raise RateRefused(error, refusal if self._limits.noted(principal.tenant.name) else None) from None
 
     def missing(self, address: str) -> CredentialRefused:
         """Give the refusal of a request without a credential."""

@@ -51,6 +51,7 @@ class Limits:
         self._token_requests = RateLimitItemPerMinute(round(TOKEN_REQUESTS * measure), namespace="token")
         self._wrong = RateLimitItemPerMinute(round(WRONG_CREDENTIALS * measure), namespace="wrong")
         self._missing = RateLimitItemPerMinute(round(WRONG_CREDENTIALS * measure), namespace="missing")
+        self._refused = RateLimitItemPerMinute(1, namespace="refused")
         self._often = FixedWindowRateLimiter(
             _SharedCounts(Counters(database), batch=max(1, self._requests.amount // REPORTS), clock=clock)
         )
@@ -63,6 +64,14 @@ class Limits:
         except TooManyRequests as error:
             error.tenant = tenant
             raise
+
+    def noted(self, tenant: str) -> bool:
+        """Tell whether the log has room for a refused request of a tenant: one a minute is enough to be found."""
+        try:
+            self._hit(self._seldom, self._refused, tenant, "")
+        except TooManyRequests:
+            return False
+        return True
 
     def token_request(self, tenant: str) -> None:
         """Count an access token that a tenant is issued; raises TooManyRequests."""

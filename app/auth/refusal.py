@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
 
-from app.errors import Forbidden, Unauthorized
+from app.errors import Forbidden, TooManyRequests, Unauthorized
 
 _LONGEST = 200
 """Characters that a refusal keeps of what a client sent."""
@@ -92,6 +92,14 @@ class AccessRefused(Forbidden):
 
     def __init__(self, detail: str, refusal: Refusal) -> None:
         super().__init__(detail)
+        self.refusal = refusal
+
+
+class RateRefused(TooManyRequests):
+    """429: the credential is good, but used too often; `refusal` is None where none is logged."""
+
+    def __init__(self, error: TooManyRequests, refusal: Refusal | None) -> None:
+        super().__init__(error.detail, retry_after=int(error.headers["Retry-After"]))
         self.refusal = refusal
 
 

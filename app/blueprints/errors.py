@@ -19,11 +19,12 @@ from app.errors import (
     NotFound,
     PayloadTooLarge,
     ScimError,
+    TooManyRequests,
     Unavailable,
     UnsupportedMediaType,
     UriTooLong,
 )
-from app.provider import Event
+from app.provider import REQUEST, Event
 
 log = logging.getLogger("scimd")
 _OTHER_VERSION = re.compile(r"^/[^/]+/scim/v(?!2(?:/|$))\d+(/|$)")
@@ -54,7 +55,8 @@ def _note(error: ScimError) -> None:
     """Write a change that was refused, and whoever was not let in, into the provisioning log."""
     refusal = getattr(error, "refusal", None)
     if refusal is not None and "tenant_name" in g:
-        event = Event("sign-in", status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
+        operation = REQUEST if isinstance(error, TooManyRequests) else "sign-in"
+        event = Event(operation, status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
         with service().budget():
             service().refused(g.tenant_name, event, g.request_id)
     elif "provider" in g and request.method in _OPERATIONS and not request.path.endswith("/.search"):

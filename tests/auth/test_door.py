@@ -236,6 +236,11 @@ def test_29_one_tenant_is_limited_and_another_is_not(limited):
     assert refused[0].json()["schemas"] == [SCIM_ERROR]
     assert refused[0].json()["status"] == "429"
     assert int(refused[0].headers["Retry-After"]) >= 1
+    tenant = url.split("/")[3]
+    lines = [json.loads(line) for line in limited.command("events", tenant, "--failed", "--json").splitlines()]
+    assert [line["status"] for line in lines][:1] == [429]
+    assert len(lines) <= 2, "one a minute is enough"
+    assert "More than 25 requests a second" in lines[0]["detail"]
     other = requests.get(f"{other_url}/Users", headers={"Authorization": f"Bearer {other_token}"}, timeout=30)
     assert other.status_code == 200
     time.sleep(1.1)
