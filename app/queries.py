@@ -15,7 +15,7 @@ from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 from app.store.directory import Directory
-from app.store.pages import Order, Place
+from app.store.pages import Order, Place, rank
 from scim_filter import Column, Comparison, FilterError
 
 Resource = dict[str, Any]
@@ -63,7 +63,7 @@ class Queries:
             cursor = self._cursors.open(search.cursor, identity, search.count)
             start, backwards, total = Place(cursor.id, cursor.key), cursor.backwards, cursor.total
         found = [row for part in parts for row in part.rows(start, 0, search.count + 1, backwards=backwards)]
-        found.sort(key=lambda row: _rank(row[1]), reverse=parts[0].order.descending != backwards)
+        found.sort(key=lambda row: rank(row[1]), reverse=parts[0].order.descending != backwards)
         more, found = len(found) > search.count, found[: search.count]
         if backwards:
             found.reverse()
@@ -101,15 +101,16 @@ class _Part:
             self._query = directory.query(resource_type, search.filter, absent=absent)
         except FilterError as error:
             raise InvalidFilter(str(error)) from error
+        self._slices = directory.slices(resource_type, self._query)
         column = directory.resolve(resource_type)(search.sort_by) if search.sort_by else None
         self.order = _order(column, search, absent=absent)
 
     def total(self) -> int:
-        return self._directory.count(self.type, self._query)
+        return self._slices.count() if self._query else self._directory.count(self.type)
 
     def rows(self, after: Place | None, skip: int, limit: int, *, backwards: bool = False) -> list[Row]:
         order = self.order.reversed() if backwards else self.order
-        found = self._resources.page(self._query, order, after=after, skip=skip, limit=limit, keys=self.keys)
+        found = self._slices.page(order, after=after, skip=skip, limit=limit, keys=self.keys)
         return [(resource, place, self.type) for resource, place in found]
 
     def names_somebody(self, search: SearchRequest) -> bool:
@@ -130,7 +131,7 @@ class _Part:
         return [self.projection.apply(resource) for resource in found]
 
     def places(self, limit: int) -> list[tuple[Place, _Part]]:
-        return [(place, self) for place in self._resources.places(self._query, self.order, limit)]
+        return [(place, self) for place in self._slices.places(self.order, limit)]
 
     def several(self, places: list[Place]) -> list[Row]:
         by_id = {place.id: place for place in places}
@@ -142,14 +143,10 @@ def _merged_by_index(parts: list[_Part], skip: int, count: int) -> list[Row]:
     """Find the page among several types by the places alone, then read what is on it."""
     descending = parts[0].order.descending
     places = [item for part in parts for item in part.places(skip + count)]
-    places.sort(key=lambda item: _rank(item[0]), reverse=descending)
+    places.sort(key=lambda item: rank(item[0]), reverse=descending)
     wanted = places[skip : skip + count]
     rows = [row for part in parts for row in part.several([place for place, owner in wanted if owner is part])]
-    return sorted(rows, key=lambda row: _rank(row[1]), reverse=descending)
-
-
-def _rank(place: Place) -> tuple[bool, Any, str]:
-    return place.key is None, "" if place.key is None else place.key, place.id
+    return sorted(rows, key=lambda row: rank(row[1]), reverse=descending)
 
 
 def _order(column: Column | None, search: SearchRequest, *, absent: bool) -> Order:

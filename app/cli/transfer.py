@@ -42,7 +42,7 @@ def export(connection: Connection, tenant: str, output: str) -> None:
     """
     found = Tenants(connection.database).require(tenant)
     directory = open_directory(connection.config, connection.database, found)
-    total = sum(directory.count(each, {}) for each in directory.catalogue.types)
+    total = sum(directory.count(each) for each in directory.catalogue.types)
     number = 0
     with _opened(output) as file, _progress() as progress:
         task = progress.add_task("Exporting", total=total)

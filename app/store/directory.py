@@ -25,6 +25,7 @@ from app.store.member_changes import Members, Plan
 from app.store.memberships import Memberships
 from app.store.references import Groups, References
 from app.store.resources import Resource, Resources
+from app.store.slices import Slices
 from scim_filter import Filter, Resolve, to_mongo
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ class Directory:
         self.deleted = Deleted(database, tenant, days=retention.deleted_days)
         self.references = References(catalogue, self._resources, self._memberships, base_url)
         self._members = Members(self._memberships, self.references, self._resources, dangling=dangling)
-        joins = Joins(catalogue, self._resources, self._memberships)
+        self._joins = joins = Joins(catalogue, self._resources, self._memberships)
         endpoints = {t.name: t.endpoint for t in catalogue.types}
         self._resolve: dict[str, Resolve] = {
             t.name: columns(t, joins=joins.of(t), base_url=base_url, endpoints=endpoints) for t in catalogue.types
@@ -99,7 +100,7 @@ class Directory:
         return self.references.location(resource_type, resource_id)
 
     def query(self, resource_type: ResourceType, condition: Filter | None, *, absent: bool = False) -> dict[str, Any]:
-        """Give the MongoDB query of a filter; raises FilterError.
+        """Give the MongoDB query of a filter, for `slices`; raises FilterError.
 
         With `absent`, an attribute that the type lacks counts as one without a value (RFC 7644 section 3.4.2.1).
         """
@@ -111,9 +112,13 @@ class Directory:
         """Give the function that knows the type's columns."""
         return self._resolve[resource_type.name]
 
-    def count(self, resource_type: ResourceType, query: dict[str, Any]) -> int:
-        """Tell how many resources of a type match; without a condition nothing is counted for it."""
-        return self._resources[resource_type.name].count(query) if query else self._counts.of(resource_type.name)
+    def slices(self, resource_type: ResourceType, query: dict[str, Any]) -> Slices:
+        """Give what reads the resources that such a query finds."""
+        return Slices(self._resources[resource_type.name], self._joins, query)
+
+    def count(self, resource_type: ResourceType) -> int:
+        """Tell how many resources of a type there are; nothing is counted for it."""
+        return self._counts.of(resource_type.name)
 
     def resources(self, resource_type: ResourceType) -> Resources:
         """Give the resources of one type."""

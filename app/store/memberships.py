@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 
 from pymongo import UpdateOne
 
-from app.errors import TooMany
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session
 
 T = TypeVar("T")
 
+GROUP = "Group"
+"""The resource type that has members."""
+NESTED = "tenant_group_nested"
 SPEC = CollectionSpec(
     name="memberships",
     validator={
@@ -36,14 +38,16 @@ SPEC = CollectionSpec(
     indexes=(
         IndexSpec(keys=(("tenant", 1), ("group", 1), ("member", 1)), name="tenant_group_member", unique=True),
         IndexSpec(keys=(("tenant", 1), ("member", 1), ("group", 1)), name="tenant_member_group"),
+        # The few groups in groups, which would else be looked for among a group's million members.
+        IndexSpec(
+            keys=(("tenant", 1), ("group", 1), ("member", 1), ("type", 1)), name=NESTED, partial={"type": GROUP}
+        ),
     ),
 )
 COLLECTIONS = (SPEC,)
 
 BATCH = 1_000
 """Memberships that are read and written at a time."""
-MOST_IDS = 50_000
-"""Ids that the answer of one sub-query may have; more would not fit into the query that they become part of."""
 
 
 class Memberships:
@@ -199,24 +203,37 @@ class Memberships:
         to_read = set(groups)
         while to_read:
             seen |= to_read
-            query = {"tenant": self._tenant, "group": {"$in": list(to_read)}, "type": "Group"}
-            to_read = {row["member"] for row in self._collection.find(query, {"_id": 0, "member": 1})} - seen
+            query = {"tenant": self._tenant, "group": {"$in": list(to_read)}, "type": GROUP}
+            rows = self._collection.find(query, {"_id": 0, "member": 1}, hint=NESTED)
+            to_read = {row["member"] for row in rows} - seen
         return seen
 
-    def distinct(self, give: str, query: Mapping[str, Any]) -> list[str]:
-        """Give the different `group` or `member` values of the memberships that match; raises TooMany for too many."""
-        other = "member" if give == "group" else "group"
-        # Where the other id is asked for, its index has what is wanted; elsewhere that of the wanted has each once.
-        hint = f"tenant_{other}_{give}" if mentions(query, other) else f"tenant_{give}_{other}"
-        pipeline = [
-            {"$match": {"tenant": self._tenant, **query}},
-            {"$group": {"_id": f"${give}"}},
-            {"$limit": MOST_IDS + 1},
-        ]
-        ids = [row["_id"] for row in self._collection.aggregate(pipeline, hint=hint)]
-        if len(ids) > MOST_IDS:
-            raise TooMany(f"The filter matches memberships of more than {MOST_IDS} resources; narrow it.")
-        return ids
+    def nesting(self, groups: Iterable[str]) -> list[str]:
+        """Give those of the groups that have groups in them."""
+        query = {"tenant": self._tenant, "group": {"$in": list(groups)}, "type": GROUP}
+        rows = self._collection.find(query, {"_id": 0, "group": 1}, hint=NESTED)
+        return sorted({row["group"] for row in rows})
+
+    def ids(self, give: str, query: Mapping[str, Any], limit: int, *, ordered: bool = False) -> list[str]:
+        """Give up to `limit` `group` or `member` values of the memberships that match; one may come several times.
+
+        `ordered` gives the first ones, and of `limit` of them two that differ.
+        """
+        query = {"tenant": self._tenant, **query}
+        if not ordered:
+            # Where the other id is asked for, its index has what is wanted; elsewhere that of the wanted begins with
+            # it. An index for groups in groups MongoDB takes by itself where they are asked for.
+            other = "member" if give == "group" else "group"
+            free = None if mentions(query, "type") else f"tenant_{give}_{other}"
+            hint = f"tenant_{other}_{give}" if mentions(query, other) else free
+            return [row[give] for row in self._collection.find(query, {"_id": 0, give: 1}, limit=limit, hint=hint)]
+        if give == "member":  # a group has a million members, but a member is in few groups: the index has the order
+            rows = self._collection.find(query, {"_id": 0, give: 1}, sort=[(give, 1)], limit=limit)
+            found = [row[give] for row in rows]
+            if len(found) < limit or found[0] != found[-1]:
+                return found
+        steps = [{"$match": query}, {"$group": {"_id": f"${give}"}}, {"$sort": {"_id": 1}}, {"$limit": limit}]
+        return [row["_id"] for row in self._collection.aggregate(steps)]
 
 
 def mentions(query: Mapping[str, Any], field: str) -> bool:

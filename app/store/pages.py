@@ -44,6 +44,11 @@ class Place:
     """The value that is compared; None for a resource without one."""
 
 
+def rank(place: Place) -> tuple[bool, Any, str]:
+    """Give what places compare by in ascending order: who has no value comes last."""
+    return place.key is None, "" if place.key is None else place.key, place.id
+
+
 @dataclass(frozen=True)
 class Found:
     """A document of the page and its place."""

@@ -119,10 +119,10 @@ class Resources:
         )
         return [(decode(item.document, self.type), item.place) for item in found]
 
-    def places(self, query: Query, order: Order, limit: int) -> list[Place]:
-        """Give the places of the first `limit` resources that match."""
+    def places(self, query: Query, order: Order, limit: int, after: Place | None = None) -> list[Place]:
+        """Give the places of the first `limit` resources that match, from behind `after`."""
         found = page(
-            self._collection, {"tenant": self._tenant, **query}, order, after=None, skip=0, limit=limit,
+            self._collection, {"tenant": self._tenant, **query}, order, after=after, skip=0, limit=limit,
             fields={"_id": 1},
         )
         return [item.place for item in found]
@@ -136,10 +136,18 @@ class Resources:
         """Tell how many resources match."""
         return self._collection.count_documents({"tenant": self._tenant, **query})
 
-    def ids(self, query: Query, limit: int) -> list[str]:
-        """Give the ids of up to `limit` resources that match."""
-        cursor = self._collection.find({"tenant": self._tenant, **query}, {"_id": 1}).limit(limit)
+    def ids(self, query: Query, limit: int, *, ordered: bool = False) -> list[str]:
+        """Give the ids of up to `limit` resources that match; `ordered` gives the first ones."""
+        order = [("tenant", 1), ("_id", 1)] if ordered else None
+        cursor = self._collection.find({"tenant": self._tenant, **query}, {"_id": 1}, sort=order, limit=limit)
         return [document["_id"] for document in cursor]
+
+    def id_after(self, start: str | None, number: int) -> str | None:
+        """Give the id that `number` resources with ids from `start` on stand before; None where there is none."""
+        query = {"tenant": self._tenant} | ({"_id": {"$gte": start}} if start is not None else {})
+        order = [("tenant", 1), ("_id", 1)]
+        row = self._collection.find_one(query, {"_id": 1}, sort=order, skip=number)
+        return row["_id"] if row else None
 
     def existing(self, ids: Iterable[str], session: Session = None) -> set[str]:
         """Tell which of the ids are resources of this type."""

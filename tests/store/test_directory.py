@@ -215,7 +215,7 @@ def test_a_user_is_restored_with_its_memberships(provider: Callable[[], Provider
     assert members(provider, home) == {target}
     with pytest.raises(NotFound):
         directory.restore(target, Event("restore", status=200), ACTOR)
-    assert directory.count(one.catalogue.named("User"), {}) == 1
+    assert directory.count(one.catalogue.named("User")) == 1
 
 
 def test_a_group_is_restored_and_in_the_end_cleared(provider: Callable[[], Provider], database: Database) -> None:

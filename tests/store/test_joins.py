@@ -13,13 +13,16 @@ from hypothesis import strategies as st
 
 from app.assembly import collections
 from app.config import Config
+from app.errors import TooMany, Unavailable
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
+from app.store import spans
 from app.store.database import Database
 from app.store.directory import Directory
 from app.store.opening import open_directory
+from app.store.pages import Order, Place, rank
 from app.store.tenants import Tenants
-from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, matches
+from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, matches, parse_filter
 
 USERS = [f"u{number}" for number in range(8)]
 GROUPS = [f"g{number}" for number in range(7)]
@@ -109,23 +112,54 @@ def _logic(leaf: st.SearchStrategy[Filter]) -> st.SearchStrategy[Filter]:
     )  # fmt: skip
 
 
-def check(world: tuple[Database, Directory], seed: int, attribute: str, drawn: list[Filter]) -> None:
+ORDERS = {
+    "User": (Order(), Order(descending=True), Order("_folded.userName"), Order("_folded.nickName", always=False)),
+    "Group": (Order(), Order(descending=True), Order("_folded.displayName"), Order("externalId", descending=True, always=False)),
+}  # fmt: skip
+
+
+def check(world: tuple[Database, Directory], seed: int, attribute: str, drawn: list[Filter], most: int) -> None:
+    """Compare what is found with what is shown, where one query names at most so many ids."""
     database, directory = world
     shown = populate(database, directory, Random(seed))
     resource_type = directory.catalogue.named("Group" if attribute == "members" else "User")
     assert resource_type
-    for condition in drawn:
-        expected = {one["id"] for one in shown[resource_type.name] if matches(condition, one, directory.resolve(resource_type))}
-        assert (str(condition), found(directory, resource_type, condition)) == (str(condition), expected)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spans, "MOST_IDS", most)
+        for condition in drawn:
+            expected = {one["id"] for one in shown[resource_type.name] if matches(condition, one, directory.resolve(resource_type))}
+            assert (str(condition), found(directory, resource_type, condition)) == (str(condition), expected)
+        pages(directory, resource_type, condition, ORDERS[resource_type.name][seed % 4], expected)
 
 
 def found(directory: Directory, resource_type: ResourceType, condition: Filter) -> set[str]:
-    return set(directory.resources(resource_type).ids(directory.query(resource_type, condition), 100))
+    places = directory.slices(resource_type, directory.query(resource_type, condition)).places(Order(), 100)
+    assert len(places) == len({place.id for place in places})
+    return {place.id for place in places}
+
+
+def pages(directory: Directory, resource_type: ResourceType, condition: Filter, order: Order, expected: set[str]) -> None:
+    """Check that every way to page through gives each resource once, in the order."""
+    slices = directory.slices(resource_type, directory.query(resource_type, condition))
+    assert slices.count() == len(expected), str(condition)
+    whole = slices.places(order, 100)
+    assert whole == sorted(whole, key=rank, reverse=order.descending)
+    assert {place.id for place in whole} == expected, str(condition)
+    walked: list[Place] = []
+    while read := slices.page(order, after=walked[-1] if walked else None, skip=0, limit=2, keys=frozenset()):
+        assert [one["id"] for one, _ in read] == [place.id for _, place in read]
+        walked += [place for _, place in read]
+    assert walked == whole
+    for skip in range(len(whole) + 1):
+        read = slices.page(order, after=None, skip=skip, limit=3, keys=frozenset())
+        assert [place for _, place in read] == whole[skip : skip + 3], (str(condition), skip)
 
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 CASES = st.sampled_from(("members", "groups")).flatmap(
-    lambda name: st.tuples(st.just(name), st.lists(conditions(name), min_size=4, max_size=4))
+    lambda name: st.tuples(
+        st.just(name), st.lists(conditions(name), min_size=4, max_size=4), st.sampled_from((1, 2, 3, spans.MOST_IDS))
+    )
 )
 
 
@@ -140,3 +174,39 @@ def test_joins_agree_with_what_is_shown(directory, seed, case):
 @settings(max_examples=300, deadline=None, suppress_health_check=QUIET)
 def test_joins_agree_with_what_is_shown_for_long(directory, seed, case):
     check(directory, seed, *case)
+
+
+@pytest.fixture
+def everybody(directory: tuple[Database, Directory]) -> tuple[Database, Directory]:
+    """Give a tenant whose users are all called Ann, and where each group has one of them: g0 u0, g1 u1, ..."""
+    database, ours = directory
+    populate(database, ours, Random(0))
+    database.db.users.update_many({"tenant": "ours"}, {"$set": {"displayName": "Ann", "_folded.displayName": "ann"}})
+    database.db.memberships.delete_many({})
+    database.db.memberships.insert_many([
+        {"tenant": "ours", "group": group, "member": user, "type": "User"} for group, user in zip(GROUPS, USERS, strict=False)
+    ])  # fmt: skip
+    return directory
+
+
+@pytest.mark.parametrize(("kind", "text", "names"), [
+    ("Group", 'members.display eq "ann"', GROUPS), ("Group", 'members.display sw "a" and not (members.display eq "x")', GROUPS),
+    ("Group", "not (members pr)", []), ("User", "groups pr", USERS[:7]), ("User", "not (groups pr)", USERS[7:]),
+    ("User", 'groups.type ne "indirect"', USERS), ("User", f'groups ne "{GROUPS[3]}"', [*USERS[:3], *USERS[4:]]),
+])  # fmt: skip
+def test_none_is_left_out_where_one_query_cannot_name_them_all(everybody, monkeypatch, kind, text, names):
+    monkeypatch.setattr(spans, "MOST_IDS", 2)
+    ours = everybody[1]
+    assert found(ours, ours.catalogue.named(kind), parse_filter(text)) == set(names)
+
+
+def test_what_takes_too_long_is_too_many_where_memberships_are_asked_and_an_outage_elsewhere(everybody, fault):
+    database, ours = everybody
+    user = ours.catalogue.named("User")
+    for text, expected in (("groups pr", TooMany), ("groups pr and title pr", TooMany), ("title pr", Unavailable)):
+        slices = ours.slices(user, ours.query(user, parse_filter(text)))
+        reads = (slices.count, lambda: slices.places(Order(), 1), lambda: slices.page(Order(), after=None, skip=0, limit=1, keys=None))  # noqa: B023
+        with fault(["find", "aggregate"], "alwaysOn", errorCode=50):
+            for read in reads:
+                with pytest.raises(expected), database.budget():
+                    read()
