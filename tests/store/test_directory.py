@@ -294,7 +294,7 @@ def test_a_user_and_its_group_come_back_in_either_order(
     assert world.members(home) == {target: ("User", "a"), other: ("User", "b")}
     assert world.groups(target) == world.groups(other) == {home: "direct"}
     for name in ("User", "Group"):
-        assert world.directory.count(world.directory.catalogue.named(name), {}) == (2 if name == "User" else 1)
+        assert world.directory.count(world.directory.catalogue.named(name)) == (2 if name == "User" else 1)
     assert world.found("User", f'groups.value eq "{home}"') == sorted([target, other])
     assert world.found("Group", f'members.value eq "{target}"') == [home]
 
