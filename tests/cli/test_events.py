@@ -279,7 +279,7 @@ def test_a_database_that_goes_and_comes_back_does_not_end_it(
     with contextlib.ExitStack() as away:
         # What happens while it sleeps: first the database goes, then it comes back, then the operator has seen enough.
         happens = iter([
-            lambda: (commit(log, "after"), away.enter_context(fault(["find"], "alwaysOn", closeConnection=True))),
+            lambda: (commit(log, "after"), away.enter_context(fault(["find"], "alwaysOn", errorCode=50))),
             away.close,
             lambda: signal.raise_signal(signal.SIGINT),
         ])
