@@ -200,6 +200,31 @@ def test_none_is_left_out_where_one_query_cannot_name_them_all(everybody, monkey
     assert found(ours, ours.catalogue.named(kind), parse_filter(text)) == set(names)
 
 
+EVERYTHING = [
+    ("User", "groups pr"), ("User", "not (groups pr)"), ("User", 'groups.type eq "direct"'), ("User", 'groups[type eq "indirect" and value eq "g1"]'),
+    ("User", 'groups.value eq "g2" and userName sw "u"'), ("User", 'groups.display co "g" or groups.value eq "g0"'), ("User", 'groups ne "g0"'),
+    ("Group", "members pr"), ("Group", 'members[display eq "ann" and value sw "u"]'), ("Group", 'members[not (display eq "ann") and type eq "user"]'),
+    ("Group", 'members[display ne "ann"]'), ("Group", "members.type eq null"), ("Group", 'not (members.display eq "ann")'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_where_everybody_is_in_everything(everybody, monkeypatch, most):
+    """Members that are no users, members that do not exist and several groups for each: all come before the last user."""
+    database, ours = everybody
+    database.db.memberships.insert_many([
+        {"tenant": "ours", "group": group, "member": member, **_type(member)}
+        for group in GROUPS[:3] for member in (*GROUPS[3:6], NOBODY, *USERS[3:])
+    ])  # fmt: skip
+    monkeypatch.setattr(spans, "MOST_IDS", most)
+    for kind, text in EVERYTHING:
+        resource_type, condition = ours.catalogue.named(kind), parse_filter(text)
+        resources = [ours.get(resource_type, one) for one in (USERS if kind == "User" else GROUPS)]
+        ours.fill(resources, resource_type, None)
+        expected = {one["id"] for one in resources if matches(condition, one, ours.resolve(resource_type))}
+        assert (text, found(ours, resource_type, condition)) == (text, expected)
+
+
 def test_what_takes_too_long_is_too_many_where_memberships_are_asked_and_an_outage_elsewhere(everybody, fault):
     database, ours = everybody
     user = ours.catalogue.named("User")
