@@ -160,6 +160,23 @@ def test_groups(text, expected, groups):
     check(GROUP_TYPE, GROUPS, groups, text, expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # FI-13: one and the same value begins with it; of these, one is before it in the order and the other behind
+        ('words sw "b"', "two"), ('codes sw "B"', "two"), ('parts.tags sw "b"', "two"), ('parts[tags sw "b"]', "two"),
+        ('not (words sw "b")', "one"), ('words gt "b" and words lt "c"', "one two"),
+    ],
+)
+def test_a_value_that_begins_with_it_is_one_value(text, found, databases):
+    def thing(name, words):
+        values = {"words": words, "codes": [word.upper() for word in words], "parts": [{"tags": words}]}
+        return {"id": name, "schemas": [THING_TYPE.schema.id], "label": name, **values, "meta": _meta("Thing", name, "2011-05-13T04:42:34.000Z", 'W/"1"')}
+
+    things = [thing("one", ["a", "c"]), thing("two", ["a", "bc", "c"])]
+    check(THING_TYPE, things, [World(database, THING_TYPE, things, "things") for database in databases], text, found)
+
+
 REFUSED = [
     # FI-10
     ("active gt true", 1, "active (boolean) does not take gt; expected eq, ne, pr"),
