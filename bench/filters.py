@@ -116,13 +116,13 @@ SEEDS = (
     'meta.lastModified gt "2011-05-13T04:42:34Z" and title pr', "members", "name.familyName",
     f"{USER_URN}:name.givenName", 'addresses[type eq "work"].streetAddress', 'members[value eq"2819c223"].$ref',
     'title eq "\\ud83d\\ude00\\n\\"" or active eq true and x gt -1.5e3 or y eq null', "a sw O or b eq 'c d'",
-    " or ".join(['a.b eq "xxxx"'] * 200), " and ".join(["(a[b pr and c eq 1].d co 2)"] * 60),
+    " or ".join(['a.b eq "xxxx"'] * 100), " and ".join(["(a[b pr and c eq 1].d co 2)"] * 25),
     "(" * 32 + "a pr" + ")" * 32,
 )
 PIECES = (
     *'()[]".\\:$-\x00\n\ud800 ', " and ", " or ", "not (", " pr", " eq ", " null", "true", '"x"', "\\u12", "é", "😀",
     "urn:", "$where", "1e999",
-    "not (" * 40, "a pr or " * 60, "(" * 100, '"' * 50, "\\" * 99, "x" * 3_000,
+    "not (" * 20, "a pr or " * 30, "(" * 100, '"' * 50, "\\" * 99, "x" * 3_000,
 )
 
 

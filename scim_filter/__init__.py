@@ -9,8 +9,10 @@ from scim_filter.errors import FilterError, PathError
 from scim_filter.match import matches
 from scim_filter.mongo import to_mongo
 from scim_filter.parser import parse_filter, parse_path
+from scim_filter.scan import DEEPEST, LONGEST, MOST_TERMS
 
 __all__ = [
-    "And", "Column", "Comparison", "Filter", "FilterError", "Not", "Or", "PatchPath", "Path", "PathError", "Present",
-    "Query", "Resolve", "ValuePath", "matches", "parse_filter", "parse_path", "to_mongo",
+    "DEEPEST", "LONGEST", "MOST_TERMS", "And", "Column", "Comparison", "Filter", "FilterError", "Not", "Or",
+    "PatchPath", "Path", "PathError", "Present", "Query", "Resolve", "ValuePath", "matches", "parse_filter",
+    "parse_path", "to_mongo",
 ]

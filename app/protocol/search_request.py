@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
-from scim_filter import Filter, FilterError, parse_filter
+from scim_filter import LONGEST, Filter, FilterError, parse_filter
 
 SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 DEFAULT_COUNT = 100
 MOST_RESULTS = 200
 _MOST_INDEX = 2**31
-LONGEST_IN_URL = 4_096
-LONGEST_IN_BODY = 16_384
+LONGEST_IN_URL = LONGEST
+LONGEST_IN_BODY = 4 * LONGEST
 """Characters of a filter."""
 
 NAMES = (

@@ -9,6 +9,7 @@ from functools import partial
 
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import Schema
+from scim_filter import DEEPEST, LONGEST, MOST_TERMS
 
 CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"
 RESOURCE_TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
@@ -47,7 +48,8 @@ CONFIG = Schema(
             _number(name="maxPayloadSize", required=True, description="The most bytes of one request."),
         ),
         _feature(
-            "filter", "Filters.",
+            "filter", f"Filters: up to {LONGEST:,} characters in a URL and four times as many in /.search, "
+            f"up to {MOST_TERMS} conditions and brackets, up to {DEEPEST} brackets inside each other.",
             _number(name="maxResults", required=True, description="The most resources in one response."),
         ),
         _feature("changePassword", "Change of a password."),
