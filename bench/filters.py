@@ -168,6 +168,8 @@ def fuzz(number: int, seed: int) -> None:
         took = time.thread_time() - begin
         if took > min(slowest, SLOWEST):  # the processor's caches are not ours alone: the best of several tells
             took = min(took, *(timed(call) for _ in range(4)))
+            if took > SLOWEST:  # and where the whole machine is taken away for a moment, later ones do
+                took = min(took, *(timed(call, after=0.05) for _ in range(20)))
             if took > slowest:
                 slowest, slowest_text = took, text
         over += took > SLOWEST
@@ -176,9 +178,10 @@ def fuzz(number: int, seed: int) -> None:
     assert over == 0, slowest_text[:200]
 
 
-def timed(call: Callable[[], object]) -> float:
-    """Give the processor's time of a call."""
+def timed(call: Callable[[], object], *, after: float = 0.0) -> float:
+    """Give the processor's time of a call, so many seconds later."""
     _cached_filter.cache_clear()
+    time.sleep(after)
     begin = time.thread_time()
     call()
     return time.thread_time() - begin
