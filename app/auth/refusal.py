@@ -100,6 +100,7 @@ class RateRefused(TooManyRequests):
 
     def __init__(self, error: TooManyRequests, refusal: Refusal | None) -> None:
         super().__init__(error.detail, retry_after=int(error.headers["Retry-After"]))
+        self.tenant = error.tenant
         self.refusal = refusal
 
 
