@@ -97,7 +97,7 @@ def web_address(text: str) -> str:
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-        good = good and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
+        good = good and text.isascii() and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
     except ValueError:
         good = False
     if not good:

@@ -56,7 +56,7 @@ def test_what_urls_start_with_follows_from_the_address(bind: str, url: str) -> N
     ("bind", "8000"), ("bind", "localhost"), ("bind", "localhost:"), ("bind", ":8000"), ("bind", "localhost:99999"),
     ("bind", "a@b:80"), ("bind", "unix:relative"), ("bind", "localhost:80/x"), ("bind", "::1:80"),
     ("public_url", "scim.example.com"), ("public_url", "ftp://scim.example.com"), ("public_url", "https://"),
-    ("public_url", "https://a/?b=c"), ("public_url", "https://a/#b"), ("public_url", "https://user:s3cret@a/"),
+    ("public_url", "https://b\u00fccher.example/"), ("public_url", "https://a/?b=c"), ("public_url", "https://a/#b"), ("public_url", "https://user:s3cret@a/"),
     ("public_url", "https://a:x/"), ("mongodb_uri", "localhost:27017"), ("mongodb_uri", "postgres://u:s3cret@h/"),
     ("threads", "0"), ("threads", "-1"), ("threads", "1.5"), ("threads", "513"), ("threads", "²"), ("threads", "1_0"),
     ("workers", "many"), ("workers", "0"), ("log_days", "0"), ("log_values", "yes"), ("schemas_dir", "/nowhere/at/all"),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Request, Response
 
 from app.errors import NotAcceptable, ScimError
 from app.provider import Shown
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from werkzeug.datastructures import Headers
 
 SCIM_JSON = "application/scim+json"
 JSON = "application/json"
@@ -22,6 +26,16 @@ _HEADERS = (
     ("Vary", "Accept, Authorization"),
     ("X-Content-Type-Options", "nosniff"),
 )
+
+
+class _Answer(Response):
+    """A response whose headers go out as they are.
+
+    Werkzeug would copy them and rewrite URIs with what is not ASCII in them; none of ours has that.
+    """
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        return self.headers
 
 
 def media_type(request: Request) -> str:
@@ -44,7 +58,7 @@ def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Respon
         if not _is_streamed(body):
             raise
         content = _stream(body)
-    return _with_headers(Response(content, status, mimetype=mimetype))
+    return _with_headers(_Answer(content, status, mimetype=mimetype))
 
 
 def resource_answer(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
@@ -55,8 +69,10 @@ def resource_answer(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSO
 
 def empty_answer(status: int = 204, shown: Shown | None = None) -> Response:
     """Give an answer without a body."""
-    response = _with_headers(Response(status=status))
-    response.headers.pop("Content-Type", None)
+    response = _with_headers(_Answer(b"", status))
+    del response.headers["Content-Type"]
+    if status in (204, 304):  # RFC 9110 section 8.6
+        del response.headers["Content-Length"]
     return _located(response, shown) if shown else response
 
 

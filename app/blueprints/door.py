@@ -55,17 +55,19 @@ def _enter() -> Any:
     match = _SCIM.match(request.path)
     if match is None:
         return None
-    g.tenant_name = match[1]
-    g.base_url = service().base_url(g.tenant_name)
-    with service().budget():
-        service().require()
+    parts = service()
+    g.tenant_name = tenant = match[1]
+    g.base_url = parts.base_url(tenant)
+    with parts.budget():
+        parts.require()
         return _let_in()
 
 
 def _let_in() -> Any:
-    if request.method == "OPTIONS":
+    method = request.method
+    if method == "OPTIONS":
         return None  # answered from the routes alone
-    if "Authorization" not in request.headers and request.method in _READING:
+    if method in _READING and "Authorization" not in request.headers:
         # By the view that will answer, not by what the path looks like: /ServiceProviderConfig/Users is another view.
         if request.endpoint == _ALWAYS_OPEN:
             return None
@@ -77,16 +79,18 @@ def _let_in() -> Any:
 
 @door.login_required
 def _prepare() -> None:
-    g.principal = door.current_user()
-    g.provider = service().provider(g.principal, g.request_id)
-    g.catalogue = g.provider.catalogue
-    if request.method in _READING or (request.method == "POST" and request.path.endswith("/.search")):
-        require_read(g.principal)
+    g.principal = principal = door.current_user()
+    g.provider = provider = service().provider(principal, g.request_id)
+    g.catalogue = provider.catalogue
+    method = request.method
+    if method in _READING or (method == "POST" and request.path.endswith("/.search")):
+        require_read(principal)
     else:
-        require_write(g.principal)
+        require_write(principal)
 
 
 def _leave(response: Response) -> Response:
-    if "request_id" in g:
-        response.headers["X-Request-Id"] = g.request_id
+    request_id = g.get("request_id")
+    if request_id:
+        response.headers["X-Request-Id"] = request_id
     return response

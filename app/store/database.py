@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, suppress
 from contextvars import Context, ContextVar
 from threading import Lock
 from typing import Any, TypeVar
@@ -60,20 +60,12 @@ class Database:
         self._prepared = False
         self._preparing = Lock()
 
-    @contextmanager
-    def budget(self, seconds: float = REQUEST_SECONDS) -> Iterator[None]:
+    def budget(self, seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
         """Let all calls inside take `seconds` together; budgets nest, the shorter one counts.
 
         Raises Unavailable where the database does not answer in that time, or not at all.
         """
-        before = _deadline.get()
-        ours = time.monotonic() + seconds
-        token = _deadline.set(ours if before is None else min(ours, before))
-        try:
-            with translating(), pymongo.timeout(seconds):
-                yield
-        finally:
-            _deadline.reset(token)
+        return _Budget(seconds)
 
     def transaction(self, work: Callable[[Session], T]) -> T:
         """Do `work` as a whole or not at all; it may be run several times, and must change nothing but the database.
@@ -140,6 +132,28 @@ class Database:
             hello = self.client.admin.command("hello")
             self._transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
         return self._transactions
+
+
+class _Budget(translating):
+    """A time limit for what is inside; its failures are told in SCIM's words."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        before = _deadline.get()
+        ours = time.monotonic() + self._seconds
+        self._shorter = before is None or ours < before
+        if self._shorter:
+            self._token = _deadline.set(ours)
+            self._timeout = pymongo.timeout(self._seconds)
+            self._timeout.__enter__()
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if self._shorter:
+            self._timeout.__exit__(kind, error, trace)
+            _deadline.reset(self._token)
+        super().__exit__(kind, error, trace)
 
 
 def connect(uri: str, *, threads: int = 16, name: str | None = None, heartbeat_ms: int = 5_000) -> Database:

@@ -5,8 +5,6 @@ A duplicate key is left to whoever knows the attribute. What is not listed here 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from pymongo.errors import (
@@ -62,16 +60,16 @@ def translate(error: BaseException) -> ScimError | None:
     return None
 
 
-@contextmanager
-def translating() -> Iterator[None]:
-    """Raise the SCIM error in place of the database's; also a decorator."""
-    try:
-        yield
-    except (PyMongoError, DocumentTooLarge) as error:
-        told = translate(error)
-        if told is None:
-            raise
-        raise told from error
+class translating:
+    """Raise the SCIM error in place of the database's."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        told = translate(error) if error else None
+        if told is not None:
+            raise told from error
 
 
 def is_duplicate(error: PyMongoError) -> bool:

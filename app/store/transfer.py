@@ -6,6 +6,7 @@ is there already is left as it is. A line that cannot be taken is reported with 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from app.store.resources import Resource, Resources
 
 MEMBERSHIP = "Membership"
 LONGEST_ID = 255
+_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")
+"""Of a path, with nothing that has to be escaped (RFC 3986 section 3.3)."""
 PATIENCE = 90.0
 """Seconds that an import waits: the transaction of one that was killed keeps its locks for a minute."""
 Line = dict[str, Any]
@@ -236,11 +239,11 @@ def _held(resource_id: str, holder: str, tenant: str) -> str:
 
 
 def _id(given: Any) -> str:
-    """Give an id that can stand in a URL (RFC 7643 section 3.1); raises InvalidValue."""
+    """Give an id that can stand in a URL as it is (RFC 7643 section 3.1); raises InvalidValue."""
     if not isinstance(given, str) or not given.strip() or len(given) > LONGEST_ID:
         raise InvalidValue(f"id: must be a text of 1 to {LONGEST_ID} characters.")
-    if not given.isprintable() or set(given) & set("/?#\\") or given in (".", ".."):
-        raise InvalidValue("id: must be one that can stand in a URL.")
+    if not _SEGMENT.fullmatch(given) or given in (".", ".."):
+        raise InvalidValue("id: must be one that can stand in a URL: ASCII letters, digits and -._~!$&'()*+,;=:@.")
     return given
 
 

@@ -82,6 +82,8 @@ def bring(operator: Operator, tmp_path: Path) -> Any:
     ('{"type": 5}', "no type"), ("17", "must be a JSON object"), ('"type"', "must be a JSON object"),
     ("\u00a0", "not JSON"),
     (json.dumps(user(9, id="a/b")), "stand in a URL"), (json.dumps(user(9, id="..")), "stand in a URL"),
+    (json.dumps(user(9, id="a b")), "stand in a URL"), (json.dumps(user(9, id="\u00e4")), "stand in a URL"),
+    (json.dumps(user(9, id="a%2F")), "stand in a URL"),
     (json.dumps(user(9, id=" ")), "id: must be"), (json.dumps(user(9, id="x" * 300)), "id: must be"),
     (json.dumps(user(9, id=5)), "id: must be"), (json.dumps(user(9, userName=["u"])), "userName"),
     (json.dumps(user(9, userName="U1")), "is taken"), (json.dumps(user(9, nonsense=1)), "nonsense"),
