@@ -2,8 +2,8 @@
 
 SCIM sees nothing of it, and its names are free again. When the time of a resource is over it is marked first: from then
 on it cannot be restored, however long it takes, and a restore that is on its way fails the mark, or the other way
-round. A group's own memberships, left where they were, are cleared next, and it goes after them; so it does not matter
-who is killed in between.
+round. A group's own memberships, left where they were, are cleared next, and those that it was given in the moment in
+which it was deleted; it goes after them, so that it does not matter who is killed in between.
 """
 
 from __future__ import annotations
@@ -97,5 +97,6 @@ def clear_expired(database: Database, now: datetime) -> int:
         memberships = Memberships(database, row["tenant"])
         while memberships.clear(row["_id"], BATCH):
             continue
+        memberships.clear_member(row["_id"])
         cleared += collection.delete_one(row).deleted_count
     return cleared

@@ -134,6 +134,14 @@ class Memberships:
         """Take somebody out of all groups."""
         self._collection.delete_many({"tenant": self._tenant, "member": member}, session=session)
 
+    def clear_member(self, member: str) -> None:
+        """Delete the memberships of a resource that is gone for good.
+
+        It has some only if it was deleted in the moment in which it was added: the two are transactions that write
+        different documents. What a client has added since, of somebody who does not exist, stays.
+        """
+        self._collection.delete_many({"tenant": self._tenant, "member": member, "type": {"$exists": True}})
+
     def clear(self, group: str, limit: int) -> int:
         """Delete up to `limit` memberships of the group; give how many were deleted."""
         query = {"tenant": self._tenant, "group": group}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any
 
 from app.schemas.attribute import Attribute
@@ -78,7 +79,7 @@ class References:
             rows = self._memberships.first_of(left, BATCH + 1)
             unfinished = rows[-1]["group"] if len(rows) > BATCH else ""
             rows = [row for row in rows if row["group"] != unfinished]
-            for group, shown in groupby(zip(rows, self.members(rows, attribute), strict=True), _group):
+            for group, shown in groupby(self._shown(rows, attribute), itemgetter(0)):
                 by_id[group][attribute.name] = [element for _, element in shown]
             if unfinished:
                 by_id[unfinished][attribute.name] = self._all_members(unfinished, attribute)
@@ -90,18 +91,19 @@ class References:
 
     def members(self, rows: Sequence[dict[str, Any]], attribute: Attribute) -> list[dict[str, Any]]:
         """Give memberships as the elements of `members`."""
+        return [element for _, element in self._shown(rows, attribute)]
+
+    def _shown(
+        self, rows: Sequence[dict[str, Any]], attribute: Attribute
+    ) -> Iterator[tuple[str | None, dict[str, Any]]]:
+        """Give for each membership its group, where the row has it, and the element of `members`."""
         kinds = {row["type"] for row in rows if "type" in row}
         types = [name for name in attribute.references if name in kinds]
         names = self._names({row["member"] for row in rows if "type" in row}, types)
-        return [
-            _filled({
-                "value": row["member"],
-                "$ref": names.get(row["member"], ("", ""))[0],
-                "display": names.get(row["member"], ("", ""))[1],
-                "type": row.get("type", ""),
-            })
-            for row in rows
-        ]
+        for row in rows:
+            kind, (uri, name) = row.get("type", ""), names.get(row["member"], ("", ""))
+            if uri or not kind:  # who was deleted in the moment in which he was added is seen by nobody
+                yield row.get("group"), _filled({"value": row["member"], "$ref": uri, "display": name, "type": kind})
 
     def _fill_links(self, resources: Sequence[Resource], resource_type: ResourceType) -> None:
         for attribute, path in resource_type.links:
@@ -126,11 +128,6 @@ class References:
             found |= {key: (self.location(resource_type, key), label) for key, label in names.items()}
             left -= found.keys()
         return found
-
-
-def _group(pair: tuple[dict[str, Any], dict[str, Any]]) -> str:
-    group: str = pair[0]["group"]
-    return group
 
 
 def _wanted(attribute: Attribute, keys: frozenset[str] | None) -> bool:

@@ -21,6 +21,7 @@ from app.schemas.returned import Projection
 from app.store.database import Database
 from app.store.deleted import clear_expired
 from app.store.events import Actor, Event
+from app.store.member_changes import Members
 from app.store.memberships import Memberships
 from app.store.opening import open_directory
 from app.store.tenants import Tenants
@@ -316,6 +317,31 @@ def test_nothing_of_a_deleted_group_is_seen(world: World) -> None:
         assert world.found(kind, condition) == [], condition
     world.restore(inner)
     assert world.groups(target) == {inner: "direct", outer: "indirect"}
+
+
+def test_who_is_deleted_in_the_moment_in_which_he_is_added_is_seen_by_nobody(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, other = user(world.provider, "a"), user(world.provider, "b")
+    home = group(world.provider, "G", other)
+    look, deleted = Members.kinds, []
+
+    def look_and_wait(self: Members, *arguments: Any) -> dict[str, str]:
+        found = look(self, *arguments)
+        if not deleted:
+            deleted.append(target)
+            world.delete(target)
+        return found
+
+    monkeypatch.setattr(Members, "kinds", look_and_wait)
+    patch(world.provider, "Group", home, {"op": "add", "path": "members", "value": [{"value": target}]})
+    assert deleted == [target]
+    assert world.members(home) == {other: ("User", "b")}
+    alone = group(world.provider, "H")
+    database.db.memberships.update_one({"member": target}, {"$set": {"group": alone}})
+    assert "members" not in world.get("Group", alone)
+    clear_expired(database, datetime.now(UTC) + timedelta(days=31))
+    assert [row["member"] for row in database.db.memberships.find()] == [other]
 
 
 def test_what_has_changed_by_a_restore_has_a_new_version(world: World) -> None:
