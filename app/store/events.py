@@ -36,7 +36,9 @@ COLLECTIONS = (SPEC,)
 NO_TENANT = "-"
 """Whose log the refused requests to a tenant are in that there is none of; no tenant can have this name."""
 MOST_MEMBERS = 100
-"""Ids that one event spells out; beyond that it counts."""
+"""Ids that one event spells out, and is found by; beyond that it counts."""
+MEMBER = "member:"
+"""What stands before the id of a member among the keys of a group's event, which is not one of the member's own."""
 LONGEST_NAME = 1_024
 """Characters of a name; no resource has a longer one, but what is refused may."""
 LONGEST_DETAIL = 8_192
@@ -114,11 +116,12 @@ class Events:
         """Give the newest events, the oldest of them first; all of them where `limit` is 0.
 
         `name` is a name, id or externalId, now or at any time, in any letter case: what happened to the resource under
-        its other names is found, too.
+        its other names is found, too, and which groups it was put into and taken out of.
         """
         query: dict[str, Any] = {"tenant": self._tenant}
         if name:
-            query["keys"] = {"$in": [fold(name), *self._ids(fold(name))]}
+            own = {fold(name), *self._ids(fold(name))}
+            query["keys"] = {"$in": sorted(own | {MEMBER + key for key in own})}
         if failed:
             query["failed"] = True
         if since:
@@ -139,13 +142,15 @@ class Events:
         now = datetime.now(UTC)
         name = event.name[:LONGEST_NAME]
         known_by = {name, event.resource_id, *event.known_by} - {""}
+        moved = (*event.members.get("added", ()), *event.members.get("removed", ()))
+        keys = {fold(each[:LONGEST_NAME]) for each in known_by} | {MEMBER + fold(each[:LONGEST_NAME]) for each in moved}
         document: dict[str, Any] = {
             "_id": event.id,
             "tenant": self._tenant,
             "time": now,
             "operation": event.operation,
             "resource": _filled({"type": event.resource_type, "id": event.resource_id, "name": name}),
-            "keys": sorted({fold(each[:LONGEST_NAME]) for each in known_by}),
+            "keys": sorted(keys),
             "credential": actor.credential,
             "request": actor.request_id,
             "status": event.status,

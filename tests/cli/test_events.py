@@ -164,10 +164,15 @@ def test_members_of_a_group_are_told(operator: Operator) -> None:
     value = [{"value": user["id"]}]
     operator.client.patch(f"/Groups/{group['id']}", {"op": "remove", "path": "members", "value": value})
     operator.client("POST", "/Groups", {"schemas": [GROUP_URN]})
-    created, patched, refused = operator.events()[1:]
+    other = operator.client.user("john@x")
+    operator.client.group("Others", other["id"])
+    created, patched, refused = operator.events()[1:4]
     assert created["members"] == {"added": [user["id"]], "addedCount": 1}
     assert patched["members"] == {"removed": [user["id"]], "removedCount": 1}
     assert (refused["status"], refused["scimType"]) == (400, "invalidValue")
+    for name in ("Jane@x", user["id"]):  # which groups was she put into, and taken out of?
+        assert told(operator.events("--user", name)) == [("create", 201), ("create", 201), ("patch", 200)], name
+    assert told(operator.events("--user", group["id"])) == [("create", 201), ("patch", 200)]
 
 
 # What comes while somebody looks

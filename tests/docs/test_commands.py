@@ -110,8 +110,9 @@ def run_the_rest(reader: Story) -> None:
     jane = reader.send(token, "POST", f"{url}/Users", USER, 201)["id"]
     reader.send(token, "POST", f"{url}/Users", USER, 409)
     reader.send(token, "POST", f"{url}/Groups", GROUP | {"members": [{"value": jane}]}, 201)
-    reader.run("scimd events acme", "create +User jane@example.com.*create +Group Sales")
-    assert "Sales" not in reader.run("scimd events acme --user jane@example.com", "create.*409")
+    reader.send(token, "POST", f"{url}/Groups", GROUP | {"displayName": "Others"}, 201)
+    reader.run("scimd events acme", "create +User jane@example.com.*create +Group Sales.*create +Group Others")
+    assert "Others" not in reader.run("scimd events acme --user jane@example.com", "create.*409.*Group Sales")
     assert " 201 " not in reader.run("scimd events acme --failed", "uniqueness")
     reader.run("scimd events acme --since 2h", "Sales")
     reader.follow("scimd events acme --follow", "Sales")
@@ -119,11 +120,11 @@ def run_the_rest(reader: Story) -> None:
     reader.run("scimd deleted list acme", f"{jane}.*jane@example.com")
     reader.run(f"scimd restore acme {jane}", "Restored jane@example.com")
     shown = reader.send(token, "GET", f"{url}/Users/{jane}")
-    reader.run("scimd export acme > acme.jsonl", "Exported 3 lines")
+    reader.run("scimd export acme > acme.jsonl", "Exported 4 lines")
     reader.did("scimd export acme")
     reader.run("scimd tenant delete acme", "", answer="y\n")
     reader.run("scimd tenant create acme", "/acme/")
-    reader.run("scimd import acme acme.jsonl", "Imported 3, there already 0, refused 0")
+    reader.run("scimd import acme acme.jsonl", "Imported 4, there already 0, refused 0")
     token = reader.run("scimd token issue acme", SECRET_TOKEN).strip()
     assert reader.send(token, "GET", f"{url}/Users/{jane}") == shown | {"meta": shown["meta"] | {"version": 'W/"1"'}}
 
