@@ -76,10 +76,11 @@ def test_the_short_form_of_a_reload_is_the_long_one_that_is_run() -> None:
 def test_make_bench_measures(tmp_path: Path) -> None:
     words = recipe("bench").split()[1:]
     results = tmp_path / "results.json"
-    subprocess.run(
-        [sys.executable, *words, "--only", "get", "--seconds", "0.5", "--json", str(results)], cwd=pages.ROOT, check=True,
-        timeout=280,
+    done = subprocess.run(
+        [sys.executable, *words, "--only", "get", "--seconds", "0.5", "--json", str(results)], cwd=pages.ROOT,
+        timeout=280, check=False,
     )
+    assert done.returncode in (0, 1), "1: a goal is missed, as may be in half a second"
     assert "get" in results.read_text()
 
 
