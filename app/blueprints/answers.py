@@ -34,6 +34,9 @@ class _Answer(Response):
     Werkzeug would copy them and rewrite URIs with what is not ASCII in them; none of ours has that.
     """
 
+    default_mimetype = None
+    """An answer without a body has no type."""
+
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         return self.headers
 
@@ -69,10 +72,9 @@ def resource_answer(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSO
 
 def empty_answer(status: int = 204, shown: Shown | None = None) -> Response:
     """Give an answer without a body."""
-    response = _with_headers(_Answer(b"", status))
-    del response.headers["Content-Type"]
-    if status in (204, 304):  # RFC 9110 section 8.6
-        del response.headers["Content-Length"]
+    response = _with_headers(_Answer(status=status))
+    if status not in (204, 304):  # RFC 9110 section 8.6
+        response.headers.add("Content-Length", "0")
     return _located(response, shown) if shown else response
 
 
@@ -84,10 +86,10 @@ def error_answer(error: ScimError) -> Response:
 
 
 def _located(response: Response, shown: Shown) -> Response:
-    response.headers["ETag"] = shown.version
-    response.headers["Content-Location"] = shown.location
+    response.headers.add("ETag", shown.version)
+    response.headers.add("Content-Location", shown.location)
     if response.status_code == 201:
-        response.headers["Location"] = shown.location
+        response.headers.add("Location", shown.location)
     return response
 
 

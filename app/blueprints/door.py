@@ -92,5 +92,5 @@ def _prepare() -> None:
 def _leave(response: Response) -> Response:
     request_id = g.get("request_id")
     if request_id:
-        response.headers["X-Request-Id"] = request_id
+        response.headers.add("X-Request-Id", request_id)
     return response

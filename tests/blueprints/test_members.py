@@ -54,7 +54,7 @@ def test_members_come_and_go_with_a_new_version_each_and_a_line_in_the_log(
         after = gallery("GET", f"/Groups/{group['id']}").headers["ETag"]
         assert answer.headers["ETag"] == after != before
     last = events(gallery)[-1]
-    assert set(last["keys"]) == {"g", "ext-1", group["id"]}
+    assert set(last["keys"]) == {"g", "ext-1", group["id"], f"member:{jane}"}
     assert last["resource"] == {"type": "Group", "id": group["id"], "name": "G"}
     assert (last["operation"], last["status"], last["members"]) == ("patch", 204, {"removed": [jane], "removedCount": 1})
 
