@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 from app import create_app
 from app.config import Config, ConfigError
@@ -96,10 +97,19 @@ def post_fork(server, worker):
     its pool down in the signal's handler, where it waits for a lock that the interrupted code may hold (gunicorn
     27.0.1: one stop in ten hung for 30 seconds).
     """
+    # Whether we can begin at all was found out by `on_starting`. What has come between, a database that is on its way
+    # up or an index that cannot be built, ends one worker, which is made anew, and not all, as gunicorn would have it.
+    worker.booted = True
     worker.handle_quit = worker.handle_exit
     for number in _STOPS:
         signal.signal(number, lambda *_: setattr(worker, "alive", False))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+def worker_exit(server, worker):
+    """Wait a moment with another try where a worker could not begin."""
+    if worker.wsgi is None:
+        time.sleep(1)
 
 
 def post_worker_init(worker):
