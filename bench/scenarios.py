@@ -75,7 +75,7 @@ def scenarios(token: Token) -> list[Scenario]:
         _against_bare("get-connected", 0, ask.GetConnected, token),
         _against_bare("find", 0.5, ask.Find, token),
         _against_bare("post", 0.35, ask.Post, token),
-        _against_bare("patch", 0.35, ask.Patch, token),
+        _against_bare("patch", 0.3, ask.Patch, token),
         _against_bare("add-member", 0.35, lambda people, key: ask.AddMember(people, key, tens), token),
         _against_bare("grow", 0.2, lambda people, key: ask.Grow(people, key, empties), token),
         _against_bare("page", 0.3, ask.Page, token),

@@ -8,18 +8,35 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 
 from app.schemas.group import GROUP_TYPE
 from app.schemas.user import USER_TYPE
-from app.store.database import Database
+from app.store.collections import NAMESPACE_EXISTS
+from app.store.database import Database, StoreError, translate
+from app.store.failures import reason
 
 Pipeline = list[dict[str, Any]]
 
 
 def prepare_views(database: Database) -> None:
-    """Make the views as they should be; safe to be done by several processes at once."""
-    for name, (source, pipeline) in _views().items():
-        try:
-            database.db.create_collection(name, viewOn=source, pipeline=pipeline)
-        except (CollectionInvalid, OperationFailure):  # it is there; it may be an older one
-            database.db.command("collMod", name, viewOn=source, pipeline=pipeline)
+    """Make the views as they should be; safe to be done by several processes at once.
+
+    Raises Unavailable, and StoreError for what the database does not let be done.
+    """
+    with database.budget():
+        for name, (source, pipeline) in _views().items():
+            if database.db[name].options() != {"viewOn": source, "pipeline": pipeline}:
+                try:
+                    _make(database, name, viewOn=source, pipeline=pipeline)
+                except OperationFailure as error:
+                    raise translate(error) or StoreError(f"The view {name} cannot be made: {reason(error)}") from error
+
+
+def _make(database: Database, name: str, **options: Any) -> None:
+    try:
+        database.db.create_collection(name, **options)
+    except CollectionInvalid:  # it is there, an older one
+        database.db.command("collMod", name, **options)
+    except OperationFailure as error:
+        if error.code != NAMESPACE_EXISTS:
+            raise  # else another process was quicker
 
 
 def _views() -> dict[str, tuple[str, Pipeline]]:
