@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 
@@ -50,18 +51,21 @@ class Attribute:
         subs = tuple(sub.for_profile(profile) for sub in self.sub_attributes)
         return replace(self, sub_attributes=subs, **self.in_profile.get(profile, {}))
 
-    @property
+    @cached_property
     def is_link(self) -> bool:
         """Whether the value names another resource: by its id in `value`, from which `$ref` is made."""
         return any(sub.name == "$ref" and sub.stored_in == "derived" for sub in self.sub_attributes)
 
     def sub(self, name: str) -> Attribute | None:
         """Give the sub-attribute of that name, in any letter case, or None."""
-        lowered = name.lower()
-        return next((sub for sub in self.sub_attributes if sub.name.lower() == lowered), None)
+        return self._subs.get(name.lower())
 
-    @property
+    @cached_property
     def references(self) -> tuple[str, ...]:
         """The resource types that a complex attribute with a `$ref` may refer to."""
         reference = self.sub("$ref")
         return reference.reference_types if reference else ()
+
+    @cached_property
+    def _subs(self) -> dict[str, Attribute]:
+        return {sub.name.lower(): sub for sub in self.sub_attributes}

@@ -16,7 +16,7 @@ from marshmallow.fields import Field
 
 from app.schemas.attribute import Attribute
 from app.schemas.common import SCHEMAS
-from app.schemas.fields import MAX_VALUES, is_written, simple_field
+from app.schemas.fields import MAX_VALUES, Value, is_written, simple_field
 
 
 class Misplaced(str):
@@ -49,7 +49,7 @@ class Names:
         return {name: item for name, item in found.items() if item is not None}, problems
 
 
-class Complex(Field[Any]):
+class Complex(Value):
     """An object of sub-attributes (RFC 7643 section 2.3.8)."""
 
     def __init__(self, rows: Iterable[Attribute], lenient: bool, *, data_key: str | None = None) -> None:
@@ -106,7 +106,7 @@ class Link(Complex):
         return result or missing
 
 
-class MultiValued(Field[Any]):
+class MultiValued(Value):
     """An array; its order is kept (RFC 7643 section 2.4)."""
 
     def __init__(self, element: Field[Any], limit: int | None) -> None:
