@@ -45,7 +45,7 @@ def main() -> int:
 def _options(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure scimd beside a bare app.")
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of: {', '.join(names)}")
-    parser.add_argument("--seconds", type=float, default=3.2, help="for each side of a scenario (default: 3.2)")
+    parser.add_argument("--seconds", type=float, default=8.0, help="for each side of a scenario (default: 8)")
     parser.add_argument("--json", type=Path, help="where the figures go (default: bench/results/latest.json)")
     parser.add_argument("--plot", type=Path, help="draw a PNG; needs the extra `bench`")
     return parser.parse_args()
