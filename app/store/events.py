@@ -141,16 +141,15 @@ class Events:
     def _document(self, event: Event, actor: Actor) -> dict[str, Any]:
         now = datetime.now(UTC)
         name = event.name[:LONGEST_NAME]
-        known_by = {name, event.resource_id, *event.known_by} - {""}
         moved = (*event.members.get("added", ()), *event.members.get("removed", ()))
-        keys = {fold(each[:LONGEST_NAME]) for each in known_by} | {MEMBER + fold(each[:LONGEST_NAME]) for each in moved}
+        known_by = {name, event.resource_id, *event.known_by, *(MEMBER + each for each in moved)} - {""}
         document: dict[str, Any] = {
             "_id": event.id,
             "tenant": self._tenant,
             "time": now,
             "operation": event.operation,
             "resource": _filled({"type": event.resource_type, "id": event.resource_id, "name": name}),
-            "keys": sorted(keys),
+            "keys": sorted({fold(each[:LONGEST_NAME]) for each in known_by}),
             "credential": actor.credential,
             "request": actor.request_id,
             "status": event.status,
