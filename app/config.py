@@ -101,7 +101,7 @@ def web_address(text: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise ValueError("a URL such as https://scim.example.com")
+        raise ValueError("a URL in ASCII, such as https://scim.example.com")
     return text.rstrip("/")
 
 
