@@ -39,8 +39,8 @@ def load_scimd(uri: str, population: Population) -> None:
         for group, member, exists in memberships(population)
     ))
     counts = Counts(database, population.name)
-    counts.set(USER_TYPE.name, population.users)
-    counts.set(GROUP_TYPE.name, sum(1 for _ in _groups(population)))
+    counts.add(USER_TYPE.name, population.users)
+    counts.add(GROUP_TYPE.name, sum(1 for _ in _groups(population)))
     database.close()
 
 

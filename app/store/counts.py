@@ -1,74 +1,144 @@
-"""How many resources a tenant has of each type, without counting: changed in the transaction of each create and delete.
+"""How many resources a tenant has of each type, without counting them.
 
-One number would be written by all at once, and transactions that write the same document fail each other; so it is kept
-in several parts, one for each thread that writes, and the parts are added up. (With 32 parts that threads shared by
-chance, eight clients got a tenth fewer creates through.)
+One number that every create and delete writes would make them wait for each other and fail each other. So the event of
+a create or delete says that it is still to be counted, and a thread of each worker adds many of those to the number at
+a time. A total is the number and what is still to be counted, both read as they were at one moment.
 """
 
 from __future__ import annotations
 
-import os
-from itertools import count
-from threading import local
+import logging
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
+from pymongo.errors import InvalidOperation
+
+from app.errors import Unavailable
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session
+from app.store.events import SPEC as EVENTS
+from app.store.events import UNCOUNTED
 
+log = logging.getLogger("scimd")
 SPEC = CollectionSpec(
     name="counts",
     validator=None,
-    indexes=(IndexSpec(keys=(("tenant", 1), ("type", 1), ("part", 1)), name="tenant_type_part", unique=True),),
+    indexes=(IndexSpec(keys=(("tenant", 1), ("type", 1)), name="tenant_type"),),
 )
 COLLECTIONS = (SPEC,)
-PARTS = 256
-
-_numbers = count()
-
-
-class _Thread(local):
-    """The number of a thread: a process's first one is 0, the next one 1, ..."""
-
-    def __init__(self) -> None:
-        self.number = next(_numbers)
-
-
-_thread = _Thread()
-
-
-def _part() -> int:
-    """Give a part that no other thread of this process writes, nor most likely one of another process."""
-    return (os.getpid() * 97 + _thread.number) % PARTS
+BATCH = 1_000
+"""Events that are counted in one transaction."""
+PAUSE = 5.0
+"""Seconds between two rounds: what came meanwhile is added up by each request that tells a total."""
+Kind = tuple[str, str]
+"""Tenant and resource type."""
 
 
 class Counts:
     """The numbers of one tenant."""
 
     def __init__(self, database: Database, tenant: str) -> None:
-        self._collection = database.db[SPEC.name]
+        self._database = database
         self._tenant = tenant
 
     def add(self, resource_type: str, number: int, session: Session = None) -> None:
         """Add to the number of resources of a type, or take away."""
-        query = {"tenant": self._tenant, "type": resource_type, "part": _part()}
-        self._collection.update_one(query, {"$inc": {"number": number}}, upsert=True, session=session)
+        _add(self._database, (self._tenant, resource_type), number, session)
 
     def of(self, resource_type: str) -> int:
         """Tell how many resources of a type there are."""
-        match = {"$match": {"tenant": self._tenant, "type": resource_type}}
-        rows = self._collection.aggregate([match, {"$group": {"_id": None, "number": {"$sum": "$number"}}}])
-        return sum(row["number"] for row in rows)
-
-    def set(self, resource_type: str, number: int) -> None:
-        """Put the number right, after documents were brought in or taken out by other ways than SCIM's."""
-        query: dict[str, Any] = {"tenant": self._tenant, "type": resource_type}
-        self._collection.delete_many(query)
-        self._collection.insert_one(query | {"part": 0, "number": number})
+        numbers = _numbers(
+            self._database, {"tenant": self._tenant, "type": resource_type},
+            {"tenant": self._tenant, "resource.type": resource_type},
+        )
+        return numbers[self._tenant, resource_type]
 
 
-def every_tenant(database: Database) -> dict[tuple[str, str], int]:
+def every_tenant(database: Database) -> dict[Kind, int]:
     """Give the number of resources of each tenant and type."""
-    rows = database.db[SPEC.name].aggregate(
-        [{"$group": {"_id": {"tenant": "$tenant", "type": "$type"}, "number": {"$sum": "$number"}}}]
+    return dict(_numbers(database, {}, {}))
+
+
+def settle(database: Database) -> int:
+    """Count what is still to be counted and give how many events that were; raises Unavailable.
+
+    Several may do it at once: of two who take the same event one begins again.
+    """
+    settled = 0
+    if not database.has_transactions():  # there, nothing is ever left
+        return settled
+    while _uncounted(database, 1) and (done := database.transaction(lambda session: _settle(database, session))):
+        settled += done
+    return settled
+
+
+def start(database: Database, *, pause: float = PAUSE) -> threading.Thread:
+    """Start the thread that counts; it ends with the process, and it does not matter when that is."""
+    thread = threading.Thread(target=_work, args=(database, pause), name="counting", daemon=True)
+    thread.start()
+    return thread
+
+
+def _work(database: Database, pause: float) -> None:
+    while True:
+        # At random times, so that the workers do not take the same events.
+        time.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311
+        try:
+            with database.budget():
+                settle(database)
+        except Unavailable as error:
+            log.warning("not all was counted: %s", error.detail)
+        except InvalidOperation:  # the client was closed: the process ends
+            return
+        except Exception:
+            log.exception("counting failed")
+
+
+def _settle(database: Database, session: Session) -> int:
+    rows = _uncounted(database, BATCH, session)
+    numbers = Counter[Kind]()
+    for row in rows:
+        numbers[row["tenant"], row["resource"]["type"]] += row["uncounted"]["number"]
+    database.db[EVENTS.name].update_many(
+        {"_id": {"$in": [row["_id"] for row in rows]}},
+        [{"$set": {"expires": "$uncounted.expires"}}, {"$unset": "uncounted"}],
+        session=session,
     )
-    return {(row["_id"]["tenant"], row["_id"]["type"]): row["number"] for row in rows}
+    for kind, number in sorted(numbers.items()):
+        _add(database, kind, number, session)
+    return len(rows)
+
+
+def _uncounted(database: Database, limit: int, session: Session = None) -> list[dict[str, Any]]:
+    fields = {"tenant": 1, "resource.type": 1, "uncounted.number": 1}
+    cursor = database.db[EVENTS.name].find(UNCOUNTED, fields, limit=limit, session=session)
+    return list(cursor)
+
+
+def _add(database: Database, kind: Kind, number: int, session: Session) -> None:
+    query = dict(zip(("tenant", "type"), kind, strict=True))
+    database.db[SPEC.name].update_one(query, {"$inc": {"number": number}}, upsert=True, session=session)
+
+
+def _numbers(database: Database, counted: dict[str, Any], uncounted: dict[str, Any]) -> Counter[Kind]:
+    numbers = Counter[Kind]()
+    for row in _rows(database, counted, uncounted):
+        numbers[row["tenant"], row["type"]] += row["number"]
+    return numbers
+
+
+def _rows(database: Database, counted: dict[str, Any], uncounted: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    if not database.has_transactions():
+        return database.db[SPEC.name].find(counted)
+    kind = {"tenant": "$tenant", "type": "$resource.type"}
+    more = [
+        {"$match": UNCOUNTED | uncounted},
+        {"$group": {"_id": kind, "number": {"$sum": "$uncounted.number"}}},
+        {"$project": {"_id": 0, "tenant": "$_id.tenant", "type": "$_id.type", "number": 1}},
+    ]
+    steps = [{"$match": counted}, {"$unionWith": {"coll": EVENTS.name, "pipeline": more}}]
+    return database.snapshot(SPEC.name).aggregate(steps)

@@ -74,10 +74,24 @@ class Database:
         is then not known.
         """
         with self.budget(TRANSACTION_SECONDS):
-            if not self._has_transactions():
+            if not self.has_transactions():
                 return work(None)
             with self.client.start_session() as session:
                 return _run(session, work, _deadline.get() or 0.0)
+
+    def has_transactions(self) -> bool:
+        """Tell whether it is a replica set, which a single server is not."""
+        if self._transactions is None:
+            hello = self.client.admin.command("hello")
+            self._transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
+        return self._transactions
+
+    def snapshot(self, collection: str) -> Any:
+        """Give a collection in which each query sees one moment, in all collections that it reads.
+
+        What has been acknowledged is in it. Only where there are transactions.
+        """
+        return self.db[collection].with_options(read_concern=ReadConcern("snapshot"))
 
     def prepare(self, specs: Iterable[CollectionSpec] | None = None) -> None:
         """Make the collections, validators and indexes as they should be, beside what there is; keep `specs` for later.
@@ -126,12 +140,6 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.client.close()
-
-    def _has_transactions(self) -> bool:
-        if self._transactions is None:
-            hello = self.client.admin.command("hello")
-            self._transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
-        return self._transactions
 
 
 class _Budget(translating):

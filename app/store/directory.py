@@ -137,10 +137,9 @@ class Directory:
             steps = self._members.plan(resource_type, resource["id"], changes, session, fresh=True)
             self._check_links(resource_type, resource, session)
             store.insert(resource, session)
-            self._counts.add(resource_type.name, 1, session)
             self._members.apply(resource["id"], steps, session)
             event.changes = difference({}, resource, resource_type.secrets)
-            self._log(event, steps, actor, session)
+            self._log(event, steps, actor, session, more=1)
             return resource
 
         return self._commit(work, event, lambda: resource)
@@ -225,7 +224,6 @@ class Directory:
             document = store.remove(resource_id, version, session)
             if document is None:
                 raise self._missing(resource_type, resource_id, version)
-            self._counts.add(resource_type.name, -1, session)
             memberships = self._memberships.of_member(resource_id, session)
             if memberships:
                 self._memberships.remove_member(resource_id, session)
@@ -236,7 +234,7 @@ class Directory:
             self.deleted.keep(resource_type, document, memberships, session)
             event.name = str(document.get(resource_type.identifier, ""))
             event.know(resource_type, document)
-            self._log(event, None, actor, session)
+            self._log(event, None, actor, session, more=-1)
 
         self._commit(work, event, lambda: None)
 
@@ -256,10 +254,9 @@ class Directory:
             event.know(resource_type, row["document"])
             self._resources[resource_type.name].insert_document(row["document"], session)
             self._resources[resource_type.name].touch_all([resource_id], time, session)
-            self._counts.add(resource_type.name, 1, session)
             self._rejoin(resource_type, resource_id, {each["group"] for each in row["memberships"]}, time, session)
             self.deleted.forget(resource_id, session)
-            self._log(event, None, actor, session)
+            self._log(event, None, actor, session, more=1)
             return event.name
 
         return self._commit(work, event, lambda: event.name)
@@ -291,10 +288,16 @@ class Directory:
             if not self._members.kinds([value], target.references, session):
                 raise InvalidValue(f"{target.name}: no such resource: {value}.")
 
-    def _log(self, event: Event, steps: Plan | None, actor: Actor, session: Session) -> None:
+    def _log(
+        self, event: Event, steps: Plan | None, actor: Actor, session: Session, *, more: int = 0
+    ) -> None:
+        """Write the event of a change; `more` tells how many resources more there are by it."""
         if steps:
             event.members = members_changed(sorted(steps.add), steps.removed, steps.removed_count)
-        self.events.append(event, actor, session)
+        if more and session is None:  # nothing would hold the event and the number together later
+            self._counts.add(event.resource_type, more)
+            more = 0
+        self.events.append(event, actor, session, uncounted=more)
 
     def _stored(
         self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None

@@ -19,6 +19,8 @@ from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
 from app.store.database import REQUEST_SECONDS, Database, Session
 
+UNCOUNTED = {"uncounted.number": {"$in": [-1, 1]}}
+"""The events that `counts` has not seen yet; those do not expire."""
 SPEC = CollectionSpec(
     name="events",
     validator=None,
@@ -28,7 +30,13 @@ SPEC = CollectionSpec(
         IndexSpec(
             keys=(("tenant", 1), ("failed", 1), ("time", -1)), name="tenant_failed_time", partial={"failed": True}
         ),
-        IndexSpec(keys=(("expires", 1),), name="expires", expire_after_seconds=0),
+        IndexSpec(
+            keys=(("expires", 1),), name="expires", expire_after_seconds=0, partial={"expires": {"$exists": True}}
+        ),
+        IndexSpec(
+            keys=(("uncounted.number", 1), ("tenant", 1), ("resource.type", 1)), name="uncounted",
+            partial={"uncounted.number": {"$gte": -1}},
+        ),
     ),
 )
 COLLECTIONS = (SPEC,)
@@ -102,9 +110,12 @@ class Events:
         self._days = days
         self._values = values
 
-    def append(self, event: Event, actor: Actor, session: Session = None) -> None:
-        """Write one event."""
-        self._collection.insert_one(self._document(event, actor), session=session)
+    def append(self, event: Event, actor: Actor, session: Session = None, *, uncounted: int = 0) -> None:
+        """Write one event; `uncounted` resources, 1 or -1, are more by it, which `counts` still has to hear of."""
+        document = self._document(event, actor)
+        if uncounted:
+            document["uncounted"] = {"number": uncounted, "expires": document.pop("expires")}
+        self._collection.insert_one(document, session=session)
 
     def append_all(self, events: list[Event], actor: Actor, session: Session = None) -> None:
         """Write several events."""
@@ -126,7 +137,8 @@ class Events:
             query["failed"] = True
         if since:
             query["time"] = {"$gte": since}
-        return list(self._collection.find(query, {"expires": 0}, sort=[("time", -1)]).limit(limit))[::-1]
+        fields = {"expires": 0, "uncounted": 0}
+        return list(self._collection.find(query, fields, sort=[("time", -1)]).limit(limit))[::-1]
 
     def contains(self, event_id: str) -> bool:
         """Tell whether the event, and so the change that it belongs to, is stored."""

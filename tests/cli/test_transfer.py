@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from app.store.counts import Counts
 from app.store.database import Database
 from app.store.tenants import Tenants
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN
@@ -51,10 +52,7 @@ def content(database: Database, tenant: str) -> Row:
         found[name] = list(database.db[name].find({"tenant": tenant}, {"meta.version": 0, "tenant": 0}, sort=[("_id", 1)]))
     rows = database.db.memberships.find({"tenant": tenant}, {"_id": 0, "tenant": 0})
     found["memberships"] = sorted(json.dumps(row, sort_keys=True) for row in rows)
-    found["counts"] = {
-        name: sum(row["number"] for row in database.db.counts.find({"tenant": tenant, "type": name}))
-        for name in ("User", "Group")
-    }
+    found["counts"] = {name: Counts(database, tenant).of(name) for name in ("User", "Group")}
     return found
 
 
