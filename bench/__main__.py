@@ -22,7 +22,9 @@ from bench.processes import ROOT, gunicorn, mongod
 from bench.rounds import Course
 from bench.scenarios import ACME, LARGE, Token, scenarios
 
-ROUNDS = 8
+ROUND = 0.25
+"""Seconds of a turn. The machine changes within seconds: of turns of one second the ratios differ by a fifth, between
+four runs; of short ones by a twelfth."""
 RESULTS = ROOT / "bench" / "results"
 MEMORY = {"memory": (memory.after_many, ACME), "memory-huge-group": (memory.huge_group, LARGE)}
 
@@ -36,7 +38,8 @@ def main() -> int:
         if any(side["failure"] for result in results for side in result.get("sides", ())):
             print((Path(folder) / "scimd.log").read_text()[-3000:], file=sys.stderr)
     report.table(results)
-    report.keep(results, options.json or RESULTS / "latest.json", seconds=options.seconds, rounds=ROUNDS)
+    rounds = _rounds(options.seconds)
+    report.keep(results, options.json or RESULTS / "latest.json", seconds=options.seconds, rounds=rounds)
     if options.plot:
         report.plot(results, options.plot)
     return 1 if any(result["passed"] is False for result in results) else 0
@@ -78,10 +81,10 @@ def _results(course: Course, wanted: list[str], seconds: float, token: Token) ->
     for scenario in scenarios(token):
         if scenario.name in wanted:
             _say(scenario.name)
-            results.append(course.run(scenario, seconds, ROUNDS))
+            results.append(course.run(scenario, seconds, _rounds(seconds)))
     if cursors.NAME in wanted:
         _say(cursors.NAME)
-        results.append(cursors.depth(course, token, seconds, ROUNDS))
+        results.append(cursors.depth(course, token, seconds, _rounds(seconds)))
     for name, (measure, _) in MEMORY.items():
         if name in wanted:
             _say(name)
@@ -100,6 +103,11 @@ def _load(uri: str, populations: set[Population]) -> dict[str, str]:
         loading.load_bare(uri, ACME)
     loading.prepare(uri)
     return tokens
+
+
+def _rounds(seconds: float) -> int:
+    """Give the number of turns in which a side has its seconds."""
+    return max(2, round(seconds / ROUND))
 
 
 def _say(what: str) -> None:

@@ -10,11 +10,12 @@ import random
 import re
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.ctx import _AppCtxGlobals
 from flask_httpauth import HTTPTokenAuth
 
 from app.auth import Principal, require_read, require_write
-from app.blueprints.service import service
+from app.blueprints.service import Service, current, service
 
 door = HTTPTokenAuth(scheme="Bearer")
 _SCIM = re.compile(r"^/([^/]+)/scim/v\d+")
@@ -50,40 +51,41 @@ def _drop_tenant(_: str | None, values: dict[str, Any] | None) -> None:
 
 
 def _enter() -> Any:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if _SANE_ID.match(given) else f"{random.getrandbits(128):032x}"  # noqa: S311 - no secret
-    match = _SCIM.match(request.path)
+    asked, here = current()
+    given = asked.headers.get("X-Request-Id", "")
+    here.request_id = given if _SANE_ID.match(given) else f"{random.getrandbits(128):032x}"  # noqa: S311 - no secret
+    match = _SCIM.match(asked.path)
     if match is None:
         return None
     parts = service()
-    g.tenant_name = tenant = match[1]
-    g.base_url = parts.base_url(tenant)
+    here.tenant_name = tenant = match[1]
+    here.base_url = parts.base_url(tenant)
     with parts.budget():
         parts.require()
-        return _let_in()
+        return _let_in(parts, asked, here)
 
 
-def _let_in() -> Any:
-    method = request.method
+def _let_in(parts: Service, asked: Request, here: _AppCtxGlobals) -> Any:
+    method = asked.method
     if method == "OPTIONS":
         return None  # answered from the routes alone
-    if method in _READING and "Authorization" not in request.headers:
+    if method in _READING and "Authorization" not in asked.headers:
         # By the view that will answer, not by what the path looks like: /ServiceProviderConfig/Users is another view.
-        if request.endpoint == _ALWAYS_OPEN:
+        if asked.endpoint == _ALWAYS_OPEN:
             return None
-        if request.blueprint == _OPEN_BY_PROFILE:
-            g.catalogue = service().catalogue(g.tenant_name)
+        if asked.blueprint == _OPEN_BY_PROFILE:
+            here.catalogue = parts.catalogue(here.tenant_name)
             return None
-    return _prepare()
+    return _prepare(parts, asked, here)
 
 
 @door.login_required
-def _prepare() -> None:
-    g.principal = principal = door.current_user()
-    g.provider = provider = service().provider(principal, g.request_id)
-    g.catalogue = provider.catalogue
-    method = request.method
-    if method in _READING or (method == "POST" and request.path.endswith("/.search")):
+def _prepare(parts: Service, asked: Request, here: _AppCtxGlobals) -> None:
+    here.principal = principal = door.current_user()
+    here.provider = provider = parts.provider(principal, here.request_id)
+    here.catalogue = provider.catalogue
+    method = asked.method
+    if method in _READING or (method == "POST" and asked.path.endswith("/.search")):
         require_read(principal)
     else:
         require_write(principal)

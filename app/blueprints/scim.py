@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Request, Response, g, request
 
 from app.blueprints.answers import answer, empty_answer, media_type, resource_answer
 from app.blueprints.body import read_object
+from app.blueprints.service import current
 from app.errors import InvalidValue, MethodNotAllowed, NotFound
 from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile
@@ -53,18 +54,19 @@ def search_all() -> Response:
 @scim.post("/<endpoint>")
 def create(endpoint: str) -> Response:
     """Create a resource (RFC 7644 section 3.3)."""
-    resource_type = _type(endpoint)
-    mimetype = media_type(request)
-    shown = _provider().create(resource_type, read_object(request), _projection(resource_type))
-    return _written(shown, 201, mimetype)
+    asked, here = current()
+    resource_type, mimetype = _type(endpoint), media_type(asked)
+    shown = here.provider.create(resource_type, read_object(asked), _projection(resource_type, asked))
+    return _written(shown, 201, mimetype, asked)
 
 
 @scim.get("/<endpoint>/<resource_id>")
 def read(endpoint: str, resource_id: str) -> Response:
     """Give a resource (RFC 7644 section 3.4.1), or 304 where the client has its version."""
-    resource_type, mimetype = _type(endpoint), media_type(request)
-    shown = _provider().get(resource_type, resource_id, _projection(resource_type))
-    known = Condition.parse(request.headers.get("If-None-Match"))
+    asked, here = current()
+    resource_type, mimetype = _type(endpoint), media_type(asked)
+    shown = here.provider.get(resource_type, resource_id, _projection(resource_type, asked))
+    known = Condition.parse(asked.headers.get("If-None-Match"))
     if known and known.holds(shown.version):
         return empty_answer(304, shown)
     return resource_answer(shown, mimetype=mimetype)
@@ -73,24 +75,28 @@ def read(endpoint: str, resource_id: str) -> Response:
 @scim.put("/<endpoint>/<resource_id>")
 def replace(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 section 3.5.1)."""
-    resource_type, mimetype = _type(endpoint), media_type(request)
-    payload, projection = read_object(request), _projection(resource_type)
-    return _written(_provider().replace(resource_type, resource_id, payload, projection, _conditions()), 200, mimetype)
+    asked, here = current()
+    resource_type, mimetype = _type(endpoint), media_type(asked)
+    payload, projection, conditions = read_object(asked), _projection(resource_type, asked), _conditions(asked)
+    shown = here.provider.replace(resource_type, resource_id, payload, projection, conditions)
+    return _written(shown, 200, mimetype, asked)
 
 
 @scim.patch("/<endpoint>/<resource_id>")
 def patch(endpoint: str, resource_id: str) -> Response:
     """Modify a resource (RFC 7644 section 3.5.2)."""
-    resource_type, mimetype = _type(endpoint), media_type(request)
-    payload, projection, show = read_object(request), _projection(resource_type), _shows_patched(resource_type)
-    shown = _provider().patch(resource_type, resource_id, payload, projection, _conditions(), show=show)
-    return _written(shown, 200, mimetype) if show else empty_answer(204, shown)
+    asked, here = current()
+    resource_type, mimetype = _type(endpoint), media_type(asked)
+    payload, projection, conditions = read_object(asked), _projection(resource_type, asked), _conditions(asked)
+    show = _shows_patched(resource_type, asked)
+    shown = here.provider.patch(resource_type, resource_id, payload, projection, conditions, show=show)
+    return _written(shown, 200, mimetype, asked) if show else empty_answer(204, shown)
 
 
 @scim.delete("/<endpoint>/<resource_id>")
 def delete(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 section 3.6)."""
-    _provider().delete(_type(endpoint), resource_id, _conditions())
+    _provider().delete(_type(endpoint), resource_id, _conditions(current()[0]))
     return empty_answer()
 
 
@@ -125,38 +131,38 @@ def _search_in_body() -> SearchRequest:
     return SearchRequest.from_body(read_object(request), bare_words=_profile().bare_words)
 
 
-def _projection(resource_type: ResourceType) -> Projection:
-    if not request.args:
+def _projection(resource_type: ResourceType, asked: Request) -> Projection:
+    if not asked.args:
         return Projection.parse(resource_type, None, None)
-    given = {key.lower(): value for key, value in request.args.items()}
+    given = {key.lower(): value for key, value in asked.args.items()}
     return Projection.parse(resource_type, names(given.get("attributes")), names(given.get("excludedattributes")))
 
 
-def _conditions() -> Conditions:
-    headers = request.headers
+def _conditions(asked: Request) -> Conditions:
+    headers = asked.headers
     return Conditions(Condition.parse(headers.get("If-Match")), Condition.parse(headers.get("If-None-Match")))
 
 
-def _preference() -> str | None:
+def _preference(asked: Request) -> str | None:
     """Give what `Prefer: return=...` asks for (RFC 7240 section 4.2)."""
-    preferences = [part.strip().lower().replace('"', "") for part in request.headers.get("Prefer", "").split(",")]
+    preferences = [part.strip().lower().replace('"', "") for part in asked.headers.get("Prefer", "").split(",")]
     known = ("return=minimal", "return=representation")
     return next((each.removeprefix("return=") for each in preferences if each in known), None)
 
 
-def _shows_patched(resource_type: ResourceType) -> bool:
+def _shows_patched(resource_type: ResourceType, asked: Request) -> bool:
     """Tell whether the answer to a PATCH has a body: `attributes` asks for one, a group may be too large for one."""
-    if any(key.lower() in ("attributes", "excludedattributes") for key in request.args):
+    if any(key.lower() in ("attributes", "excludedattributes") for key in asked.args):
         return True
-    preference = _preference()
+    preference = _preference(asked)
     if preference:
         return preference == "representation"
     return _profile().group_patch_body or resource_type.members is None
 
 
-def _written(shown: Shown, status: int, mimetype: str) -> Response:
-    preference = _preference()
-    if preference == "minimal" and not request.args:
+def _written(shown: Shown, status: int, mimetype: str, asked: Request) -> Response:
+    preference = _preference(asked)
+    if preference == "minimal" and not asked.args:
         response = empty_answer(status if status == 201 else 204, shown)
     else:
         response = resource_answer(shown, status, mimetype=mimetype)

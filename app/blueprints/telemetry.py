@@ -8,7 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g
+from flask.ctx import _AppCtxGlobals
+
+from app.blueprints.service import current
 
 log = structlog.get_logger()
 
@@ -29,31 +32,31 @@ def _start() -> None:
     g.started = time.perf_counter()
 
 
-def _route() -> str:
-    rule = request.url_rule
+def _route(asked: Request) -> str:
+    rule = asked.url_rule
     return rule.rule if rule else "none"
 
 
-def _seconds() -> float:
-    return float(time.perf_counter() - g.get("started", time.perf_counter()))
+def _seconds(here: _AppCtxGlobals) -> float:
+    return float(time.perf_counter() - here.get("started", time.perf_counter()))
 
 
-def _tenant() -> str | None:
+def _tenant(name: str | None) -> str | None:
     """Give the tenant that the path names, where it can be one: a token that was pasted there cannot."""
-    name = g.get("tenant_name")
     return name if name and _NAME.fullmatch(name) else None
 
 
 def _log(response: Response) -> Response:
-    route = _route()
+    asked, here = current()
+    route = _route(asked)
     if route in ("/healthz", "/readyz") and response.status_code == 200:
         return response
-    known = g.get
+    known = here.get
     principal = known("principal")
     facts: dict[str, Any] = {
         "logger": "scimd.request",
-        "request_id": known("request_id"), "tenant": _tenant(), "method": request.method, "route": route,
-        "status": response.status_code, "ms": round(_seconds() * 1000, 1),
+        "request_id": known("request_id"), "tenant": _tenant(known("tenant_name")), "method": asked.method,
+        "route": route, "status": response.status_code, "ms": round(_seconds(here) * 1000, 1),
         "credential": principal.credential_id if principal else None,
     }
     with suppress(OSError):  # a log that cannot be written holds no answer up
@@ -64,13 +67,15 @@ def _log(response: Response) -> Response:
 def _count(response: Response) -> Response:
     from app.telemetry import metrics
 
-    principal, provider = g.get("principal"), g.get("provider")
+    asked, here = current()
+    principal, provider = here.get("principal"), here.get("provider")
     # A name that nobody has been let in with could be anything, and each would be a series of its own.
-    tenant = principal.tenant.name if principal else g.get("refused_tenant", "")
+    tenant = principal.tenant.name if principal else here.get("refused_tenant", "")
     status = response.status_code
-    method = request.method if request.method in _METHODS else "other"
-    metrics.REQUESTS.labels(_route(), method, str(status), tenant).inc()
-    metrics.LATENCY.labels(_route(), method).observe(_seconds())
+    method = asked.method if asked.method in _METHODS else "other"
+    route = _route(asked)
+    metrics.REQUESTS.labels(route, method, str(status), tenant).inc()
+    metrics.LATENCY.labels(route, method).observe(_seconds(here))
     if principal:
         metrics.LOGINS.labels(principal.kind, "done").inc()
     elif status == 401:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from app.schemas.collection import CollectionSpec, IndexSpec
@@ -90,7 +91,11 @@ class Event:
     detail: str = ""
     known_by: set[str] = field(default_factory=set)
     """Whatever else an operator may look for: names that it had, has, or was to have, and its externalId."""
-    id: str = field(default_factory=new_id)
+
+    @cached_property
+    def id(self) -> str:
+        """What the event will be stored under."""
+        return new_id()
 
     def know(self, resource_type: ResourceType, values: Mapping[str, Any]) -> None:
         """Let the event be found by the names in a resource or a payload."""

@@ -11,6 +11,7 @@ from app import create_app
 from app.auth.client_authentication import ASSERTION_TYPE
 from app.config import Config
 from app.store.clients import Clients
+from app.store.counts import settle
 from app.store.database import Database
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
@@ -57,6 +58,7 @@ class World:
 
     def state(self, tenant):
         """Give all that is stored of a tenant but what being asked leaves behind."""
+        settle(self.database)  # else it is done meanwhile
         db = self.database.db
         left_out = ("events", "counters")
         return {

@@ -13,6 +13,7 @@ import requests
 from pymongo import MongoClient
 
 from app.store import embedded
+from app.store.counts import settle
 from app.store.database import Database, connect
 from tests.conftest import make_server
 from tests.docs import pages
@@ -63,6 +64,7 @@ def connected(reader: Story) -> Iterator[Database]:
 def stored(reader: Story) -> Documents:
     """Give every document of every collection, but for the moments at which credentials were last used."""
     with connected(reader) as database:
+        settle(database)  # else it is done meanwhile
         names = sorted(each for each in database.db.list_collection_names(filter={"type": "collection"}) if "system." not in each)
         return {name: [_still(row) for row in database.db[name].find(sort=[("_id", 1)])] for name in names}
 

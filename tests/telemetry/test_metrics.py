@@ -79,6 +79,10 @@ def test_no_label_holds_a_value_and_a_strange_tenant_makes_no_series(metered: Se
 
 
 def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Server) -> None:
+    url, token = metered.create_tenant()
+    headers = {"Authorization": f"Bearer {token}"}
+    assert requests.post(f"{url}/Users", json=PERSON | {"userName": "ann"}, headers=headers, timeout=30).status_code == 201
+    tenant = url.split("/")[3]
     (exporter,) = exporters(metered)
     assert metered.process
     os.kill(metered.process.pid, signal.SIGKILL)
@@ -86,7 +90,7 @@ def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Serve
     until(lambda: not alive(exporter))
     metered.start()
     until(lambda: listens(metered))
-    until(lambda: total(metered, "scimd_resources", type="User") > 0)
+    until(lambda: total(metered, "scimd_resources", tenant=tenant, type="User") == 1)
     (exporter,) = exporters(metered)
     assert metered.stop() == 0
     until(lambda: not alive(exporter))
