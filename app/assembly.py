@@ -164,7 +164,6 @@ class _Parts:
         if self._cursors is None:
             self._cursors = Cursors(server_key.get(self._database))
             janitor.start(self._database)
-            counts.start(self._database)
         dangling = PROFILES[tenant.profile].dangling_references
         directory = open_directory(self._config, self._database, tenant, dangling=dangling)
         return directory, Queries(directory, self._cursors, tenant.name)

@@ -1,29 +1,21 @@
 """How many resources a tenant has of each type, without counting them.
 
 One number that every create and delete writes would make them wait for each other and fail each other. So the event of
-a create or delete says that it is still to be counted, and a thread of each worker adds many of those to the number at
-a time. A total is the number and what is still to be counted, both read as they were at one moment.
+a create or delete says that it is still to be counted, and the janitor adds many of those to the number at a time. A
+total is the number and what is still to be counted, both read as they were at one moment.
 """
 
 from __future__ import annotations
 
-import logging
-import random
-import threading
-import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from pymongo.errors import InvalidOperation
-
-from app.errors import Unavailable
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session
 from app.store.events import SPEC as EVENTS
 from app.store.events import UNCOUNTED
 
-log = logging.getLogger("scimd")
 SPEC = CollectionSpec(
     name="counts",
     validator=None,
@@ -32,8 +24,6 @@ SPEC = CollectionSpec(
 COLLECTIONS = (SPEC,)
 BATCH = 1_000
 """Events that are counted in one transaction."""
-PAUSE = 5.0
-"""Seconds between two rounds: what came meanwhile is added up by each request that tells a total."""
 Kind = tuple[str, str]
 """Tenant and resource type."""
 
@@ -66,36 +56,14 @@ def every_tenant(database: Database) -> dict[Kind, int]:
 def settle(database: Database) -> int:
     """Count what is still to be counted and give how many events that were; raises Unavailable.
 
-    Several may do it at once: of two who take the same event one begins again.
+    Several may do it at once: of two that take the same event one begins again.
     """
+    if not database.has_transactions():  # nothing is ever left there
+        return 0
     settled = 0
-    if not database.has_transactions():  # there, nothing is ever left
-        return settled
     while _uncounted(database, 1) and (done := database.transaction(lambda session: _settle(database, session))):
         settled += done
     return settled
-
-
-def start(database: Database, *, pause: float = PAUSE) -> threading.Thread:
-    """Start the thread that counts; it ends with the process, and it does not matter when that is."""
-    thread = threading.Thread(target=_work, args=(database, pause), name="counting", daemon=True)
-    thread.start()
-    return thread
-
-
-def _work(database: Database, pause: float) -> None:
-    while True:
-        # At random times, so that the workers do not take the same events.
-        time.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311
-        try:
-            with database.budget():
-                settle(database)
-        except Unavailable as error:
-            log.warning("not all was counted: %s", error.detail)
-        except InvalidOperation:  # the client was closed: the process ends
-            return
-        except Exception:
-            log.exception("counting failed")
 
 
 def _settle(database: Database, session: Session) -> int:

@@ -1,5 +1,6 @@
-"""The thread that clears what is kept for a while, when its time is over. Every worker has one; they do not get in each
-other's way, and it does not matter which of them is killed."""
+"""The threads that do what was left for later: count what is still to be counted, and clear what was kept for a while
+when its time is over. Every worker has them; they do not get in each other's way, and it does not matter which of them
+is killed."""
 
 from __future__ import annotations
 
@@ -7,47 +8,72 @@ import logging
 import random
 import threading
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pymongo.errors import InvalidOperation
 
 from app.errors import Unavailable
-from app.store.database import Database
+from app.store.counts import settle
+from app.store.database import REQUEST_SECONDS, Database
 from app.store.deleted import clear_expired
 
 log = logging.getLogger("scimd")
-PAUSE = 3_600
-"""Seconds between two rounds."""
-FIRST = 60
-"""Seconds within which the first one begins: a worker that is given much to do is replaced after some minutes."""
 
 
-def start(database: Database, *, pause: float = PAUSE) -> threading.Thread:
-    """Start the thread; it ends with the process."""
-    thread = threading.Thread(target=_work, args=(database, pause), name="janitor", daemon=True)
-    thread.start()
-    return thread
+@dataclass(frozen=True)
+class Chore:
+    """What is done again and again."""
+
+    name: str
+    work: Callable[[Database], object]
+    """Raises Unavailable; the next round goes on where this one stopped."""
+    pause: float
+    """Seconds between two rounds, half of it or half as much again: not all workers are to begin at once."""
+    first: float
+    """Seconds within which the first one begins."""
+    seconds: float
+    """What a round may take of the database."""
 
 
-def clear(database: Database, seconds: float = PAUSE) -> bool:
-    """Clear once what is over, and tell whether there can be another round; what fails is logged and tried again."""
+def _clear(database: Database) -> None:
+    cleared = clear_expired(database, datetime.now(UTC))
+    if cleared:
+        log.info("cleared %s deleted resources whose time was over", cleared)
+
+
+# What came since the last round is added up by each request that tells a total.
+COUNTING = Chore("counting", settle, pause=5, first=5, seconds=REQUEST_SECONDS)
+# Within a minute: a worker that is given much to do is replaced after some minutes.
+CLEARING = Chore("clearing", _clear, pause=3_600, first=60, seconds=3_600)
+
+
+def start(database: Database, chores: Iterable[Chore] = (COUNTING, CLEARING)) -> list[threading.Thread]:
+    """Start a thread for each chore; they end with the process."""
+    threads = [
+        threading.Thread(target=_go_on, args=(database, chore), name=chore.name, daemon=True) for chore in chores
+    ]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def once(database: Database, chore: Chore) -> bool:
+    """Do a chore once, and tell whether there can be another round; what fails is logged and tried again."""
     try:
-        with database.budget(seconds):
-            cleared = clear_expired(database, datetime.now(UTC))
+        with database.budget(chore.seconds):
+            chore.work(database)
     except Unavailable as error:
-        log.warning("not all was cleared: %s", error.detail)
+        log.warning("%s is not finished: %s", chore.name, error.detail)
     except InvalidOperation:  # the client was closed: the process ends
         return False
     except Exception:
-        log.exception("the janitor failed")
-    else:
-        if cleared:
-            log.info("cleared %s deleted resources whose time was over", cleared)
+        log.exception("%s failed", chore.name)
     return True
 
 
-def _work(database: Database, pause: float) -> None:
-    # At random times, so that not all workers start at once.
-    time.sleep(random.uniform(0, min(FIRST, pause)))  # noqa: S311
-    while clear(database):
-        time.sleep(random.uniform(0.5, 1.5) * pause)  # noqa: S311
+def _go_on(database: Database, chore: Chore) -> None:
+    time.sleep(random.uniform(0, chore.first))  # noqa: S311
+    while once(database, chore):
+        time.sleep(random.uniform(0.5, 1.5) * chore.pause)  # noqa: S311

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Event as Signal
 from typing import Any
 
 import pytest
+import requests
 
 from app.assembly import collections
 from app.config import Config
 from app.errors import Uniqueness
 from app.schemas.meta import first_meta, now
 from app.schemas.user import USER_TYPE
-from app.store import counts
+from app.store import counts, embedded
 from app.store.counts import Counts, every_tenant, settle
 from app.store.database import Database, connect
 from app.store.directory import Directory
 from app.store.events import Actor, Event
+from app.store.janitor import COUNTING
+from app.store.janitor import start as start_chores
 from app.store.opening import open_directory
 from app.store.tenants import Tenants
-from tests.conftest import APP_NAME, Fault
+from tests.conftest import APP_NAME, Fault, Server
 
 CONFIG = Config.from_environment({})
 ACTOR = Actor("token-1", "request-1")
@@ -166,8 +170,8 @@ def test_the_thread_goes_on_after_a_failure(
     create(directory("ours"), "ann")
     own = connect(f"{mongod_uri}&appname={APP_NAME}", name=database.db.name)
     with fault(["find"], "alwaysOn", errorCode=13435, errorLabels=[]):
-        thread = counts.start(own, pause=0.02)
-        while "not all was counted" not in caplog.text:
+        (thread,) = start_chores(own, [replace(COUNTING, pause=0.02, first=0.02, seconds=1)])
+        while "counting is not finished" not in caplog.text:
             Signal().wait(0.02)
     while not stored(database):
         Signal().wait(0.02)
@@ -175,6 +179,22 @@ def test_the_thread_goes_on_after_a_failure(
     thread.join(30)
     assert not thread.is_alive()
     assert stored(database) == {("ours", "User"): 1}
+
+
+@pytest.mark.timeout(60)
+def test_a_server_counts_by_itself(live_server: Server) -> None:
+    url, token = live_server.create_tenant()
+    headers, name = {"Authorization": f"Bearer {token}"}, url.split("/")[3]
+    body = {"schemas": [USER_TYPE.schema.id], "userName": "ann", "displayName": "Ann", "active": True}
+    names = {"name": {"givenName": "Ann", "familyName": "Lee", "formatted": "Ann Lee"}}
+    emails = {"emails": [{"type": "work", "value": "ann@example.com"}], "externalId": "ann"}
+    answer = requests.post(f"{url}/Users", json=body | names | emails, headers=headers, timeout=30)
+    assert answer.status_code == 201, answer.text
+    database = connect(embedded.Place(live_server.folder / "data").uri())
+    while stored(database).get((name, "User")) != 1:
+        Signal().wait(0.1)
+    assert not database.db.events.count_documents({"tenant": name, "uncounted": {"$exists": True}})
+    database.close()
 
 
 def test_what_is_to_be_counted_is_found_by_its_index(
