@@ -16,9 +16,13 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import ClassVar, Protocol, Self
 
+from bench.processes import holder
+
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _PATIENCE = 60.0
+_TRIES = 1_000
+"""Connections that are opened until each worker has its share."""
 
 
 class Source(Protocol):
@@ -42,6 +46,9 @@ class Round:
     seconds: float = 1.0
     most: int = 100_000
     """Requests that are sent at most."""
+    workers: tuple[int, ...] = ()
+    """The processes that are to have as many of the connections each. Left to themselves the first one that wakes takes
+    all, in four rounds of ten, and such a round is half as fast: it tells how they were dealt out, not what they do."""
 
 
 @dataclass
@@ -117,7 +124,7 @@ class _Line:
 def drive(work: Round) -> Outcome:
     """Ask and ask again over all connections until time or number is up; raises OSError, RuntimeError."""
     outcome = Outcome()
-    lines = [_Line(number, _connect(work.port), work.first_turn) for number in range(work.connections)]
+    lines = [_Line(number, opened, work.first_turn) for number, opened in enumerate(_connections(work))]
     with selectors.DefaultSelector() as selector:
         start = time.perf_counter()
         busy = min(len(lines), work.most)
@@ -147,6 +154,36 @@ def drive(work: Round) -> Outcome:
         line.socket.close()
     outcome.turns = max(line.turn for line in lines) - work.first_turn
     return outcome
+
+
+def _connections(work: Round) -> list[socket.socket]:
+    """Open the connections; raises RuntimeError where a worker does not get its share."""
+    if not work.workers:
+        return [_connect(work.port) for _ in range(work.connections)]
+    share = -(-work.connections // len(work.workers))
+    dealt: Counter[int] = Counter()
+    chosen: list[socket.socket] = []
+    others: list[socket.socket] = []
+    while len(chosen) < work.connections:
+        if len(chosen) + len(others) >= _TRIES:
+            raise RuntimeError(f"of {_TRIES} connections the workers took {dict(dealt)}")
+        opened = _connect(work.port)
+        worker = _taker(work, opened)
+        good = dealt[worker] < share
+        dealt[worker] += 1
+        (chosen if good else others).append(opened)
+    for one in others:
+        one.close()
+    return chosen
+
+
+def _taker(work: Round, opened: socket.socket) -> int:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if worker := holder(work.workers, work.port, opened.getsockname()[1]):
+            return worker
+        time.sleep(0.001)
+    raise RuntimeError(f"nobody accepted a connection within {_PATIENCE:.0f} s")
 
 
 def _connect(port: int) -> socket.socket:

@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from app.store import embedded
 
 ROOT = Path(__file__).resolve().parent.parent
 _TICK = os.sysconf("SC_CLK_TCK")
+_LOOPBACK = "0100007F"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,22 @@ def children(pid: int) -> list[int]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
             found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
+def holder(workers: Iterable[int], port: int, client_port: int) -> int | None:
+    """Give the worker that has accepted a connection between two ports of this machine, None while there is none."""
+    ends = f"{_LOOPBACK}:{port:04X} {_LOOPBACK}:{client_port:04X}"
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines())
+    inode = next((row[9] for row in rows if f"{row[1]} {row[2]}" == ends), "0")
+    return next((pid for pid in workers if f"socket:[{inode}]" in _open_files(pid)), None)
+
+
+def _open_files(pid: int) -> set[str]:
+    found: set[str] = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # one that has just been closed
+            found.add(str(entry.readlink()))
     return found
 
 

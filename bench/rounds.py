@@ -98,8 +98,9 @@ class Course:
 
     def _drive(self, side: Side, scenario: Scenario, turn: int, seconds: float) -> tuple[Outcome, float, float]:
         server = self._servers[side.server]
+        workers = tuple(server.workers())
+        work = Round(server.port, side.source, turn, scenario.connections, seconds, workers=workers)
         before = server.cpu_seconds(), self._mongod.cpu_seconds()
-        work = Round(server.port, side.source, turn, scenario.connections, seconds)
         outcome = self._client.run(work)
         return outcome, server.cpu_seconds() - before[0], self._mongod.cpu_seconds() - before[1]
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import socket
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
 from bench.client import Round, drive
+from bench.processes import holder
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -84,3 +89,51 @@ def test_it_stops_when_the_time_is_up(server: ThreadingHTTPServer) -> None:
 def test_an_answer_that_is_no_good_is_told(server: ThreadingHTTPServer, source: Ask) -> None:
     outcome = drive(Round(server.server_port, source, connections=1, seconds=60, most=2))
     assert outcome.failure.startswith("HTTP/1.1 ")
+
+
+def test_the_holder_of_a_connection_is_who_has_accepted_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            ours = client.getsockname()[1]
+            assert holder([os.getpid()], port, ours) is None
+            with listener.accept()[0]:
+                assert holder([os.getppid(), os.getpid()], port, ours) == os.getpid()
+
+
+class Tell(Handler):
+    """Tells who answers whom."""
+
+    def do_GET(self) -> None:
+        self.server.answered.put((os.getpid(), self.client_address[1]))  # type: ignore[attr-defined]
+        self.server.asked = []  # type: ignore[attr-defined]
+        super().do_GET()
+
+
+def _serve(listener: socket.socket, answered: Any) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Tell, bind_and_activate=False) as running:
+        running.socket.close()
+        running.socket, running.answered = listener, answered  # type: ignore[attr-defined]
+        running.serve_forever()
+
+
+def test_each_worker_gets_as_many_connections() -> None:
+    context = multiprocessing.get_context("fork")
+    answered = context.SimpleQueue()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        workers = [context.Process(target=_serve, args=(listener, answered), daemon=True) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        try:
+            pids = tuple(worker.pid or 0 for worker in workers)
+            drive(Round(port, Ask("/length"), connections=6, seconds=60, most=30, workers=pids))
+        finally:
+            for worker in workers:
+                worker.terminate()
+                worker.join()
+    clients: dict[int, set[int]] = defaultdict(set)
+    for _ in range(30):
+        pid, port = answered.get()
+        clients[pid].add(port)
+    assert {pid: len(ports) for pid, ports in clients.items()} == dict.fromkeys(pids, 3)
