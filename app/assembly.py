@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Request
 from flask.typing import ResponseReturnValue
+from werkzeug.routing import MapAdapter
 
 from app.auth import Authenticator, CredentialRefused, Limits, Principal, TokenEndpoint
 from app.auth.refusal import shown
@@ -54,9 +55,14 @@ class _Application(Flask):
 
     database: Database
 
-    def dispatch_request(self) -> ResponseReturnValue:
+    def preprocess_request(self) -> ResponseReturnValue:
+        # The view as well, inside the same budget: Flask does not call it again where there is an answer.
         with self.database.budget():
-            return super().dispatch_request()
+            return super().preprocess_request() or self.dispatch_request()
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        # Without the host, of which no route depends and from which no URL is made: it costs as much as the routing.
+        return MapAdapter(self.url_map, "", "/", "", "http", request.path, request.method) if request else None
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func  # no view is a coroutine; Flask would ask that of seven functions for each request

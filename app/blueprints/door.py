@@ -35,7 +35,9 @@ def install(app: Flask) -> None:
 @door.verify_token
 def verify(token: str) -> Principal:
     """Give who sends the token; raises Unauthorized, Forbidden."""
-    return service().authenticate(g.tenant_name, token, request.remote_addr or "")
+    asked, here = current()
+    here.principal = principal = service().authenticate(here.tenant_name, token, asked.remote_addr or "")
+    return principal
 
 
 @door.error_handler
@@ -60,9 +62,8 @@ def _enter() -> Any:
     parts = service()
     here.tenant_name = tenant = match[1]
     here.base_url = parts.base_url(tenant)
-    with parts.budget():
-        parts.require()
-        return _let_in(parts, asked, here)
+    parts.require()
+    return _let_in(parts, asked, here)
 
 
 def _let_in(parts: Service, asked: Request, here: _AppCtxGlobals) -> Any:
@@ -81,7 +82,7 @@ def _let_in(parts: Service, asked: Request, here: _AppCtxGlobals) -> Any:
 
 @door.login_required
 def _prepare(parts: Service, asked: Request, here: _AppCtxGlobals) -> None:
-    here.principal = principal = door.current_user()
+    principal = here.principal
     here.provider = provider = parts.provider(principal, here.request_id)
     here.catalogue = provider.catalogue
     method = asked.method

@@ -9,7 +9,9 @@ from urllib.parse import quote
 import pytest
 from werkzeug.test import TestResponse
 
+from app.store.database import Database
 from tests.blueprints.conftest import ERROR_URN, GROUP_URN, USER_URN, Client
+from tests.conftest import Fault
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -127,3 +129,14 @@ def test_ht_23_a_failure_of_ours_tells_nothing_of_us(rfc: Client, monkeypatch: p
     assert answer.status_code == 500
     for word in ("mongodb", "secret-host", "Traceback", "/srv", "RuntimeError"):
         assert word not in answer.text
+
+
+def test_who_it_is_and_what_he_asks_for_have_one_time_budget(
+    rfc: Client, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budget = Database.budget
+    monkeypatch.setattr(Database, "budget", lambda database, seconds=1.25: budget(database, seconds))
+    with fault(["find", "aggregate"], "alwaysOn", blockConnection=True, blockTimeMS=500):
+        late = rfc("GET", f"/Users/{NOBODY}")  # its token, its tenant and the user: three times half a second
+    assert late.status_code == 503 and late.headers["Retry-After"]
+    assert rfc("GET", f"/Users/{NOBODY}").status_code == 404
