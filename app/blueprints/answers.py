@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +21,12 @@ JSON = "application/json"
 PIECE = 500
 """Elements that are written at a time where there are too many to hold."""
 # What is answered is personal data: kept by no cache, guessed into no other type.
-_HEADERS = (
-    ("Cache-Control", "private, no-store"),
-    ("Vary", "Accept, Authorization"),
-    ("X-Content-Type-Options", "nosniff"),
-)
+_NOT_KEPT = "private, no-store"
+_ALWAYS = [("Vary", "Accept, Authorization"), ("X-Content-Type-Options", "nosniff")]
 
 
 class _Answer(Response):
-    """A response whose headers go out as they are.
+    """A response whose headers go out as they are, and those that all answers have unlooked at.
 
     Werkzeug would copy them and rewrite URIs with what is not ASCII in them; none of ours has that.
     """
@@ -39,6 +36,10 @@ class _Answer(Response):
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         return self.headers
+
+    def get_wsgi_response(self, environ: WSGIEnvironment) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        content, status, headers = super().get_wsgi_response(environ)
+        return content, status, headers + _ALWAYS
 
 
 def media_type(request: Request) -> str:
@@ -61,7 +62,7 @@ def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Respon
         if not _is_streamed(body):
             raise
         content = _stream(body)
-    return _with_headers(_Answer(content, status, mimetype=mimetype))
+    return _private(_Answer(content, status, mimetype=mimetype))
 
 
 def resource_answer(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
@@ -72,7 +73,7 @@ def resource_answer(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSO
 
 def empty_answer(status: int = 204, shown: Shown | None = None) -> Response:
     """Give an answer without a body."""
-    response = _with_headers(_Answer(status=status))
+    response = _private(_Answer(status=status))
     if status not in (204, 304):  # RFC 9110 section 8.6
         response.headers.add("Content-Length", "0")
     return _located(response, shown) if shown else response
@@ -93,8 +94,8 @@ def _located(response: Response, shown: Shown) -> Response:
     return response
 
 
-def _with_headers(response: Response) -> Response:
-    response.headers.extend(_HEADERS)
+def _private(response: Response) -> Response:
+    response.headers.add("Cache-Control", _NOT_KEPT)
     return response
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+_USUAL = re.compile(r"/[^/]+/scim/v2(?:/[^/]+)+")
 _SLASHES = re.compile("/{2,}")
 _NO_VERSION = re.compile(r"^(/[^/]+/scim)(?=/|$)(?!/v\d+(?:/|$))")
 _ROOT = re.compile(r"^/[^/]+/scim/v2$")
@@ -17,6 +18,8 @@ _ROOT = re.compile(r"^/[^/]+/scim/v2$")
 
 def one_spelling(path: str) -> str:
     """Give the path that the routes know."""
+    if _USUAL.fullmatch(path):
+        return path
     path = _SLASHES.sub("/", path)
     if len(path) > 1:
         path = path.rstrip("/")

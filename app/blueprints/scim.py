@@ -132,7 +132,7 @@ def _search_in_body() -> SearchRequest:
 
 
 def _projection(resource_type: ResourceType, asked: Request) -> Projection:
-    if not asked.args:
+    if not asked.query_string:  # most have none, and to read that costs as much
         return Projection.parse(resource_type, None, None)
     given = {key.lower(): value for key, value in asked.args.items()}
     return Projection.parse(resource_type, names(given.get("attributes")), names(given.get("excludedattributes")))
@@ -152,7 +152,7 @@ def _preference(asked: Request) -> str | None:
 
 def _shows_patched(resource_type: ResourceType, asked: Request) -> bool:
     """Tell whether the answer to a PATCH has a body: `attributes` asks for one, a group may be too large for one."""
-    if any(key.lower() in ("attributes", "excludedattributes") for key in asked.args):
+    if asked.query_string and any(key.lower() in ("attributes", "excludedattributes") for key in asked.args):
         return True
     preference = _preference(asked)
     if preference:

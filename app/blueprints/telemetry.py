@@ -51,7 +51,7 @@ def _log(response: Response) -> Response:
     route = _route(asked)
     if route in ("/healthz", "/readyz") and response.status_code == 200:
         return response
-    known = here.get
+    known = vars(here).get
     principal = known("principal")
     facts: dict[str, Any] = {
         "logger": "scimd.request",
