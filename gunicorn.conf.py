@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+from gunicorn.glogging import Logger
+
 from app import create_app
 from app.config import Config, ConfigError
 from app.store.database import StoreError
@@ -59,7 +61,16 @@ preload_app = False
 
 # One JSON object a line; what is logged of a request is written by the application, which knows the tenant.
 logconfig_dict = logging_config()
-accesslog = None
+
+
+class _NoAccessLog(Logger):
+    """Gunicorn's log; where there is a `logconfig_dict` it would gather what to say of each request all the same."""
+
+    def access(self, *_):
+        return
+
+
+logger_class = _NoAccessLog
 
 _STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 

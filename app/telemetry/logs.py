@@ -60,7 +60,6 @@ def logging_config(*, pretty: bool | None = None) -> dict[str, Any]:
         "filters": {"discreet": {"()": Discreet}},
         "loggers": {
             "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True, "filters": ["discreet"]},
-            "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},
         },
     }
 
