@@ -4,6 +4,7 @@ Found by `gunicorn "app:create_app()"` in this folder, and used by `scimd serve`
 docs/operating.md; those that were measured are marked.
 """
 
+import gc
 import os
 import signal
 import subprocess
@@ -124,8 +125,14 @@ def worker_exit(server, worker):
 
 
 def post_worker_init(worker):
-    """Let the application's own lines look like gunicorn's."""
+    """Let the application's own lines look like gunicorn's, and spare the collector what stays for good.
+
+    Looking for circles after each 700 new objects took a twentieth of the time of a write (measured); there are few.
+    """
     configure()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
 
 
 def child_exit(server, worker):
