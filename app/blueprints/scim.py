@@ -145,7 +145,10 @@ def _conditions(asked: Request) -> Conditions:
 
 def _preference(asked: Request) -> str | None:
     """Give what `Prefer: return=...` asks for (RFC 7240 section 4.2)."""
-    preferences = [part.strip().lower().replace('"', "") for part in asked.headers.get("Prefer", "").split(",")]
+    header = asked.headers.get("Prefer")
+    if not header:
+        return None
+    preferences = [part.strip().lower().replace('"', "") for part in header.split(",")]
     known = ("return=minimal", "return=representation")
     return next((each.removeprefix("return=") for each in preferences if each in known), None)
 
