@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -29,8 +30,12 @@ from pymongo.errors import PyMongoError
 from app.store.failures import StoreError
 
 REPLICA_SET = "scimd"
-LONGEST_SOCKET_PATH = 100
-"""The kernel takes 107 bytes; mongod wants a few for itself."""
+SOCKET_PATH = re.compile(r"[a-z0-9/._-]{1,100}")
+"""Paths that a socket can have.
+
+The kernel takes 107 bytes, and mongod wants a few for itself. In a replica set the path is the name of a host: PyMongo
+puts that into small letters, and a colon or a comma ends it.
+"""
 PATIENCE = 60.0
 """Seconds that a start may take: recovery after a crash, on a slow disk."""
 PAUSE = 0.05
@@ -60,12 +65,12 @@ class Place:
 
     @property
     def socket(self) -> Path:
-        """Give the socket's path; where it would be too long, one in a private folder under the temporary one."""
-        path = self.folder / "mongod.sock"
-        if len(os.fsencode(path)) <= LONGEST_SOCKET_PATH:
-            return path
+        """Give the socket's path; where it cannot be in the folder, one in a private folder under the temporary one."""
         name = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"scimd-{os.getuid()}-{name}" / "mongod.sock"
+        own = f"scimd-{os.getuid()}-{name}"
+        folders = (self.folder, Path(tempfile.gettempdir()) / own, Path("/tmp") / own)  # noqa: S108 - made for us alone
+        paths = (folder / "mongod.sock" for folder in folders)
+        return next(path for path in paths if SOCKET_PATH.fullmatch(str(path)))
 
     def uri(self, options: str = f"replicaSet={REPLICA_SET}") -> str:
         """Give the connection string."""

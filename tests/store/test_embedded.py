@@ -213,8 +213,9 @@ def test_a_number_that_belongs_to_somebody_else_now_is_left_alone(data_dir: Path
         stranger.kill()
 
 
-def test_a_folder_with_a_long_name(tmp_path: Path) -> None:
-    data_dir = tmp_path / ("long-" * 30) / "d"
+@pytest.mark.parametrize("name", ["long-" * 30, "Upper", "a b", "a:1", "a,b", "a%41", "caf\u00e9"])
+def test_a_folder_whose_name_a_socket_cannot_have(tmp_path: Path, name: str) -> None:
+    data_dir = tmp_path / name / "d"
     with embedded.using(data_dir) as place:
         write(place, 1)
         assert len(str(place.socket)) < 100
