@@ -166,7 +166,7 @@ class Directory:
 
         def work(session: Session) -> Resource:
             steps = self._members.plan(resource_type, before["id"], changes, session)
-            self._check_links(resource_type, after, session)
+            self._check_links(resource_type, after, session, before)
             result = after | {"meta": next_meta(before["meta"], time)}
             if not store.replace(result, before["meta"]["version"], session):
                 raise VersionMoved
@@ -281,10 +281,17 @@ class Directory:
             return PreconditionFailed(f"The {resource_type.name} has changed; its version is not {version} any more.")
         return NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
 
-    def _check_links(self, resource_type: ResourceType, resource: Resource, session: Session) -> None:
+    def _check_links(
+        self, resource_type: ResourceType, resource: Resource, session: Session, before: Resource | None = None
+    ) -> None:
+        """Raise InvalidValue for a reference to nothing, but for one that was there `before`: that may be deleted."""
         if self._dangling:
             return
-        for target, value in self.references.links(resource, resource_type):
+        links = self.references.links
+        known = {(target.name, value) for target, value in links(before, resource_type)} if before else set()
+        for target, value in links(resource, resource_type):
+            if (target.name, value) in known:
+                continue
             if not self._members.kinds([value], target.references, session):
                 raise InvalidValue(f"{target.name}: no such resource: {value}.")
 

@@ -260,6 +260,20 @@ def test_the_manager_is_shown_with_its_name(rfc: Client) -> None:
     assert answer.status_code == 400
 
 
+def test_whose_manager_is_gone_can_still_be_changed(rfc: Client) -> None:
+    boss, other = rfc.user("boss")["id"], rfc.user("other")["id"]
+    path = f"/Users/{rfc.user('a', **{ENTERPRISE_URN: {'manager': {'value': boss}}})['id']}"
+    rfc("DELETE", f"/Users/{boss}")
+    off = {"op": "replace", "path": "active", "value": False}
+    assert rfc.patch(path, off).get_json()["active"] is False
+    shown = rfc("GET", path).get_json()
+    assert rfc("PUT", path, shown | {"title": "T"}).get_json()["title"] == "T"
+    manager = f"{ENTERPRISE_URN}:manager"
+    assert rfc.patch(path, {"op": "replace", "path": manager, "value": {"value": NOBODY}}).status_code == 400
+    assert rfc.patch(path, {"op": "replace", "path": manager, "value": {"value": other}}).status_code == 200
+    assert rfc.patch(path, {"op": "replace", "path": manager, "value": {"value": boss}}).status_code == 400
+
+
 def test_et_05_and_06_and_de_04_and_pu_12_versions(rfc: Client) -> None:
     created = rfc.user("a")
     path, version = f"/Users/{created['id']}", created["meta"]["version"]
