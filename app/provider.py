@@ -11,9 +11,9 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from app.errors import NotFound, PreconditionFailed, ScimError, Unavailable
+from app.errors import PreconditionFailed, ScimError, Unavailable
 from app.protocol.entra_dialect import rewrite_patch, rewrite_resource, rewrite_search
 from app.protocol.etag import Condition
 from app.protocol.patch_op import Operation, apply_patch, only_members, read_patch
@@ -26,15 +26,16 @@ from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults, with_read_only
-from app.store.directory import Directory, VersionMoved
+from app.store.directory import Directory, VersionMoved, missing
 from app.store.events import Actor, Event, new_id
 from app.store.references import Groups
 
+T = TypeVar("T")
 Resource = dict[str, Any]
 REQUEST = "request"
 """The operation of an event as long as nothing has begun."""
 ATTEMPTS = 100
-"""How often an unconditional PATCH is tried on the newest state before the client is asked to come back."""
+"""How often a change is tried on the newest state before the client is asked to come back."""
 
 
 @dataclass(frozen=True)
@@ -139,13 +140,18 @@ class Provider:
     ) -> None:
         """Delete a resource (RFC 7644 section 3.6); raises NotFound, PreconditionFailed."""
         event = self._begin("delete", resource_type, resource_id)
-        version = None
-        if conditions != NO_CONDITIONS:
-            before = self._read(resource_type, resource_id, frozenset())
-            self._check(before, conditions)
-            version = before["meta"]["version"]
-        event.status = 204
-        self._directory.delete(resource_type, resource_id, version, event, self._actor)
+
+        def work() -> None:
+            version = None
+            if conditions != NO_CONDITIONS:
+                before = self._read(resource_type, resource_id)
+                self._know(before, resource_type)
+                self._check(before, conditions)
+                version = before["meta"]["version"]
+            event.status = 204
+            self._directory.delete(resource_type, resource_id, version, event, self._actor)
+
+        _until_nobody_is_quicker(resource_type, work)
 
     def location(self, resource_type: ResourceType, resource_id: str) -> str:
         """Give the URI of a resource."""
@@ -182,7 +188,7 @@ class Provider:
     def _read(self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None) -> Resource:
         resource = self._directory.get(resource_type, resource_id, keys)
         if resource is None:
-            raise _missing(resource_type, resource_id)
+            raise missing(resource_type, resource_id)
         return resource
 
     def _read_for(
@@ -195,7 +201,7 @@ class Provider:
             return self._read(resource_type, resource_id, keys), None
         found = self._directory.get_with_groups(resource_type, resource_id, keys)
         if found is None:
-            raise _missing(resource_type, resource_id)
+            raise missing(resource_type, resource_id)
         return found
 
     def _shown(
@@ -233,26 +239,27 @@ class Provider:
         change: Callable[[Resource], tuple[Resource, tuple[MemberChange, ...]]], projection: Projection | None,
         conditions: Conditions, *, partly: bool = False,
     ) -> Shown:
-        """Read, change, write; again on the new state where somebody else was quicker, unless `If-Match` forbids it."""
+        """Read, change, write; `partly` where what is not named stays as it is."""
         event = self.event
         event.status = 200 if projection else 204
-        for attempt in range(ATTEMPTS):
+        # A replacement is of what was read; changes of members alone go with whatever else is changed meanwhile.
+        exact = not partly or conditions != NO_CONDITIONS
+
+        def work() -> Shown:
             before, groups = self._read_for(projection, resource_type, resource_id)
-            event.name = str(before.get(resource_type.identifier, ""))
-            event.know(resource_type, before)
+            self._know(before, resource_type)
             self._check(before, conditions)
             after, changes = change(before)
             event.know(resource_type, after)
-            try:
-                stored = self._directory.update(
-                    resource_type, before, after, changes, event, self._actor, exact=conditions.if_match is not None
-                )
-            except VersionMoved:
-                time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, no secret
-                continue
+            stored = self._directory.update(resource_type, before, after, changes, event, self._actor, exact=exact)
             requested = requested_by(resource_type, stored, before if partly else None)
             return self._shown(stored, resource_type, projection, requested, groups)
-        raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
+
+        return _until_nobody_is_quicker(resource_type, work)
+
+    def _know(self, resource: Resource, resource_type: ResourceType) -> None:
+        self.event.name = str(resource.get(resource_type.identifier, ""))
+        self.event.know(resource_type, resource)
 
     @staticmethod
     def _check(resource: Resource, conditions: Conditions) -> None:
@@ -263,8 +270,14 @@ class Provider:
             raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
 
 
-def _missing(resource_type: ResourceType, resource_id: str) -> NotFound:
-    return NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
+def _until_nobody_is_quicker(resource_type: ResourceType, work: Callable[[], T]) -> T:
+    """Read, check and write; again on the new state where somebody else has written between; raises Unavailable."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return work()
+        except VersionMoved:
+            time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, no secret
+    raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
 
 
 def _take_members(resource: Resource, resource_type: ResourceType, kind: str) -> tuple[MemberChange, ...]:

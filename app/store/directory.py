@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from app.errors import InvalidValue, NotFound, PreconditionFailed, Unavailable
+from app.errors import InvalidValue, NotFound, Unavailable
 from app.schemas.columns import columns
 from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
@@ -160,8 +160,9 @@ class Directory:
             if not changes:
                 return before
             version = before["meta"]["version"] if exact else None
-            stored = self.change_members(resource_type, before["id"], changes, event, actor, version=version)
-            return before | {"meta": stored["meta"]}
+            return self.change_members(
+                resource_type, before["id"], changes, event, actor, version=version, keys=None
+            )
         time = now()
 
         def work(session: Session) -> Resource:
@@ -179,12 +180,13 @@ class Directory:
 
     def change_members(
         self, resource_type: ResourceType, resource_id: str, changes: Iterable[MemberChange], event: Event,
-        actor: Actor, *, version: str | None = None,
+        actor: Actor, *, version: str | None = None, keys: frozenset[str] | None = frozenset(),
     ) -> Resource:
         """Change the members of a resource and nothing else of it; give its `id` and `meta` as they are then.
 
         It need not have been read: changes of members commute. Where `version` is given it must be the stored one.
-        Raises VersionMoved, NotFound, InvalidValue for a reference to nothing.
+        `keys` are the other top-level attributes that are needed, None means all; they are those of the new version,
+        with what others have changed meanwhile. Raises VersionMoved, NotFound, InvalidValue for a reference to nothing.
         """
         store = self._resources[resource_type.name]
         time = now()
@@ -196,19 +198,19 @@ class Directory:
                 self._stored(resource_type, resource_id, frozenset())  # that the group is missing is told first
                 raise
             if not (steps and self._members.add_unseen(resource_id, steps, session)):
-                return self._stored(resource_type, resource_id, frozenset())
-            touched = store.touch(resource_id, time, version, session)
+                return self._stored(resource_type, resource_id, keys)
+            touched = store.touch(resource_id, time, version, session, keys)
             if touched is None and version is not None:
                 raise VersionMoved
             if touched is None:
-                raise self._missing(resource_type, resource_id, None)
+                raise missing(resource_type, resource_id)
             event.name = str(touched.get(resource_type.identifier, ""))
             event.know(resource_type, touched)
             self._members.apply(resource_id, steps, session)
             self._log(event, steps, actor, session)
             return touched
 
-        return self._commit(work, event, lambda: self._stored(resource_type, resource_id, frozenset()))
+        return self._commit(work, event, lambda: self._stored(resource_type, resource_id, keys))
 
     def delete(
         self, resource_type: ResourceType, resource_id: str, version: str | None, event: Event, actor: Actor
@@ -216,14 +218,16 @@ class Directory:
         """Delete a resource and take it out of all groups; it is kept apart for a while.
 
         A group's own memberships stay where they are, seen by nobody, until `Deleted` clears them: the answer does not
-        wait for a million of them. Raises NotFound, PreconditionFailed.
+        wait for a million of them. Where `version` is given it must be the stored one. Raises NotFound, VersionMoved.
         """
         store = self._resources[resource_type.name]
 
         def work(session: Session) -> None:
             document = store.remove(resource_id, version, session)
+            if document is None and version is not None:
+                raise VersionMoved
             if document is None:
-                raise self._missing(resource_type, resource_id, version)
+                raise missing(resource_type, resource_id)
             memberships = self._memberships.of_member(resource_id, session)
             if memberships:
                 self._memberships.remove_member(resource_id, session)
@@ -276,11 +280,6 @@ class Directory:
             if changed and other.members:
                 self._resources[other.name].touch_all(changed, time, session)
 
-    def _missing(self, resource_type: ResourceType, resource_id: str, version: str | None) -> Exception:
-        if version is not None and self._resources[resource_type.name].get(resource_id, frozenset()):
-            return PreconditionFailed(f"The {resource_type.name} has changed; its version is not {version} any more.")
-        return NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
-
     def _check_links(
         self, resource_type: ResourceType, resource: Resource, session: Session, before: Resource | None = None
     ) -> None:
@@ -311,7 +310,7 @@ class Directory:
     ) -> Resource:
         resource = self.get(resource_type, resource_id, keys)
         if resource is None:
-            raise self._missing(resource_type, resource_id, None)
+            raise missing(resource_type, resource_id)
         return resource
 
     def _commit(self, work: Callable[[Session], T], event: Event, stored: Callable[[], T]) -> T:
@@ -326,6 +325,11 @@ class Directory:
             if not self.events.contains(event.id):
                 raise
             return stored()
+
+
+def missing(resource_type: ResourceType, resource_id: str) -> NotFound:
+    """Give the error that says that there is no such resource."""
+    return NotFound(f"There is no {resource_type.name} with the id {resource_id}.")
 
 
 def _content(resource: Mapping[str, Any]) -> dict[str, Any]:

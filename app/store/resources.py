@@ -34,6 +34,7 @@ class Resources:
         self.type = resource_type
         self._collection = database.db[resource_type.collection]
         self._tenant = tenant
+        self._called = frozenset((resource_type.identifier, resource_type.label, EXTERNAL_ID.name))
 
     def get(self, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
         """Give the resource, or None; `keys` are the top-level attributes that are needed, None means all."""
@@ -76,12 +77,13 @@ class Resources:
             return self._collection.replace_one(query, document, session=session).matched_count == 1
 
     def touch(
-        self, resource_id: str, now: datetime, version: str | None = None, session: Session = None
+        self, resource_id: str, now: datetime, version: str | None = None, session: Session = None,
+        keys: frozenset[str] | None = frozenset(),
     ) -> Resource | None:
         """Give the resource a new version, since something that belongs to it has changed.
 
-        Where `version` is given it must be the stored one. Gives what the resource is called and its new `meta`, or
-        None where there is no such resource or version.
+        Where `version` is given it must be the stored one. Gives what the resource is called, its new `meta` and those
+        of its top-level attributes that are named, None means all; or None where there is no such resource or version.
         """
         query: dict[str, Any] = {"_id": resource_id, "tenant": self._tenant}
         if version is not None:
@@ -89,7 +91,7 @@ class Resources:
         document = self._collection.find_one_and_update(
             query,
             {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}},
-            projection=dict.fromkeys(("meta", "schemas", self.type.identifier, self.type.label, EXTERNAL_ID.name), 1),
+            projection=self._fields(None if keys is None else keys | self._called),
             return_document=True,
             session=session,
         )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,9 +15,10 @@ from app.assembly import collections
 from app.config import Config
 from app.errors import NotFound, ScimError, Unavailable, Uniqueness
 from app.protocol.cursor import Cursors
+from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES
 from app.protocol.search_request import SearchRequest
-from app.provider import Provider
+from app.provider import Conditions, Provider
 from app.queries import Queries
 from app.schemas.returned import Projection
 from app.store.counts import Counts, every_tenant
@@ -113,6 +116,55 @@ def test_adds_and_removes_at_once(provider: Callable[[], Provider]) -> None:
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(change, range(50)))
     assert members(provider, target) == set(users[25:])
+
+
+@pytest.mark.parametrize("kind", ["add", "replace"])
+def test_an_answer_shows_what_its_version_is(provider: Callable[[], Provider], kind: str) -> None:
+    """RFC 7644 section 3.14: a version is that of the whole resource, whatever else has changed meanwhile."""
+    for number in range(8):
+        member, target = user(provider, f"{kind}{number}"), group(provider, "old")
+        by_version: dict[str, set[str]] = {}
+
+        def change(operation: dict[str, Any], target: str = target, seen: dict[str, set[str]] = by_version) -> None:
+            shown = patch(provider, "Group", target, operation)
+            seen.setdefault(shown["meta"]["version"], set()).add(shown["displayName"])
+
+        def put(target: str = target, member: str = member, seen: dict[str, set[str]] = by_version) -> None:
+            one = provider()
+            resource_type = one.catalogue.named("Group")
+            payload = {"schemas": [GROUP_URN], "displayName": "old", "members": [{"value": member}]}
+            shown = one.replace(resource_type, target, payload, Projection.parse(resource_type, None, None)).resource
+            assert shown["displayName"] == "old"
+            seen.setdefault(shown["meta"]["version"], set()).add("old")
+
+        add = {"op": "add", "path": "members", "value": [{"value": member}]}
+        rename = {"op": "replace", "path": "displayName", "value": "new"}
+        with ThreadPoolExecutor(2) as pool:
+            other = pool.submit(change, add) if kind == "add" else pool.submit(put)
+            change(rename)
+            other.result()
+        one = provider()
+        resource_type = one.catalogue.named("Group")
+        stored = one.get(resource_type, target, Projection.parse(resource_type, None, None)).resource
+        by_version.setdefault(stored["meta"]["version"], set()).add(stored["displayName"])
+        assert all(len(names) == 1 for names in by_version.values()), by_version
+
+
+def test_a_condition_that_any_version_meets_is_met_however_often_it_changes(provider: Callable[[], Provider]) -> None:
+    """RFC 9110 section 13.1.1: `*` does not hold only where there is nothing."""
+    for number in range(5):
+        users, target = [user(provider, f"{number}-{n}") for n in range(4)], group(provider, "G")
+
+        def add(member: str, target: str = target) -> None:
+            with contextlib.suppress(NotFound):
+                patch(provider, "Group", target, {"op": "add", "path": "members", "value": [{"value": member}]})
+
+        def delete(target: str = target) -> None:
+            one = provider()
+            one.delete(one.catalogue.named("Group"), target, Conditions(if_match=Condition.parse("*")))
+
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(lambda task: task(), [*(partial(add, member) for member in users), delete]))
 
 
 def test_fifty_attributes_of_one_user_at_once(provider: Callable[[], Provider]) -> None:
