@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import chain
 
 from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
@@ -105,7 +105,7 @@ class Members:
         replace, add, remove = fresh, dict[str, None](), set[str]()
         for change in changes:
             if change.where is not None:
-                named: Iterable[str] = self._matching(change.where, attribute, add, None if replace else group)
+                named: Iterable[str] = self._matching(change.where, attribute, add, None if replace else group, session)
             else:
                 named = change.members
             if change.kind == "replace":
@@ -132,12 +132,13 @@ class Members:
         return Plan(add=missing, remove=gone, removed=gone, removed_count=len(gone))
 
     def _matching(
-        self, where: Filter, attribute: Attribute, added: Mapping[str, Any], group: str | None
+        self, where: Filter, attribute: Attribute, added: Iterable[str], group: str | None, session: Session
     ) -> list[str]:
         """Give the members, stored and just added, for which the filter holds; reads the group's in batches."""
-        resolve = element_columns(attribute)
-        found = [member for member in added if matches(where, {"value": member}, resolve)]
-        for batch in self._memberships.members(group) if group else ():
+        kinds = self.kinds(added, attribute.references, session)
+        new = [{"member": member} | ({"type": kinds[member]} if member in kinds else {}) for member in added]
+        resolve, found = element_columns(attribute), list[str]()
+        for batch in chain([new] if new else [], self._memberships.members(group) if group else ()):
             shown = self._references.members(batch, attribute)
             found.extend(element["value"] for element in shown if matches(where, element, resolve))
         return found

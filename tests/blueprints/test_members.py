@@ -93,6 +93,23 @@ def test_where_members_must_exist_nothing_is_changed_for_one_that_does_not(rfc: 
     assert members(rfc, group) == set()
 
 
+@pytest.mark.parametrize("profile", ["gallery", "rfc"])
+def test_a_filter_knows_whom_an_operation_before_it_has_added(request: pytest.FixtureRequest, profile: str) -> None:
+    """RFC 7644 section 3.5.2: operations are applied one after the other."""
+    client: Client = request.getfixturevalue(profile)
+    jane, john, jim = (client.user(name)["id"] for name in ("jane", "john", "jim"))
+    inner = client.group("inner")["id"]
+    for before, operations, left in (
+        ([jane], [add(john), {"op": "remove", "path": 'members[type eq "User"]'}], set()),
+        ([jane], [add(inner), {"op": "remove", "path": 'members[type ne "Group"]'}], {inner}),
+        ([jane], [{"op": "replace", "path": "members", "value": [{"value": john}, {"value": jim}]},
+                  {"op": "remove", "path": 'members[display eq "john"]'}], {jim}),
+    ):
+        group = client.group(f"G{len(left)}{uuid.uuid4()}", *before)["id"]
+        assert client.patch(f"/Groups/{group}", *operations).status_code in (200, 204)
+        assert members(client, group) == left
+
+
 def test_a_condition_on_the_version_holds(gallery: Client) -> None:
     jane, group = gallery.user("jane")["id"], gallery.group("G")["id"]
     assert gallery.patch(f"/Groups/{group}", add(jane), If_Match='W/"7"').status_code == 412
