@@ -28,7 +28,7 @@ from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults, with_read_only
 from app.store.directory import Directory, VersionMoved, missing
 from app.store.events import Actor, Event, new_id
-from app.store.references import Groups
+from app.store.memberships import Parents
 
 T = TypeVar("T")
 Resource = dict[str, Any]
@@ -82,7 +82,7 @@ class Provider:
         resource["meta"] = first_meta(resource_type.name, now())
         event.status = 201
         stored = self._directory.create(resource_type, resource, changes, event, self._actor)
-        nowhere: Groups = {resource["id"]: {}}  # nobody knew the id before, so that it is in no group
+        nowhere: Parents = {}  # nobody knew the id before, so that it is in no group
         return self._shown(stored, resource_type, projection, requested_by(resource_type, stored), nowhere)
 
     def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Shown:
@@ -194,7 +194,7 @@ class Provider:
     def _read_for(
         self, projection: Projection | None, resource_type: ResourceType, resource_id: str,
         keys: frozenset[str] | None = None,
-    ) -> tuple[Resource, Groups | None]:
+    ) -> tuple[Resource, Parents | None]:
         """Read a resource, and along with it the groups that it is in where the answer shows them."""
         groups = resource_type.groups
         if projection is None or groups is None or not projection.wants(groups.name):
@@ -206,7 +206,7 @@ class Provider:
 
     def _shown(
         self, resource: Resource, resource_type: ResourceType, projection: Projection | None,
-        requested: frozenset[str] = frozenset(), groups: Groups | None = None,
+        requested: frozenset[str] = frozenset(), groups: Parents | None = None,
     ) -> Shown:
         version, location = resource["meta"]["version"], self._directory.location(resource_type, resource["id"])
         if projection is None:

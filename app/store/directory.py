@@ -22,8 +22,8 @@ from app.store.deleted import Deleted
 from app.store.events import Actor, Event, Events, difference, members_changed
 from app.store.joins import Joins
 from app.store.member_changes import Members, Plan
-from app.store.memberships import Memberships
-from app.store.references import Groups, References
+from app.store.memberships import Memberships, Parents, parents
+from app.store.references import References
 from app.store.resources import Resource, Resources
 from app.store.slices import Slices
 from scim_filter import Filter, Resolve, to_mongo
@@ -75,22 +75,21 @@ class Directory:
 
     def get_with_groups(
         self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None
-    ) -> tuple[Resource, Groups] | None:
+    ) -> tuple[Resource, Parents] | None:
         """Give a resource as it is stored, and the groups that it is in, or None."""
         found, groups = self.find_with_groups(resource_type, {"_id": resource_id}, keys, 1)
         return (found[0], groups) if found else None
 
     def find_with_groups(
         self, resource_type: ResourceType, query: dict[str, Any], keys: frozenset[str] | None, limit: int
-    ) -> tuple[list[Resource], Groups]:
+    ) -> tuple[list[Resource], Parents]:
         """Give the resources that match, and the groups that they are in; meant for one or two of them."""
         found = self._resources[resource_type.name].find_with(query, keys, self._memberships.lookup, limit)
-        groups = {resource["id"]: self._memberships.kinds(resource["id"], rows) for resource, rows in found}
-        return [resource for resource, _ in found], groups
+        return [resource for resource, _ in found], parents(row for _, rows in found for row in rows)
 
     def fill(
         self, resources: list[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
-        groups: Groups | None = None,
+        groups: Parents | None = None,
     ) -> None:
         """Add to the resources what an answer shows and their documents do not hold; `groups` where they are known."""
         self.references.fill(resources, resource_type, keys, groups)

@@ -18,6 +18,8 @@ from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session
 
 T = TypeVar("T")
+Parents = Mapping[str, set[str]]
+"""The groups that each one is in: id of a member -> ids of groups."""
 
 GROUP = "Group"
 """The resource type that has members."""
@@ -168,21 +170,20 @@ class Memberships:
 
     @property
     def lookup(self) -> dict[str, Any]:
-        """Give the $graphLookup that finds what `kinds` needs, beside a resource that is being read."""
+        """Give the $graphLookup that finds what `parents` needs, beside a resource that is being read."""
         return {
             "from": SPEC.name, "startWith": "$_id", "connectFromField": "group", "connectToField": "member",
             "restrictSearchWithMatch": {"tenant": self._tenant},
         }
 
-    def groups_of(self, members: Iterable[str]) -> dict[str, dict[str, str]]:
-        """Give for each of `members` its groups: id -> `direct`, or `indirect` through a group in a group.
+    def above(self, members: Iterable[str]) -> Parents:
+        """Give the groups that `members` are in, those that these are in, and so on.
 
         Each group is looked at once, so that groups that contain each other do no harm (RFC 7644 section 3.7.1's own
         example makes such a circle).
         """
-        wanted = list(members)
-        parents: dict[str, set[str]] = {}
-        to_read = set(wanted)
+        found: dict[str, set[str]] = {}
+        to_read = set(members)
         while to_read:
             rows = list(
                 self._collection.find(
@@ -190,20 +191,10 @@ class Memberships:
                     batch_size=BATCH,  # a page of users is in more groups than the 101 rows of a first batch
                 )
             )
-            for member in to_read:
-                parents[member] = set()
-            for row in rows:
-                parents[row["member"]].add(row["group"])
-            to_read = {row["group"] for row in rows} - parents.keys()
-        return {member: _kinds(member, parents) for member in wanted}
-
-    @staticmethod
-    def kinds(member: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-        """Give the groups of one member, as `groups_of` does, from what `lookup` has found."""
-        parents: dict[str, set[str]] = defaultdict(set)
-        for row in rows:
-            parents[row["member"]].add(row["group"])
-        return _kinds(member, parents)
+            found.update(dict.fromkeys(to_read, set[str]()))
+            found.update(parents(rows))
+            to_read = {row["group"] for row in rows} - found.keys()
+        return found
 
     def groups_within(self, groups: Iterable[str]) -> set[str]:
         """Give `groups` and every group that is in them, directly or not."""
@@ -244,6 +235,14 @@ class Memberships:
         return [row["_id"] for row in self._collection.aggregate(steps)]
 
 
+def parents(rows: Iterable[Mapping[str, Any]]) -> Parents:
+    """Give the groups that each member of some memberships is in."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        found[row["member"]].add(row["group"])
+    return found
+
+
 def mentions(query: Mapping[str, Any], field: str) -> bool:
     """Tell whether a query has a condition on a field."""
     return field in query or any(
@@ -255,14 +254,3 @@ def _batches(items: Iterable[T]) -> Iterator[list[T]]:
     ordered = list(items)
     for start in range(0, len(ordered), BATCH):
         yield ordered[start : start + BATCH]
-
-
-def _kinds(member: str, parents: Mapping[str, set[str]]) -> dict[str, str]:
-    kinds = dict.fromkeys(sorted(parents[member]), "direct")
-    to_visit = list(kinds)
-    while to_visit:
-        for group in sorted(parents[to_visit.pop()]):
-            if group not in kinds and group != member:
-                kinds[group] = "indirect"
-                to_visit.append(group)
-    return kinds

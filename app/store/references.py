@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import Catalogue, ResourceType
-from app.store.memberships import BATCH, Memberships
+from app.store.memberships import BATCH, Memberships, Parents
 from app.store.resources import Resource, Resources
-
-Groups = dict[str, dict[str, str]]
-"""The groups of each resource: its id -> id of the group -> direct or indirect."""
 
 
 class References:
@@ -39,12 +36,12 @@ class References:
 
     def fill(
         self, resources: Sequence[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
-        groups: Groups | None = None,
+        groups: Parents | None = None,
     ) -> None:
         """Add to each resource what the answer shows and its document does not hold.
 
         `keys` are the top-level attributes that the answer shows, None means all. What is not among them is not read,
-        nor are the `groups` of the resources where they are known.
+        nor are the `groups` that the resources are in, directly or not, where they are known.
         """
         for resource in resources:
             if "meta" in resource:
@@ -55,18 +52,18 @@ class References:
             self._fill_members(resources, resource_type.members)
         self._fill_links(resources, resource_type)
 
-    def _fill_groups(self, resources: Sequence[Resource], attribute: Attribute, belongs: Groups | None) -> None:
-        if belongs is None:
-            belongs = self._memberships.groups_of([resource["id"] for resource in resources])
-        ids = {group for kinds in belongs.values() for group in kinds}
+    def _fill_groups(self, resources: Sequence[Resource], attribute: Attribute, groups: Parents | None) -> None:
+        if groups is None:
+            groups = self._memberships.above([resource["id"] for resource in resources])
+        ids = {group for above in groups.values() for group in above}
         if not ids:
             return
+        # A deleted group keeps its memberships for a while: nobody sees them, nor is in another group through it.
         names = self._names(ids, attribute.references)
         for resource in resources:
             shown = [
                 _filled({"value": group, "$ref": names[group][0], "display": names[group][1], "type": kind})
-                for group, kind in belongs[resource["id"]].items()
-                if group in names  # a deleted group keeps its memberships for a while, and nobody sees them
+                for group, kind in _kinds(resource["id"], groups, names.keys()).items()
             ]
             if shown:
                 resource[attribute.name] = shown
@@ -128,6 +125,19 @@ class References:
             found |= {key: (self.location(resource_type, key), label) for key, label in names.items()}
             left -= found.keys()
         return found
+
+
+def _kinds(member: str, groups: Parents, existing: Set[str]) -> dict[str, str]:
+    """Give the groups of a member: id -> `direct`, or `indirect` through a group in a group."""
+    kinds: dict[str, str] = {}
+    to_visit, kind = [member], "direct"
+    while to_visit:
+        for group in sorted(groups.get(to_visit.pop(), set()) & existing):
+            if group not in kinds and group != member:
+                kinds[group] = kind
+                to_visit.append(group)
+        kind = "indirect"
+    return kinds
 
 
 def _wanted(attribute: Attribute, keys: frozenset[str] | None) -> bool:

@@ -243,6 +243,17 @@ def test_us_03_and_04_groups_direct_and_indirect_and_in_circles(rfc: Client) -> 
     assert rfc.found("/Groups?filter=members.display%20sw%20%22A%22") == ["inner"]
 
 
+def test_nobody_is_in_a_group_through_one_that_is_gone(gallery: Client) -> None:
+    user = gallery.user("a")["id"]
+    gone, outer = gallery.group("gone", user)["id"], gallery.group("outer")["id"]
+    assert gallery("DELETE", f"/Groups/{gone}").status_code == 204
+    add = {"op": "add", "path": "members", "value": [{"value": gone}]}
+    assert gallery.patch(f"/Groups/{outer}", add).status_code == 204  # it may come back
+    assert "groups" not in gallery("GET", f"/Users/{user}").get_json()
+    assert "groups" not in gallery("GET", "/Users").get_json()["Resources"][0]
+    assert gallery.found("/Users?filter=groups%20pr") == []
+
+
 def test_a_renamed_user_shows_the_new_name(rfc: Client) -> None:
     user = rfc.user("a")["id"]
     group = rfc.group("G", user)["id"]
