@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.schemas.resource_type import ResourceType
-from app.store.database import Database, Session
+from app.store.database import TRANSACTION_SECONDS, Database, Session
 from app.store.memberships import BATCH, Memberships
 
 SPEC = CollectionSpec(
@@ -23,10 +24,13 @@ SPEC = CollectionSpec(
     indexes=(
         IndexSpec(keys=(("tenant", 1), ("deleted", -1)), name="tenant_deleted"),
         IndexSpec(keys=(("expires", 1),), name="expires"),
+        IndexSpec(keys=(("unsettled", 1),), name="unsettled", partial={"unsettled": {"$exists": True}}),
     ),
 )
 COLLECTIONS = (SPEC,)
 
+SETTLED = timedelta(seconds=2 * TRANSACTION_SECONDS)
+"""Nothing that began before the deletion is still on its way then, with some seconds for clocks that differ."""
 _GOING = "going"
 """The mark of what is being cleared."""
 
@@ -52,6 +56,7 @@ class Deleted:
             "name": str(document.get(resource_type.identifier, "")),
             "deleted": now,
             "expires": now + timedelta(days=self._days),
+            "unsettled": now + SETTLED,
             "document": document,
             "memberships": list(memberships),
         }
@@ -86,6 +91,28 @@ def holders(database: Database, ids: Iterable[str]) -> dict[str, str]:
     return {row["_id"]: row["tenant"] for row in rows}
 
 
+def settle(database: Database, now: datetime) -> int:
+    """Put aside what was made a member while it was deleted, of every tenant; give how many memberships that were."""
+    collection = database.db[SPEC.name]
+    settled = 0
+    while row := collection.find_one({"unsettled": {"$lte": now}}, {"tenant": 1}):
+        settled += database.transaction(partial(_settle, database, row))
+    return settled
+
+
+def _settle(database: Database, row: dict[str, Any], session: Session) -> int:
+    collection = database.db[SPEC.name]
+    # A write, so that a restore conflicts with this transaction; what is restored is a member again.
+    if not collection.update_one(row, {"$unset": {"unsettled": ""}}, session=session).matched_count:
+        return 0
+    memberships = Memberships(database, row["tenant"])
+    strays = [each for each in memberships.of_member(row["_id"], session) if "type" in each]
+    if strays:
+        collection.update_one(row, {"$push": {"memberships": {"$each": strays}}}, session=session)
+        memberships.clear_member(row["_id"], session)
+    return len(strays)
+
+
 def clear_expired(database: Database, now: datetime) -> int:
     """Delete for good what is kept longer than it should be, of every tenant; give how many resources that were."""
     collection = database.db[SPEC.name]
@@ -97,6 +124,5 @@ def clear_expired(database: Database, now: datetime) -> int:
         memberships = Memberships(database, row["tenant"])
         while memberships.clear(row["_id"], BATCH):
             continue
-        memberships.clear_member(row["_id"])
         cleared += collection.delete_one(row).deleted_count
     return cleared

@@ -18,6 +18,7 @@ from app.errors import Unavailable
 from app.store.counts import settle
 from app.store.database import REQUEST_SECONDS, Database
 from app.store.deleted import clear_expired
+from app.store.deleted import settle as settle_deleted
 
 log = logging.getLogger("scimd")
 
@@ -43,13 +44,20 @@ def _clear(database: Database) -> None:
         log.info("cleared %s deleted resources whose time was over", cleared)
 
 
+def _settle(database: Database) -> None:
+    settled = settle_deleted(database, datetime.now(UTC))
+    if settled:
+        log.info("put aside %s memberships of resources that were deleted in the same moment", settled)
+
+
 # What came since the last round is added up by each request that tells a total.
 COUNTING = Chore("counting", settle, pause=5, first=5, seconds=REQUEST_SECONDS)
+SETTLING = Chore("settling", _settle, pause=10, first=10, seconds=3_600)
 # Within a minute: a worker that is given much to do is replaced after some minutes.
 CLEARING = Chore("clearing", _clear, pause=3_600, first=60, seconds=3_600)
 
 
-def start(database: Database, chores: Iterable[Chore] = (COUNTING, CLEARING)) -> list[threading.Thread]:
+def start(database: Database, chores: Iterable[Chore] = (COUNTING, SETTLING, CLEARING)) -> list[threading.Thread]:
     """Start a thread for each chore; they end with the process."""
     threads = [
         threading.Thread(target=_go_on, args=(database, chore), name=chore.name, daemon=True) for chore in chores

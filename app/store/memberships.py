@@ -136,13 +136,13 @@ class Memberships:
         """Take somebody out of all groups."""
         self._collection.delete_many({"tenant": self._tenant, "member": member}, session=session)
 
-    def clear_member(self, member: str) -> None:
-        """Delete the memberships of a resource that is gone for good.
+    def clear_member(self, member: str, session: Session = None) -> None:
+        """Take somebody who is gone out of all groups; what a client has said of him since stays.
 
-        It has some only if it was deleted in the moment in which it was added: the two are transactions that write
-        different documents. What a client has added since, of somebody who does not exist, stays.
+        A client may name who does not exist, and such a membership has no type.
         """
-        self._collection.delete_many({"tenant": self._tenant, "member": member, "type": {"$exists": True}})
+        query = {"tenant": self._tenant, "member": member, "type": {"$exists": True}}
+        self._collection.delete_many(query, session=session)
 
     def clear(self, group: str, limit: int) -> int:
         """Delete up to `limit` memberships of the group; give how many were deleted."""

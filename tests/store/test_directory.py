@@ -23,7 +23,7 @@ from app.queries import Queries
 from app.schemas.returned import Projection
 from app.store.counts import Counts, every_tenant
 from app.store.database import Database
-from app.store.deleted import clear_expired
+from app.store.deleted import SETTLED, clear_expired, settle
 from app.store.events import Actor, Event
 from app.store.member_changes import Members
 from app.store.memberships import Memberships
@@ -392,8 +392,21 @@ def test_who_is_deleted_in_the_moment_in_which_he_is_added_is_seen_by_nobody(
     alone = group(world.provider, "H")
     database.db.memberships.update_one({"member": target}, {"$set": {"group": alone}})
     assert "members" not in world.get("Group", alone)
-    clear_expired(database, datetime.now(UTC) + timedelta(days=31))
+    assert settle(database, datetime.now(UTC)) == 0, "what was on its way may still come"
+    assert settle(database, datetime.now(UTC) + SETTLED) == 1
     assert [row["member"] for row in database.db.memberships.find()] == [other]
+    assert world.found("Group", f'members.value eq "{target}"') == []
+    world.restore(target)
+    assert world.groups(target) == {alone: "direct"}
+
+
+def test_who_is_named_as_a_member_when_he_is_gone_stays_one(world: World, database: Database) -> None:
+    target = user(world.provider, "a")
+    home = group(world.provider, "G", target)
+    world.delete(target)
+    database.db.memberships.insert_one({"tenant": "t", "group": home, "member": target})
+    assert settle(database, datetime.now(UTC) + SETTLED) == 0
+    assert world.members(home) == {target: (None, None)}
 
 
 def test_what_has_changed_by_a_restore_has_a_new_version(world: World) -> None:
