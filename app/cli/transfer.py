@@ -18,6 +18,7 @@ from rich.progress import Progress
 from app.cli.connection import Connection
 from app.cli.output import printable
 from app.errors import ScimError
+from app.schemas.custom import all_types
 from app.schemas.json_object import object_in
 from app.store.events import Actor
 from app.store.opening import open_directory
@@ -63,8 +64,8 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
     found = Tenants(connection.database).require(tenant)
     directory = open_directory(connection.config, connection.database, found)
     importer = Importer(
-        connection.database, tenant, directory.catalogue, strict=found.profile == STRICT_PROFILE,
-        events=directory.events, actor=Actor("scimd import"), refused=_tell,
+        connection.database, tenant, directory.catalogue, all_types=all_types(connection.config.schemas_dir),
+        strict=found.profile == STRICT_PROFILE, events=directory.events, actor=Actor("scimd import"), refused=_tell,
     )
     with _progress() as progress:
         task = progress.add_task("Importing", total=_size(source))

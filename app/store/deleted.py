@@ -85,10 +85,10 @@ class Deleted:
         return {row["_id"] for row in self._collection.find(query, {"_id": 1}, session=session)}
 
 
-def holders(database: Database, ids: Iterable[str]) -> dict[str, str]:
-    """Give for each id that a deleted resource still has the tenant that it was deleted in."""
-    rows = database.db[SPEC.name].find({"_id": {"$in": list(ids)}}, {"tenant": 1})
-    return {row["_id"]: row["tenant"] for row in rows}
+def kept_for(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Give for each id that a deleted resource still has, in whichever tenant, the tenant and the resource's type."""
+    rows = database.db[SPEC.name].find({"_id": {"$in": list(ids)}}, {"tenant": 1, "type": 1})
+    return {row["_id"]: (row["tenant"], row["type"]) for row in rows}
 
 
 def settle(database: Database, now: datetime) -> int:

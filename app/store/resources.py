@@ -177,6 +177,14 @@ class Resources:
         return dict.fromkeys(stored_keys(keys, self.type), 1) | {"meta": 1, "schemas": 1}
 
 
+def holders(database: Database, collections: Iterable[str], ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Give for each id that a resource has, in whichever tenant, the tenant and the resource's type."""
+    query = {"_id": {"$in": list(ids)}}
+    fields = {"tenant": 1, "meta.resourceType": 1}
+    rows = (row for name in collections for row in database.db[name].find(query, fields))
+    return {row["_id"]: (row["tenant"], row["meta"]["resourceType"]) for row in rows}
+
+
 class _unique:
     """Turn the unique index's answer into the SCIM error that names the attribute."""
 

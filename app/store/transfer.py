@@ -21,12 +21,12 @@ from app.schemas.resource_type import Catalogue, ResourceType
 from app.schemas.validation import validate, with_defaults
 from app.store.counts import Counts
 from app.store.database import Database, Session
-from app.store.deleted import holders
+from app.store.deleted import kept_for
 from app.store.documents import as_hashed
 from app.store.events import Actor, Event, Events
 from app.store.failures import reason
 from app.store.memberships import Memberships
-from app.store.resources import Resource, Resources
+from app.store.resources import Resource, Resources, holders
 
 MEMBERSHIP = "Membership"
 LONGEST_ID = 255
@@ -65,16 +65,20 @@ class Report:
 
 
 class Importer:
-    """Brings lines of an export into a tenant; `strict` takes no attribute and no member that is not known."""
+    """Brings lines of an export into a tenant; `strict` takes no attribute and no member that is not known.
+
+    `all_types` are those of all tenants: an id is one of a kind among them (RFC 7643 section 3.1).
+    """
 
     def __init__(
-        self, database: Database, tenant: str, catalogue: Catalogue, *, strict: bool, events: Events, actor: Actor,
-        refused: Callable[[int, str], None],
+        self, database: Database, tenant: str, catalogue: Catalogue, *, all_types: Iterable[ResourceType],
+        strict: bool, events: Events, actor: Actor, refused: Callable[[int, str], None],
     ) -> None:
         self.report = Report()
         self._database = database
         self._tenant = tenant
         self._catalogue = catalogue
+        self._collections = sorted({each.collection for each in all_types})
         self._strict = strict
         self._events = events
         self._actor = actor
@@ -127,8 +131,11 @@ class Importer:
         for there in store.existing(read):
             self.report.present += 1
             del read[there]
-        for held, tenant in holders(self._database, read).items():
-            self._refuse(read.pop(held)[0], _held(held, tenant, self._tenant))
+        for taken, (tenant, kind) in holders(self._database, self._collections, read).items():
+            self._refuse(read.pop(taken)[0], f"the id is that of a resource of the type {kind} in the tenant {tenant}")
+        ours = (self._tenant, resource_type.name)
+        for kept, whose in kept_for(self._database, read).items():
+            self._refuse(read.pop(kept)[0], _kept(kept, whose, ours))
         self._insert_all(store, list(read.values()))
 
     def _insert_all(self, store: Resources, new: list[tuple[int, Resource]]) -> None:
@@ -232,10 +239,14 @@ class Importer:
         return kinds
 
 
-def _held(resource_id: str, holder: str, tenant: str) -> str:
-    if holder == tenant:
+def _kept(resource_id: str, whose: tuple[str, str], ours: tuple[str, str]) -> str:
+    tenant, kind = whose
+    if whose == ours:
         return f"the resource was deleted and is kept; `scimd restore {tenant} {resource_id}` brings it back"
-    return f"the id is that of a resource that was deleted in the tenant {holder}, where it can be restored"
+    return (
+        f"the id is that of a resource of the type {kind} that was deleted in the tenant {tenant}, "
+        "where it can be restored"
+    )
 
 
 def _id(given: Any) -> str:

@@ -163,6 +163,20 @@ def test_what_was_deleted_is_restored_and_not_imported_beside_itself(
     assert database.db.deleted.count_documents({}) == 1
 
 
+def test_an_id_is_of_one_resource_among_all_types_and_tenants(bring: Any, operator: Operator) -> None:
+    said = bring(text(user(1, id="a"), group("A", id="a"), group("B", id="b")), status=1)
+    assert "line 2: the id is that of a resource of the type User in the tenant acme" in said
+    said = bring(text(user(1, id="b"), user(2, id="c"), group("A", id="a"), user(3, id="d")), status=1, tenant="other")
+    assert "Imported 2, there already 0, refused 2." in said
+    assert "line 1: the id is that of a resource of the type Group in the tenant acme" in said
+    assert "line 3: the id is that of a resource of the type User in the tenant acme" in said
+    assert operator.client("DELETE", "/Users/a").status_code == 204
+    said = bring(text(group("A", id="a")), status=1)
+    assert "line 1: the id is that of a resource of the type User that was deleted in the tenant acme, where it" in said
+    assert operator.client("DELETE", "/Groups/b").status_code == 204
+    assert operator.other("DELETE", "/Users/d").status_code == 204
+
+
 def test_a_tenant_for_entra_keeps_members_that_are_not_there(bring: Any, operator: Operator, database: Database) -> None:
     operator.new_client("entra", "entra")
     said = bring(text(user(1, nonsense=1), group("G"), member("G", 1), member("G", 2)), tenant="entra")
@@ -206,6 +220,10 @@ def test_types_and_extensions_of_ones_own_move_too(
     operator("import", "acme", str(file))
     for name, document in kept.items():
         assert database.db[name].find_one({"tenant": "acme"}) == document
+    robot = kept["robots"]["_id"]
+    file.write_bytes(text(user(1, id=robot)))
+    said = operator("import", "other", str(file), status=1)
+    assert "line 1: the id is that of a resource of the type Robot in the tenant acme" in said
 
 
 # The files
