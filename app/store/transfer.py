@@ -139,16 +139,22 @@ class Importer:
         self._insert_all(store, list(read.values()))
 
     def _insert_all(self, store: Resources, new: list[tuple[int, Resource]]) -> None:
-        """Insert all at once, or one by one where something is wrong with one."""
+        """Insert all at once, or one by one where something is wrong with one.
+
+        What is there meanwhile is from another import of the same file, or from an attempt of this one.
+        """
         try:
             self._insert(store, [resource for _, resource in new])
         except Unavailable:
             raise
         except (ScimError, WriteError, BulkWriteError) as error:
+            there = store.existing(resource["id"] for _, resource in new)
+            self.report.present += len(there)
+            left = [each for each in new if each[1]["id"] not in there]
             if len(new) > 1:
-                for each in new:
+                for each in left:
                     self._insert_all(store, [each])
-            else:
+            elif left:
                 self._refuse(new[0][0], error.detail if isinstance(error, ScimError) else reason(error))
 
     def _insert(self, store: Resources, resources: list[Resource]) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import random
+import re
 import signal
 import subprocess
 import time
@@ -321,6 +322,21 @@ def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path
     server.command("import", tenant, str(file))
     assert content(server.database, tenant) == wanted
     assert "Imported 0" in start(server, "import", tenant, str(file), stderr=subprocess.PIPE).communicate()[1].decode()
+
+
+def test_imports_of_one_file_at_once_refuse_nothing(full: tuple[Server, str, Path]) -> None:
+    server, tenant, file = full
+    wanted = content(server.database, tenant)
+    Tenants(server.database).delete(tenant)
+    Tenants(server.database).create(tenant, "rfc")
+    processes = [start(server, "import", tenant, str(file), stderr=subprocess.PIPE) for _ in range(3)]
+    said = [process.communicate(timeout=120)[1].decode() for process in processes]
+    numbers = [[int(each) for each in re.findall(r"\d+", one)] for one in said]
+    assert [process.returncode for process in processes] == [0, 0, 0], said
+    lines = len(file.read_text().splitlines())
+    assert sum(imported for imported, _, _ in numbers) == lines
+    assert [imported + present for imported, present, _ in numbers] == [lines] * 3
+    assert content(server.database, tenant) == wanted
 
 
 def test_a_reader_that_goes_ends_an_export(full: tuple[Server, str, Path]) -> None:
