@@ -84,15 +84,16 @@ class Memberships:
         done = self._collection.update_one(key, {"$setOnInsert": row}, upsert=True, session=session)
         return done.upserted_id is not None
 
-    def put(self, rows: Iterable[tuple[str, str, str | None]]) -> int:
-        """Add memberships (group, member, type) as far as they are not there yet; give how many were not."""
-        new = 0
+    def put(self, rows: Iterable[tuple[str, str, str | None]], session: Session = None) -> list[tuple[str, str]]:
+        """Add memberships (group, member, type) as far as they are not there yet; give group and member of those."""
+        new: list[tuple[str, str]] = []
         for batch in _batches(rows):
             writes: list[UpdateOne] = []
             for group, member, kind in batch:
                 key = {"tenant": self._tenant, "group": group, "member": member}
                 writes.append(UpdateOne(key, {"$setOnInsert": key | {"type": kind} if kind else key}, upsert=True))
-            new += self._collection.bulk_write(writes, ordered=False).upserted_count
+            done = self._collection.bulk_write(writes, ordered=False, session=session)
+            new += [batch[number][:2] for number in done.upserted_ids or ()]
         return new
 
     def remove(self, group: str, members: Iterable[str], session: Session = None) -> None:

@@ -97,10 +97,12 @@ class Resources:
         )
         return decode(document, self.type) if document else None
 
-    def touch_all(self, ids: Iterable[str], now: datetime, session: Session = None) -> None:
-        """Give each of the resources a new version."""
+    def touch_all(self, ids: Iterable[str], now: datetime | None, session: Session = None) -> None:
+        """Give each of the resources a new version; without a time it keeps its dates."""
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}}
-        change = {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}}
+        change: dict[str, Any] = {"$inc": {"meta.version": 1}}
+        if now is not None:
+            change["$max"] = {"meta.lastModified": now}
         self._collection.update_many(query, change, session=session)
 
     def remove(self, resource_id: str, version: str | None, session: Session = None) -> dict[str, Any] | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from pymongo.errors import BulkWriteError, WriteError
 
 from app.errors import InvalidValue, ScimError, Unavailable
+from app.schemas.common import EXTERNAL_ID
 from app.schemas.meta import first_meta, now, timestamp
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import Catalogue, ResourceType
@@ -23,11 +25,12 @@ from app.store.counts import Counts
 from app.store.database import Database, Session
 from app.store.deleted import kept_for
 from app.store.documents import as_hashed
-from app.store.events import Actor, Event, Events
+from app.store.events import Actor, Event, Events, members_changed
 from app.store.failures import reason
 from app.store.memberships import Memberships
 from app.store.resources import Resource, Resources, holders
 
+T = TypeVar("T")
 MEMBERSHIP = "Membership"
 LONGEST_ID = 255
 _SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")
@@ -84,6 +87,7 @@ class Importer:
         self._actor = actor
         self._tell = refused
         self._memberships = Memberships(database, tenant)
+        self._with_members = [Resources(database, tenant, each) for each in catalogue.types if each.members]
         self._refused: list[tuple[int, str]] = []
 
     def run(self, lines: Iterable[Numbered]) -> None:
@@ -169,18 +173,22 @@ class Importer:
             Counts(self._database, self._tenant).add(store.type.name, len(resources), session)
             self._events.append_all([self._event(store.type, each) for each in resources], self._actor, session)
 
+        self._commit(work)
+        self.report.imported += len(resources)
+
+    def _commit(self, work: Callable[[Session], T]) -> T:
+        """Run a transaction, again and again while the database does not let it through.
+
+        An error is "unknown", not "no": what has been stored all the same the next attempt finds there already.
+        """
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                self._database.transaction(work)
-                break
-            except Unavailable:  # an error is "unknown", not "no"
+                return self._database.transaction(work)
+            except Unavailable:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(1)
-                if store.existing([resources[0]["id"]]):
-                    break
-        self.report.imported += len(resources)
 
     def _resource(self, resource_type: ResourceType, payload: Any) -> Resource:
         if not isinstance(payload, Mapping):
@@ -202,6 +210,9 @@ class Importer:
         event.know(resource_type, resource)
         return event
 
+    def _added(self, resource_type: ResourceType, group: Resource, members: list[str]) -> Event:
+        return replace(self._event(resource_type, group), status=200, members=members_changed(sorted(members), []))
+
     def _members(self, lines: list[tuple[int, Line]]) -> None:
         read: list[tuple[int, str, str]] = []
         for number, line in lines:
@@ -210,28 +221,50 @@ class Importer:
                 read.append((number, group, member))
             else:
                 self._refuse(number, "a membership has the texts group and member")
-        groups = self._kinds(group for _, group, _ in read)
+        groups = self._groups({group for _, group, _ in read})
         members = self._kinds(member for _, _, member in read)
         rows: list[tuple[str, str, str | None]] = []
         for number, group, member in read:
-            if group not in groups or self._references(groups[group]) is None:
+            if group not in groups:
                 self._refuse(number, f"there is no group {group}")
                 continue
+            resource_type, _ = groups[group]
             kind = members.get(member)
-            if kind not in (self._references(groups[group]) or ()):
+            if not (resource_type.members and kind in resource_type.members.references):
                 kind = None  # a client may be allowed to name members before it creates them
             if kind is None and self._strict:
                 self._refuse(number, f"there is no resource {member} that could be a member")
             else:
                 rows.append((group, member, kind))
-        new = self._memberships.put(rows)
+        new = self._commit(lambda session: self._put(rows, groups, session)) if rows else 0
         self.report.imported += new
         self.report.present += len(rows) - new
 
-    def _references(self, kind: str) -> tuple[str, ...] | None:
-        """Give the types that members of such a group may have; None where it is no group."""
-        resource_type = self._catalogue.named(kind)
-        return resource_type.members.references if resource_type and resource_type.members else None
+    def _put(
+        self, rows: list[tuple[str, str, str | None]], groups: Mapping[str, tuple[ResourceType, Resource]],
+        session: Session,
+    ) -> int:
+        """Add memberships and give how many are new; their groups have a new version, and the dates that they had."""
+        added = defaultdict[str, list[str]](list)
+        for group, member in self._memberships.put(rows, session):
+            added[group].append(member)
+        if added:
+            self._touch(added, session)
+            events = [self._added(*groups[group], members) for group, members in added.items()]
+            self._events.append_all(events, self._actor, session)
+        return sum(map(len, added.values()))
+
+    def _touch(self, groups: Iterable[str], session: Session) -> None:
+        for store in self._with_members:
+            store.touch_all(groups, None, session)
+
+    def _groups(self, ids: Iterable[str]) -> dict[str, tuple[ResourceType, Resource]]:
+        """Give for each id of something that has members its type, and what it is called."""
+        groups: dict[str, tuple[ResourceType, Resource]] = {}
+        for store in self._with_members:
+            names = frozenset((store.type.identifier, store.type.label, EXTERNAL_ID.name))
+            groups |= {group["id"]: (store.type, group) for group in store.several(list(ids), names)}
+        return groups
 
     def _kinds(self, ids: Iterable[str]) -> dict[str, str]:
         """Give for each id that is there its resource type."""

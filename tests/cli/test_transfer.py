@@ -137,6 +137,29 @@ def test_an_id_that_comes_twice_is_there_already(bring: Any, operator: Operator)
     assert operator.client("GET", f"/Users/{user(1)['resource']['id']}").get_json()["userName"] == "u1"
 
 
+def test_a_group_that_gains_members_has_a_new_version_and_its_dates(bring: Any, operator: Operator) -> None:
+    made = {"created": "2026-01-02T03:04:05.678Z", "lastModified": "2026-02-02T03:04:05.678Z"}
+    bring(text(user(1), user(2), user(3), group("G", meta=made), group("H"), member("G", 1), member("H", 1)))
+    before, other = (operator.client("GET", f"/Groups/group-{name}") for name in "GH")
+    assert before.get_json()["meta"].items() > made.items()
+    said = bring(text(member("G", 1), member("G", 2), member("H", 1), member("G", 3)))
+    assert "Imported 2, there already 2, refused 0." in said
+    after = operator.client("GET", "/Groups/group-G", If_None_Match=before.headers["ETag"])
+    assert after.status_code == 200
+    assert len(after.get_json()["members"]) == 3
+    assert after.get_json()["meta"].items() > made.items()
+    body = {"schemas": [GROUP_URN], "displayName": "G"}
+    assert operator.client("PUT", "/Groups/group-G", body, If_Match=before.headers["ETag"]).status_code == 412
+    unchanged = operator.client("GET", "/Groups/group-H", If_None_Match=other.headers["ETag"])
+    assert unchanged.status_code == 304
+    events = [event for event in operator.events() if event["operation"] == "import" and event.get("members")]
+    ids = [user(number)["resource"]["id"] for number in (1, 2, 3)]
+    assert sorted((event["resource"]["name"], event["members"]["added"]) for event in events) == [
+        ("G", ids[:1]), ("G", ids[1:]), ("H", ids[:1]),
+    ]
+    assert [each["resource"]["name"] for each in operator.events("--user", "u3")] == ["u3", "G"]
+
+
 def test_null_is_no_password(bring: Any, database: Database) -> None:
     bring(text(user(1, password=None)))
     assert "password" not in database.db.users.find_one({"tenant": "acme"})
@@ -316,7 +339,7 @@ def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path
         killed += process.wait() == -signal.SIGKILL
         now = content(server.database, tenant)
         assert now["counts"] == {"User": len(now["users"]), "Group": len(now["groups"])}
-        events = server.database.db.events.count_documents({"tenant": tenant, "operation": "import"})
+        events = server.database.db.events.count_documents({"tenant": tenant, "operation": "import", "status": 201})
         assert events == len(now["users"]) + len(now["groups"])
     assert killed >= 3
     server.command("import", tenant, str(file))
