@@ -133,6 +133,14 @@ class Memberships:
             self._collection.insert_many([query | {"group": group, "type": kind} for group in batch], session=session)
         return [*missing, *there]
 
+    def arrive(self, members: Iterable[str], kind: str, session: Session = None) -> list[str]:
+        """Give new resources' type to the memberships that have named them before; give the groups of those."""
+        query = {"tenant": self._tenant, "member": {"$in": list(members)}, "type": {"$exists": False}}
+        groups = {row["group"] for row in self._collection.find(query, {"_id": 0, "group": 1}, session=session)}
+        if groups:
+            self._collection.update_many(query, {"$set": {"type": kind}}, session=session)
+        return sorted(groups)
+
     def remove_member(self, member: str, session: Session = None) -> None:
         """Take somebody out of all groups."""
         self._collection.delete_many({"tenant": self._tenant, "member": member}, session=session)

@@ -172,6 +172,7 @@ class Importer:
                 store.insert_all(resources, session)
             Counts(self._database, self._tenant).add(store.type.name, len(resources), session)
             self._events.append_all([self._event(store.type, each) for each in resources], self._actor, session)
+            self._arrive(store.type.name, [each["id"] for each in resources], session)
 
         self._commit(work)
         self.report.imported += len(resources)
@@ -253,6 +254,13 @@ class Importer:
             events = [self._added(*groups[group], members) for group, members in added.items()]
             self._events.append_all(events, self._actor, session)
         return sum(map(len, added.values()))
+
+    def _arrive(self, kind: str, ids: list[str], session: Session) -> None:
+        """Let the groups that have named these before they were there show what they are."""
+        if any(store.type.members and kind in store.type.members.references for store in self._with_members):
+            groups = self._memberships.arrive(ids, kind, session)
+            if groups:
+                self._touch(groups, session)
 
     def _touch(self, groups: Iterable[str], session: Session) -> None:
         for store in self._with_members:

@@ -211,6 +211,29 @@ def test_a_tenant_for_entra_keeps_members_that_are_not_there(bring: Any, operato
     assert 'line 1: displayName "g" is taken by another Group' in said
 
 
+def test_members_that_come_after_their_memberships_are_known_for_what_they_are(
+    bring: Any, operator: Operator
+) -> None:
+    client = operator.new_client("entra", "entra")
+    inner = group("I") | {"resource": group("I")["resource"] | {"id": "inner"}}
+    bring(text(group("G"), member("G", 1), member("G", 2), member("G", 3), {"type": "Membership", "group": "group-G",
+        "member": "inner"}), tenant="entra")
+    before = client("GET", "/Groups/group-G")
+    assert all("type" not in each for each in before.get_json()["members"])
+    bring(text(user(1, displayName="One"), inner, user(2), user(4), {"type": "Membership", "group": "inner",
+        "member": user(4)["resource"]["id"]}), tenant="entra")
+    after = client("GET", "/Groups/group-G", If_None_Match=before.headers["ETag"])
+    assert after.status_code == 200
+    assert after.get_json()["meta"]["lastModified"] == before.get_json()["meta"]["lastModified"]
+    shown = {each["value"][-5:]: each for each in after.get_json()["members"]}
+    assert {key: each.get("type") for key, each in shown.items()} == {
+        "00001": "User", "00002": "User", "00003": None, "inner": "Group"}
+    assert shown["00001"]["display"] == "One"
+    assert shown["00001"]["$ref"].endswith(user(1)["resource"]["id"])
+    assert client.found('/Groups?filter=members[type eq "User" and value eq "' + user(1)["resource"]["id"] + '"]') == ["G"]
+    assert client.found('/Users?filter=groups.value eq "group-G"') == ["u1", "u2", "u4"]
+
+
 def test_what_another_profile_requires_is_told(bring: Any, operator: Operator) -> None:
     operator.new_client("gallery", "gallery")
     full = {"displayName": "U", "name": {"givenName": "G", "familyName": "F", "formatted": "G F"}}
