@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Request, Response
+from werkzeug.datastructures import MIMEAccept
 
 from app.errors import NotAcceptable, ScimError
 from app.provider import Shown
@@ -47,8 +48,10 @@ def media_type(request: Request) -> str:
     header = request.headers.get("Accept")
     if not header or header == "*/*" or header == SCIM_JSON:
         return SCIM_JSON
+    # Parameters such as `charset` tell apart none of what we have; Werkzeug would take no type that has one.
+    wanted = MIMEAccept((kind.partition(";")[0].rstrip(), quality) for kind, quality in request.accept_mimetypes)
     for candidate in (SCIM_JSON, JSON):
-        if request.accept_mimetypes.quality(candidate) > 0:
+        if wanted.quality(candidate) > 0:
             return candidate
     raise NotAcceptable(f"The answer can only be {SCIM_JSON} or {JSON}.")
 

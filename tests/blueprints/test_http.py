@@ -23,13 +23,20 @@ def test_ht_01_text_survives(rfc: Client) -> None:
     (None, "application/scim+json"), ("*/*", "application/scim+json"), ("application/json", "application/json"),
     ("application/scim+json, application/json", "application/scim+json"), ("application/*", "application/scim+json"),
     ("text/html, */*;q=0.1", "application/scim+json"), ("application/scim+json;q=0, application/json", "application/json"),
+    ("application/scim+json; charset=utf-8", "application/scim+json"), ("application/json; charset=utf-8", "application/json"),
+    ("application/json;odata=verbose;q=0.5", "application/json"), ("Application/JSON ; Charset=UTF-8", "application/json"),
+    ("application/scim+json;charset=utf-8;q=0, application/*;q=0.5", "application/json"),
+    ("application/json;odata=verbose;q=0, application/json, */*;q=0", "application/json"),
 ])
 def test_ht_02_to_05_accept(rfc: Client, accept: str | None, expected: str) -> None:
     answer = rfc("GET", "/Users", **({"Accept": accept} if accept else {}))
     assert (answer.status_code, answer.content_type) == (200, expected)
 
 
-@pytest.mark.parametrize("accept", ["text/html", "application/xml;q=1", "image/png"])
+@pytest.mark.parametrize("accept", [
+    "text/html", "application/xml;q=1", "image/png", "text/html;charset=utf-8", "application/json;charset=utf-8;q=0",
+    "application/*;q=0, */*", "*/*;q=0",
+])
 def test_ht_05_not_acceptable(rfc: Client, accept: str) -> None:
     assert rfc("GET", "/Users", Accept=accept).status_code == 406
 
