@@ -26,6 +26,17 @@ def read_object(request: Request) -> dict[str, Any]:
     return object_in(_read(request), "The body")
 
 
+def read_bytes(request: Request, most: int) -> bytes:
+    """Give the body as it was sent, which may have `most` bytes; raises PayloadTooLarge, InvalidSyntax."""
+    try:
+        data = request.stream.read(most + 1)
+    except Exception as error:  # chunks that are none, a client that is gone: PEP 3333 names no errors for it
+        raise InvalidSyntax("The body cannot be read to its end.") from error
+    if len(data) > most:
+        raise PayloadTooLarge(f"The body has more than {most} bytes.")
+    return data
+
+
 def _check_media_type(request: Request) -> None:
     given = request.content_type
     if not given or given in MEDIA_TYPES:
@@ -41,9 +52,7 @@ def _read(request: Request) -> bytes:
     length = request.content_length
     if length is not None and length > MOST_BYTES:
         raise PayloadTooLarge(f"The body has more than {MOST_BYTES} bytes.")
-    data = request.stream.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise PayloadTooLarge(f"The body has more than {MOST_BYTES} bytes.")
+    data = read_bytes(request, MOST_BYTES)
     if length is not None and len(data) < length:
         raise InvalidSyntax(f"The body ends after {len(data)} bytes; Content-Length says {length}.")
     if not data.strip():

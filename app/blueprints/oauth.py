@@ -9,8 +9,8 @@ from flask import Blueprint, Response, g, request
 
 from app.auth import TokenAnswer, TokenRequest, metadata
 from app.blueprints.answers import JSON, answer
+from app.blueprints.body import read_bytes
 from app.blueprints.service import service
-from app.errors import PayloadTooLarge
 from app.provider import Event
 
 oauth = Blueprint("oauth", __name__)
@@ -21,7 +21,8 @@ MOST_BYTES = 64 * 1024
 def token(tenant: str) -> Response:
     """Issue an access token."""
     asked = TokenRequest(
-        tenant, _body(), request.content_type or "", request.headers.get("Authorization", ""), request.remote_addr or ""
+        tenant, read_bytes(request, MOST_BYTES), request.content_type or "", request.headers.get("Authorization", ""),
+        request.remote_addr or "",
     )
     service().require()
     given = service().token(asked)
@@ -38,13 +39,6 @@ def tell(tenant: str) -> Response:
     response = answer(metadata(service().issuer(tenant)), mimetype=JSON)
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
-
-
-def _body() -> bytes:
-    body = request.stream.read(MOST_BYTES + 1)
-    if len(body) > MOST_BYTES:
-        raise PayloadTooLarge(f"The body has more than {MOST_BYTES} bytes.")
-    return body
 
 
 def _note(tenant: str, given: TokenAnswer) -> None:

@@ -109,17 +109,37 @@ FRAMES = {
 }
 
 
+def _sent(tenant: Tenant, request: bytes) -> bytes:
+    """Send octets and nothing more, and give all that is answered."""
+    with socket.create_connection(tenant.address, timeout=10) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
 @pytest.mark.parametrize("name", FRAMES)
 def test_broken_frames_are_refused_or_cut(tenant: Tenant, name: str) -> None:
     before = tenant.state()
-    with socket.create_connection(tenant.address, timeout=10) as connection:
-        connection.sendall(FRAMES[name].replace(b"{base}", tenant.base.encode()))
-        connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        while piece := connection.recv(65_536):
-            answer += piece
+    answer = _sent(tenant, FRAMES[name].replace(b"{base}", tenant.base.encode()))
     if answer:
         assert 400 <= int(answer.split()[1]) < 500 or answer.startswith(b"HTTP/1.1 501"), answer[:200]
+    tenant.connection.close()
+    assert tenant.state() == before
+
+
+@pytest.mark.parametrize("body", [
+    b"zz\r\n{}\r\n0\r\n\r\n", b"\r\n{}\r\n0\r\n\r\n", b"2;=\r\n{}\r\n0\r\n\r\n", b"2\r\n{}x\r\n0\r\n\r\n",
+    b"2\r\n{}\r\n0\r\nno header\r\n\r\n", b"2\r\n{}\r\n0\r\n", b"20\r\n{", b"2" * 9000,
+])
+def test_ht_08_chunks_that_cannot_be_read(tenant: Tenant, body: bytes) -> None:
+    """RFC 9112 section 7.1: the size in hexadecimal digits, the octets, the end of the line; the last one is 0."""
+    before = tenant.state()
+    for path in ("/scim/v2/Users", "/scim/v2/Users/.search", "/scim/v2/Bulk", "/oauth/token"):
+        path = tenant.base.replace("/scim/v2", path)
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {tenant.token}\r\n"
+        answer = _sent(tenant, head.encode() + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+        assert answer.startswith(b"HTTP/1.1 400"), answer
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["scimType"] == "invalidSyntax"
     tenant.connection.close()
     assert tenant.state() == before
 
