@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from app.errors import Mutability
@@ -15,34 +16,38 @@ def replacement(stored: Resource, sent: Resource, resource_type: ResourceType) -
     """Give the resource that a PUT of `sent` leaves; raises Mutability where it would change an immutable value.
 
     What is left out is cleared. Kept are readOnly attributes, immutable ones that have a value, secrets, and those with
-    a default of their own: a disabled user is never enabled by what a client does not say.
+    a default of their own: a disabled user is never enabled by what a client does not say. Where parts of a value are
+    kept, so are those that it cannot be without (RFC 7643 section 7).
     """
     result = dict(sent)
     for schema in resource_type.schemas:
-        old = stored.get(schema.id, {}) if schema.stored_as else stored
-        new = dict(sent.get(schema.id, {})) if schema.stored_as else result
-        for attribute in schema.attributes:
-            _keep(attribute, old, new, attribute.name)
         if schema.stored_as:
-            result.pop(schema.id, None)
-            if new:
-                result[schema.id] = new
+            kept = _with_kept(schema.attributes, stored.get(schema.id, {}), sent.get(schema.id, {}), "")
+            if kept:
+                result[schema.id] = kept
+        else:
+            result |= _with_kept(schema.attributes, stored, sent, "")
     return result | {"id": stored["id"], "meta": stored["meta"]}
+
+
+def _with_kept(rows: Iterable[Attribute], old: Resource, sent: Resource, prefix: str) -> Resource:
+    new = dict(sent)
+    for row in rows:
+        if row.name in old and row.stored_in != "memberships":
+            _keep(row, old, new, prefix + row.name)
+    if new and not sent:
+        new |= {row.name: old[row.name] for row in rows if row.required and row.name in old and row.name not in new}
+    return new
 
 
 def _keep(attribute: Attribute, old: Resource, new: Resource, path: str) -> None:
     name = attribute.name
-    if attribute.stored_in == "memberships":
-        return
-    if name in old and name not in new:
+    if name not in new:
         if attribute.mutability != "readWrite" or attribute.default is not None:
             new[name] = old[name]
-    elif name in old and attribute.mutability == "immutable" and old[name] != new[name]:
+    elif attribute.mutability == "immutable" and old[name] != new[name]:
         raise Mutability(f"{path} is immutable; it has the value {old[name]!r} and cannot be given another.")
-    if attribute.type == "complex" and not attribute.multi_valued and isinstance(old.get(name), dict):
-        kept = dict(new.get(name) or {})
-        for sub in attribute.sub_attributes:
-            if sub.mutability in ("immutable", "readOnly"):
-                _keep(sub, old[name], kept, f"{path}.{sub.name}")
+    if attribute.type == "complex" and not attribute.multi_valued:
+        kept = _with_kept(attribute.sub_attributes, old[name], new.get(name, {}), f"{path}.")
         if kept:
             new[name] = kept

@@ -22,16 +22,20 @@ from app.store.tokens import Tokens
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN, Client
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
-LAMP, BULB = "urn:example:2.0:Lamp", "urn:example:2.0:Bulb"
+LAMP, BULB, LABEL = "urn:example:2.0:Lamp", "urn:example:2.0:Bulb", "urn:example:2.0:Label"
 SCHEMA, TYPE = (f"urn:ietf:params:scim:schemas:core:2.0:{name}" for name in ("Schema", "ResourceType"))
 FILES: list[dict[str, Any]] = [
     {"schemas": [SCHEMA], "id": LAMP, "name": "Lamp", "attributes": [
         {"name": "label"}, {"name": "watts", "type": "integer"}, {"name": "ratio", "type": "decimal"},
         {"name": "since", "type": "dateTime"}, {"name": "serial", "mutability": "immutable"},
+        {"name": "maker", "type": "complex", "subAttributes": [
+            {"name": "name", "required": True}, {"name": "country", "mutability": "immutable"}, {"name": "city"}]},
         {"name": "notes", "returned": "request"}, {"name": "pin", "mutability": "writeOnly", "returned": "never"}]},
     {"schemas": [SCHEMA], "id": BULB, "name": "Bulb", "attributes": [{"name": "socket", "required": True}]},
+    {"schemas": [SCHEMA], "id": LABEL, "name": "Label", "attributes": [
+        {"name": "owner", "required": True}, {"name": "number", "mutability": "immutable"}, {"name": "colour"}]},
     {"schemas": [TYPE], "id": "Lamp", "name": "Lamp", "endpoint": "/Lamps", "schema": LAMP,
-     "schemaExtensions": [{"schema": BULB, "required": True}]},
+     "schemaExtensions": [{"schema": BULB, "required": True}, {"schema": LABEL, "required": False}]},
 ]
 
 
@@ -504,6 +508,29 @@ def test_pu_07_immutable_values(lamps: Client) -> None:
     assert lamp(lamps, "PUT", path, serial="S", watts=1).get_json()["watts"] == 1
     assert_refused(lamp(lamps, "PUT", path, serial="T"), "mutability")
     assert lamp(lamps, "PUT", path).get_json()["serial"] == "S"
+
+
+def test_pu_07_an_immutable_part_keeps_what_its_value_cannot_be_without(lamps: Client) -> None:
+    """RFC 7644 section 3.5.1: nothing clears an immutable value; RFC 7643 section 7: a required one is always there."""
+    maker = {"name": "M", "country": "NL", "city": "C"}
+    path = f"/Lamps/{lamp(lamps, maker=maker).get_json()['id']}"
+    for nothing in ({}, {"maker": None}, {"maker": {}}):
+        assert lamp(lamps, "PUT", path, **nothing).get_json()["maker"] == {"name": "M", "country": "NL"}
+    assert lamp(lamps, "PUT", path, maker={"name": "N"}).get_json()["maker"] == {"name": "N", "country": "NL"}
+    assert_refused(lamp(lamps, "PUT", path, maker={"city": "D"}))
+    assert_refused(lamp(lamps, "PUT", path, maker={"name": "N", "country": "DE"}), "mutability")
+    free = f"/Lamps/{lamp(lamps, maker={'name': 'M', 'city': 'C'}).get_json()['id']}"
+    assert "maker" not in lamp(lamps, "PUT", free).get_json()
+
+
+def test_pu_07_an_extension_with_an_immutable_value_stays_whole(lamps: Client) -> None:
+    created = lamp(lamps, **{LABEL: {"owner": "O", "number": "1", "colour": "red"}}).get_json()
+    path = f"/Lamps/{created['id']}"
+    replaced = lamp(lamps, "PUT", path).get_json()
+    assert replaced[LABEL] == {"owner": "O", "number": "1"}
+    assert lamp(lamps, "PUT", path, **replaced).status_code == 200
+    free = f"/Lamps/{lamp(lamps, **{LABEL: {'owner': 'O'}}).get_json()['id']}"
+    assert LABEL not in lamp(lamps, "PUT", free).get_json()
 
 
 def test_pu_09_required_values(rfc: Client) -> None:
