@@ -7,7 +7,9 @@ from typing import Any
 
 from app.errors import Mutability
 from app.schemas.attribute import Attribute
+from app.schemas.common import SCHEMAS
 from app.schemas.resource_type import ResourceType
+from app.schemas.validation import schemas_of
 
 Resource = dict[str, Any]
 
@@ -27,7 +29,7 @@ def replacement(stored: Resource, sent: Resource, resource_type: ResourceType) -
                 result[schema.id] = kept
         else:
             result |= _with_kept(schema.attributes, stored, sent, "")
-    return result | {"id": stored["id"], "meta": stored["meta"]}
+    return result | {SCHEMAS.name: schemas_of(resource_type, result), "id": stored["id"], "meta": stored["meta"]}
 
 
 def _with_kept(rows: Iterable[Attribute], old: Resource, sent: Resource, prefix: str) -> Resource:

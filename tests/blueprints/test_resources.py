@@ -533,6 +533,15 @@ def test_pu_07_an_extension_with_an_immutable_value_stays_whole(lamps: Client) -
     assert LABEL not in lamp(lamps, "PUT", free).get_json()
 
 
+def test_pu_07_and_cm_04_schemas_name_an_extension_that_is_kept(lamps: Client) -> None:
+    """RFC 7643 section 3: `schemas` has the URNs of all that the resource has values of."""
+    created = lamp(lamps, **{LABEL: {"owner": "O", "number": "1"}}).get_json()
+    replaced = lamp(lamps, "PUT", f"/Lamps/{created['id']}").get_json()
+    assert set(replaced["schemas"]) == {LAMP, BULB, LABEL} == set(read(lamps, created)["schemas"])
+    without = lamp(lamps, "PUT", f"/Lamps/{lamp(lamps, **{LABEL: {'owner': 'O'}}).get_json()['id']}").get_json()
+    assert set(without["schemas"]) == {LAMP, BULB}
+
+
 def test_pu_09_required_values(rfc: Client) -> None:
     user, group = rfc.user("a"), rfc.group("G")
     assert_refused(rfc("PUT", f"/Users/{user['id']}", {"schemas": [USER_URN]}))
