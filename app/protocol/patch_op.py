@@ -213,7 +213,9 @@ class _Patch:
         """Say whether a value in an object of attributes can be passed over: it is the server's, and would not change.
 
         Clients send back what they have read (A-40); `meta` is ignored whatever it says (RFC 7643 section 3.1), and
-        `schemas` only declares what the object has in it: nobody means to drop an extension by it.
+        `schemas` only declares what the object has in it: nobody means to drop an extension by it. Values that are made
+        of other documents (`groups`) are ignored as well, as in a POST or PUT (RFC 7644 sections 3.3 and 3.5.1): they
+        change without this resource, and with its next reader may be others.
         """
         row = target.attribute
         if row is SCHEMAS:
@@ -223,6 +225,8 @@ class _Patch:
             return True
         if row is None or target.leaf is None or READ_ONLY not in (row.mutability, target.leaf.mutability):
             return False
+        if row.stored_in == "memberships":
+            return True
         stored: Any = self._values(target).get(row.name)
         if target.sub:
             stored = (stored or {}).get(target.sub.name) if isinstance(stored or {}, dict) else None

@@ -80,3 +80,18 @@ def test_pa_25_another_ones_name(tenant, profile):
     assert (answer.status_code, answer.json()["scimType"]) == (409, "uniqueness")
     assert tenant.get() == tenant.user
     assert tenant.patch(op("replace", "userName", "BJensen")).json()["userName"] == "BJensen"
+
+
+@both
+@pytest.mark.parametrize("kind", ["add", "replace"])
+def test_pa_22_what_was_read_can_be_sent_back_without_a_path(tenant, profile, kind):
+    tenant.session.post(f"{tenant.url}/Groups", json={
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "G",
+        "members": [{"value": tenant.user["id"]}]})
+    read = tenant.get()
+    assert read["groups"]
+    same = tenant.patch(op(kind, None, read))
+    assert (same.status_code, same.json()) == (200, read)
+    assert tenant.patch(op(kind, None, read | {"title": "x"})).json()["title"] == "x"
+    assert tenant.get()["groups"] == read["groups"]
+    assert tenant.patch(op(kind, "groups", read["groups"])).status_code == 400

@@ -260,7 +260,7 @@ def test_pa_22_read_only_paths(profile, kind, path):
 @both
 @pytest.mark.parametrize("kind", ["add", "replace"])
 @pytest.mark.parametrize(
-    "value", [{"id": "x"}, {"groups": [{"value": "x"}]}, {"ID": USER["id"].upper()}, {f"{ENT}:manager.displayName": "x"}]
+    "value", [{"id": "x"}, {"ID": USER["id"].upper()}, {f"{ENT}:manager.displayName": "x"}]
 )
 def test_pa_22_read_only_values_without_a_path(profile, kind, value):
     assert refusal(USER, op(kind, None, {"title": "x", **value}), profile=profile) == "mutability"
@@ -271,6 +271,14 @@ def test_pa_22_read_only_values_without_a_path(profile, kind, value):
 def test_pa_22_read_only_values_that_would_not_change_are_passed_over(profile, kind):
     sent = {"id": USER["id"], "meta": {"version": "other"}, "groups": [], "schemas": USER["schemas"], "title": "x"}
     assert patch(USER, op(kind, None, sent), profile=profile) == USER | {"title": "x"}
+
+
+@both
+@pytest.mark.parametrize("kind", ["add", "replace"])
+def test_pa_22_groups_without_a_path_are_passed_over(profile, kind):
+    """They are not the user's own, so that what was read a moment ago may differ (RFC 7644 section 3.5.1)."""
+    groups = [{"value": "1", "$ref": "https://x/Groups/1", "display": "G", "type": "direct"}]
+    assert patch(USER, op(kind, None, {"groups": groups, "title": "x"}), profile=profile) == USER | {"title": "x"}
 
 
 @both
