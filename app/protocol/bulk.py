@@ -179,7 +179,7 @@ class _Run:
 
     def _without_circle(self, operation: Operation) -> Any:
         """Give the data without what names a resource that waits for this one; that is added later."""
-        if operation.method != "POST" or all(op.done for op in self._needs(operation)):
+        if operation.method != "POST" or not self._waits(operation.data):
             return operation.data
         kept: dict[str, Any] = {}
         for key, value in operation.data.items():
@@ -206,11 +206,11 @@ class _Run:
         return (None, value) if self._waits(value) else (value, None)
 
     def _waits(self, value: Any) -> bool:
-        names = _references(value)
-        return any(name in self._creators and self._creators[name].outcome is None for name in names)
+        creators = (self._creators[name] for name in _references(value) if name in self._creators)
+        return any(creator.outcome is None and creator.error is None for creator in creators)
 
     def _close_circle(self, operation: Operation) -> None:
-        if any(self._waits(value) and not self._failed(value) for value in operation.later):
+        if self._waits(operation.later):
             return
         values, operation.later = operation.later, []
         try:
@@ -228,9 +228,6 @@ class _Run:
         operation.error = error
         self._errors += 1
         self._refused(operation.method, operation.endpoint, operation.resource_id, error)
-
-    def _failed(self, value: Any) -> bool:
-        return any(self._creators[name].error for name in _references(value) if name in self._creators)
 
     def _resolved(self, value: Any) -> Any:
         """Put ids in place of the `bulkId:...`; raises Conflict for one that stands for none."""

@@ -130,6 +130,17 @@ def test_bu_13_circles_are_resolved(rfc: Client) -> None:
     assert second[ENTERPRISE_URN]["manager"]["value"] == first["id"]
 
 
+def test_bu_13_a_reference_to_itself_is_resolved(rfc: Client) -> None:
+    results = bulk(rfc, user("a", **{ENTERPRISE_URN: {"manager": {"value": "bulkId:a"}}}), user("b"),
+                   group("A", "bulkId:A", "bulkId:b"), group("B", "bulkId:none", "bulkId:B"))
+    assert [result["status"] for result in results] == ["201", "201", "201", "409"]
+    boss, b, own = (read(rfc, result) for result in results[:3])
+    assert boss[ENTERPRISE_URN]["manager"]["value"] == boss["id"]
+    assert {member["value"] for member in own["members"]} == {own["id"], b["id"]}
+    assert results[2]["version"] == own["meta"]["version"]
+    assert rfc.found("/Groups") == ["A"]
+
+
 def test_bu_04_and_14_bulk_ids_that_stand_for_nothing(rfc: Client) -> None:
     results = bulk(rfc, user("a"), user("a", "other"), group("G", "bulkId:none"), group("H", "bulkId:bad"),
                    {"method": "POST", "path": "/Users", "bulkId": "bad", "data": {"schemas": [USER_URN]}})
