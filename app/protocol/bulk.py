@@ -2,13 +2,14 @@
 
 Operations run in their order, but for one that names a resource that a later one creates (`bulkId:...`): that one is
 run first. Where resources name each other in a circle, one is created without the reference, which is added when the
-others are there; RFC 7644 section 3.7.1 asks to try, and that always works.
+others are there; RFC 7644 section 3.7.1 asks to try, and that works unless one of the others fails.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -139,6 +140,9 @@ class _Run:
     def response(self, locate: Locate) -> dict[str, Any]:
         for operation in self._operations:
             self._with_what_it_needs(operation)
+        for operation in self._operations:
+            if operation.later and operation.outcome:  # what it names has not been run: `failOnErrors`
+                self._add_later(operation)
         shown = [_shown(operation, locate) for operation in self._operations if operation.done]
         return {"schemas": [RESPONSE_URN], "Operations": shown}
 
@@ -154,8 +158,8 @@ class _Run:
                 continue
             self._run(stack.pop())
         for operation in self._operations:
-            if operation.later and operation.outcome:
-                self._close_circle(operation)
+            if operation.later and operation.outcome and not self._waits(operation.later):
+                self._add_later(operation)
 
     def _needs(self, operation: Operation) -> Iterator[Operation]:
         for name in _references([operation.resource_id, operation.data]):
@@ -209,9 +213,8 @@ class _Run:
         creators = (self._creators[name] for name in _references(value) if name in self._creators)
         return any(creator.outcome is None and creator.error is None for creator in creators)
 
-    def _close_circle(self, operation: Operation) -> None:
-        if self._waits(operation.later):
-            return
+    def _add_later(self, operation: Operation) -> None:
+        """Close a circle; where that fails the resource goes again, since a POST that failed leaves nothing behind."""
         values, operation.later = operation.later, []
         try:
             operations = [{"op": "add", "value": self._resolved(value)} for value in values]
@@ -222,7 +225,14 @@ class _Run:
             )
             operation.outcome = Outcome(201, *_rest(operation.outcome))
         except ScimError as error:
+            self._take_back(operation)
             self._fail(operation, error)
+
+    def _take_back(self, operation: Operation) -> None:
+        assert operation.outcome is not None
+        with suppress(ScimError):  # what cannot be deleted keeps its location in the response
+            self._execute("DELETE", operation.endpoint, operation.outcome.resource_id, None, None)
+            operation.outcome = None
 
     def _fail(self, operation: Operation, error: ScimError) -> None:
         operation.error = error

@@ -141,6 +141,19 @@ def test_bu_13_a_reference_to_itself_is_resolved(rfc: Client) -> None:
     assert rfc.found("/Groups") == ["A"]
 
 
+@pytest.mark.parametrize("limit", [{}, {"failOnErrors": 1}])
+def test_bu_06_and_13_and_cr_11_a_circle_that_cannot_be_closed_leaves_nothing(rfc: Client, limit: dict[str, int]) -> None:
+    """RFC 7644 section 3.7.3: what has failed has no location; B is made before A, which then fails, and so does B."""
+    rfc.user("taken")
+    results = bulk(rfc, group("A", "bulkId:u", "bulkId:B"), group("B", "bulkId:A"), user("u", "TAKEN"), user("v"), **limit)
+    by_id = {result["bulkId"]: result for result in results}
+    assert {by_id[name]["status"] for name in by_id if name != "v"} == {"409"}
+    assert not any("location" in result or "version" in result for result in results if result["status"] == "409")
+    assert {"B", "u"} <= by_id.keys()
+    assert rfc.found("/Groups") == []
+    assert sorted(rfc.found("/Users")) == sorted({"taken"} | ({"v"} & by_id.keys()))
+
+
 def test_bu_04_and_14_bulk_ids_that_stand_for_nothing(rfc: Client) -> None:
     results = bulk(rfc, user("a"), user("a", "other"), group("G", "bulkId:none"), group("H", "bulkId:bad"),
                    {"method": "POST", "path": "/Users", "bulkId": "bad", "data": {"schemas": [USER_URN]}})
