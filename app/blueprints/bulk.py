@@ -10,10 +10,11 @@ from flask import Blueprint, Response, g, request
 from app.blueprints.answers import answer, media_type
 from app.blueprints.body import read_object
 from app.blueprints.errors import asked
-from app.errors import MethodNotAllowed, NotFound, ScimError, Unavailable
+from app.errors import InvalidPath, MethodNotAllowed, NotFound, ScimError, Unavailable
 from app.protocol.bulk import Outcome, run_bulk
 from app.protocol.etag import Condition
 from app.provider import REQUEST, Conditions, Event, Provider, Shown
+from app.schemas.custom import PROTOCOL
 from app.schemas.returned import Projection
 
 log = logging.getLogger("scimd")
@@ -53,14 +54,17 @@ def _one(
     provider: Provider, method: str, endpoint: str, resource_id: str | None, data: Any, version: str | None
 ) -> Outcome:
     resource_type = provider.catalogue.at(endpoint)
+    if endpoint.lower() in PROTOCOL:
+        raise InvalidPath(f"path: /{endpoint} has no resources.")
     if resource_type is None:
         raise NotFound(f"There is no endpoint /{endpoint} here.")
+    if (method == "POST") == (resource_id is not None):
+        place, allow = ("a resource", "DELETE, PATCH, PUT") if resource_id else (f"/{endpoint}", "POST")
+        raise MethodNotAllowed(f"{method} does not go with {place}, but {allow}.", allow=allow)
     projection = Projection.parse(resource_type, None, None)
     conditions = Conditions(if_match=Condition.parse(version))
-    if method == "POST":
-        return _outcome(201, provider.create(resource_type, data, projection))
     if resource_id is None:
-        raise MethodNotAllowed(f"{method} does not go with /{endpoint}.", allow="GET, POST")
+        return _outcome(201, provider.create(resource_type, data, projection))
     if method == "PUT":
         return _outcome(200, provider.replace(resource_type, resource_id, data, projection, conditions))
     if method == "PATCH":

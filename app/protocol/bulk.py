@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.errors import BadRequest, Conflict, InvalidPath, InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from app.errors import Conflict, InvalidPath, InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
 
 REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
@@ -116,8 +116,6 @@ def _read_one(operation: Operation, item: Any) -> None:
     operation.endpoint, operation.resource_id = match[1], match[2]
     if operation.method == "POST" and operation.bulk_id is None:
         raise InvalidSyntax("bulkId: a POST must have one.")
-    if (operation.method == "POST") == (operation.resource_id is not None):
-        raise BadRequest(f"path: {operation.method} does not go with {path}.")
     if version is not None and not isinstance(version, str):
         raise InvalidValue("version: must be a string.")
     operation.version = version
@@ -280,9 +278,10 @@ def _shown(operation: Operation, locate: Locate) -> dict[str, Any]:
         shown["bulkId"] = operation.bulk_id
     outcome, error = operation.outcome, operation.error
     location = outcome.location if outcome else ""
-    if outcome is None and operation.resource_id and not operation.resource_id.startswith("bulkId:"):
+    named = operation.resource_id if operation.method != "POST" else None
+    if outcome is None and named and not named.startswith("bulkId:"):
         # Only a POST that failed has no location (RFC 7644 section 3.7.3).
-        location = locate(operation.endpoint, operation.resource_id)
+        location = locate(operation.endpoint, named)
     if location:
         shown["location"] = location
     if error is not None:

@@ -26,9 +26,11 @@ __all__ = ["SchemaFileError", "all_types", "load_catalogue"]
 BUILT_IN = (USER_TYPE, GROUP_TYPE)
 DESCRIBES_ITSELF = ("rfc",)
 """The profiles whose /Schemas list those of discovery too; Entra would take their attributes for mappable ones."""
-RESERVED = frozenset((
-    # Endpoints of the protocol.
+PROTOCOL = frozenset((
     "me", "bulk", "schemas", "resourcetypes", "serviceproviderconfig", "serviceproviderconfigs", "serviceconfiguration",
+))
+"""The endpoints of the protocol itself, which have no resources of a tenant."""
+RESERVED = PROTOCOL | frozenset((
     # Collections of the store: a type's collection has the name of its endpoint.
     "tenants", "clients", "tokens", "trusts", "memberships", "counters", "counts", "deleted", "events", "server",
 ))

@@ -54,17 +54,23 @@ def test_bu_02_to_08_every_method_and_a_failure_between(rfc: Client) -> None:
 
 @pytest.mark.parametrize(("operation", "status"), [
     ({"method": "GET", "path": "/Users"}, "400"), ({"path": "/Users"}, "400"), ("x", "400"),
-    ({"method": "POST", "path": "/Users", "data": {}}, "400"), ({"method": "DELETE", "path": "/Users"}, "400"),
+    ({"method": "POST", "path": "/Users", "data": {}}, "400"), ({"method": "DELETE", "path": "/Users"}, "405"),
     ({"method": "DELETE", "path": "http://evil/Users/1"}, "400"), ({"method": "DELETE", "path": "/Users/1?x"}, "400"),
     ({"method": "DELETE", "path": "/Nothing/1"}, "404"), ({"method": "DELETE", "path": "/Users/1"}, "404"),
-    ({"method": "POST", "path": "/Bulk", "bulkId": "x", "data": {}}, "404"), ({"method": "PUT", "path": "/Users/1"}, "400"),
+    ({"method": "POST", "path": "/Bulk", "bulkId": "x", "data": {}}, "400"), ({"method": "PUT", "path": "/Users/1"}, "400"),
     ({"method": "PATCH", "path": "/Users/1", "data": {}, "version": 5}, "400"),
     ({"method": "POST", "path": "/Users", "bulkId": "x", "data": {"schemas": [USER_URN]}}, "400"),
-    ({"method": "POST", "path": "/Users/1", "bulkId": "x", "data": {}}, "400"),
+    ({"method": "POST", "path": "/Users/1", "bulkId": "x", "data": {}}, "405"),
+    ({"method": "PUT", "path": "/Groups", "data": {}}, "405"), ({"method": "PATCH", "path": "/Users", "data": {}}, "405"),
+    ({"method": "PATCH", "path": "/Me", "data": {}}, "400"), ({"method": "DELETE", "path": "/Schemas/1"}, "400"),
+    ({"method": "POST", "path": "/.search", "bulkId": "x", "data": {}}, "400"), ({"method": "DELETE", "path": "/Nothing"}, "404"),
 ])
 def test_bu_19_to_21_what_is_wrong_fails_alone(rfc: Client, operation: Any, status: str) -> None:
     results = bulk(rfc, user("a"), operation, user("b"))
     assert [result["status"] for result in results] == ["201", status, "201"]
+    failed = results[1]
+    assert ("scimType" in failed["response"]) == (status == "400")  # ER-04
+    assert "location" not in failed or failed["method"] != "POST"
 
 
 def test_bu_06_only_a_failed_post_has_no_location(rfc: Client) -> None:
