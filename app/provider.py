@@ -179,9 +179,7 @@ class Provider:
     def _validated(self, resource_type: ResourceType, payload: Mapping[str, Any]) -> Resource:
         if self._profile.dialect:
             payload = rewrite_resource(payload, resource_type)
-        name = payload.get(resource_type.identifier)
-        if isinstance(name, str):
-            self.event.name = name
+        self.event.name = resource_type.name_in(payload) or self.event.name
         self.event.know(resource_type, payload)
         return validate(resource_type, payload, ignore_unknown=self._profile.ignore_unknown)
 

@@ -35,10 +35,10 @@ def _execute(method: str, endpoint: str, resource_id: str | None, data: Any, ver
     return outcome
 
 
-def _refused(method: str, endpoint: str, resource_id: str | None, error: ScimError) -> None:
+def _refused(method: str, endpoint: str, resource_id: str | None, data: Any, error: ScimError) -> None:
     provider: Provider = g.provider
     try:
-        provider.refused(error, asked(method, endpoint, resource_id))
+        provider.refused(error, asked(method, endpoint, resource_id, data))
     except Unavailable:  # the answer says so
         log.warning("not in the provisioning log: %s", error.detail)
     provider.event = Event(REQUEST)

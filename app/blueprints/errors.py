@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -65,12 +66,16 @@ def _note(error: ScimError) -> None:
             g.provider.refused(error, asked(request.method, arguments.get("endpoint"), arguments.get("resource_id")))
 
 
-def asked(method: str, endpoint: str | None, resource_id: str | None) -> Event | None:
+def asked(method: str, endpoint: str | None, resource_id: str | None, data: Any = None) -> Event | None:
     """Give what the log says about a change that was refused before it was begun; None where nothing is known of it."""
     resource_type = g.provider.catalogue.at(endpoint or "")
     if method not in _OPERATIONS or resource_type is None:
         return None
-    return Event(_OPERATIONS[method], resource_type.name, resource_id or "")
+    event = Event(_OPERATIONS[method], resource_type.name, resource_id or "")
+    if isinstance(data, dict):
+        event.name = resource_type.name_in(data)
+        event.know(resource_type, data)
+    return event
 
 
 def _framework(error: HTTPException) -> Response:

@@ -36,8 +36,8 @@ class Outcome:
 
 Execute = Callable[[str, str, str | None, Any, str | None], Outcome]
 """Method, endpoint, id, data, version -> outcome; raises ScimError."""
-Refused = Callable[[str, str, str | None, ScimError], None]
-"""Is told of each operation that failed: method, endpoint, id as far as they are known, and why."""
+Refused = Callable[[str, str, str | None, Any, ScimError], None]
+"""Is told of each operation that failed: method, endpoint, id and data as far as they are known, and why."""
 Locate = Callable[[str, str], str]
 """Endpoint, id -> where that resource is; nothing where there is no such endpoint."""
 
@@ -108,6 +108,7 @@ def _read_one(operation: Operation, item: Any) -> None:
     operation.method = method.upper() if isinstance(method, str) else ""
     if isinstance(bulk_id, str) and bulk_id:
         operation.bulk_id = bulk_id
+    operation.data = given.get("data")
     if operation.method not in METHODS:
         raise InvalidSyntax(f"method: must be one of {', '.join(METHODS)}.")
     match = _PATH.match(path) if isinstance(path, str) else None
@@ -119,7 +120,6 @@ def _read_one(operation: Operation, item: Any) -> None:
     if version is not None and not isinstance(version, str):
         raise InvalidValue("version: must be a string.")
     operation.version = version
-    operation.data = given.get("data")
     if operation.method != "DELETE" and not isinstance(operation.data, dict):
         raise InvalidSyntax("data: must be an object.")
 
@@ -235,7 +235,7 @@ class _Run:
     def _fail(self, operation: Operation, error: ScimError) -> None:
         operation.error = error
         self._errors += 1
-        self._refused(operation.method, operation.endpoint, operation.resource_id, error)
+        self._refused(operation.method, operation.endpoint, operation.resource_id, operation.data, error)
 
     def _resolved(self, value: Any) -> Any:
         """Put ids in place of the `bulkId:...`; raises Conflict for one that stands for none."""

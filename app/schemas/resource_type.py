@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON
@@ -104,6 +105,11 @@ class ResourceType:
         rows = (row for row in self.schema.attributes if row.returned != "never")
         strings = [row.name for row in rows if row.type == "string" and row.required]
         return strings[0] if strings else "id"
+
+    def name_in(self, payload: Mapping[str, Any]) -> str:
+        """Give the name that a payload has for its resource, in any letter case of the key (RFC 7643 section 2.1)."""
+        wanted = self.identifier.lower()
+        return next((text for key, text in payload.items() if key.lower() == wanted and isinstance(text, str)), "")
 
     @cached_property
     def secrets(self) -> frozenset[str]:

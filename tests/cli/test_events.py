@@ -103,6 +103,28 @@ def test_each_operation_of_a_bulk_request_has_its_own_line(operator: Operator) -
     assert told(operator.events("--user", there["id"])) == [("create", 201), ("replace", 400), ("delete", 204)]
 
 
+def test_operations_that_are_refused_before_they_begin_have_a_name(operator: Operator) -> None:
+    data = {"schemas": [USER_URN], "USERNAME": "Jane@x", "externalId": "obj-17"}
+    nobody = {"schemas": [GROUP_URN], "displayName": "G", "members": [{"value": "bulkId:nobody"}]}
+    operations = [
+        {"method": "POST", "path": "/Users", "data": data},
+        {"method": "POST", "path": "/Users", "bulkId": "1", "data": {"schemas": [USER_URN], "userName": "other@x"}},
+        {"method": "POST", "path": "/Users", "bulkId": "1", "data": data},
+        {"method": "POST", "path": "/Groups", "bulkId": "2", "data": nobody},
+    ]
+    operator.client("POST", "/Bulk", {"schemas": [BULK_URN], "Operations": operations})
+    events = operator.events()
+    assert [event["resource"]["name"] for event in events] == ["Jane@x", "other@x", "Jane@x", "G"]
+    for name in ("jane@x", "obj-17"):
+        assert [status for _, status in told(operator.events("--user", name))] == [400, 400]
+
+
+def test_a_name_is_known_in_any_letter_case_of_its_key(operator: Operator) -> None:
+    body = {"schemas": [USER_URN], "USERNAME": "Upper@x", "title": 5}
+    assert operator.client("POST", "/Users", body).status_code == 400
+    assert operator.events()[0]["resource"]["name"] == "Upper@x"
+
+
 def test_values_can_be_left_out_of_the_log(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     operator = Operator(database, capsys, SCIMD_LOG_VALUES="off")
     user = operator.client.user("jane@x", title="Secret title", password="s3cret")
