@@ -14,7 +14,7 @@ from werkzeug.routing import MapAdapter
 
 from app.auth import Authenticator, CredentialRefused, Limits, Principal, TokenEndpoint
 from app.auth.refusal import shown
-from app.blueprints import door, errors, telemetry
+from app.blueprints import door, errors, methods, telemetry
 from app.blueprints.body import MOST_BYTES
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
@@ -85,6 +85,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.extensions["scimd"] = _service(config, database)
     for blueprint in (health, oauth, discovery, bulk, me, scim):
         app.register_blueprint(blueprint)
+    methods.install(app)
     telemetry.install(app, counted=bool(config.metrics_bind))
     door.install(app)
     errors.install(app)

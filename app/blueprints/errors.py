@@ -8,15 +8,13 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
-from werkzeug.exceptions import MethodNotAllowed as WrongMethod
 
-from app.blueprints.answers import empty_answer, error_answer
+from app.blueprints.answers import error_answer
 from app.blueprints.service import service
 from app.errors import (
     BadRequest,
     InternalError,
     InvalidVersion,
-    MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
     ScimError,
@@ -79,13 +77,6 @@ def asked(method: str, endpoint: str | None, resource_id: str | None, data: Any 
 
 
 def _framework(error: HTTPException) -> Response:
-    if isinstance(error, WrongMethod):
-        allow = ", ".join(sorted(set(error.valid_methods or ()) | {"OPTIONS"}))
-        if request.method == "OPTIONS":
-            response = empty_answer()
-            response.headers["Allow"] = allow
-            return response
-        return refuse(MethodNotAllowed(f"{request.method} does not go with {request.path}.", allow=allow))
     if error.code == 404 and _OTHER_VERSION.match(request.path):
         return refuse(InvalidVersion("Only version v2 of the protocol is supported."))
     if error.code == 404:

@@ -9,7 +9,7 @@ from flask import Blueprint, Request, Response, g, request
 from app.blueprints.answers import answer, empty_answer, media_type, resource_answer
 from app.blueprints.body import read_object
 from app.blueprints.service import current
-from app.errors import InvalidValue, MethodNotAllowed, NotFound
+from app.errors import InvalidValue, NotFound
 from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile
 from app.protocol.search_request import SearchRequest, names
@@ -18,11 +18,6 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 
 scim = Blueprint("scim", __name__, url_prefix="/<tenant>/scim/v2")
-# Endpoints with views of their own, and the methods that they have: all others end up here.
-_FIXED = {
-    "schemas": "GET", "resourcetypes": "GET", "serviceproviderconfig": "GET", "serviceconfiguration": "GET",
-    "bulk": "POST", ".search": "POST",
-}
 
 
 @scim.get("/<endpoint>")
@@ -112,9 +107,6 @@ def _profile() -> Profile:
 def _type(endpoint: str) -> ResourceType:
     resource_type = _provider().catalogue.at(endpoint)
     if resource_type is None:
-        allow = _FIXED.get(endpoint.lower())
-        if allow and not (allow == "GET" and request.method == "GET"):
-            raise MethodNotAllowed(f"{request.method} does not go with /{endpoint}.", allow=allow)
         raise NotFound(f"There is no endpoint /{endpoint} here.")
     return resource_type
 

@@ -45,11 +45,38 @@ def test_ht_05_not_acceptable(rfc: Client, accept: str) -> None:
     ("PUT", "/Users"), ("DELETE", "/Users"), ("PATCH", "/Users"), ("POST", "/Users/1"), ("POST", "/Schemas"),
     ("DELETE", "/Schemas"), ("PUT", f"/Schemas/{USER_URN}"), ("POST", "/ResourceTypes"), ("PATCH", "/ResourceTypes/User"),
     ("POST", "/ServiceProviderConfig"), ("DELETE", "/ServiceProviderConfig"), ("GET", "/Bulk"), ("GET", "/.search"),
+    ("GET", "/Users/.search"), ("PUT", "/Users/.search"), ("DELETE", "/.search"), ("PUT", "/"), ("TRACE", "/Users"),
 ])
 def test_ht_10_wrong_method(rfc: Client, method: str, path: str) -> None:
     answer = rfc(method, path, {} if method != "GET" else None)
     assert answer.status_code == 405, answer.get_json()
-    assert answer.headers["Allow"]
+    assert method not in answer.headers["Allow"].split(", ")
+
+
+READ, SEARCHED, KEPT = "GET, HEAD, OPTIONS", "OPTIONS, POST", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "FOO")
+
+
+@pytest.mark.parametrize(("path", "allowed"), [
+    ("/Schemas", READ), ("/ResourceTypes", READ), ("/ServiceProviderConfig", READ), ("/serviceConfiguration", READ),
+    (f"/Schemas/{USER_URN}", READ), ("/ResourceTypes/User", READ), ("/Bulk", SEARCHED), ("/.search", SEARCHED),
+    ("/Users/.search", SEARCHED), ("/", READ), ("/Users", "GET, HEAD, OPTIONS, POST"), (f"/Users/{NOBODY}", KEPT),
+    ("/Me", "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"),
+])
+def test_ht_10_and_di_13_allow_names_what_is_allowed(rfc: Client, path: str, allowed: str) -> None:
+    for method in METHODS:
+        answer = rfc(method, path, {} if method not in ("GET", "HEAD") else None)
+        assert (answer.status_code == 405) == (method not in allowed.split(", ")), method
+        if answer.status_code == 405 or method == "OPTIONS":
+            assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/bogus", "/bogus/1", "/bogus/.search", "/Users/1/2"])
+def test_ht_11_what_is_not_there_has_no_methods(rfc: Client, path: str) -> None:
+    for method in set(METHODS) - {"OPTIONS"}:
+        assert rfc(method, path, {} if method not in ("GET", "HEAD") else None).status_code == 404
+    rfc.headers = {}
+    assert rfc("PUT", path).status_code == 401
 
 
 @pytest.mark.parametrize("path", ["/Nothing", "/Users/x/y", "/Nothing/1", "/515843d1-9399-4b92-b884-9de3e60554c2"])
