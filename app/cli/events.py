@@ -14,6 +14,7 @@ from app.cli.output import print_table
 from app.cli.values import Span
 from app.errors import Unavailable
 from app.store.events import NO_TENANT, Events, Tail
+from app.store.opening import open_directory
 from app.store.tenants import Tenants
 
 PAUSE = 1.0
@@ -37,9 +38,7 @@ def events(
 
     The tenant - stands for all that there are none of: who has mistyped a Tenant URL.
     """
-    if tenant != NO_TENANT:
-        Tenants(connection.database).require(tenant)
-    log = Events(connection.database, tenant, days=connection.config.log_days)
+    log = _log(connection, tenant)
     start = datetime.now(UTC) - since if since else None
     tail = Tail(log, name=user, failed=failed, since=start, limit=limit)
     found = tail.read()
@@ -50,6 +49,13 @@ def events(
         found = _read_on(connection, tail)
         _print(found, as_json=as_json, empty="", header=not headed)
         headed = headed or bool(found)
+
+
+def _log(connection: Connection, tenant: str) -> Events:
+    if tenant == NO_TENANT:
+        return Events(connection.database, tenant, days=connection.config.log_days)
+    found = Tenants(connection.database).require(tenant)
+    return open_directory(connection.config, connection.database, found).events
 
 
 def _read_on(connection: Connection, tail: Tail) -> list[dict[str, Any]]:

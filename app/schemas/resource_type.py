@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from app.schemas.attribute import Attribute
-from app.schemas.common import COMMON
+from app.schemas.common import COMMON, EXTERNAL_ID
 
 LONGEST_REMEMBERED = 256
 """Characters of a path up to which its meaning is kept for the next time: clients may send any."""
@@ -110,6 +110,11 @@ class ResourceType:
         """Give the name that a payload has for its resource, in any letter case of the key (RFC 7643 section 2.1)."""
         wanted = self.identifier.lower()
         return next((text for key, text in payload.items() if key.lower() == wanted and isinstance(text, str)), "")
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The attributes by which somebody may look for such a resource."""
+        return frozenset({self.identifier, self.label, EXTERNAL_ID.name}) - self.secrets
 
     @cached_property
     def secrets(self) -> frozenset[str]:

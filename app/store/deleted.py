@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
 from app.store.database import TRANSACTION_SECONDS, Database, Session
 from app.store.memberships import BATCH, Memberships
@@ -23,6 +24,7 @@ SPEC = CollectionSpec(
     validator=None,
     indexes=(
         IndexSpec(keys=(("tenant", 1), ("deleted", -1)), name="tenant_deleted"),
+        IndexSpec(keys=(("tenant", 1), ("keys", 1)), name="tenant_keys"),
         IndexSpec(keys=(("expires", 1),), name="expires"),
         IndexSpec(keys=(("unsettled", 1),), name="unsettled", partial={"unsettled": {"$exists": True}}),
     ),
@@ -49,11 +51,13 @@ class Deleted:
     ) -> None:
         """Put a deleted document aside, with the memberships that it had in others."""
         now = datetime.now(UTC)
+        known_by = [document.get(each) for each in resource_type.names]
         row = {
             "_id": document["_id"],
             "tenant": self._tenant,
             "type": resource_type.name,
             "name": str(document.get(resource_type.identifier, "")),
+            "keys": sorted({fold(name) for name in known_by if isinstance(name, str)}),
             "deleted": now,
             "expires": now + timedelta(days=self._days),
             "unsettled": now + SETTLED,
@@ -67,6 +71,11 @@ class Deleted:
         query = {"tenant": self._tenant, "expires": {"$gt": datetime.now(UTC)}, _GOING: None}
         fields = {"type": 1, "name": 1, "deleted": 1, "expires": 1}
         return list(self._collection.find(query, fields, sort=[("deleted", -1)]))
+
+    def named(self, name: str, limit: int) -> set[str]:
+        """Give the ids of up to `limit` resources that had the name or externalId, in any letter case."""
+        query = {"tenant": self._tenant, "keys": fold(name)}
+        return {row["_id"] for row in self._collection.find(query, {"_id": 1}, limit=limit)}
 
     def claim(self, resource_id: str, session: Session = None) -> dict[str, Any] | None:
         """Give one deleted resource with its document and memberships, or None; nobody else gets it meanwhile."""

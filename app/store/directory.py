@@ -23,6 +23,7 @@ from app.store.events import Actor, Event, Events, difference, members_changed
 from app.store.joins import Joins
 from app.store.member_changes import Members, Plan
 from app.store.memberships import Memberships, Parents, parents
+from app.store.names import Names
 from app.store.references import References
 from app.store.resources import Resource, Resources
 from app.store.slices import Slices
@@ -56,9 +57,10 @@ class Directory:
         self.catalogue = catalogue
         self._resources = {t.name: Resources(database, tenant, t) for t in catalogue.types}
         self._memberships = Memberships(database, tenant)
-        self.events = Events(database, tenant, days=retention.log_days, values=retention.log_values)
-        self._counts = Counts(database, tenant)
         self.deleted = Deleted(database, tenant, days=retention.deleted_days)
+        names = Names(self._resources.values(), self.deleted)
+        self.events = Events(database, tenant, days=retention.log_days, values=retention.log_values, names=names)
+        self._counts = Counts(database, tenant)
         self.references = References(catalogue, self._resources, self._memberships, base_url)
         self._members = Members(self._memberships, self.references, self._resources, dangling=dangling)
         self._joins = joins = Joins(catalogue, self._resources, self._memberships)

@@ -15,10 +15,10 @@ from functools import cached_property
 from typing import Any
 
 from app.schemas.collection import CollectionSpec, IndexSpec
-from app.schemas.common import EXTERNAL_ID
 from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
 from app.store.database import REQUEST_SECONDS, Database, Session
+from app.store.names import Names
 
 UNCOUNTED = {"uncounted.number": {"$in": [-1, 1]}}
 """The events that `counts` has not seen yet; those do not expire."""
@@ -99,21 +99,23 @@ class Event:
 
     def know(self, resource_type: ResourceType, values: Mapping[str, Any]) -> None:
         """Let the event be found by the names in a resource or a payload."""
-        names = {resource_type.identifier, resource_type.label, EXTERNAL_ID.name} - resource_type.secrets
-        wanted = {name.lower() for name in names}
+        wanted = {name.lower() for name in resource_type.names}
         self.known_by |= {
             value for key, value in values.items() if key.lower() in wanted and isinstance(value, str) and value
         }
 
 
 class Events:
-    """The provisioning log of one tenant."""
+    """The provisioning log of one tenant; `names` tells whose a name is where the log does not."""
 
-    def __init__(self, database: Database, tenant: str, *, days: int, values: bool = True) -> None:
+    def __init__(
+        self, database: Database, tenant: str, *, days: int, values: bool = True, names: Names | None = None
+    ) -> None:
         self._collection = database.db[SPEC.name]
         self._tenant = tenant
         self._days = days
         self._values = values
+        self._names = names
 
     def append(self, event: Event, actor: Actor, session: Session = None, *, uncounted: int = 0) -> None:
         """Write one event; `uncounted` resources, 1 or -1, are more by it, which `counts` still has to hear of."""
@@ -136,7 +138,7 @@ class Events:
         """
         query: dict[str, Any] = {"tenant": self._tenant}
         if name:
-            own = {fold(name), *self._ids(fold(name))}
+            own = {fold(name), *self._ids(name)}
             query["keys"] = {"$in": sorted(own | {MEMBER + key for key in own})}
         if failed:
             query["failed"] = True
@@ -149,11 +151,13 @@ class Events:
         """Tell whether the event, and so the change that it belongs to, is stored."""
         return self._collection.find_one({"_id": event_id, "tenant": self._tenant}, {"_id": 1}) is not None
 
-    def _ids(self, key: str) -> list[str]:
-        """Give the keys of the resources that had the name at some time."""
-        match = {"$match": {"tenant": self._tenant, "keys": key}}
+    def _ids(self, name: str) -> set[str]:
+        """Give the keys of the resources that have the name, or had it at some time."""
+        match = {"$match": {"tenant": self._tenant, "keys": fold(name)}}
         pipeline = [match, {"$group": {"_id": "$resource.id"}}, {"$limit": MOST_IDS}]
-        return [fold(row["_id"]) for row in self._collection.aggregate(pipeline) if row["_id"]]
+        logged = [row["_id"] for row in self._collection.aggregate(pipeline) if row["_id"]]
+        stored = self._names.ids(name, MOST_IDS) if self._names else []
+        return {fold(each) for each in (*logged, *stored)}
 
     def _document(self, event: Event, actor: Actor) -> dict[str, Any]:
         now = datetime.now(UTC)

@@ -12,7 +12,8 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from app.errors import Uniqueness
-from app.schemas.common import EXTERNAL_ID
+from app.schemas.columns import columns
+from app.schemas.comparison import fold
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.store.database import Database, Session
@@ -34,7 +35,6 @@ class Resources:
         self.type = resource_type
         self._collection = database.db[resource_type.collection]
         self._tenant = tenant
-        self._called = frozenset((resource_type.identifier, resource_type.label, EXTERNAL_ID.name))
 
     def get(self, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
         """Give the resource, or None; `keys` are the top-level attributes that are needed, None means all."""
@@ -91,7 +91,7 @@ class Resources:
         document = self._collection.find_one_and_update(
             query,
             {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}},
-            projection=self._fields(None if keys is None else keys | self._called),
+            projection=self._fields(None if keys is None else keys | self.type.names),
             return_document=True,
             session=session,
         )
@@ -145,6 +145,17 @@ class Resources:
         order = [("tenant", 1), ("_id", 1)] if ordered else None
         cursor = self._collection.find({"tenant": self._tenant, **query}, {"_id": 1}, sort=order, limit=limit)
         return [document["_id"] for document in cursor]
+
+    def named(self, name: str, limit: int) -> list[str]:
+        """Give the ids of up to `limit` resources that have the name, or the externalId as it is or in lower case."""
+        resolve = columns(self.type)
+        found = (resolve(attribute) for attribute in sorted(self.type.names))
+        spellings = {name, fold(name)}
+        either = [
+            {column.field: {"$in": sorted({column.key(each) for each in spellings})}}
+            for column in found if column is not None and column.type == "string"
+        ]
+        return self.ids({"$or": either}, limit)
 
     def id_after(self, start: str | None, number: int) -> str | None:
         """Give the id that `number` resources with ids from `start` on stand before; None where there is none."""

@@ -46,6 +46,34 @@ def test_a_user_is_found_by_every_name_that_it_ever_had(operator: Operator) -> N
     assert operator.events("--user", "nobody") == []
 
 
+def expire(operator: Operator, **query: Any) -> None:
+    operator.database.db.events.delete_many({"tenant": "acme", **query})
+
+
+def test_a_user_whose_events_have_expired_is_found_by_the_names_that_it_has(operator: Operator) -> None:
+    user = operator.client.user("Jane@X", externalId="Obj-17", displayName="Jane Doe")
+    group = operator.client.group("Sales")
+    expire(operator)
+    operator.client.patch(f"/Groups/{group['id']}", {"op": "add", "path": "members", "value": [{"value": user["id"]}]})
+    operator.client("PATCH", f"/Users/{user['id']}", b"{broken")
+    operator.client("DELETE", f"/Users/{user['id']}", If_Match='W/"99"')
+    history = [("patch", 200), ("patch", 400), ("delete", 412)]
+    for name in ("jane@x", "JANE@X", "Obj-17", "jane doe", user["id"]):
+        assert told(operator.events("--user", name)) == history, name
+    assert told(operator.events("--user", "sales")) == [("patch", 200)]
+    assert operator.events("--user", "obj-1") == []
+
+
+def test_a_user_that_was_deleted_is_found_longer_than_its_events_are_kept(operator: Operator) -> None:
+    user = operator.client.user("Jane@X", externalId="Obj-17", displayName="Jane Doe")
+    operator.client.group("Sales", user["id"])
+    operator.client("DELETE", f"/Users/{user['id']}")
+    operator.client("PUT", f"/Users/{user['id']}", b"{broken")
+    expire(operator, **{"resource.id": user["id"], "status": {"$lt": 300}})
+    for name in ("jane@x", "obj-17", "JANE DOE"):
+        assert told(operator.events("--user", name)) == [("create", 201), ("replace", 400)], name
+
+
 def test_what_was_refused_a_user_that_was_never_there_is_found(operator: Operator) -> None:
     operator.client.user("jane@x")
     operator.client("POST", "/Users", {"schemas": [USER_URN], "username": "JANE@x", "externalId": "E-2"})

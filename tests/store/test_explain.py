@@ -184,6 +184,16 @@ def test_whatever_the_filter_nobody_else_is_looked_at(kind, condition, provider,
         assert plan["docsExamined"] <= PEOPLE + 20, (plan["planSummary"], plan["docsExamined"])
 
 
+@pytest.mark.parametrize("name", [f"USER{NUMBER:05d}@example.com", f"Person {NUMBER:05d}", f"ext-{NUMBER:05d}", "TEAM 00003"])
+def test_whose_a_name_of_the_log_is_an_index_tells(name, filled):
+    log = open_directory(CONFIG, filled, Tenants(filled).require("ours")).events
+    noted = plans(filled, lambda: log.find(name=name))
+    assert noted
+    for plan in noted:
+        assert begins(plan) == {"tenant"}, plan["planSummary"]
+        assert plan["docsExamined"] <= 1, (plan["planSummary"], plan["docsExamined"])
+
+
 @pytest.mark.long
 def test_looking_for_one_of_200_000_costs_what_it_costs_among_1_000(mongod):
     database = Database(mongod.client, f"test-{uuid.uuid4().hex}")
