@@ -144,7 +144,7 @@ class Provider:
         def work() -> None:
             version = None
             if conditions != NO_CONDITIONS:
-                before = self._read(resource_type, resource_id)
+                before = self._read(resource_type, resource_id, resource_type.names)
                 self._know(before, resource_type)
                 self._check(before, conditions)
                 version = before["meta"]["version"]

@@ -74,6 +74,14 @@ def test_a_user_that_was_deleted_is_found_longer_than_its_events_are_kept(operat
         assert told(operator.events("--user", name)) == [("create", 201), ("replace", 400)], name
 
 
+def test_a_refused_deletion_names_whom(operator: Operator) -> None:
+    user = operator.client.user("jane@x", externalId="e-1")
+    operator.client("DELETE", f"/Users/{user['id']}", If_Match='W/"99"')
+    [event] = operator.events("--failed")
+    assert event["resource"]["name"] == "jane@x"
+    assert "e-1" in event["keys"]
+
+
 def test_what_was_refused_a_user_that_was_never_there_is_found(operator: Operator) -> None:
     operator.client.user("jane@x")
     operator.client("POST", "/Users", {"schemas": [USER_URN], "username": "JANE@x", "externalId": "E-2"})
