@@ -152,8 +152,8 @@ class Events:
         return self._collection.find_one({"_id": event_id, "tenant": self._tenant}, {"_id": 1}) is not None
 
     def _ids(self, name: str) -> set[str]:
-        """Give the keys of the resources that have the name, or had it at some time."""
-        match = {"$match": {"tenant": self._tenant, "keys": fold(name)}}
+        """Give the keys of the resources that have the name, or had it at some time; to be refused it is not enough."""
+        match = {"$match": {"tenant": self._tenant, "keys": fold(name), "failed": {"$ne": True}}}
         pipeline = [match, {"$group": {"_id": "$resource.id"}}, {"$limit": MOST_IDS}]
         logged = [row["_id"] for row in self._collection.aggregate(pipeline) if row["_id"]]
         stored = self._names.ids(name, MOST_IDS) if self._names else []

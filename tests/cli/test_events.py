@@ -41,8 +41,8 @@ def test_a_user_is_found_by_every_name_that_it_ever_had(operator: Operator) -> N
     for name in ("jane@x", "JANE@X", "jane.roe@x", "obj-17", "Jane Doe", user["id"], user["id"].upper()):
         assert told(operator.events("--user", name)) == history, name
     assert told(operator.events("--user", "Jane@X", "--failed")) == history[2:6]
-    # He who wants the taken name: both whose it is and who asked for it.
-    assert told(operator.events("--user", "john@x", "--failed")) == history[2:6]
+    # The name that was refused her leads to the refusal, and not to all that she ever did.
+    assert told(operator.events("--user", "john@x")) == [("create", 201), ("replace", 409)]
     assert operator.events("--user", "nobody") == []
 
 
