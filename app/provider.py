@@ -78,6 +78,7 @@ class Provider:
         event.know(resource_type, resource)
         resource = with_defaults(resource_type, resource)
         changes = _take_members(resource, resource_type, "add")
+        event.ask(changes)
         event.resource_id = resource["id"] = str(uuid.uuid4())
         resource["meta"] = first_meta(resource_type.name, now())
         event.status = 201
@@ -118,11 +119,11 @@ class Provider:
 
         Where `show` is false the answer has no body, and nothing is read for one.
         """
-        self._begin("patch", resource_type, resource_id)
-        if not show and conditions == NO_CONDITIONS:
-            changes = self._only_members(resource_type, payload)
-            if changes:
-                return self._change_members(resource_type, resource_id, changes)
+        event = self._begin("patch", resource_type, resource_id)
+        members = self._only_members(resource_type, payload)
+        event.ask(members)
+        if members and not show and conditions == NO_CONDITIONS:
+            return self._change_members(resource_type, resource_id, members)
 
         def change(before: Resource) -> tuple[Resource, tuple[MemberChange, ...]]:
             # Read only here: that the resource is missing or has another version is told before a bad message.
@@ -249,6 +250,7 @@ class Provider:
             self._check(before, conditions)
             after, changes = change(before)
             event.know(resource_type, after)
+            event.ask(changes)
             stored = self._directory.update(resource_type, before, after, changes, event, self._actor, exact=exact)
             requested = requested_by(resource_type, stored, before if partly else None)
             return self._shown(stored, resource_type, projection, requested, groups)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.schemas.comparison import fold
+from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
 from app.store.database import REQUEST_SECONDS, Database, Session
 from app.store.names import Names
@@ -84,6 +86,8 @@ class Event:
     """[{attribute, old, new}]."""
     members: dict[str, Any] = field(default_factory=dict)
     """{added: [...], removed: [...], addedCount, removedCount}."""
+    asked: tuple[str, ...] = ()
+    """Of a group: whose membership was to change, the first of them where they are many."""
     checks: list[dict[str, Any]] = field(default_factory=list)
     """Of a refused credential: each check with what it expected and received."""
     status: int = 0
@@ -103,6 +107,10 @@ class Event:
         self.known_by |= {
             value for key, value in values.items() if key.lower() in wanted and isinstance(value, str) and value
         }
+
+    def ask(self, changes: Iterable[MemberChange]) -> None:
+        """Let the event be found, where it is refused, by those whom the changes name."""
+        self.asked = tuple(islice((member for change in changes for member in change.members), MOST_MEMBERS))
 
 
 class Events:
@@ -160,9 +168,9 @@ class Events:
         return {fold(each) for each in (*logged, *stored)}
 
     def _document(self, event: Event, actor: Actor) -> dict[str, Any]:
-        now = datetime.now(UTC)
+        now, refused = datetime.now(UTC), event.status >= 400
         name = event.name[:LONGEST_NAME]
-        moved = (*event.members.get("added", ()), *event.members.get("removed", ()))
+        moved = event.asked if refused else (*event.members.get("added", ()), *event.members.get("removed", ()))
         known_by = {name, event.resource_id, *event.known_by, *(MEMBER + each for each in moved)} - {""}
         document: dict[str, Any] = {
             "_id": event.id,
@@ -181,7 +189,7 @@ class Events:
             document["changes"] = kept
         if event.members:
             document["members"] = event.members
-        if event.detail or event.status >= 400:
+        if event.detail or refused:
             detail = event.detail[:LONGEST_DETAIL]
             failure = {"failed": True, "scimType": event.scim_type, "detail": detail, "checks": event.checks}
             document |= _filled(failure)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.store.database import Database
-from app.store.events import Actor, Event, Events, Tail
+from app.store.events import MOST_MEMBERS, Actor, Event, Events, Tail
 from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.conftest import SCIMD, Fault, Server, end_with_parent
@@ -231,6 +231,42 @@ def test_members_of_a_group_are_told(operator: Operator) -> None:
     for name in ("Jane@x", user["id"]):  # which groups was she put into, and taken out of?
         assert told(operator.events("--user", name)) == [("create", 201), ("create", 201), ("patch", 200)], name
     assert told(operator.events("--user", group["id"])) == [("create", 201), ("patch", 200)]
+
+
+def test_a_change_of_members_that_was_refused_is_found_by_whom_it_named(operator: Operator) -> None:
+    jane, john = operator.client.user("jane@x"), operator.client.user("john@x")
+    group = operator.client.group("Sales", john["id"])
+    add = {"op": "add", "path": "members", "value": [{"value": jane["id"]}]}
+    remove = {"op": "remove", "path": f'members[value eq "{jane["id"]}"]'}
+    operator.client.patch("/Groups/17", add)
+    operator.client.patch("/Groups/17", remove, Prefer="return=minimal")
+    operator.client.patch(f"/Groups/{group['id']}", add, If_Match='W/"99"')
+    operator.client.patch(f"/Groups/{group['id']}", {"op": "add", "path": "members", "value": [
+        {"value": jane["id"]}, {"value": "nobody"}]})
+    operator.client.patch(f"/Groups/{group['id']}", {"op": "add", "path": "members", "value": [
+        {"value": jane["id"]}, {"value": john["id"]}]})
+    assert told(operator.events("--user", "jane@x")) == [
+        ("create", 201), ("patch", 404), ("patch", 404), ("patch", 412), ("patch", 400), ("patch", 200)]
+    # He was in it already: nothing was done to him.
+    assert told(operator.events("--user", "john@x")) == [("create", 201), ("create", 201)]
+
+
+def test_a_group_that_was_refused_is_found_by_whom_it_was_to_have(operator: Operator) -> None:
+    client = operator.new_client("entra-like", "entra")
+    jane = client.user("jane@x")
+    client.group("Sales")
+    client.group("SALES", jane["id"])
+    events = [json.loads(line) for line in operator("events", "entra-like", "--user", "jane@x", "--json").splitlines()]
+    assert told(events) == [("create", 201), ("create", 409)]
+
+
+def test_a_refusal_spells_out_no_more_members_than_a_change(operator: Operator) -> None:
+    value = [{"value": f"{number:05d}"} for number in range(MOST_MEMBERS + 50)]
+    operator.client.patch("/Groups/17", {"op": "add", "path": "members", "value": value}, Prefer="return=minimal")
+    [event] = operator.events()
+    assert event["status"] == 404
+    assert len(event["keys"]) == MOST_MEMBERS + 1
+    assert "members" not in event
 
 
 # What comes while somebody looks
