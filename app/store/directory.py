@@ -58,7 +58,7 @@ class Directory:
         self._resources = {t.name: Resources(database, tenant, t) for t in catalogue.types}
         self._memberships = Memberships(database, tenant)
         self.deleted = Deleted(database, tenant, days=retention.deleted_days)
-        names = Names(self._resources.values(), self.deleted)
+        names = Names(self._resources.values(), self.deleted, self._memberships)
         self.events = Events(database, tenant, days=retention.log_days, values=retention.log_values, names=names)
         self._counts = Counts(database, tenant)
         self.references = References(catalogue, self._resources, self._memberships, base_url)

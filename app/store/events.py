@@ -145,9 +145,8 @@ class Events:
         its other names is found, too, and which groups it was put into and taken out of.
         """
         query: dict[str, Any] = {"tenant": self._tenant}
-        if name:
-            own = {fold(name), *self._ids(name)}
-            query["keys"] = {"$in": sorted(own | {MEMBER + key for key in own})}
+        if name is not None:
+            query["$or"] = self._about(name)
         if failed:
             query["failed"] = True
         if since:
@@ -159,13 +158,25 @@ class Events:
         """Tell whether the event, and so the change that it belongs to, is stored."""
         return self._collection.find_one({"_id": event_id, "tenant": self._tenant}, {"_id": 1}) is not None
 
-    def _ids(self, name: str) -> set[str]:
-        """Give the keys of the resources that have the name, or had it at some time; to be refused it is not enough."""
+    def _about(self, name: str) -> list[dict[str, Any]]:
+        """Give the conditions on an event, one of which holds of all that is about whoever has the name."""
+        ids = {name, fold(name), *self._ids(name)}
+        own = {fold(each) for each in ids}
+        about: list[dict[str, Any]] = [{"keys": {"$in": sorted(own | {MEMBER + key for key in own})}}]
+        # A deletion does not look at the members of a group, of whom there may be a million.
+        groups = self._names.deleted_groups(ids) if self._names else ()
+        if groups:
+            keys = {"$in": sorted(map(fold, groups))}
+            about.append({"keys": keys, "operation": "delete", "failed": {"$ne": True}})
+        return about
+
+    def _ids(self, name: str) -> list[str]:
+        """Give the ids of those who have the name, or had it at some time; to be refused it is not enough."""
         match = {"$match": {"tenant": self._tenant, "keys": fold(name), "failed": {"$ne": True}}}
         pipeline = [match, {"$group": {"_id": "$resource.id"}}, {"$limit": MOST_IDS}]
         logged = [row["_id"] for row in self._collection.aggregate(pipeline) if row["_id"]]
         stored = self._names.ids(name, MOST_IDS) if self._names else []
-        return {fold(each) for each in (*logged, *stored)}
+        return [*logged, *stored]
 
     def _document(self, event: Event, actor: Actor) -> dict[str, Any]:
         now, refused = datetime.now(UTC), event.status >= 400

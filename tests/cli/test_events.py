@@ -251,6 +251,20 @@ def test_a_change_of_members_that_was_refused_is_found_by_whom_it_named(operator
     assert told(operator.events("--user", "john@x")) == [("create", 201), ("create", 201)]
 
 
+def test_that_a_group_was_deleted_is_found_by_who_was_in_it(operator: Operator) -> None:
+    jane, john = operator.client.user("jane@x"), operator.client.user("john@x")
+    sales, others = operator.client.group("Sales", jane["id"]), operator.client.group("Others", john["id"])
+    operator.client("DELETE", f"/Groups/{sales['id']}", If_Match='W/"99"')
+    operator.client("DELETE", f"/Groups/{sales['id']}")
+    operator.client("DELETE", f"/Groups/{others['id']}")
+    for name in ("jane@x", jane["id"].upper()):
+        events = operator.events("--user", name)
+        assert told(events) == [("create", 201), ("create", 201), ("delete", 204)]
+        assert events[-1]["resource"]["name"] == "Sales"
+    operator("restore", "acme", sales["id"])
+    assert told(operator.events("--user", "jane@x")) == [("create", 201), ("create", 201)]
+
+
 def test_a_group_that_was_refused_is_found_by_whom_it_was_to_have(operator: Operator) -> None:
     client = operator.new_client("entra-like", "entra")
     jane = client.user("jane@x")
