@@ -19,6 +19,8 @@ from app.store.tenants import Tenants
 
 PAUSE = 1.0
 _LONGEST_CELL = 300
+_MOST = 100_000
+_THE_REST = f"--limit takes up to {_MOST}, and --user, --failed and --since choose among them."
 
 
 @click.command()
@@ -26,7 +28,7 @@ _LONGEST_CELL = 300
 @click.option("--user", metavar="NAME", help="Only this user or group: a name, id or externalId, now or then.")
 @click.option("--failed", is_flag=True, help="Only what was refused or failed.")
 @click.option("--since", type=Span(), help="Only the last while, such as 2h.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="The newest so many.")
+@click.option("--limit", type=click.IntRange(1, _MOST), default=1_000, show_default=True, help="The newest so many.")
 @click.option("--follow", is_flag=True, help="Go on with what comes.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
 @click.pass_obj
@@ -42,6 +44,8 @@ def events(
     start = datetime.now(UTC) - since if since else None
     tail = Tail(log, name=user, failed=failed, since=start, limit=limit)
     found = tail.read()
+    if tail.left_out:
+        click.echo(f"scimd: Only the newest {limit} are shown; {_THE_REST}", err=True)
     _print(found, as_json=as_json, empty="" if follow else "There is nothing in the log.")
     headed = bool(found)
     while follow:

@@ -221,16 +221,22 @@ class Tail:
         self._log = log
         self._name, self._failed = name, failed
         self._since, self._limit = since, limit
+        self.left_out = False
+        """Whether there are older ones that the limit has left out."""
         self._seen: dict[str, datetime] = {}
 
     def read(self) -> list[dict[str, Any]]:
         """Give what is there, the newest `limit`; from the second time on what has come since."""
-        found = self._log.find(name=self._name, failed=self._failed, since=self._since, limit=self._limit)
+        one_more = self._limit and self._limit + 1
+        found = self._log.find(name=self._name, failed=self._failed, since=self._since, limit=one_more)
+        if self._limit and len(found) > self._limit:
+            self.left_out = True
+            del found[0]
         new = [event for event in found if event["_id"] not in self._seen]
         self._seen |= {event["_id"]: event["time"] for event in new}
         if self._seen:
-            left_out = self._limit and len(found) == self._limit
-            bounds = [max(self._seen.values()) - LATEST, self._since, found[0]["time"] if left_out else None]
+            oldest = found[0]["time"] if self._limit and self.left_out else None
+            bounds = [max(self._seen.values()) - LATEST, self._since, oldest]
             self._since = since = max(bound for bound in bounds if bound)
             self._seen = {key: time for key, time in self._seen.items() if time >= since}
         self._limit = 0
