@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from app.cli.connection import Connection
+from app.cli.output import say
 from app.config import ConfigError
 from app.errors import ScimError
 from app.store.database import StoreError, translating
@@ -60,7 +61,7 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
         with translating():
             return scimd.main(arguments, "scimd", standalone_mode=False, obj=connection) or 0
     except click.exceptions.NoArgsIsHelpError as error:  # a noun without a verb: what there is
-        click.echo(error.format_message(), err=True)
+        say(*error.format_message().splitlines(), err=True)
         return error.exit_code
     except click.ClickException as error:
         return _say(error.format_message(), error.exit_code)
@@ -77,5 +78,5 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
 
 
 def _say(sentence: str, status: int = 1) -> int:
-    click.echo(f"scimd: {' '.join(sentence.split())}", err=True)
+    say(f"scimd: {' '.join(sentence.split())}", err=True)
     return status

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import click
 import requests
 
-from app.cli.output import json_option, print_json
+from app.cli.output import json_option, print_json, say
 from app.schemas.group import GROUP_TYPE
 from app.schemas.user import USER_TYPE
 
@@ -206,9 +206,9 @@ def check(url: str, token: str, as_json: bool) -> None:
         print_json({"url": url, "ok": good, "steps": run.results})
     else:
         for row in run.results:
-            click.echo(f"{'ok    ' if row['result'] == 'ok' else 'WRONG '} {row['step']}")
+            say(f"{'ok    ' if row['result'] == 'ok' else 'WRONG '} {row['step']}")
             if row["detail"]:
-                click.echo(f"       {row['detail']}")
+                say(f"       {row['detail']}")
     if not good:
         raise click.ClickException("Entra could not provision into this server as it is.")
 

@@ -9,7 +9,7 @@ import click
 
 from app.cli.audit import note
 from app.cli.connection import Connection
-from app.cli.output import json_option, print_json, print_rows, print_values
+from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import Span, label_option, scope_option
 from app.store.clients import LONGEST_SECRET, LONGEST_TOKEN, Client, Clients, Secret
 from app.store.tenants import Tenants
@@ -112,7 +112,7 @@ def _print_secret(connection: Connection, each: Client, row: Secret, secret: str
         "Tenant URL": connection.tenant_url(each.tenant), "Token Endpoint": endpoint, "Client Identifier": each.id,
         "Client Secret": secret,
     })
-    click.echo(f"The secret is shown this once and expires on {row.expires:%Y-%m-%d}.", err=True)
+    say(f"The secret is shown this once and expires on {row.expires:%Y-%m-%d}.", err=True)
 
 
 def _row(each: Client) -> dict[str, Any]:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import click
-
 from app.cli.connection import Connection
-from app.cli.output import cell, print_values
+from app.cli.output import cell, print_values, say
 from app.store.clients import Client, Clients
 from app.store.events import Events
 from app.store.tenants import Tenant
@@ -42,27 +40,27 @@ def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
 def print_connect_page(tenant: Tenant, page: dict[str, Any]) -> None:
     """Print the ways in for people."""
     url, endpoint = {"Tenant URL": page["tenant_url"]}, {"Token Endpoint": page["token_endpoint"]}
-    click.echo(f"{tenant.name}: profile {tenant.profile}, {'suspended' if tenant.suspended else 'active'}")
+    say(f"{tenant.name}: profile {tenant.profile}, {'suspended' if tenant.suspended else 'active'}")
     if page["tokens"] or not (page["clients"] or page["federated"] or page["bearers"]):
-        click.echo("\nSecret Token")
+        say("", "Secret Token")
         print_values(url | {"Secret Token": f"(scimd token issue {tenant.name} prints one, once)"})
         _print_ways(page["tokens"], "token", "id")
     for each in page["clients"]:
-        click.echo("\nOAuth 2.0 client credentials")
+        say("", "OAuth 2.0 client credentials")
         again = f"(scimd client rotate {each['client_id']} prints another, once)"
         print_values(url | endpoint | {"Client Identifier": each["client_id"], "Client Secret": again})
         _print_ways(each["secrets"], "secret", "secret_id")
     for each in page["federated"]:
-        click.echo("\nWorkload identity federation")
+        say("", "Workload identity federation")
         print_values(url | endpoint | {"Client Identifier": each["id"]})
         _print_ways([each], "trust in", "issuer")
     for each in page["bearers"]:
-        click.echo("\nTokens of Entra itself")
+        say("", "Tokens of Entra itself")
         print_values(url | {"Secret Token": "(leave it empty)"})
         _print_ways([each], "trust in", "issuer")
     error = page["last_error"]
-    click.echo(f"\nLast contact: {cell(page['last_contact'])}")
-    click.echo(f"Last error: {cell(error['time'])}  {error['detail']}" if error else "Last error: -")
+    say("", f"Last contact: {cell(page['last_contact'])}")
+    say(f"Last error: {cell(error['time'])}  {error['detail']}" if error else "Last error: -")
 
 
 def _print_ways(rows: list[dict[str, Any]], word: str, key: str) -> None:
@@ -74,7 +72,7 @@ def _print_ways(rows: list[dict[str, Any]], word: str, key: str) -> None:
             facts.append(f"last used {cell(row['last_used'])}")
         if row.get("fault"):
             facts.append(f"keys: {row['fault']}")
-        click.echo(f"  {word} {row[key]}{': ' if facts else ''}{', '.join(facts)}")
+        say(f"  {word} {row[key]}{': ' if facts else ''}{', '.join(facts)}")
 
 
 def _token(each: Token) -> dict[str, Any]:

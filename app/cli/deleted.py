@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from app.cli.connection import Connection
-from app.cli.output import json_option, print_rows
+from app.cli.output import json_option, print_rows, say
 from app.store.events import Actor, Event
 from app.store.opening import open_directory
 from app.store.tenants import Tenants
@@ -41,4 +41,4 @@ def restore(connection: Connection, tenant: str, resource_id: str) -> None:
     """Bring a deleted user or group back, with its memberships."""
     directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
     name = directory.restore(resource_id, Event("restore", status=200), Actor("scimd restore"))
-    click.echo(f"Restored {name}.", err=True)
+    say(f"Restored {name}.", err=True)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from app.cli.connection import Connection
-from app.cli.output import print_table
+from app.cli.output import json_text, print_table, say
 from app.cli.values import Span
 from app.errors import Unavailable
 from app.store.events import NO_TENANT, Events, Tail
@@ -45,7 +45,7 @@ def events(
     tail = Tail(log, name=user, failed=failed, since=start, limit=limit)
     found = tail.read()
     if tail.left_out:
-        click.echo(f"scimd: Only the newest {limit} are shown; {_THE_REST}", err=True)
+        say(f"scimd: Only the newest {limit} are shown; {_THE_REST}", err=True)
     _print(found, as_json=as_json, empty="" if follow else "There is nothing in the log.")
     headed = bool(found)
     while follow:
@@ -71,19 +71,19 @@ def _read_on(connection: Connection, tail: Tail) -> list[dict[str, Any]]:
                 found = tail.read()
         except Unavailable as error:
             if not told:
-                click.echo(f"scimd: {error.detail} Waiting for it.", err=True)
+                say(f"scimd: {error.detail} Waiting for it.", err=True)
             told = True
             sleep(PAUSE)
         else:
             if told:
-                click.echo("scimd: The database answers again.", err=True)
+                say("scimd: The database answers again.", err=True)
             return found
 
 
 def _print(found: list[dict[str, Any]], *, as_json: bool, empty: str, header: bool = True) -> None:
     if as_json:
         for event in found:
-            click.echo(json.dumps(event, default=_plain, ensure_ascii=False))
+            say(json_text(event, default=_plain))
     elif found or empty:
         print_table([_row(event) for event in found], empty=empty, header=header)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from app.cli.connection import Connection
-from app.cli.output import json_option, print_json
+from app.cli.output import json_option, print_json, say
 from app.store.embedded import Place, locked
 
 
@@ -25,6 +25,6 @@ def uri(connection: Connection, as_json: bool) -> None:
     if as_json:
         print_json({"uri": text})
     else:
-        click.echo(text)
+        say(text)
     if not config.mongodb_uri and not locked(place.keeper):
-        click.echo("The private mongod answers there while scimd runs; it does not at the moment.", err=True)
+        say("The private mongod answers there while scimd runs; it does not at the moment.", err=True)

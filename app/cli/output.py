@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines for people."""
+    click.echo("\n".join(map(printable, lines)), err=err)
+
+
 def print_json(data: Any) -> None:
     """Print data as one JSON document."""
-    click.echo(json.dumps(data, default=_plain, indent=2, ensure_ascii=False))
+    click.echo(json_text(data, indent=2))
+
+
+def json_text(data: Any, *, default: Callable[[Any], Any] | None = None, indent: int | None = None) -> str:
+    """Give data as JSON in which nothing can command the terminal either: it is written as JSON's escapes."""
+    text = json.dumps(data, default=default or _plain, indent=indent, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], *, empty: str, header: bool = True) -> None:
     """Print rows with the same keys as a table, or the sentence that says that there are none."""
     if not rows:
-        click.echo(empty)
+        say(empty)
         return
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=header)
     for key in rows[0]:
         table.add_column(key.replace("_", " "), overflow="fold")
@@ -48,7 +62,7 @@ def print_values(values: Mapping[str, str]) -> None:
     """Print named values, one on a line, ready to be pasted."""
     width = max(map(len, values))
     for name, value in values.items():
-        click.echo(f"  {name:<{width}}  {value}")
+        say(f"  {name:<{width}}  {value}")
 
 
 def cell(value: Any) -> str:
@@ -66,6 +80,8 @@ def cell(value: Any) -> str:
 
 def printable(text: str) -> str:
     """Give a text in which nothing can command the terminal: a customer chooses the names of its users."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 

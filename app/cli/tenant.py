@@ -8,7 +8,7 @@ import click
 
 from app.cli.connect_page import connect_page, print_connect_page
 from app.cli.connection import Connection
-from app.cli.output import json_option, print_json, print_rows
+from app.cli.output import json_option, print_json, print_rows, say
 from app.store.tenants import PROFILES, Tenant, Tenants
 
 
@@ -29,8 +29,8 @@ def create(connection: Connection, name: str, profile: str, as_json: bool) -> No
     if as_json:
         print_json(_row(connection, created))
         return
-    click.echo(f"Tenant URL: {connection.tenant_url(name)}")
-    click.echo(f"Next: scimd token issue {name}   (prints the Secret Token, once)")
+    say(f"Tenant URL: {connection.tenant_url(name)}")
+    say(f"Next: scimd token issue {name}   (prints the Secret Token, once)")
 
 
 @tenant.command("list")
@@ -67,7 +67,7 @@ def delete(connection: Connection, name: str, yes: bool) -> None:
     if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
         raise click.ClickException("Nothing was deleted.")
     tenants.delete(name)
-    click.echo(f"Deleted {name}.", err=True)
+    say(f"Deleted {name}.", err=True)
 
 
 @tenant.command()

@@ -9,7 +9,7 @@ import click
 
 from app.cli.audit import note
 from app.cli.connection import Connection
-from app.cli.output import json_option, print_json, print_rows
+from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Span, label_option, scope_option
 from app.store.tenants import Tenants
 from app.store.tokens import Token, Tokens
@@ -40,7 +40,7 @@ def issue(
     if as_json:
         print_json({"token": text, "tenant": tenant} | _row(issued))
     else:
-        click.echo(text)
+        say(text)
 
 
 @token.command("list")

@@ -9,7 +9,7 @@ import click
 from app.auth.keys import Keys
 from app.cli.audit import note
 from app.cli.connection import Connection
-from app.cli.output import json_option, print_json, print_rows, print_values
+from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import label_option, scope_option
 from app.store.tenants import Tenants
 from app.store.trusts import ASSERTION, KINDS, Trust, Trusts
@@ -46,10 +46,10 @@ def add(
     )
     note(connection, tenant, "add", "trust", added.id, label)
     if not (subject or app_id):
-        click.echo("Warning: without --subject or --app-id every application of that issuer is let in.", err=True)
+        say("Warning: without --subject or --app-id every application of that issuer is let in.", err=True)
     fault = Keys(connection.database).refresh(added)
     if fault:
-        click.echo(f"Warning: its keys could not be fetched yet: {fault}.", err=True)
+        say(f"Warning: its keys could not be fetched yet: {fault}.", err=True)
     if as_json:
         print_json(_row(added) | {"token_endpoint": connection.token_endpoint(tenant)})
     elif kind == ASSERTION:

@@ -209,11 +209,21 @@ def test_a_part_that_is_never_returned_is_not_in_the_log(
 
 
 def test_a_name_cannot_command_the_terminal(operator: Operator) -> None:
-    operator.client.user("jane\u001b[2J\u009b\u202ex")
-    operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": "JANE\u001b[2J\u009b\u202ex"})
-    table = operator("events", "acme")
-    assert "jane\\x1b[2J\\x9b\\u202ex" in table
-    assert all(char.isprintable() or char == "\n" for char in table)
+    name = "jane\u001b[2J\u009b\u202e\U000e0001x"
+    user = operator.client.user(name)
+    operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": name.upper()})
+    shown = [operator(*command.split()) for command in ("events acme", "events acme --json", "tenant show acme", "tenant show acme --json")]
+    operator.client("DELETE", f"/Users/{user['id']}")
+    shown += [operator(*command.split()) for command in ("deleted list acme", "deleted list acme --json")]
+    operator("restore", "acme", user["id"])
+    shown.append(operator.said)
+    operator.client("DELETE", f"/Users/{user['id']}")
+    operator.client.user(name)
+    shown.append(operator("restore", "acme", user["id"], status=1))
+    for text in shown:
+        assert all(char.isprintable() or char == "\n" for char in text), text
+    assert all(r"jane\x1b[2j\x9b\u202e\U000e0001x" in shown[number].replace("[2J", "[2j") for number in (0, 2, 4, 6, 7))
+    assert json.loads(shown[1].splitlines()[0])["resource"]["name"] == json.loads(shown[5])[0]["name"] == name
 
 
 def test_members_of_a_group_are_told(operator: Operator) -> None:
