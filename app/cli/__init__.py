@@ -8,7 +8,7 @@ from importlib import import_module
 import click
 
 from app.cli.connection import Connection
-from app.cli.output import say
+from app.cli.output import say, take_any_text
 from app.config import ConfigError
 from app.errors import ScimError
 from app.store.database import StoreError, translating
@@ -52,6 +52,7 @@ def scimd(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run a command and end the process with its status."""
+    take_any_text(sys.stdout)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
-from typing import Any
+from io import TextIOWrapper
+from typing import Any, TextIO
 
 import click
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def take_any_text(stream: TextIO | None) -> None:
+    """Let a stream that is not UTF-8 take what its encoding has not, as the escapes of JSON."""
+    codecs.register_error("json", _as_escapes)
+    if isinstance(stream, TextIOWrapper):
+        stream.reconfigure(errors="json")
 
 
 def say(*lines: str, err: bool = False) -> None:
@@ -83,6 +92,11 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _as_escapes(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
 
 
 def _plain(value: Any) -> Any:

@@ -310,6 +310,27 @@ def names(events: list[dict[str, Any]]) -> list[str]:
     return [event["resource"]["name"] for event in events]
 
 
+@pytest.mark.parametrize("settings", [
+    {"PYTHONIOENCODING": "latin-1"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "koi8-r"},
+    {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+])
+def test_an_output_that_is_not_utf_8_has_escapes(live_server: Server, log: Events, settings: dict[str, str]) -> None:
+    name = commit(log, "\u00e9\u20ac\U0001f600")
+    for more in ([], ["--json"]):
+        done = subprocess.run(
+            [SCIMD, "events", "acme", "--limit", "1", *more], env=live_server.environ | settings, cwd=live_server.folder,
+            capture_output=True, check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        encoding = settings.get("PYTHONIOENCODING", "ascii")
+        if more:
+            # What knows only ASCII is given UTF-8, of which ASCII is a part.
+            said = done.stdout.decode("utf-8" if encoding == "ascii" else encoding)
+            assert json.loads(said)["resource"]["name"] == name
+        else:
+            assert r"\u20ac\ud83d\ude00" in done.stdout.decode(encoding)
+
+
 @pytest.mark.parametrize("limit", [2, 1_000])
 def test_what_is_committed_late_is_shown_once(database: Database, limit: int) -> None:
     log = Events(database, "acme", days=90)
