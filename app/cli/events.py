@@ -18,7 +18,6 @@ from app.store.opening import open_directory
 from app.store.tenants import Tenants
 
 PAUSE = 1.0
-_LONGEST_CELL = 300
 _MOST = 100_000
 _THE_REST = f"--limit takes up to {_MOST}, and --user, --failed and --since choose among them."
 
@@ -96,7 +95,7 @@ def _row(event: dict[str, Any]) -> dict[str, Any]:
         "what": " ".join(part for part in (resource.get("type"), resource.get("name") or resource.get("id")) if part),
         "status": event["status"],
         "credential": event.get("credential") or None,
-        "details": _details(event)[:_LONGEST_CELL],
+        "details": _details(event),
     }
 
 

@@ -12,6 +12,10 @@ from typing import Any, TextIO
 
 import click
 
+LONGEST_CELL = 120
+"""Characters of a cell, so that one name does not push the columns behind it away; JSON has the whole of it."""
+LONGEST_LAST_CELL = 300
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -52,10 +56,11 @@ def print_table(rows: Sequence[Mapping[str, Any]], *, empty: str, header: bool =
     for key in rows[0]:
         table.add_column(key.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(cell(value) for value in row.values()))
+        *cells, last = map(cell, row.values())
+        table.add_row(*(_short(each, LONGEST_CELL) for each in cells), _short(last, LONGEST_LAST_CELL))
     console = Console(markup=False, highlight=False, soft_wrap=False)
     if not console.is_terminal:
-        console.width = 1_000  # a pipe has no width: nothing is wrapped there
+        console.width = 1_000_000  # a pipe has no width: nothing is wrapped there
     console.print(table)
 
 
@@ -92,6 +97,10 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _as_escapes(error: UnicodeError) -> tuple[str, int]:

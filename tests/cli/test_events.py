@@ -226,6 +226,18 @@ def test_a_name_cannot_command_the_terminal(operator: Operator) -> None:
     assert json.loads(shown[1].splitlines()[0])["resource"]["name"] == json.loads(shown[5])[0]["name"] == name
 
 
+@pytest.mark.parametrize("letter", ["x", "\u00e9", "\u202e", "\u6f22"])
+def test_a_long_name_takes_neither_the_line_nor_the_columns(operator: Operator, letter: str) -> None:
+    user = operator.client.user(letter * 1_000)
+    operator.client.user("john@x")
+    operator.client("DELETE", f"/Users/{user['id']}")
+    for command, rows in (("events", 3), ("deleted list", 1)):
+        lines = operator(*command.split(), "acme").splitlines()
+        assert len(lines) == 1 + rows, command
+        assert all(len(line) < 1_000 for line in lines)
+    assert operator("events", "acme").splitlines()[0].index("status") < 300
+
+
 def test_members_of_a_group_are_told(operator: Operator) -> None:
     user = operator.client.user("jane@x")
     group = operator.client.group("Sales", user["id"])
