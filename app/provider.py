@@ -34,6 +34,7 @@ T = TypeVar("T")
 Resource = dict[str, Any]
 REQUEST = "request"
 """The operation of an event as long as nothing has begun."""
+CREATE = "create"
 ATTEMPTS = 100
 """How often a change is tried on the newest state before the client is asked to come back."""
 
@@ -72,7 +73,7 @@ class Provider:
 
     def create(self, resource_type: ResourceType, payload: Mapping[str, Any], projection: Projection) -> Shown:
         """Create a resource (RFC 7644 section 3.3); raises InvalidSyntax, InvalidValue, Uniqueness."""
-        event = self._begin("create", resource_type)
+        event = self._begin(CREATE, resource_type)
         resource = self._validated(resource_type, payload)
         event.name = str(resource.get(resource_type.identifier, ""))
         event.know(resource_type, resource)
@@ -168,6 +169,8 @@ class Provider:
             event = self.event = asked
         event.status, event.scim_type, event.detail = error.status, error.scim_type, error.detail
         event.changes, event.members = [], {}
+        if event.operation == CREATE:
+            event.resource_id = ""  # nothing has this id
         event.id = new_id()
         self._directory.events.append(event, self._actor)
 

@@ -86,7 +86,10 @@ def test_what_was_refused_a_user_that_was_never_there_is_found(operator: Operato
     operator.client.user("jane@x")
     operator.client("POST", "/Users", {"schemas": [USER_URN], "username": "JANE@x", "externalId": "E-2"})
     operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": "wrong@x", "active": "perhaps"})
-    assert told(operator.events("--user", "e-2")) == [("create", 409)]
+    [taken] = operator.events("--user", "e-2")
+    assert told([taken]) == [("create", 409)]
+    assert taken["resource"] == {"type": "User", "name": "JANE@x"}  # no id: it never had one
+    assert sorted(taken["keys"]) == ["e-2", "jane@x"]
     assert told(operator.events("--user", "wrong@x")) == [("create", 400)]
 
 
