@@ -160,12 +160,12 @@ class _Parts:
             raise CredentialRefused(None, sent=False)
         return load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
 
-    def refused(self, tenant_name: str, event: Event, request_id: str) -> None:
+    def refused(self, tenant_name: str, event: Event, actor: Actor) -> None:
         # Who knocks at the wrong door is in the log as well: it takes the time that it takes at a right one, which so
         # does not tell which tenants there are, and a mistyped Tenant URL can be found.
         if Tenants(self._database).get(tenant_name) is None:
             tenant_name, event = NO_TENANT, replace(event, name=shown(tenant_name)[:63])
-        Events(self._database, tenant_name, days=self._config.log_days).append(event, Actor("", request_id))
+        Events(self._database, tenant_name, days=self._config.log_days).append(event, actor)
 
     def _directory(self, tenant: Tenant) -> tuple[Directory, Queries]:
         if self._cursors is None:

@@ -19,11 +19,12 @@ from app.errors import (
     PayloadTooLarge,
     ScimError,
     TooManyRequests,
+    Unauthorized,
     Unavailable,
     UnsupportedMediaType,
     UriTooLong,
 )
-from app.provider import REQUEST, Event
+from app.provider import REQUEST, Actor, Event
 
 log = logging.getLogger("scimd")
 _OTHER_VERSION = re.compile(r"^/[^/]+/scim/v(?!2(?:/|$))\d+(/|$)")
@@ -56,8 +57,9 @@ def _note(error: ScimError) -> None:
     if refusal is not None and "tenant_name" in g:
         operation = REQUEST if isinstance(error, TooManyRequests) else "sign-in"
         event = Event(operation, status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
+        known = "" if isinstance(error, Unauthorized) else refusal.credential_id
         with service().budget():
-            service().refused(g.tenant_name, event, g.request_id)
+            service().refused(g.tenant_name, event, Actor(known, g.request_id))
     elif "provider" in g and request.method in _OPERATIONS and not request.path.endswith("/.search"):
         with service().budget():
             arguments = request.view_args or {}

@@ -11,7 +11,7 @@ from app.auth import TokenAnswer, TokenRequest, metadata
 from app.blueprints.answers import JSON, answer
 from app.blueprints.body import read_bytes
 from app.blueprints.service import service
-from app.provider import Event
+from app.provider import Actor, Event
 
 oauth = Blueprint("oauth", __name__)
 MOST_BYTES = 64 * 1024
@@ -46,4 +46,4 @@ def _note(tenant: str, given: TokenAnswer) -> None:
     if given.refusal is not None:
         checks = [vars(check) for check in given.refusal.checks]
         event = Event("sign-in", status=given.status, detail=str(given.refusal), checks=checks)
-        service().refused(tenant, event, g.request_id)
+        service().refused(tenant, event, Actor(request_id=g.request_id))

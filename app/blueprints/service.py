@@ -10,7 +10,7 @@ from flask import Request, current_app, g, request
 from flask.ctx import _AppCtxGlobals
 
 from app.auth import Principal, TokenAnswer, TokenRequest
-from app.provider import Event, Provider
+from app.provider import Actor, Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
 
@@ -38,8 +38,8 @@ class Service:
     """The same, at no cost once the database was as it must be."""
     budget: Callable[[], AbstractContextManager[None]]
     """The time that a request may take of the database."""
-    refused: Callable[[str, Event, str], None]
-    """Tenant, event, request id: write into the tenant's log that somebody was not let in."""
+    refused: Callable[[str, Event, Actor], None]
+    """Tenant, event, who that was: write into the tenant's log that somebody was not let in."""
 
 
 def current() -> tuple[Request, _AppCtxGlobals]:

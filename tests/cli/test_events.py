@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
+from app.auth.limits import Limits
+from app.errors import TooManyRequests
 from app.store.database import Database
 from app.store.events import MOST_MEMBERS, Actor, Event, Events, Tail
+from app.store.tokens import Tokens
 from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.conftest import SCIMD, Fault, Server, end_with_parent
@@ -113,6 +116,23 @@ def test_a_refusal_says_what_was_asked_for(
     assert event["request"]
     if path.endswith("17") and kind:
         assert told(operator.events("--user", "17")) == [(operation, status)]
+
+
+def test_a_good_credential_that_was_refused_is_named(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def over(self: Limits, tenant: str) -> None:
+        raise TooManyRequests("More than 25 requests a second.", retry_after=1)
+
+    text, token = Tokens(operator.database).issue("acme", scopes=["scim.read"])
+    operator.client.headers = {"Authorization": f"Bearer {text}"}
+    assert operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": "jane@x"}).status_code == 403
+    operator.client.headers = {"Authorization": f"Bearer scimd_{token.id}_{'0' * 64}"}
+    assert operator.client("GET", "/Users").status_code == 401
+    monkeypatch.setattr(Limits, "request", over)
+    operator.client.headers = {"Authorization": f"Bearer {text}"}
+    assert operator.client("GET", "/Users").status_code == 429
+    # Who only says that he has the token is told by the detail alone.
+    assert [(event["status"], event["credential"]) for event in operator.events()] == [
+        (403, token.id), (401, ""), (429, token.id)]
 
 
 def test_another_media_type_is_in_the_log(operator: Operator) -> None:
