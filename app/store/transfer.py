@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 from pymongo.errors import BulkWriteError, WriteError
 
 from app.errors import InvalidValue, ScimError, Unavailable
-from app.schemas.common import EXTERNAL_ID
 from app.schemas.meta import first_meta, now, timestamp
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import Catalogue, ResourceType
@@ -270,8 +269,7 @@ class Importer:
         """Give for each id of something that has members its type, and what it is called."""
         groups: dict[str, tuple[ResourceType, Resource]] = {}
         for store in self._with_members:
-            names = frozenset((store.type.identifier, store.type.label, EXTERNAL_ID.name))
-            groups |= {group["id"]: (store.type, group) for group in store.several(list(ids), names)}
+            groups |= {group["id"]: (store.type, group) for group in store.several(list(ids), store.type.names)}
         return groups
 
     def _kinds(self, ids: Iterable[str]) -> dict[str, str]:
