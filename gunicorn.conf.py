@@ -5,6 +5,7 @@ docs/operating.md; those that were measured are marked.
 """
 
 import gc
+import json
 import os
 import signal
 import subprocess
@@ -12,10 +13,12 @@ import sys
 import tempfile
 import time
 
+from gunicorn import util
 from gunicorn.glogging import Logger
 
 from app import create_app
 from app.config import Config, ConfigError
+from app.errors import ScimError
 from app.store.database import StoreError
 from app.store.opening import open_database
 from app.telemetry.logs import configure, logging_config
@@ -72,6 +75,18 @@ class _NoAccessLog(Logger):
 
 
 logger_class = _NoAccessLog
+
+
+def _write_error(sock, status, reason, _):
+    """Answer what gunicorn itself refuses with a SCIM Error message (RFC 7644 section 3.12), and repeat none of it."""
+    error = ScimError(f"{reason}: the request cannot be read.")
+    error.status = status
+    body = json.dumps(error.to_message())
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/scim+json\r\n"
+    util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode("ascii"))
+
+
+util.write_error = _write_error  # gunicorn has no setting for it, and would answer with HTML
 
 _STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
