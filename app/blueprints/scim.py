@@ -12,7 +12,7 @@ from app.blueprints.service import current
 from app.errors import InvalidValue, NotFound
 from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile
-from app.protocol.search_request import SearchRequest, names
+from app.protocol.search_request import SearchRequest, names, once
 from app.provider import Conditions, Provider, Shown
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
@@ -126,8 +126,8 @@ def _search_in_body() -> SearchRequest:
 def _projection(resource_type: ResourceType, asked: Request) -> Projection:
     if not asked.query_string:  # most have none, and to read that costs as much
         return Projection.parse(resource_type, None, None)
-    given = {key.lower(): value for key, value in asked.args.items()}
-    return Projection.parse(resource_type, names(given.get("attributes")), names(given.get("excludedattributes")))
+    given = once(asked.args.to_dict(flat=False))
+    return Projection.parse(resource_type, names(given.get("attributes")), names(given.get("excludedAttributes")))
 
 
 def _conditions(asked: Request) -> Conditions:

@@ -41,7 +41,7 @@ class SearchRequest:
 
         Raises InvalidValue for a number that is none or a parameter given twice, InvalidFilter.
         """
-        given = _once(parameters)
+        given = once(parameters)
         _one_way_of_paging(given)
         return cls(
             filter=_filter(given.get("filter"), bare_words),
@@ -104,7 +104,8 @@ def _spelled(given: Mapping[str, Any]) -> dict[str, Any]:
     return spelled
 
 
-def _once(parameters: Mapping[str, list[str]]) -> dict[str, str]:
+def once(parameters: Mapping[str, list[str]]) -> dict[str, str]:
+    """Give the known parameters of a URL in our spelling; raises InvalidValue for one that is given twice."""
     seen: dict[str, str] = {}
     canonical = {name.lower(): name for name in NAMES}
     for key, values in parameters.items():

@@ -8,7 +8,7 @@ import pytest
 from app import create_app
 from app.config import Config
 from app.store.database import Database
-from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN, Client
+from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, PATCH_URN, USER_URN, Client
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -108,6 +108,13 @@ def test_ht_16_to_18_spellings_of_a_path(rfc: Client, path: str) -> None:
 def test_ht_17_a_parameter_twice(rfc: Client) -> None:
     answer = rfc("GET", "/Users?count=1&count=2")
     assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+    path = f"/Users/{rfc.user('a')['id']}"
+    change = {"schemas": [PATCH_URN], "Operations": [{"op": "add", "path": "title", "value": "T"}]}
+    for method, place, body in (("GET", path, None), ("PATCH", path, change), ("POST", "/Users", {"userName": "b"})):
+        for query in ("attributes=title&attributes=name", "excludedAttributes=title&EXCLUDEDATTRIBUTES=name"):
+            answer = rfc(method, f"{place}?{query}", body)
+            assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+    assert "title" not in rfc("GET", path).get_json()
 
 
 def test_ht_19_head_and_options(rfc: Client) -> None:
