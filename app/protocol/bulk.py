@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import Conflict, InvalidPath, InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
+from app.protocol.message import check_urn
 
 REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
@@ -70,9 +71,7 @@ def run_bulk(
     wrong with an operation is in its part of the response.
     """
     given = {key.lower(): value for key, value in payload.items()}
-    schemas = given.get("schemas")
-    if not isinstance(schemas, list) or REQUEST_URN not in schemas:
-        raise InvalidSyntax(f"schemas: must contain {REQUEST_URN}.")
+    check_urn(given, REQUEST_URN)
     items = given.get("operations")
     if not isinstance(items, list) or not items:
         raise InvalidSyntax("Operations: must be an array with at least one operation.")

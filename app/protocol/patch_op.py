@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
+from app.protocol.message import check_urn
 from app.protocol.patch_members import member_change
 from app.protocol.patch_schemas import dropped_schemas, known_schemas
 from app.protocol.patch_target import MAX_SHOWN, Selection, select
@@ -52,9 +53,7 @@ class Patched:
 def read_patch(payload: object, profile: Profile) -> tuple[Operation, ...]:
     """Give the operations of a PATCH body; raises InvalidSyntax, and PayloadTooLarge where they are too many."""
     message = _lowered(payload, "The body")
-    schemas = message.get("schemas")
-    if not isinstance(schemas, list) or PATCH_URN.lower() not in (str(urn).lower() for urn in schemas):
-        raise InvalidSyntax(f"schemas: must contain {PATCH_URN}.")
+    check_urn(message, PATCH_URN)
     items = message.get("operations")
     if not isinstance(items, list) or not (items or profile.empty_operations):
         raise InvalidSyntax("Operations: must be an array with at least one operation.")

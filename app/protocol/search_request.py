@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import InvalidCount, InvalidFilter, InvalidSyntax, InvalidValue
+from app.errors import InvalidCount, InvalidFilter, InvalidValue
+from app.protocol.message import check_urn
 from scim_filter import LONGEST, Filter, FilterError, parse_filter
 
 SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
@@ -57,9 +58,7 @@ class SearchRequest:
     @classmethod
     def from_body(cls, payload: Mapping[str, Any], *, bare_words: bool = False) -> SearchRequest:
         """Read a SearchRequest message; raises InvalidSyntax, InvalidValue, InvalidFilter."""
-        schemas = payload.get("schemas")
-        if not isinstance(schemas, list) or SEARCH_URN not in schemas:
-            raise InvalidSyntax(f"schemas: must contain {SEARCH_URN}.")
+        check_urn({key.lower(): value for key, value in payload.items()}, SEARCH_URN)
         given = {name: value for name, value in _spelled(payload).items() if value is not None}
         for name in ("filter", "sortBy", "sortOrder", "cursor"):
             if not isinstance(given.get(name, ""), str):

@@ -425,6 +425,17 @@ def test_ht_08_and_09_what_is_no_message(rfc: Client, method: str, path: str, bo
     assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidSyntax")
 
 
+@pytest.mark.parametrize("key", ["schemas", "SCHEMAS", "Schemas"])
+def test_cm_13_a_message_says_what_it_is_in_any_letter_case(rfc: Client, key: str) -> None:
+    path = f"/Users/{rfc.user('a')['id']}"
+    operation = {"method": "DELETE", "path": path}
+    for place, name, more in (("/.search", "Search", {}), ("/Bulk", "Bulk", {"OPERATIONS": [operation]})):
+        urn = f"urn:ietf:params:scim:api:messages:2.0:{name}Request"
+        for spelled in (urn, urn.lower(), urn.upper()):
+            assert rfc("POST", place, {key: [spelled]} | more).status_code == 200
+        assert rfc("POST", place, {key: [PATCH_URN]} | more).get_json()["scimType"] == "invalidSyntax"
+
+
 def test_ht_15_places_start_with_the_public_url(http_database: Database, rfc: Client) -> None:
     settings = {"SCIMD_RATE_LIMIT": "off", "SCIMD_PUBLIC_URL": "https://id.example.com/prefix"}
     behind = Client(create_app(Config.from_environment(settings), http_database), rfc.tenant, "")
