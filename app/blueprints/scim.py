@@ -85,7 +85,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
     payload, projection, conditions = read_object(asked), _projection(resource_type, asked), _conditions(asked)
     show = _shows_patched(resource_type, asked)
     shown = here.provider.patch(resource_type, resource_id, payload, projection, conditions, show=show)
-    return _written(shown, 200, mimetype, asked) if show else empty_answer(204, shown)
+    return _written(shown, 200, mimetype, asked, show=show)
 
 
 @scim.delete("/<endpoint>/<resource_id>")
@@ -155,14 +155,12 @@ def _shows_patched(resource_type: ResourceType, asked: Request) -> bool:
     return _profile().group_patch_body or resource_type.members is None
 
 
-def _written(shown: Shown, status: int, mimetype: str, asked: Request) -> Response:
+def _written(shown: Shown, status: int, mimetype: str, asked: Request, *, show: bool = True) -> Response:
     preference = _preference(asked)
-    if preference == "minimal" and not asked.args:
+    if not show or (preference == "minimal" and not asked.args):
         response = empty_answer(status if status == 201 else 204, shown)
     else:
         response = resource_answer(shown, status, mimetype=mimetype)
     if preference:
         response.headers["Preference-Applied"] = f"return={preference}"
     return response
-
-

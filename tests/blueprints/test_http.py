@@ -361,6 +361,8 @@ def test_prefer(rfc: Client) -> None:
     patched = rfc.patch(path, {"op": "add", "path": "title", "value": "x"}, Prefer="return=minimal")
     assert patched.status_code == 204
     assert patched.headers["ETag"]
+    assert patched.headers["Preference-Applied"] == "return=minimal"
+    assert "Preference-Applied" not in rfc.patch(path, {"op": "add", "path": "title", "value": "y"}).headers
 
 
 def test_pa_06_answers_by_profile(gallery: Client) -> None:
