@@ -38,6 +38,10 @@ def read_bytes(request: Request, most: int) -> bytes:
 
 
 def _check_media_type(request: Request) -> None:
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        error = UnsupportedMediaType("The body must have no Content-Encoding: none is understood here.")
+        error.headers["Accept-Encoding"] = "identity"  # RFC 9110 section 12.5.3
+        raise error
     given = request.content_type
     if not given or given in MEDIA_TYPES:
         return  # a missing one is read as JSON

@@ -1,5 +1,6 @@
 """HTTP as SCIM has it: methods, media types, headers, errors (standards sections 1, 2, 4 to 6, 8, 17, 19)."""
 
+import gzip
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
@@ -415,6 +416,16 @@ def test_ht_06_bodies_that_are_read(rfc: Client, kind: str) -> None:
 ])
 def test_ht_07_bodies_of_other_kinds(rfc: Client, kind: str) -> None:
     assert rfc("POST", "/Users", b"{}", Content_Type=kind).status_code == 415
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "identity, gzip", "x"])
+def test_ht_07_bodies_in_a_content_coding(rfc: Client, coding: str) -> None:
+    """RFC 9110 section 15.5.16: 415, for the coding as for the type; section 12.5.3: with those that are taken."""
+    body = b'{"schemas": ["%s"], "userName": "a"}' % USER_URN.encode()
+    for sent in (body, gzip.compress(body)):
+        answer = rfc("POST", "/Users", sent, Content_Encoding=coding)
+        assert (answer.status_code, answer.headers["Accept-Encoding"]) == (415, "identity")
+    assert rfc("POST", "/Users", body, Content_Encoding="identity").status_code == 201
 
 
 @pytest.mark.parametrize("body", [
