@@ -9,6 +9,8 @@ from typing import Any
 from app.errors import InvalidSyntax, InvalidValue
 
 DEEPEST = 32
+MOST_DIGITS = 1_000
+"""Of an integer; one that is stored has 19."""
 
 
 def object_in(data: bytes, what: str) -> dict[str, Any]:
@@ -41,6 +43,12 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _integer(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"the number {text[:20]}... has more than {MOST_DIGITS} digits")
+    return int(text)
+
+
 def _number(text: str) -> float:
     number = float(text)
     if math.isinf(number):
@@ -52,7 +60,9 @@ def _constant(text: str) -> Any:
     raise ValueError(f"{text} is no JSON value")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=_number, parse_constant=_constant)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_int=_integer, parse_float=_number, parse_constant=_constant,
+)
 
 
 def _check(value: Any, what: str) -> None:

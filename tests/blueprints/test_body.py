@@ -45,6 +45,13 @@ def test_what_is_no_json_object_is_invalid_syntax(data: bytes) -> None:
         body(data)
 
 
+def test_an_integer_without_end_is_told_in_words_of_ours() -> None:
+    with pytest.raises(InvalidSyntax, match="digits") as caught:
+        body(b'{"a": -' + b"1" * 5000 + b"}")
+    assert "sys." not in caught.value.detail and len(caught.value.detail) < 100
+    assert body(b'{"a": ' + b"1" * 100 + b"}") == {"a": int("1" * 100)}
+
+
 def test_a_byte_order_mark_is_skipped() -> None:
     assert body(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
