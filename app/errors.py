@@ -106,7 +106,7 @@ class Unauthorized(ScimError):
 
     status = 401
 
-    def __init__(self, detail: str, *, challenge: str = "Bearer") -> None:
+    def __init__(self, detail: str, *, challenge: str) -> None:
         super().__init__(detail)
         self.headers["WWW-Authenticate"] = challenge
 

@@ -81,8 +81,8 @@ class CredentialRefused(Unauthorized):
     """401: every cause looks the same to the client (reliability B1, B4); `refusal` is None where none is logged."""
 
     def __init__(self, refusal: Refusal | None, *, sent: bool) -> None:
-        # RFC 6750 section 3.1: no error code where no credential was sent.
-        challenge = 'Bearer error="invalid_token"' if sent else "Bearer"
+        # RFC 6750 section 3: one parameter at least; section 3.1: no error code where no credential was sent.
+        challenge = 'Bearer error="invalid_token"' if sent else 'Bearer realm="scimd"'
         super().__init__("The request needs a credential that is valid here.", challenge=challenge)
         self.refusal = refusal
 

@@ -65,7 +65,7 @@ def test_b1_broken_tokens_are_all_refused_alike(authenticator, tokens, broken):
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_b1_no_token_gets_no_error_code(authenticator, nothing):
     error = refused(authenticator, "acme", nothing)
-    assert error.headers["WWW-Authenticate"] == "Bearer"
+    assert error.headers["WWW-Authenticate"] == 'Bearer realm="scimd"'
     assert str(error.refusal) == "credential: none was sent"
 
 

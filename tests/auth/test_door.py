@@ -15,7 +15,7 @@ SCIM_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 def is_refused(answer, *, sent):
     assert answer.status_code == 401, answer.text
-    assert answer.headers["WWW-Authenticate"] == ('Bearer error="invalid_token"' if sent else "Bearer")
+    assert answer.headers["WWW-Authenticate"] == ('Bearer error="invalid_token"' if sent else 'Bearer realm="scimd"')
     assert answer.headers["Content-Type"] == "application/scim+json"
     body = answer.json()
     assert (body["schemas"], body["status"]) == ([SCIM_ERROR], "401")
