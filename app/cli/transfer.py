@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,6 +83,8 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
 def _opened(output: str) -> Iterator[IO[str]]:
     """Give a file to write to, which has its name once it is whole; a pipe or a device is written to as it is."""
     if output == "-":
+        if sys.stdout is None:
+            raise click.ClickException("Standard output is closed: name a file with --output.")
         with click.open_file("-", "w", encoding="utf-8") as file:
             yield file
         return

@@ -303,6 +303,11 @@ def test_an_export_that_is_interrupted_leaves_what_was_there(
     assert file.stat().st_mode & 0o077 == 0, "it has the hashes of passwords"
 
 
+def test_an_output_that_is_closed_is_one_sentence(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", None)  # as `>&-` leaves it
+    assert operator("export", "acme", status=1) == "scimd: Standard output is closed: name a file with --output.\n"
+
+
 def test_a_pipe_is_written_to_as_it_is(operator: Operator, tmp_path: Path) -> None:
     operator.client.user("jane@x")
     pipe = tmp_path / "pipe"
