@@ -11,7 +11,7 @@ import click
 
 from app.cli.connection import Connection
 from app.cli.output import json_text, print_table, say
-from app.cli.values import Span
+from app.cli.values import Name, Span
 from app.errors import Unavailable
 from app.store.events import NO_TENANT, Events, Tail
 from app.store.opening import open_directory
@@ -24,7 +24,7 @@ _THE_REST = f"--limit takes up to {_MOST}, and --user, --failed and --since choo
 
 @click.command()
 @click.argument("tenant")
-@click.option("--user", metavar="NAME", help="Only this user or group: a name, id or externalId, now or then.")
+@click.option("--user", type=Name(), help="Only this user or group: a name, id or externalId, now or then.")
 @click.option("--failed", is_flag=True, help="Only what was refused or failed.")
 @click.option("--since", type=Span(), help="Only the last while, such as 2h.")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=1_000, show_default=True, help="The newest so many.")

@@ -40,6 +40,18 @@ class Span(click.ParamType):
         return span
 
 
+class Name(click.ParamType):
+    """A name by which a user or group is known."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Give the name."""
+        if not value.strip():
+            self.fail("give a name, an id or an externalId", param, ctx)
+        return str(value)
+
+
 class Label(click.ParamType):
     """A word or two by which an operator knows a credential again."""
 

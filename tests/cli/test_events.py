@@ -85,6 +85,13 @@ def test_a_refused_deletion_names_whom(operator: Operator) -> None:
     assert "e-1" in event["keys"]
 
 
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_name_has_letters(operator: Operator, name: str) -> None:
+    operator.client.user("jane@x")
+    said = operator("events", "acme", "--user", name, status=2)
+    assert said == "scimd: Invalid value for '--user': give a name, an id or an externalId\n"
+
+
 def test_what_was_refused_a_user_that_was_never_there_is_found(operator: Operator) -> None:
     operator.client.user("jane@x")
     operator.client("POST", "/Users", {"schemas": [USER_URN], "username": "JANE@x", "externalId": "E-2"})
