@@ -87,6 +87,8 @@ class Importer:
         self._tell = refused
         self._memberships = Memberships(database, tenant)
         self._with_members = [Resources(database, tenant, each) for each in catalogue.types if each.members]
+        self._made: set[str] = set()
+        """What has members and was made by this import: the memberships that follow belong to its making."""
         self._refused: list[tuple[int, str]] = []
 
     def run(self, lines: Iterable[Numbered]) -> None:
@@ -131,12 +133,13 @@ class Importer:
             else:
                 self.report.present += resource["id"] in read
                 read.setdefault(resource["id"], (number, resource))
-        for there in store.existing(read):
-            self.report.present += 1
-            del read[there]
-        for taken, (tenant, kind) in holders(self._database, self._collections, read).items():
-            self._refuse(read.pop(taken)[0], f"the id is that of a resource of the type {kind} in the tenant {tenant}")
         ours = (self._tenant, resource_type.name)
+        for taken, (tenant, kind) in holders(self._database, self._collections, read).items():
+            number, _ = read.pop(taken)
+            if (tenant, kind) == ours:
+                self.report.present += 1
+            else:
+                self._refuse(number, f"the id is that of a resource of the type {kind} in the tenant {tenant}")
         for kept, whose in kept_for(self._database, read).items():
             self._refuse(read.pop(kept)[0], _kept(kept, whose, ours))
         self._insert_all(store, list(read.values()))
@@ -175,6 +178,8 @@ class Importer:
 
         self._commit(work)
         self.report.imported += len(resources)
+        if store.type.members:
+            self._made.update(each["id"] for each in resources)
 
     def _commit(self, work: Callable[[Session], T]) -> T:
         """Run a transaction, again and again while the database does not let it through.
@@ -244,15 +249,17 @@ class Importer:
         self, rows: list[tuple[str, str, str | None]], groups: Mapping[str, tuple[ResourceType, Resource]],
         session: Session,
     ) -> int:
-        """Add memberships and give how many are new; their groups have a new version, and the dates that they had."""
+        """Add memberships and give how many are new; groups that were there have a new version, and their old dates."""
+        new = self._memberships.put(rows, session)
         added = defaultdict[str, list[str]](list)
-        for group, member in self._memberships.put(rows, session):
-            added[group].append(member)
+        for group, member in new:
+            if group not in self._made:
+                added[group].append(member)
         if added:
             self._touch(added, session)
             events = [self._added(*groups[group], members) for group, members in added.items()]
             self._events.append_all(events, self._actor, session)
-        return sum(map(len, added.values()))
+        return len(new)
 
     def _arrive(self, kind: str, ids: list[str], session: Session) -> None:
         """Let the groups that have named these before they were there show what they are."""
