@@ -24,7 +24,7 @@ from app.blueprints.oauth import oauth
 from app.blueprints.paths import OneSpelling
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
-from app.config import Config, ConfigError
+from app.config import Config
 from app.errors import Unavailable
 from app.protocol.bulk import MOST_OPERATIONS
 from app.protocol.cursor import TIMEOUT, Cursors
@@ -32,18 +32,16 @@ from app.protocol.profile import PROFILES
 from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
 from app.provider import Provider
 from app.queries import Queries
-from app.schemas.collection import CollectionSpec, collection_specs
-from app.schemas.custom import SchemaFileError, all_types, load_catalogue
+from app.schemas.custom import load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
-from app.store import counts, credentials, deleted, events, janitor, memberships, server_key, tenants
+from app.store import janitor, server_key
 from app.store.database import Database
 from app.store.directory import Directory
 from app.store.events import NO_TENANT, Actor, Event, Events
 from app.store.monitoring import observe
-from app.store.opening import open_database, open_directory
+from app.store.opening import open_database, open_directory, prepare
 from app.store.tenants import Tenant, Tenants
-from app.store.views import prepare_views
 
 log = logging.getLogger("scimd")
 MOST_DIRECTORIES = 1_000
@@ -93,20 +91,9 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     return app
 
 
-def collections(config: Config) -> list[CollectionSpec]:
-    """Give every collection that the database is to have, with its validator and indexes; raises ConfigError."""
-    rooms = (tenants, credentials, memberships, counts, deleted, events, server_key)
-    specs = [spec for room in rooms for spec in room.COLLECTIONS]
-    try:
-        return [*specs, *collection_specs(all_types(config.schemas_dir))]
-    except SchemaFileError as error:
-        raise ConfigError(f"SCIMD_SCHEMAS_DIR: {error}") from error
-
-
 def _prepare(config: Config, database: Database) -> None:
     try:
-        database.prepare(collections(config))
-        prepare_views(database)
+        prepare(config, database)
     except Unavailable as error:  # requests are answered with 503 until it is there
         log.warning("the database does not answer yet: %s", error.detail)
 

@@ -10,7 +10,6 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
-from app.assembly import collections
 from app.config import Config
 from app.schemas.group import GROUP_TYPE
 from app.schemas.meta import first_meta, now
@@ -19,6 +18,7 @@ from app.schemas.user import USER_TYPE
 from app.store.counts import Counts
 from app.store.database import connect
 from app.store.documents import encode
+from app.store.opening import collections
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
 from bench import bare, people

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from app.config import Config
 from app.store.database import Database
-from app.store.opening import open_database
+from app.store.opening import open_database, prepare
 
 
 class Connection:
@@ -27,6 +27,15 @@ class Connection:
     def database(self) -> Database:
         """The database; raises StoreError."""
         return self._given or open_database(self.config, watch=False)
+
+    @cached_property
+    def prepared(self) -> Database:
+        """The database with its collections and indexes; nothing else may have made them yet.
+
+        Raises ConfigError, StoreError, Unavailable.
+        """
+        prepare(self.config, self.database)
+        return self.database
 
     def tenant_url(self, tenant: str) -> str:
         """Give what is pasted into Entra as Tenant URL."""

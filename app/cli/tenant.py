@@ -25,7 +25,7 @@ def tenant() -> None:
 @click.pass_obj
 def create(connection: Connection, name: str, profile: str, as_json: bool) -> None:
     """Create a tenant."""
-    created = Tenants(connection.database).create(name, profile)
+    created = Tenants(connection.prepared).create(name, profile)
     if as_json:
         print_json(_row(connection, created))
         return

@@ -62,10 +62,10 @@ def export(connection: Connection, tenant: str, output: str) -> None:
 @click.pass_obj
 def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
     """Bring the lines of an export into a tenant; can be started again where it was interrupted."""
-    found = Tenants(connection.database).require(tenant)
-    directory = open_directory(connection.config, connection.database, found)
+    found = Tenants(connection.prepared).require(tenant)
+    directory = open_directory(connection.config, connection.prepared, found)
     importer = Importer(
-        connection.database, tenant, directory.catalogue, all_types=all_types(connection.config.schemas_dir),
+        connection.prepared, tenant, directory.catalogue, all_types=all_types(connection.config.schemas_dir),
         strict=found.profile == STRICT_PROFILE, events=directory.events, actor=Actor("scimd import"), refused=_tell,
     )
     with _progress() as progress:

@@ -1,13 +1,15 @@
-"""The database that the settings name, or else the private one; and a tenant's directory in it."""
+"""The database that the settings name, or else the private one; what is in it, and a tenant's directory."""
 
 from __future__ import annotations
 
-from app.config import Config
-from app.schemas.custom import load_catalogue
-from app.store import embedded
+from app.config import Config, ConfigError
+from app.schemas.collection import CollectionSpec, collection_specs
+from app.schemas.custom import SchemaFileError, all_types, load_catalogue
+from app.store import counts, credentials, deleted, embedded, events, memberships, server_key, tenants
 from app.store.database import Database, connect
 from app.store.directory import Directory, Retention
 from app.store.tenants import Tenant
+from app.store.views import prepare_views
 
 
 def open_database(config: Config, *, watch: bool = True) -> Database:
@@ -17,6 +19,22 @@ def open_database(config: Config, *, watch: bool = True) -> Database:
     """
     uri = config.mongodb_uri or embedded.use(config.data_dir, watch=watch).uri()
     return connect(uri, threads=config.threads)
+
+
+def collections(config: Config) -> list[CollectionSpec]:
+    """Give every collection that the database is to have, with its validator and indexes; raises ConfigError."""
+    rooms = (tenants, credentials, memberships, counts, deleted, events, server_key)
+    specs = [spec for room in rooms for spec in room.COLLECTIONS]
+    try:
+        return [*specs, *collection_specs(all_types(config.schemas_dir))]
+    except SchemaFileError as error:
+        raise ConfigError(f"SCIMD_SCHEMAS_DIR: {error}") from error
+
+
+def prepare(config: Config, database: Database) -> None:
+    """Make the collections, indexes and views as they should be; raises ConfigError, StoreError, Unavailable."""
+    database.prepare(collections(config))
+    prepare_views(database)
 
 
 def open_directory(config: Config, database: Database, tenant: Tenant, *, dangling: bool = True) -> Directory:

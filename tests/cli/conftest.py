@@ -39,7 +39,9 @@ def scimd(mock_database, capsys, monkeypatch):
 
     def command(*arguments, answer=""):
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-        status = run(list(arguments), Connection(settings, mock_database))
+        connection = Connection(settings, mock_database)
+        connection.prepared = mock_database  # which has no validators
+        status = run(list(arguments), connection)
         out, err = capsys.readouterr()
         return Done(status, out, err)
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from app.cli import run
+from app.cli.connection import Connection
 from app.store.counts import Counts
 from app.store.database import Database
 from app.store.tenants import Tenants
@@ -435,3 +437,16 @@ def test_nothing_is_added_to_what_had_no_value(operator: Operator, database: Dat
     Tenants(database).create("acme", "rfc")
     operator("import", "acme", str(file))
     assert content(database, "acme") == kept
+
+
+def test_the_first_command_finds_or_makes_the_indexes(
+    database: Database, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Nobody has served this database yet: names are unique all the same."""
+    source = tmp_path / "lines"
+    names = [{"type": "User", "resource": {"schemas": [USER_URN], "id": f"u{n}", "userName": "same"}} for n in range(2)]
+    source.write_text("\n".join(map(json.dumps, names)))
+    assert run(["tenant", "create", "acme", "--profile", "rfc"], Connection({}, database)) == 0
+    assert run(["import", "acme", str(source)], Connection({}, database)) == 1
+    assert "line 2: userName" in capsys.readouterr().err
+    assert "tenant_group_member" in database.db.memberships.index_information()

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import requests
 
-from app.assembly import collections
 from app.config import Config
 from app.errors import Uniqueness
 from app.schemas.meta import first_meta, now
@@ -24,7 +23,7 @@ from app.store.directory import Directory
 from app.store.events import Actor, Event
 from app.store.janitor import COUNTING
 from app.store.janitor import start as start_chores
-from app.store.opening import open_directory
+from app.store.opening import collections, open_directory
 from app.store.tenants import Tenants
 from tests.conftest import APP_NAME, Fault, Server
 

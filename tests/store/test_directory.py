@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from app.assembly import collections
 from app.config import Config
 from app.errors import NotFound, ScimError, Unavailable, Uniqueness
 from app.protocol.cursor import Cursors
@@ -27,7 +26,7 @@ from app.store.deleted import SETTLED, clear_expired, settle
 from app.store.events import Actor, Event
 from app.store.member_changes import Members
 from app.store.memberships import Memberships
-from app.store.opening import open_directory
+from app.store.opening import collections, open_directory
 from app.store.tenants import Tenants
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 from tests.conftest import Fault

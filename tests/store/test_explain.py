@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from app.assembly import collections
 from app.config import Config
 from app.protocol.cursor import Cursors
 from app.protocol.profile import PROFILES
@@ -28,7 +27,7 @@ from app.schemas.user import USER_URN as CORE
 from app.store.database import Database
 from app.store.documents import encode
 from app.store.events import Actor
-from app.store.opening import open_directory
+from app.store.opening import collections, open_directory
 from app.store.tenants import Tenants
 
 PEOPLE, TEAMS, TEAM = 2_000, 40, 25

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.assembly import collections
 from app.config import Config
 from app.errors import TooMany, Unavailable
 from app.schemas.meta import first_meta, now
@@ -19,7 +18,7 @@ from app.schemas.resource_type import ResourceType
 from app.store import spans
 from app.store.database import Database
 from app.store.directory import Directory
-from app.store.opening import open_directory
+from app.store.opening import collections, open_directory
 from app.store.pages import Order, Place, rank
 from app.store.tenants import Tenants
 from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, matches, parse_filter
