@@ -21,7 +21,8 @@ RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 MOST_OPERATIONS = 1_000
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
-_REFERENCE = re.compile(r"bulkId:([^\"\s\]\)]+)")
+_REFERENCE = re.compile(r'(?:^|(?<=[/"]))bulkId:([^"\s\])]+)(?=$|")')
+"""A whole value, the end of a path or URI, or a string in a filter; what only talks of one is left alone."""
 _PATH = re.compile(r"^/?(?:v2/)?([A-Za-z][\w-]*)(?:/([^/?#]+))?/?$")
 
 

@@ -120,6 +120,21 @@ def test_bu_11_and_12_references_forward_and_back(rfc: Client) -> None:
     assert read(rfc, results[1])[ENTERPRISE_URN]["manager"]["value"] == ids["b"]
 
 
+def test_bu_11_a_text_is_no_reference(rfc: Client) -> None:
+    """RFC 7644 section 3.7.2: a bulkId stands for the id of a resource, and so where an id stands."""
+    texts = ("see bulkId:b", "bulkId:b and others", "bulkId:", "mybulkId:b", "(bulkId:none)")
+    created = bulk(rfc, *(user(f"u{n}") | {"data": user(f"u{n}")["data"] | {"title": text}} for n, text in enumerate(texts)),
+                   user("b"))
+    assert [result["status"] for result in created] == ["201"] * 6
+    assert tuple(read(rfc, result)["title"] for result in created[:-1]) == texts
+    group_of = {"method": "POST", "path": "/Groups", "bulkId": "G", "data": {
+        "schemas": [GROUP_URN], "displayName": "G", "members": [{"$ref": f"{rfc.base}/Users/bulkId:c"}]}}
+    ids = {"schemas": [PATCH_URN], "Operations": [{"op": "remove", "path": 'members[value eq "bulkId:c"]'}]}
+    results = bulk(rfc, group_of, user("c"), {"method": "PATCH", "path": "/Groups/bulkId:G", "data": ids})
+    assert [result["status"] for result in results] == ["201", "201", "200"]
+    assert "members" not in read(rfc, results[0])
+
+
 def test_bu_13_circles_are_resolved(rfc: Client) -> None:
     results = bulk(rfc, group("A", "bulkId:B"), group("B", "bulkId:C"), group("C", "bulkId:A", "bulkId:C"))
     assert [result["status"] for result in results] == ["201"] * 3
