@@ -11,6 +11,8 @@ from app.errors import InvalidSyntax, InvalidValue
 DEEPEST = 32
 MOST_DIGITS = 1_000
 """Of an integer; one that is stored has 19."""
+LONGEST_PATH = 200
+"""Characters that a detail shows of a path: the names in it are the client's."""
 
 
 def object_in(data: bytes, what: str) -> dict[str, Any]:
@@ -76,20 +78,36 @@ def _check(value: Any, what: str) -> None:
                 below.extend(item.values())
             elif isinstance(item, list):
                 below.extend(item)
-            elif isinstance(item, str) and not item.isascii():
-                _check_text(item)
-            elif isinstance(item, str) and "\0" in item:
-                raise InvalidValue("Text must not contain the character U+0000.")
+            elif isinstance(item, str) and (fault := _fault(item)):
+                path = (_place(item, value) or "").removeprefix(".")[:LONGEST_PATH]
+                raise InvalidValue(f"{path or what}: text must not contain {fault}.")
         if not below:
             return
         level = below
     raise InvalidSyntax(f"{what} is nested more than {DEEPEST} deep.")
 
 
-def _check_text(text: str) -> None:
+def _fault(text: str) -> str:
+    """Give what the text has in it that cannot be stored, or ""."""
     if "\0" in text:
-        raise InvalidValue("Text must not contain the character U+0000.")
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidValue("Text must not contain a lone surrogate (half of a character).") from error
+        return "the character U+0000"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return "a lone surrogate (half of a character)"
+    return ""
+
+
+def _place(text: str, value: Any, deepest: int = DEEPEST) -> str | None:
+    """Give where in a value a text is, or an object with such a key, e.g. `.emails[1].value`; None if nowhere."""
+    if value == text or (isinstance(value, dict) and text in value):
+        return ""
+    if not deepest or not isinstance(value, dict | list):
+        return None
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        place = _place(text, each, deepest - 1)
+        if place is not None:
+            shown = f"[{key}]" if isinstance(key, int) else "." + (key if key.isprintable() else ascii(key)[1:-1])
+            return shown + place
+    return None

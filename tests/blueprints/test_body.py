@@ -56,10 +56,19 @@ def test_a_byte_order_mark_is_skipped() -> None:
     assert body(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 
 
-@pytest.mark.parametrize("data", [b'{"a": "\\ud800"}', b'{"\\udfff": 1}', b'{"a": ["x", {"b": "\\u0000"}]}'])
-def test_text_that_cannot_be_stored_is_invalid_value(data: bytes) -> None:
-    with pytest.raises(InvalidValue):
+@pytest.mark.parametrize(("data", "detail"), [
+    (b'{"a": "\\ud800"}', "a: text must not contain a lone surrogate (half of a character)."),
+    (b'{"\\udfff": 1}', "The body: text must not contain a lone surrogate (half of a character)."),
+    (b'{"a": ["x", {"b": "\\u0000"}]}', "a[1].b: text must not contain the character U+0000."),
+    (b'{"a": {"x\\u0000": 1, "b": "good"}}', "a: text must not contain the character U+0000."),
+    (b'{"a\\ud800": {"b": "\\u0000"}, "c\\u0000": "\\u0000"}', "The body: text must not contain a lone surrogate (half of a character)."),
+    (b'{"b\\ud800": {"x": ["\\u0000"]}, "a": "\\u0000"}', "The body: text must not contain a lone surrogate (half of a character)."),
+    (b'{"' + b"k" * 5_000 + b'": "\\u0000"}', "k" * 200 + ": text must not contain the character U+0000."),
+])
+def test_text_that_cannot_be_stored_is_invalid_value(data: bytes, detail: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
         body(data)
+    assert caught.value.detail == detail
 
 
 def test_a_surrogate_pair_is_a_character() -> None:
