@@ -87,10 +87,9 @@ class Extension(Complex):
 class Link(Complex):
     """A complex value that names a resource: `value` is its id; `$ref` gives the id where `value` is absent."""
 
-    def __init__(self, row: Attribute, lenient: bool) -> None:
-        super().__init__(row.sub_attributes, lenient)
-        self.membership = row.stored_in == "memberships"
-        self.types = row.references
+    def __init__(self, rows: Iterable[Attribute], lenient: bool, *, membership: bool) -> None:
+        super().__init__(rows, lenient)
+        self.membership = membership
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         result = super()._deserialize(value, attr, data)
@@ -104,9 +103,6 @@ class Link(Complex):
                 raise ValidationError({"$ref": ["must name the same resource as value"]})
         if self.membership and not result.get("value", "").strip() and any(item is not None for item in value.values()):
             raise ValidationError({"value": ["is required"]})
-        kind = result.get("type")
-        if self.membership and kind and not self.lenient and kind.lower() not in map(str.lower, self.types):
-            raise ValidationError({"type": [f"must be the resource's type: {' or '.join(self.types)}"]})
         return result or missing
 
 
@@ -169,7 +165,7 @@ def element_of(row: Attribute, lenient: bool) -> Field[Any]:
     """Give the field for one value of the attribute."""
     if row.type == "complex":
         if row.is_link:
-            return Link(row, lenient)
+            return Link(row.sub_attributes, lenient, membership=row.stored_in == "memberships")
         return Complex(row.sub_attributes, lenient)
     return simple_field(row, lenient)
 

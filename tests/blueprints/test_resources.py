@@ -404,26 +404,6 @@ def test_gr_06_and_07_members_come_once_and_go_with_the_user(rfc: Client) -> Non
     assert after["meta"]["version"] != group["meta"]["version"]
 
 
-def test_gr_03_a_member_of_no_type_that_there_is(rfc: Client, gallery: Client) -> None:
-    for client in (rfc, gallery):
-        user, group = client.user("a")["id"], client.group("G")["id"]
-        answers = []
-        for number, kind in enumerate(("Banana", "user")):
-            members = [{"value": user, "type": kind}]
-            path = f"/Groups/{group}"
-            answers.append([
-                post(client, "/Groups", displayName=f"G{number}", members=members),
-                client("PUT", path, {"schemas": [GROUP_URN], "displayName": "G", "members": members}),
-                client.patch(path, {"op": "add", "path": "members", "value": members}),
-            ])
-        if client is rfc:
-            for answer in answers[0]:
-                assert_refused(answer)
-        else:
-            assert [answer.status_code for answer in answers[0]] == [201, 200, 204]
-        assert all(answer.status_code < 300 for answer in answers[1])
-
-
 def test_gr_08_and_cm_25_members_that_do_not_exist(rfc: Client, gallery: Client) -> None:
     assert_refused(post(rfc, "/Groups", displayName="G", members=[{"value": NOBODY}]))
     dangling = post(gallery, "/Groups", displayName="G", members=[{"value": NOBODY}])
