@@ -9,7 +9,7 @@ import click
 from app.cli.connect_page import connect_page, print_connect_page
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
-from app.store.tenants import PROFILES, Tenant, Tenants
+from app.store.tenants import PROFILES, SYNONYMS, Tenant, Tenants
 
 
 @click.group()
@@ -19,8 +19,10 @@ def tenant() -> None:
 
 @tenant.command()
 @click.argument("name")
-@click.option("--profile", type=click.Choice(PROFILES), default=PROFILES[0], show_default=True,
-              help="Which kind of client it is made for.")
+@click.option("--profile", type=click.Choice((*PROFILES, *SYNONYMS)), default=PROFILES[0], show_default=True,
+              help="Which clients it is for. gallery: Entra's gallery app. interop: any other Entra app, Okta, "
+              "OneLogin, Google, JumpCloud and all other identity providers. rfc: conformance suites, and clients "
+              "that are known to be exact. entra: the older name of interop.")
 @json_option
 @click.pass_obj
 def create(connection: Connection, name: str, profile: str, as_json: bool) -> None:

@@ -1,7 +1,7 @@
 """The tenant profiles: named tolerances as data. What differs between attributes by profile stands in their rows.
 
-`rfc` is to the letter; `entra` takes what Microsoft's validators and any Entra app send; `gallery` is `entra` with the
-required attributes of the gallery app's own table.
+`rfc` is to the letter; `interop` takes what identity providers and Microsoft's validators really send; `gallery` is
+`interop` with the required attributes of the gallery app's own table.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Profile:
     """PATCH of a group answers 200 with the group; otherwise 204 (204 is what Entra advises: a group may be huge)."""
 
 
-_ENTRA = Profile(
-    name="entra", ignore_unknown=True, ignore_unknown_paths=True, dangling_references=True, bare_words=True,
+_INTEROP = Profile(
+    name="interop", ignore_unknown=True, ignore_unknown_paths=True, dangling_references=True, bare_words=True,
     create_missing_elements=True, several_primaries=True, required_at_end=True, empty_operations=True, dialect=True,
     open_discovery=False, group_patch_body=False,
 )
 
 PROFILES: dict[str, Profile] = {
-    "gallery": Profile(**{**vars(_ENTRA), "name": "gallery"}),
-    "entra": _ENTRA,
+    "gallery": Profile(**{**vars(_INTEROP), "name": "gallery"}),
+    "interop": _INTEROP,
     "rfc": Profile(name="rfc"),
 }
 DEFAULT_PROFILE = "gallery"

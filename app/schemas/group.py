@@ -8,7 +8,7 @@ from app.schemas.resource_type import ResourceType, Schema
 
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 IMMUTABLE = "immutable"
-UNIQUE_FOR_ENTRA = {"gallery": {"uniqueness": "server"}, "entra": {"uniqueness": "server"}}
+UNIQUE_FOR_ENTRA = {"gallery": {"uniqueness": "server"}, "interop": {"uniqueness": "server"}}
 
 GROUP = Schema(
     id=GROUP_URN, name="Group", description="Group",

@@ -15,7 +15,7 @@ ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 # The article's "required" column (the profile of its gallery app).
 REQUIRED_IN_GALLERY = {"gallery": {"required": True}}
 # Entra's schema test refuses sub-attributes and secrets that it cannot map or read back.
-UNLISTED_FOR_ENTRA = {"gallery": {"listed": False}, "entra": {"listed": False}}
+UNLISTED_FOR_ENTRA = {"gallery": {"listed": False}, "interop": {"listed": False}}
 
 NAME = Attribute(
     name="name", type="complex", description="The components of the user's name.", in_profile=REQUIRED_IN_GALLERY,

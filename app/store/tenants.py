@@ -36,8 +36,10 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 
-PROFILES = ("gallery", "entra", "rfc")
+PROFILES = ("gallery", "interop", "rfc")
 """The names of the profiles that a tenant may have; what they mean stands in `protocol/profile.py`."""
+SYNONYMS = {"entra": "interop"}
+"""Older names of profiles: still taken, and what tenants of earlier versions are stored with (D-80)."""
 
 RESERVED = frozenset({
     "api", "admin", "assets", "console", "docs", "events", "favicon", "health", "healthz", "live", "livez", "login",
@@ -72,6 +74,7 @@ class Tenants:
     def create(self, name: str, profile: str) -> Tenant:
         """Create a tenant; raises InvalidValue for a name or profile that cannot be, Conflict for a taken name."""
         check_name(name)
+        profile = SYNONYMS.get(profile, profile)
         if profile not in PROFILES:
             raise InvalidValue(f"There is no profile {profile!r}; there are {', '.join(PROFILES)}.")
         if self.get(name):
@@ -158,4 +161,5 @@ def aware(moment: datetime) -> datetime:
 
 
 def _tenant(document: dict[str, Any]) -> Tenant:
-    return Tenant(document["_id"], document["profile"], aware(document["created"]), document["suspended"])
+    profile = SYNONYMS.get(document["profile"], document["profile"])
+    return Tenant(document["_id"], profile, aware(document["created"]), document["suspended"])

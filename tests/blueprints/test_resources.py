@@ -320,9 +320,9 @@ def test_us_01_and_02_names_are_unique(rfc: Client) -> None:
 
 
 @pytest.mark.parametrize(("profile", "path", "name", "unique"), [
-    *((profile, "/Users", "userName", True) for profile in ("rfc", "entra", "gallery")),
-    *((profile, "/Groups", "displayName", profile != "rfc") for profile in ("rfc", "entra", "gallery")),
-    *((profile, path, "externalId", False) for profile in ("rfc", "entra", "gallery") for path in ("/Users", "/Groups")),
+    *((profile, "/Users", "userName", True) for profile in ("rfc", "interop", "gallery")),
+    *((profile, "/Groups", "displayName", profile != "rfc") for profile in ("rfc", "interop", "gallery")),
+    *((profile, path, "externalId", False) for profile in ("rfc", "interop", "gallery") for path in ("/Users", "/Groups")),
 ])
 def test_what_is_unique_is_so_however_it_is_written(
     new_client: Callable[[str], Client], profile: str, path: str, name: str, unique: bool

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Server
 
 
-@pytest.mark.parametrize("profile", ["gallery", "entra", "rfc"])
+@pytest.mark.parametrize("profile", ["gallery", "interop", "rfc"])
 def test_our_own_server_is_good_in_the_profiles_for_entra(live_server: Server, profile: str) -> None:
     url, token = live_server.create_tenant(profile=profile)
     if profile == "rfc":  # it is to the letter, and the text "False" is read as the boolean all the same

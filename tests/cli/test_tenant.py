@@ -22,7 +22,7 @@ def test_profile_and_json(scimd):
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["tenant", "create", "Acme"], "1 to 63"),
     (["tenant", "create", "healthz"], "keeps it for itself"),
-    (["tenant", "create", "acme", "--profile", "okta"], "'gallery', 'entra', 'rfc'"),
+    (["tenant", "create", "acme", "--profile", "okta"], "'gallery', 'interop', 'rfc', 'entra'"),
     (["tenant", "create"], "NAME"),
     (["tenant", "show", "nobody"], "no tenant 'nobody'"),
     (["tenant", "delete", "nobody", "--yes"], "no tenant 'nobody'"),
@@ -51,7 +51,13 @@ def test_listed(scimd):
     assert [row["name"] for row in scimd("tenant", "list", "--json").json] == ["acme", "globex"]
     table = scimd("tenant", "list").out
     assert "globex" in table
-    assert "entra" in table
+    assert "interop" in table
+
+
+def test_n_20_the_help_says_who_takes_which_profile(scimd):
+    told = " ".join(scimd("tenant", "create", "--help").out.split())
+    for words in ("gallery: Entra's gallery app", "interop: any other Entra app, Okta", "rfc: conformance suites", "entra: the older name"):
+        assert words in told
 
 
 def test_deletion_asks_first(scimd, mock_database):

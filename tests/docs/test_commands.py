@@ -66,14 +66,14 @@ def connect_entra(reader: Story) -> None:
     reader.run("scimd tenant show contoso", "Secret Token.*OAuth 2.0 client credentials.*Workload identity federation")
     reader.run("scimd tenant delete contoso", "", answer="y\n")
     answered(401, token, f"{url}/Users")
-    reader.run("scimd tenant create contoso --profile entra", f"Tenant URL: {url}\n")
+    reader.run("scimd tenant create contoso --profile interop", f"Tenant URL: {url}\n")
 
 
 def run_tenants(reader: Story) -> None:
     """Run the table's commands about tenants and tokens."""
-    for profile in ("gallery", "entra", "rfc"):
+    for profile in ("gallery", "interop", "rfc"):
         reader.run(f"scimd tenant create of-{profile} --profile {profile}", f"/of-{profile}/scim/v2")
-    reader.run("scimd tenant list", "demo.*of-entra.*of-gallery.*of-rfc")
+    reader.run("scimd tenant list", "demo.*of-gallery.*of-interop.*of-rfc")
     reader.run("scimd tenant create acme", "/acme/scim/v2")
     reader.run("scimd tenant suspend acme", "")
     reader.run("scimd tenant show acme", "profile gallery, suspended")

@@ -113,7 +113,7 @@ def test_the_recordings_say_what_they_are() -> None:
         assert recording.keys() <= {"shows", "source", "profile", "given", "exchanges"}, name
         assert recording["shows"].endswith("."), name
         assert recording["source"], name
-        assert set(recording["profile"]) <= {"gallery", "entra", "rfc"}, name
+        assert set(recording["profile"]) <= {"gallery", "interop", "entra", "rfc"}, name
         assert recording["exchanges"], name
         for exchange in recording["exchanges"]:
             known = {"method", "path", "headers", "body", "times", "status", "answer", "absent", "answer_headers", "save"}

@@ -16,7 +16,7 @@ from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation import validate
 
 both = pytest.mark.parametrize("profile", ["rfc", "gallery"])
-tolerant = pytest.mark.parametrize("profile", ["entra", "gallery"])
+tolerant = pytest.mark.parametrize("profile", ["interop", "gallery"])
 
 ENT = ENTERPRISE_URN
 CORE = USER_URN

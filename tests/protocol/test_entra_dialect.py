@@ -24,7 +24,7 @@ def attribute(path, resource_type=USER_TYPE):
     return target.leaf
 
 
-def created(payload, profile="entra", resource_type=USER_TYPE):
+def created(payload, profile="interop", resource_type=USER_TYPE):
     before = copy.deepcopy(payload)
     of_profile = resource_type.for_profile(profile)
     result = validate(of_profile, dialect.rewrite_resource(payload, of_profile), ignore_unknown=True)

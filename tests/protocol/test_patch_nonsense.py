@@ -32,7 +32,7 @@ messages = st.one_of(
 
 
 @settings(max_examples=400, deadline=None)
-@given(messages, st.sampled_from(["rfc", "entra", "gallery"]), st.sampled_from([(USER, USER_TYPE), (GROUP, GROUP_TYPE)]))
+@given(messages, st.sampled_from(["rfc", "interop", "gallery"]), st.sampled_from([(USER, USER_TYPE), (GROUP, GROUP_TYPE)]))
 def test_nonsense_is_refused_as_scim_says(message, profile, resource):
     try:
         run(message, resource[0], profile, resource[1])

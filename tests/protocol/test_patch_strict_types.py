@@ -34,7 +34,7 @@ WHOLE = {
     "schemas": [URN, NEEDED, FIXED], "keys": [{"value": "a", "type": "x"}], "place": {"city": "c", "words": ["w"]}, "only": ["o"],
     NEEDED: {"code": "n"}, FIXED: {"code": "f"},
 }
-profiles = pytest.mark.parametrize("profile", ["rfc", "entra"])
+profiles = pytest.mark.parametrize("profile", ["rfc", "interop"])
 
 
 def patch(*operations, profile):

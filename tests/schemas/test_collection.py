@@ -29,7 +29,7 @@ SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"
 TYPES = {
     f"{profile} {resource_type.name}": resource_type
     for directory, tenant in ((SAMPLES / "devices", "demo"), (SAMPLES / "badges", "acme"))
-    for profile in ("gallery", "entra", "rfc")
+    for profile in ("gallery", "interop", "rfc")
     for resource_type in load_catalogue(directory, profile, tenant).types
 }
 ANN: dict[str, Any] = {"schemas": [USER_TYPE.schema.id], "userName": "Ann", "displayName": "Ann"}

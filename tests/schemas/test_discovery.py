@@ -56,7 +56,7 @@ FOR_GALLERY = FOR_ENTRA | {
     (USER_URN, path, "required"): (True, REQUIRED)
     for path in ("active", "displayName", "name", "name.formatted", "name.familyName", "name.givenName")
 }
-DIFFERENCES = {"rfc": ERRATA, "entra": FOR_ENTRA, "gallery": FOR_GALLERY}
+DIFFERENCES = {"rfc": ERRATA, "interop": FOR_ENTRA, "gallery": FOR_GALLERY}
 
 DISCOVERY_DIFFERENCES = {
     (CONFIG_URN, "documentationUri", "caseExact"): (True, REFERENCE),

@@ -23,7 +23,7 @@ from tests.schemas.resources import resources, values
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"
 CATALOGUES = {
     (profile, directory): load_catalogue(SAMPLES / directory, profile, tenant)
-    for profile, directory, tenant in (("gallery", "badges", "acme"), ("rfc", "devices", "demo"), ("entra", "badges", "x"))
+    for profile, directory, tenant in (("gallery", "badges", "acme"), ("rfc", "devices", "demo"), ("interop", "badges", "x"))
 }
 WRONG: dict[str, Any] = {
     "string": 5, "boolean": "yes", "integer": 1.5, "decimal": "1", "dateTime": "2008-01-23", "binary": "#",

@@ -17,7 +17,7 @@ from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation import read_value, validate, with_defaults, with_read_only
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "rfc7643"
-RFC, ENTRA, GALLERY = (USER_TYPE.for_profile(name) for name in ("rfc", "entra", "gallery"))
+RFC, INTEROP, GALLERY = (USER_TYPE.for_profile(name) for name in ("rfc", "interop", "gallery"))
 GROUP = GROUP_TYPE.for_profile("rfc")
 
 
@@ -326,7 +326,7 @@ def test_the_same_value_of_the_same_type_is_kept_once() -> None:
 
 @pytest.mark.parametrize("name", [None, "", "  ", "\t"])
 def test_a_user_has_a_name(name: str | None) -> None:
-    for resource_type in (RFC, ENTRA):
+    for resource_type in (RFC, INTEROP):
         problem = "is required" if name is None else "must not be blank"
         assert refused(InvalidValue, user(userName=name), resource_type) == [f"userName: {problem}"]
     assert refused(InvalidValue, {"schemas": [GROUP_URN]}, GROUP) == ["displayName: is required"]

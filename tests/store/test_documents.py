@@ -24,7 +24,7 @@ from app.schemas.user import USER_URN as CORE
 from app.store.documents import as_hashed, decode, encode, hashed, stored_keys
 from tests.scim_filter.worlds import THING_TYPE, TYPES, resources
 
-ENTRA_USER = USER_TYPE.for_profile("entra")
+ENTRA_USER = USER_TYPE.for_profile("interop")
 USER = {
     "schemas": [CORE, ENT], "id": "2819c223", "externalId": "Ext", "userName": "Ada@Contoso.com",
     "name": {"familyName": "Býron", "givenName": "Ada"}, "displayName": "Ada B", "active": True,
@@ -73,7 +73,7 @@ def test_what_is_not_stored_is_made_when_it_is_shown():
 
 def test_what_is_unique_depends_on_the_profile():
     group = {"schemas": [GROUP_TYPE.schema.id], "id": "g", "displayName": "Sales", "meta": USER["meta"]}
-    assert encode(group, GROUP_TYPE.for_profile("entra"), tenant="t")["_unique"] == {"displayName": "sales"}
+    assert encode(group, GROUP_TYPE.for_profile("interop"), tenant="t")["_unique"] == {"displayName": "sales"}
     assert "_unique" not in encode(group, GROUP_TYPE.for_profile("rfc"), tenant="t")
 
 

@@ -22,6 +22,13 @@ def test_profiles_are_those_of_the_protocol():
     assert set(rows.PROFILES) == set(PROFILE_ROWS)
 
 
+def test_n_20_entra_is_the_older_name_of_interop(tenants, memory):
+    assert tenants.create("new", "entra").profile == "interop"
+    memory.db.tenants.insert_one({"_id": "old", "profile": "entra", "created": rows.now(), "suspended": False})
+    assert [(t.name, t.profile) for t in tenants.list()] == [("new", "interop"), ("old", "interop")]
+    assert memory.db.tenants.find_one({"_id": "old"})["profile"] == "entra"  # the version before can still read it
+
+
 def test_created_is_found_and_listed_by_name(tenants):
     tenants.create("b", "rfc")
     created = tenants.create("a", "gallery")
@@ -54,7 +61,7 @@ def test_names_of_the_servers_own_routes(name):
 
 
 def test_unknown_profile(tenants):
-    with pytest.raises(InvalidValue, match="gallery, entra, rfc"):
+    with pytest.raises(InvalidValue, match="gallery, interop, rfc"):
         tenants.create("acme", "okta")
 
 
