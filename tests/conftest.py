@@ -26,6 +26,7 @@ import requests
 
 from app.store import embedded
 from app.store.database import Database, connect
+from app.store.keeper import find_binary
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
 
@@ -175,6 +176,18 @@ def sweeper(mongod: Database) -> Iterator[ThreadPoolExecutor]:
     """Give a thread that clears up behind the tests: dropping a database takes 0.1 s, which nobody need wait for."""
     with ThreadPoolExecutor(1) as pool:
         yield pool
+
+
+@pytest.fixture
+def single_server(tmp_path: Path) -> Iterator[str]:
+    """Give the connection string of a mongod that is no replica set, and so has no transactions."""
+    socket = tmp_path / "single.sock"
+    (tmp_path / "single").mkdir()
+    command = [find_binary(), "--dbpath", str(tmp_path / "single"), "--bind_ip", str(socket), "--nounixsocket"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent)
+    yield f"mongodb://{str(socket).replace('/', '%2F')}/"
+    server.kill()
+    server.wait()
 
 
 @pytest.fixture

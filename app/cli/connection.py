@@ -25,8 +25,10 @@ class Connection:
 
     @cached_property
     def database(self) -> Database:
-        """The database; raises StoreError."""
-        return self._given or open_database(self.config, watch=False)
+        """The database, which answers and has transactions; raises StoreError, Unavailable."""
+        database = self._given or open_database(self.config, watch=False)
+        database.check()
+        return database
 
     @cached_property
     def prepared(self) -> Database:

@@ -58,8 +58,6 @@ def settle(database: Database) -> int:
 
     Several may do it at once: of two that take the same event one begins again.
     """
-    if not database.has_transactions():  # nothing is ever left there
-        return 0
     settled = 0
     while _uncounted(database, 1) and (done := database.transaction(lambda session: _settle(database, session))):
         settled += done
@@ -100,8 +98,6 @@ def _numbers(database: Database, counted: dict[str, Any], uncounted: dict[str, A
 
 
 def _rows(database: Database, counted: dict[str, Any], uncounted: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    if not database.has_transactions():
-        return database.db[SPEC.name].find(counted)
     kind = {"tenant": "$tenant", "type": "$resource.type"}
     more = [
         {"$match": UNCOUNTED | uncounted},

@@ -7,6 +7,7 @@ end. A client does not survive a fork, so that it is made by the process that us
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -30,9 +31,10 @@ from app.store.failures import StoreError, reason, translate, translating
 
 __all__ = ["Database", "Session", "StoreError", "connect", "translate", "translating"]
 
+log = logging.getLogger("scimd")
 T = TypeVar("T")
 Session = ClientSession | None
-"""None where there are no transactions: on a single server, and in unit tests."""
+"""None outside of a transaction, and in unit tests whose database, mongomock, has none."""
 
 DEFAULT_NAME = "scimd"
 REQUEST_SECONDS = 20.0
@@ -45,6 +47,10 @@ GIVE_UP_SECONDS = 1.0
 PREPARE_SECONDS = 3600.0
 """An index over an existing collection of millions takes its time."""
 WRITES = WriteConcern(w="majority", j=True, wtimeout=10_000)
+SINGLE_SERVER = (
+    "MongoDB is a single server, which has no transactions; make it a replica set, of which one member is enough: "
+    "start mongod with --replSet scimd, and run rs.initiate() once in mongosh."
+)
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -55,7 +61,7 @@ class Database:
     def __init__(self, client: Any, name: str = DEFAULT_NAME) -> None:
         self.client = client
         self.db = client[name]
-        self._transactions: bool | None = None if isinstance(client, pymongo.MongoClient) else False
+        self._is_mock = not isinstance(client, pymongo.MongoClient)
         self._specs: tuple[CollectionSpec, ...] = ()
         self._prepared = False
         self._preparing = Lock()
@@ -74,22 +80,25 @@ class Database:
         is then not known.
         """
         with self.budget(TRANSACTION_SECONDS):
-            if not self.has_transactions():
+            if self._is_mock:
                 return work(None)
             with self.client.start_session() as session:
                 return _run(session, work, _deadline.get() or 0.0)
 
-    def has_transactions(self) -> bool:
-        """Tell whether it is a replica set, which a single server is not."""
-        if self._transactions is None:
-            hello = self.client.admin.command("hello")
-            self._transactions = "setName" in hello or hello.get("msg") == "isdbgrid"
-        return self._transactions
+    def check(self) -> None:
+        """Check that MongoDB answers and has transactions; raises Unavailable, StoreError for a single server."""
+        if self._is_mock:
+            return
+        with translating():
+            self.client.admin.command("ping")
+        servers = self.client.topology_description.server_descriptions().values()
+        if any(server.server_type_name == "Standalone" for server in servers):
+            raise StoreError(SINGLE_SERVER)
 
     def snapshot(self, collection: str) -> Any:
         """Give a collection in which each query sees one moment, in all collections that it reads.
 
-        What has been acknowledged is in it. Only where there are transactions.
+        What has been acknowledged is in it.
         """
         return self.db[collection].with_options(read_concern=ReadConcern("snapshot"))
 
@@ -101,8 +110,9 @@ class Database:
         """
         if specs is not None:
             self._specs, self._prepared = tuple(specs), False
-        # Found out before the long budget: that is for building, not for waiting until somebody answers.
-        self.ping()
+        # Checked before the long budget, which is for building indexes, not for waiting until MongoDB answers.
+        with self.budget(PING_SECONDS):
+            self.check()
         with self._preparing:
             if not self._prepared:
                 try:
@@ -119,13 +129,8 @@ class Database:
             try:
                 self.prepare()
             except StoreError as error:
+                log.error("the database is not as it must be: %s", error)
                 raise Unavailable("The database is not as it must be; see the server's log.") from error
-
-    def ping(self) -> None:
-        """Ask the database for a sign of life; raises Unavailable."""
-        with self.budget(PING_SECONDS):
-            if isinstance(self.client, pymongo.MongoClient):
-                self.client.admin.command("ping")
 
     def ready(self) -> None:
         """Check that the database answers and has all its unique indexes; raises Unavailable."""

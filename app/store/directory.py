@@ -1,7 +1,7 @@
 """One tenant's directory: its resources, memberships and provisioning log, changed together or not at all.
 
 A directory is made *for* a tenant; no query can be asked without one. Each method that writes is one transaction: the
-document, its memberships and its line in the log. The order of writes is safe where there are no transactions, too.
+document, its memberships and its line in the log.
 """
 
 from __future__ import annotations
@@ -301,9 +301,6 @@ class Directory:
         """Write the event of a change; `more` tells how many resources more there are by it."""
         if steps:
             event.members = members_changed(sorted(steps.add), steps.removed, steps.removed_count)
-        if more and session is None:  # nothing would hold the event and the number together later
-            self._counts.add(event.resource_type, more)
-            more = 0
         self.events.append(event, actor, session, uncounted=more)
 
     def _stored(

@@ -285,6 +285,18 @@ def test_duplicates_in_the_database_are_one_sentence(server: Server, mongod_uri:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [
+    "serve", "tenant list", "tenant create acme", "events acme", "token issue acme", "export acme",
+])
+def test_fa_08_a_single_server_is_refused_in_one_sentence(server: Server, single_server: str, command: str) -> None:
+    environ = server.environ | {"SCIMD_MONGODB_URI": single_server}
+    done = subprocess.run([SCIMD, *command.split()], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    lines = [line for line in done.stderr.splitlines() if '"level": "info"' not in line]
+    assert (done.returncode, done.stdout, len(lines)) == (1, "", 1), done.stderr
+    assert lines[0].startswith("scimd: MongoDB is a single server")
+    assert "rs.initiate()" in lines[0]
+
+
 # scimd mongo uri
 
 

@@ -17,7 +17,7 @@ from app.errors import Uniqueness
 from app.schemas.meta import first_meta, now
 from app.schemas.user import USER_TYPE
 from app.store import counts, embedded
-from app.store.counts import Counts, every_tenant, settle
+from app.store.counts import every_tenant, settle
 from app.store.database import Database, connect
 from app.store.directory import Directory
 from app.store.events import Actor, Event
@@ -210,16 +210,3 @@ def test_what_is_to_be_counted_is_found_by_its_index(
     seen = list(db.system.profile.find({"ns": {"$in": [f"{db.name}.events", f"{db.name}.counts"]}, "op": {"$ne": "insert"}}))
     assert len(seen) >= 4
     assert all(row.get("docsExamined", 0) <= 2 for row in seen), seen
-
-
-def test_without_transactions_it_is_counted_at_once(mock_database: Database) -> None:
-    ours = open_directory(CONFIG, mock_database, Tenants(mock_database).create("ours", "rfc"))
-    assert ours.count(USER_TYPE) == 0
-    for name in ("a", "b"):
-        create(ours, name)
-    delete(ours, "a")
-    Counts(mock_database, "other").add("User", 5)
-    Counts(mock_database, "ours").add("Group", 7)
-    assert ours.count(USER_TYPE) == 1
-    assert settle(mock_database) == 0
-    assert mock_database.db.events.count_documents({"expires": {"$exists": True}}) == 3

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pymongo
@@ -18,7 +16,6 @@ from app.errors import InvalidValue, PayloadTooLarge, ScimError, Unavailable
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session, StoreError, connect
 from app.store.failures import translate
-from app.store.keeper import find_binary
 from tests.conftest import Fault
 
 UNIQUE = IndexSpec(keys=(("tenant", 1), ("name", 1)), name="tenant_name", unique=True)
@@ -178,8 +175,8 @@ def test_the_shorter_of_two_budgets_counts(database: Database, fault: Fault) -> 
 def test_a_database_that_is_not_there_is_unavailable() -> None:
     database = connect("mongodb://localhost:1/")
     for ask in (
-        database.ping, lambda: database.prepare([SPEC]), database.require, database.ready,
-        lambda: database.transaction(lambda session: None),
+        database.check, lambda: database.prepare([SPEC]), database.require, database.ready,
+        lambda: database.transaction(lambda session: database.db.a.find_one(session=session)),
     ):
         with pytest.raises(Unavailable), database.budget(0.2):
             ask()
@@ -195,28 +192,16 @@ def test_a_start_does_not_wait_long_for_a_database_that_is_not_there() -> None:
     database.close()
 
 
-def test_a_single_server_works_without_transactions(tmp_path: Path) -> None:
-    socket = tmp_path / "s.sock"
-    server = subprocess.Popen(
-        [find_binary(), "--dbpath", str(tmp_path), "--bind_ip", str(socket), "--nounixsocket"], stdout=subprocess.DEVNULL
-    )
-    try:
-        database = connect(f"mongodb://{str(socket).replace('/', '%2F')}/")
-        database.prepare([SPEC])
-        seen: list[Session] = []
-
-        def work(session: Session) -> None:
-            seen.append(session)
-            database.db.things.insert_one({"tenant": "a", "name": "b"}, session=session)
-
-        database.transaction(work)
-        database.ready()
-        assert seen == [None]
-        assert database.db.things.count_documents({}) == 1
-        database.close()
-    finally:
-        server.kill()
-        server.wait()
+def test_fa_08_a_single_server_is_refused(single_server: str) -> None:
+    """FA-08: without transactions six clients that add the same members at once got a 500."""
+    database = connect(single_server)
+    for ask in (database.check, lambda: database.prepare([SPEC])):
+        with pytest.raises(StoreError, match=r"single server.*--replSet"):
+            ask()
+    with pytest.raises(Unavailable):
+        database.require()
+    assert database.db.list_collection_names() == []
+    database.close()
 
 
 def test_mongomock_works_without_transactions(mock_database: Database) -> None:
