@@ -8,7 +8,6 @@ RUN python3 -m venv /opt/scimd \
 
 FROM python:3.12-slim
 COPY --from=build /opt/scimd /opt/scimd
-COPY deploy/start.py deploy/demo.py /srv/scimd/deploy/
 ENV PATH=/opt/scimd/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-long lint bench compose-check
+.PHONY: run test test-long lint bench
 
 run: .venv/run.stamp
 	@$(BIN)/scimd serve --demo
@@ -20,9 +20,6 @@ lint: .venv/test.stamp
 
 bench: .venv/bench.stamp
 	@$(BIN)/python -m bench
-
-compose-check: .venv/test.stamp
-	@$(BIN)/python -m deploy.check
 
 .venv/run.stamp: setup.cfg pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -15,6 +15,7 @@ from app.store.database import StoreError, translating
 
 COMMANDS = {
     "serve": "app.cli.serve:serve",
+    "demo": "app.cli.demo:demo",
     "tenant": "app.cli.tenant:tenant",
     "token": "app.cli.token:token",
     "client": "app.cli.client:client",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+
+import click
 
 from app.cli.connection import Connection
+from app.cli.output import cell, say
 from app.store.tenants import PROFILES, Tenants
 from app.store.tokens import Tokens
 
@@ -34,3 +37,24 @@ Try it:
 
 Ctrl-C stops everything; the data stays.
 """
+
+
+@click.command()
+@click.pass_obj
+def demo(connection: Connection) -> None:
+    """Make sure of a tenant `demo`, and print what Entra needs to reach it.
+
+    A second run changes nothing: while the tenant has a valid token, no other is issued.
+    """
+    connection.prepared  # noqa: B018 - the indexes come first
+    now = datetime.now(UTC)
+    valid = [token for token in Tokens(connection.database).of_tenant(NAME) if token.state(now) == "valid"]
+    if not valid:
+        say(*demo_page(connection).splitlines())
+        return
+    first = min(valid, key=lambda token: token.created)
+    say(
+        f'The tenant "{NAME}" is ready: {connection.tenant_url(NAME)}',
+        f"Its Secret Token was shown once, on {cell(first.created)} (id {first.id}).",
+        f"If it is lost, issue another one: scimd token issue {NAME}",
+    )

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+from functools import partial
+
 import click
 
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, say
+from app.config import ConfigError
 from app.store.embedded import Place, locked
+from app.store.replica_set import initiate
 
 
 @click.group()
@@ -28,3 +35,24 @@ def uri(connection: Connection, as_json: bool) -> None:
         say(text)
     if not config.mongodb_uri and not locked(place.keeper):
         say("The private mongod answers there while scimd runs; it does not at the moment.", err=True)
+
+
+@mongo.command(context_settings={"ignore_unknown_options": True})
+@click.option("--wait", default=120, show_default=True, help="Seconds until it gives up.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def init(connection: Connection, wait: int, command: tuple[str, ...]) -> None:
+    """Initiate the replica set that SCIMD_MONGODB_URI names, and wait for its primary.
+
+    Members that the set lacks are added. Where COMMAND follows, such as `scimd serve`, it then runs in place of this
+    process: that is how a container starts.
+    """
+    # The first process of a container is not ended by a signal that it does not handle.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    uri = connection.config.mongodb_uri
+    if not uri:
+        raise ConfigError("SCIMD_MONGODB_URI is not set; the private MongoDB needs no `scimd mongo init`.")
+    initiate(uri, wait, partial(say, err=True))
+    if command:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.execvp(command[0], command)  # noqa: S606 - the command of the container, no shell

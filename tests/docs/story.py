@@ -94,9 +94,9 @@ class Story:
 ELSEWHERE = {
     "make test": 'python -m pytest -n auto -m "not long"',
     "make bench": "python -m bench",
-    "make compose-check": "python -m deploy.check",
     "python -m bench.soak --minutes 10 --rate 50": "",
     "kill -s HUP": "",
+    "scimd mongo init [COMMAND]": "",
 }
 """What is told in test_elsewhere.py: command -> what make runs for it."""
 

@@ -73,6 +73,7 @@ def run_tenants(reader: Story) -> None:
     """Run the table's commands about tenants and tokens."""
     for profile in ("gallery", "interop", "rfc"):
         reader.run(f"scimd tenant create of-{profile} --profile {profile}", f"/of-{profile}/scim/v2")
+    reader.run("scimd demo", "Its Secret Token was shown once, on")
     reader.run("scimd tenant list", "demo.*of-gallery.*of-interop.*of-rfc")
     reader.run("scimd tenant create acme", "/acme/scim/v2")
     reader.run("scimd tenant suspend acme", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import subprocess
@@ -11,17 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from deploy.check.stack import CLUSTER
 from tests.docs import pages
 from tests.docs.story import ELSEWHERE, recipe
 
-CHECK = pages.ROOT / "deploy" / "check"
-NOT_IN_THE_STAND_INS = {"docker compose exec mongodb mongosh scimd"}
-"""docs/compose.md, "How this is checked": the stand-in for MongoDB's image has no mongosh."""
 TOOLS = ("mongodump", "mongorestore")
 LANGUAGES = {
     "README.md": {"sh": "test_commands.py", "": "tests/test_readme.py"},
-    "docs/compose.md": {"sh": "make compose-check"},
+    "docs/compose.md": {"sh": "tests/compose/test_stack.py"},
     "docs/mongodb.md": {"js": "test_mongodb.py"},
     "docs/operating.md": {
         "sh": "test_commands.py, test_backup.py", "js": "tests/store/test_sharding.py", "nginx": "test_proxy.py",
@@ -32,44 +27,9 @@ LANGUAGES = {
 """Page -> languages of its blocks -> what tries them; a new one needs a test."""
 
 
-def composed() -> set[str]:
-    """Give the lines that deploy/check runs: what `Stack.compose` is called with, and what it notes as run."""
-    found = set()
-    for module in CHECK.glob("*.py"):
-        for node in ast.walk(ast.parse(module.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-                words = _literal(node.args[0])
-                if node.func.attr == "compose":
-                    found.add(f"docker compose {words}")
-                elif node.func.attr == "add" and words.startswith("docker compose "):
-                    found.add(words)
-    return found
-
-
-def _literal(node: ast.expr) -> str:
-    if isinstance(node, ast.JoinedStr):
-        return "".join(CLUSTER if isinstance(part, ast.FormattedValue) else str(part.value) for part in node.values)  # type: ignore[attr-defined]
-    return str(node.value) if isinstance(node, ast.Constant) else ""
-
-
-@pytest.mark.parametrize("page", pages.PAGES)
-def test_every_command_of_docker_is_run_by_compose_check(page: str) -> None:
-    shown = {each for each in pages.commands(page) if pages.program(each) == "docker"}
-    assert shown - composed() - NOT_IN_THE_STAND_INS == set()
-
-
-def test_the_page_says_what_compose_check_cannot_run() -> None:
-    assert "`mongosh` are not in it" in pages.text("docs/compose.md#How this is checked")
-
-
 @pytest.mark.parametrize("command", [each for each in ELSEWHERE if each.startswith("make ")])
 def test_the_targets_of_make_run_what_is_tried(command: str) -> None:
     assert recipe(command.split()[1]) == ELSEWHERE[command]
-
-
-def test_the_short_form_of_a_reload_is_the_long_one_that_is_run() -> None:
-    assert "kill -s HUP" in ELSEWHERE
-    assert "docker compose kill -s HUP scimd" in composed()
 
 
 @pytest.mark.long
