@@ -6,6 +6,7 @@ RFC 7644 section 3.4.2, RFC 9865. The database filters, sorts and cuts; several 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from app.errors import InvalidFilter, InvalidValue
@@ -16,6 +17,7 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 from app.store.directory import Directory
 from app.store.pages import Order, Place, rank
+from app.store.plans import unindexed
 from scim_filter import Column, Comparison, FilterError
 
 Resource = dict[str, Any]
@@ -104,6 +106,11 @@ class _Part:
         self._slices = directory.slices(resource_type, self._query)
         column = directory.resolve(resource_type)(search.sort_by) if search.sort_by else None
         self.order = _order(column, search, absent=absent)
+
+    @cached_property
+    def unindexed(self) -> tuple[str, ...]:
+        """The attributes of the filter and the sort because of which every resource of the type is read."""
+        return unindexed(self._query, self.type, self.order.field)
 
     def total(self) -> int:
         return self._slices.count() if self._query else self._directory.count(self.type)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -183,6 +184,12 @@ def _indexes(resource_type: ResourceType) -> Iterator[IndexSpec]:
     # `_id` is the last key, since that is what ties are sorted by.
     for field in _indexed_fields(resource_type):
         yield IndexSpec(keys=(("tenant", 1), (field, 1), ("_id", 1)), name=f"tenant_{field.removeprefix(f'{FOLDED}.')}")
+
+
+@lru_cache(maxsize=1_000)
+def indexed_fields(resource_type: ResourceType) -> frozenset[str]:
+    """Return the fields of a type's documents that an index `{tenant, field, _id}` begins with, and `_id`."""
+    return frozenset({"_id", *_indexed_fields(resource_type)})
 
 
 def _indexed_fields(resource_type: ResourceType) -> Iterator[str]:

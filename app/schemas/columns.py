@@ -43,6 +43,12 @@ def columns(
 
 
 @lru_cache(maxsize=1_000)
+def paths(resource_type: ResourceType) -> Mapping[str, str]:
+    """Return the path of the attribute for each field that documents keep comparable values in."""
+    return {column.field: column.path for column in reversed(_columns(resource_type, "", ()).values())}
+
+
+@lru_cache(maxsize=1_000)
 def element_columns(attribute: Attribute) -> Resolve:
     """Give the columns of one element of a multi-valued attribute; one that is not an object is called `value`."""
     place = _Place("")

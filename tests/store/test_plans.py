@@ -1,0 +1,54 @@
+"""Which index answers a filter, and which attributes have none (SC-02, SC-04)."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.schemas.collection import indexed_fields
+from app.schemas.columns import columns
+from app.schemas.user import ENTERPRISE_URN as ENT
+from app.schemas.user import USER_TYPE
+from app.store.plans import Reach, access, unindexed
+from scim_filter import parse_filter, to_mongo
+
+POINT, RANGE, SCAN, ALL = Reach
+
+
+def query(text: str) -> dict:
+    return to_mongo(parse_filter(text), columns(USER_TYPE), absent_if_unknown=True) if text else {}
+
+
+@pytest.mark.parametrize(("text", "reach", "field"), [
+    ('userName eq "a"', POINT, "_folded.userName"), ('id eq "a"', POINT, "_id"), ('emails eq "a"', POINT, "_folded.emails.value"),
+    ('emails[type eq "work" and value eq "a"]', POINT, "_folded.emails.value"), (f'{ENT}:manager eq "a"', POINT, "enterprise.manager.value"),
+    ('title eq "a" and userName eq "b"', POINT, "_folded.userName"), ('userName sw "a"', RANGE, "_folded.userName"),
+    ('userName sw "a" and externalId eq "b"', POINT, "externalId"), ('meta.lastModified gt "2026-01-01T00:00:00Z"', RANGE, "meta.lastModified"),
+    ('displayName co "a"', SCAN, "_folded.displayName"), ('displayName ew "a"', SCAN, "_folded.displayName"),
+    ('emails[type eq "work" and value sw "a"]', RANGE, "_folded.emails.value"), ('displayName pr', RANGE, "_folded.displayName"),
+    ('userName eq "a" or externalId eq "b"', POINT, ""), ('userName eq "a" and externalId eq "b"', POINT, ""),
+    ('title eq "a"', ALL, ""), ("active eq false", ALL, ""), ('userName ne "a"', ALL, ""), ('userName eq "a" or title eq "b"', ALL, ""),
+    ('not (userName eq "a")', ALL, ""), ("", ALL, ""),
+])  # fmt: skip
+def test_sc_02_the_most_selective_condition_with_an_index_counts(text: str, reach: Reach, field: str) -> None:
+    found = access(query(text), indexed_fields(USER_TYPE))
+    assert (found.reach, found.field) == (reach, field)
+
+
+@pytest.mark.parametrize(("text", "attributes"), [
+    ("", []), ('userName eq "a"', []), ('displayName co "a"', []), ('userName ne "a"', []), ('nothing eq "a"', []),
+    ('title eq "a"', ["title"]), ("title pr", ["title"]), ("not (title pr)", ["title"]), ('title eq "a" and nickName co "b"', ["nickName", "title"]),
+    ('title eq "a" and userName eq "b"', []), ('title eq "a" and displayName co "b"', []), ('title eq "a" or userName eq "b"', ["title"]),
+    ("active eq false", ["active"]), (f'{ENT}:department eq "a"', [f"{ENT}:department"]), ('emails.type eq "work"', ["emails.type"]),
+    ('emails[type eq "work"]', ["emails.type"]), ('emails[not (type eq "work")]', ["emails.type"]), ('meta.created gt "2026-01-01T00:00:00Z"', ["meta.created"]),
+    ('not (userName eq "a" and title eq "b")', ["title"]), ('roles.value eq "a" and addresses[country eq "b" or region eq "c"]', ["addresses.country", "addresses.region", "roles.value"]),
+])  # fmt: skip
+def test_sc_04_the_attributes_that_no_index_answers(text: str, attributes: list[str]) -> None:
+    assert list(unindexed(query(text), USER_TYPE)) == attributes
+
+
+@pytest.mark.parametrize(("text", "field", "attributes"), [
+    ("", "_folded.title", ["title"]), ("", "_folded.userName", []), ("", "meta.created", ["meta.created"]),
+    ('userName eq "a"', "_folded.title", []), ('userName sw "a"', "_folded.title", ["title"]), ('nickName eq "a"', "_folded.title", ["nickName", "title"]),
+])  # fmt: skip
+def test_sc_04_a_sort_counts_where_many_are_left(text: str, field: str, attributes: list[str]) -> None:
+    assert list(unindexed(query(text), USER_TYPE, field)) == attributes
