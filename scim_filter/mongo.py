@@ -8,6 +8,7 @@ document keeps, so that `eq` and `sw` are answered from an index.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from scim_filter.ast import And, Comparison, Filter, Not, Or, Present, ValuePath
@@ -20,6 +21,7 @@ EVERYTHING: Query = {}
 LONGEST_PATTERN = 30_000
 """Bytes of a pattern; MongoDB takes 32,764."""
 
+_MILLISECOND = 1_000
 _ORDER = {"gt": "$gt", "ge": "$gte", "lt": "$lt", "le": "$lte"}
 
 
@@ -62,6 +64,8 @@ def _comparison(comparison: Comparison, column: Column) -> Query:
         present = _present(column)
         return {"eq": {"$nor": [present]}, "ne": present}.get(comparison.operator, NOTHING)
     value = literal(comparison, column)
+    if isinstance(value, datetime) and value.microsecond % _MILLISECOND:
+        return _between(comparison.operator, column, value)
     if comparison.operator == "eq":
         return _equal(column, value)
     if comparison.operator == "ne":  # universal: no value is equal, and a missing one is not (standards A-19, A-34)
@@ -75,6 +79,14 @@ def _comparison(comparison: Comparison, column: Column) -> Query:
         raise FilterError("The value is too long to look for inside of others", comparison.column)
     # `$` alone would be content with the place before a last line feed.
     return _some(column, {"$regex": pattern + r"$(?!\n)" if comparison.operator == "ew" else pattern})
+
+
+def _between(operator: str, column: Column, moment: datetime) -> Query:
+    """Return the comparison with a moment that no document can have, since BSON keeps milliseconds."""
+    if operator in ("eq", "ne"):
+        return NOTHING if operator == "eq" else EVERYTHING
+    before = moment.replace(microsecond=moment.microsecond // _MILLISECOND * _MILLISECOND)
+    return _some(column, {"$lte" if operator in ("lt", "le") else "$gt": before})
 
 
 def _equal(column: Column, value: Any) -> Query:

@@ -10,7 +10,7 @@ from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.meta import version_number
-from app.schemas.moments import read_moment
+from app.schemas.moments import exact_moment
 
 BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 """The spellings of a boolean that clients send as strings (standards A-06)."""
@@ -77,7 +77,7 @@ def _moment(value: Any) -> Any:
     # In a URL the `+` of an offset becomes a blank where a client does not escape it (FI-29).
     text = _exact(value).replace(" ", "+")
     try:
-        return read_moment(text)
+        return exact_moment(text)
     except ValueError:
         raise ValueError("a dateTime such as 2011-05-13T04:42:34Z") from None
 

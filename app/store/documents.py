@@ -190,9 +190,9 @@ def _reader(row: Attribute) -> Callable[[Any], Any] | None:
 
 
 def _folder(row: Attribute) -> Callable[[Any], Any]:
-    """Give what makes of a value what it is compared by."""
+    """Return the function from a value to what is stored to be compared; moments are cut as the value itself is."""
     if row.type != "complex":
-        one: Callable[[Any], Any] = comparison_key(row)
+        one: Callable[[Any], Any] = read_moment if row.type == "dateTime" else comparison_key(row)
     else:
         one = _element_folder(row)
     folder = _each(row, one)

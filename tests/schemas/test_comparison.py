@@ -53,7 +53,9 @@ NOON = datetime(2011, 5, 13, 12, tzinfo=UTC)
         ("boolean", "false", False), ("integer", 5, 5), ("integer", 1.5, 1.5), ("decimal", 1.5, 1.5), ("decimal", 2, 2),
         ("reference", "HTTP://X", "HTTP://X"), ("binary", "QQ==", "QQ=="), ("string", "Ab", "ab"),
         ("dateTime", "2011-05-13T12:00:00Z", NOON), ("dateTime", "2011-05-13T14:00:00+02:00", NOON),
-        ("dateTime", "2011-05-13T14:00:00 02:00", NOON), ("dateTime", "2011-05-13T12:00:00.0009999", NOON),
+        ("dateTime", "2011-05-13T14:00:00 02:00", NOON), ("dateTime", "2011-05-13T12:00:00.0009999", NOON.replace(microsecond=999)),
+        ("dateTime", "2011-05-13T12:00:00.0000001", NOON.replace(microsecond=1)), ("dateTime", "2011-05-13T12:00:00.000000000", NOON),
+        ("dateTime", "2011-05-13T12:00:00.0010000001", NOON.replace(microsecond=1_001)),
         ("dateTime", "0001-01-03T00:00:00.0000000Z", datetime(1, 1, 3, tzinfo=UTC)),
     ],
 )  # fmt: skip
@@ -70,6 +72,7 @@ def test_keys_by_type(kind, value, key):
         ("decimal", "1.5", "a number"), ("decimal", False, "a number"), ("string", 5, "a string"), ("string", True, "a string"),
         ("string", None, "a string"), ("reference", 5, "a string"), ("binary", 5, "a string"), ("dateTime", 5, "a string"),
         ("dateTime", "2011-05-13", "a dateTime"), ("dateTime", "2011-02-30T00:00:00Z", "a dateTime"), ("dateTime", "", "a dateTime"),
+        ("dateTime", "2011-05-13T12:00:00+05:99", "a dateTime"), ("dateTime", "2011-05-13T12:00:00+14:01", "a dateTime"),
         ("dateTime", "0001-01-01T00:00:00+14:00", "a dateTime"), ("dateTime", "9999-12-31T23:59:59-14:00", "a dateTime"),
     ],
 )  # fmt: skip

@@ -70,8 +70,8 @@ ON_USERS = [
     # FI-09, FI-29, FI-35
     ('meta.lastModified gt "2011-05-13T04:42:34Z"', "bob cyd"), ('meta.lastModified ge "2011-05-13T06:42:34+02:00"', "ada bob cyd"),
     ('meta.lastModified ge "2011-05-13T06:42:34 02:00"', "ada bob cyd"), ('meta.lastModified lt "2011-05-13T04:42:35.5"', "ada"),
-    ('meta.lastModified le "2011-05-12T21:42:35.500-07:00"', "ada bob"), ('meta.lastModified eq "2011-05-13T04:42:34.000000001Z"', "ada"),
-    ('meta.lastModified eq "2015-10-10T14:38:21.8617979-07:00"', "cyd"), ('meta.lastModified gt "0001-01-03T00:00:00.0000000Z"', "ada bob cyd"),
+    ('meta.lastModified le "2011-05-12T21:42:35.500-07:00"', "ada bob"), ('meta.lastModified eq "2011-05-13T04:42:34.000000000Z"', "ada"),
+    ('meta.lastModified gt "2015-10-10T14:38:21.8617979-07:00"', ""), ('meta.lastModified lt "2015-10-10T14:38:21.8617979-07:00"', "ada bob cyd"), ('meta.lastModified gt "0001-01-03T00:00:00.0000000Z"', "ada bob cyd"),
     ('userName gt "B"', "bob cyd"), ('userName ge "BOB"', "bob cyd"), ('userName lt "bob"', "ada"), ('userName le "bob"', "ada bob"),
     # FI-12, FI-37, A-35
     ("active pr", "ada bob cyd"), ("nickName pr", ""), ('nickName eq ""', "ada"), ("name pr", "ada"), ("emails pr", "ada bob"),
@@ -177,6 +177,32 @@ def test_a_value_that_begins_with_it_is_one_value(text, found, databases):
     check(THING_TYPE, things, [World(database, THING_TYPE, things, "things") for database in databases], text, found)
 
 
+@pytest.mark.parametrize("finer", ["2011-05-13T04:42:35.5000001Z", "2011-05-13T04:42:35.500000001Z", "2011-05-13T06:42:35.5009999+02:00"])
+@pytest.mark.parametrize(
+    ("operator", "expected"),
+    [("lt", "ada bob"), ("le", "ada bob"), ("gt", "cyd"), ("ge", "cyd"), ("eq", ""), ("ne", "ada bob cyd")],
+)
+def test_fa_33_a_moment_between_two_milliseconds_is_compared_exactly(operator, expected, finer, users):
+    check(USER_TYPE, USERS, users, f'meta.lastModified {operator} "{finer}"', expected)
+    check(USER_TYPE, USERS, users, f'meta[lastModified {operator} "{finer}"]', expected)
+
+
+def test_fa_33_in_the_values_of_an_attribute_and_at_the_end_of_time(databases):
+    def thing(name, times):
+        values = {"times": times, "parts": [{"since": time} for time in times]}
+        return {"id": name, "schemas": [THING_TYPE.schema.id], "label": name, **values, "meta": _meta("Thing", name, "2011-05-13T04:42:34.000Z", 'W/"1"')}
+
+    things = [thing("one", ["2011-05-13T04:42:34.001Z", "9999-12-31T23:59:59.999Z"]), thing("two", ["2011-05-13T04:42:34.002Z"])]
+    worlds = [World(database, THING_TYPE, things, "moments") for database in databases]
+    for path in ("times", "parts.since"):
+        check(THING_TYPE, things, worlds, f'{path} lt "2011-05-13T04:42:34.0010001Z"', "one")
+        check(THING_TYPE, things, worlds, f'{path} ge "2011-05-13T04:42:34.0010001Z"', "one two")
+        check(THING_TYPE, things, worlds, f'{path} le "9999-12-31T23:59:59.9999999Z"', "one two")
+        check(THING_TYPE, things, worlds, f'{path} gt "9999-12-31T23:59:59.9990001Z"', "")
+    check(THING_TYPE, things, worlds, 'parts[since ne "2011-05-13T04:42:34.0010001Z"]', "one two")
+    check(THING_TYPE, things, worlds, 'not (parts[since eq "2011-05-13T04:42:34.0010001Z"])', "one two")
+
+
 REFUSED = [
     # FI-10
     ("active gt true", 1, "active (boolean) does not take gt; expected eq, ne, pr"),
@@ -210,6 +236,10 @@ REFUSED = [
     ('meta.created gt "yesterday"', 17, "Expected a dateTime such as 2011-05-13T04:42:34Z for meta.created"),
     ('meta.created gt "2011-13-01T00:00:00Z"', 17, "Expected a dateTime such as 2011-05-13T04:42:34Z for meta.created"),
     ('meta.created eq "2011-05-13"', 17, "Expected a dateTime such as 2011-05-13T04:42:34Z for meta.created"),
+    *((f'meta.created gt "{text}"', 17, "Expected a dateTime such as 2011-05-13T04:42:34Z for meta.created") for text in (
+        "2011-05-13T04:42:34+05:99", "2011-05-13T04:42:34+25:00", "2011-05-13T04:42:34+14:01", "2011-05-13T04:42:34-15:00",
+        "2011-02-30T04:42:34Z", "2011-05-13T04:42:60Z", "2016-12-31T23:59:60Z", "2011-05-13T24:00:01Z", "2011-05-13T24:00:00.0000001Z",
+        "11-05-13T04:42:34Z", "2011-05-13t04:42:34Z", "2011-05-13T04:42:34z", "2011-05-13T04:42:34+0500", "2011-05-13T04:42:34.Z")),
     ("meta.created gt 5", 17, "Expected a string for meta.created"),
     # FI-44
     ("password pr", 1, "password cannot be filtered by"), ('password eq "x"', 1, "password cannot be filtered by"),
