@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
 
 from app.auth import Authenticator, CredentialRefused, Limits, Principal, TokenEndpoint
-from app.auth.refusal import shown
+from app.auth.refusal import SUSPENDED, shown
 from app.blueprints import door, errors, methods, telemetry
 from app.blueprints.body import MOST_BYTES
 from app.blueprints.bulk import bulk
@@ -25,7 +25,7 @@ from app.blueprints.paths import OneSpelling
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config
-from app.errors import Unavailable
+from app.errors import Forbidden, Unavailable
 from app.protocol.bulk import MOST_OPERATIONS
 from app.protocol.cursor import TIMEOUT, Cursors
 from app.protocol.profile import PROFILES
@@ -145,6 +145,8 @@ class _Parts:
         tenant = Tenants(self._database).get(tenant_name)
         if tenant is None or not PROFILES[tenant.profile].open_discovery:
             raise CredentialRefused(None, sent=False)
+        if tenant.suspended:
+            raise Forbidden(SUSPENDED)
         return load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
 
     def refused(self, tenant_name: str, event: Event, actor: Actor) -> None:

@@ -14,7 +14,16 @@ from app.auth.jwt import looks_like_jwt, verify
 from app.auth.keys import Keys
 from app.auth.limits import Limits
 from app.auth.principal import Principal
-from app.auth.refusal import AccessRefused, CredentialRefused, Inspection, RateRefused, Refusal, Refused, ago
+from app.auth.refusal import (
+    SUSPENDED,
+    AccessRefused,
+    CredentialRefused,
+    Inspection,
+    RateRefused,
+    Refusal,
+    Refused,
+    ago,
+)
 from app.auth.seen import Seen
 from app.errors import TooManyRequests
 from app.store.database import Database
@@ -63,7 +72,7 @@ class Authenticator:
             refusal = Refusal(
                 principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
             )
-            raise AccessRefused("This tenant is suspended.", refusal)
+            raise AccessRefused(SUSPENDED, refusal)
         return principal
 
     def _count(self, principal: Principal) -> None:

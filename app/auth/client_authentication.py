@@ -17,7 +17,7 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 
 from app.auth.jwt import verify
 from app.auth.keys import Keys
-from app.auth.refusal import Inspection, Refusal, Refused, ago
+from app.auth.refusal import SUSPENDED, Inspection, Refusal, Refused, ago
 from app.store.clients import TOKEN_LIFETIME, Clients, Secret
 from app.store.database import Database
 from app.store.tenants import Tenants
@@ -121,7 +121,7 @@ class ClientAuthentication:
         if tenant is None:
             inspection.fail("tenant", expected="a tenant", received=name, reason="its tenant is deleted")
         if tenant.suspended:
-            raise TenantSuspended("This tenant is suspended.", status_code=403)
+            raise TenantSuspended(SUSPENDED, status_code=403)
 
 
 def _basic(authorization: str) -> tuple[str, str] | None:

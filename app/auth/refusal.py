@@ -12,6 +12,8 @@ from typing import NoReturn
 
 from app.errors import Forbidden, TooManyRequests, Unauthorized
 
+SUSPENDED = "This tenant is suspended."
+"""The one sentence for every request to a suspended tenant."""
 _LONGEST = 200
 """Characters that a refusal keeps of what a client sent."""
 _SECRET = re.compile(r"scimd_(?:secret|[0-9a-f]{12})_\w*|eyJ[\w-]+\.[\w.-]+", re.IGNORECASE)

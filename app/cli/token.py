@@ -10,8 +10,11 @@ import click
 from app.cli.audit import note
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
-from app.cli.values import Span, label_option, scope_option
-from app.store.tenants import Tenants
+from app.cli.values import Name, Span, label_option, scope_option
+from app.errors import InvalidValue, NotFound
+from app.schemas.user import USER_TYPE
+from app.store.opening import open_directory
+from app.store.tenants import Tenant, Tenants
 from app.store.tokens import Token, Tokens
 
 
@@ -25,7 +28,8 @@ def token() -> None:
 @click.option("--expires", type=Span(never=True), default="365d", show_default=True,
               help="How long it is valid: a number and s, m, h or d, or never.")
 @label_option
-@click.option("--user", help="The id of the user that it stands for, for /Me.")
+@click.option("--user", type=Name(),
+              help="The user that it stands for, for /Me: an id, or a name or externalId that only one user has.")
 @scope_option
 @json_option
 @click.pass_obj
@@ -34,8 +38,9 @@ def issue(
     scope: tuple[str, ...], as_json: bool,
 ) -> None:
     """Issue a token and print it, this once."""
-    Tenants(connection.database).require(tenant)
-    text, issued = Tokens(connection.database).issue(tenant, lifetime=expires, label=label, scopes=scope, user=user)
+    found = Tenants(connection.database).require(tenant)
+    user_id = None if user is None else _user_id(connection, found, user)
+    text, issued = Tokens(connection.database).issue(tenant, lifetime=expires, label=label, scopes=scope, user=user_id)
     note(connection, tenant, "issue", "token", issued.id, label)
     if as_json:
         print_json({"token": text, "tenant": tenant} | _row(issued))
@@ -61,6 +66,18 @@ def revoke(connection: Connection, token_id: str) -> None:
     """Revoke a token: within five seconds nobody is let in with it."""
     revoked = Tokens(connection.database).revoke(token_id)
     note(connection, revoked.tenant, "revoke", "token", token_id, revoked.label)
+
+
+def _user_id(connection: Connection, tenant: Tenant, user: str) -> str:
+    """Return the id of the one user with this id, name or externalId; raises NotFound, InvalidValue for several."""
+    directory = open_directory(connection.config, connection.database, tenant)
+    users = directory.resources(directory.catalogue.named(USER_TYPE.name) or USER_TYPE)
+    found = sorted(users.existing([user])) or users.named(user, 2)
+    if not found:
+        raise NotFound(f"{tenant.name} has no user with the id, name or externalId {user!r}.")
+    if len(found) > 1:
+        raise InvalidValue(f"{tenant.name} has more than one user called {user!r}; give the id.")
+    return found[0]
 
 
 def _row(each: Token) -> dict[str, Any]:

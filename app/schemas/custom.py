@@ -31,9 +31,12 @@ PROTOCOL = frozenset((
 ))
 """The endpoints of the protocol itself, which have no resources of a tenant."""
 RESERVED = PROTOCOL | frozenset((
-    # Collections of the store: a type's collection has the name of its endpoint.
+    # Collections and views of the store: a type's collection has the name of its endpoint.
     "tenants", "clients", "tokens", "trusts", "memberships", "counters", "counts", "deleted", "events", "server",
+    "group_members", "user_groups",
 ))
+RESERVED_NAMES = frozenset(("membership", *NO_RESOURCE))
+"""Type names in lower case that mean something else: a line of an export, and references to no resource."""
 NOTHING_OWN = ""
 """The scope of the tenants without a folder."""
 
@@ -130,9 +133,13 @@ class _Types:
         return tuple(self.types.values())
 
     def _new(self, file: TypeFile) -> ResourceType:
-        taken = {resource_type.endpoint.lower() for resource_type in self.types.values()}
-        if file.endpoint.lower() in taken or file.endpoint.strip("/").lower() in RESERVED:
-            raise SchemaFileError(f"the endpoint {file.endpoint} of {file.name} is taken")
+        endpoints = RESERVED | {resource_type.collection for resource_type in self.types.values()}
+        if file.endpoint.strip("/").lower() in endpoints:
+            raise SchemaFileError(
+                f"the endpoint {file.endpoint} of {file.name} is taken; these are: {', '.join(sorted(endpoints))}"
+            )
+        if file.name.lower() in RESERVED_NAMES:
+            raise SchemaFileError(f"the name {file.name} is taken; these are: {', '.join(sorted(RESERVED_NAMES))}")
         return ResourceType(file.name, file.endpoint, file.description, own_schema(self._schema(file.schema)))
 
     def _schema(self, urn: str) -> Schema:

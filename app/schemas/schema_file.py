@@ -28,7 +28,8 @@ from app.schemas.validation import validate
 
 _ATTRIBUTE_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9$_-]*")  # RFC 7643 section 2.1; $ref by erratum 8924
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_ENDPOINT = re.compile(r"/[A-Za-z][A-Za-z0-9_-]*")
+_ENDPOINT = re.compile(r"/[A-Za-z][A-Za-z0-9_-]{0,99}")
+"""Its collection has the same name, and MongoDB allows 255 bytes for that of the database and of the collection."""
 _URN = re.compile(r"urn:[A-Za-z0-9-]+(?::[A-Za-z0-9._-]+)+", re.IGNORECASE)
 _USUAL_PREFIX = "urn:ietf:params:scim:schemas:"
 _CHOICES = {"type": TYPES, "mutability": MUTABILITIES, "returned": RETURNED, "uniqueness": UNIQUENESS}
@@ -118,7 +119,10 @@ def _type_file(checked: dict[str, Any]) -> TypeFile:
     if not _TYPE_NAME.fullmatch(name):
         raise SchemaFileError(f'the name "{name}" must be letters, digits, "-" and "_", and start with a letter')
     if not _ENDPOINT.fullmatch(endpoint):
-        raise SchemaFileError(f'the endpoint "{endpoint}" must be one word behind a slash, such as /Devices')
+        raise SchemaFileError(
+            f'the endpoint "{endpoint}" must be one word of up to 100 characters behind a slash, such as '
+            "/Devices"
+        )
     extensions = {each["schema"]: each.get("required", False) for each in checked.get("schemaExtensions", [])}
     return TypeFile(name, endpoint, checked.get("description", name), checked["schema"], extensions)
 

@@ -162,6 +162,19 @@ def test_a_suspended_tenant_is_403_and_keeps_its_data(live_server):
     assert found.json()["userName"] == "ann"
 
 
+def test_fa_39_discovery_of_a_suspended_tenant_is_refused_like_all_else(live_server):
+    url, token = live_server.create_tenant("rfc-sleeper", profile="rfc")
+    paths = ("/Schemas", "/ResourceTypes", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User", "/ResourceTypes/User")
+    assert all(requests.get(url + path, timeout=30).status_code == 200 for path in paths)
+    live_server.command("tenant", "suspend", "rfc-sleeper")
+    answers = [requests.get(url + path, timeout=30) for path in paths]
+    answers.append(requests.get(f"{url}/Schemas", headers={"Authorization": f"Bearer {token}"}, timeout=30))
+    assert {(answer.status_code, answer.text) for answer in answers} == {(403, answers[-1].text)}
+    assert requests.get(f"{url}/ServiceProviderConfig", timeout=30).status_code == 200  # the same of every tenant, or of none
+    live_server.command("tenant", "resume", "rfc-sleeper")
+    assert requests.get(f"{url}/Schemas", timeout=30).status_code == 200
+
+
 def test_the_operator_learns_why(live_server):
     url, _ = live_server.create_tenant("why")
     issued = json.loads(live_server.command("token", "issue", "why", "--expires", "1s", "--label", "entra-prod", "--json"))

@@ -51,6 +51,26 @@ def test_events_of_refused_credentials_tell_why(operator: Operator) -> None:
     assert text not in table + json.dumps(operator.events())
 
 
+def test_fa_38_a_token_stands_for_a_user_that_exists(operator: Operator) -> None:
+    user = operator.client.user("jane@x", externalId="j-1")
+    other = operator.other.user("bob@x")
+    for name in (user["id"], "Jane@X", "j-1"):
+        issued = json.loads(operator("token", "issue", "acme", "--user", name, "--json"))
+        assert issued["user"] == user["id"]
+    operator.client.headers = {"Authorization": f"Bearer {issued['token']}"}
+    assert operator.client("GET", "/Me").json["id"] == user["id"]
+    for nobody in ("nobody", other["id"], "bob@x", "$ne"):
+        assert "has no user" in operator("token", "issue", "acme", "--user", nobody, status=1)
+    assert operator("token", "issue", "acme", "--user", "", status=2)
+    assert len(Tokens(operator.database).of_tenant("acme")) == 4
+
+
+def test_fa_38_a_name_of_two_users_is_refused(operator: Operator) -> None:
+    users = [operator.client.user(name, displayName="Jane") for name in ("a@x", "b@x")]
+    assert "more than one user called 'Jane'" in operator("token", "issue", "acme", "--user", "Jane", status=1)
+    assert operator("token", "issue", "acme", "--user", users[1]["id"])
+
+
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["events", "nobody"], "no tenant"), (["events", "acme", "--since", "soon"], "no span of time"),
     (["deleted", "list", "nobody"], "no tenant"), (["restore", "acme", "nobody"], "can be restored"),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
+import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import app.store
+from app.assembly import assemble
+from app.config import Config
 from app.errors import InvalidSyntax, InvalidValue
 from app.schemas import discovery
-from app.schemas.collection import CollectionSpec, collection_specs
-from app.schemas.custom import RESERVED, SchemaFileError, all_types, load_catalogue
+from app.schemas.collection import collection_specs
+from app.schemas.custom import RESERVED, RESERVED_NAMES, SchemaFileError, all_types, load_catalogue
 from app.schemas.group import GROUP_TYPE
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
@@ -22,6 +23,10 @@ from app.schemas.schema_file import short_name
 from app.schemas.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN
 from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation import validate
+from app.store.database import Database
+from app.store.opening import prepare
+from app.store.transfer import MEMBERSHIP
+from tests.conftest import SCIMD, make_server
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"
 DEVICES, BADGES = SAMPLES / "devices", SAMPLES / "badges"
@@ -129,11 +134,35 @@ def test_short_names_are_safe_and_depend_on_the_urn_alone() -> None:
     assert short_name("URN:Example:a.b-c:2.0:User") == short_name("urn:example:a.b-c:2.0:user") == "ext_example_a_b_c_2_0_user"
 
 
-def test_no_endpoint_has_the_name_of_a_collection_of_ours() -> None:
-    modules = [importlib.import_module(f"app.store.{module.name}") for module in pkgutil.iter_modules(app.store.__path__)]
-    names = {spec.name for module in modules for spec in vars(module).values() if isinstance(spec, CollectionSpec)}
-    assert names >= {"memberships", "events", "tenants"}
-    assert names <= RESERVED
+def test_no_endpoint_has_the_name_of_a_collection_of_ours(database: Database) -> None:
+    prepare(Config.from_environment({}), database)
+    there = {name for name in database.db.list_collection_names() if not name.startswith("system.")}
+    assert there >= {"memberships", "events", "tenants", "group_members", "user_groups"}
+    assert there - {"users", "groups"} <= RESERVED
+
+
+def test_no_endpoint_has_the_name_of_a_route_of_ours(database: Database) -> None:
+    rules = assemble(Config.from_environment({}), database).url_map.iter_rules()
+    first = {re.split("[/.]", rule.rule.removeprefix("/<tenant>/scim/v2/"))[0] for rule in rules if "/scim/v2/" in rule.rule}
+    routes = {name.lower() for name in first if name and not name.startswith("<")}
+    assert routes >= {"schemas", "me", "bulk"}
+    assert routes <= RESERVED
+
+
+def test_fa_37_no_type_has_the_name_of_a_line_of_an_export() -> None:
+    assert MEMBERSHIP.lower() in RESERVED_NAMES
+
+
+@pytest.mark.parametrize("more", [{"endpoint": "/user_groups"}, {"name": "Membership"}], ids=str)
+def test_fa_37_a_taken_name_ends_the_start_with_one_sentence_that_lists_the_names(more: dict[str, str], tmp_path: Path) -> None:
+    folder = write(tmp_path / "schemas", [schema(row(), id="urn:x:Thing"), kind(**more)])
+    server = make_server(tmp_path, SCIMD_SCHEMAS_DIR=str(folder))
+    done = subprocess.run([SCIMD, "serve"], env=server.environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    said = [line for line in done.stderr.splitlines() if "is taken" in line]
+    assert done.returncode != 0 and len(said) == 1, done.stderr
+    assert more.get("endpoint", more.get("name")) in said[0] and "these are: " in said[0]
+    assert ("group_members" in said[0]) == ("endpoint" in more)
+    assert "Traceback" not in done.stderr
 
 
 # Bad files
@@ -213,10 +242,13 @@ BAD = [
     (schema(row(), id="urn:x:more:Robot"), "urn:x:more:Robot belongs to no resource type"),
     (kind(), "no file has the schema urn:x:Thing"),
     (kind(name="a b"), 'the name "a b" must be letters'),
-    (kind(endpoint="Things"), 'the endpoint "Things" must be one word behind a slash'),
-    (kind(endpoint="/a/b"), 'the endpoint "/a/b" must be one word behind a slash'),
+    (kind(endpoint="Things"), 'the endpoint "Things" must be one word of up to 100 characters behind a slash'),
+    (kind(endpoint="/a/b"), 'the endpoint "/a/b" must be one word of up to 100 characters behind a slash'),
     (kind(endpoint="/Bulk"), "the endpoint /Bulk of Thing is taken"),
-    (kind(endpoint="/users"), "the endpoint /users of Thing is taken"),
+    (kind(endpoint="/users"), "the endpoint /users of Thing is taken; these are: bulk, clients, "),
+    (kind(endpoint="/User_Groups"), "the endpoint /User_Groups of Thing is taken"),
+    (kind(endpoint="/group_members"), "the endpoint /group_members of Thing is taken"),
+    (kind(endpoint="/" + "a" * 101), "must be one word of up to 100 characters"),
     (kind(endpoint="/Tokens"), "the endpoint /Tokens of Thing is taken"),
     (kind(name="user"), f"User is there already, at /Users with the schema {USER_URN}"),
     (kind(schemaExtensions=[{"required": True}]), "schemaExtensions[0].schema: is required"),
@@ -250,6 +282,9 @@ THING = schema(row(), id="urn:x:Thing")
             [schema(row("ext_x_a_thing"), id="urn:x:Thing"), kind(), schema(row(), id="urn:x:a:Thing")],
             "would be stored as ext_x_a_thing",
         ),
+        ([THING, kind(name="Membership")], "the name Membership is taken; these are: external, membership, uri"),
+        ([THING, kind(name="membership")], "the name membership is taken"),
+        ([THING, kind(name="External")], "the name External is taken"),
         ([THING, kind(schemaExtensions=[{"schema": USER_URN, "required": False}])], "is the schema of a resource type"),
     ],
 )
