@@ -60,16 +60,16 @@ class ClientAuthentication:
 
     def authenticate(self, tenant: str, given: Mapping[str, str], authorization: str) -> Grantee:
         """Give who sends these parameters and this Authorization header; raises Refused, OAuth2Error."""
-        by_assertion = "client_assertion" in given or "client_assertion_type" in given
-        if sum((bool(authorization), "client_secret" in given, by_assertion)) > 1:
-            raise InvalidRequestError("More than one way of client authentication was used.")
-        if by_assertion:
+        if "client_assertion" in given or "client_assertion_type" in given:
+            if authorization or "client_secret" in given:
+                raise InvalidRequestError("A client assertion and a secret were sent; send one of them.")
             return self._by_assertion(tenant, given)
+        form = {name: given[name] for name in ("client_id", "client_secret") if name in given}
         basic = _basic(authorization)
-        if basic and given.get("client_id", basic[0]) != basic[0]:
-            raise InvalidRequestError("The client_id is not the one of the Authorization header.")
-        client_id, secret = basic or (given.get("client_id", ""), given.get("client_secret", ""))
-        return self._by_secret(tenant, client_id, secret)
+        if basic and form != {name: basic[name] for name in form}:  # sent in both places: they must agree (D-82)
+            raise Refused(Refusal("client", "the Authorization header and the form do not say the same"))
+        sent = basic or form
+        return self._by_secret(tenant, sent.get("client_id", ""), sent.get("client_secret", ""))
 
     def _by_secret(self, tenant: str, client_id: str, secret: str) -> Grantee:
         inspection = Inspection("client")
@@ -124,10 +124,10 @@ class ClientAuthentication:
             raise TenantSuspended(SUSPENDED, status_code=403)
 
 
-def _basic(authorization: str) -> tuple[str, str] | None:
-    """Give id and secret of an Authorization header; raises Refused for one that has none."""
+def _basic(authorization: str) -> dict[str, str]:
+    """Return `client_id` and `client_secret` of a Basic header, {} without a header; raises Refused for any other."""
     if not authorization:
-        return None
+        return {}
     scheme, _, encoded = authorization.partition(" ")
     try:
         text = base64.b64decode(encoded.strip(), validate=True).decode()
@@ -136,4 +136,5 @@ def _basic(authorization: str) -> tuple[str, str] | None:
     client_id, colon, secret = text.partition(":")
     if scheme.lower() != "basic" or not colon:
         raise Refused(Refusal("client", "the Authorization header is no Basic one that can be read"))
-    return unquote_plus(client_id), unquote_plus(secret)  # RFC 6749 section 2.3.1
+    # RFC 6749 section 2.3.1
+    return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}

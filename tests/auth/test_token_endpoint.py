@@ -184,11 +184,25 @@ def test_b42_other_media_types(ask, client, content_type):
 
 def test_b42_credentials_twice(ask, client):
     header = basic(client[0].id, client[1])
-    assert is_error(ask(GRANT | in_body(client), header), 400, "invalid_request")
     assert is_error(ask(GRANT | {"client_assertion": "x"}, header), 400, "invalid_request")
     assert is_error(ask(GRANT | in_body(client) | {"client_assertion": "x"}), 400, "invalid_request")
-    assert is_error(ask(GRANT | {"client_id": "other"}, header), 400, "invalid_request")
-    assert ask(GRANT | {"client_id": client[0].id}, header).status == 200
+
+
+@pytest.mark.parametrize("parts", [("client_id", "client_secret"), ("client_id",), ("client_secret",)])
+def test_n_01_credentials_sent_both_ways(ask, client, parts):
+    form = {name: value for name, value in in_body(client).items() if name in parts}
+    assert ask(GRANT | form, basic(client[0].id, client[1])).status == 200
+
+
+def test_n_01_credentials_that_differ_are_refused(ask, client, clients):
+    _, second = clients.rotate(client[0].id, timedelta(days=30))
+    other = clients.create("acme", lifetime=timedelta(days=1))
+    header = basic(client[0].id, client[1])
+    for form in (in_body(other), {"client_id": client[0].id, "client_secret": second}, {"client_id": "other"}):
+        answer = ask(GRANT | form, header)
+        assert is_error(answer, 401, "invalid_client")
+        assert str(answer.refusal) == "client: the Authorization header and the form do not say the same"
+    assert is_error(ask(GRANT | in_body(client), "Bearer x"), 401, "invalid_client")
 
 
 def test_rotation(ask, client, clients):

@@ -41,6 +41,16 @@ def broken_laws(answer: Answer) -> Iterator[str]:
             yield f"the Location header is {answer.headers.get('Location')}, meta.location is {location}"
 
 
+def broken_token_laws(answer: Answer) -> Iterator[str]:
+    """RFC 6749 sections 5.1 and 5.2: plain JSON that nobody keeps, with a token or an error."""
+    if answer.headers.get("Content-Type") != "application/json" or answer.headers.get("Cache-Control") != "no-store":
+        yield f"the headers are {answer.headers}"
+    if not isinstance(answer.json, dict) or ("access_token" in answer.json) != (answer.status == 200):
+        yield f"status {answer.status}: {answer.text[:200]}"
+    if answer.status == 401 and not answer.headers.get("WWW-Authenticate", "").startswith("Basic"):
+        yield f"401 with WWW-Authenticate {answer.headers.get('WWW-Authenticate')!r}"
+
+
 def error_laws(answer: Answer, error: dict[str, Any]) -> Iterator[str]:
     """RFC 7644 section 3.12, and quirks 33 and 34."""
     if error.get("schemas") != [MESSAGES + "Error"]:

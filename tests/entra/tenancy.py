@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 from app.cli.connection import Connection
+from app.store.clients import Clients
 from app.store.database import Database
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
@@ -18,6 +20,12 @@ def database_of(server: Any) -> Database:
     if server.url not in _opened:
         _opened[server.url] = Connection(server.environ).database
     return _opened[server.url]
+
+
+def new_client(server: Any, base_url: str) -> tuple[str, str]:
+    """Create an OAuth 2.0 client of the tenant with this SCIM URL; return its id and its secret."""
+    created, secret = Clients(database_of(server)).create(base_url.split("/")[-3], lifetime=timedelta(days=1))
+    return created.id, secret
 
 
 def new_tenant(server: Any, profile: str) -> tuple[str, str]:

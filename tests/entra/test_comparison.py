@@ -9,8 +9,9 @@ import pytest
 
 from tests.entra.client import Answer
 from tests.entra.comparison import ABSENT, at, differences
-from tests.entra.laws import broken_laws
-from tests.entra.test_exchanges import RECORDINGS, fill
+from tests.entra.laws import broken_laws, broken_token_laws
+from tests.entra.test_exchanges import RECORDINGS
+from tests.entra.walker import check_form, fill
 
 SCIM = {"Content-Type": "application/scim+json"}
 USER = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "id": "1", "userName": "a"}
@@ -107,15 +108,21 @@ def test_unlawful_answers(status: int, headers: dict[str, str], body: Any) -> No
     assert list(broken_laws(Answer(status, headers, json.dumps(body))))
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        (200, {"Content-Type": "application/scim+json", "Cache-Control": "no-store"}, {"access_token": "x"}),
+        (200, {"Content-Type": "application/json"}, {"access_token": "x"}),
+        (200, {"Content-Type": "application/json", "Cache-Control": "no-store"}, {}),
+        (400, {"Content-Type": "application/json", "Cache-Control": "no-store"}, {"access_token": "x"}),
+        (401, {"Content-Type": "application/json", "Cache-Control": "no-store"}, {"error": "invalid_client"}),
+    ],
+)
+def test_unlawful_answers_of_the_token_endpoint(status: int, headers: dict[str, str], body: Any) -> None:
+    assert list(broken_token_laws(Answer(status, headers, json.dumps(body))))
+
+
 def test_the_recordings_say_what_they_are() -> None:
     assert len(RECORDINGS) >= 90
     for name, recording in RECORDINGS.items():
-        assert recording.keys() <= {"shows", "source", "profile", "given", "exchanges"}, name
-        assert recording["shows"].endswith("."), name
-        assert recording["source"], name
-        assert set(recording["profile"]) <= {"gallery", "interop", "entra", "rfc"}, name
-        assert recording["exchanges"], name
-        for exchange in recording["exchanges"]:
-            known = {"method", "path", "headers", "body", "times", "status", "answer", "absent", "answer_headers", "save"}
-            assert exchange.keys() <= known, name
-            assert exchange.keys() >= {"method", "path", "status"}, name
+        check_form(name, recording)

@@ -1,111 +1,15 @@
-"""Walks the recorded exchanges: every JSON file here, in every profile that it names, on a tenant of its own.
-
-A file says what it `shows` and from which `source` we know it. `given` are requests that set the stage; the answer of
-one is kept under its `as`. `exchanges` are the requests in question: `method`, `path` (after the Tenant URL), `headers`,
-`body` (a text goes as it is); what must come: `status` (one, or any of a list), `answer` (see `comparison`), `absent`
-(members or JSON pointers that must not be there), `answer_headers`; and `save`, names for parts of the answer.
-`{{name}}` stands for something saved; `{"$each": 3, "of": {"value": "{{n}}"}}` in a list for three elements;
-`"times": 3` repeats a request.
-"""
+"""Every recording of this folder, against a real server."""
 
 from __future__ import annotations
 
-import json
-import re
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.entra.walker import each_case, read_recordings, walk
 
-from tests.entra.client import Answer, Client
-from tests.entra.comparison import ABSENT, at, differences, shown
-from tests.entra.laws import broken_laws
-from tests.entra.tenancy import new_tenant
-
-RECORDINGS = {path.stem: json.loads(path.read_text()) for path in sorted(Path(__file__).parent.glob("*.json"))}
-CASES = [(name, profile) for name, recording in RECORDINGS.items() for profile in recording["profile"]]
-PLACEHOLDER = re.compile(r"\{\{([\w.-]+)\}\}")
+RECORDINGS = read_recordings(Path(__file__).parent)
 
 
-@pytest.mark.parametrize(("name", "profile"), CASES, ids=[f"{name}-{profile}" for name, profile in CASES])
+@each_case(RECORDINGS)
 def test_exchange(name: str, profile: str, live_server: Any) -> None:
-    recording = RECORDINGS[name]
-    base_url, token = new_tenant(live_server, profile)
-    saved: dict[str, Any] = {"base": base_url, "token": token}
-    if "{{foreign_token}}" in json.dumps(recording):
-        saved["foreign_token"] = new_tenant(live_server, profile)[1]
-    client = Client(base_url, token)
-    try:
-        for step in recording.get("given", []):
-            for answer in play(client, {"status": [200, 201, 204]} | step, saved, f"{name}, given"):
-                if "as" in step:
-                    saved[step["as"]] = answer.json
-        for number, exchange in enumerate(recording["exchanges"], 1):
-            for _ in play(client, exchange, saved, f"{name}, exchange {number}"):
-                pass
-    finally:
-        client.close()
-
-
-def play(client: Client, exchange: dict[str, Any], saved: dict[str, Any], where: str) -> list[Answer]:
-    """Send a request as often as it says, and check each answer."""
-    answers = []
-    for n in range(1, exchange.get("times", 1) + 1):
-        exchange_now = fill(exchange, saved | ({"n": str(n)} if "times" in exchange else {}))
-        request = {key: exchange_now[key] for key in ("method", "path", "headers", "body") if key in exchange_now}
-        answer = client.send(
-            request["method"], request["path"], request.get("body"), request.get("headers")
-        )
-        faults = [*broken_laws(answer), *unexpected(exchange_now, answer)]
-        if faults:
-            lines = [f"{where}: {request['method']} {request['path']}", f"  sent: {shown(request.get('body'))}"]
-            lines += [f"  came: {answer.status} {answer.text[:1500]}", *(f"  WRONG {fault}" for fault in faults)]
-            pytest.fail("\n".join(lines), pytrace=False)
-        for key, pointer in exchange.get("save", {}).items():
-            saved[key] = at(pointer, answer.json)
-            assert saved[key] is not ABSENT, f"{where}: nothing at {pointer} in {answer.text[:600]}"
-        answers.append(answer)
-    return answers
-
-
-def unexpected(exchange: dict[str, Any], answer: Answer) -> list[str]:
-    """Give a line for each thing that the exchange does not expect."""
-    allowed = exchange["status"] if isinstance(exchange["status"], list) else [exchange["status"]]
-    faults = [] if answer.status in allowed else [f"status: expected {exchange['status']}, got {answer.status}"]
-    if "answer" in exchange and not (answer.status == 204 and 204 in allowed):
-        faults += differences(exchange["answer"], answer.json)
-    faults += [
-        f"{pointer}: expected nothing, got {shown(at(pointer, answer.json))}"
-        for pointer in exchange.get("absent", [])
-        if at(pointer, answer.json) is not ABSENT
-    ]
-    for header, value in exchange.get("answer_headers", {}).items():
-        faults += differences(value, answer.headers.get(header, ABSENT), f"header {header}")
-    return faults
-
-
-def fill(value: Any, saved: dict[str, Any]) -> Any:
-    """Put what was saved in the place of each placeholder."""
-    if isinstance(value, str):
-        return PLACEHOLDER.sub(lambda match: str(look_up(match[1], saved)), value)
-    if isinstance(value, list):
-        return [filled for item in value for filled in fill_element(item, saved)]
-    if isinstance(value, dict):
-        return {fill(key, saved): fill(inner, saved) for key, inner in value.items()}
-    return value
-
-
-def fill_element(item: Any, saved: dict[str, Any]) -> list[Any]:
-    """Give the elements that an element of a list stands for: one, or as many as `$each` says."""
-    if isinstance(item, dict) and "$each" in item:
-        return [fill(item["of"], saved | {"n": str(n)}) for n in range(1, item["$each"] + 1)]
-    return [fill(item, saved)]
-
-
-def look_up(name: str, saved: dict[str, Any]) -> Any:
-    """Give what was saved under `user`, or a part of it as `user.meta.location`."""
-    first, *rest = name.split(".")
-    value: Any = saved[first] if first in saved else "{{" + name + "}}"
-    for part in rest:
-        value = value[part]
-    return value
+    walk(name, RECORDINGS[name], profile, live_server)
