@@ -111,8 +111,9 @@ class ClientAuthentication:
             "client_id", bool(trusts), expected="that of a trust of this tenant", received=client_id or "nothing",
             reason="unknown client_id",
         )
-        trust, _ = verify(inspection, given.get("client_assertion", ""), trusts, self._keys, self._clock())
+        trust, claims = verify(inspection, given.get("client_assertion", ""), trusts, self._keys, self._clock())
         self._check_tenant(inspection, tenant)
+        self._trusts.note_audience(trust, claims["aud"])
         return Grantee(trust.id, trust.label, trust.scopes, TOKEN_LIFETIME)
 
     def _check_tenant(self, inspection: Inspection, name: str) -> None:

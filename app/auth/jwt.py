@@ -123,7 +123,7 @@ def _check_claims(inspection: Inspection, claims: dict[str, Any], trust: Trust, 
         inspection.check(label, True, expected=expected, received=claims.get(name, "nothing"), reason="")
 
     claim("iss", "issuer", trust.issuer, "of another issuer", essential=True, value=trust.issuer)
-    audiences = list(trust.audiences)
+    audiences = list(trust.accepted_audiences)
     claim("aud", "audience", " or ".join(audiences), "for another audience", essential=True, values=audiences)
     claim("exp", "expiry", f"later than {now - LEEWAY}", _expired(claims.get("exp"), now), essential=True)
     claim("nbf", "not before", f"{now + LEEWAY} or earlier", "not valid yet")

@@ -70,6 +70,10 @@ def _print_ways(rows: list[dict[str, Any]], word: str, key: str) -> None:
             facts.append(f"expires {cell(row['expires'])}" if row["expires"] else "never expires")
         if row.get("last_used"):
             facts.append(f"last used {cell(row['last_used'])}")
+        if "audiences" in row:
+            facts.append(f"audience {' or '.join(row['audiences'])}")
+        if "last_audience" in row:
+            facts.append(f"last came {row['last_audience']}" if row["last_audience"] else "none came yet")
         if row.get("fault"):
             facts.append(f"keys: {row['fault']}")
         say(f"  {word} {row[key]}{': ' if facts else ''}{', '.join(facts)}")
@@ -90,6 +94,8 @@ def _client(each: Client, tokens: Tokens, now: datetime) -> dict[str, Any]:
 
 def _trust(each: Trust, tokens: Tokens) -> dict[str, Any]:
     used = tokens.last_use_of(each.tenant, each.id) if each.kind == ASSERTION else each.used
-    return {
+    row = {
         "id": each.id, "label": each.label, "issuer": each.issuer, "last_used": used, "fault": each.fault or None,
+        "audiences": list(each.audiences),
     }
+    return row | ({"last_audience": each.last_audience or None} if each.kind == ASSERTION else {})

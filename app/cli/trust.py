@@ -12,7 +12,7 @@ from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import label_option, scope_option
 from app.store.tenants import Tenants
-from app.store.trusts import ASSERTION, KINDS, Trust, Trusts
+from app.store.trusts import ASSERTION, KINDS, Trust, Trusts, audience_forms
 
 
 @click.group()
@@ -26,7 +26,8 @@ def trust() -> None:
               help="assertion: exchanged for an access token (workload identity federation); bearer: comes itself.")
 @click.option("--issuer", required=True, metavar="URL", help="The exact iss of its tokens.")
 @click.option("--audience", "audiences", required=True, multiple=True,
-              help="An aud that is taken; give it again for more.")
+              help="An aud that is taken; give it again for more. For an assertion, an app id stands for its three "
+              "forms: <app id>, api://<app id> and api://<app id>/.default.")
 @click.option("--subject", default="", help="The only sub that is taken.")
 @click.option("--app-id", default="", help="The only appid or azp that is taken.")
 @click.option("--jwks-uri", default="", metavar="URL", help="Where its keys are, if its metadata does not say.")
@@ -57,6 +58,7 @@ def add(
             "Tenant URL": connection.tenant_url(tenant), "Token Endpoint": connection.token_endpoint(tenant),
             "Client Identifier": added.id,
         })
+        say(*(f"Audience {each}, taken as {_either(audience_forms(each))}" for each in audiences))
     else:
         print_values({"Tenant URL": connection.tenant_url(tenant), "Secret Token": "(leave it empty)"})
 
@@ -81,10 +83,14 @@ def delete(connection: Connection, trust_id: str) -> None:
     note(connection, deleted.tenant, "delete", "trust", trust_id, deleted.label)
 
 
+def _either(words: tuple[str, ...]) -> str:
+    return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
 def _row(each: Trust) -> dict[str, Any]:
     row: dict[str, Any] = {"id": each.id}
     if each.kind == ASSERTION:
-        row["client_id"] = each.id
+        row |= {"client_id": each.id, "last_audience": each.last_audience or None}
     return row | {
         "kind": each.kind, "issuer": each.issuer, "audiences": list(each.audiences), "subject": each.subject or None,
         "app_id": each.app_id or None, "jwks_uri": each.jwks_uri or None, "scopes": each.scopes, "label": each.label,

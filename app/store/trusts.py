@@ -7,6 +7,7 @@ the issuer is down can go on, and all together ask the issuer no more often than
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -24,7 +25,7 @@ from app.store.database import Database
 from app.store.tenants import aware, now
 from app.store.tokens import SCOPES, USE_NOTED_EVERY, Tokens
 
-_TEXTS = ("tenant", "kind", "issuer", "subject", "appId", "jwksUri", "label", "fault")
+_TEXTS = ("tenant", "kind", "issuer", "subject", "appId", "jwksUri", "label", "fault", "lastAudience")
 SPEC = CollectionSpec(
     name="trusts",
     validator={
@@ -46,6 +47,8 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 ASSERTION, BEARER = "assertion", "bearer"
 KINDS = (ASSERTION, BEARER)
 """`assertion`: a JWT is exchanged for an access token (RFC 7523); `bearer`: the JWT itself comes with each request."""
@@ -61,6 +64,7 @@ class Trust:
     kind: str
     issuer: str
     audiences: tuple[str, ...]
+    """As the operator gave them."""
     scopes: frozenset[str]
     created: datetime
     subject: str = ""
@@ -76,6 +80,15 @@ class Trust:
     fetching: bool = False
     fault: str = ""
     """Why the last attempt to fetch the keys has failed."""
+    last_audience: str = ""
+    """The audience of the last assertion that was exchanged."""
+
+    @property
+    def accepted_audiences(self) -> tuple[str, ...]:
+        """Every `aud` that is accepted: for assertions, each audience in its three forms."""
+        if self.kind != ASSERTION:
+            return self.audiences
+        return tuple(dict.fromkeys(form for audience in self.audiences for form in audience_forms(audience)))
 
 
 class Trusts:
@@ -129,6 +142,17 @@ class Trusts:
         with suppress(PyMongoError):
             self._loosely.update_one({"_id": trust.id}, {"$max": {"used": moment}})
 
+    def note_audience(self, trust: Trust, claim: str | list[str]) -> None:
+        """Note which audience an exchanged assertion had, if it is another than the last; a failure is ignored.
+
+        `claim` is the token's `aud` (RFC 7519 section 4.1.3).
+        """
+        audiences = [claim] if isinstance(claim, str) else claim
+        came = next((each for each in audiences if each in trust.accepted_audiences), "")
+        if came != trust.last_audience:
+            with suppress(PyMongoError):
+                self._loosely.update_one({"_id": trust.id}, {"$set": {"lastAudience": came}})
+
     def may_fetch(self, trust: Trust, moment: datetime, pause: timedelta) -> bool:
         """Tell whether the issuer may be asked for its keys now; true for one asker in each `pause`, on all workers.
 
@@ -154,6 +178,18 @@ class Trusts:
     def note_fault(self, trust_id: str, fault: str) -> None:
         """Note why the keys could not be fetched; those that there are stay."""
         self._collection.update_one({"_id": trust_id}, {"$set": {"fault": fault, "fetching": False}})
+
+
+def audience_forms(audience: str) -> tuple[str, ...]:
+    """Return the forms in which Entra writes one application as an audience (D-81).
+
+    Its portal shows `api://<app id>/.default`; a token has `api://<app id>` or, in version 2, the bare `<app id>`.
+    What is neither a URI of that scheme nor a UUID has one form, itself.
+    """
+    app = audience.removeprefix("api://").removesuffix("/.default")
+    if app and (audience.startswith("api://") or _UUID.fullmatch(app)):
+        return (f"api://{app}/.default", f"api://{app}", app)
+    return (audience,)
 
 
 def check_url(url: str, what: str, *, query: bool = False) -> None:
@@ -191,4 +227,5 @@ def _trust(document: dict[str, Any]) -> Trust:
         keys=tuple(document["keys"]) if "keys" in document else None, fetched=dates.get("fetched"),
         attempted=dates.get("attempted"), used=dates.get("used"),
         fetching=document.get("fetching", False), fault=document.get("fault", ""),
+        last_audience=document.get("lastAudience", ""),
     )

@@ -63,6 +63,10 @@ def test_an_audience_among_several(authenticator, trust, issuer):
     assert authenticator.authenticate("acme", issuer.token(aud=["x", AUDIENCE]))
 
 
+def test_n_02_a_bearers_audience_is_exact(authenticator, trust, issuer):
+    assert refused(authenticator, issuer.token(aud=f"api://{AUDIENCE}")).reason == "for another audience"
+
+
 def test_an_unknown_header_is_ignored(authenticator, trust, issuer):
     assert authenticator.authenticate("acme", issuer.token(header={"x5t": "abc", "rh": "abc"}))
 

@@ -290,6 +290,37 @@ def test_one_of_the_audiences(ask, trust, issuer, audience):
     assert ask(assertion(trust, issuer.token(aud=audience))).status == 200
 
 
+@pytest.mark.parametrize("given", [APP, f"api://{APP}", f"api://{APP}/.default", "api://scim"])
+def test_n_02_one_audience_stands_for_its_three_forms(ask, trusts, tenants, issuer, given):
+    name = "scim" if given == "api://scim" else APP
+    trust = trusts.add("acme", "assertion", issuer=issuer.url, audiences=[given], subject=SUBJECT)
+    for came in (f"api://{name}/.default", f"api://{name}", name, ["x", f"api://{name}"]):
+        assert ask(assertion(trust, issuer.token(aud=came))).status == 200
+        [stored] = trusts.of_tenant("acme")
+        assert stored.audiences == (given,)
+        assert stored.last_audience == (came if isinstance(came, str) else came[1])
+    for came in (f"{name}/.default", f"api://{name}/", f"api://api://{name}", f"API://{name}", "", ["x"]):
+        assert is_error(ask(assertion(trust, issuer.token(aud=came))), 401, "invalid_client")
+    assert trusts.of_tenant("acme")[0].last_audience == f"api://{name}"
+
+
+def test_n_02_an_audience_that_is_no_app_id_stands_for_itself(ask, trusts, tenants, issuer):
+    trust = trusts.add("acme", "assertion", issuer=issuer.url, audiences=["https://scim.example.com"], subject=SUBJECT)
+    assert ask(assertion(trust, issuer.token(aud="https://scim.example.com"))).status == 200
+    assert ask(assertion(trust, issuer.token(aud="api://https://scim.example.com"))).status == 401
+
+
+def test_n_02_the_last_audience_is_written_when_it_changes(ask, trust, issuer, database, monkeypatch):
+    written = []
+    update = type(database.db.trusts).update_one
+    monkeypatch.setattr(type(database.db.trusts), "update_one", lambda self, *given, **more: (
+        written.append(given[1]) if self.name == "trusts" and "lastAudience" in str(given) else None,
+        update(self, *given, **more))[1])
+    for _ in range(3):
+        assert ask(assertion(trust, issuer.token())).status == 200
+    assert written == [{"$set": {"lastAudience": AUDIENCE}}]
+
+
 NOW = int(time.time())
 WRONG = {
     "iss": {"iss": "https://login.microsoftonline.com/x/v2.0"},
