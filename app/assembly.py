@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, Response
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
 
@@ -49,12 +49,17 @@ MOST_DIRECTORIES = 1_000
 
 
 class _Application(Flask):
-    """Flask, with one time budget for all that a request asks of the database."""
+    """Flask, with one time budget for all that a request asks of the database, the log line of its refusal included."""
 
     database: Database
 
+    def full_dispatch_request(self) -> Response:
+        with self.database.budget():
+            return super().full_dispatch_request()
+
     def preprocess_request(self) -> ResponseReturnValue:
-        # The view as well, inside the same budget: Flask does not call it again where there is an answer.
+        # The same budget again, so that a failure of the database becomes a ScimError before Flask looks for its
+        # handler. The view is inside it, too: Flask does not call it again where there is a response.
         with self.database.budget():
             return super().preprocess_request() or self.dispatch_request()
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from werkzeug.test import TestResponse
 
-from app.store.database import Database
+from app.errors import Unavailable
+from app.store.database import Database, _deadline
 from tests.blueprints.conftest import ERROR_URN, GROUP_URN, USER_URN, Client
 from tests.conftest import Fault
 
@@ -140,3 +141,27 @@ def test_who_it_is_and_what_he_asks_for_have_one_time_budget(
         late = rfc("GET", f"/Users/{NOBODY}")  # its token, its tenant and the user: three times half a second
     assert late.status_code == 503 and late.headers["Retry-After"]
     assert rfc("GET", f"/Users/{NOBODY}").status_code == 404
+
+
+@pytest.mark.parametrize(("token", "begins"), [
+    ("", "app.provider.Provider.create"), ("wrong", "app.store.tokens.Tokens.find"),
+])
+def test_sc_05_the_log_line_of_a_refusal_has_what_is_left_of_the_requests_budget(
+    rfc: Client, monkeypatch: pytest.MonkeyPatch, token: str, begins: str
+) -> None:
+    deadlines: list[float | None] = []
+
+    def hangs(*_: object) -> None:
+        deadlines.append(_deadline.get())
+        if not token:
+            raise Unavailable("The database does not answer.")
+
+    def noted(*_: object, **__: object) -> None:
+        deadlines.append(_deadline.get())
+
+    monkeypatch.setattr(begins, hangs)
+    monkeypatch.setattr("app.store.events.Events.append", noted)
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    rfc("POST", "/Users", {"schemas": [USER_URN], "userName": "a"}, **headers)
+    assert len(deadlines) == 2 and deadlines[0] is not None
+    assert deadlines[0] == deadlines[1]
