@@ -8,10 +8,13 @@ import gc
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 
 from gunicorn import util
 from gunicorn.glogging import Logger
@@ -39,6 +42,9 @@ threads = _config.threads
 
 # A request has 20 seconds for its calls of the database; a worker that says nothing for 60 is stuck.
 timeout = 60
+# Seconds that a client may take to read a response, or one block of a long one (64 KB or somewhat more), and between
+# two pieces of its request's body. `timeout` is about the worker alone.
+CLIENT_SECONDS = 20
 # A stop lets requests that have begun finish.
 graceful_timeout = 30
 # Longer than a proxy keeps a connection that it may use again.
@@ -131,6 +137,23 @@ def post_fork(server, worker):
     for number in _STOPS:
         signal.signal(number, lambda *_: setattr(worker, "alive", False))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+def pre_request(worker, req):
+    """Let no client hold a thread by not reading: `sendall` takes the time limit for all that it is given."""
+    req.unreader.sock.settimeout(CLIENT_SECONDS)
+
+
+def post_request(worker, req, environ, resp):
+    """Reset the connection where its client is gone, too slow, or was sent half a response.
+
+    Otherwise the kernel would go on sending what is in its buffer, and gunicorn wait 2 seconds for the client to hang
+    up, in the thread that accepts connections (27.0.1).
+    """
+    if isinstance(sys.exception(), OSError):
+        with suppress(OSError):  # it is closed already
+            req.unreader.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            req.unreader.sock.shutdown(socket.SHUT_RD)
 
 
 def worker_exit(server, worker):

@@ -199,10 +199,10 @@ def database(mongod: Database, sweeper: ThreadPoolExecutor) -> Iterator[Database
 
 
 class Fault(Protocol):
-    """Let commands of these names fail inside the block: as many as `times` says, or "alwaysOn"."""
+    """Let commands of these names fail inside the block: as many as `times` says, "alwaysOn", or after {"skip": n}."""
 
     def __call__(
-        self, commands: list[str], times: int | str, **data: Any
+        self, commands: list[str], times: int | str | dict[str, int], **data: Any
     ) -> contextlib.AbstractContextManager[None]: ...
 
 
@@ -211,9 +211,9 @@ def fault(mongod: Database, tmp_path_factory: pytest.TempPathFactory) -> Fault:
     """Give what makes the commands of this process on the real MongoDB fail."""
 
     @contextlib.contextmanager
-    def fail(commands: list[str], times: int | str, **data: Any) -> Iterator[None]:
+    def fail(commands: list[str], times: int | str | dict[str, int], **data: Any) -> Iterator[None]:
         point = {"configureFailPoint": "failCommand"}
-        mode = times if isinstance(times, str) else {"times": times}
+        mode = {"times": times} if isinstance(times, int) else times
         # There is one failpoint in a mongod: the processes of pytest-xdist take it in turns.
         with (shared_folder(tmp_path_factory) / "failpoint.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Request, Response
+from flask import Request, Response, g
 from werkzeug.datastructures import MIMEAccept
 
+from app.blueprints.service import service
+from app.blueprints.streaming import Stream, is_streamed
 from app.errors import NotAcceptable, ScimError
 from app.provider import Shown
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 SCIM_JSON = "application/scim+json"
 JSON = "application/json"
-PIECE = 500
-"""Elements that are written at a time where there are too many to hold."""
 # What is answered is personal data: kept by no cache, guessed into no other type.
 _NOT_KEPT = "private, no-store"
 _ALWAYS = [("Vary", "Accept, Authorization"), ("X-Content-Type-Options", "nosniff")]
@@ -58,13 +57,13 @@ def media_type(request: Request) -> str:
 
 def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
     """Give a JSON answer; what `body` holds as an iterator, however deep, is written while it is read."""
-    content: bytes | Iterator[bytes]
+    content: bytes | Stream
     try:
         content = orjson.dumps(body)
     except orjson.JSONEncodeError:
-        if not _is_streamed(body):
+        if not is_streamed(body):
             raise
-        content = _stream(body)
+        content = Stream(body, g.request_id, service().budget)
     return _private(_Answer(content, status, mimetype=mimetype))
 
 
@@ -100,35 +99,3 @@ def _located(response: Response, shown: Shown) -> Response:
 def _private(response: Response) -> Response:
     response.headers.add("Cache-Control", _NOT_KEPT)
     return response
-
-
-def _is_streamed(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_is_streamed, value.values()))
-    return isinstance(value, Iterator) or (isinstance(value, list) and any(map(_is_streamed, value)))
-
-
-def _stream(value: Any) -> Iterator[bytes]:
-    """Write a value a piece at a time, as far as there are iterators in it."""
-    if isinstance(value, Iterator):
-        before = b"["
-        while piece := list(islice(value, PIECE)):
-            yield before + orjson.dumps(piece)[1:-1]
-            before = b","
-        yield b"[]" if before == b"[" else b"]"
-    elif isinstance(value, dict) and _is_streamed(value):
-        before = b"{"
-        for key, item in value.items():
-            yield before + orjson.dumps(key) + b":"
-            yield from _stream(item)
-            before = b","
-        yield b"}"
-    elif isinstance(value, list) and _is_streamed(value):
-        before = b"["
-        for item in value:
-            yield before
-            yield from _stream(item)
-            before = b","
-        yield b"]"
-    else:
-        yield orjson.dumps(value)

@@ -25,7 +25,8 @@ class Discreet(logging.Filter):
     """Takes what a client sent out of gunicorn's lines.
 
     Of what is hardly HTTP gunicorn repeats the line that it stumbled over, which can be a misspelt `Authorization` or
-    an address with a filter in it; of a request that failed, the whole address.
+    an address with a filter in it; of a request that failed, the whole address. A client that
+    is too slow is no failure of ours and needs no traceback.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -35,6 +36,9 @@ class Discreet(logging.Filter):
             record.msg, record.args = ": ".join(text.split(": ")[:2]), ()
         elif text.startswith("Error handling request"):
             record.msg, record.args = "Error handling request", ()
+        elif record.exc_info and isinstance(record.exc_info[1], TimeoutError):
+            record.msg, record.args, record.exc_info = "A client was too slow; its connection is closed.", (), None
+            record.levelno, record.levelname = logging.WARNING, "WARNING"
         return True
 
 

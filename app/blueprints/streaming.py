@@ -1,0 +1,103 @@
+"""A body that is written while it is read: JSON in which something is an iterator, such as a large group's members.
+
+The first block is read before the response begins, so that a database that fails then is a 503. What fails later cannot
+change the status any more: the connection is closed before the body's end, which a client sees (RFC 9112 section 8).
+Each block has a budget of its own: a group of a million takes longer than any request may wait for one answer.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from app.errors import ScimError
+
+log = logging.getLogger("scimd")
+ELEMENTS = 500
+"""Elements of an iterator that become JSON at a time."""
+BLOCK = 64 * 1024
+"""Bytes, at least, that are read within one budget and written together."""
+
+
+class Stream:
+    """The blocks of a body; `close` ends the reading and frees what it holds, at any time and more than once."""
+
+    def __init__(self, value: Any, request_id: str, budget: Callable[[], AbstractContextManager[None]]) -> None:
+        """Read the first block; raises ScimError where that fails."""
+        self._blocks = _blocks(_pieces(value))
+        self._request_id = request_id
+        self._budget = budget
+        self._first: bytes | None = next(self._blocks)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        """Return the next block; raises BrokenPipeError, which closes the connection, where it cannot be read."""
+        first, self._first = self._first, None
+        if first is not None:
+            return first
+        try:
+            with self._budget():
+                block = next(self._blocks, None)
+        except ScimError as error:
+            log.warning("request %s: the response is cut off: %s", self._request_id, error.detail)
+            raise BrokenPipeError(errno.EPIPE, "The response is cut off.") from error
+        if block is None:
+            self.close()
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        """End the reading."""
+        self._blocks.close()
+
+
+def is_streamed(value: Any) -> bool:
+    """Return whether there is an iterator somewhere in a value."""
+    if isinstance(value, dict):
+        return any(map(is_streamed, value.values()))
+    return isinstance(value, Iterator) or (isinstance(value, list) and any(map(is_streamed, value)))
+
+
+def _blocks(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
+    block = bytearray()
+    for piece in pieces:
+        block += piece
+        if len(block) >= BLOCK:
+            yield bytes(block)
+            block.clear()
+    if block:
+        yield bytes(block)
+
+
+def _pieces(value: Any) -> Iterator[bytes]:
+    """Write a value a piece at a time, as far as there are iterators in it."""
+    if isinstance(value, Iterator):
+        before = b"["
+        while elements := list(islice(value, ELEMENTS)):
+            yield before + orjson.dumps(elements)[1:-1]
+            before = b","
+        yield b"[]" if before == b"[" else b"]"
+    elif isinstance(value, dict) and is_streamed(value):
+        before = b"{"
+        for key, item in value.items():
+            yield before + orjson.dumps(key) + b":"
+            yield from _pieces(item)
+            before = b","
+        yield b"}"
+    elif isinstance(value, list) and is_streamed(value):
+        before = b"["
+        for item in value:
+            yield before
+            yield from _pieces(item)
+            before = b","
+        yield b"]"
+    else:
+        yield orjson.dumps(value)
