@@ -141,8 +141,9 @@ class Config:
 
     bind: str = setting("127.0.0.1:8000", "Where to listen: `host:port`, or `unix:/path` behind a proxy.", address)
     mongodb_uri: str = setting(
-        "", "The MongoDB to use, a replica set or a sharded cluster; without it scimd runs a private `mongod` of its own.",
-        mongodb_uri
+        "",
+        "The MongoDB to use, a replica set or a sharded cluster; without it scimd runs a private `mongod` of its own.",
+        mongodb_uri,
     )
     data_dir: Path = setting("./data", "The folder of the private `mongod`.", folder)
     public_url: str = setting(
