@@ -24,7 +24,7 @@ SLOWEST = 0.010
 ROUNDS = 40
 CALLS = 500
 
-# What Entra sends (spec/entra.md 1.1, 1.2, 1.10, 1.11 and Microsoft's collections); `?` is another value each time.
+# What Entra sends (recorded in tests/entra, and in Microsoft's collections); `?` is another value each time.
 ENTRA = (
     'userName eq "?@contoso.com"',
     'externalId eq "?"',

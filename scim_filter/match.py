@@ -39,7 +39,7 @@ def predicate(condition: Filter, resolve: Resolve) -> Predicate:
     if isinstance(condition, Or):
         terms = [predicate(term, resolve) for term in condition.terms]
         return lambda resource: any(term(resource) for term in terms)
-    if isinstance(condition, Not):  # the plain complement (standards FI-27)
+    if isinstance(condition, Not):  # the plain complement (D-119)
         inner = predicate(condition.term, resolve)
         return lambda resource: not inner(resource)
     column = look_up(condition.path, resolve)
@@ -56,13 +56,13 @@ def _element(condition: ValuePath, column: Column) -> Predicate:
 
 
 def _comparison(comparison: Comparison, column: Column) -> Predicate:
-    if comparison.value is None:  # standards FI-25
+    if comparison.value is None:  # D-120
         present = _present(column)
         if comparison.operator == "eq":
             return lambda resource: not present(resource)
         return present if comparison.operator == "ne" else lambda resource: False
     wanted = literal(comparison, column)
-    if comparison.operator == "ne":  # universal: no value is equal, and a missing one is not (standards A-19, A-34)
+    if comparison.operator == "ne":  # universal: no value is equal, and a missing one is not (D-118)
         return lambda resource: not any(column.key(v) == wanted for v in _values(resource, column.keys, column.absent))
     holds = _HOLDS[comparison.operator]
     return lambda resource: any(
@@ -75,7 +75,7 @@ def _present(column: Column) -> Predicate:
 
 
 def _is_present(value: Any) -> bool:
-    """Tell whether a value is one: `false` and 0 are, the empty string is not (standards FI-12)."""
+    """Tell whether a value is one: `false` and 0 are, the empty string is not (D-121)."""
     if isinstance(value, Mapping):
         return any(_is_present(part) for part in value.values())
     if isinstance(value, list):

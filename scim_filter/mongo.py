@@ -42,7 +42,7 @@ def _query(condition: Filter, resolve: Resolve, absent: bool) -> Query:
         return {"$and": [_query(term, resolve, absent) for term in condition.terms]}
     if isinstance(condition, Or):
         return {"$or": [_query(term, resolve, absent) for term in condition.terms]}
-    if isinstance(condition, Not):  # the plain complement (standards FI-27)
+    if isinstance(condition, Not):  # the plain complement (D-119)
         return {"$nor": [_query(condition.term, resolve, absent)]}
     if absent and resolve(condition.path.text) is None:
         return NOTHING
@@ -54,13 +54,13 @@ def _query(condition: Filter, resolve: Resolve, absent: bool) -> Query:
 
 
 def _comparison_with_nothing(comparison: Comparison) -> Query:
-    """Give what a comparison is for an attribute without a value (standards FI-25, FI-26)."""
+    """Give what a comparison is for an attribute without a value (D-118, D-120)."""
     always = comparison.operator == ("eq" if comparison.value is None else "ne")
     return EVERYTHING if always else NOTHING
 
 
 def _comparison(comparison: Comparison, column: Column) -> Query:
-    if comparison.value is None:  # standards FI-25
+    if comparison.value is None:  # D-120
         present = _present(column)
         return {"eq": {"$nor": [present]}, "ne": present}.get(comparison.operator, NOTHING)
     value = literal(comparison, column)
@@ -68,7 +68,7 @@ def _comparison(comparison: Comparison, column: Column) -> Query:
         return _between(comparison.operator, column, value)
     if comparison.operator == "eq":
         return _equal(column, value)
-    if comparison.operator == "ne":  # universal: no value is equal, and a missing one is not (standards A-19, A-34)
+    if comparison.operator == "ne":  # universal: no value is equal, and a missing one is not (D-118)
         return {"$nor": [_equal(column, value)]}
     if comparison.operator == "sw":
         return _some(column, _prefixed(value))
@@ -132,7 +132,7 @@ def _element(condition: ValuePath, column: Column) -> Query:
 
 
 def _present(column: Column) -> Query:
-    """Give the query for: the attribute has a value; the empty string is none (standards FI-12)."""
+    """Give the query for: the attribute has a value; the empty string is none (D-121)."""
     if column.join is not None:
         return column.join({})
     if column.type == "complex":

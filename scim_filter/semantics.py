@@ -11,7 +11,7 @@ from scim_filter.errors import FilterError
 _ALL = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr"})
 _EQUALITY = frozenset({"eq", "ne", "pr"})
 _ORDER = _EQUALITY | {"gt", "ge", "lt", "le"}
-# RFC 7644 section 3.4.2.2: gt, ge, lt and le fail for boolean and binary. co, sw and ew are for text (standards FI-11).
+# RFC 7644 section 3.4.2.2: gt, ge, lt and le fail for boolean and binary. co, sw and ew are for text (D-134).
 OPERATORS = {
     "string": _ALL, "reference": _ALL, "boolean": _EQUALITY, "binary": _EQUALITY,
     "integer": _ORDER, "decimal": _ORDER, "dateTime": _ORDER,

@@ -35,7 +35,7 @@ NEVER = float("inf")
 _LATEST = 10**11
 """A moment far enough away; an issuer may write any number."""
 _NOBODY = "000000000000"
-"""An id that no token has: what is no token of ours costs the same read as a wrong one (reliability 4.3, timing)."""
+"""An id that no token has: what is no token of ours costs the same read as a wrong one (D-109)."""
 
 
 class Authenticator:

@@ -1,4 +1,4 @@
-"""Fetching an issuer's public keys: https only, no redirects, with limits on size and time (reliability API7, API10).
+"""Fetching an issuer's public keys: https only, no redirects, with limits on size and time (D-135).
 
 What a token says about keys (`jku`, `x5u`, `jwk`) is never followed: the URL comes from the trust, or from the metadata
 of the issuer that it names.

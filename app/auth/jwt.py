@@ -25,7 +25,7 @@ from app.store.trusts import Trust
 
 ALGORITHM = "RS256"
 LEEWAY = 60
-"""Seconds by which the clocks of issuer and server may differ (reliability F30)."""
+"""Seconds by which the clocks of issuer and server may differ (D-108)."""
 MOST_CHARACTERS = 16_384
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")

@@ -29,7 +29,7 @@ from app.store.database import Database
 TOKEN_REQUESTS = 300
 """A minute, of one tenant: a client needs one in an hour, a rotation or a test a few more."""
 WRONG_CREDENTIALS = 100
-"""A minute, from one address (reliability 4.3, API2)."""
+"""A minute, from one address (D-109)."""
 DEFAULT = 100
 """Requests a second of one tenant, as the settings have it."""
 REPORTS = 10

@@ -80,7 +80,7 @@ class Inspection:
 
 
 class CredentialRefused(Unauthorized):
-    """401: every cause looks the same to the client (reliability B1, B4); `refusal` is None where none is logged."""
+    """401: every cause looks the same to the client (D-109); `refusal` is None where none is logged."""
 
     def __init__(self, refusal: Refusal | None, *, sent: bool) -> None:
         # RFC 6750 section 3: one parameter at least; section 3.1: no error code where no credential was sent.

@@ -43,7 +43,7 @@ class _Answer(Response):
 
 
 def media_type(request: Request) -> str:
-    """Give the media type that the client takes: SCIM's own wherever it can be; raises NotAcceptable (A-01)."""
+    """Give the media type that the client takes: SCIM's own wherever it can be; raises NotAcceptable (D-110)."""
     header = request.headers.get("Accept")
     if not header or header == "*/*" or header == SCIM_JSON:
         return SCIM_JSON

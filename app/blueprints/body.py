@@ -1,6 +1,6 @@
 """The body of a request: its media type, its length, and the JSON object in it.
 
-Measured (reliability 3.5): Flask's own reader answers 500 to deep nesting, takes NaN, and a body that was cut off.
+Measured (D-105): Flask's own reader answers 500 to deep nesting, takes NaN, and a body that was cut off.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _check_media_type(request: Request) -> None:
         raise error
     given = request.content_type
     if not given or given in MEDIA_TYPES:
-        return  # a missing one is read as JSON (A-02)
+        return  # a missing one is read as JSON (D-111)
     if request.mimetype not in MEDIA_TYPES:
         raise UnsupportedMediaType(f"The body must be {MEDIA_TYPES[0]}, not {request.mimetype}.")
     charset = request.mimetype_params.get("charset", "utf-8").lower()

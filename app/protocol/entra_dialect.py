@@ -126,13 +126,13 @@ def mend_urn(path: str, resource_type: ResourceType) -> str:
 
 
 def mend_dot(path: str, resource_type: ResourceType) -> str:
-    """Put a colon between URN and attribute where there is a dot (PA-15).
+    """Put a colon between URN and attribute where there is a dot (D-128).
 
     `{"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager", "value": "SuzzyQ"}`:
     Microsoft's request collection; jobs from before 2018.
     """
     lowered = path.lower()
-    for schema in sorted(resource_type.schemas, key=lambda each: -len(each.id)):  # PA-13: a URN may have a dot there
+    for schema in sorted(resource_type.schemas, key=lambda each: -len(each.id)):  # D-126: a URN may have a dot there
         rest = path[len(schema.id) :]
         if lowered.startswith(schema.id.lower()) and rest[:1] in (".", ":", "[", ""):
             return f"{schema.id}:{rest[1:]}" if rest[:1] == "." else path

@@ -111,7 +111,7 @@ def _lowered(payload: object, name: str) -> dict[str, Any]:
 
 
 def _read_operation(item: object, number: int) -> Operation:
-    """Give one operation; members that mean nothing are left out (PA-09: Microsoft's collection sends `name`)."""
+    """Give one operation; members that mean nothing are left out (D-129: Microsoft's collection sends `name`)."""
     given = _lowered(item, f"Operation {number}")
     op = given.get("op")
     if not isinstance(op, str) or op.lower() not in OPERATIONS:
@@ -190,7 +190,7 @@ class _Patch:
             self._store(target, put(self._values(target), row.name, new))
 
     def _set_attributes(self, op: str, value: Any, schema: Schema | None) -> None:
-        """Add or replace each attribute of an object, all of the resource or all of one schema (PA-31, PA-50)."""
+        """Add or replace each attribute of an object, all of the resource or all of one schema (D-131)."""
         if not isinstance(value, dict):
             raise InvalidValue("value must be an object of attributes where the path names none.")
         seen = set()
@@ -211,7 +211,7 @@ class _Patch:
     def _is_fixed(self, target: Target, value: Any) -> bool:
         """Say whether a value in an object of attributes can be passed over: it is the server's, and would not change.
 
-        Clients send back what they have read (A-40); `meta` is ignored whatever it says (RFC 7643 section 3.1), and
+        Clients send back what they have read (D-133); `meta` is ignored whatever it says (RFC 7643 section 3.1), and
         `schemas` only declares what the object has in it: nobody means to drop an extension by it. Values that are made
         of other documents (`groups`) are ignored as well, as in a POST or PUT (RFC 7644 sections 3.3 and 3.5.1): they
         change without this resource, and with its next reader may be others.
@@ -234,7 +234,7 @@ class _Patch:
     # Schemas
 
     def _change_schema(self, target: Target, op: str, value: Any) -> None:
-        """Change a whole extension, or the resource by its own schema's URN (PA-14): values are merged in."""
+        """Change a whole extension, or the resource by its own schema's URN (D-127): values are merged in."""
         schema = target.schema
         if schema is None or (not target.is_extension and op == "remove"):
             raise Mutability(f"{target.path} cannot be removed.")
@@ -271,7 +271,7 @@ class _Patch:
         self._put(target.keys[0], values or None)
 
     def _put(self, urn: str, values: Resource | None) -> None:
-        """Keep an extension's object; its URN comes and goes with it (RFC 7644 section 3.5.2; PA-26)."""
+        """Keep an extension's object; its URN comes and goes with it (RFC 7644 section 3.5.2; D-132)."""
         had = urn in self.resource
         self.resource = put(self.resource, urn, values)
         if had != (urn in self.resource):

@@ -1,4 +1,4 @@
-"""PATCH of `schemas` itself: URNs come and go with their data, the type's own stays (RFC 7644 section 3.5.2; PA-27)."""
+"""PATCH of `schemas` itself: URNs come and go with their data, the type's own stays (RFC 7644 section 3.5.2; D-132)."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class Edit:
                 if sub.mutability == "immutable" and sub.name in old:
                     raise Mutability(f"{path}.{sub.name} is immutable and has a value already.")
         if row.required:
-            # Table 9 has `mutability` for the removal of a required value, `invalidValue` for a missing one (A-25).
+            # Table 9 has `mutability` for the removal of a required value, `invalidValue` for a missing one (D-117).
             error: ScimError = (Mutability if self.op == "remove" else InvalidValue)(f"{path} is required.")
             if self.late is None:
                 raise error
@@ -115,7 +115,7 @@ class Edit:
 
     def _changed(self, row: Attribute, old: Any, path: str) -> Any:
         if self.op == "remove":
-            # With a value only what it lists goes, never all (A-15): taking the rest too empties groups.
+            # With a value only what it lists goes, never all (D-116): taking the rest too empties groups.
             return self._without(row, old, path) if row.multi_valued and self.value is not ABSENT else None
         if is_nothing(self.value):
             return old if self.op == "add" and row.multi_valued else None
@@ -166,7 +166,7 @@ class Edit:
         return new or None
 
     def _makes_element(self, where: Filter | None, path: str) -> bool:
-        """Say whether a value is made where none matches; raises NoTarget where that is an error (A-13)."""
+        """Say whether a value is made where none matches; raises NoTarget where that is an error (D-115)."""
         if self.op == "remove":
             return False
         if not self.profile.create_missing_elements or conditions(where) is None:
@@ -181,7 +181,7 @@ class Edit:
         return new
 
     def _hand_over(self, values: list[Any], claims: list[int], path: str) -> list[Any]:
-        """Give the values with `primary` true at the last claim only: the server takes it from all others (PA-20)."""
+        """Give the values with `primary` true at the last claim only: the server takes it from all others (D-130)."""
         if len(values) > MAX_VALUES:
             raise InvalidValue(f"{path} must have at most {MAX_VALUES} values.")
         if not claims:
@@ -231,7 +231,7 @@ def _keys_of(row: Attribute) -> dict[str, Callable[[Any], Any]]:
 
 
 def is_same(new: Element, old: Element) -> bool:
-    """Say whether a value is there already: all that is given is equal, or value and type are (A-12)."""
+    """Say whether a value is there already: all that is given is equal, or value and type are (D-114)."""
     if new.items() <= old.items():
         return True
     return "value" in new and all(new.get(name) == old.get(name) for name in ("value", "type"))

@@ -144,7 +144,7 @@ class _Place:
         """Give the column of an attribute that is not complex."""
         kind, key, operators = row.type, comparison_key(row), None
         if row.returned == "never" or row.mutability == "writeOnly":
-            operators = _NONE  # a filter must not tell a secret bit by bit (standards FI-44)
+            operators = _NONE  # a filter must not tell a secret bit by bit (D-124)
         elif row is SCHEMAS:
             key = self._urn_key()
         elif row is ID:

@@ -13,13 +13,13 @@ from app.schemas.meta import version_number
 from app.schemas.moments import exact_moment
 
 BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
-"""The spellings of a boolean that clients send as strings (standards A-06)."""
+"""The spellings of a boolean that clients send as strings (D-112)."""
 
 
 def fold(text: str) -> str:
     """Give what a string that ignores letter case is compared by: NFC and lower case.
 
-    Lower case and not case folding: PRECIS keeps `Straße` and `STRASSE` apart (RFC 8265 section 3.3.2, A-09). A sigma
+    Lower case and not case folding: PRECIS keeps `Straße` and `STRASSE` apart (RFC 8265 section 3.3.2, D-113). A sigma
     at the end of a word is folded like any other, or else `ΟΔΟΣΑ` would not begin with `ΟΔΟΣ`.
     """
     if text.isascii():
@@ -74,7 +74,7 @@ def _number(value: Any) -> int | float:
 
 
 def _moment(value: Any) -> Any:
-    # In a URL the `+` of an offset becomes a blank where a client does not escape it (FI-29).
+    # In a URL the `+` of an offset becomes a blank where a client does not escape it (D-123).
     text = _exact(value).replace(" ", "+")
     try:
         return exact_moment(text)

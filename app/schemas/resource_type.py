@@ -150,7 +150,7 @@ class ResourceType:
 
     @cached_property
     def _schemas_by_urn(self) -> list[tuple[str, Schema]]:
-        # Longest first: a URN may be the beginning of another one (PA-13).
+        # Longest first: a URN may be the beginning of another one (D-126).
         return sorted(((s.id.lower(), s) for s in self.schemas), key=lambda pair: -len(pair[0]))
 
     def extension(self, urn: str) -> Schema | None:
@@ -169,7 +169,7 @@ class ResourceType:
     def resolve(self, path: str) -> Target | None:
         """Give what `path` names, in any letter case and with or without a URN, or None where it names nothing.
 
-        Known URNs are cut off first, the longest one, since a URN has dots and colons of its own (PA-13).
+        Known URNs are cut off first, the longest one, since a URN has dots and colons of its own (D-126).
         """
         return self._resolve_again(path) if len(path) <= LONGEST_REMEMBERED else self._resolve(path)
 

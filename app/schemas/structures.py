@@ -153,7 +153,7 @@ def primaries(values: Iterable[Any]) -> list[int]:
 
 
 def id_in(reference: str) -> str:
-    """Give the id at the end of a resource's URI, absolute or relative, with or without a version segment (CM-23)."""
+    """Give the id at the end of a resource's URI, absolute or relative, with or without a version segment (D-125)."""
     try:
         return unquote(urlsplit(reference).path.rstrip("/").rpartition("/")[2])
     except ValueError:

@@ -55,7 +55,7 @@ LONGEST_SECRET = timedelta(days=3 * 365 + 1)
 """Three years, a leap day among them: what Entra's gallery allows."""
 TOKEN_LIFETIME = timedelta(hours=1)
 SHORTEST_TOKEN, LONGEST_TOKEN = timedelta(hours=1), timedelta(hours=6)
-"""How long an access token may live: what Entra's gallery allows (reliability 1.1)."""
+"""How long an access token may live: what Entra's gallery allows (D-107)."""
 
 
 @dataclass(frozen=True)

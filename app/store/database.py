@@ -1,7 +1,7 @@
 """The database: one client for each process, the safety that it asks of MongoDB, transactions and time budgets.
 
 Kept here: no write is acknowledged before a majority of the members has it on disk, whatever the connection string says
-(with `w: 1` the measurement of reliability 3.1 lost 3,300 of 3,300 acknowledged writes); and no request waits without
+(D-102); and no request waits without
 end. A client does not survive a fork, so that it is made by the process that uses it.
 """
 
@@ -38,7 +38,7 @@ Session = ClientSession | None
 
 DEFAULT_NAME = "scimd"
 REQUEST_SECONDS = 20.0
-"""What all calls of one request may take together (reliability 3.2)."""
+"""What all calls of one request may take together (D-103)."""
 TRANSACTION_SECONDS = 15.0
 """What a transaction may take of that; what is left is for finding out whether it took place."""
 PING_SECONDS = 5.0
@@ -190,7 +190,7 @@ def connect(uri: str, *, threads: int = 16, name: str | None = None, heartbeat_m
             readPreference="primary",
             retryWrites=True,
             retryReads=True,
-            # An election of 11 seconds is waited out (reliability 3.2); inside a budget that counts instead.
+            # An election of 11 seconds is waited out (D-103); inside a budget that counts instead.
             serverSelectionTimeoutMS=15_000,
             connectTimeoutMS=3_000,
             socketTimeoutMS=10_000,

@@ -1,7 +1,7 @@
 """The provisioning log: what was changed, by whom, and what was refused, and why.
 
 An event of a change is written in the transaction of the change. Its id is chosen before, so that after a network
-error the log tells whether the change took place (reliability: an error is "unknown", not "no").
+error the log tells whether the change took place (D-101).
 """
 
 from __future__ import annotations

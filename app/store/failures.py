@@ -1,4 +1,4 @@
-"""What goes wrong in the database, as what the client is told (reliability 3.2, "error mapping").
+"""What goes wrong in the database, as what the client is told (D-104).
 
 A duplicate key is left to whoever knows the attribute. What is not listed here is a bug, and stays what it is.
 """
