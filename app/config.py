@@ -58,8 +58,11 @@ def switch(text: str) -> bool:
 
 
 def folder(text: str) -> Path:
-    """Read a folder; it need not be there."""
-    return Path(text).expanduser().absolute()
+    """Read a folder; it need not exist. Raises ValueError for the home of an unknown user (`~nobody`)."""
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("a folder; there is no such user") from None
 
 
 def optional_folder(text: str) -> Path | None:
@@ -115,7 +118,7 @@ def mongodb_uri(text: str) -> str:
 def rate(text: str) -> int | None:
     """Read requests a second, or `off`.
 
-    Never below 25: a 429 under 25 requests a second fails Entra's gallery test (reliability 1.1).
+    Never below 25: a 429 under 25 requests a second fails Entra's gallery test (D-106).
     """
     if text.lower() == "off":
         return None

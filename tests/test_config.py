@@ -61,7 +61,7 @@ def test_what_urls_start_with_follows_from_the_address(bind: str, url: str) -> N
     ("threads", "0"), ("threads", "-1"), ("threads", "1.5"), ("threads", "513"), ("threads", "²"), ("threads", "1_0"),
     ("workers", "many"), ("workers", "0"), ("log_days", "0"), ("log_values", "yes"), ("schemas_dir", "/nowhere/at/all"),
     ("rate_limit", "24"), ("rate_limit", "0"), ("rate_limit", "none"), ("rate_limit", "9" * 5_000),
-    ("threads", "9" * 5_000),
+    ("threads", "9" * 5_000), ("data_dir", "~nobody-of-this-name/data"), ("schemas_dir", "~nobody-of-this-name"),
 ])
 def test_what_cannot_be_is_one_sentence_that_names_the_setting_and_no_secret(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as raised:
