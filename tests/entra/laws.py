@@ -16,8 +16,8 @@ SCIM_TYPES = {
 BOOLEANS = ("active", "primary")
 
 
-def broken_laws(answer: Answer) -> Iterator[str]:
-    """Give a line for each law that the answer breaks."""
+def broken_laws(answer: Answer, media_type: str = "application/scim+json") -> Iterator[str]:
+    """Give a line for each law that the answer breaks; `media_type` is the one that it must have."""
     if 300 <= answer.status < 400:
         yield f"a redirect ({answer.status}) to {answer.headers.get('Location')}"
     if answer.status >= 500:
@@ -26,7 +26,7 @@ def broken_laws(answer: Answer) -> Iterator[str]:
         if answer.text:
             yield f"204 with a body: {answer.text[:200]}"
         return
-    if answer.headers.get("Content-Type", "").split(";")[0] != "application/scim+json":
+    if answer.headers.get("Content-Type", "").split(";")[0] != media_type:
         yield f"Content-Type is {answer.headers.get('Content-Type')}"
     if not isinstance(answer.json, dict):
         yield f"the body is no JSON object: {answer.text[:200]}"

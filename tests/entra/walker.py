@@ -14,6 +14,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +94,7 @@ def play(client: Client, exchange: dict[str, Any], saved: dict[str, Any], where:
         answer = client.send(
             request["method"], request["path"], request.get("body"), request.get("headers")
         )
-        laws = broken_token_laws if request["path"] == saved.get("token_endpoint") else broken_laws
-        faults = [*laws(answer), *unexpected(exchange_now, answer)]
+        faults = [*lawless(request, answer, saved), *unexpected(exchange_now, answer)]
         if faults:
             lines = [f"{where}: {request['method']} {request['path']}", f"  sent: {shown(request.get('body'))}"]
             lines += [f"  came: {answer.status} {answer.text[:1500]}", *(f"  WRONG {fault}" for fault in faults)]
@@ -104,6 +104,14 @@ def play(client: Client, exchange: dict[str, Any], saved: dict[str, Any], where:
             assert saved[key] is not ABSENT, f"{where}: nothing at {pointer} in {answer.text[:600]}"
         answers.append(answer)
     return answers
+
+
+def lawless(request: dict[str, Any], answer: Answer, saved: dict[str, Any]) -> Iterator[str]:
+    """Give a line for each law that the answer to this request breaks."""
+    if request["path"] == saved.get("token_endpoint"):
+        return broken_token_laws(answer)
+    plain = request.get("headers", {}).get("Accept") == "application/json" and answer.status < 400
+    return broken_laws(answer, "application/json") if plain else broken_laws(answer)
 
 
 def unexpected(exchange: dict[str, Any], answer: Answer) -> list[str]:
