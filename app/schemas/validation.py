@@ -36,8 +36,9 @@ def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_
     if not isinstance(payload, Mapping):
         raise InvalidSyntax("The body must be a JSON object.")
     resource, problems = form_of(resource_type, ignore_unknown).load(payload)
-    told = [path for path, _ in problems]
-    problems += [p for p in _missing(resource_type, resource) if not any(_covers(path, p[0]) for path in told)]
+    told = {path for path, _ in problems}
+    told |= {path.partition("[")[0] for path in told}  # where an element is wrong, the whole array is left out
+    problems += [p for p in _missing(resource_type, resource) if told.isdisjoint(_explained_by(p[0]))]
     if not ignore_unknown:
         problems += _wrong_schemas(resource_type, payload)
     _raise_for(problems)
@@ -217,9 +218,10 @@ def _flatten(messages: Any, path: str = "", joint: str = ".") -> Iterator[Proble
             yield from _flatten(inner, f"{path}{joint}{shown}" if path else shown, ":" if ":" in key else ".")
 
 
-def _covers(told: str, path: str) -> bool:
-    """Say whether the problem at `told` explains why there is nothing at `path`."""
-    return told == path or path.startswith((f"{told}.", f"{told}:")) or told.startswith(f"{path}[")
+def _explained_by(path: str) -> Iterator[str]:
+    """Return the paths at which a problem explains why there is nothing at `path`: itself and those around it."""
+    yield path
+    yield from (path[:at] for at, character in enumerate(path) if character in ".:")
 
 
 def _raise_for(problems: list[Problem]) -> None:
