@@ -120,6 +120,7 @@ def _service(config: Config, database: Database) -> Service:
         ready=database.ready,
         budget=database.budget,
         require=database.require,
+        out_of_time=database.out_of_time,
         refused=parts.refused,
     )
 

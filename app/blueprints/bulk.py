@@ -5,16 +5,20 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import orjson
 from flask import Blueprint, Response, g, request
 
 from app.blueprints.answers import answer, media_type
-from app.blueprints.body import read_object
-from app.blueprints.errors import asked
-from app.errors import InvalidPath, MethodNotAllowed, NotFound, ScimError, Unavailable
-from app.protocol.bulk import Outcome, run_bulk
+from app.blueprints.body import MOST_BYTES, read_object
+from app.blueprints.errors import asked, told
+from app.blueprints.prefer import apply_preference, preference_of
+from app.blueprints.service import service
+from app.errors import InvalidPath, MethodNotAllowed, NotFound, ScimError
+from app.protocol.bulk import Call, Outcome, run_bulk
 from app.protocol.etag import Condition
 from app.provider import REQUEST, Conditions, Event, Provider, Shown
 from app.schemas.custom import PROTOCOL
+from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 
 log = logging.getLogger("scimd")
@@ -24,54 +28,99 @@ bulk = Blueprint("bulk", __name__, url_prefix="/<tenant>/scim/v2")
 @bulk.post("/Bulk")
 def run() -> Response:
     """Carry out a BulkRequest."""
-    mimetype = media_type(request)
-    return answer(run_bulk(read_object(request), _execute, _locate, _refused), mimetype=mimetype)
+    mimetype, preference = media_type(request), preference_of(request)
+    executor = _Executor(g.provider, with_resources=preference == "representation")
+    response = answer(run_bulk(read_object(request), executor), mimetype=mimetype)
+    if executor.not_logged:
+        log.warning("not in the provisioning log: %d operations that were refused", executor.not_logged)
+    return apply_preference(response, preference if executor.complete else None)
 
 
-def _execute(method: str, endpoint: str, resource_id: str | None, data: Any, version: str | None) -> Outcome:
-    provider: Provider = g.provider
-    outcome = _one(provider, method, endpoint, resource_id, data, version)
-    provider.event = Event(REQUEST)  # what is refused next is not about this resource
-    return outcome
+class _Executor:
+    """Carries out the operations of one request; `with_resources` shows what those that succeed have stored."""
+
+    def __init__(self, provider: Provider, *, with_resources: bool) -> None:
+        self._provider = provider
+        self._with_resources = with_resources
+        self._room = MOST_BYTES
+        """Bytes that resources may still have in the response: it may be as large as a request."""
+        self.complete = True
+        """Whether all resources had room in it."""
+        self.not_logged = 0
+        """Operations that failed and could not be written into the provisioning log."""
+
+    def execute(self, call: Call) -> Outcome:
+        """Carry out one operation; raises ScimError, or anything else for a bug."""
+        with service().budget():
+            outcome = self._one(_type(self._provider, call), call)
+        self._provider.event = Event(REQUEST)  # what is refused next is not about this resource
+        return outcome
+
+    def refused(self, call: Call, error: Exception) -> ScimError:
+        """Write an operation that failed into the provisioning log; return the error that the client is told."""
+        refusal = told(error)
+        try:
+            if self.out_of_time():
+                self.not_logged += 1
+            else:
+                with service().budget():
+                    self._provider.refused(refusal, asked(call.method, call.endpoint, call.resource_id, call.data))
+        except Exception as failure:  # noqa: BLE001 - the database is away, or a bug: the others go on all the same
+            told(failure)
+            self.not_logged += 1
+        self._provider.event = Event(REQUEST)
+        return refusal
+
+    def locate(self, endpoint: str, resource_id: str) -> str:
+        """Return the URI of a resource, or "" where there is no such endpoint."""
+        resource_type = self._provider.catalogue.at(endpoint)
+        return self._provider.location(resource_type, resource_id) if resource_type else ""
+
+    def out_of_time(self) -> bool:
+        """Return whether the time that a request may take is over."""
+        return service().out_of_time()
+
+    def _one(self, resource_type: ResourceType, call: Call) -> Outcome:
+        provider, resource_id, data = self._provider, call.resource_id, call.data
+        projection = Projection.parse(resource_type, None, None)
+        conditions = Conditions(if_match=Condition.parse(call.version))
+        if resource_id is None:
+            return self._outcome(201, provider.create(resource_type, data, projection))
+        if call.method == "PUT":
+            return self._outcome(200, provider.replace(resource_type, resource_id, data, projection, conditions))
+        if call.method == "PATCH":
+            shown = provider.patch(
+                resource_type, resource_id, data, projection, conditions, show=self._with_resources
+            )
+            return self._outcome(200, shown)
+        provider.delete(resource_type, resource_id, conditions)
+        return Outcome(204, location=provider.location(resource_type, resource_id))
+
+    def _outcome(self, status: int, shown: Shown) -> Outcome:
+        resource = self._in_response(shown.resource) if self._with_resources else None
+        return Outcome(status, shown.location, shown.version, shown.location.rpartition("/")[2], resource)
+
+    def _in_response(self, resource: dict[str, Any]) -> orjson.Fragment | None:
+        """Return a resource as the response shows it, or None where it has no room (docs/decisions.md, D-51)."""
+        try:
+            content = orjson.dumps(resource)
+        except orjson.JSONEncodeError:  # a group with so many members that they are read while an answer is sent
+            content = b""
+        if not content or len(content) > self._room:
+            self.complete = False
+            return None
+        self._room -= len(content)
+        return orjson.Fragment(content)
 
 
-def _refused(method: str, endpoint: str, resource_id: str | None, data: Any, error: ScimError) -> None:
-    provider: Provider = g.provider
-    try:
-        provider.refused(error, asked(method, endpoint, resource_id, data))
-    except Unavailable:  # the answer says so
-        log.warning("not in the provisioning log: %s", error.detail)
-    provider.event = Event(REQUEST)
-
-
-def _locate(endpoint: str, resource_id: str) -> str:
-    provider: Provider = g.provider
-    resource_type = provider.catalogue.at(endpoint)
-    return provider.location(resource_type, resource_id) if resource_type else ""
-
-
-def _one(
-    provider: Provider, method: str, endpoint: str, resource_id: str | None, data: Any, version: str | None
-) -> Outcome:
-    resource_type = provider.catalogue.at(endpoint)
-    if endpoint.lower() in PROTOCOL:
-        raise InvalidPath(f"path: /{endpoint} has no resources.")
+def _type(provider: Provider, call: Call) -> ResourceType:
+    """Return the resource type that an operation is about; raises InvalidPath, NotFound, MethodNotAllowed."""
+    resource_type = provider.catalogue.at(call.endpoint)
+    if call.endpoint.lower() in PROTOCOL:
+        raise InvalidPath(f"path: /{call.endpoint} has no resources.")
     if resource_type is None:
-        raise NotFound(f"There is no endpoint /{endpoint} here.")
-    if (method == "POST") == (resource_id is not None):
-        place, allow = ("a resource", "DELETE, PATCH, PUT") if resource_id else (f"/{endpoint}", "POST")
-        raise MethodNotAllowed(f"{method} does not go with {place}, but {allow}.", allow=allow)
-    projection = Projection.parse(resource_type, None, None)
-    conditions = Conditions(if_match=Condition.parse(version))
-    if resource_id is None:
-        return _outcome(201, provider.create(resource_type, data, projection))
-    if method == "PUT":
-        return _outcome(200, provider.replace(resource_type, resource_id, data, projection, conditions))
-    if method == "PATCH":
-        return _outcome(200, provider.patch(resource_type, resource_id, data, projection, conditions, show=False))
-    provider.delete(resource_type, resource_id, conditions)
-    return Outcome(204, location=provider.location(resource_type, resource_id))
-
-
-def _outcome(status: int, shown: Shown) -> Outcome:
-    return Outcome(status, shown.location, shown.version, shown.location.rpartition("/")[2])
+        raise NotFound(f"There is no endpoint /{call.endpoint} here.")
+    if (call.method == "POST") == (call.resource_id is not None):
+        place, allow = ("a resource", "DELETE, PATCH, PUT") if call.resource_id else (f"/{call.endpoint}", "POST")
+        raise MethodNotAllowed(f"{call.method} does not go with {place}, but {allow}.", allow=allow)
+    return resource_type

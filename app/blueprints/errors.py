@@ -92,6 +92,13 @@ def _framework(error: HTTPException) -> Response:
 
 
 def _bug(error: Exception) -> Response:
+    return refuse(told(error))
+
+
+def told(error: Exception) -> ScimError:
+    """Return the error that the client is told; a bug of ours is in the server's log, under the reference it names."""
+    if isinstance(error, ScimError):
+        return error
     reference = g.get("request_id", "-")
     log.exception("request %s failed: %s %s", reference, request.method, request.path, exc_info=error)
-    return refuse(InternalError(f"The server failed. The reference of the failure in its log is {reference}."))
+    return InternalError(f"The server failed. The reference of the failure in its log is {reference}.")

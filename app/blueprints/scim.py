@@ -8,6 +8,7 @@ from flask import Blueprint, Request, Response, g, request
 
 from app.blueprints.answers import answer, empty_answer, media_type, resource_answer
 from app.blueprints.body import read_object
+from app.blueprints.prefer import apply_preference, preference_of
 from app.blueprints.service import current
 from app.errors import InvalidValue, NotFound
 from app.protocol.etag import Condition
@@ -135,32 +136,20 @@ def _conditions(asked: Request) -> Conditions:
     return Conditions(Condition.parse(headers.get("If-Match")), Condition.parse(headers.get("If-None-Match")))
 
 
-def _preference(asked: Request) -> str | None:
-    """Give what `Prefer: return=...` asks for (RFC 7240 section 4.2)."""
-    header = asked.headers.get("Prefer")
-    if not header:
-        return None
-    preferences = [part.strip().lower().replace('"', "") for part in header.split(",")]
-    known = ("return=minimal", "return=representation")
-    return next((each.removeprefix("return=") for each in preferences if each in known), None)
-
-
 def _shows_patched(resource_type: ResourceType, asked: Request) -> bool:
     """Tell whether the answer to a PATCH has a body: `attributes` asks for one, a group may be too large for one."""
     if asked.query_string and any(key.lower() in ("attributes", "excludedattributes") for key in asked.args):
         return True
-    preference = _preference(asked)
+    preference = preference_of(asked)
     if preference:
         return preference == "representation"
     return _profile().group_patch_body or resource_type.members is None
 
 
 def _written(shown: Shown, status: int, mimetype: str, asked: Request, *, show: bool = True) -> Response:
-    preference = _preference(asked)
+    preference = preference_of(asked)
     if not show or (preference == "minimal" and not asked.args):
         response = empty_answer(status if status == 201 else 204, shown)
     else:
         response = resource_answer(shown, status, mimetype=mimetype)
-    if preference:
-        response.headers["Preference-Applied"] = f"return={preference}"
-    return response
+    return apply_preference(response, preference)

@@ -38,6 +38,8 @@ class Service:
     """The same, at no cost once the database was as it must be."""
     budget: Callable[[], AbstractContextManager[None]]
     """The time that a request may take of the database."""
+    out_of_time: Callable[[], bool]
+    """Whether that time is over."""
     refused: Callable[[str, Event, Actor], None]
     """Tenant, event, who that was: write into the tenant's log that somebody was not let in."""
 

@@ -73,6 +73,12 @@ class Database:
         """
         return _Budget(seconds)
 
+    @staticmethod
+    def out_of_time() -> bool:
+        """Return whether the time of the innermost budget is over."""
+        deadline = _deadline.get()
+        return deadline is not None and time.monotonic() >= deadline
+
     def transaction(self, work: Callable[[Session], T]) -> T:
         """Do `work` as a whole or not at all; it may be run several times, and must change nothing but the database.
 
