@@ -25,7 +25,7 @@ from app.blueprints.paths import OneSpelling
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config
-from app.errors import Forbidden, Unavailable
+from app.errors import Forbidden, Unavailable, describe
 from app.protocol.bulk import MOST_OPERATIONS
 from app.protocol.cursor import TIMEOUT, Cursors
 from app.protocol.profile import PROFILES
@@ -100,7 +100,7 @@ def _prepare(config: Config, database: Database) -> None:
     try:
         prepare(config, database)
     except Unavailable as error:  # requests are answered with 503 until it is there
-        log.warning("the database does not answer yet: %s", error.detail)
+        log.warning("the database does not answer yet: %s", describe(error))
 
 
 def _service(config: Config, database: Database) -> Service:

@@ -20,6 +20,8 @@ PREFIX = "SCIMD_"
 class ConfigError(Exception):
     """A setting is not what it must be; the text is one sentence for the operator."""
 
+    for_operators = True
+
 
 @dataclass(frozen=True)
 class Setting:

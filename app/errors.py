@@ -6,6 +6,8 @@ and what was expected, and never repeats a secret.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
@@ -206,7 +208,25 @@ class Unavailable(ScimError):
     """The database does not answer now; try again after `Retry-After` seconds."""
 
     status = 503
+    for_operators = True
 
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail)
         self.headers["Retry-After"] = str(retry_after)
+
+
+def describe(error: BaseException) -> str:
+    """Return what a log may say of an exception: its type and codes, and its text only where we wrote it for operators.
+
+    Any other text may repeat what a client sent: MongoDB's repeats whole documents, a `KeyError` its key. A class says
+    `for_operators = True` where its text never does.
+    """
+    name = type(error).__qualname__
+    if getattr(error, "for_operators", False):
+        return f"{name}: {error}"
+    facts = [getattr(error, "code", None), getattr(error, "strerror", None)]
+    details = getattr(error, "details", None)
+    if isinstance(details, Mapping):  # of a PyMongoError
+        facts += [details.get("codeName"), *(each.get("code") for each in details.get("writeErrors", ()))]
+    known = dict.fromkeys(str(fact) for fact in facts if isinstance(fact, (int, str)))
+    return f"{name} ({', '.join(known)})" if known else name

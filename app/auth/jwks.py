@@ -36,6 +36,8 @@ LEAST_BITS = 2048
 class FetchError(Exception):
     """The keys could not be had; the text is for the operator."""
 
+    for_operators = True
+
 
 def fetch_keys(trust: Trust) -> list[dict[str, str]]:
     """Give the issuer's keys that RS256 can be checked with; raises FetchError."""

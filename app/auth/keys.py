@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from joserfc.jwk import RSAKey
 
 from app.auth.jwks import SECONDS, FetchError, fetch_keys
+from app.errors import describe
 from app.store.database import Database
 from app.store.trusts import Trust, Trusts
 
@@ -47,7 +48,7 @@ class Keys:
         try:
             keys = fetch_keys(trust)
         except FetchError as error:
-            log.warning("the keys of %s (trust %s) could not be fetched: %s", trust.issuer, trust.id, error)
+            log.warning("the keys of %s (trust %s) could not be fetched: %s", trust.issuer, trust.id, describe(error))
             self._trusts.note_fault(trust.id, str(error))
             return str(error)
         self._trusts.keep_keys(trust.id, keys, self._now(), first=trust.keys is None)

@@ -23,6 +23,7 @@ from app.errors import (
     Unavailable,
     UnsupportedMediaType,
     UriTooLong,
+    describe,
 )
 from app.provider import REQUEST, Actor, Event
 
@@ -46,8 +47,10 @@ def refuse(error: ScimError) -> Response:
     g.refused_tenant = getattr(error, "tenant", "")
     try:
         _note(error)
-    except Unavailable:  # the database is away: the answer says so, and the server's own log
-        log.warning("not in the provisioning log: %s", error.detail)
+    except Unavailable as why:  # the database is away: the answer says so, and the server's own log
+        log.warning("request %s: its refusal is not in the provisioning log: %s", g.request_id, describe(why))
+    except Exception:  # a bug of ours, but the client gets its answer
+        log.exception("request %s: its refusal is not in the provisioning log", g.request_id)
     return error_answer(error)
 
 
@@ -100,5 +103,6 @@ def told(error: Exception) -> ScimError:
     if isinstance(error, ScimError):
         return error
     reference = g.get("request_id", "-")
-    log.exception("request %s failed: %s %s", reference, request.method, request.path, exc_info=error)
+    route = request.url_rule.rule if request.url_rule else "-"  # the path itself is the client's text
+    log.exception("request %s failed: %s %s", reference, request.method, route, exc_info=error)
     return InternalError(f"The server failed. The reference of the failure in its log is {reference}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from importlib import import_module
 
 import click
@@ -10,7 +11,7 @@ import click
 from app.cli.connection import Connection
 from app.cli.output import say, take_any_text
 from app.config import ConfigError
-from app.errors import ScimError
+from app.errors import ScimError, describe
 from app.store.database import StoreError, translating
 
 COMMANDS = {
@@ -76,7 +77,9 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - a fault of ours is one sentence, too; `python -X dev` shows the rest
         if sys.flags.dev_mode:
             raise
-        return _say(f"This is a fault in scimd itself: {type(error).__name__}: {' '.join(str(error).split())[:500]}")
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{frame.name}, {frame.filename}:{frame.lineno}"
+        return _say(f"This is a fault in scimd itself: {describe(error)} in {place}")
 
 
 def _say(sentence: str, status: int = 1) -> int:

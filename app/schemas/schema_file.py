@@ -42,6 +42,8 @@ OURS = "tenant"
 class SchemaFileError(Exception):
     """A schema file cannot be used; the text is one sentence for the operator."""
 
+    for_operators = True
+
 
 @dataclass(frozen=True)
 class TypeFile:

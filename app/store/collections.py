@@ -90,10 +90,11 @@ def _build(collection: Any, index: IndexSpec) -> None:
     except OperationFailure as error:
         if error.code == DUPLICATE_KEY:
             value = (error.details or {}).get("keyValue", {})
-            shown = ", ".join(f"{field} {text!r}" for field, text in value.items())
+            same = ", ".join(str(row["_id"]) for row in collection.find(value, {"_id": 1}, limit=5)) if value else ""
             raise StoreError(
                 f"The unique index {index.name} of {collection.name} cannot be built, since more than one document "
-                f"has {shown or 'the same value'}; delete all but one of them and start again."
+                f"has the same {', '.join(field for field, _ in index.keys)}; delete all but one of these and start "
+                f"again, by their _id: {same or '(not known)'}."
             ) from error
         if error.code in INDEX_CONFLICTS:
             raise StoreError(

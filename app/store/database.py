@@ -24,7 +24,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from app.errors import Unavailable
+from app.errors import Unavailable, describe
 from app.schemas.collection import CollectionSpec
 from app.store.collections import missing_unique_indexes, prepare_collection
 from app.store.failures import StoreError, reason, translate, translating
@@ -135,7 +135,7 @@ class Database:
             try:
                 self.prepare()
             except StoreError as error:
-                log.error("the database is not as it must be: %s", error)
+                log.error("the database is not as it must be: %s", describe(error))
                 raise Unavailable("The database is not as it must be; see the server's log.") from error
 
     def ready(self) -> None:

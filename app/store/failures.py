@@ -18,7 +18,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from app.errors import PayloadTooLarge, ScimError, Unavailable
+from app.errors import PayloadTooLarge, ScimError, Unavailable, describe
 
 DUPLICATE_KEY = 11000
 TOO_LARGE = "The resource is too large to be stored."
@@ -26,6 +26,8 @@ TOO_LARGE = "The resource is too large to be stored."
 
 class StoreError(Exception):
     """The database cannot be used as it is; the text is one sentence for the operator."""
+
+    for_operators = True
 
 
 _TOO_LARGE = frozenset({10334, 17419, 17420})
@@ -78,8 +80,11 @@ def is_duplicate(error: PyMongoError) -> bool:
 
 
 def reason(error: OperationFailure) -> str:
-    """Give what the server said, in one line."""
-    return " ".join(str((error.details or {}).get("errmsg", error)).split())
+    """Return what the server said, in one line and without values of documents."""
+    said = (error.details or {}).get("errmsg")
+    if said is None or is_duplicate(error):  # a duplicate key is told with its value, anything else with its document
+        return describe(error)
+    return " ".join(str(said).split())
 
 
 def _codes(error: PyMongoError) -> set[int]:

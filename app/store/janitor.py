@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from pymongo.errors import InvalidOperation
 
-from app.errors import Unavailable
+from app.errors import Unavailable, describe
 from app.store.counts import settle
 from app.store.database import REQUEST_SECONDS, Database
 from app.store.deleted import clear_expired
@@ -73,7 +73,7 @@ def once(database: Database, chore: Chore) -> bool:
         with database.budget(chore.seconds):
             chore.work(database)
     except Unavailable as error:
-        log.warning("%s is not finished: %s", chore.name, error.detail)
+        log.warning("%s is not finished: %s", chore.name, describe(error))
     except InvalidOperation:  # the client was closed: the process ends
         return False
     except Exception:

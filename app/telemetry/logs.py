@@ -1,23 +1,45 @@
-"""Structured logs: JSON, one object a line; readable on a terminal."""
+"""Structured logs: JSON, one object a line; readable on a terminal.
+
+Kept here: no value of an attribute is in any line. So a traceback has the places, types and codes of its exceptions and
+not their texts, which repeat documents (`app.errors.describe`).
+"""
 
 from __future__ import annotations
 
 import logging
 import logging.config
 import sys
+import threading
+import traceback
 from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
 
+from app.errors import describe
 from app.telemetry.lines import Lines
 
+log = logging.getLogger("scimd")
+
+
+def trace(error: BaseException) -> str:
+    """Return the traceback of an exception, and of those that led to it, without their texts."""
+    chain: list[BaseException] = []
+    following: BaseException | None = error
+    while following is not None and following not in chain:
+        chain.append(following)
+        following = following.__cause__ or (None if following.__suppress_context__ else following.__context__)
+    parts = ["".join(traceback.format_tb(each.__traceback__)) + describe(each) for each in reversed(chain)]
+    return "\n\nThis led to:\n\n".join(parts)
+
+
+_TRACES = structlog.processors.ExceptionRenderer(lambda info: trace(info[1]))
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
     _TIME,
-    structlog.processors.format_exc_info,
+    _TRACES,
 ]
 
 
@@ -75,14 +97,20 @@ def configure() -> None:
     and 9 microseconds, measured), on each request; nor is it waited for: see `lines`.
     """
     logging.config.dictConfig(logging_config())
+    threading.excepthook = _thread_ended
     pretty = sys.stderr.isatty()
     structlog.configure(
-        processors=[structlog.processors.add_log_level, _TIME, _renderer(True) if pretty else _AS_BYTES],
+        processors=[structlog.processors.add_log_level, _TIME, _TRACES, _renderer(True) if pretty else _AS_BYTES],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr) if pretty
         else structlog.BytesLoggerFactory(cast(BinaryIO, Lines(sys.stderr.fileno()))),
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         cache_logger_on_first_use=True,
     )
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    """Log what has ended a thread; Python would write its text to the same place."""
+    log.error("the thread %s has ended", ended.thread.name if ended.thread else "-", exc_info=ended.exc_value)
 
 
 def _renderer(pretty: bool) -> Any:
