@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from app.errors import ScimError
+from app.errors import ScimError, describe
 
 log = logging.getLogger("scimd")
 ELEMENTS = 500
@@ -47,7 +47,7 @@ class Stream:
             with self._budget():
                 block = next(self._blocks, None)
         except ScimError as error:
-            log.warning("request %s: the response is cut off: %s", self._request_id, error.detail)
+            log.warning("request %s: the response is cut off: %s", self._request_id, describe(error))
             raise BrokenPipeError(errno.EPIPE, "The response is cut off.") from error
         if block is None:
             self.close()
