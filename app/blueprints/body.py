@@ -5,15 +5,24 @@ Measured (D-105): Flask's own reader answers 500 to deep nesting, takes NaN, and
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+import time
+from typing import IO, Any
 
 from flask import Request
 
 from app.errors import InvalidSyntax, PayloadTooLarge, UnsupportedMediaType
 from app.schemas.json_object import object_in
 
+log = logging.getLogger("scimd")
 MOST_BYTES = 4 * 1024 * 1024
 """Of a body: ten thousand members in one PATCH, or a thousand users in one Bulk request."""
+MOST_DISCARDED = 4 * MOST_BYTES
+"""Of the body of a refused request."""
+DISCARD_SECONDS = 10.0
+DISCARD_PAUSE = 2.0
+"""Seconds: for all of it, and between two pieces that come."""
+_PIECE = 64 * 1024
 MEDIA_TYPES = ("application/scim+json", "application/json")
 
 
@@ -28,13 +37,34 @@ def read_object(request: Request) -> dict[str, Any]:
 
 def read_bytes(request: Request, most: int) -> bytes:
     """Give the body as it was sent, which may have `most` bytes; raises PayloadTooLarge, InvalidSyntax."""
-    try:
-        data = request.stream.read(most + 1)
-    except Exception as error:  # chunks that are none, a client that is gone: PEP 3333 names no errors for it
-        raise InvalidSyntax("The body cannot be read to its end.") from error
+    data = _next(request.stream, most + 1)
     if len(data) > most:
         raise PayloadTooLarge(f"The body has more than {most} bytes.")
     return data
+
+
+def discard(request: Request) -> None:
+    """Read what is left of a refused request's body, up to a size and a time, and forget it.
+
+    Called when the response has been sent. Many clients send all of a body before they look for a response, and a
+    connection that is closed while they send takes the response with it (RFC 9112 section 9.6).
+    """
+    connection = request.environ.get("gunicorn.socket")  # WSGI has no time limit for `read`
+    if connection is not None:
+        connection.settimeout(DISCARD_PAUSE)
+    left, deadline = MOST_DISCARDED, time.monotonic() + DISCARD_SECONDS
+    try:
+        while left > 0 and time.monotonic() < deadline and (data := _next(request.stream, _PIECE)):
+            left -= len(data)
+    except InvalidSyntax as error:  # the client is gone, or was refused for this very reason
+        log.debug("a refused request: %s", error.detail)
+
+
+def _next(stream: IO[bytes], most: int) -> bytes:
+    try:
+        return stream.read(most)
+    except Exception as error:  # chunks that are none, a client that is gone: PEP 3333 names no errors for it
+        raise InvalidSyntax("The body cannot be read to its end.") from error
 
 
 def _check_media_type(request: Request) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from app.blueprints.answers import error_answer
-from app.blueprints.service import service
+from app.blueprints.body import discard
+from app.blueprints.service import current, service
 from app.errors import (
     BadRequest,
     InternalError,
@@ -51,7 +53,9 @@ def refuse(error: ScimError) -> Response:
         log.warning("request %s: its refusal is not in the provisioning log: %s", g.request_id, describe(why))
     except Exception:  # a bug of ours, but the client gets its answer
         log.exception("request %s: its refusal is not in the provisioning log", g.request_id)
-    return error_answer(error)
+    response = error_answer(error)
+    response.call_on_close(partial(discard, current()[0]))
+    return response
 
 
 def _note(error: ScimError) -> None:

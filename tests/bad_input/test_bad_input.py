@@ -80,7 +80,7 @@ def _answer(tenant: Tenant, bad: Bad) -> str:
     try:
         status, kind, body = tenant.send(bad.method, bad.path, bad.body, bad.headers)
     except (BrokenPipeError, ConnectionResetError, http.client.RemoteDisconnected):
-        return "" if bad.status == (413,) else "the connection was closed"
+        return "the connection was closed"
     if status not in bad.status:
         return f"{status}, not {bad.status}: {body[:200]!r}"
     if kind != "application/scim+json":
