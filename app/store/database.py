@@ -11,7 +11,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import Context, ContextVar
 from threading import Lock
 from typing import Any, TypeVar
@@ -28,6 +28,7 @@ from app.errors import Unavailable, describe
 from app.schemas.collection import CollectionSpec
 from app.store.collections import missing_unique_indexes, prepare_collection
 from app.store.failures import StoreError, reason, translate, translating
+from app.store.turns import Turns
 
 __all__ = ["Database", "Session", "StoreError", "connect", "translate", "translating"]
 
@@ -65,6 +66,7 @@ class Database:
         self._specs: tuple[CollectionSpec, ...] = ()
         self._prepared = False
         self._preparing = Lock()
+        self._turns = Turns()
 
     def budget(self, seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
         """Let all calls inside take `seconds` together; budgets nest, the shorter one counts.
@@ -79,17 +81,20 @@ class Database:
         deadline = _deadline.get()
         return deadline is not None and time.monotonic() >= deadline
 
-    def transaction(self, work: Callable[[Session], T]) -> T:
+    def transaction(self, work: Callable[[Session], T], *, turn: tuple[str, str] | None = None) -> T:
         """Do `work` as a whole or not at all; it may be run several times, and must change nothing but the database.
 
-        Raises Unavailable where the database does not let it through in the time that is left; whether it took place
-        is then not known.
+        `turn` names what it changes, by tenant and id: one transaction at a time of this process changes that. Raises
+        Unavailable where the database does not let it through in the time that is left; whether it took place is then
+        not known.
         """
         with self.budget(TRANSACTION_SECONDS):
             if self._is_mock:
                 return work(None)
-            with self.client.start_session() as session:
-                return _run(session, work, _deadline.get() or 0.0)
+            deadline = _deadline.get() or 0.0
+            alone = self._turns.turn(turn, deadline - time.monotonic()) if turn else nullcontext()
+            with alone, self.client.start_session() as session:
+                return _run(session, work, deadline)
 
     def check(self) -> None:
         """Check that MongoDB answers and has transactions; raises Unavailable, StoreError for a single server."""

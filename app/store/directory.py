@@ -53,6 +53,7 @@ class Directory:
         dangling: bool,
     ) -> None:
         self._database = database
+        self._tenant = tenant
         self._dangling = dangling
         self.catalogue = catalogue
         self._resources = {t.name: Resources(database, tenant, t) for t in catalogue.types}
@@ -177,7 +178,7 @@ class Directory:
             self._log(event, steps, actor, session)
             return result
 
-        return self._commit(work, event, lambda: self._stored(resource_type, before["id"]))
+        return self._commit(work, event, lambda: self._stored(resource_type, before["id"]), before["id"])
 
     def change_members(
         self, resource_type: ResourceType, resource_id: str, changes: Iterable[MemberChange], event: Event,
@@ -211,7 +212,7 @@ class Directory:
             self._log(event, steps, actor, session)
             return touched
 
-        return self._commit(work, event, lambda: self._stored(resource_type, resource_id, keys))
+        return self._commit(work, event, lambda: self._stored(resource_type, resource_id, keys), resource_id)
 
     def delete(
         self, resource_type: ResourceType, resource_id: str, version: str | None, event: Event, actor: Actor
@@ -241,7 +242,7 @@ class Directory:
             event.know(resource_type, document)
             self._log(event, None, actor, session, more=-1)
 
-        self._commit(work, event, lambda: None)
+        self._commit(work, event, lambda: None, resource_id)
 
     def restore(self, resource_id: str, event: Event, actor: Actor) -> str:
         """Bring a deleted resource back with its memberships and give its name; raises NotFound, Uniqueness.
@@ -311,14 +312,16 @@ class Directory:
             raise missing(resource_type, resource_id)
         return resource
 
-    def _commit(self, work: Callable[[Session], T], event: Event, stored: Callable[[], T]) -> T:
-        """Run the transaction; where its outcome is unknown, look whether its event is there.
+    def _commit(
+        self, work: Callable[[Session], T], event: Event, stored: Callable[[], T], resource_id: str = ""
+    ) -> T:
+        """Run the transaction, in turn with others of the resource; where its outcome is unknown, look for its event.
 
         All 16 writes that ended in a network error in the failover measurement were in fact stored: an error is
         "unknown", not "no".
         """
         try:
-            return self._database.transaction(work)
+            return self._database.transaction(work, turn=(self._tenant, resource_id) if resource_id else None)
         except Unavailable:
             if not self.events.contains(event.id):
                 raise

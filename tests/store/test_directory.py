@@ -242,8 +242,8 @@ def test_the_log_says_whether_a_change_of_unknown_outcome_took_place(
 ) -> None:
     transaction = Database.transaction
 
-    def unknown(self: Database, work: Any) -> Any:
-        transaction(self, work)
+    def unknown(self: Database, work: Any, **turn: Any) -> Any:
+        transaction(self, work, **turn)
         raise Unavailable("the network broke after the commit")
 
     monkeypatch.setattr(Database, "transaction", unknown)
