@@ -32,10 +32,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.telemetry": {"app.store", "app.errors", "app.config", "flask"},
     "app.console": {"app.store", "app.auth", "app.errors", "flask"},
-    "app.cli": {"app.store", "app.auth", "app.schemas", "app.errors", "app.config", "click", "gunicorn"},
+    "app.check": set(),
+    "app.cli": {
+        "app.store", "app.auth", "app.schemas", "app.check", "app.errors", "app.config", "click", "gunicorn",
+    },
 }
 KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/profile.py"}
-NAMES_USER_NAME = ("app/schemas/", "app/protocol/entra_dialect.py")
+NAMES_USER_NAME = ("app/schemas/", "app/protocol/entra_dialect.py", "app/check/")
 
 
 @dataclass(frozen=True)

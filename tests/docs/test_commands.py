@@ -17,6 +17,7 @@ import pytest
 import requests
 from pymongo import MongoClient
 
+from app.check import CLIENTS
 from tests.auth.issuer import APP, AUDIENCE, SUBJECT, running_issuer
 from tests.conftest import make_server
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
@@ -147,7 +148,8 @@ def test_the_commands_of_readme(reader: Story) -> None:
     run_clients_and_trusts(reader)
     run_the_rest(reader)
     url, token = f"{reader.server.url}/demo/scim/v2", reader.run("scimd token issue demo", SECRET_TOKEN).strip()
-    reader.run(f"scimd check {url} --token {token}", "ok")
+    for client in CLIENTS:
+        reader.run(f"scimd check {url} --token {token} --as {client}", "ok")
     reader.run("scimd mongo uri", "^mongodb://")
     assert reader.untried("README.md#Commands") == []
 
