@@ -40,8 +40,12 @@ Session = ClientSession | None
 DEFAULT_NAME = "scimd"
 REQUEST_SECONDS = 20.0
 """What all calls of one request may take together (D-103)."""
-TRANSACTION_SECONDS = 15.0
-"""What a transaction may take of that; what is left is for finding out whether it took place."""
+TRANSACTION_SECONDS = 12.0
+"""What a transaction may take of that; what is left is for finding out whether it took place.
+
+It is MongoDB's limit as well (`transactionLifetimeLimitSeconds`), for a transaction whose process was killed: MongoDB
+looks for those every half of that time, so that their locks are held for 18 seconds at most (D-31).
+"""
 PING_SECONDS = 5.0
 """A server that does not answer yet is started all the same, and says soon that it is not ready."""
 GIVE_UP_SECONDS = 1.0
@@ -243,7 +247,7 @@ def _run(session: ClientSession, work: Callable[[Session], T], deadline: float) 
 def _give_up(session: ClientSession) -> None:
     """End what the server still holds for this session; a commit that took place stays.
 
-    Otherwise it keeps its locks for a minute, and whoever repeats the request on another process waits for them.
+    Otherwise it keeps its locks until MongoDB ends it, and who repeats the request on another process waits for them.
     """
     with suppress(PyMongoError), pymongo.timeout(GIVE_UP_SECONDS):
         session.client.admin.command("killSessions", [session.session_id])

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
+from app.store.database import TRANSACTION_SECONDS
 from app.store.embedded import PATIENCE, REPLICA_SET, Place, direct_client, hello, try_lock
 from app.store.failures import StoreError
 
@@ -98,6 +99,7 @@ class Keeper:
         place = self._place
         parameters = {
             "diagnosticDataCollectionEnabled": "false",
+            "transactionLifetimeLimitSeconds": f"{TRANSACTION_SECONDS:.0f}",
             "shutdownTimeoutMillisForSignaledShutdown": "100",  # 15 seconds otherwise, for members that are not there
         }
         if self._test_commands:

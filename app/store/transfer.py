@@ -35,7 +35,7 @@ LONGEST_ID = 255
 _SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")
 """Of a path, with nothing that has to be escaped (RFC 3986 section 3.3)."""
 PATIENCE = 90.0
-"""Seconds that an import waits: the transaction of one that was killed keeps its locks for a minute."""
+"""Seconds that an import waits for the locks of one that was killed: MongoDB's own setting is 60, and half as much."""
 Line = dict[str, Any]
 Numbered = tuple[int, Line | str]
 """The number of a line, and its object or the reason why it is none."""

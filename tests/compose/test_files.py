@@ -11,6 +11,7 @@ import yaml
 
 from app.blueprints.body import MOST_BYTES
 from app.config import SETTINGS
+from app.store.database import TRANSACTION_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PINS = {"mongo:8", "nginx:stable", "scimd:local"}
@@ -89,6 +90,12 @@ def test_mongodb_is_on_a_network_that_leads_nowhere():
     assert ONE["networks"]["database"]["internal"] is True
     assert ONE["services"]["mongodb"]["networks"] == ["database"]
     assert ONE["services"]["proxy"]["networks"] == ["front"]
+
+
+def test_sc_03_mongodb_ends_the_transactions_of_the_dead_as_the_private_one_does():
+    name, value = "transactionLifetimeLimitSeconds", f"{TRANSACTION_SECONDS:.0f}"
+    assert f"{name}={value}" in ONE["services"]["mongodb"]["command"]
+    assert f"Set `{name}` to {value}" in (ROOT / "docs/operating.md").read_text()
 
 
 def test_data_is_in_named_volumes():
