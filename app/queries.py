@@ -13,11 +13,13 @@ from app.errors import InvalidFilter, InvalidValue
 from app.protocol.cursor import Cursor, Cursors
 from app.protocol.list_response import list_response
 from app.protocol.search_request import SearchRequest
+from app.schemas.collection import indexed_fields
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 from app.store.directory import Directory
-from app.store.pages import Order, Place, rank
+from app.store.pages import MANY, Order, Place, rank
 from app.store.plans import unindexed
+from app.store.slices import check_depth
 from scim_filter import Column, Comparison, FilterError
 
 Resource = dict[str, Any]
@@ -46,25 +48,24 @@ class Queries:
             found = parts[0].named(search.count)
             return list_response(found, len(found), search.start_index)
         if len(parts) == 1:
-            rows = parts[0].rows(None, skip, search.count)
-            whole = 0 < len(rows) < search.count or (not rows and not skip)
-            total = skip + len(rows) if whole else parts[0].total()
+            rows, total = parts[0].first_page(skip, search.count)
         else:
-            rows = _merged_by_index(parts, skip, search.count)
-            total = sum(part.total() for part in parts)
+            check_depth(skip)
+            rows, total = _merged_by_index(parts, skip, search.count)
         return list_response(self._shown(parts, rows), total, search.start_index)
 
     def _by_cursor(self, parts: list[_Part], search: SearchRequest) -> dict[str, Any]:
         identity = self._tenant + "\n" + search.identity(",".join(part.type.endpoint for part in parts))
-        if not search.cursor:
-            start, backwards = None, False
-            total = sum(part.total() for part in parts)
-            if not search.count:
-                return list_response([], total, None)
-        else:
+        start, backwards = None, False
+        if search.cursor:
             cursor = self._cursors.open(search.cursor, identity, search.count)
             start, backwards, total = Place(cursor.id, cursor.key), cursor.backwards, cursor.total
-        found = [row for part in parts for row in part.rows(start, 0, search.count + 1, backwards=backwards)]
+            found = [row for part in parts for row in part.rows(start, search.count + 1, total, backwards=backwards)]
+        elif search.count:
+            pages = [part.first_page(0, search.count + 1) for part in parts]
+            found, total = [row for rows, _ in pages for row in rows], sum(number for _, number in pages)
+        else:
+            return list_response([], sum(part.total() for part in parts), None)
         found.sort(key=lambda row: rank(row[1]), reverse=parts[0].order.descending != backwards)
         more, found = len(found) > search.count, found[: search.count]
         if backwards:
@@ -105,20 +106,29 @@ class _Part:
             raise InvalidFilter(str(error)) from error
         self._slices = directory.slices(resource_type, self._query)
         column = directory.resolve(resource_type)(search.sort_by) if search.sort_by else None
-        self.order = _order(column, search, absent=absent)
+        self.order = _order(column, search, resource_type, absent=absent)
 
     @cached_property
     def unindexed(self) -> tuple[str, ...]:
         """The attributes of the filter and the sort because of which every resource of the type is read."""
-        return unindexed(self._query, self.type, self.order.field)
+        return unindexed(self._query, self.type, "" if self.order.indexed else self.order.field)
 
     def total(self) -> int:
         return self._slices.count() if self._query else self._directory.count(self.type)
 
-    def rows(self, after: Place | None, skip: int, limit: int, *, backwards: bool = False) -> list[Row]:
+    def rows(self, after: Place, limit: int, total: int, *, backwards: bool) -> list[Row]:
+        """Return the resources behind a place; `total` match."""
         order = self.order.reversed() if backwards else self.order
-        found = self._slices.page(order, after=after, skip=skip, limit=limit, keys=self.keys)
+        found = self._slices.page(order, after=after, skip=0, limit=limit, keys=self.keys, many=total > MANY)
         return [(resource, place, self.type) for resource, place in found]
+
+    def first_page(self, skip: int, limit: int) -> tuple[list[Row], int]:
+        """Return a page by index, and how many resources match."""
+        found, total = self._slices.first_page(self.order, skip, limit, self.keys)
+        if total is None:
+            whole = 0 < len(found) < limit or (not found and not skip)
+            total = skip + len(found) if whole else self.total()
+        return [(resource, place, self.type) for resource, place in found], total
 
     def names_somebody(self, search: SearchRequest) -> bool:
         """Tell whether the filter is the one by which clients look for one user, and his groups are shown."""
@@ -137,8 +147,10 @@ class _Part:
         self._directory.fill(found, self.type, self.keys, groups)
         return [self.projection.apply(resource) for resource in found]
 
-    def places(self, limit: int) -> list[tuple[Place, _Part]]:
-        return [(place, self) for place in self._slices.places(self.order, limit)]
+    def places(self, limit: int) -> tuple[list[tuple[Place, _Part]], int]:
+        """Return the places of the first resources, each with this part, and how many match."""
+        found, total = self._slices.first_places(self.order, limit)
+        return [(place, self) for place in found], self.total() if total is None else total
 
     def several(self, places: list[Place]) -> list[Row]:
         by_id = {place.id: place for place in places}
@@ -146,23 +158,24 @@ class _Part:
         return [(resource, by_id[resource["id"]], self.type) for resource in found]
 
 
-def _merged_by_index(parts: list[_Part], skip: int, count: int) -> list[Row]:
-    """Find the page among several types by the places alone, then read what is on it."""
+def _merged_by_index(parts: list[_Part], skip: int, count: int) -> tuple[list[Row], int]:
+    """Return the page among several types, found by the places alone before what is on it is read, and the total."""
     descending = parts[0].order.descending
-    places = [item for part in parts for item in part.places(skip + count)]
+    found = [part.places(skip + count) for part in parts]
+    places = [item for items, _ in found for item in items]
     places.sort(key=lambda item: rank(item[0]), reverse=descending)
     wanted = places[skip : skip + count]
     rows = [row for part in parts for row in part.several([place for place, owner in wanted if owner is part])]
-    return sorted(rows, key=lambda row: rank(row[1]), reverse=descending)
+    return sorted(rows, key=lambda row: rank(row[1]), reverse=descending), sum(total for _, total in found)
 
 
-def _order(column: Column | None, search: SearchRequest, *, absent: bool) -> Order:
+def _order(column: Column | None, search: SearchRequest, resource_type: ResourceType, *, absent: bool) -> Order:
     """Give the order that `sortBy` means; raises InvalidValue for what cannot be sorted by."""
     if search.sort_by is None:
         return Order()
     if column is None:
         if absent:  # an attribute that the type does not have counts as one without a value
-            return Order("_absent", descending=search.descending, always=False)
+            return Order("", descending=search.descending, always=False)
         raise InvalidValue(f"sortBy: there is no attribute {search.sort_by}.")
     if column.type == "complex" and column.value is not None:
         column = column.value
@@ -172,4 +185,5 @@ def _order(column: Column | None, search: SearchRequest, *, absent: bool) -> Ord
     container = column.parent.field if column.parent is not None and column.parent.multi_valued else ""
     if column.multi_valued:
         container = column.field
-    return Order(column.field, container, search.descending, always=column.field in _ALWAYS)
+    indexed = not container and column.field in indexed_fields(resource_type)
+    return Order(column.field, container, search.descending, always=column.field in _ALWAYS, indexed=indexed)

@@ -82,6 +82,8 @@ def _count(response: Response) -> Response:
         metrics.LOGINS.labels("unknown", "refused").inc()
     if status == 429:
         metrics.RATE_LIMITED.labels(tenant).inc()
+    if here.get("too_many"):
+        metrics.TOO_MANY.labels(tenant).inc()
     if provider and provider.event.resource_type:
         event = provider.event
         metrics.OPERATIONS.labels(event.operation, event.resource_type, metrics.result(status)).inc()

@@ -182,18 +182,21 @@ def _indexes(resource_type: ResourceType) -> Iterator[IndexSpec]:
             keys=(("tenant", 1), (field, 1)), name=f"unique_{key}", unique=True, partial={field: {"$exists": True}}
         )
     # `_id` is the last key, since that is what ties are sorted by.
-    for field in _indexed_fields(resource_type):
+    for field, _ in _indexed_fields(resource_type):
         yield IndexSpec(keys=(("tenant", 1), (field, 1), ("_id", 1)), name=f"tenant_{field.removeprefix(f'{FOLDED}.')}")
 
 
 @lru_cache(maxsize=1_000)
-def indexed_fields(resource_type: ResourceType) -> frozenset[str]:
-    """Return the fields of a type's documents that an index `{tenant, field, _id}` begins with, and `_id`."""
-    return frozenset({"_id", *_indexed_fields(resource_type)})
+def indexed_fields(resource_type: ResourceType) -> Mapping[str, bool]:
+    """Return the fields of a type's documents that an index `{tenant, field, _id}` has, `_id` among them.
+
+    True stands beside the fields of multi-valued attributes, of which an index has several entries for a document.
+    """
+    return {"_id": False, **dict(_indexed_fields(resource_type))}
 
 
-def _indexed_fields(resource_type: ResourceType) -> Iterator[str]:
-    """Give where a document keeps the comparable values of the indexed attributes, and the ids of other resources."""
+def _indexed_fields(resource_type: ResourceType) -> Iterator[tuple[str, bool]]:
+    """Yield where a document keeps the comparable values of the indexed attributes, and the ids of other resources."""
     for row in (*resource_type.schema.attributes, META):
         yield from _fields(row, "")
     for schema in resource_type.extensions:
@@ -201,14 +204,14 @@ def _indexed_fields(resource_type: ResourceType) -> Iterator[str]:
             yield from _fields(row, f"{schema.stored_as}.")
 
 
-def _fields(row: Attribute, prefix: str) -> Iterator[str]:
+def _fields(row: Attribute, prefix: str) -> Iterator[tuple[str, bool]]:
     mirror = f"{FOLDED}." if is_folded(row) else ""
     if row.indexed and _is_stored(row) and row.type != "complex":
-        yield f"{mirror}{prefix}{row.name}"
+        yield f"{mirror}{prefix}{row.name}", row.multi_valued
     for sub in row.sub_attributes:
         wanted = sub.indexed or (sub.name == "value" and row.is_link)
         if wanted and _is_stored(row) and _is_stored(sub):
-            yield f"{mirror}{prefix}{row.name}.{sub.name}"
+            yield f"{mirror}{prefix}{row.name}.{sub.name}", row.multi_valued
 
 
 def _is_stored(row: Attribute) -> bool:

@@ -100,6 +100,10 @@ class Database:
             with alone, self.client.start_session() as session:
                 return _run(session, work, deadline)
 
+    def answers(self) -> bool:
+        """Return whether MongoDB answers at once, whatever is left of the request's budget."""
+        return Context().run(self._answers)
+
     def check(self) -> None:
         """Check that MongoDB answers and has transactions; raises Unavailable, StoreError for a single server."""
         if self._is_mock:
@@ -109,6 +113,14 @@ class Database:
         servers = self.client.topology_description.server_descriptions().values()
         if any(server.server_type_name == "Standalone" for server in servers):
             raise StoreError(SINGLE_SERVER)
+
+    def _answers(self) -> bool:
+        try:
+            with self.budget(GIVE_UP_SECONDS):
+                self.check()
+        except (Unavailable, StoreError):
+            return False
+        return True
 
     def snapshot(self, collection: str) -> Any:
         """Give a collection in which each query sees one moment, in all collections that it reads.

@@ -116,7 +116,7 @@ class Directory:
 
     def slices(self, resource_type: ResourceType, query: dict[str, Any]) -> Slices:
         """Give what reads the resources that such a query finds."""
-        return Slices(self._resources[resource_type.name], self._joins, query)
+        return Slices(self._database, self._resources[resource_type.name], self._joins, query)
 
     def count(self, resource_type: ResourceType) -> int:
         """Tell how many resources of a type there are; nothing is counted for it."""

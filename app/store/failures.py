@@ -13,6 +13,7 @@ from pymongo.errors import (
     DocumentTooLarge,
     DuplicateKeyError,
     ExecutionTimeout,
+    NetworkTimeout,
     OperationFailure,
     PyMongoError,
     WriteConcernError,
@@ -72,6 +73,11 @@ class translating:
         told = translate(error) if error else None
         if told is not None:
             raise told from error
+
+
+def took_too_long(error: BaseException | None) -> bool:
+    """Return whether a time limit has ended what the database was doing."""
+    return isinstance(error, (ExecutionTimeout, NetworkTimeout))
 
 
 def is_duplicate(error: PyMongoError) -> bool:

@@ -1,9 +1,10 @@
-"""One page of a sorted query (RFC 7644 section 3.4.2.3), found by its place in the order and not by counting up to it.
+"""One page of a sorted query (RFC 7644 section 3.4.2.3).
 
 Ascending, a resource without a value comes last; descending is the exact reverse (MongoDB has it the other way round).
-So a query has two stretches, resources with a value by (value, id) and those without by id, each in the order of an
-index where there is one. A place in the order is what the next page starts after: a page costs the same wherever it is,
-and who is there all the time is seen exactly once.
+There are two ways to a page. *In order*, where an index has the documents in the order of the query: a place in the
+order is what the next page starts after, so that a page costs the same wherever it is, and who is there all the time is
+seen exactly once. *Ranked*, where another index finds fewer documents: those are sorted, and counted on the way where
+the total is needed too, so that nothing is read twice.
 """
 
 from __future__ import annotations
@@ -14,8 +15,14 @@ from typing import Any
 
 from pymongo.collection import Collection
 
+from app.store.plans import Access, Index, Reach, hint, index_on
+
 Document = dict[str, Any]
 Query = Mapping[str, Any]
+Steps = list[dict[str, Any]]
+
+MANY = 10_000
+"""Resources from which on a walk reads the index that has its order, not the one that its filter would choose."""
 
 
 @dataclass(frozen=True)
@@ -23,16 +30,23 @@ class Order:
     """What a query is sorted by; by id alone where nothing is said."""
 
     field: str = "_id"
-    """Where the document keeps the value that is compared."""
+    """Where the document keeps the value that is compared; "" for an attribute that no document has."""
     container: str = ""
     """Of a multi-valued attribute: where its elements are; the primary one's value counts, or else the first one's."""
     descending: bool = False
     always: bool = True
     """Every resource has a value."""
+    indexed: bool = True
+    """An index has the documents in this order."""
 
     def reversed(self) -> Order:
-        """Give the opposite order."""
+        """Return the opposite order."""
         return replace(self, descending=not self.descending)
+
+    @property
+    def direction(self) -> int:
+        """1, or -1 for descending."""
+        return -1 if self.descending else 1
 
 
 @dataclass(frozen=True)
@@ -45,7 +59,7 @@ class Place:
 
 
 def rank(place: Place) -> tuple[bool, Any, str]:
-    """Give what places compare by in ascending order: who has no value comes last."""
+    """Return what places compare by in ascending order: those without a value come last."""
     return place.key is None, "" if place.key is None else place.key, place.id
 
 
@@ -57,65 +71,132 @@ class Found:
     place: Place
 
 
-def page(
-    collection: Collection[Document], query: Query, order: Order, *, after: Place | None, skip: int, limit: int,
-    fields: Mapping[str, int],
-) -> list[Found]:
-    """Give up to `limit` documents that match, from behind `after`, leaving out the first `skip` of them."""
-    found: list[Found] = []
-    for missing, stretch in _stretches(order, after):
-        steps = _pipeline(query, stretch, order, missing)
-        room: list[dict[str, Any]] = [{"$skip": skip}, {"$limit": limit - len(found)}]
-        here = [_found(row) for row in collection.aggregate([*steps, *room, *_shape(order, fields)])]
-        found += here
-        if len(found) == limit:
-            break
-        # Where nothing is left of this stretch, what was not skipped here is skipped in the next one.
-        skip = 0 if here or not skip else max(0, skip - _length(collection, steps))
-    return found
+@dataclass(frozen=True)
+class Plan:
+    """How the documents of a query are read."""
+
+    index: Index | None
+    """The index to name; None leaves it to MongoDB."""
+    in_order: bool
+    """The index has the documents in the order of the query."""
 
 
-def _stretches(order: Order, after: Place | None) -> list[tuple[bool, dict[str, Any]]]:
-    """Give the stretches that are left behind `after`, in the order: whether it is those without a value, and which."""
+def plan(found: Access, query: Query, order: Order, *, many: bool = False) -> Plan:
+    """Return how to read a page; `found` is the access to what matches, `many` says that more than `MANY` do."""
+    everything = query.keys() <= {"tenant"}
+    if order.indexed and (everything or (found.reach is not Reach.POINT and (many or found.reach is Reach.ALL))):
+        return Plan(index_on(order.field), in_order=True)
+    return Plan(found.index, in_order=False)
+
+
+class Pages:
+    """The documents of one query in one order, read as planned."""
+
+    def __init__(self, collection: Collection[Document], query: Query, order: Order, plan: Plan) -> None:
+        self._collection = collection
+        self._query = query
+        self._order = order
+        self._plan = plan
+
+    def page(self, *, after: Place | None, skip: int, limit: int, fields: Mapping[str, int]) -> list[Found]:
+        """Return up to `limit` documents, from behind `after`, leaving out the first `skip` of them."""
+        if not self._plan.in_order:
+            room: Steps = [{"$skip": skip}, {"$limit": limit}]
+            return self._rows([*self._ranked(after), self._sort(), *room, *_shape(self._order, fields, ranked=True)])
+        found: list[Found] = []
+        for missing, part in _parts(self._order, after):
+            steps = self._in_order(part, missing=missing)
+            room = [{"$skip": skip}, {"$limit": limit - len(found)}]
+            here = self._rows([*steps, *room, *_shape(self._order, fields, ranked=False)])
+            found += here
+            if len(found) == limit:
+                break
+            # Where nothing is left of this part, what was not skipped here is skipped in the next one.
+            skip = 0 if here or not skip else max(0, skip - self._length(steps))
+        return found
+
+    def page_and_total(self, *, skip: int, limit: int) -> tuple[list[Place], int]:
+        """Return the places of a page and how many documents match, from one reading."""
+        key = {} if self._order.field == "_id" else {"_key": 1}
+        page = [self._sort(), {"$skip": skip}, {"$limit": limit}, {"$project": {"_id": 1, **key}}]
+        steps = [*self._ranked(None), {"$facet": {"page": page, "total": [{"$count": "number"}]}}]
+        (row,) = self._aggregate(steps)
+        total = row["total"][0]["number"] if row["total"] else 0
+        return [_found(each).place for each in row["page"]], total
+
+    def _aggregate(self, steps: Steps) -> list[Document]:
+        named = hint(self._collection, self._plan.index)
+        return list(self._collection.aggregate(steps, allowDiskUse=True, **named))
+
+    def _rows(self, steps: Steps) -> list[Found]:
+        return [_found(row) for row in self._aggregate(steps)]
+
+    def _length(self, steps: Steps) -> int:
+        rows = self._aggregate([*steps[:-1], {"$count": "number"}])
+        return int(rows[0]["number"]) if rows else 0
+
+    def _in_order(self, part: Query, *, missing: bool) -> Steps:
+        """Return the steps that read a part of the order from its index."""
+        direction = self._order.direction
+        # All are of one tenant; naming it keeps MongoDB to an index that begins with it.
+        by = {"tenant": direction, "_id": direction}
+        if not missing and self._order.field != "_id":
+            by = {"tenant": direction, self._order.field: direction, "_id": direction}
+        return [{"$match": {"$and": [self._query, part]} if part else self._query}, {"$sort": by}]
+
+    def _ranked(self, after: Place | None) -> Steps:
+        """Return the steps that find what matches behind `after`, each with what it is sorted by."""
+        beyond = "$lt" if self._order.descending else "$gt"
+        if self._order.field == "_id":
+            return [{"$match": {"$and": [self._query, {"_id": {beyond: after.id}}]} if after else self._query}]
+        steps: Steps = [
+            {"$match": self._query}, {"$set": {"_key": _value(self._order)}},
+            {"$set": {"_missing": {"$eq": ["$_key", None]}}},
+        ]
+        if after is None:
+            return steps
+        here = {"_missing": after.key is None, "_key": after.key}
+        later: list[Query] = [{**here, "_id": {beyond: after.id}}, {"_missing": {beyond: after.key is None}}]
+        if after.key is not None:
+            later.append({"_missing": False, "_key": {beyond: after.key}})
+        return [*steps, {"$match": {"$or": later}}]
+
+    def _sort(self) -> dict[str, Any]:
+        by = ["_id"] if self._order.field == "_id" else ["_missing", "_key", "_id"]
+        return {"$sort": dict.fromkeys(by, self._order.direction)}
+
+
+def _parts(order: Order, after: Place | None) -> list[tuple[bool, dict[str, Any]]]:
+    """Return the parts that are left behind `after`, in the order: whether it is those without a value, and which."""
     beyond = "$lt" if order.descending else "$gt"
-    if order.field == "_id":
-        return [(False, {"_id": {beyond: after.id}} if after else {})]
-    key = "_key" if order.container else order.field
-    stretches: list[tuple[bool, dict[str, Any]]] = [(False, {key: {"$ne": None}})]
+    if order.field in ("", "_id"):
+        return [(not order.field, {"_id": {beyond: after.id}} if after else {})]
+    key = order.field
+    parts: list[tuple[bool, dict[str, Any]]] = [(False, {key: {"$ne": None}})]
     if not order.always:
-        stretches.append((True, {key: None}))
+        parts.append((True, {key: None}))
     if order.descending:
-        stretches.reverse()
+        parts.reverse()
     if after is None:
-        return stretches
+        return parts
     if after.key is None:
         left: dict[str, Any] = {key: None, "_id": {beyond: after.id}}
     else:  # the range lets the index find the place; the rest is for those with the same value
         left = {key: {f"{beyond}e": after.key}, "$or": [{key: {beyond: after.key}}, {"_id": {beyond: after.id}}]}
     missing = after.key is None
-    here = [is_missing for is_missing, _ in stretches].index(missing) if not order.always else 0
-    return [(missing, left), *stretches[here + 1 :]]
+    here = [is_missing for is_missing, _ in parts].index(missing) if not order.always else 0
+    return [(missing, left), *parts[here + 1 :]]
 
 
-def _pipeline(query: Query, stretch: Query, order: Order, missing: bool) -> list[dict[str, Any]]:
-    direction = -1 if order.descending else 1
-    # All are of one tenant; to name it has the planner take an index that begins with it, and not the one on `_id`
-    # alone, in which everybody's documents are.
-    by = {"tenant": direction, "_id": direction}
-    if order.field != "_id" and not missing:
-        by = {"tenant": direction, "_key" if order.container else order.field: direction, "_id": direction}
-    if order.container:
-        return [{"$match": query}, {"$set": {"_key": _preferred(order)}}, {"$match": stretch}, {"$sort": by}]
-    return [{"$match": {"$and": [query, stretch]} if stretch else query}, {"$sort": by}]
+def _value(order: Order) -> dict[str, Any]:
+    """Return the expression for what a document is sorted by, null where it has no value.
 
-
-def _length(collection: Collection[Document], steps: list[dict[str, Any]]) -> int:
-    rows = list(collection.aggregate([*steps[:-1], {"$count": "number"}]))
-    return rows[0]["number"] if rows else 0
-
-
-def _preferred(order: Order) -> dict[str, Any]:
-    """Give the expression for the value of the primary element, or else of the first (RFC 7644 section 3.4.2.3)."""
+    Of a multi-valued attribute it is the value of the primary element, or else of the first (RFC 7644 section 3.4.2.3).
+    """
+    if not order.field:
+        return {"$literal": None}
+    if not order.container:
+        return {"$ifNull": [f"${order.field}", None]}
     if order.field == order.container:  # values that are no objects, perhaps in each of several elements
         values = {"$ifNull": [{"$arrayElemAt": [{"$ifNull": [f"${order.field}", []]}, 0]}, None]}
         return {"$cond": [{"$isArray": [values]}, {"$ifNull": [{"$arrayElemAt": [values, 0]}, None]}, values]}
@@ -129,14 +210,13 @@ def _preferred(order: Order) -> dict[str, Any]:
     return {"$ifNull": [first(primary), {"$ifNull": [first(elements), None]}]}
 
 
-def _shape(order: Order, fields: Mapping[str, int]) -> list[dict[str, Any]]:
+def _shape(order: Order, fields: Mapping[str, int], *, ranked: bool) -> Steps:
+    """Return the steps that leave of a document what is wanted of it, and its key."""
     if order.field == "_id":
         return [{"$project": dict(fields)}] if fields else []
-    if any(fields.values()):  # named fields: the key is one of them
-        key = "$_key" if order.container else f"${order.field}"
-        return [{"$set": {"_key": key}}, {"$project": {**fields, "_key": 1}}]
-    keep = [] if order.container else [{"$set": {"_key": f"${order.field}"}}]
-    return [*keep, {"$project": dict(fields)}]
+    keep: Steps = [] if ranked else [{"$set": {"_key": _value(order)}}]
+    named = any(fields.values())  # named fields: the key is one of them
+    return [*keep, {"$project": {**fields, **({"_key": 1} if named else {"_missing": 0})}}]
 
 
 def _found(row: Document) -> Found:

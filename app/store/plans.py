@@ -1,28 +1,29 @@
 """Which index answers a query, and which of its attributes have none.
 
-Eight indexes or more of a collection begin with `tenant`, and MongoDB chooses among them by trying them all, which at a
-million documents takes longer than the query itself. So a query whose index is known names it. One rule says which it
-is: of conditions that must all hold the most selective one counts.
+Eight indexes or more of a collection begin with `tenant`, and MongoDB chooses among them by trying them all: at 200,000
+users that took five times as long as the query itself, at a million longer than a request may (docs/decisions.md D-20).
+So a query whose index is known names it. One rule says which it is: of conditions that must all hold, the most
+selective one counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any
 
-from pymongo.errors import OperationFailure
+from pymongo.collection import Collection
 
 from app.schemas.collection import indexed_fields
 from app.schemas.columns import paths
 from app.schemas.resource_type import ResourceType
 
-T = TypeVar("T")
 Query = Mapping[str, Any]
 Index = tuple[tuple[str, int], ...]
 BY_ID: Index = (("tenant", 1), ("_id", 1))
-_BAD_VALUE = 2
+IDS: Index = (("_id", 1),)
+"""MongoDB's own index, for documents whose ids are known."""
 _POINTS = frozenset({"$eq", "$in"})
 _BOUNDS = frozenset({"$gt", "$gte", "$lt", "$lte"})
 _LOGIC = ("$and", "$or", "$nor")
@@ -36,9 +37,9 @@ class Reach(IntEnum):
     RANGE = 2
     """The entries between two values."""
     SCAN = 3
-    """All entries; the documents of those that match."""
+    """All entries, and no document of those that do not match."""
     ALL = 4
-    """No index helps: every document is read."""
+    """No index helps: every document of the tenant is read."""
 
 
 @dataclass(frozen=True)
@@ -49,54 +50,54 @@ class Access:
     field: str = ""
     """The field whose index is read; "" where it is several fields, or none."""
     missing: frozenset[str] = frozenset()
-    """With `ALL`: the fields without an index because of which every document is read."""
+    """With `ALL`: the fields because of which every document is read."""
 
     @property
     def index(self) -> Index | None:
-        """The index to name; None leaves it to MongoDB, which reads several indexes for an `or`."""
+        """The index to name; None leaves it to MongoDB, which reads several of them for an `or`."""
+        if self.field == "_id" and self.reach is Reach.POINT:
+            return IDS
         if self.reach is Reach.ALL:
             return BY_ID
-        return index_of(self.field) if self.field else None
+        return index_on(self.field) if self.field else None
 
 
-def index_of(field: str) -> Index:
-    """Return the keys of the index on a field of a resource."""
-    return BY_ID if field == "_id" else (("tenant", 1), (field, 1), ("_id", 1))
+def index_on(field: str) -> Index:
+    """Return the keys of the index that has a type's documents in the order of a field."""
+    return BY_ID if field in ("", "_id") else (("tenant", 1), (field, 1), ("_id", 1))
 
 
-def access(query: Query, indexed: Collection[str], prefix: str = "") -> Access:
-    """Return the best access to the documents that match; `indexed` has the fields with an index."""
-    parts = [_access(field, condition, indexed, prefix) for field, condition in query.items() if field != "tenant"]
-    return _best(parts)
+def hint(collection: Any, index: Index | None) -> dict[str, Any]:
+    """Return the option that names the index of a query; its keys name it, since an operator may have renamed it."""
+    if index is None or not isinstance(collection, Collection):  # mongomock has no indexes to choose among
+        return {}
+    return {"hint": dict(index)}
 
 
-def unindexed(query: Query, resource_type: ResourceType, sort_field: str = "_id") -> tuple[str, ...]:
+def access(query: Query, indexed: Mapping[str, bool], prefix: str = "") -> Access:
+    """Return the best access to what matches; `indexed` has the fields with an index (`indexed_fields`)."""
+    return _best([_access(field, each, indexed, prefix) for field, each in query.items() if field != "tenant"])
+
+
+def unindexed(query: Query, resource_type: ResourceType, sorted_by: str = "") -> tuple[str, ...]:
     """Return the attributes because of which a query reads every resource of the type, since no index answers them.
 
-    `query` is one that the filter compiler made, {} for none; `sort_field` is the field that is sorted by. A sort
-    counts where the filter leaves more than a few. The attributes are spelled as their paths: `title`,
+    `query` is one that the filter compiler made, {} for none; `sorted_by` is the field of a sort that no index has,
+    which counts where the filter leaves more than a few. Attributes are spelled as their paths: `title`,
     `urn:...:User:department`.
     """
-    indexed = indexed_fields(resource_type)
-    found = access(query, indexed)
+    found = access(query, indexed_fields(resource_type))
     missing = set(found.missing)
-    if found.reach is not Reach.POINT and sort_field not in indexed:
-        missing.add(sort_field)
+    if sorted_by and found.reach is not Reach.POINT:
+        missing.add(sorted_by)
     known = paths(resource_type)
     return tuple(sorted({known[field] for field in missing if field in known}))
 
 
-def naming(index: Index | None, run: Callable[[Index | None], T]) -> T:
-    """Run a query with the index named, or without where an operator has dropped the index: slow, but answered.
-
-    Not inside a transaction, which the first failure ends.
-    """
-    try:
-        return run(index)
-    except OperationFailure as error:
-        if index is None or error.code != _BAD_VALUE or "hint" not in str(error):
-            raise
-        return run(None)
+def answering(resource_type: ResourceType) -> tuple[str, ...]:
+    """Return the attributes that have an index, as their paths."""
+    known = paths(resource_type)
+    return tuple(sorted(known[field] for field in indexed_fields(resource_type)))
 
 
 def _best(parts: Sequence[Access]) -> Access:
@@ -104,12 +105,29 @@ def _best(parts: Sequence[Access]) -> Access:
     least = min((part.reach for part in parts), default=Reach.ALL)
     found = [part for part in parts if part.reach is least]
     if least is Reach.ALL:
-        return Access(Reach.ALL, missing=frozenset[str]().union(*(part.missing for part in found)))
-    # Of several MongoDB finds out which is the best: their trial ends with the first of them.
+        return Access(Reach.ALL, missing=_missing(found))
+    # Of several MongoDB finds out which is the best: its trial ends with the first one that does.
     return found[0] if len({part.field for part in found}) == 1 else Access(least)
 
 
-def _access(field: str, condition: Any, indexed: Collection[str], prefix: str) -> Access:
+def _any_of(parts: Sequence[Access]) -> Access:
+    """Return the access to what meets at least one condition: that of the worst."""
+    worst = max((part.reach for part in parts), default=Reach.ALL)
+    if worst is Reach.SCAN and len({part.field for part in parts}) == 1:
+        return Access(worst, parts[0].field)
+    if worst >= Reach.SCAN:
+        return Access(Reach.ALL, missing=_missing([part for part in parts if part.reach >= Reach.SCAN]))
+    return Access(worst)
+
+
+def _none_of(fields: frozenset[str], indexed: Mapping[str, bool]) -> Access:
+    """Return the access to what meets none of some conditions on `fields`: to most documents, as a rule."""
+    if len(fields) == 1:
+        return _through(next(iter(fields)), Reach.SCAN, indexed)
+    return Access(Reach.ALL, missing=fields - indexed.keys() or fields)
+
+
+def _access(field: str, condition: Any, indexed: Mapping[str, bool], prefix: str) -> Access:
     if field == "$and":
         return _best([access(part, indexed, prefix) for part in condition])
     if field == "$or":
@@ -119,38 +137,37 @@ def _access(field: str, condition: Any, indexed: Collection[str], prefix: str) -
     name = prefix + field
     if not isinstance(condition, Mapping):
         return _through(name, Reach.POINT, indexed)
-    if "$elemMatch" in condition:
-        inner = condition["$elemMatch"]
-        if any(key.startswith("$") and key not in _LOGIC for key in inner):
-            return _access(field, inner, indexed, prefix)
-        return access(inner, indexed, f"{name}.")
+    if _is_of_element(condition):
+        return access(condition["$elemMatch"], indexed, f"{name}.")
+    condition = condition.get("$elemMatch", condition)
     reach = Reach.POINT if condition.keys() & _POINTS else Reach.RANGE if condition.keys() & _BOUNDS else Reach.SCAN
     return _through(name, reach, indexed)
 
 
-def _any_of(parts: Sequence[Access]) -> Access:
-    """Return the access to what meets one of the conditions: no better than that of the worst."""
-    worst = max((part.reach for part in parts), default=Reach.ALL)
-    return Access(worst, missing=frozenset[str]().union(*(part.missing for part in parts)))
+def _through(field: str, reach: Reach, indexed: Mapping[str, bool]) -> Access:
+    # The index of a multi-valued attribute does not tell which values are one document's: a scan reads them all.
+    if field not in indexed or (reach is Reach.SCAN and indexed[field]):
+        return Access(Reach.ALL, missing=frozenset({field}))
+    return Access(reach, field)
 
 
-def _none_of(fields: frozenset[str], indexed: Collection[str]) -> Access:
-    """Return the access to what meets none of the conditions: most documents, as a rule."""
-    return Access(Reach.ALL, missing=fields - set(indexed))
+def _missing(parts: Sequence[Access]) -> frozenset[str]:
+    return frozenset(field for part in parts for field in part.missing or {part.field} - {""})
 
 
-def _through(field: str, reach: Reach, indexed: Collection[str]) -> Access:
-    return Access(reach, field) if field in indexed else Access(Reach.ALL, missing=frozenset({field}))
+def _is_of_element(condition: Any) -> bool:
+    """Return whether a condition is one on the sub-attributes of an element."""
+    inner = condition.get("$elemMatch", {}) if isinstance(condition, Mapping) else {}
+    return any(key in _LOGIC or not key.startswith("$") for key in inner)
 
 
 def _fields(queries: Sequence[Query], prefix: str) -> Iterator[str]:
-    """Give the fields on which some queries have conditions."""
+    """Yield the fields on which some queries have conditions."""
     for query in queries:
         for field, condition in query.items():
-            inner = condition.get("$elemMatch") if isinstance(condition, Mapping) else None
             if field in _LOGIC:
                 yield from _fields(condition, prefix)
-            elif inner is not None and not any(key.startswith("$") and key not in _LOGIC for key in inner):
-                yield from _fields([inner], f"{prefix}{field}.")
+            elif _is_of_element(condition):
+                yield from _fields([condition["$elemMatch"]], f"{prefix}{field}.")
             else:
                 yield prefix + field

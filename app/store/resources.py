@@ -12,13 +12,15 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from app.errors import Uniqueness
+from app.schemas.collection import indexed_fields
 from app.schemas.columns import columns
 from app.schemas.comparison import fold
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.store.database import Database, Session
 from app.store.documents import decode, encode, stored_keys
-from app.store.pages import Order, Place, page
+from app.store.pages import Order, Pages, Place, plan
+from app.store.plans import BY_ID, IDS, Access, Reach, access, hint
 
 Resource = dict[str, Any]
 Query = Mapping[str, Any]
@@ -52,7 +54,8 @@ class Resources:
             {"$match": {"tenant": self._tenant, **query}}, {"$limit": limit}, {"$project": self._fields(keys)},
             {"$graphLookup": {**lookup, "as": "_found"}},
         ]
-        found = ((document, document.pop("_found")) for document in self._collection.aggregate(steps))
+        named = hint(self._collection, self._access(query).index)
+        found = ((document, document.pop("_found")) for document in self._collection.aggregate(steps, **named))
         return [(decode(document, self.type), rows) for document, rows in found]
 
     def insert(self, resource: Resource, session: Session = None) -> None:
@@ -103,7 +106,7 @@ class Resources:
         change: dict[str, Any] = {"$inc": {"meta.version": 1}}
         if now is not None:
             change["$max"] = {"meta.lastModified": now}
-        self._collection.update_many(query, change, session=session)
+        self._collection.update_many(query, change, session=session, **self._ids)
 
     def remove(self, resource_id: str, version: str | None, session: Session = None) -> dict[str, Any] | None:
         """Delete the resource and give its document, or None where there is no such resource or version."""
@@ -114,36 +117,42 @@ class Resources:
 
     def page(
         self, query: Query, order: Order, *, after: Place | None = None, skip: int = 0, limit: int,
-        keys: frozenset[str] | None = None,
+        keys: frozenset[str] | None = None, many: bool = False,
     ) -> list[tuple[Resource, Place]]:
-        """Give up to `limit` of the resources that match, each with its place in the order."""
-        found = page(
-            self._collection, {"tenant": self._tenant, **query}, order, after=after, skip=skip, limit=limit,
-            fields=self._fields(keys),
-        )
+        """Return up to `limit` of the resources that match, each with its place in the order."""
+        pages = self._pages(query, order, many=many)
+        found = pages.page(after=after, skip=skip, limit=limit, fields=self._fields(keys))
         return [(decode(item.document, self.type), item.place) for item in found]
 
+    def page_and_total(self, query: Query, order: Order, skip: int, limit: int) -> tuple[list[Place], int]:
+        """Return the places of a page and how many resources match, from one reading of the database."""
+        return self._pages(query, order).page_and_total(skip=skip, limit=limit)
+
     def places(self, query: Query, order: Order, limit: int, after: Place | None = None) -> list[Place]:
-        """Give the places of the first `limit` resources that match, from behind `after`."""
-        found = page(
-            self._collection, {"tenant": self._tenant, **query}, order, after=after, skip=0, limit=limit,
-            fields={"_id": 1},
-        )
+        """Return the places of the first `limit` resources that match, from behind `after`."""
+        found = self._pages(query, order).page(after=after, skip=0, limit=limit, fields={"_id": 1})
         return [item.place for item in found]
 
+    def is_selective(self, query: Query) -> bool:
+        """Return whether an index leads straight to what matches, so that it may be read twice."""
+        return self._access(query).reach is Reach.POINT
+
     def several(self, ids: list[str], keys: frozenset[str] | None = None) -> list[Resource]:
-        """Give the resources with these ids, as far as there are such."""
-        cursor = self._collection.find({"tenant": self._tenant, "_id": {"$in": ids}}, self._fields(keys))
+        """Return the resources with these ids, as far as there are such."""
+        query = {"tenant": self._tenant, "_id": {"$in": ids}}
+        cursor = self._collection.find(query, self._fields(keys), **self._ids) if ids else ()
         return [decode(document, self.type) for document in cursor]
 
     def count(self, query: Query) -> int:
-        """Tell how many resources match."""
-        return self._collection.count_documents({"tenant": self._tenant, **query})
+        """Return how many resources match."""
+        named = hint(self._collection, self._access(query).index)
+        return self._collection.count_documents({"tenant": self._tenant, **query}, **named)
 
     def ids(self, query: Query, limit: int, *, ordered: bool = False) -> list[str]:
-        """Give the ids of up to `limit` resources that match; `ordered` gives the first ones."""
-        order = [("tenant", 1), ("_id", 1)] if ordered else None
-        cursor = self._collection.find({"tenant": self._tenant, **query}, {"_id": 1}, sort=order, limit=limit)
+        """Return the ids of up to `limit` resources that match; `ordered` returns the first ones."""
+        order = [("_id", 1)] if ordered else None
+        named = hint(self._collection, self._access(query).index)
+        cursor = self._collection.find({"tenant": self._tenant, **query}, {"_id": 1}, sort=order, limit=limit, **named)
         return [document["_id"] for document in cursor]
 
     def named(self, name: str, limit: int) -> list[str]:
@@ -161,28 +170,45 @@ class Resources:
         """Give the id that `number` resources with ids from `start` on stand before; None where there is none."""
         query = {"tenant": self._tenant} | ({"_id": {"$gte": start}} if start is not None else {})
         order = [("tenant", 1), ("_id", 1)]
-        row = self._collection.find_one(query, {"_id": 1}, sort=order, skip=number)
+        row = self._collection.find_one(query, {"_id": 1}, sort=order, skip=number, **hint(self._collection, BY_ID))
         return row["_id"] if row else None
 
     def existing(self, ids: Iterable[str], session: Session = None) -> set[str]:
         """Tell which of the ids are resources of this type."""
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}}
-        return {document["_id"] for document in self._collection.find(query, {"_id": 1}, session=session)}
+        rows = self._collection.find(query, {"_id": 1}, session=session, **self._ids)
+        return {row["_id"] for row in rows}
 
     def names(self, ids: Iterable[str], attribute: str) -> dict[str, str]:
         """Give for each id that is a resource of this type its name, "" where it has none."""
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}}
-        return {row["_id"]: row.get(attribute, "") for row in self._collection.find(query, {attribute: 1})}
+        rows = self._collection.find(query, {attribute: 1}, **self._ids)
+        return {row["_id"]: row.get(attribute, "") for row in rows}
 
     def all(self) -> Iterator[Resource]:
         """Give every resource, one after the other, in the order of their ids."""
-        cursor = self._collection.find({"tenant": self._tenant}, HIDDEN, sort=[("_id", 1)], batch_size=EACH)
+        everything = {"tenant": self._tenant}
+        named = hint(self._collection, BY_ID)
+        cursor = self._collection.find(everything, HIDDEN, sort=[("_id", 1)], batch_size=EACH, **named)
         return (decode(document, self.type) for document in cursor)
 
     def all_ids(self) -> Iterator[str]:
         """Give the id of every resource, in their order."""
-        cursor = self._collection.find({"tenant": self._tenant}, {"_id": 1}, sort=[("_id", 1)])
+        named = hint(self._collection, BY_ID)
+        cursor = self._collection.find({"tenant": self._tenant}, {"_id": 1}, sort=[("_id", 1)], **named)
         return (document["_id"] for document in cursor)
+
+    @property
+    def _ids(self) -> dict[str, Any]:
+        """The option that reads documents by their ids, and nothing else."""
+        return hint(self._collection, IDS)
+
+    def _access(self, query: Query) -> Access:
+        return access(query, indexed_fields(self.type))
+
+    def _pages(self, query: Query, order: Order, *, many: bool = False) -> Pages:
+        how = plan(self._access(query), query, order, many=many)
+        return Pages(self._collection, {"tenant": self._tenant, **query}, order, how)
 
     def _fields(self, keys: frozenset[str] | None) -> dict[str, int]:
         if keys is None:

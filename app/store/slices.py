@@ -11,45 +11,79 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from pymongo.errors import ExecutionTimeout
-
-from app.errors import TooMany
+from app.errors import TooMany, Unavailable
+from app.store.database import Database
+from app.store.failures import took_too_long
 from app.store.joins import Joins, asks
 from app.store.pages import Order, Place, rank
+from app.store.plans import answering, unindexed
 from app.store.resources import Resource, Resources
 
 Query = dict[str, Any]
+Found = list[tuple[Resource, Place]]
+
+SEARCH_SECONDS = 15.0
+"""What the database may take for a page and its total, of a request's 20 s: what is left is for saying so."""
+MOST_PLACES = 10_000
+"""Resources before a page whose places one request may hold: 6 MB."""
+MOST_ROWS = 1_000
+"""Resources on a page, and some."""
+TOO_DEEP = (
+    f"startIndex: a page of this query begins at {MOST_PLACES + 1} at most; read on with a cursor instead, beginning "
+    "with an empty one: ?cursor= (RFC 9865)."
+)
 
 
 class Slices:
     """The resources that a query finds."""
 
-    def __init__(self, resources: Resources, joins: Joins, query: Query) -> None:
+    def __init__(self, database: Database, resources: Resources, joins: Joins, query: Query) -> None:
+        self._database = database
         self._resources = resources
         self._joins = joins
         self._query = query
 
     def count(self) -> int:
-        """Tell how many resources match; raises TooMany where that cannot be told in time."""
+        """Return how many resources match; raises TooMany where that cannot be told in time."""
         with self._in_time():
             return sum(self._resources.count(query) for query in self._queries())
 
+    def first_page(self, order: Order, skip: int, limit: int, keys: frozenset[str] | None) -> tuple[Found, int | None]:
+        """Return a page by index, and how many match where the same reading tells it; raises TooMany."""
+        with self._in_time(order):
+            if self._reads_much(limit):
+                places, total = self._resources.page_and_total(self._first[0], order, skip, limit)
+                return self._read(places, keys), total
+            return self.page(order, after=None, skip=skip, limit=limit, keys=keys), None
+
+    def first_places(self, order: Order, limit: int) -> tuple[list[Place], int | None]:
+        """Return the places of the first `limit` that match, and how many do as in `first_page`; raises TooMany."""
+        with self._in_time(order):
+            if self._reads_much(limit):
+                return self._resources.page_and_total(self._first[0], order, 0, limit)
+            return self.places(order, limit), None
+
     def page(
-        self, order: Order, *, after: Place | None, skip: int, limit: int, keys: frozenset[str] | None
-    ) -> list[tuple[Resource, Place]]:
-        """Give up to `limit` of the resources that match, each with its place in the order; raises TooMany."""
-        with self._in_time():
+        self, order: Order, *, after: Place | None, skip: int, limit: int, keys: frozenset[str] | None,
+        many: bool = False,
+    ) -> Found:
+        """Return up to `limit` of the resources that match, each with its place in the order; raises TooMany.
+
+        `many` says that more than `pages.MANY` match.
+        """
+        with self._in_time(order):
             query, end = self._first
             if end is None:
-                return self._resources.page(query, order, after=after, skip=skip, limit=limit, keys=keys)
+                return self._resources.page(query, order, after=after, skip=skip, limit=limit, keys=keys, many=many)
             if _by_id(order):
                 return self._in_turn(order, after, skip, limit, keys)
+            check_depth(skip)
             return self._read(self.places(order, skip + limit, after)[skip:], keys)
 
     def _in_turn(
         self, order: Order, after: Place | None, skip: int, limit: int, keys: frozenset[str] | None
-    ) -> list[tuple[Resource, Place]]:
-        found: list[tuple[Resource, Place]] = []
+    ) -> Found:
+        found: Found = []
         for query in self._queries(after):
             left_out = min(skip, self._resources.count(query)) if skip else 0
             room = limit - len(found)
@@ -60,15 +94,20 @@ class Slices:
         return found
 
     def places(self, order: Order, limit: int, after: Place | None = None) -> list[Place]:
-        """Give the places of the first `limit` resources that match, from behind `after`; raises TooMany."""
+        """Return the places of the first `limit` resources that match, from behind `after`; raises TooMany."""
         found: list[Place] = []
-        with self._in_time():
+        with self._in_time(order):
             for query in self._queries(after if _by_id(order) else None):
                 found += self._resources.places(query, order, limit, after)
                 if _by_id(order) and len(found) >= limit:
                     break
                 found = sorted(found, key=rank, reverse=order.descending)[:limit]
         return found[:limit]
+
+    def _reads_much(self, limit: int) -> bool:
+        """Return whether the page and the total are to come from one reading, since no index leads straight to them."""
+        query, end = self._first
+        return bool(query) and end is None and limit <= MOST_ROWS and not self._resources.is_selective(query)
 
     @cached_property
     def _first(self) -> tuple[Query, str | None]:
@@ -86,19 +125,41 @@ class Slices:
             yield query
 
     @contextmanager
-    def _in_time(self) -> Iterator[None]:
-        """Say what to do where the database is well, but has too much to do for this query."""
+    def _in_time(self, order: Order | None = None) -> Iterator[None]:
+        """Raise TooMany, with what to do, where the database is well and has too much to do for this query."""
         try:
-            yield
-        except ExecutionTimeout as error:
-            if not asks(self._query):
+            with self._database.budget(SEARCH_SECONDS):
+                yield
+        except Unavailable as error:
+            why = self._too_much(order)
+            if not (why and took_too_long(error.__cause__) and self._database.answers()):
                 raise
-            raise TooMany("The filter asks for too many memberships to be answered in time; narrow it.") from error
+            raise TooMany(why) from error
 
-    def _read(self, places: list[Place], keys: frozenset[str] | None) -> list[tuple[Resource, Place]]:
+    def _too_much(self, order: Order | None) -> str:
+        """Return what makes the query slow and what to do about it, "" where an index answers it."""
+        if asks(self._query):
+            return "The filter asks for too many memberships to be answered in time; narrow it."
+        sorted_by = order.field if order and not order.indexed else ""
+        attributes = unindexed(self._query, self._resources.type, sorted_by)
+        if not attributes:
+            return ""
+        return (
+            f"No index answers {', '.join(attributes)}, and there are too many resources to look at each in time. "
+            f"Narrow the filter with `and` and eq or sw on an attribute that has an index, or sort by one: "
+            f"{', '.join(answering(self._resources.type))}."
+        )
+
+    def _read(self, places: list[Place], keys: frozenset[str] | None) -> Found:
         found = {each["id"]: each for each in self._resources.several([place.id for place in places], keys)}
         return [(found[place.id], place) for place in places if place.id in found]
 
 
 def _by_id(order: Order) -> bool:
     return order.field == "_id" and not order.descending
+
+
+def check_depth(skip: int) -> None:
+    """Check that a page whose places are all held at once does not begin too deep; raises TooMany."""
+    if skip > MOST_PLACES:
+        raise TooMany(TOO_DEEP)

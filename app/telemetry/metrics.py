@@ -14,6 +14,7 @@ REQUESTS = Counter("scimd_requests", "Requests answered.", ["route", "method", "
 LATENCY = Histogram("scimd_request_seconds", "Time from a request to its answer.", ["route", "method"], buckets=SECONDS)
 OPERATIONS = Counter("scimd_operations", "Changes asked for, by their outcome.", ["operation", "type", "result"])
 LOGINS = Counter("scimd_logins", "Credentials looked at.", ["way", "result"])
+TOO_MANY = Counter("scimd_too_many", "Requests refused with tooMany: what they ask for takes too long.", ["tenant"])
 RATE_LIMITED = Counter("scimd_rate_limited", "Requests refused with 429.", ["tenant"])
 COMMANDS = Histogram("scimd_mongodb_command_seconds", "Time of MongoDB commands.", ["command"], buckets=SECONDS)
 FAILED_COMMANDS = Counter("scimd_mongodb_command_failures", "MongoDB commands that failed.", ["command"])

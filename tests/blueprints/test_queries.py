@@ -8,9 +8,11 @@ from urllib.parse import quote
 
 import pytest
 
+from app.store import slices
 from app.store.database import Database
 from app.store.tokens import Tokens
 from tests.blueprints.conftest import ENTERPRISE_URN, Client
+from tests.conftest import Fault
 
 USERS = quote('userName sw "user"')
 GROUPS = quote('meta.resourceType eq "Group"')
@@ -376,3 +378,49 @@ def test_a_query_by_name_pages_and_projects_as_any_other(
 def test_a_name_that_nobody_has(rfc: Client) -> None:
     found = page(rfc, "filter=" + quote('userName eq "nobody"'))
     assert (found["totalResults"], found["Resources"]) == (0, [])
+
+
+@pytest.mark.parametrize(("query", "attributes"), [
+    ('filter=title eq "x"', "title"), ('filter=emails co "x" and title pr', "emails.value, title"), ("sortBy=title", "title"),
+    ("sortBy=nickName&filter=active eq false", "active, nickName"), ('filter=title eq "x"&cursor', "title"),
+])
+def test_sc_04_what_cannot_be_answered_in_time_is_too_many_and_names_the_attributes(
+    ten: Client, fault: Fault, query: str, attributes: str
+) -> None:
+    with fault(["aggregate"], "alwaysOn", errorCode=50):
+        answer = ten("GET", f"/Users?{query}")
+    error = answer.get_json()
+    assert (answer.status_code, error["scimType"]) == (400, "tooMany")
+    assert error["detail"].startswith(f"No index answers {attributes}, ")
+    assert "userName" in error["detail"]
+
+
+@pytest.mark.parametrize("query", ["", f"filter={USERS}", "sortBy=userName"])
+def test_sc_04_what_an_index_answers_and_takes_too_long_is_an_outage(ten: Client, fault: Fault, query: str) -> None:
+    with fault(["aggregate"], "alwaysOn", errorCode=50):
+        assert ten("GET", f"/Users?{query}").status_code == 503
+
+
+def test_sc_04_a_database_that_stands_still_is_an_outage_whatever_is_asked(
+    ten: Client, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "SEARCH_SECONDS", 0.3)
+    slow = fault(["aggregate", "ping"], "alwaysOn", blockConnection=True, blockTimeMS=2_000)
+    with slow:
+        assert ten("GET", f"/Users?filter={quote('title pr')}").status_code == 503
+
+
+@pytest.mark.parametrize("path", ["/", f"/?filter={quote('title pr')}", "/?sortBy=displayName"])
+def test_fa_11_a_page_too_deep_over_several_types_is_too_many_and_cursors_go_on(ten: Client, path: str) -> None:
+    mark = "&" if "?" in path else "?"
+    for start in (slices.MOST_PLACES + 2, 2**31 - 1):
+        answer = ten("GET", f"{path}{mark}startIndex={start}")
+        assert (answer.status_code, answer.get_json()["scimType"]) == (400, "tooMany")
+        assert "cursor" in answer.get_json()["detail"]
+    for start in (1, slices.MOST_PLACES + 1):
+        assert ten("GET", f"{path}{mark}startIndex={start}").status_code == 200
+    assert ten("GET", f"{path}{mark}cursor").status_code == 200
+
+
+def test_fa_11_one_type_is_walked_to_its_end(ten: Client) -> None:
+    assert page(ten, "startIndex=1000000")["Resources"] == []

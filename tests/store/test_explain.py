@@ -127,8 +127,19 @@ def begins(plan: dict[str, Any]) -> set[str]:
 
 
 def _asks_for_ids(plan: dict[str, Any]) -> bool:
-    ids = plan["command"].get("filter", {}).get("_id", {}).get("$in", ())
-    return 0 < plan["keysExamined"] <= 2 * len(ids) + 1
+    command = plan.get("originatingCommand", plan["command"])
+    return bool(plan["keysExamined"] <= 2 * _ids(command.get("filter") or command.get("pipeline")) + 1)
+
+
+def _ids(query: Any) -> int:
+    """Return how many ids a query or a pipeline names."""
+    if isinstance(query, list):
+        return sum(map(_ids, query))
+    if not isinstance(query, dict):
+        return 0
+    named = query.get("_id")
+    inside = len(named.get("$in", ())) if isinstance(named, dict) else 0
+    return inside + sum(_ids(part) for part in query.values())
 
 
 NUMBER = 1_234

@@ -31,6 +31,7 @@ OPERATORS_ASK = {
     "scimd_operations_total": {"operation", "type", "result"},
     "scimd_logins_total": {"way", "result"},
     "scimd_rate_limited_total": {"tenant"},
+    "scimd_too_many_total": {"tenant"},
     "scimd_mongodb_connections": set(),
     "scimd_mongodb_command_seconds_bucket": {"command", "le"},
     "scimd_resources": {"tenant", "type"},
@@ -47,6 +48,7 @@ def series(limited: Server) -> dict[str, set[str]]:
     for status in (201, 409):
         assert requests.post(f"{url}/Groups", json=body, headers=headers, timeout=30).status_code == status
     assert requests.get(f"{url}/Users", headers={"Authorization": "Bearer x"}, timeout=30).status_code == 401
+    assert requests.get(f"{url}/?startIndex=100000", headers=headers, timeout=30).status_code == 400
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: requests.get(f"{url}/Users?count=0", headers=headers, timeout=30), range(200)))
     assert 429 in {answer.status_code for answer in answers}
