@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -15,6 +16,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "SCIMD_"
+
+_INJECTED = tuple(re.compile(pattern) for pattern in (
+    r"\w+_SERVICE_HOST=[\da-fA-F.:]+",
+    r"\w+_SERVICE_PORT(_\w+)?=\d+",
+    r"\w+_PORT(_\d+_(TCP|UDP|SCTP))?=(tcp|udp|sctp)://\S+",
+    r"\w+_PORT_\d+_(TCP|UDP|SCTP)_(ADDR=[\da-fA-F.:]+|PORT=\d+|PROTO=(tcp|udp|sctp))",
+    r"\w+_NAME=/\S+/\S+",
+))
+"""What a kubelet puts into the environment for a Service whose name begins with `scimd`, as `NAME=value` (D-70).
+
+The last one is only Docker's, whose links have set the others since before there was a kubelet.
+"""
 
 
 class ConfigError(Exception):
@@ -169,10 +182,10 @@ class Config:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:
-        """Read the settings; raises ConfigError for a value that cannot be and for a name that nobody knows."""
+        """Return the settings; raises ConfigError for a value that cannot be and for a name that nobody knows."""
         known = {row.name: row for row in SETTINGS}
         for name in sorted(environ):
-            if name.startswith(PREFIX) and name not in known:
+            if name.startswith(PREFIX) and name not in known and not _is_injected(name, environ[name]):
                 near = difflib.get_close_matches(name, known, n=1, cutoff=0)
                 raise ConfigError(f"There is no setting {name}; did you mean {near[0]}?")
         values = {}
@@ -195,6 +208,10 @@ class Config:
         host, _, port = self.bind.rpartition(":")
         # A wildcard is where one listens, not where one connects to.
         return f"http://{'localhost' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104
+
+
+def _is_injected(name: str, value: str) -> bool:
+    return any(pattern.fullmatch(f"{name}={value}") for pattern in _INJECTED)
 
 
 def _row(row: Field[Any]) -> Setting:

@@ -91,6 +91,52 @@ def test_a_name_that_nobody_knows_is_refused_with_the_nearest_that_is(name: str,
         Config.from_environment({name: "x"})
 
 
+# For a Service that is named so and has the ports http (8000) and dns (53, UDP); the shapes are the kubelet's
+# (kubernetes.io, Services, Environment variables).
+KUBELET = """
+{0}_SERVICE_HOST=10.96.0.11
+{0}_SERVICE_PORT=8000
+{0}_SERVICE_PORT_HTTP=8000
+{0}_SERVICE_PORT_DNS_UDP=53
+{0}_PORT=tcp://10.96.0.11:8000
+{0}_PORT_8000_TCP=tcp://10.96.0.11:8000
+{0}_PORT_8000_TCP_PROTO=tcp
+{0}_PORT_8000_TCP_PORT=8000
+{0}_PORT_8000_TCP_ADDR=10.96.0.11
+{0}_PORT_53_UDP=udp://10.96.0.11:53
+{0}_PORT_53_UDP_PROTO=udp
+{0}_PORT_53_UDP_PORT=53
+{0}_PORT_53_UDP_ADDR=10.96.0.11
+"""
+
+
+def injected(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.split())
+
+
+@pytest.mark.parametrize("service", ["SCIMD", "SCIMD_METRICS", "SCIMD_MONGODB", "SCIMD_BIND"])
+@pytest.mark.parametrize("address", ["10.96.0.11", "fd00:10:96::b"])
+def test_fa_07_what_a_kubelet_injects_is_no_setting(service: str, address: str) -> None:
+    bracketed = f"[{address}]" if ":" in address else address
+    text = KUBELET.format(service).replace("//10.96.0.11", f"//{bracketed}").replace("10.96.0.11", address)
+    assert Config.from_environment(injected(text) | {"SCIMD_THREADS": "7"}) == config(threads="7")
+
+
+def test_fa_07_nor_is_what_a_link_of_docker_injects() -> None:
+    text = "SCIMD_PORT=tcp://172.17.0.5:8000 SCIMD_PORT_8000_TCP=tcp://172.17.0.5:8000 SCIMD_NAME=/web/scimd"
+    assert Config.from_environment(injected(text)) == config()
+
+
+@pytest.mark.parametrize("line", [
+    "SCIMD_PORT=8000", "SCIMD_PORT=", "SCIMD_HOST=127.0.0.1", "SCIMD_SERVICE_HOST=scim.example.com",
+    "SCIMD_SERVICE_PORT=http", "SCIMD_METRICS_PORT=9464", "SCIMD_NAME=scimd", "SCIMD_PORT_8000_TCP_ADR=10.96.0.11",
+    "SCIMD_PORT_8000_TCP_PORT=tcp", "SCIMD_BIND_PORT=8000", "SCIMD_SERVICE=10.96.0.11",
+])
+def test_fa_07_a_mistyped_setting_is_refused_all_the_same(line: str) -> None:
+    with pytest.raises(ConfigError, match=f"There is no setting {line.partition('=')[0]};"):
+        Config.from_environment(injected(line))
+
+
 @given(st.sampled_from(SETTINGS), st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=30))
 def test_any_text_is_a_value_or_one_sentence(row: object, text: str) -> None:
     name = row.name  # type: ignore[attr-defined]
