@@ -34,6 +34,10 @@ APP_NAME = f"test-{os.getpid()}"
 """What the clients of this process call themselves, so that a failpoint can be for them alone."""
 SCIMD = str(Path(sys.executable).with_name("scimd"))
 
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    # Where a shell starts us with `&` or under `nohup` they are ignored, and our children would inherit that.
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
 
 SECRET = re.compile(
     rb"scimd_[0-9a-f]{12}_[0-9a-f]{64}|scimd_secret_[0-9a-f]{64}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"

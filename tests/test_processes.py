@@ -1,0 +1,28 @@
+"""The processes that tests start have the default signal handlers, whatever the tests themselves were started from."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHILD = """
+import subprocess, sys
+import tests.conftest
+status = subprocess.run(["cat", "/proc/self/status"], capture_output=True, text=True, check=True).stdout
+print(next(line for line in status.splitlines() if line.startswith("SigIgn")))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_fa_21_children_do_not_ignore_what_we_were_started_to_ignore(number: signal.Signals) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1],
+        env=os.environ, preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),
+    )
+    ignored = int(done.stdout.split()[1], 16)
+    assert not ignored & 1 << number - 1
