@@ -10,20 +10,22 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
 
 from gunicorn import util
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from app import create_app
 from app.config import Config, ConfigError
 from app.errors import ScimError
+from app.processes import AddressTaken, wait_for_address
+from app.store import janitor
 from app.store.database import StoreError
 from app.store.opening import open_database
+from app.telemetry import folder
 from app.telemetry.logs import configure, logging_config
 
 try:
@@ -31,13 +33,27 @@ try:
 except ConfigError as error:
     sys.exit(f"scimd: {error}")
 
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
-if _config.metrics_bind:  # the client library looks at it when it is first imported
-    os.environ.setdefault(METRICS_FOLDER, tempfile.mkdtemp(prefix="scimd-metrics-"))
+if _config.metrics_bind:
+    folder.join()
+
+
+class Worker(ThreadWorker):
+    """A thread worker that lets go of its addresses as soon as it stops.
+
+    Gunicorn's own holds them until its last request is answered: a client could still connect, whom nobody accepts, and
+    after the death of the master a new one could not listen.
+    """
+
+    def set_accept_enabled(self, enabled):
+        super().set_accept_enabled(enabled)
+        if not enabled and (not self.alive or self.ppid != os.getppid()):
+            for listener in self.sockets:
+                listener.close()
+
 
 bind = [_config.bind]
 workers = _config.workers
-worker_class = "gthread"
+worker_class = Worker
 threads = _config.threads
 
 # A request has 20 seconds for its calls of the database; a worker that says nothing for 60 is stuck.
@@ -50,9 +66,11 @@ graceful_timeout = 30
 # Longer than a proxy keeps a connection that it may use again.
 keepalive = 5
 
-# A worker is replaced now and then, not all of them at once.
-max_requests = 10_000
-max_requests_jitter = 1_000
+# Nothing is replaced without a reason (D-73): no `max_requests`. A connection ends after as many answers, so that those
+# that stay open are shared out again among the workers.
+ANSWERS_OF_A_CONNECTION = 100
+# How long a start waits for an address that is in use: workers whose master was killed let go of it within a second.
+ADDRESS_SECONDS = 10
 
 # The longest that gunicorn allows. A longer filter goes to .search, in a body.
 limit_request_line = 8_190
@@ -110,17 +128,15 @@ def on_starting(server):
         after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS),
     )
     try:
+        if not (server.master_pid or "LISTEN_FDS" in os.environ):  # else the sockets are inherited
+            for address in server.cfg.address:
+                if isinstance(address, tuple):
+                    wait_for_address(*address, ADDRESS_SECONDS)
         database = open_database(_config, watch=False)
         create_app(_config, database)
         database.close()
-    except (ConfigError, StoreError) as error:
+    except (AddressTaken, ConfigError, StoreError) as error:
         sys.exit(f"scimd: {error}")
-
-
-def when_ready(server):
-    """Start the process that serves metrics; it ends with this one."""
-    if _config.metrics_bind:
-        subprocess.Popen([sys.executable, "-m", "app.telemetry.exporter"], stdin=subprocess.DEVNULL)
 
 
 def post_fork(server, worker):
@@ -137,11 +153,18 @@ def post_fork(server, worker):
     for number in _STOPS:
         signal.signal(number, lambda *_: setattr(worker, "alive", False))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+    if _config.metrics_bind:
+        folder.take_slot()
 
 
 def pre_request(worker, req):
-    """Let no client hold a thread by not reading: `sendall` takes the time limit for all that it is given."""
+    """Let no client hold a thread by not reading, and no connection stay with its worker for ever.
+
+    `sendall` takes the time limit for all that it is given.
+    """
     req.unreader.sock.settimeout(CLIENT_SECONDS)
+    if req.req_number >= ANSWERS_OF_A_CONNECTION:
+        req.force_close()
 
 
 def post_request(worker, req, environ, resp):
@@ -163,11 +186,14 @@ def worker_exit(server, worker):
 
 
 def post_worker_init(worker):
-    """Let the application's own lines look like gunicorn's, and spare the collector what stays for good.
+    """Start what a worker does beside its requests, and spare the collector what stays for good.
 
     Looking for circles after each 700 new objects took a twentieth of the time of a write (measured); there are few.
     """
     configure()
+    janitor.start(worker.wsgi.database)
+    if _config.metrics_bind:
+        folder.supervise_exporter()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
@@ -176,6 +202,10 @@ def post_worker_init(worker):
 def child_exit(server, worker):
     """Forget the gauges of a worker that is gone."""
     if _config.metrics_bind:
-        from prometheus_client.multiprocess import mark_process_dead
+        folder.forget_the_dead()
 
-        mark_process_dead(worker.pid)
+
+def on_exit(server):
+    """Leave nothing behind but the data."""
+    if _config.metrics_bind:
+        folder.leave()

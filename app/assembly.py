@@ -35,7 +35,7 @@ from app.queries import Queries
 from app.schemas.custom import load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
-from app.store import janitor, server_key
+from app.store import server_key
 from app.store.database import Database
 from app.store.directory import Directory
 from app.store.events import NO_TENANT, Actor, Event, Events
@@ -165,7 +165,6 @@ class _Parts:
     def _directory(self, tenant: Tenant) -> tuple[Directory, Queries]:
         if self._cursors is None:
             self._cursors = Cursors(server_key.get(self._database))
-            janitor.start(self._database)
         dangling = PROFILES[tenant.profile].dangling_references
         directory = open_directory(self._config, self._database, tenant, dangling=dangling)
         return directory, Queries(directory, self._cursors, tenant.name)

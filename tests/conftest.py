@@ -47,14 +47,6 @@ SECRET = re.compile(
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_in_the_background() -> Iterator[None]:
-    """Start no janitor for an application in this process: it would ask the database between the commands of a test."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("app.store.janitor.start", lambda database: [])
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
 def no_secret_in_any_log_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Look through what the servers and databases of the whole run have logged, once all of them have ended."""
     yield

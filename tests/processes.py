@@ -23,9 +23,11 @@ def of_folder(folder: Path, name: str = "") -> list[int]:
 
 
 def children(parent: int) -> list[int]:
-    """Give the children of a process."""
-    text = Path(f"/proc/{parent}/task/{parent}/children").read_text()
-    return [int(number) for number in text.split()]
+    """Return the children of a process, whichever of its threads has started them."""
+    return [
+        int(number) for thread in Path(f"/proc/{parent}/task").iterdir()
+        for number in (thread / "children").read_text().split()
+    ]
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:

@@ -27,6 +27,7 @@ from urllib.parse import quote_plus
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from app.processes import start_module, try_lock
 from app.store.failures import StoreError
 
 REPLICA_SET = "scimd"
@@ -182,19 +183,10 @@ def leave_all() -> None:
 
 def launch(place: Place, *, test_commands: bool = False) -> subprocess.Popen[bytes]:
     """Start a keeper and wait until its mongod takes writes, or another keeper is quicker; raises StoreError."""
-    # -P, and the root of this package in front: another package called `app` in the current folder is not ours.
-    root = str(Path(__file__).parents[2])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-    command = [sys.executable, "-P", "-m", "app.store.keeper", str(place.folder.parent)]
+    options = ["--test-commands"] * test_commands
     with place.keeper_log.open("ab") as log:
-        keeper = subprocess.Popen(  # noqa: S603 - our own module, in our own interpreter
-            command + ["--test-commands"] * test_commands,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
-            cwd="/",
-            start_new_session=True,  # Ctrl-C is for the server; the database ends after it
+        keeper = start_module(
+            "app.store.keeper", str(place.folder.parent), *options, stdout=subprocess.PIPE, stderr=log, cwd="/"
         )
     assert keeper.stdout
     with keeper.stdout as answer:
@@ -236,15 +228,6 @@ def hello(place: Place) -> dict[str, Any]:
 def direct_client(place: Place) -> MongoClient[dict[str, Any]]:
     """Give a client of the mongod, whatever state it is in."""
     return MongoClient(place.uri("directConnection=true"), serverSelectionTimeoutMS=500, socketTimeoutMS=10_000)
-
-
-def try_lock(lock: int, kind: int) -> bool:
-    """Take the lock if it is free, and tell whether it was."""
-    try:
-        fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False
 
 
 def _ask_to_end(place: Place) -> None:

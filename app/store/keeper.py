@@ -19,8 +19,9 @@ from pathlib import Path
 
 from pymongo.errors import PyMongoError
 
+from app.processes import try_lock
 from app.store.database import TRANSACTION_SECONDS
-from app.store.embedded import PATIENCE, REPLICA_SET, Place, direct_client, hello, try_lock
+from app.store.embedded import PATIENCE, REPLICA_SET, Place, direct_client, hello
 from app.store.failures import StoreError
 
 POLL = 0.1

@@ -5,7 +5,6 @@ It adds up what the workers wrote and asks the database how many resources each 
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import time
@@ -24,7 +23,7 @@ from app.store.opening import open_database
 
 PAUSE = 1.0
 PATIENCE = 10
-"""Pauses that an address may be in use before somebody is told."""
+"""Pauses before the log tells that the address cannot be listened on."""
 
 
 class Resources(Collector):
@@ -46,8 +45,8 @@ class Resources(Collector):
 
 
 def main() -> None:
-    """Serve metrics until the parent process is gone."""
-    parent = os.getppid()
+    """Serve metrics until the parent process, whose number is the argument, is gone."""
+    parent = int(sys.argv[1])
     config = Config.from_environment(os.environ)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
@@ -55,7 +54,7 @@ def main() -> None:
     waited = 0
     while os.getppid() == parent and not _listen(config.metrics_bind, registry):
         if waited == PATIENCE:
-            print(f"scimd metrics: {config.metrics_bind} is in use; it is tried again and again.", file=sys.stderr)
+            print(f"scimd metrics: {config.metrics_bind} is in use or not ours; trying on.", file=sys.stderr)
         waited += 1
         time.sleep(PAUSE)
     while os.getppid() == parent:
@@ -63,13 +62,11 @@ def main() -> None:
 
 
 def _listen(bind: str, registry: CollectorRegistry) -> bool:
-    """Serve from now on; False where another process is at the address, as the version before is in an upgrade."""
+    """Serve from now on; False where that cannot be: another process, say of the version before, has the address."""
     host, _, port = bind.rpartition(":")
     try:
         start_http_server(int(port), host.strip("[]"), registry=registry)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
+    except OSError:
         return False
     return True
 

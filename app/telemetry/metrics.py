@@ -1,12 +1,17 @@
 """The metrics of the processes that answer requests (Prometheus).
 
-Each process writes its numbers into files of a folder that all share (`PROMETHEUS_MULTIPROC_DIR`, set by
-gunicorn.conf.py before this module is imported); `exporter` adds them up and serves them, on a port of its own.
+Each process writes its numbers into files of a folder that all share (see `folder`, which gunicorn.conf.py makes before
+this module is imported); `exporter` adds them up and serves them, on a port of its own.
 """
 
 from __future__ import annotations
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, values
+
+from app.telemetry import folder
+
+if folder.slot() >= 0:
+    values.ValueClass = values.MultiProcessValue(folder.slot)
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 

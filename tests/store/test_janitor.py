@@ -1,16 +1,23 @@
-"""The janitor: no failure of one round keeps it from the next."""
+"""The janitor: it starts with a worker, and no failure of one round keeps it from the next."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from app import create_app
+from app.config import Config
 from app.store import janitor
 from app.store.database import Database
-from tests.conftest import Fault
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+from tests.conftest import Fault, make_server
+from tests.processes import until
 
 
 @pytest.mark.parametrize(("code", "level"), [(91, logging.WARNING), (2, logging.ERROR)])
@@ -24,3 +31,29 @@ def test_a_round_that_fails_is_not_the_last(
     assert database.db.deleted.count_documents({}) == 1
     janitor.once(database, janitor.CLEARING)
     assert database.db.deleted.count_documents({}) == 0
+
+
+def test_fa_17_it_starts_with_a_worker_and_waits_for_no_request(tmp_path: Path) -> None:
+    server = make_server(tmp_path, SCIMD_WORKERS="1")
+    server.start()
+    try:
+        moment = datetime.now(UTC)
+        server.database.db.events.insert_one({
+            "tenant": "t", "time": moment, "operation": "create", "status": 201, "actor": "x", "requestId": "x",
+            "resource": {"type": "User", "id": "u", "name": "ann"},
+            "uncounted": {"number": 1, "expires": moment + timedelta(days=1)},
+        })
+        until(lambda: server.database.db.counts.find_one({"tenant": "t"}))
+        assert server.database.db.counts.find_one({"tenant": "t"})["number"] == 1
+    finally:
+        assert server.stop() == 0
+
+
+def test_fa_17_an_application_alone_starts_none(database: Database) -> None:
+    Tenants(database).create("acme", "rfc")
+    token, _ = Tokens(database).issue("acme")
+    before = set(threading.enumerate())
+    client = create_app(Config.from_environment({}), database).test_client()
+    answer = client.get("/acme/scim/v2/Users", headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    assert {thread.name for thread in set(threading.enumerate()) - before}.isdisjoint({"counting", "settling", "clearing"})

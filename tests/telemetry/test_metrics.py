@@ -5,13 +5,20 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
+import pytest
 import requests
 
-from tests.conftest import Server
+from app.telemetry import folder
+from tests.cli.test_serve import answers
+from tests.conftest import Server, free_port, make_server
 from tests.processes import children, until
+from tests.reliability.test_drain import workers
 from tests.telemetry.scraping import listens, scrape, total
 
 PERSON = {
@@ -21,8 +28,22 @@ PERSON = {
 
 
 def exporters(server: Server) -> list[int]:
-    assert server.process
-    return [pid for pid in children(server.process.pid) if b"app.telemetry.exporter" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    """Give the processes that serve the metrics of a server: children of its workers, where it has started."""
+    found = []
+    for worker in workers(server):
+        with suppress(FileNotFoundError):  # it has just ended
+            found += [pid for pid in children(worker) if b"app.telemetry.exporter" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return found
+
+
+def metrics_folder(server: Server) -> Path:
+    for variable in Path(f"/proc/{min(workers(server))}/environ").read_bytes().split(b"\0"):
+        assert not variable.startswith(folder.VARIABLE.encode()), "it is made by the server, not by us"
+    (found,) = {
+        Path(line.split()[-1]).parent for line in Path(f"/proc/{min(workers(server))}/maps").read_text().splitlines()
+        if folder.PREFIX in line
+    }
+    return found
 
 
 def test_off_by_default_and_never_on_the_public_port(live_server: Server, metered: Server) -> None:
@@ -94,6 +115,73 @@ def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Serve
     (exporter,) = exporters(metered)
     assert metered.stop() == 0
     until(lambda: not alive(exporter))
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[Server]:
+    """Give a metered server of its own, whose current folder has packages of the names that ours have."""
+    for name in ("app", "scim_filter", "structlog", "prometheus_client", "pymongo", "flask"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('the foreign {name} was imported')")
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_METRICS_BIND=f"127.0.0.1:{free_port()}")
+    server.start()
+    until(lambda: listens(server))
+    yield server
+    if server.process and server.process.poll() is None:
+        server.stop()
+
+
+def test_fa_10_files_are_bounded_and_counters_outlive_the_workers(busy: Server) -> None:
+    url, token = busy.create_tenant()
+    headers = {"Authorization": f"Bearer {token}"}
+    place, tenant = metrics_folder(busy), url.split("/")[3]
+
+    def counted(number: int) -> bool:
+        with suppress(requests.ConnectionError):  # the exporter is started anew, too, where its worker is killed
+            return total(busy, "scimd_requests_total", tenant=tenant) == number
+        return False
+
+    for number in range(1, 7):
+        for _ in range(10):
+            assert requests.get(f"{url}/Users", headers=headers, timeout=30).status_code == 200
+        until(partial(counted, 10 * number))
+        before = workers(busy)
+        os.kill(min(before), signal.SIGKILL)
+        until(lambda before=before: len(workers(busy)) == 2 and workers(busy) != before)
+        until(lambda: answers(busy))
+    until(lambda: counted(60))
+    assert {file.stem for file in place.glob("*.slot")} <= {"0", "1", "2"}
+    assert len(list(place.glob("*.db"))) <= 9  # three slots (the master has one), three kinds of metrics
+    assert busy.stop() == 0
+    assert not place.exists()
+
+
+def test_fa_10_what_a_killed_server_leaves_is_removed_by_the_next_start(busy: Server) -> None:
+    place = metrics_folder(busy)
+    assert busy.process
+    for process in (*workers(busy), busy.process.pid):
+        os.kill(process, signal.SIGKILL)
+    busy.process.wait()
+    assert place.exists()
+    busy.start()
+    assert not place.exists()
+
+
+def test_fa_18_an_exporter_that_dies_is_started_again_and_the_folder_is_not_imported_from(busy: Server) -> None:
+    for _ in range(2):
+        (exporter,) = exporters(busy)
+        os.kill(exporter, signal.SIGKILL)
+        until(lambda exporter=exporter: exporters(busy) not in ([], [exporter]))
+        until(lambda: listens(busy))
+    # The worker whose child it is: another one takes over.
+    (exporter,) = exporters(busy)
+    (parent,) = (worker for worker in workers(busy) if exporter in children(worker))
+    os.kill(parent, signal.SIGKILL)
+    until(lambda: not alive(exporter))
+    until(lambda: len(exporters(busy)) == 1)
+    until(lambda: listens(busy))
+    log = busy.log.read_text()
+    assert log.count("the process that serves /metrics has ended (-9); it is started again") == 2
+    assert "foreign" not in log
 
 
 def alive(process: int) -> bool:

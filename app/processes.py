@@ -1,0 +1,84 @@
+"""Processes of this machine: modules of ours that run on their own, locks that end with a process, taken ports."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+PAUSE = 0.1
+
+
+class AddressTaken(Exception):
+    """Another process listens on the address; the text is one sentence for the operator."""
+
+
+def start_module(module: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a module of ours as a process of its own, which Ctrl-C does not reach; `options` are those of Popen.
+
+    -P, and the root of this package in front: another package named `app` in the current folder is not ours.
+    """
+    paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.Popen(  # noqa: S603 - our own module, in our own interpreter
+        [sys.executable, "-P", "-m", module, *arguments], stdin=subprocess.DEVNULL, start_new_session=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, **options,
+    )
+
+
+def try_lock(lock: int, kind: int) -> bool:
+    """Take the lock of an open file if it is free, and return whether it was; the kernel frees it with the process."""
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
+
+
+def wait_for_address(host: str, port: int, seconds: float) -> None:
+    """Wait until the address can be listened on; raises AddressTaken, which names the process that holds it.
+
+    Any other reason why it cannot be listened on is left to the one who does.
+    """
+    deadline = time.monotonic() + seconds
+    while _is_taken(host, port):
+        if time.monotonic() >= deadline:
+            holder = next(listeners(port), "another process")
+            raise AddressTaken(f"{host}:{port} is in use by {holder}: end it, or listen on another address.")
+        time.sleep(PAUSE)
+
+
+def _is_taken(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRINUSE
+    return False
+
+
+def listeners(port: int) -> Iterator[str]:
+    """Return the processes that listen on a TCP port, as `process 4711 (scimd serve)`: those that we may look at."""
+    sockets = {
+        f"socket:[{row[9]}]" for table in ("tcp", "tcp6") for row in _rows(Path("/proc/net") / table)
+        if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port  # 0A: it listens
+    }
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if sockets & {os.readlink(entry) for entry in (process / "fd").iterdir()}:
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                yield f"process {process.name} ({command})"
+
+
+def _rows(table: Path) -> list[list[str]]:
+    with suppress(FileNotFoundError):  # a machine without IPv6
+        return [line.split() for line in table.read_text().splitlines()[1:]]
+    return []
