@@ -38,6 +38,8 @@ class Column:
     """The operators that this attribute takes, in lower case; None: those of its type."""
     absent: Any = None
     """What a missing value counts as; None: as nothing. A missing `primary` is false (RFC 7643 section 2.4)."""
+    always: bool = False
+    """Every resource has a value: a missing one is read as `absent`."""
     join: Callable[[Query], Query] | None = None
     """For a multi-valued attribute whose elements are documents of their own (memberships): query on one element, with
     the sub-attributes' names as fields -> query on the resource. None for all others."""

@@ -71,6 +71,8 @@ def _comparison(comparison: Comparison, column: Column) -> Predicate:
 
 
 def _present(column: Column) -> Predicate:
+    if column.always:
+        return lambda resource: True
     return lambda resource: any(_is_present(value) for value in _values(resource, column.keys))
 
 

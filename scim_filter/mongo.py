@@ -132,7 +132,9 @@ def _element(condition: ValuePath, column: Column) -> Query:
 
 
 def _present(column: Column) -> Query:
-    """Give the query for: the attribute has a value; the empty string is none (D-121)."""
+    """Return the query for: the attribute has a value; the empty string is none (D-121)."""
+    if column.always:
+        return EVERYTHING
     if column.join is not None:
         return column.join({})
     if column.type == "complex":

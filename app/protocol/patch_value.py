@@ -44,8 +44,13 @@ class Edit:
         return self.op == "remove" or is_nothing(self.value)
 
     def change(self, row: Attribute, old: Any, path: str) -> Any:
-        """Give the new value of an attribute; raises Mutability and InvalidValue."""
+        """Return the new value of an attribute; raises Mutability and InvalidValue.
+
+        One with a default is never unassigned (D-62): whoever reads "nothing" as the default would enable the disabled.
+        """
         new = self._changed(row, old, path)
+        if new is None and row.default is not None and (self.op == "add" or self.profile.keep_defaults):
+            return old
         self.check(row, old, new, path)
         return new
 
@@ -104,9 +109,10 @@ class Edit:
             for sub in row.sub_attributes:
                 if sub.mutability == "immutable" and sub.name in old:
                     raise Mutability(f"{path}.{sub.name} is immutable and has a value already.")
-        if row.required:
+        if row.required or row.default is not None:
             # Table 9 has `mutability` for the removal of a required value, `invalidValue` for a missing one (D-117).
-            error: ScimError = (Mutability if self.op == "remove" else InvalidValue)(f"{path} is required.")
+            kind = Mutability if self.op == "remove" else InvalidValue
+            error: ScimError = kind(f"{path} must have a value; replace it with another.")
             if self.late is None:
                 raise error
             self.late(path, error)

@@ -31,6 +31,8 @@ class Profile:
     """One PATCH operation may make several values `primary`; the last one is it, and it is not refused."""
     required_at_end: bool = False
     """A required attribute may be unassigned between the operations of a PATCH, if it is there at the end."""
+    keep_defaults: bool = False
+    """A PATCH that would unassign an attribute with a default leaves its value, and is not refused."""
     empty_operations: bool = False
     """A PATCH without operations changes nothing, and is not refused with `invalidSyntax`."""
     dialect: bool = False
@@ -43,8 +45,8 @@ class Profile:
 
 _INTEROP = Profile(
     name="interop", ignore_unknown=True, ignore_unknown_paths=True, dangling_references=True, bare_words=True,
-    create_missing_elements=True, several_primaries=True, required_at_end=True, empty_operations=True, dialect=True,
-    open_discovery=False, group_patch_body=False,
+    create_missing_elements=True, several_primaries=True, required_at_end=True, keep_defaults=True,
+    empty_operations=True, dialect=True, open_discovery=False, group_patch_body=False,
 )
 
 PROFILES: dict[str, Profile] = {

@@ -39,7 +39,9 @@ class Attribute:
     listed: bool = True
     """`/Schemas` shows it."""
     default: Any = None
-    """What a resource gets that is created without a value."""
+    """What a resource gets that is created without a value, and what one that was stored without it is read as.
+
+    Only for single values of a resource type's own schema (a test looks)."""
     in_profile: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
     """Profile name -> columns that differ in that profile."""
 

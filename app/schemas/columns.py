@@ -163,9 +163,9 @@ class _Place:
                 operators = _NONE
         return Column(
             path=path, type=kind, keys=keys, field=field, key=key, multi_valued=row.multi_valued,
-            case_exact=row.case_exact, parent=parent, operators=operators,
+            case_exact=row.case_exact, parent=parent, operators=operators, always=row.default is not None,
             # RFC 7643 section 2.4: where a value does not say whether it is the primary one, it is not.
-            absent=False if of_element and row.name == "primary" and row.type == "boolean" else None,
+            absent=False if of_element and row.name == "primary" and row.type == "boolean" else row.default,
         )
 
     def _id_key(self, endpoints: tuple[str, ...]) -> Callable[[Any], str]:

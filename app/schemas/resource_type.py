@@ -125,6 +125,11 @@ class ResourceType:
         )
 
     @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The attributes that no resource is without, with their defaults."""
+        return {row.name: row.default for row in self.schema.attributes if row.default is not None}
+
+    @cached_property
     def members(self) -> Attribute | None:
         """The attribute that lists what belongs to such a resource (a group's `members`), or None."""
         return next((a for a in self._memberships if a.mutability != "readOnly"), None)

@@ -74,7 +74,9 @@ USER = Schema(
         Attribute(name="preferredLanguage", description="The preferred language, e.g. en-US."),
         Attribute(name="locale", description="The locale for dates, numbers and currency, e.g. en-US."),
         Attribute(name="timezone", description="The time zone, e.g. America/Los_Angeles."),
-        Attribute(name="active", type="boolean", default=True, in_profile=REQUIRED_IN_GALLERY,
+        Attribute(name="active", type="boolean", default=True,
+                  # D-62: always assigned, which is what a client that removes it has to know (RFC 7644 section 3.5.2.2)
+                  in_profile={**REQUIRED_IN_GALLERY, "rfc": {"required": True}},
                   description="Whether the account may be used; true where nothing is said."),
         Attribute(name="password", case_exact=True, mutability="writeOnly", returned="never", stored_as="hash",
                   description="A secret; kept as a salted hash, never shown.", in_profile=UNLISTED_FOR_ENTRA),

@@ -64,12 +64,8 @@ def read_value(
 
 
 def with_defaults(resource_type: ResourceType, resource: Mapping[str, Any]) -> Resource:
-    """Give the new resource with the defaults of the attributes that it has no value for."""
-    defaults = {
-        row.name: row.default for row in resource_type.schema.attributes
-        if row.default is not None and row.name not in resource
-    }
-    return {**resource, **defaults}
+    """Return the new resource with the defaults of the attributes that it has no value for."""
+    return {**resource, **{name: value for name, value in resource_type.defaults.items() if name not in resource}}
 
 
 def with_read_only(resource_type: ResourceType, resource: Mapping[str, Any], before: Mapping[str, Any]) -> Resource:

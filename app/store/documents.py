@@ -41,9 +41,17 @@ def encode(resource: Mapping[str, Any], resource_type: ResourceType, *, tenant: 
     return _codec(resource_type).encode(resource, tenant)
 
 
-def decode(document: Document, resource_type: ResourceType) -> Resource:
-    """Give the resource in a document, which is used up by it."""
-    return _codec(resource_type).decode(document)
+def decode(document: Document, resource_type: ResourceType, keys: frozenset[str] | None = None) -> Resource:
+    """Return the resource in a document, which is used up by it.
+
+    `keys` are the top-level attributes that were read, None means all: an attribute with a default that is not in the
+    document is read as its default.
+    """
+    resource = _codec(resource_type).decode(document)
+    for name, default in resource_type.defaults.items():
+        if name not in resource and (keys is None or name in keys):
+            resource[name] = default
+    return resource
 
 
 def stored_keys(keys: Iterable[str], resource_type: ResourceType) -> list[str]:

@@ -41,7 +41,7 @@ class Resources:
     def get(self, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
         """Give the resource, or None; `keys` are the top-level attributes that are needed, None means all."""
         document = self._collection.find_one({"_id": resource_id, "tenant": self._tenant}, self._fields(keys))
-        return decode(document, self.type) if document else None
+        return decode(document, self.type, keys) if document else None
 
     def find_with(
         self, query: Query, keys: frozenset[str] | None, lookup: Mapping[str, Any], limit: int
@@ -56,7 +56,7 @@ class Resources:
         ]
         named = hint(self._collection, self._access(query).index)
         found = ((document, document.pop("_found")) for document in self._collection.aggregate(steps, **named))
-        return [(decode(document, self.type), rows) for document, rows in found]
+        return [(decode(document, self.type, keys), rows) for document, rows in found]
 
     def insert(self, resource: Resource, session: Session = None) -> None:
         """Store a new resource; raises Uniqueness where another one has its name."""
@@ -91,14 +91,16 @@ class Resources:
         query: dict[str, Any] = {"_id": resource_id, "tenant": self._tenant}
         if version is not None:
             query["meta.version"] = version_number(version)
+        if keys is not None:
+            keys |= self.type.names
         document = self._collection.find_one_and_update(
             query,
             {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}},
-            projection=self._fields(None if keys is None else keys | self.type.names),
+            projection=self._fields(keys),
             return_document=True,
             session=session,
         )
-        return decode(document, self.type) if document else None
+        return decode(document, self.type, keys) if document else None
 
     def touch_all(self, ids: Iterable[str], now: datetime | None, session: Session = None) -> None:
         """Give each of the resources a new version; without a time it keeps its dates."""
@@ -122,7 +124,7 @@ class Resources:
         """Return up to `limit` of the resources that match, each with its place in the order."""
         pages = self._pages(query, order, many=many)
         found = pages.page(after=after, skip=skip, limit=limit, fields=self._fields(keys))
-        return [(decode(item.document, self.type), item.place) for item in found]
+        return [(decode(item.document, self.type, keys), item.place) for item in found]
 
     def page_and_total(self, query: Query, order: Order, skip: int, limit: int) -> tuple[list[Place], int]:
         """Return the places of a page and how many resources match, from one reading of the database."""
@@ -141,7 +143,7 @@ class Resources:
         """Return the resources with these ids, as far as there are such."""
         query = {"tenant": self._tenant, "_id": {"$in": ids}}
         cursor = self._collection.find(query, self._fields(keys), **self._ids) if ids else ()
-        return [decode(document, self.type) for document in cursor]
+        return [decode(document, self.type, keys) for document in cursor]
 
     def count(self, query: Query) -> int:
         """Return how many resources match."""

@@ -201,9 +201,7 @@ class Importer:
         members = resource_type.members
         if members and payload.get(members.name):
             raise InvalidValue(f"{members.name}: each must be a line of its own, of the type {MEMBERSHIP}.")
-        resource = validate(resource_type, payload, ignore_unknown=not self._strict)
-        if not payload.get("meta"):  # what was a resource before has all its values, and is not made active by moving
-            resource = with_defaults(resource_type, resource)
+        resource = with_defaults(resource_type, validate(resource_type, payload, ignore_unknown=not self._strict))
         for row in resource_type.schema.attributes:
             if row.stored_as == "hash" and row.name in resource:
                 resource[row.name] = as_hashed(resource[row.name])

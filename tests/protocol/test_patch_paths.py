@@ -338,7 +338,7 @@ def test_pa_24_required_values_cannot_be_removed(profile):
             assert refusal(USER, op(kind, None, {"userName": value}), profile=profile) == "invalidValue"
 
 
-@pytest.mark.parametrize("path", ["displayName", "name", "name.givenName", "active"])
+@pytest.mark.parametrize("path", ["displayName", "name", "name.givenName"])
 def test_pa_24_required_by_the_gallery(path):
     assert refusal(USER, op("remove", path), profile="gallery") == "mutability"
     assert refusal(USER, op("replace", path, None), profile="gallery") == "invalidValue"

@@ -138,7 +138,7 @@ def test_what_a_schema_file_left_behind_is_not_shown() -> None:
     stored["enterprise"]["shoeSize"] = 5
     after = decode(stored, USER_TYPE)
     assert after["schemas"] == urns[:2]
-    assert after.keys() == {*ANN, "id", "meta", USER_TYPE.extensions[0].id}
+    assert after.keys() == {*ANN, *USER_TYPE.defaults, "id", "meta", USER_TYPE.extensions[0].id}
     assert after[USER_TYPE.extensions[0].id] == {"department": "IT"}
 
 

@@ -93,8 +93,13 @@ def test_joins_answer_for_their_attribute_alone():
 
 def test_a_missing_primary_is_false_in_an_element_and_nowhere_else():
     assert RESOLVE("emails.primary").absent is False and RESOLVE("emails").inside("primary").absent is False
-    assert RESOLVE("active").absent is None and RESOLVE("emails.value").absent is None
+    assert RESOLVE("title").absent is None and RESOLVE("emails.value").absent is None
     assert element_columns(USER_TYPE.schema.by_name["emails"])("PRIMARY").absent is False
+
+
+def test_fa_30_a_missing_value_is_the_default_where_there_is_one():
+    assert RESOLVE("active").absent is True and RESOLVE("active").always
+    assert not RESOLVE("title").always and not RESOLVE("emails.primary").always
 
 
 def test_from_inside_an_element_names_are_short():

@@ -56,7 +56,8 @@ FOR_GALLERY = FOR_ENTRA | {
     (USER_URN, path, "required"): (True, REQUIRED)
     for path in ("active", "displayName", "name", "name.formatted", "name.familyName", "name.givenName")
 }
-DIFFERENCES = {"rfc": ERRATA, "interop": FOR_ENTRA, "gallery": FOR_GALLERY}
+FOR_RFC = ERRATA | {(USER_URN, "active", "required"): (True, "D-62: it always has a value, and cannot be removed")}
+DIFFERENCES = {"rfc": FOR_RFC, "interop": FOR_ENTRA, "gallery": FOR_GALLERY}
 
 DISCOVERY_DIFFERENCES = {
     (CONFIG_URN, "documentationUri", "caseExact"): (True, REFERENCE),

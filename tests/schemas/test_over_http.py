@@ -119,7 +119,8 @@ class Case:
         for schema in self.type.schemas:
             if schema.stored_as and schema is not self.schema:
                 continue
-            part = {row.name: filled(row) for row in schema.attributes if row.required and is_written(row)}
+            part = {row.name: filled(row) for row in schema.attributes
+                    if row.required and row.default is None and is_written(row)}
             if schema is self.schema:
                 part |= {self.row.name: whole} if whole is not None else {}
             if schema.stored_as:
@@ -216,7 +217,7 @@ def check_filters(
         assert answer.status_code == 200, (condition, answer.get_json())
         return {each["id"] for each in answer.get_json()["Resources"]} & {low[1], high[1], without}
 
-    required = {without} if case.row.required and not case.sub else set()
+    required = {without} if case.row.required and case.row.default is None and not case.sub else set()
     for value, one in (low, high):
         literal = f'"{value}"' if isinstance(value, str) else str(value).lower()
         default = {without} if case.row.default == value else set()

@@ -105,7 +105,9 @@ def _values(rows: tuple[Attribute, ...], random: Random) -> dict[str, Any]:
 
 def _value(row: Attribute, random: Random) -> Any:
     if row.type == "complex":
-        return _values(row.sub_attributes, random)
+        values = _values(row.sub_attributes, random)
+        # A membership is never without an id.
+        return values | {"value": random.choice("abc")} if row.stored_in == "memberships" else values
     if row.type == "boolean":
         return random.random() < 0.5
     if row.type == "dateTime":
