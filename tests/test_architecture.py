@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 EVERYTHING = {"*"}
-OUTSIDE = {"flask", "werkzeug", "pymongo", "bson", "gunicorn", "click"}
+OUTSIDE = {"flask", "werkzeug", "pymongo", "bson", "gunicorn", "click", "requests", "urllib3"}
 """Packages of others that only some rooms may import."""
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -27,13 +27,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.store": {"scim_filter", "app.schemas", "app.errors", "app.config", "app.processes", "pymongo", "bson"},
     "app.queries": {"scim_filter", "app.protocol", "app.store", "app.schemas", "app.errors"},
     "app.provider": {"app.queries", "app.protocol", "app.store", "app.schemas", "app.errors"},
-    "app.auth": {"app.store", "app.errors"},
+    "app.auth": {"app.store", "app.errors", "requests", "urllib3"},
     "app.blueprints": {
         "app.provider", "app.auth", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },
     "app.telemetry": {"app.store", "app.errors", "app.config", "app.processes", "flask"},
     "app.console": {"app.store", "app.auth", "app.errors", "flask"},
-    "app.check": set(),
+    "app.check": {"requests"},
     "app.cli": {
         "app.store", "app.auth", "app.schemas", "app.check", "app.errors", "app.config", "click", "gunicorn",
     },
@@ -117,6 +117,12 @@ def test_a_module_imports_only_what_its_room_may() -> None:
 ])
 def test_the_test_sees_what_is_forbidden(source: str, package: str) -> None:
     assert len(forbidden(source, package)) == 1
+
+
+def test_one_module_of_the_server_sends_http() -> None:
+    clients = re.compile(r"^\s*(?:import|from) (?:requests|urllib3|http\.client|urllib\.request)\b", re.MULTILINE)
+    found = {module.name for module in modules() if clients.search(module.path.read_text())}
+    assert {name for name in found if not name.startswith("app/check/")} == {"app/auth/outgoing.py"}
 
 
 @pytest.mark.parametrize(("source", "package"), [

@@ -7,27 +7,20 @@ of the issuer that it names.
 from __future__ import annotations
 
 import base64
-import http.client
 import json
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from app.auth import outgoing
 from app.errors import InvalidValue
 from app.store.trusts import Trust, check_url
 
 SECONDS = 2.5
 """For all that is fetched together: a request that is refused for it stays under three seconds."""
-CONNECT_SECONDS = 1.0
-"""For each address that the host's name has."""
 MOST_BYTES = 256 * 1024
 MOST_KEYS = 100
 LEAST_BITS = 2048
@@ -86,45 +79,13 @@ def _discover(issuer: str, deadline: float) -> str:
 
 
 def _fetch_object(url: str, deadline: float) -> dict[str, Any]:
-    """Get a JSON object; raises FetchError."""
+    """Return the JSON object at the URL; raises FetchError."""
     try:
-        found = json.loads(_get(url, deadline))
-    except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
+        found = json.loads(outgoing.get(url, deadline=deadline, most_bytes=MOST_BYTES))
+    except outgoing.OutgoingError as error:
+        raise FetchError(str(error)) from error
+    except (ValueError, RecursionError) as error:
         raise FetchError(f"{url} could not be read: {type(error).__name__}") from error
     if not isinstance(found, dict):
         raise FetchError(f"{url} is no JSON object")
     return found
-
-
-def _get(url: str, deadline: float) -> bytes:
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    host, port = parts.hostname or "", parts.port or (443 if secure else 80)
-    connection = (http.client.HTTPSConnection if secure else http.client.HTTPConnection)(host, port)
-    plain = socket.create_connection((host, port), timeout=CONNECT_SECONDS)
-    # A time-out of the socket is for each packet: an issuer that drips would hold a thread for ever. The line is cut
-    # through a handle of its own, whatever the layers above have done with the socket meanwhile.
-    line = plain.dup()
-    timer = threading.Timer(max(deadline - time.monotonic(), 0.0), _cut, [line])
-    timer.start()
-    try:
-        connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host) if secure else plain
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "scimd"})
-        response = connection.getresponse()
-        if response.status != 200:  # 301 and its like among them: a redirect leads where nobody has looked
-            raise FetchError(f"{url} answered {response.status}")
-        body = response.read(MOST_BYTES + 1)
-    finally:
-        timer.cancel()
-        connection.close()
-        plain.close()
-        line.close()
-    if len(body) > MOST_BYTES:
-        raise FetchError(f"{url} is larger than {MOST_BYTES} bytes")
-    return body
-
-
-def _cut(line: socket.socket) -> None:
-    with suppress(OSError):  # it is closed already
-        line.shutdown(socket.SHUT_RDWR)

@@ -30,9 +30,9 @@ KEYS = {kid: make_key(kid) for kid in ("a", "b", "stranger")}
 class Issuer:
     """Serves a JWK Set and counts who asks for it."""
 
-    def __init__(self, server):
-        self.url = f"http://127.0.0.1:{server.server_port}/{DIRECTORY}/v2.0"
-        self.jwks_uri = f"http://127.0.0.1:{server.server_port}/keys"
+    def __init__(self, server, root):
+        self.url = f"{root}:{server.server_port}/{DIRECTORY}/v2.0"
+        self.jwks_uri = f"{root}:{server.server_port}/keys"
         self.keys = ["a"]
         self.fetches = 0
         self.followed = 0
@@ -125,10 +125,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running_issuer():
-    """Give an issuer that answers until the end."""
+def running_issuer(root="http://127.0.0.1", tls=None):
+    """Give an issuer that answers until the end; `root` is what its URLs start with, up to the port."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.issuer = Issuer(server)
+    server.issuer = Issuer(server, root)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

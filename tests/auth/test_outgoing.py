@@ -1,0 +1,147 @@
+"""Outgoing HTTP: through the environment's proxy where there is one, with verified TLS, and never beyond its limits."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.auth import outgoing
+from app.auth.jwks import FetchError, fetch_keys
+from tests.auth.issuer import AUDIENCE, running_issuer
+from tests.auth.proxy import HOST, Proxy, certificate, running_proxy
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle", "ssl_cert_file"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with running_proxy() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Give an issuer behind TLS, at a name that no resolver has, whose certificate the machine knows."""
+    tls, vouches = certificate(tmp_path, HOST)
+    monkeypatch.setenv("SSL_CERT_FILE", str(vouches))
+    with running_issuer(f"https://{HOST}", tls) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def trust(trusts: Any, tenants: Any, far: Any) -> Any:
+    return trusts.add("acme", "bearer", issuer=far.url, audiences=[AUDIENCE])
+
+
+def test_fa_15_keys_are_fetched_where_only_a_proxy_leads_out(
+    trust: Any, far: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FetchError, match=f"{HOST}:.*could not be read: ConnectionError"):
+        fetch_keys(trust)
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    assert [key["kid"] for key in fetch_keys(trust)] == ["a"]
+    port = far.url.split(":")[2].split("/")[0]
+    assert proxy.targets == [f"{HOST}:{port}"] * 2
+    assert all(each.startswith("Basic ") for each in proxy.credentials)
+
+
+@pytest.mark.parametrize(("behaviour", "why"), [("refuse", "ProxyError"), ("drip", "it takes too long")])
+def test_fa_15_a_proxy_that_is_of_no_use_is_told_without_its_password(
+    trust: Any, proxy: Proxy, behaviour: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    proxy.behaviour = behaviour
+    with pytest.raises(FetchError, match=why) as raised:
+        fetch_keys(trust)
+    assert "s3cret" not in str(raised.value)
+
+
+def test_fa_15_a_certificate_that_nobody_vouches_for(
+    trust: Any, proxy: Proxy, far: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(FetchError, match="SSLError"):
+        fetch_keys(trust)
+    assert far.fetches == 0
+
+
+def test_fa_15_a_certificate_of_another_host(
+    trusts: Any, tenants: Any, far: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    other = trusts.add("acme", "bearer", issuer=far.url.replace(HOST, f"other.{HOST}"), audiences=[AUDIENCE])
+    with pytest.raises(FetchError, match="SSLError"):
+        fetch_keys(other)
+
+
+def test_fa_15_what_is_on_this_machine_is_asked_directly(
+    trusts: Any, tenants: Any, issuer: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", proxy.url)
+    assert fetch_keys(trusts.add("acme", "bearer", issuer=issuer.url, audiences=[AUDIENCE]))
+    assert proxy.targets == []
+
+
+def test_fa_15_no_proxy_is_honoured(trust: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", HOST)
+    with pytest.raises(FetchError):
+        fetch_keys(trust)
+    assert proxy.targets == []
+
+
+def test_no_password_is_taken_from_a_netrc(issuer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sent to a proxy that is no proxy, so that the headers can be seen."""
+    (tmp_path / "netrc").write_text("default login name password s3cret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{server.getsockname()[1]}")
+        sent = []
+
+        def answer() -> None:
+            line, _ = server.accept()
+            with line:
+                sent.append(line.recv(65_536))
+                line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert outgoing.get(f"http://{HOST}/", deadline=time.monotonic() + 5, most_bytes=100) == b"{}"
+        thread.join()
+    assert sent[0].startswith(b"GET http://issuer.invalid/ ")
+    assert b"authorization" not in sent[0].lower()
+
+
+@pytest.mark.parametrize("status", [b"200 OK", b"302 Found\r\nLocation: /x"])
+def test_a_body_without_end_costs_no_more_than_the_limit(status: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = [0]
+
+        def pour() -> None:
+            line, _ = server.accept()
+            line.sendall(b"HTTP/1.1 " + status + b"\r\n\r\n")
+            try:
+                for _ in range(4_000):
+                    taken[0] += line.send(b" " * 65_536)
+            except OSError:
+                line.close()
+
+        thread = threading.Thread(target=pour)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        with pytest.raises(outgoing.OutgoingError, match="larger than 1000 bytes|answered 302"):
+            outgoing.get(url, deadline=time.monotonic() + 5, most_bytes=1_000)
+        thread.join()
+    assert taken[0] < 20_000_000  # what fits into the buffers between the two
