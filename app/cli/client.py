@@ -109,7 +109,7 @@ def _print_secret(connection: Connection, each: Client, row: Secret, secret: str
         })
         return
     print_values({
-        "Tenant URL": connection.tenant_url(each.tenant), "Token Endpoint": endpoint, "Client Identifier": each.id,
+        "Tenant URL": connection.tenant_url(each.tenant), "OAuth token endpoint": endpoint, "Client ID": each.id,
         "Client Secret": secret,
     })
     say(f"The secret is shown this once and expires on {row.expires:%Y-%m-%d}.", err=True)

@@ -39,7 +39,7 @@ def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
 
 def print_connect_page(tenant: Tenant, page: dict[str, Any]) -> None:
     """Print the ways in for people."""
-    url, endpoint = {"Tenant URL": page["tenant_url"]}, {"Token Endpoint": page["token_endpoint"]}
+    url, endpoint = {"Tenant URL": page["tenant_url"]}, {"OAuth token endpoint": page["token_endpoint"]}
     say(f"{tenant.name}: profile {tenant.profile}, {'suspended' if tenant.suspended else 'active'}")
     if page["tokens"] or not (page["clients"] or page["federated"] or page["bearers"]):
         say("", "Secret Token")
@@ -48,11 +48,11 @@ def print_connect_page(tenant: Tenant, page: dict[str, Any]) -> None:
     for each in page["clients"]:
         say("", "OAuth 2.0 client credentials")
         again = f"(scimd client rotate {each['client_id']} prints another, once)"
-        print_values(url | endpoint | {"Client Identifier": each["client_id"], "Client Secret": again})
+        print_values(url | endpoint | {"Client ID": each["client_id"], "Client Secret": again})
         _print_ways(each["secrets"], "secret", "secret_id")
     for each in page["federated"]:
-        say("", "Workload identity federation")
-        print_values(url | endpoint | {"Client Identifier": each["id"]})
+        say("", "Workload Identity Federation")
+        print_values(url | endpoint | {"Client ID": each["id"]})
         _print_ways([each], "trust in", "issuer")
     for each in page["bearers"]:
         say("", "Tokens of Entra itself")

@@ -40,9 +40,9 @@ class Connection:
         return self.database
 
     def tenant_url(self, tenant: str) -> str:
-        """Give what is pasted into Entra as Tenant URL."""
+        """Return what is pasted into Entra as Tenant URL."""
         return f"{self.config.base_url}/{tenant}/scim/v2"
 
     def token_endpoint(self, tenant: str) -> str:
-        """Give what is pasted into Entra as Token Endpoint."""
+        """Return what is pasted into Entra as OAuth token endpoint."""
         return f"{self.config.base_url}/{tenant}/oauth/token"

@@ -26,7 +26,7 @@ def demo_page(connection: Connection) -> str:
     token, _ = Tokens(connection.database).issue(NAME, lifetime=LIFETIME, label="scimd serve --demo")
     url = connection.tenant_url(NAME)
     return f"""
-The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, Admin Credentials:
+The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:
 
   Tenant URL    {url}
   Secret Token  {token}

@@ -55,8 +55,8 @@ def add(
         print_json(_row(added) | {"token_endpoint": connection.token_endpoint(tenant)})
     elif kind == ASSERTION:
         print_values({
-            "Tenant URL": connection.tenant_url(tenant), "Token Endpoint": connection.token_endpoint(tenant),
-            "Client Identifier": added.id,
+            "Tenant URL": connection.tenant_url(tenant), "OAuth token endpoint": connection.token_endpoint(tenant),
+            "Client ID": added.id,
         })
         say(*(f"Audience {each}, taken as {_either(audience_forms(each))}" for each in audiences))
     else:

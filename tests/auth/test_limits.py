@@ -58,6 +58,12 @@ def test_a_worker_that_comes_late_is_told_at_its_first_report(database, still):
     assert allowed(200, second.request, "acme") < 100 // REPORTS
 
 
+def test_n_05_a_request_is_held_against_the_limit_of_the_process_that_it_reaches(database, still):
+    usual, raised = Limits(database, 100, still), Limits(database, 300, still)
+    assert allowed(500, usual.request, "acme") == 100
+    assert allowed(500, raised.request, "acme") == 300
+
+
 def test_few_requests_cost_nothing(database, still):
     assert allowed(9, Limits(database, 100, still).request, "acme") == 9
     assert database.db.counters.count_documents({}) == 0

@@ -33,8 +33,8 @@ def test_created_as_json(scimd, acme, works):
 def test_created_for_people_under_the_names_of_entras_page(scimd, acme, works):
     done = scimd("client", "create", acme)
     values = {line.strip().rsplit("  ", 1)[0].strip(): line.split()[-1] for line in done.out.splitlines()}
-    assert set(values) == {"Tenant URL", "Token Endpoint", "Client Identifier", "Client Secret"}
-    assert works(values["Client Identifier"], values["Client Secret"])
+    assert set(values) == {"Tenant URL", "OAuth token endpoint", "Client ID", "Client Secret"}
+    assert works(values["Client ID"], values["Client Secret"])
     assert values["Client Secret"] not in done.err
 
 
@@ -71,7 +71,7 @@ def test_lists_show_no_secret(scimd, acme):
 def test_tenant_show_names_what_is_pasted(scimd, acme):
     made = scimd("client", "create", acme, "--json").json
     shown = scimd("tenant", "show", acme).out
-    for name in ("Tenant URL", "Token Endpoint", "Client Identifier", "Client Secret", "Last contact", "Last error"):
+    for name in ("Tenant URL", "OAuth token endpoint", "Client ID", "Client Secret", "Last contact", "Last error"):
         assert name in shown
     assert made["token_endpoint"] in shown
     assert made["client_id"] in shown

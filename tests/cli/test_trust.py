@@ -28,7 +28,7 @@ def test_an_assertions_trust_gives_the_client_id_to_hand_over(scimd, acme, issue
     [listed] = scimd("trust", "list", acme, "--json").json
     assert (listed["id"], listed["keys"], listed["fault"]) == (done.json["id"], 1, None)
     shown = scimd("tenant", "show", acme).out
-    assert "Workload identity federation" in shown
+    assert "Workload Identity Federation" in shown
     assert done.json["client_id"] in shown
 
 
@@ -65,7 +65,7 @@ def test_warnings_do_not_spoil_the_document(scimd, acme, issuer):
 
 def test_for_people(scimd, acme, issuer):
     arguments = ["trust", "add", acme, "--issuer", issuer.url, "--audience", AUDIENCE, "--subject", SUBJECT]
-    assert "Client Identifier" in scimd(*arguments, "--kind", "assertion").out
+    assert "Client ID" in scimd(*arguments, "--kind", "assertion").out
     assert "Secret Token" in scimd(*arguments, "--kind", "bearer").out
 
 

@@ -60,11 +60,11 @@ def connect_entra(reader: Story) -> None:
     reader.send(token, "POST", f"{url}/Users", USER, 201)
     reader.follow("scimd events contoso --follow", "create +User jane@example.com")
     look_into_the_database(reader)
-    reader.run("scimd client create contoso", f"Token Endpoint +{reader.server.url}/contoso/oauth/token")
+    reader.run("scimd client create contoso", f"OAuth token endpoint +{reader.server.url}/contoso/oauth/token")
     with running_issuer() as issuer:
         more = f"--kind assertion --issuer {issuer.url} --audience {AUDIENCE} --subject {SUBJECT}"
-        reader.run(f"scimd trust add contoso {more}", "Client Identifier")
-    reader.run("scimd tenant show contoso", "Secret Token.*OAuth 2.0 client credentials.*Workload identity federation")
+        reader.run(f"scimd trust add contoso {more}", "Client ID")
+    reader.run("scimd tenant show contoso", "Secret Token.*OAuth 2.0 client credentials.*Workload Identity Federation")
     reader.run("scimd tenant delete contoso", "", answer="y\n")
     answered(401, token, f"{url}/Users")
     reader.run("scimd tenant create contoso --profile interop", f"Tenant URL: {url}\n")
@@ -161,7 +161,7 @@ def test_entra(reader: Story) -> None:
     token = reader.run("scimd token issue contoso --expires 90d", SECRET_TOKEN).strip()
     reader.run("scimd token issue contoso", SECRET_TOKEN)
     client = json.loads(reader.run("scimd client create contoso --json", "client_id"))["client_id"]
-    reader.run("scimd client create contoso", "Tenant URL.*Token Endpoint.*Client Identifier.*Client Secret")
+    reader.run("scimd client create contoso", "Tenant URL.*OAuth token endpoint.*Client ID.*Client Secret")
     reader.run("scimd client list contoso", client)
     reader.run(f"scimd client rotate {client}", "Client Secret")
     with running_issuer() as issuer:
@@ -169,14 +169,25 @@ def test_entra(reader: Story) -> None:
         kinds = {"assertion": f"--audience api://{APP} --subject {SUBJECT}", "bearer": f"--audience {AUDIENCE} --app-id {APP}"}
         for kind, more in kinds.items():
             add = f"scimd trust add contoso --kind {kind} --issuer {issuer.url} {more}"
-            reader.run(add, "Token Endpoint.*Client Identifier" if kind == "assertion" else "leave it empty")
-    ways = "Secret Token.*OAuth 2.0 client credentials.*Workload identity federation.*leave it empty"
+            reader.run(add, "OAuth token endpoint.*Client ID" if kind == "assertion" else "leave it empty")
+    ways = "Secret Token.*OAuth 2.0 client credentials.*Workload Identity Federation.*leave it empty"
     assert url in reader.run("scimd tenant show contoso", ways)
     reader.run(f"scimd check {url} --token {token}", "ok")
     reader.send(f"{token[:-1]}x", "GET", f"{url}/Users", status=401)
     for more in ("", " --since 1d"):
         reader.run(f"scimd events contoso --failed{more}", "401")
     assert reader.untried("docs/entra.md") == []
+
+
+def test_clients(reader: Story) -> None:
+    reader.serve("make run")
+    url = f"{reader.server.url}/contoso/scim/v2"
+    reader.run("scimd tenant create contoso --profile interop", url)
+    token = reader.run("scimd token issue contoso --expires 365d", SECRET_TOKEN).strip()
+    reader.run("scimd client create contoso", "Client ID")
+    reader.run(f"scimd check {url} --token {token} --as okta", "ok")
+    reader.follow("scimd events contoso --follow", "create")
+    assert reader.untried("docs/clients.md") == []
 
 
 def test_mongodb(reader: Story) -> None:
