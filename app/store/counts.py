@@ -13,8 +13,9 @@ from typing import Any
 
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session
+from app.store.events import BY_UNCOUNTED, UNCOUNTED
 from app.store.events import SPEC as EVENTS
-from app.store.events import UNCOUNTED
+from app.store.plans import by_index
 
 SPEC = CollectionSpec(
     name="counts",
@@ -81,8 +82,8 @@ def _settle(database: Database, session: Session) -> int:
 
 def _uncounted(database: Database, limit: int, session: Session = None) -> list[dict[str, Any]]:
     fields = {"tenant": 1, "resource.type": 1, "uncounted.number": 1}
-    cursor = database.db[EVENTS.name].find(UNCOUNTED, fields, limit=limit, session=session)
-    return list(cursor)
+    events = database.db[EVENTS.name]
+    return list(events.find(UNCOUNTED, fields, limit=limit, session=session))
 
 
 def _add(database: Database, kind: Kind, number: int, session: Session) -> None:
@@ -99,10 +100,12 @@ def _numbers(database: Database, counted: dict[str, Any], uncounted: dict[str, A
 
 def _rows(database: Database, counted: dict[str, Any], uncounted: dict[str, Any]) -> Iterable[dict[str, Any]]:
     kind = {"tenant": "$tenant", "type": "$resource.type"}
-    more = [
+    # The events come first, since only the first collection of a pipeline can have its index named.
+    steps = [
         {"$match": UNCOUNTED | uncounted},
         {"$group": {"_id": kind, "number": {"$sum": "$uncounted.number"}}},
         {"$project": {"_id": 0, "tenant": "$_id.tenant", "type": "$_id.type", "number": 1}},
+        {"$unionWith": {"coll": SPEC.name, "pipeline": [{"$match": counted}]}},
     ]
-    steps = [{"$match": counted}, {"$unionWith": {"coll": EVENTS.name, "pipeline": more}}]
-    return database.snapshot(SPEC.name).aggregate(steps)
+    events = database.snapshot(EVENTS.name)
+    return by_index(events, BY_UNCOUNTED, lambda **named: list(events.aggregate(steps, **named)))

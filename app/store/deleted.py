@@ -18,6 +18,7 @@ from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
 from app.store.database import TRANSACTION_SECONDS, Database, Session
 from app.store.memberships import BATCH, Memberships
+from app.store.plans import by_ids
 
 SPEC = CollectionSpec(
     name="deleted",
@@ -91,7 +92,8 @@ class Deleted:
     def kept(self, ids: Iterable[str], session: Session = None) -> set[str]:
         """Tell which of the ids are those of resources that can be restored."""
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}, _GOING: None}
-        return {row["_id"] for row in self._collection.find(query, {"_id": 1}, session=session)}
+        rows = self._collection.find(query, {"_id": 1}, session=session, **by_ids(self._collection))
+        return {row["_id"] for row in rows}
 
 
 def kept_for(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from typing import Any
 
@@ -21,25 +21,25 @@ from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
 from app.store.database import REQUEST_SECONDS, Database, Session
 from app.store.names import Names
+from app.store.plans import Index, by_index
 
 UNCOUNTED = {"uncounted.number": {"$in": [-1, 1]}}
 """The events that `counts` has not seen yet; those do not expire."""
+_BY_TIME: Index = (("tenant", 1), ("time", -1))
+_BY_NAME: Index = (("tenant", 1), ("keys", 1), ("time", -1))
+_BY_FAILURE: Index = (("tenant", 1), ("failed", 1), ("time", -1))
+BY_UNCOUNTED: Index = (("uncounted.number", 1), ("tenant", 1), ("resource.type", 1))
 SPEC = CollectionSpec(
     name="events",
     validator=None,
     indexes=(
-        IndexSpec(keys=(("tenant", 1), ("time", -1)), name="tenant_time"),
-        IndexSpec(keys=(("tenant", 1), ("keys", 1), ("time", -1)), name="tenant_keys_time"),
-        IndexSpec(
-            keys=(("tenant", 1), ("failed", 1), ("time", -1)), name="tenant_failed_time", partial={"failed": True}
-        ),
+        IndexSpec(keys=_BY_TIME, name="tenant_time"),
+        IndexSpec(keys=_BY_NAME, name="tenant_keys_time"),
+        IndexSpec(keys=_BY_FAILURE, name="tenant_failed_time", partial={"failed": True}),
         IndexSpec(
             keys=(("expires", 1),), name="expires", expire_after_seconds=0, partial={"expires": {"$exists": True}}
         ),
-        IndexSpec(
-            keys=(("uncounted.number", 1), ("tenant", 1), ("resource.type", 1)), name="uncounted",
-            partial={"uncounted.number": {"$gte": -1}},
-        ),
+        IndexSpec(keys=BY_UNCOUNTED, name="uncounted", partial={"uncounted.number": {"$gte": -1}}),
     ),
 )
 COLLECTIONS = (SPEC,)
@@ -145,36 +145,42 @@ class Events:
         its other names is found, too, and which groups it was put into and taken out of.
         """
         query: dict[str, Any] = {"tenant": self._tenant}
+        index = _BY_FAILURE if failed else _BY_TIME
         if name is not None:
-            query["$or"] = self._about(name)
+            query |= self._about(name)
+            index = _BY_NAME
         if failed:
             query["failed"] = True
         if since:
             query["time"] = {"$gte": since}
         fields = {"expires": 0, "uncounted": 0}
-        return list(self._collection.find(query, fields, sort=[("time", -1)]).limit(limit))[::-1]
+        find = partial(self._collection.find, query, fields, sort=[("time", -1)], limit=limit)
+        return by_index(self._collection, index, lambda **named: list(find(**named)))[::-1]
 
     def contains(self, event_id: str) -> bool:
         """Tell whether the event, and so the change that it belongs to, is stored."""
         return self._collection.find_one({"_id": event_id, "tenant": self._tenant}, {"_id": 1}) is not None
 
-    def _about(self, name: str) -> list[dict[str, Any]]:
-        """Give the conditions on an event, one of which holds of all that is about whoever has the name."""
+    def _about(self, name: str) -> dict[str, Any]:
+        """Return the condition on an event that holds of all that is about those who have or had the name."""
         ids = {name, fold(name), *self._ids(name)}
         own = {fold(each) for each in ids}
-        about: list[dict[str, Any]] = [{"keys": {"$in": sorted(own | {MEMBER + key for key in own})}}]
+        keys = own | {MEMBER + key for key in own}
         # A deletion does not look at the members of a group, of whom there may be a million.
-        groups = self._names.deleted_groups(ids) if self._names else ()
-        if groups:
-            keys = {"$in": sorted(map(fold, groups))}
-            about.append({"keys": keys, "operation": "delete", "failed": {"$ne": True}})
-        return about
+        groups = {fold(group) for group in self._names.deleted_groups(ids)} if self._names else set()
+        about = {"keys": {"$in": sorted(keys | groups)}}  # one condition on all keys, which the index answers
+        if not groups:
+            return about
+        deletion = {"keys": {"$in": sorted(groups)}, "operation": "delete", "failed": {"$ne": True}}
+        return about | {"$or": [{"keys": {"$in": sorted(keys)}}, deletion]}
 
     def _ids(self, name: str) -> list[str]:
         """Give the ids of those who have the name, or had it at some time; to be refused it is not enough."""
         match = {"$match": {"tenant": self._tenant, "keys": fold(name), "failed": {"$ne": True}}}
         pipeline = [match, {"$group": {"_id": "$resource.id"}}, {"$limit": MOST_IDS}]
-        logged = [row["_id"] for row in self._collection.aggregate(pipeline) if row["_id"]]
+        find = partial(self._collection.aggregate, pipeline)
+        found = by_index(self._collection, _BY_NAME, lambda **named: list(find(**named)))
+        logged = [row["_id"] for row in found if row["_id"]]
         stored = self._names.ids(name, MOST_IDS) if self._names else []
         return [*logged, *stored]
 

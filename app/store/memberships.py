@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from pymongo import UpdateOne
 
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session
+from app.store.plans import Index, by_index
 
 T = TypeVar("T")
 Parents = Mapping[str, set[str]]
@@ -23,7 +25,9 @@ Parents = Mapping[str, set[str]]
 
 GROUP = "Group"
 """The resource type that has members."""
-NESTED = "tenant_group_nested"
+_BY_GROUP: Index = (("tenant", 1), ("group", 1), ("member", 1))
+_BY_MEMBER: Index = (("tenant", 1), ("member", 1), ("group", 1))
+_NESTED: Index = (*_BY_GROUP, ("type", 1))
 SPEC = CollectionSpec(
     name="memberships",
     validator={
@@ -38,12 +42,10 @@ SPEC = CollectionSpec(
         }
     },
     indexes=(
-        IndexSpec(keys=(("tenant", 1), ("group", 1), ("member", 1)), name="tenant_group_member", unique=True),
-        IndexSpec(keys=(("tenant", 1), ("member", 1), ("group", 1)), name="tenant_member_group"),
+        IndexSpec(keys=_BY_GROUP, name="tenant_group_member", unique=True),
+        IndexSpec(keys=_BY_MEMBER, name="tenant_member_group"),
         # The few groups in groups, which would else be looked for among a group's million members.
-        IndexSpec(
-            keys=(("tenant", 1), ("group", 1), ("member", 1), ("type", 1)), name=NESTED, partial={"type": GROUP}
-        ),
+        IndexSpec(keys=_NESTED, name="tenant_group_nested", partial={"type": GROUP}),
     ),
 )
 COLLECTIONS = (SPEC,)
@@ -212,15 +214,13 @@ class Memberships:
         while to_read:
             seen |= to_read
             query = {"tenant": self._tenant, "group": {"$in": list(to_read)}, "type": GROUP}
-            rows = self._collection.find(query, {"_id": 0, "member": 1}, hint=NESTED)
-            to_read = {row["member"] for row in rows} - seen
+            to_read = set(self._values("member", query, _NESTED)) - seen
         return seen
 
     def nesting(self, groups: Iterable[str]) -> list[str]:
         """Give those of the groups that have groups in them."""
         query = {"tenant": self._tenant, "group": {"$in": list(groups)}, "type": GROUP}
-        rows = self._collection.find(query, {"_id": 0, "group": 1}, hint=NESTED)
-        return sorted({row["group"] for row in rows})
+        return sorted(set(self._values("group", query, _NESTED)))
 
     def ids(self, give: str, query: Mapping[str, Any], limit: int, *, ordered: bool = False) -> list[str]:
         """Give up to `limit` `group` or `member` values of the memberships that match; one may come several times.
@@ -232,9 +232,9 @@ class Memberships:
             # Where the other id is asked for, its index has what is wanted; elsewhere that of the wanted begins with
             # it. An index for groups in groups MongoDB takes by itself where they are asked for.
             other = "member" if give == "group" else "group"
-            free = None if mentions(query, "type") else f"tenant_{give}_{other}"
-            hint = f"tenant_{other}_{give}" if mentions(query, other) else free
-            return [row[give] for row in self._collection.find(query, {"_id": 0, give: 1}, limit=limit, hint=hint)]
+            named = {"group": _BY_GROUP, "member": _BY_MEMBER}
+            free = None if mentions(query, "type") else named[give]
+            return self._values(give, query, named[other] if mentions(query, other) else free, limit)
         if give == "member":  # a group has a million members, but a member is in few groups: the index has the order
             rows = self._collection.find(query, {"_id": 0, give: 1}, sort=[(give, 1)], limit=limit)
             found = [row[give] for row in rows]
@@ -242,6 +242,10 @@ class Memberships:
                 return found
         steps = [{"$match": query}, {"$group": {"_id": f"${give}"}}, {"$sort": {"_id": 1}}, {"$limit": limit}]
         return [row["_id"] for row in self._collection.aggregate(steps)]
+
+    def _values(self, field: str, query: Mapping[str, Any], index: Index | None, limit: int = 0) -> list[str]:
+        find = partial(self._collection.find, query, {"_id": 0, field: 1}, limit=limit)
+        return [row[field] for row in by_index(self._collection, index, lambda **named: list(find(**named)))]
 
 
 def parents(rows: Iterable[Mapping[str, Any]]) -> Parents:

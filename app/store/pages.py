@@ -15,7 +15,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from app.store.plans import Access, Index, Reach, hint, index_on
+from app.store.plans import Access, Index, Reach, by_index, index_on
 
 Document = dict[str, Any]
 Query = Mapping[str, Any]
@@ -125,8 +125,10 @@ class Pages:
         return [_found(each).place for each in row["page"]], total
 
     def _aggregate(self, steps: Steps) -> list[Document]:
-        named = hint(self._collection, self._plan.index)
-        return list(self._collection.aggregate(steps, allowDiskUse=True, **named))
+        def run(**named: Any) -> list[Document]:
+            return list(self._collection.aggregate(steps, allowDiskUse=True, **named))
+
+        return by_index(self._collection, self._plan.index, run)
 
     def _rows(self, steps: Steps) -> list[Found]:
         return [_found(row) for row in self._aggregate(steps)]

@@ -8,17 +8,19 @@ selective one counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
 from app.schemas.collection import indexed_fields
 from app.schemas.columns import paths
 from app.schemas.resource_type import ResourceType
 
+T = TypeVar("T")
 Query = Mapping[str, Any]
 Index = tuple[tuple[str, int], ...]
 BY_ID: Index = (("tenant", 1), ("_id", 1))
@@ -26,6 +28,8 @@ IDS: Index = (("_id", 1),)
 """MongoDB's own index, for documents whose ids are known."""
 _POINTS = frozenset({"$eq", "$in"})
 _BOUNDS = frozenset({"$gt", "$gte", "$lt", "$lte"})
+_BAD_VALUE = 2
+"""MongoDB's code for a hint that names no index, among others."""
 _LOGIC = ("$and", "$or", "$nor")
 
 
@@ -67,11 +71,25 @@ def index_on(field: str) -> Index:
     return BY_ID if field in ("", "_id") else (("tenant", 1), (field, 1), ("_id", 1))
 
 
-def hint(collection: Any, index: Index | None) -> dict[str, Any]:
-    """Return the option that names the index of a query; its keys name it, since an operator may have renamed it."""
-    if index is None or not isinstance(collection, Collection):  # mongomock has no indexes to choose among
-        return {}
-    return {"hint": dict(index)}
+def by_ids(collection: Any) -> dict[str, Any]:
+    """Return the option for a command on documents whose ids are known, so that it reads those and nothing else."""
+    return {"hint": dict(IDS)} if isinstance(collection, Collection) else {}  # mongomock has no indexes to choose among
+
+
+def by_index(collection: Any, index: Index | None, run: Callable[..., T]) -> T:
+    """Return what `run` returns, called with the option that names the index by its keys.
+
+    Where an operator has dropped that index `run` is called again without: slow, but answered. So `run` must have read
+    all that it returns; and this is not for transactions, which the first failure ends.
+    """
+    if index is None or not isinstance(collection, Collection):
+        return run()
+    try:
+        return run(hint=dict(index))
+    except OperationFailure as error:
+        if error.code != _BAD_VALUE or "hint" not in str(error):
+            raise
+        return run()
 
 
 def access(query: Query, indexed: Mapping[str, bool], prefix: str = "") -> Access:

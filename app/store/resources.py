@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
@@ -20,7 +21,7 @@ from app.schemas.resource_type import ResourceType
 from app.store.database import Database, Session
 from app.store.documents import decode, encode, stored_keys
 from app.store.pages import Order, Pages, Place, plan
-from app.store.plans import BY_ID, IDS, Access, Reach, access, hint
+from app.store.plans import BY_ID, Access, Reach, access, by_ids, by_index
 
 Resource = dict[str, Any]
 Query = Mapping[str, Any]
@@ -54,9 +55,13 @@ class Resources:
             {"$match": {"tenant": self._tenant, **query}}, {"$limit": limit}, {"$project": self._fields(keys)},
             {"$graphLookup": {**lookup, "as": "_found"}},
         ]
-        named = hint(self._collection, self._access(query).index)
-        found = ((document, document.pop("_found")) for document in self._collection.aggregate(steps, **named))
-        return [(decode(document, self.type, keys), rows) for document, rows in found]
+
+        def run(**named: Any) -> list[dict[str, Any]]:
+            return list(self._collection.aggregate(steps, **named))
+
+        rows = by_index(self._collection, self._access(query).index, run)
+        found = ((document, document.pop("_found")) for document in rows)
+        return [(decode(document, self.type, keys), memberships) for document, memberships in found]
 
     def insert(self, resource: Resource, session: Session = None) -> None:
         """Store a new resource; raises Uniqueness where another one has its name."""
@@ -108,7 +113,7 @@ class Resources:
         change: dict[str, Any] = {"$inc": {"meta.version": 1}}
         if now is not None:
             change["$max"] = {"meta.lastModified": now}
-        self._collection.update_many(query, change, session=session, **self._ids)
+        self._collection.update_many(query, change, session=session, **by_ids(self._collection))
 
     def remove(self, resource_id: str, version: str | None, session: Session = None) -> dict[str, Any] | None:
         """Delete the resource and give its document, or None where there is no such resource or version."""
@@ -142,20 +147,20 @@ class Resources:
     def several(self, ids: list[str], keys: frozenset[str] | None = None) -> list[Resource]:
         """Return the resources with these ids, as far as there are such."""
         query = {"tenant": self._tenant, "_id": {"$in": ids}}
-        cursor = self._collection.find(query, self._fields(keys), **self._ids) if ids else ()
+        cursor = self._collection.find(query, self._fields(keys), **by_ids(self._collection)) if ids else ()
         return [decode(document, self.type, keys) for document in cursor]
 
     def count(self, query: Query) -> int:
         """Return how many resources match."""
-        named = hint(self._collection, self._access(query).index)
-        return self._collection.count_documents({"tenant": self._tenant, **query}, **named)
+        count = partial(self._collection.count_documents, {"tenant": self._tenant, **query})
+        return by_index(self._collection, self._access(query).index, count)
 
     def ids(self, query: Query, limit: int, *, ordered: bool = False) -> list[str]:
         """Return the ids of up to `limit` resources that match; `ordered` returns the first ones."""
         order = [("_id", 1)] if ordered else None
-        named = hint(self._collection, self._access(query).index)
-        cursor = self._collection.find({"tenant": self._tenant, **query}, {"_id": 1}, sort=order, limit=limit, **named)
-        return [document["_id"] for document in cursor]
+        find = partial(self._collection.find, {"tenant": self._tenant, **query}, {"_id": 1}, sort=order, limit=limit)
+        found = by_index(self._collection, self._access(query).index, lambda **named: list(find(**named)))
+        return [document["_id"] for document in found]
 
     def named(self, name: str, limit: int) -> list[str]:
         """Give the ids of up to `limit` resources that have the name, or the externalId as it is or in lower case."""
@@ -172,38 +177,33 @@ class Resources:
         """Give the id that `number` resources with ids from `start` on stand before; None where there is none."""
         query = {"tenant": self._tenant} | ({"_id": {"$gte": start}} if start is not None else {})
         order = [("tenant", 1), ("_id", 1)]
-        row = self._collection.find_one(query, {"_id": 1}, sort=order, skip=number, **hint(self._collection, BY_ID))
+        find = partial(self._collection.find_one, query, {"_id": 1}, sort=order, skip=number)
+        row = by_index(self._collection, BY_ID, find)
         return row["_id"] if row else None
 
     def existing(self, ids: Iterable[str], session: Session = None) -> set[str]:
         """Tell which of the ids are resources of this type."""
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}}
-        rows = self._collection.find(query, {"_id": 1}, session=session, **self._ids)
+        rows = self._collection.find(query, {"_id": 1}, session=session, **by_ids(self._collection))
         return {row["_id"] for row in rows}
 
     def names(self, ids: Iterable[str], attribute: str) -> dict[str, str]:
         """Give for each id that is a resource of this type its name, "" where it has none."""
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}}
-        rows = self._collection.find(query, {attribute: 1}, **self._ids)
+        rows = self._collection.find(query, {attribute: 1}, **by_ids(self._collection))
         return {row["_id"]: row.get(attribute, "") for row in rows}
 
     def all(self) -> Iterator[Resource]:
         """Give every resource, one after the other, in the order of their ids."""
-        everything = {"tenant": self._tenant}
-        named = hint(self._collection, BY_ID)
-        cursor = self._collection.find(everything, HIDDEN, sort=[("_id", 1)], batch_size=EACH, **named)
+        by_id = [("tenant", 1), ("_id", 1)]
+        cursor = self._collection.find({"tenant": self._tenant}, HIDDEN, sort=by_id, batch_size=EACH)
         return (decode(document, self.type) for document in cursor)
 
     def all_ids(self) -> Iterator[str]:
         """Give the id of every resource, in their order."""
-        named = hint(self._collection, BY_ID)
-        cursor = self._collection.find({"tenant": self._tenant}, {"_id": 1}, sort=[("_id", 1)], **named)
+        by_id = [("tenant", 1), ("_id", 1)]
+        cursor = self._collection.find({"tenant": self._tenant}, {"_id": 1}, sort=by_id)
         return (document["_id"] for document in cursor)
-
-    @property
-    def _ids(self) -> dict[str, Any]:
-        """The option that reads documents by their ids, and nothing else."""
-        return hint(self._collection, IDS)
 
     def _access(self, query: Query) -> Access:
         return access(query, indexed_fields(self.type))

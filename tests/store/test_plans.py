@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import pytest
+from pymongo.errors import OperationFailure
 
+from app.config import Config
 from app.schemas.collection import indexed_fields
 from app.schemas.columns import columns
 from app.schemas.user import ENTERPRISE_URN as ENT
 from app.schemas.user import USER_TYPE
-from app.store.plans import Reach, access, unindexed
+from app.store.database import Database
+from app.store.events import Actor, Event
+from app.store.memberships import Memberships
+from app.store.opening import collections, open_directory
+from app.store.pages import Order
+from app.store.plans import BY_ID, Reach, access, by_index, unindexed
+from app.store.tenants import Tenants
 from scim_filter import parse_filter, to_mongo
+from tests.store.test_explain import person
+
+CONFIG = Config.from_environment({})
 
 POINT, RANGE, SCAN, ALL = Reach
 
@@ -53,3 +64,26 @@ def test_sc_04_the_attributes_that_no_index_answers(text: str, attributes: list[
 ])  # fmt: skip
 def test_sc_04_a_sort_counts_where_many_are_left(text: str, field: str, attributes: list[str]) -> None:
     assert list(unindexed(query(text), USER_TYPE, field)) == attributes
+
+
+def test_sc_02_a_query_is_answered_without_its_index_where_an_operator_has_dropped_it(database: Database) -> None:
+    database.prepare(collections(CONFIG))
+    directory = open_directory(CONFIG, database, Tenants(database).create("ours", "rfc"))
+    directory.resources(USER_TYPE).insert(person(1, "ours"))
+    directory.events.append(Event("create", "User", "1", "ann", status=201), Actor(), uncounted=1)
+    for collection in ("users", "events", "memberships"):
+        database.db[collection].drop_indexes()
+    name = query('userName eq "user00001@example.com"')
+    users = directory.resources(USER_TYPE)
+    assert users.count(name) == len(users.page(name, Order(), limit=2)) == len(users.ids(name, 2)) == 1
+    assert users.page_and_total(query("title pr"), Order(), 0, 5)[1] == 1
+    assert len(users.find_with(name, None, Memberships(database, "ours").lookup, 1)) == 1
+    assert users.id_after(None, 0) == person(1, "ours")["id"]
+    assert len(directory.events.find(name="ann")) == len(directory.events.find()) == 1
+    assert directory.count(USER_TYPE) == 1
+
+
+def test_a_hint_that_is_wrong_for_another_reason_is_a_failure(database: Database) -> None:
+    database.db.users.insert_one({})
+    with pytest.raises(OperationFailure, match="unknown operator"):
+        by_index(database.db.users, BY_ID, lambda **named: list(database.db.users.find({"a": {"$nonsense": 1}})))

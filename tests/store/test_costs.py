@@ -1,0 +1,376 @@
+"""What queries and batch jobs cost: as much as they return or change, never as much as there is (SC-01, 02, 06, 11).
+
+MongoDB's profiler notes how many index keys and documents each command examines. Each row of `COSTS` is run in a tenant
+of 200 users, events and members and in one of 20,000, beside another tenant, with the same allowance.
+To add a query or a job, add a row: what it does, a function of the world, and what it may examine.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.protocol.search_request import SearchRequest
+from app.provider import Provider
+from app.schemas.custom import all_types
+from app.schemas.group import GROUP_TYPE
+from app.schemas.returned import Projection
+from app.schemas.user import USER_TYPE
+from app.schemas.user import USER_URN as CORE
+from app.store import counts, deleted, janitor
+from app.store.database import Database
+from app.store.directory import Directory
+from app.store.documents import encode
+from app.store.events import Actor, Event, Tail
+from app.store.memberships import Memberships
+from app.store.opening import collections, open_directory
+from app.store.tenants import Tenants
+from app.store.transfer import Importer, export
+from tests.blueprints.conftest import PATCH_URN
+from tests.store.test_explain import CONFIG, START, identity, person, provider_of, team, timestamp
+
+SIZES = (200, 20_000)
+ACTOR = Actor("token", "request")
+BUSY = "busy@example.com"
+"""Whose log is long: 150 lines."""
+
+
+@dataclass
+class World:
+    """A tenant with `size` users, events and members of its group 0, and what may be asked of it."""
+
+    database: Database
+    size: int
+    name: str = "ours"
+    cursors: list[str] = field(default_factory=list)
+
+    @property
+    def directory(self) -> Directory:
+        return open_directory(CONFIG, self.database, Tenants(self.database).require(self.name), dangling=False)
+
+    @property
+    def provider(self) -> Provider:
+        return provider_of(self.database, self.name)()
+
+    def user(self, number: int) -> str:
+        return identity(self.name, "u", number)
+
+    def group(self, number: int) -> str:
+        return identity(self.name, "g", number)
+
+    def find(self, kind: str, query: str = "") -> dict[str, Any]:
+        """Send a query as a client does: its parameters, joined by `&`."""
+        one = self.provider
+        given = {name: [value] for name, _, value in (part.partition("=") for part in query.split("&") if query)}
+        types = [one.catalogue.named(kind)] if kind else list(one.catalogue.types)
+        return one.query(types, SearchRequest.from_query(given))
+
+    def walk(self, kind: str, query: str) -> None:
+        """Send the query for the second page of a walk by cursor; the first one was read before the measuring."""
+        self.find(kind, f"{query}&cursor={self.cursors.pop()}")
+
+    def patch(self, kind: str, resource: str, *operations: dict[str, Any]) -> None:
+        one = self.provider
+        one.patch(one.catalogue.named(kind), resource, {"schemas": [PATCH_URN], "Operations": list(operations)}, None)
+
+
+def fill(database: Database, name: str, size: int) -> World:
+    """Create a tenant as the store would, by the documents that the store makes."""
+    Tenants(database).create(name, "rfc")
+    db, world = database.db, World(database, size, name)
+    db.users.insert_many([encode(person(number, name), USER_TYPE, tenant=name) for number in range(size)], ordered=False)
+    db.groups.insert_many([encode(team(number, name), GROUP_TYPE, tenant=name) for number in range(20)])
+    Memberships(database, name).add(world.group(0), dict.fromkeys(map(world.user, range(size)), "User"))
+    for number in range(1, 20):
+        Memberships(database, name).add(world.group(number), dict.fromkeys(map(world.user, range(number, number + 5)), "User"))
+    log = world.directory.events
+    names = [BUSY] * 150 + [f"user{number:05d}@example.com" for number in range(max(size - 150, 0))]
+    events = [Event("patch", "User", world.user(number), each, status=200, known_by={each}) for number, each in enumerate(names[:size])]
+    log.append_all(events, ACTOR)
+    for number in range(30):
+        log.append(Event("create", "User", world.user(number), f"new{number}", status=201), ACTOR, uncounted=1)
+        log.append(Event("create", "User", "", f"bad{number}", status=409, detail="taken"), ACTOR)
+    db.counts.insert_many([{"tenant": name, "type": kind, "number": number} for kind, number in (("User", size - 30), ("Group", 20))])
+    return world
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def world(request: pytest.FixtureRequest, mongod: Database) -> Iterator[World]:
+    database = Database(mongod.client, f"costs-{uuid.uuid4().hex}")
+    database.prepare(collections(CONFIG))
+    fill(database, "theirs", request.param // 4)
+    yield fill(database, "ours", request.param)
+    mongod.client.drop_database(database.db.name)
+
+
+@dataclass
+class Cost:
+    """What was examined, and the commands that did, for the message of a failure."""
+
+    keys: int = 0
+    documents: int = 0
+    commands: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def profiled(database: Database) -> Iterator[Cost]:
+    """Give what the commands inside the block cost, once it has ended."""
+    db, cost = database.db, Cost()
+    db.command("profile", 0)
+    db.system.profile.drop()
+    db.create_collection("system.profile", capped=True, size=64 << 20)
+    db.command("profile", 2)
+    try:
+        yield cost
+    finally:
+        db.command("profile", 0)
+    for row in db.system.profile.find({"keysExamined": {"$exists": True}}):
+        cost.keys += row["keysExamined"]
+        cost.documents += row["docsExamined"]
+        verb = next(iter(row["command"]), row["op"]) if "command" in row else row["op"]
+        cost.commands.append(f"{row['ns'].partition('.')[2]} {verb} {row.get('planSummary')}: {row['keysExamined']} keys, {row['docsExamined']} documents")
+
+
+PAGE = 100
+SINCE = timestamp(START + timedelta(minutes=190))
+QUERIES: list[tuple[str, Callable[[World], object], int]] = [
+    # what is asked for, how, and how many resources, members and events have to be looked at for it
+    ("a user by its id", lambda w: w.provider.get(USER_TYPE, w.user(7), Projection.parse(USER_TYPE, None, None)), 10),
+    ("a group without its members", lambda w: w.provider.get(GROUP_TYPE, w.group(0), Projection.parse(GROUP_TYPE, None, ("members",))), 5),
+    ("a small group", lambda w: w.provider.get(GROUP_TYPE, w.group(3), Projection.parse(GROUP_TYPE, None, None)), 20),
+    ("the first page", lambda w: w.find("User", "attributes=userName"), PAGE),
+    ("the total", lambda w: w.find("User", "count=0"), 40),
+    ("the last page by its index", lambda w: w.find("User", f"startIndex={w.size - 20}&attributes=userName"), PAGE),
+    ("a page of several types", lambda w: w.find("", "count=50&attributes=userName"), 2 * PAGE),
+    ("a page by userName", lambda w: w.find("User", "sortBy=userName&attributes=userName"), PAGE),
+    ("a page by userName, descending", lambda w: w.find("User", "sortBy=userName&sortOrder=descending&attributes=userName"), PAGE),
+    ("the last page by displayName", lambda w: w.find("User", f"sortBy=displayName&startIndex={w.size - 20}&attributes=userName"), PAGE),
+    ("a page by the time of the last change", lambda w: w.find("User", "sortBy=meta.lastModified&attributes=userName"), PAGE),
+    ("a page with groups", lambda w: w.find("User", "count=20"), 300),
+    ("userName eq", lambda w: w.find("User", 'filter=userName eq "user00042@example.com"'), 10),
+    ("userName eq, without groups", lambda w: w.find("User", 'filter=userName eq "user00042@example.com"&attributes=userName'), 2),
+    ("externalId eq", lambda w: w.find("User", 'filter=externalId eq "ext-00042"&attributes=userName'), 2),
+    ("emails eq", lambda w: w.find("User", 'filter=emails[type eq "work" and value eq "work00042@example.com"]&attributes=userName'), 2),
+    ("userName eq and more", lambda w: w.find("User", 'filter=userName eq "user00042@example.com" and title pr and active eq true&attributes=userName'), 2),
+    ("two names", lambda w: w.find("User", 'filter=userName eq "user00042@example.com" or externalId eq "ext-00043"&attributes=userName'), 4),
+    ("userName sw", lambda w: w.find("User", 'filter=userName sw "user0004"&attributes=userName'), 20),
+    ("userName sw, sorted by title", lambda w: w.find("User", 'filter=userName sw "user0004"&sortBy=title&attributes=userName'), 30),
+    ("who reports to somebody", lambda w: w.find("User", f'filter=urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager eq "{w.user(4)}"&attributes=userName'), 20),
+    ("changes before a moment", lambda w: w.find("User", f'filter=meta.lastModified lt "{timestamp(START + timedelta(minutes=10))}"&attributes=userName'), 20),
+    ("a small group's members", lambda w: w.find("User", f'filter=groups.value eq "{w.group(3)}"&attributes=userName'), 20),
+    ("somebody's groups", lambda w: w.find("Group", f'filter=members.value eq "{w.user(3)}"&attributes=displayName'), 20),
+    ("is somebody in a group?", lambda w: w.find("Group", f'filter=id eq "{w.group(0)}" and members eq "{w.user(150)}"&attributes=displayName'), 10),
+    ("a group by its name", lambda w: w.find("Group", 'filter=displayName eq "TEAM 00003"&excludedAttributes=members'), 2),
+    ("the newest of the log", lambda w: w.directory.events.find(limit=50), 50),
+    ("the log of a busy name", lambda w: w.directory.events.find(name=BUSY, limit=500), 600),
+    ("the log of a name that nobody has", lambda w: w.directory.events.find(name="nobody"), 2),
+    ("what failed", lambda w: w.directory.events.find(failed=True, limit=20), 30),
+    ("what failed for a busy name", lambda w: w.directory.events.find(name=BUSY, failed=True), 600),
+    ("the log since a moment", lambda w: w.directory.events.find(since=datetime.now(UTC) - timedelta(microseconds=1), limit=50), 50),
+    ("the log as it grows", lambda w: Tail(w.directory.events, limit=50).read(), 60),
+    ("what can be restored", lambda w: w.directory.deleted.list(), 5),
+    ("all totals", lambda w: counts.every_tenant(w.database), 140),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "ask", "allowed"), QUERIES, ids=[name for name, _, _ in QUERIES])
+def test_sc_02_a_query_costs_what_it_returns(world: World, name: str, ask: Callable[[World], object], allowed: int) -> None:
+    with profiled(world.database) as cost:
+        ask(world)
+    depth = world.size if name.startswith("the last page") else 0  # a page by index counts the keys before it, once
+    assert cost.commands
+    assert cost.documents <= 2 * allowed + 5, cost
+    assert cost.keys <= 2 * allowed + 10 + depth, cost
+
+
+WALKS = ["", "sortBy=userName", "sortBy=displayName&sortOrder=descending", 'filter=userName sw "user"', 'filter=displayName co "person"', "filter=title pr"]
+
+
+@pytest.mark.parametrize("query", WALKS)
+def test_sc_02_the_next_page_of_a_walk_costs_a_page(world: World, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.queries.MANY", 100)
+    query = f"{query}&attributes=userName".removeprefix("&")
+    world.cursors.append(world.find("User", f"{query}&cursor")["nextCursor"])
+    with profiled(world.database) as cost:
+        world.walk("User", query)
+    assert cost.documents <= PAGE + 5, cost
+    assert cost.keys <= PAGE + 5, cost
+
+
+SCANS = [
+    ('filter=displayName co "00042"', 0), ('filter=displayName ew "00042"', 0), ('filter=not (displayName sw "person 0004")', 1), ("filter=displayName eq null", 0),
+    ('filter=title eq "title 1"', 1), ("filter=active eq false", 1), ('filter=emails co "work0004"', 1), ("sortBy=title", 1), ("sortBy=title&filter=nickName pr", 1),
+    ('filter=title eq "title 1"&cursor', 1), ('filter=displayName co "0004" or title eq "none"', 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("query", "times"), SCANS)
+def test_sc_04_what_no_index_leads_to_is_read_once(world: World, query: str, times: int) -> None:
+    with profiled(world.database) as cost:
+        world.find("User", f"{query}&attributes=userName")
+    assert cost.documents <= times * world.size + PAGE + 50, cost
+    assert cost.keys <= world.size + 2 * PAGE + 50, cost
+
+
+def payload(number: int) -> dict[str, Any]:
+    return {"schemas": [CORE], "userName": f"made-{number}-{uuid.uuid4().hex}", "displayName": "Made", "title": "T"}
+
+
+def made(world: World, number: int = 0) -> str:
+    """Create a user and give its id."""
+    resource = world.provider.create(USER_TYPE, payload(number), Projection.parse(USER_TYPE, None, None)).resource
+    return str(resource["id"])
+
+
+def made_group(world: World, members: int) -> str:
+    """Create a group with the first users as members and give its id."""
+    named = {"schemas": [GROUP_TYPE.schema.id], "displayName": f"made-{uuid.uuid4().hex}"}
+    group = world.provider.create(GROUP_TYPE, named, Projection.parse(GROUP_TYPE, None, ("members",))).resource["id"]
+    Memberships(world.database, world.name).add(group, dict.fromkeys(map(world.user, range(members)), "User"))
+    return str(group)
+
+
+def importer(world: World) -> Importer:
+    return Importer(
+        world.database, world.name, world.directory.catalogue, all_types=all_types(None), strict=True,
+        events=world.directory.events, actor=ACTOR, refused=lambda number, why: pytest.fail(why),
+    )
+
+
+Job = Callable[[], int]
+
+
+def _job(work: Callable[[], object], changed: int) -> Job:
+    def run() -> int:
+        work()
+        return changed
+
+    return run
+
+
+def add_and_remove(world: World) -> Job:
+    new = [{"value": made(world, number)} for number in range(3)]
+    big = world.group(0)
+    return _job(lambda: [world.patch("Group", big, {"op": verb, "path": "members", "value": new}) for verb in ("add", "remove")], 6)
+
+
+def remove_by_filter(world: World) -> Job:
+    member = made(world)
+    world.patch("Group", world.group(0), {"op": "add", "path": "members", "value": [{"value": member}]})
+    return _job(lambda: world.patch("Group", world.group(0), {"op": "remove", "path": f'members[value eq "{member}"]'}), 1)
+
+
+def replace_user(world: World) -> Job:
+    user = made(world)
+    return _job(lambda: world.provider.replace(USER_TYPE, user, payload(1), None), 1)
+
+
+def delete_user(world: World) -> Job:
+    user = made(world)
+    for number in (0, 1):
+        world.patch("Group", world.group(number), {"op": "add", "path": "members", "value": [{"value": user}]})
+    return _job(lambda: world.provider.delete(USER_TYPE, user), 3)
+
+
+def restore(world: World) -> Job:
+    user = made(world)
+    world.patch("Group", world.group(0), {"op": "add", "path": "members", "value": [{"value": user}]})
+    world.provider.delete(USER_TYPE, user)
+    return _job(lambda: world.directory.restore(user, Event("restore", status=200), ACTOR), 2)
+
+
+def delete_group(world: World) -> Job:
+    group = made_group(world, world.size)
+    return _job(lambda: world.provider.delete(GROUP_TYPE, group), 1)
+
+
+def replace_members(world: World) -> Job:
+    group, keep = made_group(world, 200), [{"value": world.user(number)} for number in range(100, 150)]
+    return _job(lambda: world.patch("Group", group, {"op": "replace", "path": "members", "value": keep}), 200)
+
+
+def clear_expired(world: World) -> Job:
+    group = made_group(world, min(world.size, 3_000))
+    world.provider.delete(GROUP_TYPE, group)
+    later = datetime.now(UTC) + timedelta(days=CONFIG.deleted_days + 1)
+
+    def run() -> int:
+        there = world.database.db.memberships.estimated_document_count()
+        cleared = deleted.clear_expired(world.database, later)
+        return cleared + there - world.database.db.memberships.estimated_document_count()
+
+    return run
+
+
+def settle_deleted(world: World) -> Job:
+    for number in range(5):
+        world.provider.delete(USER_TYPE, made(world, number))
+    return lambda: deleted.settle(world.database, datetime.now(UTC) + 2 * deleted.SETTLED) + 5
+
+
+def settle_counts(world: World) -> Job:
+    counts.settle(world.database)
+    for number in range(5):
+        made(world, number)
+    return lambda: counts.settle(world.database)
+
+
+def import_users(world: World) -> Job:
+    lines = [(number, {"type": "User", "resource": payload(number) | {"id": str(uuid.uuid4())}}) for number in range(100)]
+    return _job(lambda: importer(world).run(lines), 100)
+
+
+def import_members(world: World) -> Job:
+    group = made_group(world, 0)
+    lines = [(number, {"type": "Membership", "group": group, "member": world.user(number), "kind": "User"}) for number in range(100)]
+    return _job(lambda: importer(world).run(lines), 100)
+
+
+JOBS: list[tuple[str, Callable[[World], Job], int]] = [
+    # what is done, what makes the job, and what may be examined for each resource and membership that it changes
+    ("create a user", lambda w: _job(lambda: made(w), 1), 10),
+    ("replace a user", replace_user, 10),
+    ("disable a user", lambda w: _job(lambda: w.patch("User", w.user(9), {"op": "replace", "path": "active", "value": False}), 1), 20),
+    ("add members to a large group and remove them", add_and_remove, 10),
+    ("remove a member by a filter", remove_by_filter, 15),
+    ("replace the members of a group", replace_members, 10),
+    ("delete a user who is in two groups", delete_user, 10),
+    ("delete a large group", delete_group, 15),
+    ("restore a user", restore, 15),
+    ("count what was created", settle_counts, 5),
+    ("settle what was deleted", settle_deleted, 10),
+    ("clear a group whose time is over", clear_expired, 5),
+    ("import users", import_users, 10),
+    ("import memberships", import_members, 10),
+    ("export everything", lambda w: lambda: sum(1 for _ in export(w.database, w.name, w.directory.catalogue)), 3),
+    ("every chore, with nothing to do", lambda w: _job(lambda: [janitor.once(w.database, chore) for chore in (janitor.COUNTING, janitor.SETTLING, janitor.CLEARING)], 1), 40),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "prepare", "each"), JOBS, ids=[name for name, _, _ in JOBS])
+def test_sc_01_a_job_costs_what_it_changes(world: World, name: str, prepare: Callable[[World], Job], each: int) -> None:
+    job = prepare(world)
+    with profiled(world.database) as cost:
+        changed = job()
+    assert cost.keys <= each * changed + 30, (changed, cost)
+    assert cost.documents <= each * changed + 30, (changed, cost)
+
+
+def test_sc_01_deleting_a_tenant_costs_what_it_had(world: World) -> None:
+    """SC-01: 962,765 keys were examined for 1,000 deletions."""
+    db = world.database.db
+    names = [name for name in db.list_collection_names(filter={"type": "collection"}) if not name.startswith("system.")]
+    there = sum(db[name].count_documents({"tenant": "theirs"}) for name in names)
+    ours = sum(db[name].count_documents({"tenant": "ours"}) for name in names)
+    with profiled(world.database) as cost:
+        Tenants(world.database).delete("theirs")
+    assert cost.keys <= 3 * there + 50, (there, cost)  # one to find it, up to two to come to its id
+    assert cost.documents <= 2 * there + 50, (there, cost)
+    assert not any(db[name].find_one({"tenant": "theirs"}) for name in names)
+    assert sum(db[name].count_documents({"tenant": "ours"}) for name in names) == ours
