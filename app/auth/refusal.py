@@ -111,7 +111,8 @@ def shown(value: object) -> str:
 
     Whoever mistakes the fields of a form sends a secret as an id: what looks like one is not shown.
     """
-    text = _SECRET.sub("(a secret)", value if isinstance(value, str) else repr(value))
+    text = (value if isinstance(value, str) else repr(value))[: 5 * _LONGEST]  # the pattern costs the square of it
+    text = _SECRET.sub("(a secret)", text)
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

@@ -4,8 +4,10 @@ about who is who (RFC 7643 section 2.2 `caseExact`, RFC 7644 sections 3.4.2.2 an
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 from app.schemas.attribute import Attribute
@@ -15,17 +17,34 @@ from app.schemas.moments import exact_moment
 BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
 """The spellings of a boolean that clients send as strings (D-112)."""
 
+_MANY_MARKS = re.compile(r"[^\w\x00-\x7f]{33}")
+"""More signs in a row than any text has on a letter; every combining mark is such a sign (a test looks at each)."""
+
 
 def fold(text: str) -> str:
-    """Give what a string that ignores letter case is compared by: NFC and lower case.
+    """Return what a string that ignores case is compared by: NFC and lower case.
 
     Lower case and not case folding: PRECIS keeps `Straße` and `STRASSE` apart (RFC 8265 section 3.3.2, D-113). A sigma
     at the end of a word is folded like any other, or else `ΟΔΟΣΑ` would not begin with `ΟΔΟΣ`.
     """
     if text.isascii():
         return text.lower()
+    if _MANY_MARKS.search(text):
+        text = _in_order(text)
     lowered = unicodedata.normalize("NFC", text).lower().replace("ς", "σ")
     return unicodedata.normalize("NFC", lowered)
+
+
+def _in_order(text: str) -> str:
+    """Return the text decomposed, with the marks of each letter in their canonical order (UAX #15 section 3).
+
+    `normalize` would do it by insertion, in the square of their number: 70 ms for 8,192 of them.
+    """
+    apart = [part for character in text for part in unicodedata.normalize("NFD", character)]
+    return "".join(
+        part for are_marks, run in groupby(apart, lambda each: unicodedata.combining(each) > 0)
+        for part in (sorted(run, key=unicodedata.combining) if are_marks else run)
+    )
 
 
 def comparison_key(attribute: Attribute) -> Callable[[Any], Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from string import punctuation
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from marshmallow import ValidationError, missing
 from marshmallow.fields import Field
@@ -153,9 +154,10 @@ def primaries(values: Iterable[Any]) -> list[int]:
 
 
 def id_in(reference: str) -> str:
-    """Give the id at the end of a resource's URI, absolute or relative, with or without a version segment (D-125)."""
+    """Return the id at the end of a resource's URI, absolute or relative, with or without a version segment (D-125)."""
+    ascii_only = quote(reference, safe=punctuation)  # urlsplit normalizes any other host, in the square of its length
     try:
-        return unquote(urlsplit(reference).path.rstrip("/").rpartition("/")[2])
+        return unquote(urlsplit(ascii_only).path.rstrip("/").rpartition("/")[2])
     except ValueError:
         return ""
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.auth import Principal, require_read, require_write
-from app.auth.refusal import ago
+from app.auth.refusal import ago, shown
 from app.auth.seen import LIFETIME
 from app.errors import Forbidden, Unauthorized
 from app.store.tenants import Tenants
@@ -211,3 +211,11 @@ def test_stores_can_be_asked_by_two_workers(database, tenants, tokens):
     Tokens(database).revoke(token.id)
     assert tokens.find(token.id).revoked
     assert Tenants(database).get("acme")
+
+
+@pytest.mark.timeout(30)
+def test_fa_01_what_is_shown_of_a_long_text_costs_no_more_than_of_a_short_one():
+    """64 KB of `eyJ` as a client_id took 7 s, of a client that nobody had let in."""
+    assert shown("eyJ" * 1_400_000).endswith("...")
+    assert shown("x eyJhbGciOi.eyJpc3MiOi.c2ln y") == "x (a secret) y"
+    assert "eyJ" not in shown(f"x eyJ{'a' * 500}.{'b' * 5_000}.c2ln y")
