@@ -98,7 +98,8 @@ def _rewrite_at(path: str, value: Any, resource_type: ResourceType) -> Any:
         return rewrite_value(value, leaf, leaf.multi_valued and not (bracket and target.sub is None))
     if not isinstance(value, dict):
         return clear_blank(value)
-    return {name: _rewrite_at(f"{path}:{name}", item, resource_type) for name, item in value.items()}
+    urn = target.path  # and not `path`, which may have brackets of any length in it
+    return {name: _rewrite_at(f"{urn}:{name}", item, resource_type) for name, item in value.items()}
 
 
 # Names
@@ -163,7 +164,7 @@ def split_bracket_keys(operation: Payload) -> Iterator[Payload]:
     if plain or not brackets:
         yield {**operation, "value": plain}
     for key, value in brackets.items():
-        yield {**operation, "path": key, "value": value}
+        yield {"op": operation.get("op"), "path": key, "value": value}  # the other members mean nothing
 
 
 def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payload:

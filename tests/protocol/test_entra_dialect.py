@@ -420,3 +420,25 @@ def test_a_question_for_a_reference():
     assert (rewritten.attributes, rewritten.excluded) == (("id",), None)
     plain = SearchRequest(excluded=("members",))
     assert dialect.rewrite_search(plain, [GROUP_TYPE]) == plain
+
+
+def test_fa_01_many_bracket_keys_do_not_repeat_the_other_members_of_their_operation() -> None:
+    many = {f"k{n}": n for n in range(500)}
+    value = {f'emails[type eq "{n}"].value': "x" for n in range(500)}
+    rewritten = dialect.rewrite_patch({"Operations": [{"op": "add", "value": value} | many]}, USER_TYPE)["Operations"]
+    assert len(rewritten) == 500
+    assert sum(map(len, rewritten)) == 3 * 500
+
+
+def test_fa_01_a_long_path_is_not_repeated_for_each_name_in_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolve, characters = ResourceType.resolve, 0
+
+    def counted(self: ResourceType, path: str) -> Target | None:
+        nonlocal characters
+        characters += len(path)
+        return resolve(self, path)
+
+    monkeypatch.setattr(ResourceType, "resolve", counted)
+    operation = {"op": "add", "path": f"{ENTERPRISE_URN}[{'x' * 100_000}]", "value": {f"k{n}": n for n in range(1_000)}}
+    dialect.rewrite_patch({"Operations": [operation]}, USER_TYPE)
+    assert characters < 500_000
