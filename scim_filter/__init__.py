@@ -6,7 +6,7 @@ The package knows no schema and no database layout: the caller's `resolve(path)`
 from scim_filter.ast import And, Comparison, Filter, Not, Or, PatchPath, Path, Present, ValuePath
 from scim_filter.column import Column, Query, Resolve
 from scim_filter.errors import FilterError, PathError
-from scim_filter.match import matches
+from scim_filter.match import matches, predicate
 from scim_filter.mongo import to_mongo
 from scim_filter.parser import parse_filter, parse_path
 from scim_filter.scan import DEEPEST, LONGEST, MOST_TERMS
@@ -14,5 +14,5 @@ from scim_filter.scan import DEEPEST, LONGEST, MOST_TERMS
 __all__ = [
     "DEEPEST", "LONGEST", "MOST_TERMS", "And", "Column", "Comparison", "Filter", "FilterError", "Not", "Or",
     "PatchPath", "Path", "PathError", "Present", "Query", "Resolve", "ValuePath", "matches", "parse_filter",
-    "parse_path", "to_mongo",
+    "parse_path", "predicate", "to_mongo",
 ]

@@ -16,6 +16,7 @@ from app.protocol.patch_members import member_change
 from app.protocol.patch_schemas import dropped_schemas, known_schemas
 from app.protocol.patch_target import MAX_SHOWN, Selection, select
 from app.protocol.patch_value import ABSENT, Edit, is_nothing, put, refuse_read_only
+from app.protocol.patch_work import Work
 from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
 from app.schemas.common import META, READ_ONLY, SCHEMAS
@@ -27,8 +28,6 @@ PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 OPERATIONS = ("add", "remove", "replace")
 MAX_OPERATIONS = 1_000
 """Of one request. Members are counted by none: ten thousand in one operation are let pass."""
-MAX_WORK = 5_000_000
-"""Of one request: stored values times the characters of a path or the values given. Takes about a second."""
 
 Resource = dict[str, Any]
 
@@ -128,7 +127,7 @@ class _Patch:
         self._type = resource_type
         self._profile = profile
         self._late: dict[str, ScimError] = {}
-        self._work = 0
+        self._work = Work()
 
     def apply(self, operation: Operation) -> None:
         """Do one operation."""
@@ -176,9 +175,7 @@ class _Patch:
         old: Any = self._values(target).get(row.name)
         new: Any
         if row.multi_valued and old:
-            self._work += len(old) * (selection.length + (5 * len(edit.value) if isinstance(edit.value, list) else 0))
-            if self._work > MAX_WORK:
-                raise PayloadTooLarge(f"{path}: too many values are compared with each other in one request.")
+            self._work.add(selection, old, edit.value, path)
         if row.multi_valued and (target.sub or selection.where):
             new = edit.change_selected(row, target.sub, selection.where, old, path)
         elif target.sub:

@@ -13,7 +13,7 @@ from app.errors import InvalidFilter, InvalidPath
 from app.schemas.attribute import Attribute
 from app.schemas.columns import element_columns
 from app.schemas.resource_type import ResourceType, Target
-from scim_filter import And, Comparison, Filter, FilterError, PathError, matches, parse_path
+from scim_filter import And, Comparison, Filter, FilterError, PathError, parse_path, predicate
 
 MAX_SHOWN = 200
 """Characters of a path that an error repeats."""
@@ -57,7 +57,8 @@ def find(attribute: Attribute, values: list[Any], where: Filter) -> list[int]:
     resolve = element_columns(attribute)
     elements = [value if isinstance(value, dict) else {"value": value} for value in values]
     try:
-        return [index for index, element in enumerate(elements) if matches(where, element, resolve)]
+        holds = predicate(where, resolve)
+        return [index for index, element in enumerate(elements) if holds(element)]
     except FilterError as error:
         raise InvalidFilter(f"{attribute.name}[{str(where)[:MAX_SHOWN]}]: {error}") from error
 

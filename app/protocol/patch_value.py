@@ -6,7 +6,7 @@ Values are never changed in place: each function gives the new value, or None wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -37,6 +37,8 @@ class Edit:
     profile: Profile
     late: Callable[[str, ScimError], None] | None = None
     """Told where a required attribute becomes unassigned, in a profile that judges this at the end of the request."""
+
+    _read_parts: dict[str, tuple[Element, set[str]]] = field(default_factory=dict, init=False, compare=False)
 
     @property
     def clears(self) -> bool:
@@ -87,8 +89,7 @@ class Edit:
 
     def merge(self, row: Attribute, old: Element, path: str) -> Element:
         """Give a complex value with those sub-attributes new that the operation names, the others as they are."""
-        given = self._read(row, self.value, path, element=True) or {}
-        nulls = {name.lower() for name, item in self.value.items() if is_nothing(item)}
+        given, nulls = self._parts(row, path)
         kept = {name: item for name, item in old.items() if name.lower() not in nulls} if nulls else old
         new = {**kept, **given}
         for sub in row.sub_attributes:
@@ -199,6 +200,13 @@ class Edit:
             for index, value in enumerate(values)
         ]
 
+    def _parts(self, row: Attribute, path: str) -> tuple[Element, set[str]]:
+        """Return what a complex value assigns and what it clears; read once, however many stored values it meets."""
+        if row.name not in self._read_parts:
+            given = self._read(row, self.value, path, element=True) or {}
+            self._read_parts[row.name] = given, {name.lower() for name, item in self.value.items() if is_nothing(item)}
+        return self._read_parts[row.name]
+
     def _read(self, row: Attribute, value: Any, path: str, *, element: bool = False) -> Any:
         return read_value(row, value, path=path, ignore_unknown=self.profile.ignore_unknown, element=element)
 
@@ -224,11 +232,19 @@ def is_primary(value: Any) -> bool:
 
 
 def identity(row: Attribute, value: Any) -> Element:
-    """Give what a value is compared by: its sub-attributes, letter case as the attribute has it."""
+    """Return what a value is compared by: its sub-attributes, case as the attribute has it."""
     if row.type != "complex":
-        return {"value": comparison_key(row)(value)}
+        return {"value": _comparable(comparison_key(row), value)}
     keys = _keys_of(row)
-    return {name: keys[name](item) if name in keys else item for name, item in value.items()}
+    return {name: _comparable(keys[name], item) if name in keys else item for name, item in value.items()}
+
+
+def _comparable(key: Callable[[Any], Any], value: Any) -> Any:
+    """Return what a value is compared by: itself where it was stored when the attribute had another type."""
+    try:
+        return key(value)
+    except ValueError:
+        return value
 
 
 @lru_cache(maxsize=1_024)
