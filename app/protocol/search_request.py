@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ _MOST_INDEX = 2**31
 LONGEST_IN_URL = LONGEST
 LONGEST_IN_BODY = 4 * LONGEST
 """Characters of a filter."""
+_OUTSIDE_OF_STRINGS = re.compile(r'("(?:[^"\\]|\\.)*")|[^"]+')
+"""A string of a filter, or what stands before the next one."""
 
 NAMES = (
     "attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor",
@@ -78,11 +81,11 @@ class SearchRequest:
             excluded=_listed(given.get("excludedAttributes"), "excludedAttributes"),
         )
 
-
     def identity(self, endpoint: str) -> str:
-        """Give what makes two pages pages of the same query, whatever the letter case of their attribute names."""
-        parts = (endpoint, self.filter, self.sort_by, self.descending, self.attributes, self.excluded)
-        return "\n".join(str(part) for part in parts).lower()
+        """Return what makes two pages pages of one query: names and operators ignore case, values do not."""
+        names = (endpoint, self.sort_by, self.descending, self.attributes, self.excluded)
+        wanted = _OUTSIDE_OF_STRINGS.sub(lambda match: match[1] or match[0].lower(), str(self.filter))
+        return "\n".join([*(str(name).lower() for name in names), wanted])
 
 
 def names(text: str | None) -> tuple[str, ...] | None:

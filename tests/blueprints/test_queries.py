@@ -139,6 +139,19 @@ def test_cu_05_a_cursor_belongs_to_its_query_in_any_letter_case(ten: Client) -> 
         assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidCursor")
 
 
+@pytest.mark.parametrize(("one", "other", "same"), [
+    ('userName sw "user"', 'USERNAME SW "user"', True), ('userName sw "user"', 'userName sw "USER"', False),
+    ('externalId ne "A"', 'externalId ne "a"', False), ('not (emails[value eq "A"])', 'NOT (EMAILS[VALUE Eq "A"])', True),
+    ('not (emails[value eq "A"])', 'not (emails[value eq "a"])', False), ('title ne "A\\\"B"', 'TITLE ne "A\\\"B"', True),
+    ('title ne "A\\\"B"', 'title ne "A\\\"b"', False), ('title eq null and active eq true', 'TITLE EQ null AND Active eq true', True),
+])
+def test_fa_34_a_query_is_known_by_its_values_as_they_are(ten: Client, one: str, other: str, same: bool) -> None:
+    """RFC 9865 section 2: a cursor is for the query that it came with. Names and operators ignore case (RFC 7644 3.4.2.2)."""
+    cursor = page(ten, f"cursor=&count=2&filter={quote(one)}")["nextCursor"]
+    answer = ten("GET", f"/Users?cursor={cursor}&count=2&filter={quote(other)}")
+    assert (answer.status_code, answer.get_json().get("scimType")) == ((200, None) if same else (400, "invalidCursor"))
+
+
 @pytest.mark.parametrize(("query", "scim_type"), [
     ("cursor=x", "invalidCursor"), ("cursor=&count=abc", "invalidCount"), ("cursor=&startIndex=2", "invalidValue"),
     ("cursor=%00", "invalidCursor"), ("cursor=" + "A" * 500, "invalidCursor"),
