@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from scim_filter.ast import And, Comparison, Filter, Not, Or, Present, ValuePath
@@ -63,11 +64,19 @@ def _comparison(comparison: Comparison, column: Column) -> Predicate:
         return present if comparison.operator == "ne" else lambda resource: False
     wanted = literal(comparison, column)
     if comparison.operator == "ne":  # universal: no value is equal, and a missing one is not (D-118)
-        return lambda resource: not any(column.key(v) == wanted for v in _values(resource, column.keys, column.absent))
+        return lambda resource: not any(key == wanted for key in _keys(resource, column))
     holds = _HOLDS[comparison.operator]
-    return lambda resource: any(
-        holds(column.key(value), wanted) for value in _values(resource, column.keys, column.absent)
-    )
+    return lambda resource: any(holds(key, wanted) for key in _keys(resource, column))
+
+
+def _keys(resource: Any, column: Column) -> Iterator[Any]:
+    """Return what the values of an attribute are compared by; one of another type, as in MongoDB, meets no condition.
+
+    The attribute had that type when the value was stored.
+    """
+    for value in _values(resource, column.keys, column.absent):
+        with suppress(ValueError):
+            yield column.key(value)
 
 
 def _present(column: Column) -> Predicate:

@@ -9,8 +9,10 @@ the total is needed too, so that nothing is read twice.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from pymongo.collection import Collection
@@ -58,9 +60,31 @@ class Place:
     """The value that is compared; None for a resource without one."""
 
 
-def rank(place: Place) -> tuple[bool, Any, str]:
-    """Return what places compare by in ascending order: those without a value come last."""
-    return place.key is None, "" if place.key is None else place.key, place.id
+_LOWEST = (-math.inf, "", False, datetime.min)
+"""The lowest value of each type, in MongoDB's order of types: numbers, strings, booleans, dates."""
+
+
+def rank(place: Place) -> tuple[bool, int, Any, str]:
+    """Return what places compare by in ascending order: type, value and id; those without a value come last."""
+    if place.key is None:
+        return True, 0, "", place.id
+    return False, _kind(place.key), place.key, place.id
+
+
+def _kind(key: Any) -> int:
+    """Return the position of a value's type in `_LOWEST`."""
+    if isinstance(key, bool):  # which is an int in Python
+        return 2
+    if isinstance(key, int | float):
+        return 0
+    return 1 if isinstance(key, str) else 3
+
+
+def _of_later_types(field: str, order: Order, key: Any) -> list[Query]:
+    """Return the condition for values whose type comes after that of `key`: MongoDB compares within a type alone."""
+    here = _kind(key)
+    lowest = _LOWEST[:here] if order.descending else _LOWEST[here + 1 :]
+    return [{"$or": [{field: {"$gte": each}} for each in lowest]}] if lowest else []
 
 
 @dataclass(frozen=True)
@@ -161,6 +185,7 @@ class Pages:
         later: list[Query] = [{**here, "_id": {beyond: after.id}}, {"_missing": {beyond: after.key is None}}]
         if after.key is not None:
             later.append({"_missing": False, "_key": {beyond: after.key}})
+            later += _of_later_types("_key", self._order, after.key)
         return [*steps, {"$match": {"$or": later}}]
 
     def _sort(self) -> dict[str, Any]:
@@ -168,26 +193,29 @@ class Pages:
         return {"$sort": dict.fromkeys(by, self._order.direction)}
 
 
-def _parts(order: Order, after: Place | None) -> list[tuple[bool, dict[str, Any]]]:
+def _parts(order: Order, after: Place | None) -> list[tuple[bool, Query]]:
     """Return the parts that are left behind `after`, in the order: whether it is those without a value, and which."""
     beyond = "$lt" if order.descending else "$gt"
-    if order.field in ("", "_id"):
+    if order.field == "_id" or (not order.field and (after is None or after.key is None)):
         return [(not order.field, {"_id": {beyond: after.id}} if after else {})]
+    if not order.field:  # `after` has a value, and what has none comes last
+        return [] if order.descending else [(True, {})]
     key = order.field
-    parts: list[tuple[bool, dict[str, Any]]] = [(False, {key: {"$ne": None}})]
+    parts: list[tuple[bool, Query]] = [(False, {key: {"$ne": None}})]
     if not order.always:
         parts.append((True, {key: None}))
     if order.descending:
         parts.reverse()
     if after is None:
         return parts
-    if after.key is None:
-        left: dict[str, Any] = {key: None, "_id": {beyond: after.id}}
-    else:  # the range lets the index find the place; the rest is for those with the same value
-        left = {key: {f"{beyond}e": after.key}, "$or": [{key: {beyond: after.key}}, {"_id": {beyond: after.id}}]}
     missing = after.key is None
+    if missing:
+        left: list[Query] = [{key: None, "_id": {beyond: after.id}}]
+    else:  # the range lets the index find the place; the rest is for those with the same value
+        same = {key: {f"{beyond}e": after.key}, "$or": [{key: {beyond: after.key}}, {"_id": {beyond: after.id}}]}
+        left = [same, *_of_later_types(key, order, after.key)]
     here = [is_missing for is_missing, _ in parts].index(missing) if not order.always else 0
-    return [(missing, left), *parts[here + 1 :]]
+    return [*((missing, each) for each in left), *parts[here + 1 :]]
 
 
 def _value(order: Order) -> dict[str, Any]:

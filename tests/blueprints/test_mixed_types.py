@@ -1,0 +1,112 @@
+"""An attribute whose name stands for values of several types: in several resource types, or in one, since its file changed."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app import create_app
+from app.config import Config
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+from tests.blueprints.conftest import Client
+
+KINDS: dict[str, list[Any]] = {
+    "decimal": [1.5, 2], "string": ["a", "b"], "dateTime": ["2001-01-01T00:00:00.000Z", "2002-01-01T00:00:00.000Z"],
+}
+"""Types of `active` in resource types of an operator's own, beside the boolean of a user."""
+
+
+def urn(kind: str) -> str:
+    return f"urn:example:{kind}:2.0:Thing"
+
+
+def write(folder: Path, kinds: dict[str, str]) -> None:
+    """Write the files of resource types: name -> type of `active`."""
+    folder.mkdir(exist_ok=True)
+    for name, kind in kinds.items():
+        rows = [{"name": "label", "required": True}, {"name": "active", "type": kind},
+                {"name": "parts", "type": "complex", "multiValued": True, "subAttributes": [{"name": "size", "type": kind}]}]
+        schema = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": urn(name), "name": name, "attributes": rows}
+        resource_type = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"], "name": f"T{name}",
+                         "endpoint": f"/T{name}", "schema": urn(name)}
+        (folder / f"{name}.json").write_text(json.dumps(schema))
+        (folder / f"{name}_type.json").write_text(json.dumps(resource_type))
+
+
+def client(database: Database, folder: Path, tenant: str = "") -> Client:
+    settings = {"SCIMD_RATE_LIMIT": "off", "SCIMD_SCHEMAS_DIR": str(folder)}
+    application = create_app(Config.from_environment(settings), database)
+    if not tenant:
+        tenant = f"t-{uuid.uuid4().hex[:12]}"
+        Tenants(database).create(tenant, "rfc")
+    return Client(application, tenant, Tokens(database).issue(tenant)[0])
+
+
+@pytest.fixture
+def things(database: Database, tmp_path: Path) -> Client:
+    """Return a client of a tenant with two resources of each type and one without a value, which come one by one."""
+    write(tmp_path, {kind: kind for kind in KINDS})
+    found = client(database, tmp_path)
+    for number in (1, 0):
+        found.user(f"u{number}", active=bool(number))
+        for kind, values in KINDS.items():
+            body = {"schemas": [urn(kind)], "label": kind, "active": values[number]}
+            assert found("POST", f"/T{kind}", body).status_code == 201
+    found.group("G")
+    return found
+
+
+EXPECTED = [1.5, 2, "a", "b", False, True, "2001-01-01T00:00:00.000Z", "2002-01-01T00:00:00.000Z", None]
+"""In MongoDB's order of types, so that it is the order of one collection with values of several types as well."""
+
+
+def shown(message: dict[str, Any]) -> list[Any]:
+    return [resource.get("active") for resource in message["Resources"]]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_fa_32_several_types_are_sorted_by_an_attribute_that_is_not_the_same_in_them(things: Client, descending: bool) -> None:
+    expected = EXPECTED[::-1] if descending else EXPECTED
+    query = "/?sortBy=active" + ("&sortOrder=descending" if descending else "")
+    assert shown(things("GET", query).get_json()) == expected
+    one_by_one = [shown(things("GET", f"{query}&count=1&startIndex={n}").get_json())[0] for n in range(1, 10)]
+    assert one_by_one == expected
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_fa_32_a_cursor_goes_on_behind_a_value_of_another_type(things: Client, descending: bool, count: int) -> None:
+    """There and back again, each once."""
+    expected = EXPECTED[::-1] if descending else EXPECTED
+    query = f"/?sortBy=active&count={count}" + ("&sortOrder=descending" if descending else "")
+    pages = [things("GET", f"{query}&cursor=").get_json()]
+    while "nextCursor" in pages[-1] and len(pages) <= len(expected):
+        pages.append(things("GET", f"{query}&cursor={pages[-1]['nextCursor']}").get_json())
+    assert [value for page in pages for value in shown(page)] == expected
+    for page, before in zip(pages[:0:-1], pages[-2::-1], strict=True):
+        back = things("GET", f"{query}&cursor={page['previousCursor']}").get_json()
+        assert back["Resources"] == before["Resources"]
+
+
+def test_fa_32_a_stored_value_of_another_type_meets_no_condition(database: Database, tmp_path: Path) -> None:
+    """The operator has changed the type of an attribute: what is stored is compared with nothing, and no failure."""
+    write(tmp_path / "before", {"Changed": "string"})
+    before = client(database, tmp_path / "before")
+    body = {"schemas": [urn("Changed")], "label": "x", "parts": [{"size": "large"}, {"size": "7"}]}
+    path = f"/TChanged/{before('POST', '/TChanged', body).get_json()['id']}"
+    write(tmp_path / "after", {"Changed": "integer"})
+    after = client(database, tmp_path / "after", before.tenant)
+    for operator in ("eq", "gt", "le"):
+        assert after.patch(path, {"op": "remove", "path": f"parts[size {operator} 7]"}).status_code in (200, 400)
+        query = f"/TChanged?filter=parts[size%20{operator}%207]"
+        answer = after("GET", query).get_json()
+        assert answer.get("totalResults") == 0, answer
+    added = after.patch(path, {"op": "add", "path": "parts", "value": [{"size": 7}]})
+    assert added.status_code == 400, "the whole is still wrong"
+    assert after.patch(path, {"op": "replace", "path": "parts", "value": [{"size": 7}]}).status_code == 200
