@@ -11,11 +11,14 @@ array, and `Remove` with the members to remove are at home in every profile; the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+from app.errors import InvalidSyntax, InvalidValue
 from app.protocol.search_request import SearchRequest
 from app.schemas.attribute import Attribute
+from app.schemas.json_object import object_in
 from app.schemas.resource_type import ResourceType
 from scim_filter.renaming import rename_paths
 
@@ -67,6 +70,8 @@ def _rewrite_operation(operation: Any, resource_type: ResourceType) -> Iterator[
         yield operation
         return
     path, value = members.get("path"), members.get("value")
+    if path is None:
+        value = read_text(value)
     if isinstance(path, str):
         members["path"] = path = rewrite_path(path, resource_type)
         if "value" in members:
@@ -210,6 +215,17 @@ def _rewrite_one(value: Any, attribute: Attribute) -> Any:
     if not isinstance(value, dict):
         return value
     return {key: clear_blank(item) for key, item in rename_display(value, attribute).items()}
+
+
+def read_text(value: Any) -> Any:
+    """Return the JSON object that a text is, and any other value as it came (D-84).
+
+    `{"op": "replace", "value": "{\\"displayName\\":\\"EPD\\"}"}`: how SCIM for Keycloak renames a group.
+    """
+    if isinstance(value, str) and value.startswith("{"):
+        with suppress(InvalidSyntax, InvalidValue):
+            return object_in(value.encode(), "The value")
+    return value
 
 
 def clear_blank(value: Any) -> Any:

@@ -65,6 +65,21 @@ def test_mend_dot(path, mended):
     assert dialect.mend_dot(path, USER_TYPE) == mended
 
 
+@pytest.mark.parametrize(("value", "read"), [
+    ('{"displayName": "EPD", "schemas": []}', {"displayName": "EPD", "schemas": []}),
+    ('{"displayName": "EPD"', '{"displayName": "EPD"'), ('["EPD"]', '["EPD"]'), ("EPD", "EPD"), ("", ""), (None, None),
+    ('{"a": NaN}', '{"a": NaN}'), ('{"a": "\\u0000"}', '{"a": "\\u0000"}'), ("{" * 10_000, "{" * 10_000),
+    ({"displayName": "EPD"}, {"displayName": "EPD"}),
+])
+def test_read_text(value, read):
+    assert dialect.read_text(value) == read
+
+
+def test_a_text_stays_a_text_where_there_is_a_path():
+    operation = {"op": "replace", "path": "title", "value": '{"a": 1}'}
+    assert dialect.rewrite_patch({"Operations": [operation]}, USER_TYPE)["Operations"] == [operation]
+
+
 def test_pa_13_a_urn_that_begins_with_another_one_and_a_dot_is_left_alone():
     deep = Schema(f"{ENT}.deep", "Deep", "Deep", (Attribute(name="code"),), stored_as="deep")
     mixed = ResourceType("User", "/Users", "User", USER_TYPE.schema, (*USER_TYPE.extensions, deep))
