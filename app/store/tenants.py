@@ -7,6 +7,7 @@ nothing of it in any collection.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -103,6 +104,10 @@ class Tenants:
     def list(self) -> list[Tenant]:
         """Give all tenants, by name."""
         return [_tenant(document) for document in self._collection.find(sort=[("_id", 1)])]
+
+    def existing(self, names: Iterable[str]) -> set[str]:
+        """Return those of the names that tenants have."""
+        return {row["_id"] for row in self._collection.find({"_id": {"$in": list(names)}}, {"_id": 1})}
 
     def suspend(self, name: str) -> None:
         """Refuse the tenant's requests from now on and keep its data; raises NotFound."""
