@@ -42,6 +42,7 @@ from app.store.events import NO_TENANT, Actor, Event, Events
 from app.store.monitoring import observe
 from app.store.opening import open_database, open_directory, prepare
 from app.store.tenants import Tenant, Tenants
+from app.telemetry.activity import Book
 
 log = logging.getLogger("scimd")
 MOST_DIRECTORIES = 1_000
@@ -122,6 +123,7 @@ def _service(config: Config, database: Database) -> Service:
         require=database.require,
         out_of_time=database.out_of_time,
         refused=parts.refused,
+        answered=parts.book.add,
     )
 
 
@@ -133,6 +135,7 @@ class _Parts:
         self._database = database
         self._directories: dict[tuple[str, str], tuple[Directory, Queries]] = {}
         self._cursors: Cursors | None = None
+        self.book = Book()
 
     def base_url(self, tenant: str) -> str:
         return f"{self._config.base_url}/{tenant}/scim/v2"

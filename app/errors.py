@@ -16,6 +16,10 @@ class ScimError(Exception):
 
     status = 500
     scim_type: str | None = None
+    cause = "failure"
+    """The word by which refusals are counted and explained."""
+    attribute = ""
+    """The path of the attribute that it is about, as far as that is known."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -35,18 +39,21 @@ class BadRequest(ScimError):
     """400 of RFC 7644 table 9; the subclasses are its scimTypes."""
 
     status = 400
+    cause = "bad-body"
 
 
 class InvalidFilter(BadRequest):
     """The filter's syntax is wrong, or attribute and operator do not go together."""
 
     scim_type = "invalidFilter"
+    cause = "bad-filter"
 
 
 class TooMany(BadRequest):
     """The filter yields more than the server is willing to process."""
 
     scim_type = "tooMany"
+    cause = "bad-filter"
 
 
 class InvalidSyntax(BadRequest):
@@ -59,54 +66,63 @@ class InvalidPath(BadRequest):
     """The path of a PATCH operation is malformed or names no attribute."""
 
     scim_type = "invalidPath"
+    cause = "bad-path"
 
 
 class NoTarget(BadRequest):
     """The path of a PATCH operation yields nothing to operate on."""
 
     scim_type = "noTarget"
+    cause = "no-target"
 
 
 class InvalidValue(BadRequest):
     """A required value is missing, or a value does not fit its attribute."""
 
     scim_type = "invalidValue"
+    cause = "wrong-type"
 
 
 class InvalidVersion(BadRequest):
     """The protocol version in the URL is not supported."""
 
     scim_type = "invalidVers"
+    cause = "bad-path"
 
 
 class Mutability(BadRequest):
     """The change goes against the attribute's mutability."""
 
     scim_type = "mutability"
+    cause = "read-only"
 
 
 class InvalidCursor(BadRequest):
     """The cursor is not one of ours, or not for this query (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCursor"
+    cause = "bad-filter"
 
 
 class ExpiredCursor(BadRequest):
     """The cursor is too old (RFC 9865 section 2.1)."""
 
     scim_type = "expiredCursor"
+    cause = "bad-filter"
 
 
 class InvalidCount(BadRequest):
     """The count does not fit the cursor (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCount"
+    cause = "bad-filter"
 
 
 class Unauthorized(ScimError):
     """No credential, or one that is not good here; always with `WWW-Authenticate` (RFC 6750 section 3)."""
 
     status = 401
+    cause = "no-credential"
 
     def __init__(self, detail: str, *, challenge: str) -> None:
         super().__init__(detail)
@@ -117,18 +133,21 @@ class Forbidden(ScimError):
     """The credential is good, but not for this."""
 
     status = 403
+    cause = "scope"
 
 
 class NotFound(ScimError):
     """No such resource, or no such endpoint."""
 
     status = 404
+    cause = "no-such-resource"
 
 
 class MethodNotAllowed(ScimError):
     """The endpoint exists, this method of it does not; `Allow` names those that do."""
 
     status = 405
+    cause = "bad-path"
 
     def __init__(self, detail: str, *, allow: str) -> None:
         super().__init__(detail)
@@ -139,6 +158,7 @@ class NotAcceptable(ScimError):
     """The client takes no media type that SCIM has."""
 
     status = 406
+    cause = "bad-body"
 
 
 class Uniqueness(ScimError):
@@ -146,36 +166,42 @@ class Uniqueness(ScimError):
 
     status = 409
     scim_type = "uniqueness"
+    cause = "taken"
 
 
 class Conflict(ScimError):
     """The change cannot be brought together with what is there."""
 
     status = 409
+    cause = "taken"
 
 
 class PreconditionFailed(ScimError):
     """`If-Match` names another version than the stored one (RFC 7644 section 3.14)."""
 
     status = 412
+    cause = "version"
 
 
 class PayloadTooLarge(ScimError):
     """The body, or the number of its operations, is over the limit."""
 
     status = 413
+    cause = "too-large"
 
 
 class UriTooLong(ScimError):
     """The request line is over the limit."""
 
     status = 414
+    cause = "too-large"
 
 
 class UnsupportedMediaType(ScimError):
     """The body is not JSON."""
 
     status = 415
+    cause = "bad-body"
 
 
 class TooManyRequests(ScimError):
@@ -185,6 +211,7 @@ class TooManyRequests(ScimError):
     """
 
     status = 429
+    cause = "over-rate"
 
     def __init__(self, detail: str, *, retry_after: int) -> None:
         super().__init__(detail)
@@ -202,6 +229,7 @@ class NotImplementedHere(ScimError):
     """An optional feature of the RFC that is not offered."""
 
     status = 501
+    cause = "bad-body"
 
 
 class Unavailable(ScimError):
@@ -209,6 +237,7 @@ class Unavailable(ScimError):
 
     status = 503
     for_operators = True
+    cause = "unavailable"
 
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail)

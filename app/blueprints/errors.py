@@ -20,7 +20,6 @@ from app.errors import (
     NotFound,
     PayloadTooLarge,
     ScimError,
-    TooMany,
     TooManyRequests,
     Unauthorized,
     Unavailable,
@@ -47,7 +46,7 @@ def install(app: Flask) -> None:
 
 def refuse(error: ScimError) -> Response:
     """Answer with the error, and write a refused change into the provisioning log."""
-    g.refused_tenant, g.too_many = getattr(error, "tenant", ""), isinstance(error, TooMany)
+    g.error, g.refused_tenant = error, getattr(error, "tenant", "")
     try:
         _note(error)
     except Unavailable as why:  # the database is away: the answer says so, and the server's own log

@@ -13,6 +13,7 @@ from app.auth import Principal, TokenAnswer, TokenRequest
 from app.provider import Actor, Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
+from app.telemetry.activity import Answered
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Service:
     """The time that a request may take of the database."""
     out_of_time: Callable[[], bool]
     """Whether that time is over."""
+    answered: Callable[[str, Answered], None]
+    """Tenant, what was answered: count it among what came lately."""
     refused: Callable[[str, Event, Actor], None]
     """Tenant, event, who that was: write into the tenant's log that somebody was not let in."""
 

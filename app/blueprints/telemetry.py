@@ -5,17 +5,23 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
 from flask import Flask, Request, Response, g
 from flask.ctx import _AppCtxGlobals
 
-from app.blueprints.service import current
+from app.blueprints.service import current, service
+from app.errors import ScimError, TooMany
+from app.provider import Provider
+from app.schemas.columns import columns
+from app.telemetry.activity import Answered
 
 log = structlog.get_logger()
 
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
+_READING = ("GET", "HEAD", "OPTIONS")
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 """Those that are counted by name: a method that a client made up would be a series of its own."""
 
@@ -24,6 +30,7 @@ def install(app: Flask, *, counted: bool) -> None:
     """Log every request; with `counted` write the metrics too."""
     app.before_request(_start)
     app.after_request(_log)
+    app.after_request(_remember)
     if counted:
         app.after_request(_count)
 
@@ -64,6 +71,35 @@ def _log(response: Response) -> Response:
     return response
 
 
+def _remember(response: Response) -> Response:
+    """Count the answer among what came lately from the tenant's clients."""
+    asked, here = current()
+    tenant = here.get("tenant_name")
+    if tenant is None:
+        return response
+    provider, status = here.get("provider"), response.status_code
+    error = here.get("error") if status >= 400 else None
+    reading = asked.method in _READING or asked.path.endswith("/.search")
+    kind = "reads" if reading else "done"
+    if status >= 400:
+        kind = "failed" if status >= 500 else "refused" if provider else "denied"
+    service().answered(tenant, Answered(
+        time=datetime.now(UTC), method=asked.method, status=status, kind=kind,
+        resource_type=provider.event.resource_type if provider else "",
+        credential=here.principal.credential_id if provider else "",
+        reason=str(getattr(error, "refusal", None) or error or ""),
+        cause=_cause(error, provider) if error and provider else "",
+    ))
+    return response
+
+
+def _cause(error: ScimError, provider: Provider) -> str:
+    """Return why a request was refused, in a word, and which attribute of our tables that is about."""
+    resource_type = provider.catalogue.named(provider.event.resource_type)
+    known = error.attribute and resource_type and columns(resource_type)(error.attribute)
+    return f"{error.cause} {error.attribute}" if known else error.cause
+
+
 def _count(response: Response) -> Response:
     from app.telemetry import metrics
 
@@ -82,7 +118,7 @@ def _count(response: Response) -> Response:
         metrics.LOGINS.labels("unknown", "refused").inc()
     if status == 429:
         metrics.RATE_LIMITED.labels(tenant).inc()
-    if here.get("too_many"):
+    if isinstance(here.get("error"), TooMany):
         metrics.TOO_MANY.labels(tenant).inc()
     if provider and provider.event.resource_type:
         event = provider.event

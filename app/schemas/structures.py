@@ -19,6 +19,8 @@ from app.schemas.attribute import Attribute
 from app.schemas.common import SCHEMAS
 from app.schemas.fields import MAX_VALUES, Value, is_written, simple_field
 
+UNKNOWN = "is no attribute here"
+
 
 class Misplaced(str):
     """A message about the structure of the body: unknown and repeated attributes. Its scimType is invalidSyntax."""
@@ -41,7 +43,7 @@ class Names:
             known = self.by_lower.get(key.lower())
             if known is None:
                 if not self.lenient:
-                    problems[key] = [Misplaced("is no attribute here")]
+                    problems[key] = [Misplaced(UNKNOWN)]
                 continue
             name, writable = known
             if name in found:

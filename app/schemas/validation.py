@@ -7,6 +7,7 @@ told at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -18,7 +19,7 @@ from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON, SCHEMAS
 from app.schemas.fields import is_written
 from app.schemas.resource_type import ResourceType
-from app.schemas.structures import Extension, Misplaced, Names, element_of, field_of
+from app.schemas.structures import UNKNOWN, Extension, Misplaced, Names, element_of, field_of
 
 MAX_PROBLEMS = 20
 """A detail names so many problems; a body may have thousands."""
@@ -26,6 +27,7 @@ MAX_PROBLEMS = 20
 Resource = dict[str, Any]
 Problem = tuple[str, str]
 """Path and message."""
+_INDEX = re.compile(r"\[\d+\]")
 
 
 def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_unknown: bool) -> Resource:
@@ -226,4 +228,17 @@ def _raise_for(problems: list[Problem]) -> None:
     listed = "; ".join(f"{path[:200]}: {message}" for path, message in problems[:MAX_PROBLEMS])
     more = len(problems) - MAX_PROBLEMS
     detail = f"{listed}; and {more} more" if more > 0 else listed
-    raise (InvalidSyntax if any(isinstance(message, Misplaced) for _, message in problems) else InvalidValue)(detail)
+    kind = InvalidSyntax if any(isinstance(message, Misplaced) for _, message in problems) else InvalidValue
+    error = kind(detail)
+    path, message = problems[0]
+    error.attribute, error.cause = _INDEX.sub("", path), _cause(message)
+    raise error
+
+
+def _cause(message: str) -> str:
+    """Return the word by which a problem is counted."""
+    if message in ("is required", "must not be blank"):
+        return "required"
+    if message.startswith("must have at most"):
+        return "too-long" if message.endswith("characters") else "too-many"
+    return "unknown-attribute" if message == UNKNOWN else "wrong-type"

@@ -237,15 +237,18 @@ class _unique:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, DuplicateKeyError):
-            raise Uniqueness(_taken(error, self._type)) from error
+            raise _taken(error, self._type) from error
 
 
-def _taken(error: DuplicateKeyError, resource_type: ResourceType) -> str:
+def _taken(error: DuplicateKeyError, resource_type: ResourceType) -> Uniqueness:
     details = error.details or {}
     if "_id" in details.get("keyPattern", {}):
-        return f'The id "{details.get("keyValue", {}).get("_id")}" is taken.'
+        return Uniqueness(f'The id "{details.get("keyValue", {}).get("_id")}" is taken.')
     fields = [field for field in details.get("keyPattern", {}) if field.startswith("_unique.")]
     name = fields[0].removeprefix("_unique.") if fields else "a unique attribute"
     value = details.get("keyValue", {}).get(fields[0]) if fields else None
     shown = f' "{value}"' if isinstance(value, str) and name not in resource_type.secrets else ""
-    return f"{name}{shown} is taken by another {resource_type.name}; a {resource_type.name}'s {name} must be unique."
+    kind = resource_type.name
+    refusal = Uniqueness(f"{name}{shown} is taken by another {kind}; a {kind}'s {name} must be unique.")
+    refusal.attribute = name
+    return refusal

@@ -6,6 +6,8 @@ import threading
 
 from app.store.activity import Activity, Answered, Sums
 
+__all__ = ["Answered", "Book"]
+
 MOST_TENANTS = 10_000
 """Tenants that are added up at a time: a client may make up names faster than they are written."""
 
