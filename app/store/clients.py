@@ -40,13 +40,17 @@ SPEC = CollectionSpec(
                         "properties": {
                             **{field: {"bsonType": "string"} for field in ("id", "hash")},
                             **{field: {"bsonType": "date"} for field in ("created", "expires")},
+                            "warned": {"bsonType": "int"},
                         },
                     },
                 },
             },
         }
     },
-    indexes=(IndexSpec(keys=(("tenant", 1), ("created", 1)), name="tenant_created"),),
+    indexes=(
+        IndexSpec(keys=(("tenant", 1), ("created", 1)), name="tenant_created"),
+        IndexSpec(keys=(("secrets.expires", 1),), name="expires"),
+    ),
 )
 COLLECTIONS = (SPEC,)
 

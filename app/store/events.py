@@ -206,10 +206,8 @@ class Events:
             document["changes"] = kept
         if event.members:
             document["members"] = event.members
-        if event.detail or refused:
-            detail = event.detail[:LONGEST_DETAIL]
-            failure = {"failed": True, "scimType": event.scim_type, "detail": detail, "checks": event.checks}
-            document |= _filled(failure)
+        told = {"scimType": event.scim_type, "detail": event.detail[:LONGEST_DETAIL], "checks": event.checks}
+        document |= _filled(told | {"failed": refused})
         return document
 
 

@@ -39,12 +39,14 @@ SPEC = CollectionSpec(
                 "scopes": {"bsonType": "array", "items": {"bsonType": "string"}},
                 **{field: {"bsonType": "string"} for field in ("label", "client", "user")},
                 **{field: {"bsonType": "date"} for field in ("created", "expires", "used", "revoked", "forget")},
+                "warned": {"bsonType": "int"},
             },
         }
     },
     indexes=(
         IndexSpec(keys=(("tenant", 1), ("client", 1)), name="tenant_client"),
         IndexSpec(keys=(("forget", 1),), name="forget", expire_after_seconds=0),
+        IndexSpec(keys=(("client", 1), ("expires", 1)), name="client_expires"),
     ),
 )
 COLLECTIONS = (SPEC,)
