@@ -18,6 +18,7 @@ from app.schemas.user import USER_TYPE
 from app.store.counts import Counts
 from app.store.database import connect
 from app.store.documents import encode
+from app.store.events import More
 from app.store.opening import collections
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
@@ -39,8 +40,8 @@ def load_scimd(uri: str, population: Population) -> None:
         for group, member, exists in memberships(population)
     ))
     counts = Counts(database, population.name)
-    counts.add(USER_TYPE.name, population.users)
-    counts.add(GROUP_TYPE.name, sum(1 for _ in _groups(population)))
+    counts.add(USER_TYPE.name, More(population.users))
+    counts.add(GROUP_TYPE.name, More(sum(1 for _ in _groups(population))))
     database.close()
 
 

@@ -130,6 +130,15 @@ class ResourceType:
         return {row.name: row.default for row in self.schema.attributes if row.default is not None}
 
     @cached_property
+    def switch(self) -> str | None:
+        """The attribute that disables such a resource where it is false (a user's `active`), or None."""
+        return next((a.name for a in self.schema.attributes if a.type == "boolean" and a.default is True), None)
+
+    def is_disabled(self, resource: Mapping[str, Any]) -> bool:
+        """Return whether a resource, or the document of one, is disabled."""
+        return self.switch is not None and resource.get(self.switch) is False
+
+    @cached_property
     def members(self) -> Attribute | None:
         """The attribute that lists what belongs to such a resource (a group's `members`), or None."""
         return next((a for a in self._memberships if a.mutability != "readOnly"), None)

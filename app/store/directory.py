@@ -19,7 +19,7 @@ from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.counts import Counts
 from app.store.database import Database, Session
 from app.store.deleted import Deleted
-from app.store.events import Actor, Event, Events, difference, members_changed
+from app.store.events import NOTHING_MORE, Actor, Event, Events, More, difference, members_changed
 from app.store.joins import Joins
 from app.store.member_changes import Members, Plan
 from app.store.memberships import Memberships, Parents, parents
@@ -120,7 +120,7 @@ class Directory:
 
     def count(self, resource_type: ResourceType) -> int:
         """Tell how many resources of a type there are; nothing is counted for it."""
-        return self._counts.of(resource_type.name)
+        return self._counts.of(resource_type.name).number
 
     def resources(self, resource_type: ResourceType) -> Resources:
         """Give the resources of one type."""
@@ -141,7 +141,7 @@ class Directory:
             store.insert(resource, session)
             self._members.apply(resource["id"], steps, session)
             event.changes = difference({}, resource, resource_type.secrets)
-            self._log(event, steps, actor, session, more=1)
+            self._log(event, steps, actor, session, More(1, int(resource_type.is_disabled(resource))))
             return resource
 
         return self._commit(work, event, lambda: resource)
@@ -175,7 +175,8 @@ class Directory:
                 raise VersionMoved
             event.changes = difference(before, result, resource_type.secrets)
             self._members.apply(before["id"], steps, session)
-            self._log(event, steps, actor, session)
+            disabled = resource_type.is_disabled(result) - resource_type.is_disabled(before)
+            self._log(event, steps, actor, session, More(0, disabled))
             return result
 
         return self._commit(work, event, lambda: self._stored(resource_type, before["id"]), before["id"])
@@ -240,7 +241,7 @@ class Directory:
             self.deleted.keep(resource_type, document, memberships, session)
             event.name = str(document.get(resource_type.identifier, ""))
             event.know(resource_type, document)
-            self._log(event, None, actor, session, more=-1)
+            self._log(event, None, actor, session, More(-1, -resource_type.is_disabled(document)))
 
         self._commit(work, event, lambda: None, resource_id)
 
@@ -262,7 +263,7 @@ class Directory:
             self._resources[resource_type.name].touch_all([resource_id], time, session)
             self._rejoin(resource_type, resource_id, {each["group"] for each in row["memberships"]}, time, session)
             self.deleted.forget(resource_id, session)
-            self._log(event, None, actor, session, more=1)
+            self._log(event, None, actor, session, More(1, int(resource_type.is_disabled(row["document"]))))
             return event.name
 
         return self._commit(work, event, lambda: event.name)
@@ -297,12 +298,12 @@ class Directory:
                 raise InvalidValue(f"{target.name}: no such resource: {value}.")
 
     def _log(
-        self, event: Event, steps: Plan | None, actor: Actor, session: Session, *, more: int = 0
+        self, event: Event, steps: Plan | None, actor: Actor, session: Session, more: More = NOTHING_MORE
     ) -> None:
-        """Write the event of a change; `more` tells how many resources more there are by it."""
+        """Write the event of a change, by which there are so many resources `more`."""
         if steps:
             event.members = members_changed(sorted(steps.add), steps.removed, steps.removed_count)
-        self.events.append(event, actor, session, uncounted=more)
+        self.events.append(event, actor, session, more=more)
 
     def _stored(
         self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None

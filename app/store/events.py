@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.schemas.comparison import fold
@@ -23,7 +23,7 @@ from app.store.database import REQUEST_SECONDS, Database, Session
 from app.store.names import Names
 from app.store.plans import Index, by_index
 
-UNCOUNTED = {"uncounted.number": {"$in": [-1, 1]}}
+UNCOUNTED = {"uncounted.number": {"$in": [-1, 0, 1]}}
 """The events that `counts` has not seen yet; those do not expire."""
 _BY_TIME: Index = (("tenant", 1), ("time", -1))
 _BY_NAME: Index = (("tenant", 1), ("keys", 1), ("time", -1))
@@ -62,6 +62,16 @@ MOST_IDS = 100
 def new_id() -> str:
     """Give an id for an event; unlike a resource's it is no secret, and need not come from the operating system."""
     return str(uuid.UUID(int=random.getrandbits(128), version=4))  # noqa: S311
+
+
+class More(NamedTuple):
+    """How many more resources there are by a change: 1, 0 or -1 in all, and as many of those that are disabled."""
+
+    number: int = 0
+    disabled: int = 0
+
+
+NOTHING_MORE = More()
 
 
 @dataclass(frozen=True)
@@ -125,11 +135,11 @@ class Events:
         self._values = values
         self._names = names
 
-    def append(self, event: Event, actor: Actor, session: Session = None, *, uncounted: int = 0) -> None:
-        """Write one event; `uncounted` resources, 1 or -1, are more by it, which `counts` still has to hear of."""
+    def append(self, event: Event, actor: Actor, session: Session = None, *, more: More = NOTHING_MORE) -> None:
+        """Write one event; how many resources there are `more` by it is left to `counts`, which adds it up."""
         document = self._document(event, actor)
-        if uncounted:
-            document["uncounted"] = {"number": uncounted, "expires": document.pop("expires")}
+        if more != NOTHING_MORE:
+            document["uncounted"] = {**more._asdict(), "expires": document.pop("expires")}
         self._collection.insert_one(document, session=session)
 
     def append_all(self, events: list[Event], actor: Actor, session: Session = None) -> None:

@@ -24,7 +24,7 @@ from app.store.counts import Counts
 from app.store.database import Database, Session
 from app.store.deleted import kept_for
 from app.store.documents import as_hashed
-from app.store.events import Actor, Event, Events, members_changed
+from app.store.events import Actor, Event, Events, More, members_changed
 from app.store.failures import reason
 from app.store.memberships import Memberships
 from app.store.resources import Resource, Resources, holders
@@ -172,7 +172,8 @@ class Importer:
                 store.insert(resources[0], session)
             else:
                 store.insert_all(resources, session)
-            Counts(self._database, self._tenant).add(store.type.name, len(resources), session)
+            disabled = sum(map(store.type.is_disabled, resources))
+            Counts(self._database, self._tenant).add(store.type.name, More(len(resources), disabled), session)
             self._events.append_all([self._event(store.type, each) for each in resources], self._actor, session)
             self._arrive(store.type.name, [each["id"] for each in resources], session)
 

@@ -34,11 +34,12 @@ class Resources(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Ask the database; a database that does not answer has no numbers."""
-        family = GaugeMetricFamily("scimd_resources", "Resources of a tenant.", labels=["tenant", "type"])
+        family = GaugeMetricFamily("scimd_resources", "Resources of a tenant.", labels=["tenant", "type", "state"])
         try:
             with self._database.budget(5):
-                for (tenant, kind), number in every_tenant(self._database).items():
-                    family.add_metric([tenant, kind], number)
+                for (tenant, kind), total in every_tenant(self._database).items():
+                    family.add_metric([tenant, kind, "active"], total.number - total.disabled)
+                    family.add_metric([tenant, kind, "disabled"], total.disabled)
         except Unavailable as error:
             print(f"scimd metrics: {error.detail}", file=sys.stderr)
         yield family

@@ -55,7 +55,7 @@ def content(database: Database, tenant: str) -> Row:
         found[name] = list(database.db[name].find({"tenant": tenant}, {"meta.version": 0, "tenant": 0}, sort=[("_id", 1)]))
     rows = database.db.memberships.find({"tenant": tenant}, {"_id": 0, "tenant": 0})
     found["memberships"] = sorted(json.dumps(row, sort_keys=True) for row in rows)
-    found["counts"] = {name: Counts(database, tenant).of(name) for name in ("User", "Group")}
+    found["counts"] = {name: Counts(database, tenant).of(name).number for name in ("User", "Group")}
     return found
 
 

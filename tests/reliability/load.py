@@ -126,5 +126,5 @@ class Load:
                 changes[event["resource"]["id"]] += 1
         versions = {row["_id"]: row["meta"]["version"] for row in [*users.values(), *db.groups.find(tenant)]}
         assert versions == changes
-        assert Counts(self.database, self.tenant).of("User") == len(users)
+        assert Counts(self.database, self.tenant).of("User").number == len(users)
         assert set(self.statuses) <= {200, 201, 204, 409, 503}, self.statuses

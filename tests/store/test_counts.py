@@ -23,7 +23,7 @@ from app.store.directory import Directory
 from app.store.events import Actor, Event
 from app.store.janitor import COUNTING
 from app.store.janitor import start as start_chores
-from app.store.opening import collections, open_directory
+from app.store.opening import collections, open_directory, prepare
 from app.store.tenants import Tenants
 from tests.conftest import APP_NAME, Fault, Server
 
@@ -49,6 +49,13 @@ def delete(directory: Directory, name: str) -> None:
     directory.delete(USER_TYPE, name, None, Event("delete", USER_TYPE.name, name, status=204), ACTOR)
 
 
+def disable(directory: Directory, name: str, *, active: bool = False) -> None:
+    before = directory.get(USER_TYPE, name)
+    assert before
+    event = Event("patch", USER_TYPE.name, name, status=204)
+    directory.update(USER_TYPE, before, before | {"active": active}, (), event, ACTOR, exact=True)
+
+
 def stored(database: Database) -> dict[tuple[str, str], int]:
     """Give the numbers that are in `counts`, without what is still to be counted."""
     return {(row["tenant"], row["type"]): row["number"] for row in database.db.counts.find()}
@@ -71,7 +78,7 @@ def test_a_total_is_exact_at_each_moment(directory: Callable[[str], Directory], 
             least = sum(done)
             total = ours.count(USER_TYPE)
             assert least <= total <= sum(asked)
-            assert sum(every_tenant(database).values()) >= total + 1
+            assert sum(each.number for each in every_tenant(database).values()) >= total + 1
             seen += 1
         return seen
 
@@ -90,7 +97,8 @@ def test_a_total_is_exact_at_each_moment(directory: Callable[[str], Directory], 
         assert all(each.result(60) for each in counting)
         settled = sum(each.result(60) for each in settling) + settle(database)
     assert settled == THREADS * EACH + 1
-    assert stored(database) == every_tenant(database) == {("ours", "User"): THREADS * EACH, ("theirs", "User"): 1}
+    assert stored(database) == {("ours", "User"): THREADS * EACH, ("theirs", "User"): 1}
+    assert every_tenant(database) == {("ours", "User"): (THREADS * EACH, 0), ("theirs", "User"): (1, 0)}
 
 
 def test_what_is_deleted_and_restored_counts(directory: Callable[[str], Directory], database: Database) -> None:
@@ -106,6 +114,44 @@ def test_what_is_deleted_and_restored_counts(directory: Callable[[str], Director
     assert settle(database) == 3
     assert (ours.count(USER_TYPE), stored(database)) == (2, {("ours", "User"): 2})
     assert settle(database) == 0
+
+
+def test_the_disabled_are_told_apart(directory: Callable[[str], Directory], database: Database) -> None:
+    ours = directory("ours")
+    for name in ("a", "b", "c"):
+        create(ours, name)
+    disable(ours, "a")
+    disable(ours, "b")
+    assert every_tenant(database) == {("ours", "User"): (3, 2)}
+    settle(database)
+    disable(ours, "b", active=True)
+    delete(ours, "a")
+    assert every_tenant(database, "ours") == {("ours", "User"): (2, 0)}
+    ours.restore("a", Event("restore", status=200), ACTOR)
+    settle(database)
+    assert every_tenant(database) == {("ours", "User"): (3, 1)}
+    assert database.db.counts.find_one({}, {"_id": 0}) == {
+        "tenant": "ours", "type": "User", "number": 3, "disabled": 1,
+    }
+
+
+def test_numbers_of_the_version_before_learn_who_is_disabled(
+    directory: Callable[[str], Directory], database: Database
+) -> None:
+    ours = directory("ours")
+    for name in ("a", "b", "c"):
+        create(ours, name)
+    disable(ours, "a")
+    settle(database)
+    database.db.counts.update_one({}, {"$unset": {"disabled": ""}})
+    disable(ours, "b")
+    database.db.events.update_one({"uncounted.number": 0}, {"$unset": {"uncounted.disabled": ""}})
+    disable(ours, "c")
+    for _ in range(2):
+        prepare(CONFIG, database)
+        assert every_tenant(database) == {("ours", "User"): (3, 3)}
+    settle(database)
+    assert every_tenant(database) == {("ours", "User"): (3, 3)}
 
 
 def test_what_is_refused_is_not_counted(directory: Callable[[str], Directory], database: Database) -> None:

@@ -196,7 +196,7 @@ def test_twelve_creates_of_one_name(provider: Callable[[], Provider], database: 
         made = [each for each in pool.map(create, range(12)) if each]
     assert len(made) == 1
     assert database.db.users.count_documents({}) == 1
-    assert Counts(database, "t").of("User") == 1
+    assert Counts(database, "t").of("User").number == 1
 
 
 def test_each_change_has_its_event(provider: Callable[[], Provider], database: Database) -> None:
@@ -458,7 +458,7 @@ def test_of_two_restores_at_once_one_is_told_that_there_is_nothing(world: World,
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(restore, range(8))) == ["done"] + ["nothing"] * 7
-    assert every_tenant(database)["t", "Group"] == 1
+    assert every_tenant(database)["t", "Group"].number == 1
 
 
 def test_a_restore_and_the_janitor_do_not_share_a_group(world: World, database: Database) -> None:

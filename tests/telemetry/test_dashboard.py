@@ -34,7 +34,7 @@ OPERATORS_ASK = {
     "scimd_too_many_total": {"tenant"},
     "scimd_mongodb_connections": set(),
     "scimd_mongodb_command_seconds_bucket": {"command", "le"},
-    "scimd_resources": {"tenant", "type"},
+    "scimd_resources": {"tenant", "type", "state"},
 }
 """What there is, and by what it can be told apart."""
 
