@@ -199,7 +199,7 @@ def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payloa
 
 def rewrite_value(value: Any, attribute: Attribute, array: bool) -> Any:
     """Give the value of an attribute in the attribute's shape; null where it says nothing."""
-    if attribute.mutability == "readOnly":
+    if value is None or attribute.mutability == "readOnly":
         return value
     if not array:
         return _rewrite_one(unwrap_array(value), attribute)

@@ -52,7 +52,8 @@ class Patched:
 def read_patch(payload: object, profile: Profile) -> tuple[Operation, ...]:
     """Give the operations of a PATCH body; raises InvalidSyntax, and PayloadTooLarge where they are too many."""
     message = _lowered(payload, "The body")
-    check_urn(message, PATCH_URN)
+    if not profile.any_message_schemas:
+        check_urn(message, PATCH_URN)
     items = message.get("operations")
     if not isinstance(items, list) or not (items or profile.empty_operations):
         raise InvalidSyntax("Operations: must be an array with at least one operation.")
@@ -115,7 +116,10 @@ def _read_operation(item: object, number: int) -> Operation:
     op = given.get("op")
     if not isinstance(op, str) or op.lower() not in OPERATIONS:
         raise InvalidSyntax(f"Operation {number}: op must be one of {', '.join(OPERATIONS)}.")
-    return Operation(op.lower(), given.get("path"), given.get("value", ABSENT))
+    value = given.get("value", ABSENT)
+    if op.lower() == "remove" and value is None:  # no value (RFC 7643 section 2.5), so that all values go
+        value = ABSENT
+    return Operation(op.lower(), given.get("path"), value)
 
 
 class _Patch:

@@ -16,6 +16,8 @@ class Profile:
     name: str
     ignore_unknown: bool = False
     """Unknown attributes and schema URNs in a body are left out, and not refused with `invalidSyntax`."""
+    any_message_schemas: bool = False
+    """The `schemas` of a PATCH message are not judged: they may be missing, or anything."""
     ignore_unknown_paths: bool = False
     """A PATCH operation on an unknown attribute does nothing, and is not refused with `invalidPath`."""
     dangling_references: bool = False
@@ -44,8 +46,8 @@ class Profile:
 
 
 _INTEROP = Profile(
-    name="interop", ignore_unknown=True, ignore_unknown_paths=True, dangling_references=True, bare_words=True,
-    create_missing_elements=True, several_primaries=True, required_at_end=True, keep_defaults=True,
+    name="interop", ignore_unknown=True, any_message_schemas=True, ignore_unknown_paths=True, dangling_references=True,
+    bare_words=True, create_missing_elements=True, several_primaries=True, required_at_end=True, keep_defaults=True,
     empty_operations=True, dialect=True, open_discovery=False, group_patch_body=False,
 )
 

@@ -14,8 +14,8 @@ from app.schemas.attribute import Attribute
 from app.schemas.meta import version_number
 from app.schemas.moments import exact_moment
 
-BOOLEANS = {"true": True, "True": True, "false": False, "False": False}
-"""The spellings of a boolean that clients send as strings (D-112)."""
+BOOLEANS = {"true": True, "false": False}
+"""The booleans that clients send as strings, in lower case: any case is taken (D-112)."""
 
 _MANY_MARKS = re.compile(r"[^\w\x00-\x7f]{33}")
 """More signs in a row than any text has on a letter; every combining mark is such a sign (a test looks at each)."""
@@ -80,7 +80,7 @@ def _folded(value: Any) -> str:
 
 def _boolean(value: Any) -> bool:
     if isinstance(value, str):
-        value = BOOLEANS.get(value)
+        value = BOOLEANS.get(value.lower())
     if not isinstance(value, bool):
         raise ValueError("true or false")
     return value

@@ -91,11 +91,11 @@ class Moment(Text):
 
 
 class Flag(Value):
-    """true or false; also as a string in the four spellings that are sent in the wild."""
+    """true or false; also as a string, in any case (D-112)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         if isinstance(value, str):
-            value = BOOLEANS.get(value)
+            value = BOOLEANS.get(value.lower())
         if not isinstance(value, bool):
             raise ValidationError("must be true or false")
         return value

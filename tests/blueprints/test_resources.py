@@ -193,7 +193,7 @@ def test_cm_16_strings(rfc: Client, wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(("given", "stored"), [
-    (True, True), (False, False), ("True", True), ("false", False), ("yes", None), (1, None), ("TRUE", None), (0, None),
+    (True, True), (False, False), ("True", True), ("false", False), ("yes", None), (1, None), ("TRUE", True), ("fALSE", False), (0, None),
 ])
 def test_cm_17_booleans(rfc: Client, given: Any, stored: bool | None) -> None:
     answer = post(rfc, userName="a", active=given)

@@ -172,6 +172,8 @@ class Reference:
     def plain(self, op: str, row: Any, place: dict, value: Any) -> None:
         """Do an operation whose target has no filter."""
         old = copy.deepcopy(place.get(row.name))
+        if op == "remove" and value is None:
+            value = NOTHING  # RFC 7643 2.5: null is the absence of a value
         if op == "remove" and row.multi_valued and value is not NOTHING:
             self.remove_listed(row, place, value)  # A-15
         elif op == "remove":
@@ -239,7 +241,7 @@ class Reference:
         hand_over(values, [claimed] if claimed is not None else [])
 
     def remove_listed(self, row: Any, place: dict, value: Any) -> None:
-        if value is None or value == [] or row.name not in place:
+        if value == [] or row.name not in place:
             return
         listed = self.read_all(row, value)
         place[row.name] = [v for v in place[row.name] if not any(contains(row, v, item) for item in listed)]

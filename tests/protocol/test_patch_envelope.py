@@ -10,15 +10,26 @@ from tests.protocol.patching import GROUP, USER, body, both, changes, op, patch,
 RFC = PROFILES["rfc"]
 
 
-@both
-@pytest.mark.parametrize("schemas", [None, [], "x", ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], [5], {}])
-def test_pa_01_schemas_must_have_the_urn(profile, schemas):
+SCHEMAS = [None, [], "x", ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], [5], {}]
+
+
+@pytest.mark.parametrize("schemas", SCHEMAS)
+def test_pa_01_schemas_must_have_the_urn(schemas):
     payload = body(op("replace", "title", "x")) | {"schemas": schemas}
     with pytest.raises(InvalidSyntax, match="PatchOp"):
-        run(payload, USER, profile)
+        run(payload, USER, "rfc")
     del payload["schemas"]
     with pytest.raises(InvalidSyntax):
-        run(payload, USER, profile)
+        run(payload, USER, "rfc")
+
+
+@tolerant
+@pytest.mark.parametrize("schemas", [*SCHEMAS, ["urn:ietf:params:scim:schemas:core:2.0:PatchOp"]])
+def test_n_23_tolerant_profiles_do_not_judge_the_schemas_of_a_message(profile, schemas):
+    payload = body(op("replace", "title", "x")) | {"schemas": schemas}
+    assert run(payload, USER, profile)[0]["title"] == "x"
+    del payload["schemas"]
+    assert run(payload, USER, profile)[0]["title"] == "x"
 
 
 @both

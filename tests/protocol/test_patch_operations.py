@@ -274,11 +274,18 @@ def test_pa_45_a_remove_with_values_removes_those_only(profile):
     (change,) = changes({"op": "Remove", "path": "members", "value": [{"$ref": None, "value": "a"}]}, profile=profile)
     assert (change.kind, change.members) == ("remove", ("a",))
     assert changes(op("remove", "members", []), profile=profile) == ()
-    assert changes(op("remove", "members", None), profile=profile) == ()
     assert patch(USER, op("remove", "emails", [{"value": "babs@jensen.org"}]), profile=profile)["emails"] == [WORK]
     assert patch(USER, op("remove", "emails", {"type": "HOME"}), profile=profile)["emails"] == [WORK]
     assert patch(USER, op("remove", "emails", []), profile=profile) == USER
     assert "emails" not in patch(USER, op("remove", "emails", [WORK, HOME]), profile=profile)
+
+
+@both
+def test_n_26_a_remove_with_null_has_no_value_and_removes_all(profile):
+    assert "emails" not in patch(USER, op("remove", "emails", None), profile=profile)
+    assert "title" not in patch(USER, op("remove", "title", None), profile=profile)
+    assert patch(USER, op("remove", 'emails[type eq "home"]', None), profile=profile)["emails"] == [WORK]
+    assert changes(op("remove", "members", None), profile=profile) == changes(op("remove", "members"), profile=profile) != ()
 
 
 @both
