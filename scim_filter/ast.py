@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from scim_filter.bare import Bare
+
 Literal = str | bool | int | float | None
+"""A value in JSON; a `Bare` where the text has no quotes and only the attribute says what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class Comparison:
         _set_column(self, column)
 
     def __str__(self) -> str:
-        return f"{self.path} {self.operator} {json.dumps(self.value, ensure_ascii=False)}"
+        value = self.value if isinstance(self.value, Bare) else json.dumps(self.value, ensure_ascii=False)
+        return f"{self.path} {self.operator} {value}"
 
 
 _set_path, _set_operator, _set_value, _set_column = (

@@ -33,7 +33,7 @@ def predicate(condition: Filter, resolve: Resolve) -> Predicate:
     Raises FilterError, whatever the resources are, where the filter does not fit the attributes.
     """
     if isinstance(condition, Comparison):
-        return _comparison(condition, compared(condition, resolve))
+        return _comparison(*compared(condition, resolve))
     if isinstance(condition, And):
         terms = [predicate(term, resolve) for term in condition.terms]
         return lambda resource: all(term(resource) for term in terms)

@@ -37,7 +37,7 @@ def _query(condition: Filter, resolve: Resolve, absent: bool) -> Query:
     if isinstance(condition, Comparison):
         if absent and resolve(condition.path.text) is None:
             return _comparison_with_nothing(condition)
-        return _comparison(condition, compared(condition, resolve))
+        return _comparison(*compared(condition, resolve))
     if isinstance(condition, And):
         return {"$and": [_query(term, resolve, absent) for term in condition.terms]}
     if isinstance(condition, Or):

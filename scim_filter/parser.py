@@ -16,6 +16,7 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import LarkError, UnexpectedCharacters, UnexpectedToken
 
 from scim_filter.ast import And, Comparison, Filter, Literal, Not, Or, PatchPath, Path, Present, ValuePath
+from scim_filter.bare import Bare, number_in
 from scim_filter.errors import FilterError, PathError
 from scim_filter.plain import parse_plain
 from scim_filter.scan import LONGEST, check_size, closing, is_inside_brackets
@@ -24,16 +25,15 @@ OPERATORS = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
 
 _CACHED = 1_024
 _CACHED_LENGTH = 1_024  # the two bound what the caches hold
-_INT64 = range(-(2**63), 2**63)
 _FOUND = re.compile(r'"|[()\[\]]|[^\s()\[\]"]{1,40}|[^ \t\r\n]|$')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_filter(text: str, *, bare_words: bool = False, longest: int = LONGEST) -> Filter:
-    """Give the tree of a filter; `bare_words` takes values without quotes. Raises FilterError."""
+    """Give the tree of a filter; `bare_words` takes values without quotes, numbers as text too. Raises FilterError."""
     if len(text) > _CACHED_LENGTH or len(text) > longest:
         return _parse_filter(text, bare_words, longest)
-    return parse_plain(text) or _cached_filter(text, bare_words)
+    return parse_plain(text, bare_words) or _cached_filter(text, bare_words)
 
 
 def parse_path(text: str, *, bare_words: bool = False) -> PatchPath:
@@ -154,6 +154,8 @@ class _Builder(Transformer[Token, Any]):
     def _literal(self, token: Token) -> Literal:
         if token.type == "STRING":
             return _string(token)
+        if self._bare_words and token.type in ("NUMBER", "LITERAL"):
+            return Bare(token)
         if token.type == "NUMBER":
             return _number(token)
         if token.type == "LITERAL":
@@ -206,10 +208,7 @@ def _checked(text: str, token: Token) -> str:
 
 
 def _number(token: Token) -> int | float:
-    text = token.value
-    if text.lstrip("-").isdigit():
-        if len(text) <= 20 and int(text) in _INT64:
-            return int(text)
-    elif abs(float(text)) != float("inf"):
-        return float(text)
-    raise FilterError("Expected a number of at most 64 bits", _column(token))
+    try:
+        return number_in(token)
+    except ValueError as error:
+        raise FilterError(f"Expected {error}", _column(token)) from None

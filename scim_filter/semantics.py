@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from scim_filter.ast import Comparison, Path, Present, ValuePath
+from scim_filter.ast import Comparison, Literal, Path, Present, ValuePath
+from scim_filter.bare import Bare
 from scim_filter.column import Column, Resolve
 from scim_filter.errors import FilterError
 
@@ -26,20 +27,42 @@ def look_up(path: Path, resolve: Resolve) -> Column:
     return column
 
 
-def compared(comparison: Comparison, resolve: Resolve) -> Column:
-    """Give the column whose values are compared: a complex attribute stands for its `value`; raises FilterError."""
+def compared(comparison: Comparison, resolve: Resolve) -> tuple[Comparison, Column]:
+    """Return the comparison with a value that its attribute takes, and the column whose values are compared.
+
+    A complex attribute stands for its `value`. Raises FilterError.
+    """
     column = resolve(comparison.path.text)
     if column is None:
         raise _unknown(comparison.path)
+    if isinstance(comparison.value, Bare):
+        comparison = Comparison(comparison.path, comparison.operator, _fitted(comparison, column), comparison.column)
     if column.type == "complex":
         if comparison.value is None and comparison.operator in _EQUALITY:
-            return column  # asks whether there is any value
+            return comparison, column  # asks whether there is any value
         if column.value is None:
             raise FilterError(f"{column.path} is complex; name one of its sub-attributes", comparison.path.column)
         column = column.value
     if comparison.operator not in (OPERATORS[column.type] if column.operators is None else column.operators):
         raise _misfit(comparison.operator, column, comparison.path)
-    return column
+    return comparison, column
+
+
+def _fitted(comparison: Comparison, column: Column) -> Literal:
+    """Return a value without quotes as text where the attribute takes it as text, else as JSON reads it."""
+    bare = comparison.value
+    assert isinstance(bare, Bare)
+    if column.type == "complex" and bare != "null":
+        column = column.value or column
+    try:
+        column.key(bare)
+        return str(bare)
+    except ValueError:
+        pass
+    try:
+        return bare.as_json()
+    except ValueError as error:
+        raise FilterError(f"Expected {error}", comparison.column) from None
 
 
 def check_presence(condition: Present, column: Column) -> None:

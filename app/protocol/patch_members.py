@@ -43,7 +43,7 @@ def named_ids(where: Filter) -> tuple[str, ...] | None:
         found = [named_ids(part) for part in where.terms]
         return None if None in found else tuple(dict.fromkeys(member for ids in found for member in ids or ()))
     if isinstance(where, Comparison) and where.operator == "eq" and where.path.text.lower() == "value":
-        return (where.value,) if isinstance(where.value, str) else None
+        return (str(where.value),) if isinstance(where.value, str) else None
     return None
 
 

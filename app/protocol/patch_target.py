@@ -71,5 +71,5 @@ def conditions(where: Filter | None) -> dict[str, Any] | None:
         found = [conditions(part) for part in where.terms]
         return None if None in found else {name: value for part in found if part for name, value in part.items()}
     if isinstance(where, Comparison) and where.operator == "eq":
-        return {where.path.text: where.value}
+        return {where.path.text: str(where.value) if isinstance(where.value, str) else where.value}
     return None

@@ -25,8 +25,9 @@ def same(one, other):
 def test_every_filter_of_the_abnf_is_read_and_written_back(text):
     for bare_words in (False, True):
         tree = parse_filter(text, bare_words=bare_words)
-        assert same(parse_filter(str(tree)), tree)
-        assert str(parse_filter(str(tree))) == str(tree)
+        again = parse_filter(str(tree), bare_words=bare_words)
+        assert same(again, tree)
+        assert str(again) == str(tree)
 
 
 @given(grammar.paths)
@@ -54,7 +55,7 @@ def test_whatever_the_text_it_is_a_tree_or_a_filter_error(text, bare_words):
             assert 1 <= error.column <= len(text) + 1
             assert error.message and "Token" not in error.message and "Expected one of" not in error.message
         else:
-            assert same(parse(str(tree)), tree)
+            assert same(parse(str(tree), bare_words=bare_words), tree)
 
 
 PLAIN = [
@@ -69,10 +70,11 @@ UNPLAIN = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("bare_words", [False, True])
 @pytest.mark.parametrize("text", PLAIN)
-def test_plain_filters_have_a_short_way(text):
-    tree = parse_plain(text)
-    slow = _lark(False).parse(text, start="filter")
+def test_plain_filters_have_a_short_way(text, bare_words):
+    tree = parse_plain(text, bare_words)
+    slow = _lark(bare_words).parse(text, start="filter")
     assert tree is not None and repr(tree) == repr(slow)
 
 

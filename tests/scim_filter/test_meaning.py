@@ -125,6 +125,41 @@ ON_GROUPS = [
 ]  # fmt: skip
 
 
+def bare(path, *words):
+    return [(f"{path} eq {word}", word) for word in words]
+
+
+BARE = [
+    # N-27: text for text, however it looks; JSON for the others
+    *bare("label", "12345", "12345.0", "007", "1e3", "-5", "true", "null", "True", "9" * 30), *bare("externalId", "12345"),
+    ("label eq 12345.00", ""), ("label sw 123", "12345 12345.0"), ("label co null", "null"), ("label ne true", "no-true"),
+    ("words eq 12345", "12345"), ("part eq 12345", "12345"), ("parts[value eq 12345]", "12345"), ("parts.code eq null", "null"),
+    ("rank eq 5", "12345"), ("size eq 1.5", "12345"), ("on eq true", "12345"), ("on eq false", ""), ("rank eq null", "no-12345"),
+    ("part eq null", "no-12345"), ("parts ne null", "12345 null"), ("made eq null", "all"), ('label eq "12345"', "12345"),
+]  # fmt: skip
+WORDS = ("12345", "12345.0", "007", "1e3", "-5", "true", "null", "9" * 30)
+
+
+@pytest.mark.parametrize(("text", "expected"), BARE)
+def test_n_27_a_value_without_quotes_is_what_its_attribute_takes(text, expected, databases):
+    values = {
+        "12345": {"words": ["12345"], "part": {"value": "12345"}, "parts": [{"value": "12345"}], "rank": 5, "size": 1.5, "on": True},
+        "null": {"parts": [{"code": "null"}]},
+    }
+    things = [
+        {"id": word, "externalId": word, "schemas": [THING_TYPE.schema.id], "label": word, **values.get(word, {}),
+         "meta": _meta("Thing", word, "2011-05-13T04:42:34.000Z", 'W/"1"')}
+        for word in WORDS
+    ]
+    left_out = expected.removeprefix("no-") if expected.startswith("no-") else None
+    found = {word for word in WORDS if word != left_out} if left_out or expected == "all" else {expected.lower(), *expected.split()} & set(WORDS)
+    condition = parse_filter(text, bare_words=True)
+    resolve = columns(THING_TYPE, base_url=BASE_URL, endpoints=ENDPOINTS)
+    assert {thing["id"] for thing in things if matches(condition, thing, resolve)} == found
+    for database in databases:
+        assert World(database, THING_TYPE, things, "bare").ids(condition) == found
+
+
 @pytest.fixture(scope="module")
 def databases(mongod):
     name = f"test-{uuid.uuid4().hex}"
