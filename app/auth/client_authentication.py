@@ -71,6 +71,10 @@ class ClientAuthentication:
         sent = basic or form
         return self._by_secret(tenant, sent.get("client_id", ""), sent.get("client_secret", ""))
 
+    def knows(self, grantee: Grantee) -> bool:
+        """Return whether the client or trust of a grantee still exists."""
+        return bool(self._clients.find(grantee.id) or self._trusts.find(grantee.id))
+
     def _by_secret(self, tenant: str, client_id: str, secret: str) -> Grantee:
         inspection = Inspection("client")
         client = self._clients.find(client_id)

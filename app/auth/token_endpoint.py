@@ -125,6 +125,9 @@ class TokenEndpoint(AuthorizationServer):
         text, token = self._tokens.issue(
             request.tenant, lifetime=grantee.lifetime, label=grantee.label, scopes=asked, client=grantee.id
         )
+        if not self._clients.knows(grantee):  # it was deleted meanwhile, and its tokens were revoked before this one
+            self._tokens.revoke(token.id)
+            raise InvalidClientError("The client could not be authenticated.", status_code=401)
         return {
             "access_token": text, "token_type": "Bearer", "expires_in": int(grantee.lifetime.total_seconds()),
             "scope": " ".join(sorted(token.scopes)),

@@ -22,6 +22,7 @@ COMMANDS = {
     "client": "app.cli.client:client",
     "trust": "app.cli.trust:trust",
     "events": "app.cli.events:events",
+    "acts": "app.cli.acts:acts",
     "deleted": "app.cli.deleted:deleted",
     "restore": "app.cli.deleted:restore",
     "export": "app.cli.transfer:export",

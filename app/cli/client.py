@@ -7,11 +7,12 @@ from typing import Any
 
 import click
 
-from app.cli.audit import note
+from app.cli.audit import change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import Span, label_option, scope_option
 from app.store.clients import LONGEST_SECRET, LONGEST_TOKEN, Client, Clients, Secret
+from app.store.database import Session
 from app.store.tenants import Tenants
 
 expires_option = click.option(
@@ -40,10 +41,14 @@ def create(
 ) -> None:
     """Create a client and print its first secret, this once."""
     Tenants(connection.database).require(tenant)
-    created, secret = Clients(connection.database).create(
-        tenant, lifetime=expires, label=label, scopes=scope, token_lifetime=token_lifetime
-    )
-    note(connection, tenant, "create", "client", created.id, label)
+
+    def work(session: Session) -> tuple[Client, tuple[Client, str]]:
+        made = Clients(connection.database).create(
+            tenant, lifetime=expires, label=label, scopes=scope, token_lifetime=token_lifetime, session=session
+        )
+        return made[0], made
+
+    created, secret = change(connection, "client", "create", work, tenant=tenant)
     _print_secret(connection, created, created.secrets[0], secret, as_json=as_json)
 
 
@@ -67,10 +72,12 @@ def list_clients(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: bool) -> None:
     """Print another secret, this once; those there are live on until they are deleted or expire."""
-    clients = Clients(connection.database)
-    row, secret = clients.rotate(client_id, expires)
-    found = clients.require(client_id)
-    note(connection, found.tenant, "rotate", "client", client_id, found.label)
+
+    def work(session: Session) -> tuple[Client, tuple[Client, Secret, str]]:
+        made = Clients(connection.database).rotate(client_id, expires, session)
+        return made[0], made
+
+    found, row, secret = change(connection, "client", "rotate", work, object_=client_id)
     _print_secret(connection, found, row, secret, as_json=as_json)
 
 
@@ -79,8 +86,12 @@ def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: 
 @click.pass_obj
 def delete(connection: Connection, client_id: str) -> None:
     """Delete a client: within five seconds its access tokens are worthless."""
-    deleted = Clients(connection.database).delete(client_id)
-    note(connection, deleted.tenant, "delete", "client", client_id, deleted.label)
+    clients = Clients(connection.database)
+
+    def work(session: Session) -> tuple[Client, None]:
+        return clients.delete(client_id, session), None
+
+    change(connection, "client", "delete", work, object_=client_id)
 
 
 @client.group()
@@ -95,9 +106,11 @@ def secret() -> None:
 def delete_secret(connection: Connection, client_id: str, secret_id: str) -> None:
     """Delete a secret: nobody gets an access token for it any more."""
     clients = Clients(connection.database)
-    clients.delete_secret(client_id, secret_id)
-    found = clients.require(client_id)
-    note(connection, found.tenant, "delete secret", "client", client_id, found.label)
+
+    def work(session: Session) -> tuple[Client, None]:
+        return clients.delete_secret(client_id, secret_id, session), None
+
+    change(connection, "client", "delete secret", work, object_=client_id)
 
 
 def _print_secret(connection: Connection, each: Client, row: Secret, secret: str, *, as_json: bool) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from app.cli.audit import act, actor
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows, say
-from app.store.events import Actor, Event
+from app.store.events import Event
 from app.store.opening import open_directory
 from app.store.tenants import Tenants
 
@@ -40,5 +41,6 @@ def list_deleted(connection: Connection, tenant: str, as_json: bool) -> None:
 def restore(connection: Connection, tenant: str, resource_id: str) -> None:
     """Bring a deleted user or group back, with its memberships."""
     directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
-    name = directory.restore(resource_id, Event("restore", status=200), Actor("scimd restore"))
+    with act(connection, "restore", tenant, resource_id):
+        name = directory.restore(resource_id, Event("restore", status=200), actor())
     say(f"Restored {name}.", err=True)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import click
 
+from app.cli.audit import change
 from app.cli.connection import Connection
 from app.cli.output import cell, say
+from app.cli.tenant import create_tenant
+from app.errors import Conflict
+from app.store.database import Session
 from app.store.tenants import PROFILES, Tenants
-from app.store.tokens import Tokens
+from app.store.tokens import Token, Tokens
 
 NAME = "demo"
 LIFETIME = timedelta(days=90)
@@ -20,10 +25,17 @@ def demo_page(connection: Connection) -> str:
 
     A token is stored as a hash and shown once, so that each start issues one; the earlier ones stay valid.
     """
-    tenants = Tenants(connection.database)
-    if tenants.get(NAME) is None:
-        tenants.create(NAME, PROFILES[0])
-    token, _ = Tokens(connection.database).issue(NAME, lifetime=LIFETIME, label="scimd serve --demo")
+    if Tenants(connection.prepared).get(NAME) is None:
+        with suppress(Conflict):  # somebody else was quicker
+            create_tenant(connection, NAME, PROFILES[0])
+
+    def work(session: Session) -> tuple[Token, str]:
+        text, issued = Tokens(connection.database).issue(
+            NAME, lifetime=LIFETIME, label="scimd serve --demo", session=session
+        )
+        return issued, text
+
+    token = change(connection, "token", "issue", work, tenant=NAME)
     url = connection.tenant_url(NAME)
     return f"""
 The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from time import sleep
 from typing import Any
 
 import click
 
+from app.cli.audit import TenantItself, act, change
 from app.cli.connect_page import connect_page, print_connect_page
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
-from app.store.tenants import PROFILES, SYNONYMS, Tenant, Tenants
+from app.store.database import Session
+from app.store.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants, check_name, now
 
 
 @click.group()
@@ -27,7 +31,7 @@ def tenant() -> None:
 @click.pass_obj
 def create(connection: Connection, name: str, profile: str, as_json: bool) -> None:
     """Create a tenant."""
-    created = Tenants(connection.prepared).create(name, profile)
+    created = create_tenant(connection, name, profile)
     if as_json:
         print_json(_row(connection, created))
         return
@@ -64,11 +68,13 @@ def show(connection: Connection, name: str, as_json: bool) -> None:
 @click.pass_obj
 def delete(connection: Connection, name: str, yes: bool) -> None:
     """Delete a tenant and everything that belongs to it."""
-    tenants = Tenants(connection.database)
-    tenants.require(name)
+    tenants = Tenants(connection.prepared)
+    if not tenants.is_deleted(name):  # else an interrupted deletion goes on
+        tenants.require(name)
     if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
         raise click.ClickException("Nothing was deleted.")
-    tenants.delete(name)
+    with act(connection, "tenant delete", name, name):
+        tenants.delete(name)
     say(f"Deleted {name}.", err=True)
 
 
@@ -77,7 +83,7 @@ def delete(connection: Connection, name: str, yes: bool) -> None:
 @click.pass_obj
 def suspend(connection: Connection, name: str) -> None:
     """Refuse a tenant's requests with 403 and keep its data."""
-    Tenants(connection.database).suspend(name)
+    _change(connection, name, "suspend", Tenants(connection.database).suspend)
 
 
 @tenant.command()
@@ -85,7 +91,32 @@ def suspend(connection: Connection, name: str) -> None:
 @click.pass_obj
 def resume(connection: Connection, name: str) -> None:
     """Answer a tenant's requests again."""
-    Tenants(connection.database).resume(name)
+    _change(connection, name, "resume", Tenants(connection.database).resume)
+
+
+def create_tenant(connection: Connection, name: str, profile: str) -> Tenant:
+    """Create a tenant; where one of that name was deleted a moment ago, wait until its name is free."""
+    tenants = Tenants(connection.prepared)
+    check_name(name)
+    try:
+        tenants.free(name)
+    except BeingDeleted as error:
+        say(f"scimd: {error.detail} Waiting for it.", err=True)
+        sleep(max(0.0, (error.until - now()).total_seconds()))
+        tenants.free(name)
+
+    def work(session: Session) -> tuple[TenantItself, Tenant]:
+        return TenantItself(name, profile), tenants.create(name, profile, session)
+
+    return change(connection, "tenant", "create", work, tenant=name, object_=name)
+
+
+def _change(connection: Connection, name: str, operation: str, done: Callable[[str, Session], None]) -> None:
+    def work(session: Session) -> tuple[TenantItself, None]:
+        done(name, session)
+        return TenantItself(name), None
+
+    change(connection, "tenant", operation, work, tenant=name, object_=name)
 
 
 def _row(connection: Connection, each: Tenant) -> dict[str, Any]:

@@ -7,12 +7,13 @@ from typing import Any
 
 import click
 
-from app.cli.audit import note
+from app.cli.audit import change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Name, Span, label_option, scope_option
 from app.errors import InvalidValue, NotFound
 from app.schemas.user import USER_TYPE
+from app.store.database import Session
 from app.store.opening import open_directory
 from app.store.tenants import Tenant, Tenants
 from app.store.tokens import Token, Tokens
@@ -40,8 +41,14 @@ def issue(
     """Issue a token and print it, this once."""
     found = Tenants(connection.database).require(tenant)
     user_id = None if user is None else _user_id(connection, found, user)
-    text, issued = Tokens(connection.database).issue(tenant, lifetime=expires, label=label, scopes=scope, user=user_id)
-    note(connection, tenant, "issue", "token", issued.id, label)
+
+    def work(session: Session) -> tuple[Token, tuple[str, Token]]:
+        made = Tokens(connection.database).issue(
+            tenant, lifetime=expires, label=label, scopes=scope, user=user_id, session=session
+        )
+        return made[1], made
+
+    text, issued = change(connection, "token", "issue", work, tenant=tenant)
     if as_json:
         print_json({"token": text, "tenant": tenant} | _row(issued))
     else:
@@ -64,8 +71,8 @@ def list_tokens(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def revoke(connection: Connection, token_id: str) -> None:
     """Revoke a token: within five seconds nobody is let in with it."""
-    revoked = Tokens(connection.database).revoke(token_id)
-    note(connection, revoked.tenant, "revoke", "token", token_id, revoked.label)
+    tokens = Tokens(connection.database)
+    change(connection, "token", "revoke", lambda session: (tokens.revoke(token_id, session), None), object_=token_id)
 
 
 def _user_id(connection: Connection, tenant: Tenant, user: str) -> str:

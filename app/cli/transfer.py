@@ -16,12 +16,12 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from app.cli.audit import act, actor
 from app.cli.connection import Connection
 from app.cli.output import printable
 from app.errors import ScimError
 from app.schemas.custom import all_types
 from app.schemas.json_object import object_in
-from app.store.events import Actor
 from app.store.opening import open_directory
 from app.store.tenants import Tenants
 from app.store.transfer import Importer, Numbered
@@ -46,7 +46,7 @@ def export(connection: Connection, tenant: str, output: str) -> None:
     directory = open_directory(connection.config, connection.database, found)
     total = sum(directory.count(each) for each in directory.catalogue.types)
     number = 0
-    with _opened(output) as file, _progress() as progress:
+    with act(connection, "export", tenant), _opened(output) as file, _progress() as progress:
         task = progress.add_task("Exporting", total=total)
         for line in lines_of(connection.database, tenant, directory.catalogue):
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -66,9 +66,9 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
     directory = open_directory(connection.config, connection.prepared, found)
     importer = Importer(
         connection.prepared, tenant, directory.catalogue, all_types=all_types(connection.config.schemas_dir),
-        strict=found.profile == STRICT_PROFILE, events=directory.events, actor=Actor("scimd import"), refused=_tell,
+        strict=found.profile == STRICT_PROFILE, events=directory.events, actor=actor(), refused=_tell,
     )
-    with _progress() as progress:
+    with act(connection, "import", tenant), _progress() as progress:
         task = progress.add_task("Importing", total=_size(source))
         for size, lines in _batches(source):
             importer.run(lines)

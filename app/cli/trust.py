@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from app.auth.keys import Keys
-from app.cli.audit import note
+from app.cli.audit import change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import label_option, scope_option
+from app.store.database import Session
 from app.store.tenants import Tenants
 from app.store.trusts import ASSERTION, KINDS, Trust, Trusts, audience_forms
 
@@ -41,11 +42,15 @@ def add(
 ) -> None:
     """Trust an issuer."""
     Tenants(connection.database).require(tenant)
-    added = Trusts(connection.database).add(
-        tenant, kind, issuer=issuer, audiences=audiences, subject=subject, app_id=app_id, jwks_uri=jwks_uri,
-        label=label, scopes=scope,
-    )
-    note(connection, tenant, "add", "trust", added.id, label)
+
+    def work(session: Session) -> tuple[Trust, Trust]:
+        made = Trusts(connection.database).add(
+            tenant, kind, issuer=issuer, audiences=audiences, subject=subject, app_id=app_id, jwks_uri=jwks_uri,
+            label=label, scopes=scope, session=session,
+        )
+        return made, made
+
+    added = change(connection, "trust", "add", work, tenant=tenant)
     if not (subject or app_id):
         say("Warning: without --subject or --app-id every application of that issuer is let in.", err=True)
     fault = Keys(connection.database).refresh(added)
@@ -79,8 +84,8 @@ def list_trusts(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def delete(connection: Connection, trust_id: str) -> None:
     """Delete a trust: within five seconds nobody is let in by it."""
-    deleted = Trusts(connection.database).delete(trust_id)
-    note(connection, deleted.tenant, "delete", "trust", trust_id, deleted.label)
+    trusts = Trusts(connection.database)
+    change(connection, "trust", "delete", lambda session: (trusts.delete(trust_id, session), None), object_=trust_id)
 
 
 def _either(words: tuple[str, ...]) -> str:

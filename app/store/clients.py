@@ -13,7 +13,7 @@ from typing import Any
 
 from app.errors import InvalidValue, NotFound
 from app.schemas.collection import CollectionSpec, IndexSpec
-from app.store.database import Database
+from app.store.database import Database, Session
 from app.store.tenants import aware, now
 from app.store.tokens import SCOPES, Tokens, hash_of
 
@@ -94,7 +94,7 @@ class Clients:
 
     def create(
         self, tenant: str, *, lifetime: timedelta, label: str = "", scopes: Iterable[str] = SCOPES,
-        token_lifetime: timedelta = TOKEN_LIFETIME,
+        token_lifetime: timedelta = TOKEN_LIFETIME, session: Session = None,
     ) -> tuple[Client, str]:
         """Make a client with a first secret; give it, this once, the secret with it; raises InvalidValue."""
         if not SHORTEST_TOKEN <= token_lifetime <= LONGEST_TOKEN:
@@ -106,53 +106,61 @@ class Clients:
         }
         if label:
             document["label"] = label
-        self._collection.insert_one(document)
+        self._collection.insert_one(document, session=session)
         return _client(document), secret
 
-    def find(self, client_id: str) -> Client | None:
-        """Give the client of that id, of whichever tenant, or None."""
-        document = self._collection.find_one({"_id": client_id})
+    def find(self, client_id: str, session: Session = None) -> Client | None:
+        """Return the client of that id, of whichever tenant, or None."""
+        document = self._collection.find_one({"_id": client_id}, session=session)
         return _client(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Client]:
         """Give the clients of a tenant, oldest first."""
         return [_client(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
 
-    def rotate(self, client_id: str, lifetime: timedelta) -> tuple[Secret, str]:
+    def rotate(self, client_id: str, lifetime: timedelta, session: Session = None) -> tuple[Client, Secret, str]:
         """Add a secret and leave the others as they are; raises NotFound, InvalidValue where there are too many."""
         secret, row = _new_secret(lifetime)
         full = f"secrets.{MOST_SECRETS - 1}"
-        query = {"_id": client_id, full: {"$exists": False}}
-        if not self._collection.update_one(query, {"$push": {"secrets": row}}).matched_count:
-            self.require(client_id)
+        query, change = {"_id": client_id, full: {"$exists": False}}, {"$push": {"secrets": row}}
+        document = self._collection.find_one_and_update(query, change, return_document=True, session=session)
+        if document is None:
+            self.require(client_id, session)
             raise InvalidValue(f"A client has at most {MOST_SECRETS} secrets; delete one first.")
-        return Secret(**row), secret
+        return _client(document), Secret(**row), secret
 
-    def delete_secret(self, client_id: str, secret_id: str) -> None:
+    def delete_secret(self, client_id: str, secret_id: str, session: Session = None) -> Client:
         """Delete a secret: nobody gets an access token for it any more; raises NotFound.
 
         The access tokens that it led to live on to their end, an hour as a rule: a secret is replaced while the client
         goes on working. `delete` ends all at once.
         """
-        client = self.require(client_id)
-        if secret_id not in {secret.id for secret in client.secrets}:
+        query, change = {"_id": client_id, "secrets.id": secret_id}, {"$pull": {"secrets": {"id": secret_id}}}
+        document = self._collection.find_one_and_update(query, change, return_document=True, session=session)
+        if document is None:
+            self.require(client_id, session)
             raise NotFound(f"The client {client_id} has no secret {secret_id!r}.")
-        self._collection.update_one({"_id": client_id}, {"$pull": {"secrets": {"id": secret_id}}})
+        return _client(document)
 
-    def delete(self, client_id: str) -> Client:
-        """Delete a client and give what it was; its access tokens are worthless from now on; raises NotFound."""
-        client = self.require(client_id)
+    def delete(self, client_id: str, session: Session = None) -> Client:
+        """Delete a client and return what it was; its access tokens are worthless from now on; raises NotFound."""
         # First the client, so that it gets no more tokens while the ones it has are revoked.
-        self._collection.delete_one({"_id": client_id})
-        self._tokens.revoke_of_client(client.tenant, client_id)
+        document = self._collection.find_one_and_delete({"_id": client_id}, session=session)
+        if document is None:
+            raise _missing(client_id)
+        self._tokens.revoke_of_client(document["tenant"], client_id, session)
+        return _client(document)
+
+    def require(self, client_id: str, session: Session = None) -> Client:
+        """Return the client of that id; raises NotFound."""
+        client = self.find(client_id, session)
+        if client is None:
+            raise _missing(client_id)
         return client
 
-    def require(self, client_id: str) -> Client:
-        """Give the client of that id; raises NotFound."""
-        client = self.find(client_id)
-        if client is None:
-            raise NotFound(f"There is no client {client_id!r}.")
-        return client
+
+def _missing(client_id: str) -> NotFound:
+    return NotFound(f"There is no client {client_id!r}.")
 
 
 def _new_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:

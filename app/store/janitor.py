@@ -19,6 +19,7 @@ from app.store.counts import settle
 from app.store.database import REQUEST_SECONDS, Database
 from app.store.deleted import clear_expired
 from app.store.deleted import settle as settle_deleted
+from app.store.tenants import clear_deleted
 
 log = logging.getLogger("scimd")
 
@@ -50,14 +51,25 @@ def _settle(database: Database) -> None:
         log.info("put aside %s memberships of resources that were deleted in the same moment", settled)
 
 
+def _delete_tenants(database: Database) -> None:
+    cleared = clear_deleted(database, datetime.now(UTC))
+    if cleared:
+        log.info("cleared what was left of %s deleted tenants", cleared)
+
+
 # What came since the last round is added up by each request that tells a total.
 COUNTING = Chore("counting", settle, pause=5, first=5, seconds=REQUEST_SECONDS)
 SETTLING = Chore("settling", _settle, pause=10, first=10, seconds=3_600)
 # Within a minute: a worker that is given much to do is replaced after some minutes.
 CLEARING = Chore("clearing", _clear, pause=3_600, first=60, seconds=3_600)
 
+DELETING = Chore("deleting", _delete_tenants, pause=10, first=10, seconds=3_600)
 
-def start(database: Database, chores: Iterable[Chore] = (COUNTING, SETTLING, CLEARING)) -> list[threading.Thread]:
+
+CHORES = (COUNTING, SETTLING, CLEARING, DELETING)
+
+
+def start(database: Database, chores: Iterable[Chore] = CHORES) -> list[threading.Thread]:
     """Start a thread for each chore; they end with the process."""
     threads = [
         threading.Thread(target=_go_on, args=(database, chore), name=chore.name, daemon=True) for chore in chores

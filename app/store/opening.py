@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.config import Config, ConfigError
 from app.schemas.collection import CollectionSpec, collection_specs
 from app.schemas.custom import SchemaFileError, all_types, load_catalogue
-from app.store import activity, counts, credentials, deleted, embedded, events, memberships, server_key, tenants
+from app.store import activity, acts, counts, credentials, deleted, embedded, events, memberships, server_key, tenants
 from app.store.database import Database, connect
 from app.store.directory import Directory, Retention
 from app.store.tenants import Tenant
@@ -23,7 +23,7 @@ def open_database(config: Config, *, watch: bool = True) -> Database:
 
 def collections(config: Config) -> list[CollectionSpec]:
     """Give every collection that the database is to have, with its validator and indexes; raises ConfigError."""
-    rooms = (activity, tenants, credentials, memberships, counts, deleted, events, server_key)
+    rooms = (activity, acts, tenants, credentials, memberships, counts, deleted, events, server_key)
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
     try:
         return [*specs, *collection_specs(all_types(config.schemas_dir))]

@@ -1,22 +1,26 @@
 """The customers: each has a name, which is part of its SCIM URL, and a profile. Credentials are in files of their own.
 
 Kept here: a tenant's name is fit for a URL and hides none of the server's own routes, and deleting a tenant leaves
-nothing of it in any collection.
+nothing of it in any collection but `acts`. A deleted tenant's document stays for `GRACE`, as a tombstone: a worker may
+remember its credentials for some seconds, and a request may be under way. All that the name has is deleted once at the
+deletion and once after that time; each batch in a transaction with a write to the tombstone, so that nothing of a new
+tenant of the same name can ever be deleted, whoever is late.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from app.errors import Conflict, InvalidValue, NotFound
-from app.schemas.collection import CollectionSpec
-from app.store.database import Database
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.database import Database, Session
 from app.store.plans import by_ids
 
 SPEC = CollectionSpec(
@@ -31,10 +35,12 @@ SPEC = CollectionSpec(
                 "profile": {"bsonType": "string"},
                 "created": {"bsonType": "date"},
                 "suspended": {"bsonType": "bool"},
+                "deleted_at": {"bsonType": "date"},
+                "batches": {"bsonType": ["int", "long"]},
             },
         }
     },
-    indexes=(),
+    indexes=(IndexSpec(keys=(("deleted_at", 1),), name="deleted_at", partial={"deleted_at": {"$exists": True}}),),
 )
 COLLECTIONS = (SPEC,)
 
@@ -52,8 +58,19 @@ RESERVED = frozenset({
 
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _BATCH = 1_000
+GRACE = timedelta(seconds=60)
+"""How long a deleted tenant's name is kept.
+
+Credentials are remembered for 4 seconds, a request or a batch of an import takes 20 at most; the rest is for clocks
+that differ.
+"""
 _ON_VIEW = 166
 """MongoDB's code for a write on a view: what it shows belongs to the collection behind it."""
+
+
+OUTLIVE = frozenset({"acts"})
+"""The collections whose documents outlive their tenant."""
+_NOT_DELETED: dict[str, Any] = {"deleted_at": {"$exists": False}}
 
 
 @dataclass(frozen=True)
@@ -66,83 +83,146 @@ class Tenant:
     suspended: bool = False
 
 
+class BeingDeleted(Conflict):
+    """The name is that of a tenant that was deleted less than GRACE ago."""
+
+    def __init__(self, name: str, until: datetime) -> None:
+        super().__init__(f"A tenant {name!r} was deleted a moment ago; its name is free at {until:%H:%M:%S} UTC.")
+        self.until = until
+
+
 class Tenants:
     """All customers of this server."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self._db = database.db
         self._collection = database.db[SPEC.name]
 
-    def create(self, name: str, profile: str) -> Tenant:
-        """Create a tenant; raises InvalidValue for a name or profile that cannot be, Conflict for a taken name."""
+    def create(self, name: str, profile: str, session: Session = None) -> Tenant:
+        """Create a tenant.
+
+        Raises InvalidValue for a name or profile that is not allowed, Conflict for a taken name, BeingDeleted for a
+        name that `free` has to make free.
+        """
         check_name(name)
         profile = SYNONYMS.get(profile, profile)
         if profile not in PROFILES:
             raise InvalidValue(f"There is no profile {profile!r}; there are {', '.join(PROFILES)}.")
-        if self.get(name):
-            raise Conflict(f"There is a tenant {name!r} already.")
-        self._sweep(name)  # what a request wrote while an earlier tenant of this name was being deleted
         document = {"_id": name, "profile": profile, "created": now(), "suspended": False}
         try:
-            self._collection.insert_one(document)
+            self._collection.insert_one(document, session=session)
         except DuplicateKeyError:
+            tombstone = self._tombstone(name)
+            if tombstone:
+                raise BeingDeleted(name, _until(tombstone)) from None
             raise Conflict(f"There is a tenant {name!r} already.") from None
         return _tenant(document)
 
-    def get(self, name: str) -> Tenant | None:
-        """Give the tenant of that name, or None."""
-        document = self._collection.find_one({"_id": name})
+    def get(self, name: str, session: Session = None) -> Tenant | None:
+        """Return the tenant of that name, or None."""
+        document = self._collection.find_one({"_id": name, **_NOT_DELETED}, session=session)
         return _tenant(document) if document else None
 
-    def require(self, name: str) -> Tenant:
-        """Give the tenant of that name; raises NotFound."""
-        tenant = self.get(name)
+    def require(self, name: str, session: Session = None) -> Tenant:
+        """Return the tenant of that name; raises NotFound."""
+        tenant = self.get(name, session)
         if tenant is None:
             raise NotFound(f"There is no tenant {name!r}.")
         return tenant
 
     def list(self) -> list[Tenant]:
-        """Give all tenants, by name."""
-        return [_tenant(document) for document in self._collection.find(sort=[("_id", 1)])]
+        """Return all tenants, by name."""
+        return [_tenant(document) for document in self._collection.find(_NOT_DELETED, sort=[("_id", 1)])]
 
     def existing(self, names: Iterable[str]) -> set[str]:
         """Return those of the names that tenants have."""
-        return {row["_id"] for row in self._collection.find({"_id": {"$in": list(names)}}, {"_id": 1})}
+        query = {"_id": {"$in": list(names)}, **_NOT_DELETED}
+        return {row["_id"] for row in self._collection.find(query, {"_id": 1})}
 
-    def suspend(self, name: str) -> None:
+    def suspend(self, name: str, session: Session = None) -> None:
         """Refuse the tenant's requests from now on and keep its data; raises NotFound."""
-        self._set_suspended(name, True)
+        self._set_suspended(name, True, session)
 
-    def resume(self, name: str) -> None:
+    def resume(self, name: str, session: Session = None) -> None:
         """Answer the tenant's requests again; raises NotFound."""
-        self._set_suspended(name, False)
+        self._set_suspended(name, False, session)
 
     def delete(self, name: str) -> None:
-        """Delete the tenant with all its data; raises NotFound.
+        """Delete the tenant with all its data, or go on with a deletion that was interrupted; raises NotFound.
 
-        The tenant itself goes last, so that what was interrupted can be done again.
+        From the first write on there is no such tenant; what is still under way is deleted by `clear_deleted`.
         """
-        self._set_suspended(name, True)
+        # Suspended too: a worker of the version before does not know a tombstone.
+        mark = {"$set": {"suspended": True, "deleted_at": now()}}
+        marked = self._collection.update_one({"_id": name, **_NOT_DELETED}, mark).matched_count
+        if not (marked or self.is_deleted(name)):
+            raise NotFound(f"There is no tenant {name!r}.")
         self._sweep(name)
-        self._collection.delete_one({"_id": name})
 
-    def _set_suspended(self, name: str, suspended: bool) -> None:
-        if not self._collection.update_one({"_id": name}, {"$set": {"suspended": suspended}}).matched_count:
+    def is_deleted(self, name: str) -> bool:
+        """Return whether the name is that of a tenant whose deletion has begun and is not over."""
+        return self._tombstone(name) is not None
+
+    def free(self, name: str) -> None:
+        """End the deletion of a tenant, if there is one, so that its name can be taken again; raises BeingDeleted."""
+        tombstone = self._tombstone(name)
+        if tombstone is None:
+            return
+        if now() < _until(tombstone):
+            raise BeingDeleted(name, _until(tombstone))
+        self._sweep(name)
+        self._collection.delete_one({"_id": name, "deleted_at": tombstone["deleted_at"]})
+
+    def _tombstone(self, name: str) -> dict[str, Any] | None:
+        document: dict[str, Any] | None = self._collection.find_one({"_id": name, "deleted_at": {"$exists": True}})
+        return document
+
+    def _set_suspended(self, name: str, suspended: bool, session: Session) -> None:
+        query, change = {"_id": name, **_NOT_DELETED}, {"$set": {"suspended": suspended}}
+        if not self._collection.update_one(query, change, session=session).matched_count:
             raise NotFound(f"There is no tenant {name!r}.")
 
     def _sweep(self, name: str) -> None:
-        for collection_name in self._db.list_collection_names():
-            if collection_name.startswith("system."):
-                continue
-            collection = self._db[collection_name]
+        """Delete all that has the tenant's name, until a round finds nothing: totals are put back from the log."""
+        while sum([self._empty(collection, name) for collection in self._db.list_collection_names()]):
+            continue
+
+    def _empty(self, collection_name: str, name: str) -> int:
+        """Delete what is the tenant's in one collection; return how many documents that were."""
+        if collection_name.startswith("system.") or collection_name in OUTLIVE:
+            return 0
+        collection, deleted = self._db[collection_name], 0
+        # In batches: one command for a million documents would outlast the socket's time limit.
+        while ids := [row["_id"] for row in collection.find({"tenant": name}, {"_id": 1}).limit(_BATCH)]:
             try:
-                # In batches: one command for a million documents would outlast the socket's time limit.
-                while ids := [row["_id"] for row in collection.find({"tenant": name}, {"_id": 1}).limit(_BATCH)]:
-                    # By the ids alone: by an index of the tenant's, each batch scanned on to the end of what was left.
-                    collection.delete_many({"tenant": name, "_id": {"$in": ids}}, **by_ids(collection))
+                batch = self._database.transaction(partial(self._delete_batch, collection, name, ids))
             except OperationFailure as failure:
-                if failure.code != _ON_VIEW:
-                    raise
+                if failure.code == _ON_VIEW:
+                    break
+                raise
+            if not batch:  # somebody else was quicker
+                break
+            deleted += batch
+        return deleted
+
+    def _delete_batch(self, collection: Any, name: str, ids: Sequence[Any], session: Session) -> int:
+        # A write: where the tombstone goes at the same moment, one of the two fails.
+        tombstone = {"_id": name, "deleted_at": {"$exists": True}}
+        if not self._collection.update_one(tombstone, {"$inc": {"batches": 1}}, session=session).matched_count:
+            return 0
+        # By the ids alone: by an index of the tenant's, each batch scanned on to the end of what was left.
+        query = {"tenant": name, "_id": {"$in": ids}}
+        count: int = collection.delete_many(query, session=session, **by_ids(collection)).deleted_count
+        return count
+
+
+def clear_deleted(database: Database, moment: datetime) -> int:
+    """End the deletions that began more than GRACE before `moment`; return how many tenants that were."""
+    names = [row["_id"] for row in database.db[SPEC.name].find({"deleted_at": {"$lte": moment - GRACE}}, {"_id": 1})]
+    for name in names:
+        Tenants(database).free(name)
+    return len(names)
 
 
 def check_name(name: str) -> None:
@@ -165,6 +245,10 @@ def now() -> datetime:
 def aware(moment: datetime) -> datetime:
     """Give a date from the database with its time zone, which is always UTC."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _until(tombstone: dict[str, Any]) -> datetime:
+    return aware(tombstone["deleted_at"]) + GRACE
 
 
 def _tenant(document: dict[str, Any]) -> Tenant:

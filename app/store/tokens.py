@@ -22,7 +22,7 @@ from pymongo.errors import PyMongoError
 
 from app.errors import NotFound
 from app.schemas.collection import CollectionSpec, IndexSpec
-from app.store.database import Database
+from app.store.database import Database, Session
 from app.store.tenants import aware, now
 
 SPEC = CollectionSpec(
@@ -94,7 +94,7 @@ class Tokens:
 
     def issue(
         self, tenant: str, *, lifetime: timedelta | None = None, label: str = "", scopes: Iterable[str] = SCOPES,
-        client: str = "", user: str | None = None,
+        client: str = "", user: str | None = None, session: Session = None,
     ) -> tuple[str, Token]:
         """Make a token and give it, this once, with its record."""
         token_id, secret, created = secrets.token_hex(6), secrets.token_hex(32), now()
@@ -105,12 +105,12 @@ class Tokens:
         document |= {field: value for field, value in optional.items() if value}
         if client and lifetime:
             document["forget"] = created + lifetime + FORGET_AFTER
-        self._collection.insert_one(document)
+        self._collection.insert_one(document, session=session)
         return f"scimd_{token_id}_{secret}", _token(document)
 
-    def find(self, token_id: str) -> Token | None:
-        """Give the record of a token, of whichever tenant, or None."""
-        document = self._collection.find_one({"_id": token_id})
+    def find(self, token_id: str, session: Session = None) -> Token | None:
+        """Return the record of a token, of whichever tenant, or None."""
+        document = self._collection.find_one({"_id": token_id}, session=session)
         return _token(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Token]:
@@ -124,18 +124,19 @@ class Tokens:
         row = self._collection.find_one(query, {"used": 1}, sort=[("used", -1)])
         return aware(row["used"]) if row else None
 
-    def revoke(self, token_id: str) -> Token:
-        """Make a token worthless from now on, and give its record; raises NotFound."""
-        token = self.find(token_id)
+    def revoke(self, token_id: str, session: Session = None) -> Token:
+        """Make a token worthless from now on, and return its record; raises NotFound."""
+        token = self.find(token_id, session)
         if token is None:
             raise NotFound(f"There is no token {token_id!r}.")
-        self._collection.update_one({"_id": token_id, "revoked": {"$exists": False}}, {"$set": {"revoked": now()}})
+        query = {"_id": token_id, "revoked": {"$exists": False}}
+        self._collection.update_one(query, {"$set": {"revoked": now()}}, session=session)
         return token
 
-    def revoke_of_client(self, tenant: str, client: str) -> None:
+    def revoke_of_client(self, tenant: str, client: str, session: Session = None) -> None:
         """Make the access tokens of a client worthless from now on."""
         query = {"tenant": tenant, "client": client, "revoked": {"$exists": False}}
-        self._collection.update_many(query, {"$set": {"revoked": now()}})
+        self._collection.update_many(query, {"$set": {"revoked": now()}}, session=session)
 
     def note_use(self, token: Token) -> None:
         """Write down that a token was used, at most once a minute; a request does not fail for it."""

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from pymongo.errors import BulkWriteError, WriteError
 
-from app.errors import InvalidValue, ScimError, Unavailable
+from app.errors import InvalidValue, NotFound, ScimError, Unavailable
 from app.schemas.meta import first_meta, now, timestamp
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import Catalogue, ResourceType
@@ -28,6 +28,7 @@ from app.store.events import Actor, Event, Events, More, members_changed
 from app.store.failures import reason
 from app.store.memberships import Memberships
 from app.store.resources import Resource, Resources, holders
+from app.store.tenants import Tenants
 
 T = TypeVar("T")
 MEMBERSHIP = "Membership"
@@ -79,6 +80,8 @@ class Importer:
         self.report = Report()
         self._database = database
         self._tenant = tenant
+        self._tenants = Tenants(database)
+        self._created = self._tenants.require(tenant).created
         self._catalogue = catalogue
         self._collections = sorted({each.collection for each in all_types})
         self._strict = strict
@@ -186,10 +189,14 @@ class Importer:
         """Run a transaction, again and again while the database does not let it through.
 
         An error is "unknown", not "no": what has been stored all the same the next attempt finds there already.
+        Raises NotFound where the tenant was deleted meanwhile; an attempt takes less than `tenants.GRACE`.
         """
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
+                with self._database.budget():
+                    if self._tenants.require(self._tenant).created != self._created:
+                        raise NotFound(f"The tenant {self._tenant!r} was deleted, and created anew.")
                 return self._database.transaction(work)
             except Unavailable:
                 if time.monotonic() > deadline:

@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 
 from app.errors import InvalidValue, NotFound
 from app.schemas.collection import CollectionSpec, IndexSpec
-from app.store.database import Database
+from app.store.database import Database, Session
 from app.store.tenants import aware, now
 from app.store.tokens import SCOPES, USE_NOTED_EVERY, Tokens
 
@@ -101,7 +101,7 @@ class Trusts:
 
     def add(
         self, tenant: str, kind: str, *, issuer: str, audiences: Iterable[str], subject: str = "", app_id: str = "",
-        jwks_uri: str = "", label: str = "", scopes: Iterable[str] = SCOPES,
+        jwks_uri: str = "", label: str = "", scopes: Iterable[str] = SCOPES, session: Session = None,
     ) -> Trust:
         """Add a trust; raises InvalidValue for URLs that cannot be."""
         check_url(issuer, "The issuer")
@@ -113,7 +113,7 @@ class Trusts:
         }
         optional = {"subject": subject, "appId": app_id, "jwksUri": jwks_uri, "label": label}
         document |= {field: value for field, value in optional.items() if value}
-        self._collection.insert_one(document)
+        self._collection.insert_one(document, session=session)
         return _trust(document)
 
     def find(self, trust_id: str) -> Trust | None:
@@ -125,14 +125,13 @@ class Trusts:
         """Give the trusts of a tenant, oldest first."""
         return [_trust(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
 
-    def delete(self, trust_id: str) -> Trust:
-        """Delete a trust and give what it was; its access tokens are worthless from now on; raises NotFound."""
-        trust = self.find(trust_id)
-        if trust is None:
+    def delete(self, trust_id: str, session: Session = None) -> Trust:
+        """Delete a trust and return what it was; its access tokens are worthless from now on; raises NotFound."""
+        document = self._collection.find_one_and_delete({"_id": trust_id}, session=session)
+        if document is None:
             raise NotFound(f"There is no trust {trust_id!r}.")
-        self._collection.delete_one({"_id": trust_id})
-        self._tokens.revoke_of_client(trust.tenant, trust_id)
-        return trust
+        self._tokens.revoke_of_client(document["tenant"], trust_id, session)
+        return _trust(document)
 
     def note_use(self, trust: Trust) -> None:
         """Write down that a token of the issuer was used, at most once a minute; a request does not fail for it."""

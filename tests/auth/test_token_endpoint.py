@@ -11,6 +11,7 @@ import pytest
 from app.auth import TokenEndpoint, TokenRequest, metadata
 from app.auth.client_authentication import ASSERTION_TYPE
 from app.store.clients import Clients
+from app.store.tokens import Tokens
 from tests.auth.issuer import APP, AUDIENCE, SUBJECT
 
 
@@ -195,7 +196,7 @@ def test_n_01_credentials_sent_both_ways(ask, client, parts):
 
 
 def test_n_01_credentials_that_differ_are_refused(ask, client, clients):
-    _, second = clients.rotate(client[0].id, timedelta(days=30))
+    _, _, second = clients.rotate(client[0].id, timedelta(days=30))
     other = clients.create("acme", lifetime=timedelta(days=1))
     header = basic(client[0].id, client[1])
     for form in (in_body(other), {"client_id": client[0].id, "client_secret": second}, {"client_id": "other"}):
@@ -206,7 +207,7 @@ def test_n_01_credentials_that_differ_are_refused(ask, client, clients):
 
 
 def test_rotation(ask, client, clients):
-    row, second = clients.rotate(client[0].id, timedelta(days=30))
+    _, row, second = clients.rotate(client[0].id, timedelta(days=30))
     assert ask(GRANT | in_body(client)).status == 200
     assert ask(GRANT | {"client_id": client[0].id, "client_secret": second}).status == 200
     clients.delete_secret(client[0].id, client[0].secrets[0].id)
@@ -384,3 +385,17 @@ def test_a_deleted_trusts_tokens_are_worthless(ask, trust, trusts, issuer, authe
     clock.forward(5)
     with pytest.raises(Exception, match="credential"):
         authenticator.authenticate("acme", token)
+
+
+def test_fa_03_a_client_that_is_deleted_while_it_gets_a_token_leaves_none_behind(ask, client, clients, database, monkeypatch):
+    """The deletion comes between the check of the secret and the writing of the token, which it so does not revoke."""
+    issue = Tokens.issue
+
+    def after_the_deletion(self, *arguments, **more):
+        clients.delete(client[0].id)
+        return issue(self, *arguments, **more)
+
+    monkeypatch.setattr(Tokens, "issue", after_the_deletion)
+    answer = ask(GRANT | in_body(client))
+    assert (answer.status, answer.body["error"]) == (401, "invalid_client")
+    assert database.db.tokens.count_documents({"revoked": {"$exists": False}}) == 0

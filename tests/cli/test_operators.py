@@ -11,6 +11,7 @@ from app.store.tenants import Tenants
 from app.store.tokens import Tokens
 from tests.blueprints.conftest import USER_URN
 from tests.cli.conftest import Operator
+from tests.tenants import delete_for_good
 
 
 def test_events_tell_who_was_changed_and_what_was_refused(operator: Operator) -> None:
@@ -116,7 +117,7 @@ def test_a_tenant_moves_with_its_ids_and_dates(operator: Operator, tmp_path: Pat
     db = operator.database.db
     kept = {name: list(db[name].find({"tenant": "acme"}, sort=[("_id", 1)])) for name in ("users", "groups")}
     memberships = sorted((m["group"], m["member"], m["type"]) for m in db.memberships.find({"tenant": "acme"}))
-    Tenants(operator.database).delete("acme")
+    delete_for_good(operator.database, "acme")
     Tenants(operator.database).create("acme", "rfc")
     operator("import", "acme", str(file))
     assert "Imported 11, there already 0, refused 0" in operator.said

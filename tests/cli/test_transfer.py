@@ -23,6 +23,7 @@ from app.store.tenants import Tenants
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.conftest import SCIMD, Server, end_with_parent
+from tests.tenants import delete_for_good
 
 Row = dict[str, Any]
 ROBOT = "urn:example:Robot"
@@ -262,7 +263,7 @@ def test_types_and_extensions_of_ones_own_move_too(
     operator("export", "acme", "--output", str(file))
     kept = {name: database.db[name].find_one({"tenant": "acme"}) for name in ("robots", "users")}
     assert kept["users"]["password"].startswith("scrypt$")
-    Tenants(database).delete("acme")
+    delete_for_good(database, "acme")
     Tenants(database).create("acme", "rfc")
     operator("import", "acme", str(file))
     for name, document in kept.items():
@@ -348,7 +349,7 @@ def start(server: Server, *arguments: str, **options: Any) -> subprocess.Popen[b
 def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path]) -> None:
     server, tenant, file = full
     wanted = content(server.database, tenant)
-    Tenants(server.database).delete(tenant)
+    delete_for_good(server.database, tenant)
     Tenants(server.database).create(tenant, "rfc")
     # MongoDB's own minute would be a long test.
     server.database.client.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 2})
@@ -378,7 +379,7 @@ def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path
 def test_imports_of_one_file_at_once_refuse_nothing(full: tuple[Server, str, Path]) -> None:
     server, tenant, file = full
     wanted = content(server.database, tenant)
-    Tenants(server.database).delete(tenant)
+    delete_for_good(server.database, tenant)
     Tenants(server.database).create(tenant, "rfc")
     processes = [start(server, "import", tenant, str(file), stderr=subprocess.PIPE) for _ in range(3)]
     said = [process.communicate(timeout=120)[1].decode() for process in processes]
@@ -432,7 +433,7 @@ def test_nothing_is_added_to_what_had_no_value(operator: Operator, database: Dat
     assert "name" not in kept["users"][0]
     file = tmp_path / "out.jsonl"
     operator("export", "acme", "--output", str(file))
-    Tenants(database).delete("acme")
+    delete_for_good(database, "acme")
     Tenants(database).create("acme", "rfc")
     operator("import", "acme", str(file))
     assert content(database, "acme") == kept

@@ -85,6 +85,8 @@ def run_tenants(reader: Story) -> None:
     reader.run("scimd token list acme", rf"{token.split('_')[1]}.*entra-prod")
     reader.run(f"scimd token revoke {token.split('_')[1]}", "")
     reader.run("scimd token list acme", "revoked")
+    reader.run("scimd acts", "tenant create +demo.*token revoke +acme")
+    reader.run("scimd acts --tenant acme --since 7d", "tenant suspend.*tenant resume.*token issue")
 
 
 def run_clients_and_trusts(reader: Story) -> None:
@@ -228,5 +230,6 @@ def test_operating(reader: Story) -> None:
     answered(403, token, f"{url}/Users")
     reader.run("scimd tenant resume demo", "")
     answered(200, token, f"{url}/Users")
+    reader.run("scimd acts", "client rotate.*tenant suspend.*tenant resume")
     reader.run("scimd tenant show demo", "Last contact: 20.*Last error: 20")
     assert reader.untried("docs/operating.md", "Backup and restore", "Upgrading without downtime") == []

@@ -70,7 +70,7 @@ def test_an_access_token_lives_one_to_six_hours(clients, seconds):
 
 def test_secrets_are_added_and_deleted_one_at_a_time(clients):
     client, _ = clients.create("acme", lifetime=DAY)
-    row, _ = clients.rotate(client.id, 2 * DAY)
+    _, row, _ = clients.rotate(client.id, 2 * DAY)
     assert [secret.id for secret in clients.find(client.id).secrets] == [client.secrets[0].id, row.id]
     clients.delete_secret(client.id, client.secrets[0].id)
     assert [secret.id for secret in clients.find(client.id).secrets] == [row.id]

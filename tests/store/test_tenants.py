@@ -1,11 +1,22 @@
 """Tenants: their names, their life, and that nothing of a deleted one is left."""
 
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
 import pytest
 
+from app.auth.seen import LIFETIME
+from app.config import Config
 from app.errors import Conflict, InvalidValue, NotFound
 from app.protocol.profile import PROFILES as PROFILE_ROWS
+from app.schemas.meta import first_meta
+from app.store import counts
 from app.store import tenants as rows
-from app.store.tenants import Tenants, check_name
+from app.store.database import REQUEST_SECONDS
+from app.store.events import Actor, Event
+from app.store.opening import open_directory
+from app.store.tenants import BeingDeleted, Tenants, check_name
+from tests.tenants import as_a_minute_later
 
 
 @pytest.fixture
@@ -100,7 +111,122 @@ def test_more_than_one_batch_is_deleted(tenants, memory, monkeypatch):
     assert memory.db.users.count_documents({}) == 0
 
 
-def test_a_new_tenant_inherits_nothing(tenants, memory):
-    memory.db.users.insert_one({"tenant": "acme"})  # what a request wrote while the tenant before was being deleted
+def test_fa_05_what_comes_after_a_deletion_is_deleted_with_the_tombstone(tenants, memory):
     tenants.create("acme", "gallery")
+    tenants.delete("acme")
+    memory.db.users.insert_one({"tenant": "acme"})  # by a worker that remembers the credential
+    assert rows.clear_deleted(memory, rows.now()) == 0
+    as_a_minute_later(memory, "acme")
+    assert rows.clear_deleted(memory, rows.now()) == 1
+    assert memory.db.users.count_documents({}) == memory.db.tenants.count_documents({}) == 0
+
+
+def test_fa_05_nobody_gets_the_name_before_all_requests_are_over(tenants, memory):
+    tenants.create("acme", "gallery")
+    tenants.delete("acme")
+    for _ in range(2):
+        with pytest.raises(BeingDeleted, match=r"deleted a moment ago; its name is free at \d\d:\d\d:\d\d UTC"):
+            tenants.create("acme", "gallery")
+        with pytest.raises(BeingDeleted):
+            tenants.free("acme")
+    as_a_minute_later(memory, "acme")
+    memory.db.users.insert_one({"tenant": "acme"})
+    tenants.free("acme")
+    assert tenants.create("acme", "gallery") == tenants.get("acme")
     assert memory.db.users.count_documents({}) == 0
+
+
+def test_fa_05_a_deleted_tenant_is_no_tenant(tenants):
+    tenants.create("acme", "gallery")
+    tenants.delete("acme")
+    assert tenants.list() == []
+    for act in ("suspend", "resume", "require"):
+        with pytest.raises(NotFound):
+            getattr(tenants, act)("acme")
+
+
+def test_fa_05_the_name_is_kept_for_longer_than_anybody_remembers_it():
+    assert timedelta(seconds=LIFETIME + REQUEST_SECONDS) * 2 < rows.GRACE
+
+
+def test_fa_05_totals_that_are_put_back_during_a_deletion_go_too(database, monkeypatch):
+    """The janitor of another process adds up the log after `counts` was emptied and before `events` is."""
+    tenants = Tenants(database)
+    directory = open_directory(Config.from_environment({}), database, tenants.create("acme", "rfc"))
+    user = directory.catalogue.named("User")
+    resource = {"schemas": [user.schema.id], "id": "1", "userName": "jane", "meta": first_meta("User", rows.now())}
+    directory.create(user, resource, (), Event("create", "User", "1"), Actor())
+    empty = Tenants._empty
+
+    def slowly(self, collection, name):
+        if collection == "events":
+            assert counts.settle(database) <= 1
+        return empty(self, collection, name)
+
+    monkeypatch.setattr(Tenants, "_empty", slowly)
+    monkeypatch.setattr(database.db, "list_collection_names", lambda: ["users", "counts", "events"])
+    tenants.delete("acme")
+    assert [list(database.db[name].find({"tenant": "acme"})) for name in ("users", "counts", "events")] == [[], [], []]
+
+
+def test_fa_05_a_killed_deletion_goes_on(tenants, memory, monkeypatch):
+    tenants.create("acme", "gallery")
+    memory.db.users.insert_one({"tenant": "acme"})
+    with monkeypatch.context() as patch:
+        patch.setattr(Tenants, "_sweep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tenants.delete("acme")
+    assert tenants.get("acme") is None
+    tenants.delete("acme")
+    assert memory.db.users.count_documents({}) == 0
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+def test_fa_03_the_loser_of_two_creations_deletes_nothing(database, monkeypatch):
+    """B has seen that there is no tenant; A creates it, and a user is stored; B goes on."""
+    first, second = Tenants(database), Tenants(database)
+    monkeypatch.setattr(second, "free", lambda name: [first.create(name, "rfc"), database.db.users.insert_one({"tenant": name})])
+    second.free("acme")
+    with pytest.raises(Conflict, match="'acme' already"):
+        second.create("acme", "rfc")
+    assert database.db.users.count_documents({"tenant": "acme"}) == 1
+
+
+def test_fa_03_of_many_creations_at_once_one_wins(database):
+    tenants = Tenants(database)
+
+    def create(number):
+        try:
+            return database.transaction(lambda session: tenants.create("acme", "rfc", session))
+        except Conflict:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [each for each in pool.map(create, range(8)) if each]
+    assert made == [tenants.get("acme")]
+
+
+def test_fa_03_who_clears_up_late_takes_nothing_from_a_new_tenant(database, monkeypatch):
+    """Two clear up behind one tenant; the first ends, the name is taken again, and then the second goes on."""
+    tenants, late = Tenants(database), Tenants(database)
+    tenants.create("acme", "rfc")
+    database.db.users.insert_one({"_id": "old", "tenant": "acme"})
+    tenants.delete("acme")
+    database.db.users.insert_one({"_id": "stray", "tenant": "acme"})
+    as_a_minute_later(database, "acme")
+    delete_batch = late._delete_batch
+
+    def after_the_others(*arguments):
+        if not tenants.get("acme"):
+            tenants.free("acme")
+            tenants.create("acme", "rfc")
+            database.db.users.insert_many([{"_id": "stray", "tenant": "acme"}, {"_id": "new", "tenant": "acme"}])
+        return delete_batch(*arguments)
+
+    monkeypatch.setattr(late, "_delete_batch", after_the_others)
+    late.free("acme")
+    assert database.db.users.count_documents({"tenant": "acme"}) == 2
+    assert tenants.get("acme")

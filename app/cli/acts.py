@@ -1,0 +1,30 @@
+"""scimd acts: what operators did, to whichever tenant, and who they were."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from app.cli.connection import Connection
+from app.cli.output import json_option, print_rows
+from app.cli.values import Span
+from app.store.acts import Acts
+
+
+@click.command()
+@click.option("--tenant", help="Only what was done to this tenant, which may be deleted.")
+@click.option("--since", type=Span(), help="Only the last while, such as 7d.")
+@json_option
+@click.pass_obj
+def acts(connection: Connection, tenant: str | None, since: timedelta | None, as_json: bool) -> None:
+    """List what operators did: the newest thousand acts of 400 days, the oldest of them first."""
+    start = datetime.now(UTC) - since if since else None
+    rows = [_row(each) for each in Acts(connection.database).find(tenant=tenant, since=start)]
+    print_rows(rows, as_json=as_json, empty="Nothing was done.")
+
+
+def _row(each: dict[str, Any]) -> dict[str, Any]:
+    order = ("time", "who", "how", "address", "act", "tenant", "object", "outcome", "role", "request")
+    return {name: each[name] or None for name in order}

@@ -1,0 +1,194 @@
+"""FA-19: nothing is done by a command without a line that says who has done it; the commands are walked one by one."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from pymongo.errors import DuplicateKeyError
+
+from app.cli import scimd as group
+from app.cli.connection import Connection
+from app.cli.demo import demo_page
+from app.store.acts import Acts
+from app.store.acts import Operator as Person
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+from tests.blueprints.conftest import USER_URN
+from tests.cli.conftest import Operator
+from tests.tenants import delete_for_good
+
+WHO = pwd.getpwuid(os.getuid()).pw_name
+KEYS = {"time", "who", "role", "how", "address", "tenant", "act", "object", "outcome", "request"}
+TRUST = ["acme", "--kind", "bearer", "--issuer", "http://127.0.0.1:1", "--audience", "a", "--subject", "s"]
+
+
+class World:
+    """Ids of all that a command may need."""
+
+    def __init__(self, operator: Operator, folder: Path) -> None:
+        self.operator = operator
+        user = operator.client.user("jane@x")
+        assert operator.client("DELETE", f"/Users/{user['id']}").status_code == 204
+        self.deleted = user["id"]
+        self.token = json.loads(operator("token", "issue", "acme", "--json"))["id"]
+        client = json.loads(operator("client", "create", "acme", "--json"))
+        self.client, self.secret = client["client_id"], client["secret_id"]
+        operator("trust", "add", *TRUST)
+        self.trust = json.loads(operator("trust", "list", "acme", "--json"))[0]["id"]
+        self.file = folder / "lines"
+        line = {"type": "User", "resource": {"schemas": [USER_URN], "id": "u1", "userName": "new@x"}}
+        self.file.write_text(json.dumps(line))
+
+
+CHANGING: dict[str, Callable[[World], list[str]]] = {
+    "tenant create": lambda world: ["fresh"],
+    "tenant suspend": lambda world: ["acme"],
+    "tenant resume": lambda world: ["acme"],
+    "tenant delete": lambda world: ["other", "--yes"],
+    "token issue": lambda world: ["acme", "--label", "x"],
+    "token revoke": lambda world: [world.token],
+    "client create": lambda world: ["acme"],
+    "client rotate": lambda world: [world.client],
+    "client secret delete": lambda world: [world.client, world.secret],
+    "client delete": lambda world: [world.client],
+    "trust add": lambda world: TRUST,
+    "trust delete": lambda world: [world.trust],
+    "restore": lambda world: ["acme", world.deleted],
+    "import": lambda world: ["acme", str(world.file)],
+    "export": lambda world: ["acme"],
+    "demo": lambda world: [],
+}
+READING: dict[str, Callable[[World], list[str]]] = {
+    "tenant list": lambda world: [],
+    "tenant show": lambda world: ["acme"],
+    "token list": lambda world: ["acme"],
+    "client list": lambda world: ["acme"],
+    "trust list": lambda world: ["acme"],
+    "events": lambda world: ["acme"],
+    "acts": lambda world: [],
+    "deleted list": lambda world: ["acme"],
+}
+ELSEWHERE = {
+    "serve": "answers requests; --demo is below", "check": "is a client of any SCIM server", "mongo uri": "prints an address",
+    "mongo init": "makes a replica set where there is no database yet",
+}
+NAMED = {"demo": "token issue", "client secret delete": "client delete secret"}
+"""Commands whose act has another name."""
+
+
+def commands(found: click.Command, path: str = "") -> Iterator[str]:
+    """Yield the path of every command that does something."""
+    if isinstance(found, click.Group):
+        context = click.Context(found)
+        for name in found.list_commands(context):
+            inner = found.get_command(context, name)
+            assert inner
+            yield from commands(inner, f"{path} {name}".strip())
+    else:
+        yield path
+
+
+@pytest.fixture
+def world(operator: Operator, tmp_path: Path) -> World:
+    return World(operator, tmp_path)
+
+
+def stored(operator: Operator) -> dict[str, list[Any]]:
+    """Return all that is stored, but what is written about it."""
+    database = operator.database.db
+    names = set(database.list_collection_names()) - {"acts", "events", "counts", "group_members", "user_groups", "system.views"}
+    return {name: list(database[name].find(sort=[("_id", 1)])) for name in sorted(names)}
+
+
+def acts_of(operator: Operator) -> list[dict[str, Any]]:
+    return Acts(operator.database).find()
+
+
+def test_every_command_is_in_one_of_the_tables() -> None:
+    assert sorted(commands(group)) == sorted([*CHANGING, *READING, *ELSEWHERE])
+
+
+@pytest.mark.parametrize("command", CHANGING)
+def test_fa_19_a_command_that_changes_something_leaves_a_line(world: World, command: str) -> None:
+    operator, before, lines = world.operator, stored(world.operator), len(acts_of(world.operator))
+    operator(*command.split(), *CHANGING[command](world))
+    assert stored(operator) != before or command in ("export", "tenant resume")
+    *_, line = acts_of(operator)[lines:]
+    assert line.keys() == KEYS
+    assert (line["who"], line["role"], line["how"], line["outcome"]) == (WHO, "operator", "command line", "done")
+    assert line["act"] == NAMED.get(command, command)
+    assert line["tenant"] in ("acme", "fresh", "other", "demo")
+    assert line["address"] and (line["object"] or command in ("import", "export"))
+
+
+@pytest.mark.parametrize("command", [each for each in CHANGING if each not in ("tenant delete", "export")])
+def test_fa_19_the_log_of_the_tenant_says_who(world: World, command: str) -> None:
+    world.operator(*command.split(), *CHANGING[command](world))
+    line = acts_of(world.operator)[-1]
+    logged = list(world.operator.database.db.events.find({"tenant": line["tenant"]}, sort=[("time", 1)]))[-1]
+    assert logged["credential"] == f"command line: {WHO}"
+    assert line["object"] in ("", logged["resource"]["id"])
+
+
+@pytest.mark.parametrize("command", READING)
+def test_a_command_that_reads_changes_nothing(world: World, command: str) -> None:
+    before, lines = stored(world.operator), acts_of(world.operator)
+    world.operator(*command.split(), *READING[command](world))
+    assert (stored(world.operator), acts_of(world.operator)) == (before, lines)
+
+
+def test_fa_19_what_fails_has_a_line_too_and_changes_nothing(world: World) -> None:
+    world.operator("token", "revoke", "nobody", status=1)
+    world.operator("restore", "acme", "nobody", status=1)
+    assert [(line["act"], line["object"], line["outcome"]) for line in acts_of(world.operator)[-2:]] == [
+        ("token revoke", "nobody", "failed"), ("restore", "nobody", "failed")]
+
+
+def test_fa_19_a_change_and_its_line_are_one_write(world: World) -> None:
+    """Where the line in the tenant's log cannot be written, nothing is done."""
+    events, before = world.operator.database.db.events, len(Tokens(world.operator.database).of_tenant("acme"))
+    events.create_index("operation", name="mine", unique=True, partialFilterExpression={"operation": "issue", "tenant": "acme"})
+    with pytest.raises(DuplicateKeyError):
+        events.insert_one({"tenant": "acme", "operation": "issue"})
+    assert "fault in scimd itself: DuplicateKeyError" in world.operator("token", "issue", "acme", status=1)
+    assert len(Tokens(world.operator.database).of_tenant("acme")) == before
+    assert acts_of(world.operator)[-1]["outcome"] == "failed"
+
+
+def test_fa_19_an_act_that_is_killed_says_that_it_has_begun(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.store.acts.Act.settle", lambda *_: None)  # what a killed process does
+    world.operator("tenant", "suspend", "acme")
+    assert acts_of(world.operator)[-1]["outcome"] == "begun"
+
+
+def test_fa_19_the_demo(world: World) -> None:
+    demo_page(Connection({}, world.operator.database))
+    lines = [(line["act"], line["tenant"]) for line in acts_of(world.operator)[-2:]]
+    assert lines == [("tenant create", "demo"), ("token issue", "demo")]
+
+
+def test_acts_outlive_their_tenant_and_are_shown(world: World) -> None:
+    delete_for_good(world.operator.database, "acme")
+    Tenants(world.operator.database).create("acme", "rfc")
+    shown = json.loads(world.operator("acts", "--tenant", "acme", "--since", "1h", "--json"))
+    assert [each["act"] for each in shown] == ["token issue", "client create", "trust add"]
+    assert shown[0]["who"] == WHO and "secret" not in json.dumps(shown)
+    assert "trust add" in world.operator("acts")
+    assert world.operator("acts", "--tenant", "nobody").strip() == "Nothing was done."
+
+
+def test_acts_are_kept_for_400_days(world: World) -> None:
+    world.operator("tenant", "create", "another")
+    indexes = world.operator.database.db.acts.index_information()
+    assert indexes["time"]["expireAfterSeconds"] == 400 * 86_400
+
+
+def test_an_operator_as_a_log_names_one() -> None:
+    assert str(Person("alice", "console")) == "console: alice"
