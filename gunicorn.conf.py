@@ -24,7 +24,7 @@ from app.errors import ScimError
 from app.processes import AddressTaken, wait_for_address
 from app.store import janitor
 from app.store.database import StoreError
-from app.store.opening import open_database
+from app.store.opening import open_database, unknown
 from app.telemetry import folder
 from app.telemetry.logs import configure, logging_config
 
@@ -134,6 +134,9 @@ def on_starting(server):
                     wait_for_address(*address, ADDRESS_SECONDS)
         database = open_database(_config, watch=False)
         create_app(_config, database)
+        left_out = unknown(_config, database)
+        if left_out:
+            server.log.warning(left_out)
         database.close()
     except (AddressTaken, ConfigError, StoreError) as error:
         sys.exit(f"scimd: {error}")

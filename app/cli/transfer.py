@@ -18,11 +18,11 @@ from rich.progress import Progress
 
 from app.cli.audit import act, actor
 from app.cli.connection import Connection
-from app.cli.output import printable
+from app.cli.output import printable, say
 from app.errors import ScimError
 from app.schemas.custom import all_types
 from app.schemas.json_object import object_in
-from app.store.opening import open_directory
+from app.store.opening import open_directory, unknown
 from app.store.tenants import Tenants
 from app.store.transfer import Importer, Numbered
 from app.store.transfer import export as lines_of
@@ -46,6 +46,9 @@ def export(connection: Connection, tenant: str, output: str) -> None:
     directory = open_directory(connection.config, connection.database, found)
     total = sum(directory.count(each) for each in directory.catalogue.types)
     number = 0
+    left_out = unknown(connection.config, connection.database)
+    if left_out:
+        say(f"Warning: {left_out} It is not in the export.", err=True)
     with act(connection, "export", tenant), _opened(output) as file, _progress() as progress:
         task = progress.add_task("Exporting", total=total)
         for line in lines_of(connection.database, tenant, directory.catalogue):

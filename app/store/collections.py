@@ -1,6 +1,8 @@
 """What the database enforces by itself: validators and indexes, made as the tables of attributes say.
 
-What is there beside them is left alone: an operator may add indexes of his own.
+What is there beside them is left alone: operators may add indexes of their own. A validator never loses a field: a
+schema's file may be missing for one start, or be older in one process than in another, and what the others store then
+stays valid. So the validators also tell which fields a schema has described once and none does now.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.failures import DUPLICATE_KEY, StoreError, reason
+from app.store.unknown import widened
 
 NAMESPACE_EXISTS = 48
 INDEX_NOT_FOUND = 27
@@ -43,8 +46,9 @@ def missing_unique_indexes(db: Any, spec: CollectionSpec) -> Iterator[str]:
 
 def _validate(db: Any, spec: CollectionSpec) -> None:
     """Set the validator where it is not the one there; documents that were stored before it can still be changed."""
-    wanted = spec.validator or {}
-    if db[spec.name].options().get("validator", {}) == wanted:
+    there = db[spec.name].options().get("validator", {})
+    wanted = widened(spec.validator or {}, there)
+    if there == wanted:
         return
     try:
         db.create_collection(spec.name, **_validation(wanted))

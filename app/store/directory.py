@@ -171,7 +171,7 @@ class Directory:
             steps = self._members.plan(resource_type, before["id"], changes, session)
             self._check_links(resource_type, after, session, before)
             result = after | {"meta": next_meta(before["meta"], time)}
-            if not store.replace(result, before["meta"]["version"], session):
+            if not store.replace(result, before, session):
                 raise VersionMoved
             event.changes = difference(before, result, resource_type.secrets)
             self._members.apply(before["id"], steps, session)
@@ -255,8 +255,10 @@ class Directory:
         def work(session: Session) -> str:
             row = self.deleted.claim(resource_id, session)
             resource_type = self.catalogue.named(row["type"]) if row else None
-            if row is None or resource_type is None:
+            if row is None:
                 raise NotFound(f"Nothing with the id {resource_id} can be restored.")
+            if resource_type is None:
+                raise NotFound(f"{resource_id} is of the type {row['type']}, which no schema file here describes.")
             event.resource_type, event.resource_id, event.name = resource_type.name, resource_id, row["name"]
             event.know(resource_type, row["document"])
             self._resources[resource_type.name].insert_document(row["document"], session)

@@ -4,6 +4,9 @@
 dates and the version is an integer; a secret is a salted hash. `_folded` has the comparable values (see `columns`), and
 `_unique` the keys that the unique indexes are on. What other documents know (`$ref`, `display`, `meta.location`) is not
 kept at all.
+
+Kept here: a write keeps what it does not know. A schema's file may be missing for one start, or be older in one process
+than in another; what a document holds beyond the schemas is not shown, and stays when the document is replaced.
 """
 
 from __future__ import annotations
@@ -19,13 +22,16 @@ from typing import Any
 from app.schemas.attribute import Attribute
 from app.schemas.columns import FOLDED, is_folded
 from app.schemas.comparison import comparison_key
+from app.schemas.custom import BUILT_IN
 from app.schemas.meta import timestamp, version_number
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import ResourceType, Schema
+from app.store.unknown import Partial, known_only, with_unknown
 
 Document = dict[str, Any]
 Resource = dict[str, Any]
 UNIQUE = "_unique"
+_BUILT_IN = frozenset(schema.id for resource_type in BUILT_IN for schema in resource_type.schemas)
 _HASH = re.compile(r"^scrypt\$\d+\$\d+\$\d+\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+$")
 _COST = (2**14, 8, 1)
 
@@ -52,6 +58,11 @@ def decode(document: Document, resource_type: ResourceType, keys: frozenset[str]
         if name not in resource and (keys is None or name in keys):
             resource[name] = default
     return resource
+
+
+def keep_unknown(before: Document, after: Document, resource_type: ResourceType) -> None:
+    """Add to the new document of a resource what the one before holds and no schema of the type knows."""
+    _codec(resource_type).keep_unknown(before, after)
 
 
 def stored_keys(keys: Iterable[str], resource_type: ResourceType) -> list[str]:
@@ -87,6 +98,7 @@ class _Codec:
         self._urns = frozenset(schema.id for schema in resource_type.schemas)
         self._core = _Rows(resource_type.schema)
         self._extensions = [(schema.id, schema.stored_as, _Rows(schema)) for schema in resource_type.extensions]
+        self._may_have_more = any(rows.subs for rows in (self._core, *(rows for _, _, rows in self._extensions)))
         self.names = {row.name: row.name for row in resource_type.schema.attributes if row.stored_in == "document"}
         self.names |= {urn: short for urn, short, _ in self._extensions}
 
@@ -119,10 +131,15 @@ class _Codec:
         urns = [urn for urn in document["schemas"] if urn in self._urns]
         resource: Resource = {"schemas": urns, "id": document["_id"]}
         self._core.take(document, resource)
+        meta = document.get("meta")
+        more = len(document) - len(resource) - (meta is not None)
         for urn, short, rows in self._extensions:
             if short in document:
-                rows.take(document[short], resource.setdefault(urn, {}))
-        meta = document.get("meta")
+                values: Resource = {}
+                rows.take(document[short], values)
+                if values:
+                    resource[urn] = values
+                more += len(document[short]) - len(values) - 1
         if meta is not None:
             resource["meta"] = {
                 "resourceType": meta["resourceType"],
@@ -130,7 +147,21 @@ class _Codec:
                 "lastModified": timestamp(meta["lastModified"]),
                 "version": f'W/"{meta["version"]}"',
             }
-        return resource
+        return Partial(resource) if more or self._may_have_more else resource
+
+    def keep_unknown(self, before: Document, after: Document) -> None:
+        ours = {"_id", "tenant", "schemas", "meta", FOLDED, UNIQUE}
+        after["schemas"] += [urn for urn in before["schemas"] if urn not in self._urns]
+        for name in (None, FOLDED, UNIQUE):
+            old, new = (before, after) if name is None else (before.get(name, {}), after.get(name, {}))
+            self._core.keep_unknown(old, new, ours.union(short for _, short, _ in self._extensions))
+            for _, short, rows in self._extensions:
+                inside = new.get(short, {})
+                rows.keep_unknown(old.get(short, {}), inside)
+                if inside:
+                    new[short] = inside
+            if name and new:
+                after[name] = new
 
 
 class _Rows:
@@ -142,6 +173,12 @@ class _Rows:
         self._folders = {row.name: _folder(row) for row in rows if is_folded(row)}
         self._keys = {row.name: comparison_key(row) for row in rows if row.uniqueness != "none"}
         self._readers = {row.name: _reader(row) for row in rows}
+        self.subs: dict[str, frozenset[str]] = {}
+        """The parts of each complex attribute of a schema that comes from a file."""
+        for row in rows:
+            if row.type == "complex" and schema.id not in _BUILT_IN:
+                self.subs[row.name] = frozenset(sub.name for sub in row.sub_attributes if sub.stored_in == "document")
+                self._readers[row.name] = known_only(row, self.subs[row.name], self._readers[row.name])
 
     def put(self, values: Mapping[str, Any], document: Document, folded: Document, unique: Document) -> None:
         for name, write in self._writers.items():
@@ -154,12 +191,20 @@ class _Rows:
                     unique[name] = self._keys[name](value)
 
     def take(self, document: Document, resource: Resource) -> None:
-        """Put the values of a document into a resource; those of a schema file that is there no more stay behind."""
+        """Put the values of a document into a resource, but those that the schema does not know."""
         readers = self._readers
         for name, value in document.items():
             if name in readers:
                 read = readers[name]
                 resource[name] = read(value) if read else value
+
+
+    def keep_unknown(self, old: Document, new: Document, others: Iterable[str] = ()) -> None:
+        known = self._readers.keys() | others
+        new |= {name: value for name, value in old.items() if name not in known}
+        for name, subs in self.subs.items():
+            if name in old and name in new:
+                new[name] = with_unknown(old[name], new[name], subs)
 
 
 def _writer(row: Attribute) -> Callable[[Any], Any] | None:

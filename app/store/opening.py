@@ -9,6 +9,7 @@ from app.store import activity, acts, counts, credentials, deleted, embedded, ev
 from app.store.database import Database, connect
 from app.store.directory import Directory, Retention
 from app.store.tenants import Tenant
+from app.store.unknown import unknown_fields
 from app.store.views import prepare_views
 
 
@@ -36,6 +37,17 @@ def prepare(config: Config, database: Database) -> None:
     database.prepare(collections(config))
     prepare_views(database)
     counts.count_disabled(database, all_types(config.schemas_dir))
+
+
+def unknown(config: Config, database: Database) -> str:
+    """Return a sentence that names the fields that no schema describes any more, "" where there are none."""
+    fields = unknown_fields(database.db, collections(config))
+    if not fields:
+        return ""
+    return (
+        f"No schema describes {', '.join(fields)} any more: what is stored there is kept, and not shown. Is a file "
+        "missing in SCIMD_SCHEMAS_DIR?"
+    )
 
 
 def open_directory(config: Config, database: Database, tenant: Tenant, *, dangling: bool = True) -> Directory:

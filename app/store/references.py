@@ -99,6 +99,8 @@ class References:
         names = self._names({row["member"] for row in rows if "type" in row}, types)
         for row in rows:
             kind, (uri, name) = row.get("type", ""), names.get(row["member"], ("", ""))
+            if kind and self._catalogue.named(kind) is None:
+                kind = ""  # of a type whose schema file is missing: without its id a PUT of what was shown would end it
             if uri or not kind:  # who was deleted in the moment in which he was added is seen by nobody
                 yield row.get("group"), _filled({"value": row["member"], "$ref": uri, "display": name, "type": kind})
 

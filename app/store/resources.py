@@ -19,9 +19,10 @@ from app.schemas.comparison import fold
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.store.database import Database, Session
-from app.store.documents import decode, encode, stored_keys
+from app.store.documents import decode, encode, keep_unknown, stored_keys
 from app.store.pages import Order, Pages, Place, plan
 from app.store.plans import BY_ID, Access, Reach, access, by_ids, by_index
+from app.store.unknown import Partial
 
 Resource = dict[str, Any]
 Query = Mapping[str, Any]
@@ -77,10 +78,19 @@ class Resources:
         with _unique(self.type):
             self._collection.insert_one(document, session=session)
 
-    def replace(self, resource: Resource, version: str, session: Session = None) -> bool:
-        """Store a resource in place of the version that was read; False where that is not the stored one any more."""
+    def replace(self, resource: Resource, before: Resource, session: Session = None) -> bool:
+        """Store a resource in place of the one that was read; return False where that is not the stored one any more.
+
+        What its document holds and no schema knows stays.
+        """
         document = encode(resource, self.type, tenant=self._tenant)
-        query = {"_id": resource["id"], "tenant": self._tenant, "meta.version": version_number(version)}
+        version = version_number(before["meta"]["version"])
+        query = {"_id": resource["id"], "tenant": self._tenant, "meta.version": version}
+        if isinstance(before, Partial):
+            stored = self._collection.find_one(query, session=session)
+            if stored is None:
+                return False
+            keep_unknown(stored, document, self.type)
         with _unique(self.type):
             return self._collection.replace_one(query, document, session=session).matched_count == 1
 

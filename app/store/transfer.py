@@ -209,6 +209,9 @@ class Importer:
         members = resource_type.members
         if members and payload.get(members.name):
             raise InvalidValue(f"{members.name}: each must be a line of its own, of the type {MEMBERSHIP}.")
+        for key in payload:
+            if ":" in key and resource_type.extension(key) is None:  # it is an export's, whatever clients may send
+                raise InvalidValue(f"{key}: no schema file here describes it.")
         resource = with_defaults(resource_type, validate(resource_type, payload, ignore_unknown=not self._strict))
         for row in resource_type.schema.attributes:
             if row.stored_as == "hash" and row.name in resource:
