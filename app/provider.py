@@ -28,7 +28,7 @@ from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults, with_read_only
 from app.store.directory import Directory, VersionMoved, missing
 from app.store.events import Actor, Event, new_id
-from app.store.memberships import Parents
+from app.store.membership_reader import Parents
 
 T = TypeVar("T")
 Resource = dict[str, Any]

@@ -129,6 +129,11 @@ class Database:
         """
         return self.db[collection].with_options(read_concern=ReadConcern("snapshot"))
 
+    def one_moment(self) -> AbstractContextManager[ClientSession]:
+        """Return a session in which all queries see one moment; what has been acknowledged is in it."""
+        session: ClientSession = self.client.start_session(snapshot=True)
+        return session
+
     def prepare(self, specs: Iterable[CollectionSpec] | None = None) -> None:
         """Make the collections, validators and indexes as they should be, beside what there is; keep `specs` for later.
 

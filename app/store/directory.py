@@ -22,7 +22,8 @@ from app.store.deleted import Deleted
 from app.store.events import NOTHING_MORE, Actor, Event, Events, More, difference, members_changed
 from app.store.joins import Joins
 from app.store.member_changes import Members, Plan
-from app.store.memberships import Memberships, Parents, parents
+from app.store.membership_reader import MembershipReader, Parents
+from app.store.memberships import Memberships
 from app.store.names import Names
 from app.store.references import References
 from app.store.resources import Resource, Resources
@@ -58,13 +59,14 @@ class Directory:
         self.catalogue = catalogue
         self._resources = {t.name: Resources(database, tenant, t) for t in catalogue.types}
         self._memberships = Memberships(database, tenant)
+        self._reader = reader = MembershipReader(database, tenant)
         self.deleted = Deleted(database, tenant, days=retention.deleted_days)
-        names = Names(self._resources.values(), self.deleted, self._memberships)
+        names = Names(self._resources.values(), self.deleted, reader)
         self.events = Events(database, tenant, days=retention.log_days, values=retention.log_values, names=names)
         self._counts = Counts(database, tenant)
-        self.references = References(catalogue, self._resources, self._memberships, base_url)
+        self.references = References(catalogue, self._resources, reader, base_url)
         self._members = Members(self._memberships, self.references, self._resources, dangling=dangling)
-        self._joins = joins = Joins(catalogue, self._resources, self._memberships)
+        self._joins = joins = Joins(catalogue, self._resources, reader)
         endpoints = {t.name: t.endpoint for t in catalogue.types}
         self._resolve: dict[str, Resolve] = {
             t.name: columns(t, joins=joins.of(t), base_url=base_url, endpoints=endpoints) for t in catalogue.types
@@ -87,8 +89,10 @@ class Directory:
         self, resource_type: ResourceType, query: dict[str, Any], keys: frozenset[str] | None, limit: int
     ) -> tuple[list[Resource], Parents]:
         """Give the resources that match, and the groups that they are in; meant for one or two of them."""
-        found = self._resources[resource_type.name].find_with(query, keys, self._memberships.lookup, limit)
-        return [resource for resource, _ in found], parents(row for _, rows in found for row in rows)
+        found = self._resources[resource_type.name].find_with(query, keys, self._reader.lookup, limit)
+        resources = [resource for resource, _ in found]
+        rows = (row for _, rows in found for row in rows)
+        return resources, self._reader.parents([resource["id"] for resource in resources], rows)
 
     def fill(
         self, resources: list[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
@@ -304,7 +308,7 @@ class Directory:
     ) -> None:
         """Write the event of a change, by which there are so many resources `more`."""
         if steps:
-            event.members = members_changed(sorted(steps.add), steps.removed, steps.removed_count)
+            event.members = members_changed(sorted(steps.add), steps.remove, steps.removed_count)
         self.events.append(event, actor, session, more=more)
 
     def _stored(

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pymongo.errors import InvalidOperation
 
 from app.errors import Unavailable, describe
+from app.store.clearances import sweep
 from app.store.counts import settle
 from app.store.database import REQUEST_SECONDS, Database
 from app.store.deleted import clear_expired
@@ -57,16 +58,20 @@ def _delete_tenants(database: Database) -> None:
         log.info("cleared what was left of %s deleted tenants", cleared)
 
 
+def _sweep(database: Database) -> None:
+    swept = sweep(database, datetime.now(UTC))
+    if swept:
+        log.info("deleted %s memberships of groups that were cleared", swept)
+
+
 # What came since the last round is added up by each request that tells a total.
 COUNTING = Chore("counting", settle, pause=5, first=5, seconds=REQUEST_SECONDS)
 SETTLING = Chore("settling", _settle, pause=10, first=10, seconds=3_600)
+SWEEPING = Chore("sweeping", _sweep, pause=10, first=10, seconds=3_600)
 # Within a minute: a worker that is given much to do is replaced after some minutes.
 CLEARING = Chore("clearing", _clear, pause=3_600, first=60, seconds=3_600)
-
 DELETING = Chore("deleting", _delete_tenants, pause=10, first=10, seconds=3_600)
-
-
-CHORES = (COUNTING, SETTLING, CLEARING, DELETING)
+CHORES = (COUNTING, SETTLING, SWEEPING, CLEARING, DELETING)
 
 
 def start(database: Database, chores: Iterable[Chore] = CHORES) -> list[threading.Thread]:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from app.schemas.comparison import fold
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.store import spans
-from app.store.memberships import Memberships, mentions
+from app.store.membership_reader import MembershipReader, mentions
 from app.store.resources import Resources
 from app.store.spans import Span
 from scim_filter import Query
@@ -42,7 +42,7 @@ class Asked:
 class Joins:
     """The sub-queries of one tenant."""
 
-    def __init__(self, catalogue: Catalogue, resources: dict[str, Resources], memberships: Memberships) -> None:
+    def __init__(self, catalogue: Catalogue, resources: dict[str, Resources], memberships: MembershipReader) -> None:
         self._resources = resources
         self._all = [resources[resource_type.name] for resource_type in catalogue.types]
         self._groups = [found for found in self._all if found.type.members]
@@ -110,8 +110,8 @@ class Joins:
         for group in self._memberships.nesting(groups):
             inner = self._memberships.groups_within([group]) - {group}
             members = self._direct(inner, span, owner)
-            direct = self._memberships.present(group, members)
-            found = _joined(found, [member for member in members if member not in direct], span)
+            direct = self._memberships.ids("member", {"group": group, "member": {"$in": members}}, 0)
+            found = _joined(found, sorted(set(members).difference(direct)), span)
         return found
 
     def _distinct(self, give: str, query: Query, span: Span, owner: Resources) -> list[str]:

@@ -6,37 +6,41 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
+from bson import ObjectId
+
 from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.columns import element_columns
 from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
 from app.store.database import Session
-from app.store.events import MOST_MEMBERS
 from app.store.memberships import Memberships
 from app.store.references import References
 from app.store.resources import Resources
 from scim_filter import Filter, matches
+
+MOST_AT_ONCE = 10_000
+"""Members that are deleted in the transaction in which they leave; more of them leave by the group's clearance."""
 
 
 @dataclass
 class Plan:
     """What has to be written so that the group's members are what the changes say."""
 
-    replace: bool = False
-    keep: frozenset[str] = frozenset()
-    """With `replace`: everybody else leaves."""
     add: dict[str, str | None] = field(default_factory=dict)
     """Id -> resource type, None where there is no such resource."""
     unseen: bool = False
     """Whether what is to be added is there already has not been looked up: adding it tells."""
     remove: list[str] = field(default_factory=list)
-    removed: list[str] = field(default_factory=list)
-    """For the log: who leaves, the first of them where they are many."""
+    """Who leaves; only the first of them where `stay` is given."""
     removed_count: int = 0
+    stay: set[str] | None = None
+    """Those present who stay, where more leave than are deleted in one transaction."""
+    since: ObjectId | None = None
+    """The group's clearance."""
 
     def __bool__(self) -> bool:
-        return bool(self.add or self.remove or self.removed)
+        return bool(self.add or self.remove)
 
 
 class Members:
@@ -91,12 +95,13 @@ class Members:
         """Write what the plan says."""
         if steps is None or steps.unseen:
             return
-        if steps.replace:
-            self._memberships.remove_others(group, steps.keep, session)
-        if steps.remove:
+        since = steps.since
+        if steps.stay is not None:
+            since = self._memberships.keep_only(group, steps.stay, session)
+        elif steps.remove:
             self._memberships.remove(group, steps.remove, session)
         if steps.add:
-            self._memberships.add(group, steps.add, session)
+            self._memberships.add(group, steps.add, since, session)
 
     def _fold(
         self, changes: Iterable[MemberChange], group: str, attribute: Attribute, session: Session, *, fresh: bool,
@@ -118,18 +123,20 @@ class Members:
                     add.pop(member, None)
                     remove.add(member)
         if fresh:
-            return Plan(add=dict.fromkeys(add))
+            return Plan(dict.fromkeys(add))
         if not sure and len(add) == 1 and not remove and not replace:
-            return Plan(add=dict.fromkeys(add), unseen=True)
-        present = self._memberships.present(group, {*add, *remove}, session)
-        missing: dict[str, str | None] = dict.fromkeys(member for member in add if member not in present)
-        if replace:
-            removed = self._memberships.others(group, add, MOST_MEMBERS + 1, session)
-            many = len(removed) > MOST_MEMBERS
-            count = self._memberships.count_others(group, add, session) if many else len(removed)
-            return Plan(bool(removed), frozenset(add), missing, removed=removed, removed_count=count)
-        gone = sorted(remove & present)
-        return Plan(add=missing, remove=gone, removed=gone, removed_count=len(gone))
+            return Plan(dict.fromkeys(add), unseen=True)
+        present, since = self._memberships.present(group, {*add, *remove}, session)
+        plan = Plan(dict.fromkeys(member for member in add if member not in present), since=since)
+        if not replace:
+            plan.remove = sorted(remove & present)
+        else:
+            plan.remove = self._memberships.others(group, add, MOST_AT_ONCE + 1, since, session)
+        plan.removed_count = len(plan.remove)
+        if replace and plan.removed_count > MOST_AT_ONCE:
+            plan.stay = present.intersection(add)
+            plan.removed_count = self._memberships.count(group, since, session) - len(plan.stay)
+        return plan
 
     def _matching(
         self, where: Filter, attribute: Attribute, added: Iterable[str], group: str | None, session: Session
@@ -137,8 +144,7 @@ class Members:
         """Give the members, stored and just added, for which the filter holds; reads the group's in batches."""
         kinds = self.kinds(added, attribute.references, session)
         new = [{"member": member} | ({"type": kinds[member]} if member in kinds else {}) for member in added]
-        resolve, found = element_columns(attribute), list[str]()
-        for batch in chain([new] if new else [], self._memberships.members(group) if group else ()):
-            shown = self._references.members(batch, attribute)
-            found.extend(element["value"] for element in shown if matches(where, element, resolve))
-        return found
+        stored = self._references.all_members(group, attribute) if group else ()
+        shown = chain(self._references.members(new, attribute), stored)
+        resolve = element_columns(attribute)
+        return [element["value"] for element in shown if matches(where, element, resolve)]

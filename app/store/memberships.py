@@ -3,31 +3,40 @@
 A membership is {_id, tenant, group, member, type}. `members` of a group and `groups` of a user are both read from here,
 so that adding a member costs the same at ten members and at a million. `type` is the member's resource type; it is
 missing where the member does not exist (a client may be allowed to name members before it creates them).
+
+More members than one transaction can delete leave a group by its clearance, {_id, tenant, group: "", member: the
+group's id, since, due}: while there is one, only those memberships count that have the same `since`. The others are
+deleted in batches (`clearances`), and then the clearance itself. It is found beside what is read anyway, as if the
+group were a member of "", so that readers pay nothing where there is none (D-32).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from bson import ObjectId
 from pymongo import UpdateOne
 
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.store.database import Database, Session
-from app.store.plans import Index, by_index
+from app.store.plans import Index
 
 T = TypeVar("T")
-Parents = Mapping[str, set[str]]
-"""The groups that each one is in: id of a member -> ids of groups."""
+Row = dict[str, Any]
+Clearances = dict[str, ObjectId]
+"""Id of a group -> the `since` of the memberships that count."""
 
 GROUP = "Group"
 """The resource type that has members."""
-_BY_GROUP: Index = (("tenant", 1), ("group", 1), ("member", 1))
-_BY_MEMBER: Index = (("tenant", 1), ("member", 1), ("group", 1))
-_NESTED: Index = (*_BY_GROUP, ("type", 1))
+CLEARED = ""
+"""What a clearance has as `group`; no resource has this id, and it comes before all others."""
+BY_GROUP: Index = (("tenant", 1), ("group", 1), ("member", 1))
+BY_MEMBER: Index = (("tenant", 1), ("member", 1), ("group", 1))
+NESTED: Index = (*BY_GROUP, ("type", 1))
+HINT = dict(BY_GROUP)
+"""Names the unique index, which is always there, so that it can be named in a transaction, too."""
 SPEC = CollectionSpec(
     name="memberships",
     validator={
@@ -38,14 +47,17 @@ SPEC = CollectionSpec(
             "properties": {
                 "_id": {},
                 **{field: {"bsonType": "string"} for field in ("tenant", "group", "member", "type")},
+                "since": {"bsonType": "objectId"},
+                "due": {"bsonType": "date"},
             },
         }
     },
     indexes=(
-        IndexSpec(keys=_BY_GROUP, name="tenant_group_member", unique=True),
-        IndexSpec(keys=_BY_MEMBER, name="tenant_member_group"),
+        IndexSpec(keys=BY_GROUP, name="tenant_group_member", unique=True),
+        IndexSpec(keys=BY_MEMBER, name="tenant_member_group"),
         # The few groups in groups, which would else be looked for among a group's million members.
-        IndexSpec(keys=_NESTED, name="tenant_group_nested", partial={"type": GROUP}),
+        IndexSpec(keys=NESTED, name="tenant_group_nested", partial={"type": GROUP}),
+        IndexSpec(keys=(("due", 1),), name="due", partial={"due": {"$exists": True}}),
     ),
 )
 COLLECTIONS = (SPEC,)
@@ -55,45 +67,63 @@ BATCH = 1_000
 
 
 class Memberships:
-    """The memberships of one tenant."""
+    """The memberships of one tenant, as they are changed; `MembershipReader` reads them."""
 
     def __init__(self, database: Database, tenant: str) -> None:
         self._collection = database.db[SPEC.name]
         self._tenant = tenant
 
-    def present(self, group: str, members: Iterable[str], session: Session = None) -> set[str]:
-        """Tell which of `members` are in the group; costs what they are, not what the group is."""
-        found: set[str] = set()
-        for batch in _batches(members):
-            query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
-            rows = self._collection.find(query, {"_id": 0, "member": 1}, session=session)
+    def present(self, group: str, members: Collection[str], session: Session) -> tuple[set[str], ObjectId | None]:
+        """Return which of `members` are in the group, and the group's clearance; costs what they are, not the group."""
+        found, since = set[str](), None
+        fields = {"_id": 0, "group": 1, "member": 1}
+        for batch in [*_batches(members)] or [[]]:
+            query = {"tenant": self._tenant, "group": {"$in": [CLEARED, group]}, "member": {"$in": [group, *batch]}}
+            rows = list(self._collection.find(query, fields, hint=HINT, session=session))
+            if any(row["group"] == CLEARED for row in rows):
+                since = self._clearances(session)[group]
+                query = self._of(group, since) | {"member": {"$in": batch}}
+                rows = list(self._collection.find(query, fields, hint=HINT, session=session))
             found.update(row["member"] for row in rows)
-        return found
+        return found.intersection(members), since
 
-    def add(self, group: str, members: Mapping[str, str | None], session: Session = None) -> None:
-        """Add members that are not in the group yet: id -> resource type, or None where there is no such resource."""
+    def add(
+        self, group: str, members: Mapping[str, str | None], since: ObjectId | None = None, session: Session = None
+    ) -> None:
+        """Add members that are not in the group yet: id -> resource type, or None where there is no such resource.
+
+        `since` is the group's clearance.
+        """
+        if since is not None:  # those that do not count any more would be in the way
+            self.remove(group, members, session)
         for batch in _batches(members):
-            rows: list[dict[str, Any]] = []
-            for member in batch:
-                row = {"tenant": self._tenant, "group": group, "member": member}
-                rows.append(row | {"type": members[member]} if members[member] else row)
-            self._collection.insert_many(rows, session=session)
+            rows = (self._row(group, member, members[member], since) for member in batch)
+            self._collection.insert_many(list(rows), session=session)
 
     def add_one(self, group: str, member: str, kind: str | None, session: Session = None) -> bool:
         """Add a member; False where it is in the group already. One round trip, which is what Entra mostly needs."""
-        key = {"tenant": self._tenant, "group": group, "member": member}
-        row = key | {"type": kind} if kind else key
-        done = self._collection.update_one(key, {"$setOnInsert": row}, upsert=True, session=session)
-        return done.upserted_id is not None
+        key = self._row(group, member)
+        # The first one changes nothing, and tells whether there is a clearance.
+        clearance = UpdateOne(self._row(CLEARED, group), {"$setOnInsert": {"due": None}})
+        row = UpdateOne(key, {"$setOnInsert": self._row(group, member, kind)}, upsert=True)
+        done = self._collection.bulk_write([clearance, row], session=session)
+        is_new = bool(done.upserted_ids)
+        if done.matched_count + is_new == 1:
+            return is_new
+        since = self._clearances(session)[group]
+        counts = self._row(group, member, kind, since)
+        return self._collection.replace_one(key | {"since": {"$ne": since}}, counts, session=session).matched_count == 1
 
     def put(self, rows: Iterable[tuple[str, str, str | None]], session: Session = None) -> list[tuple[str, str]]:
         """Add memberships (group, member, type) as far as they are not there yet; give group and member of those."""
-        new: list[tuple[str, str]] = []
-        for batch in _batches(rows):
-            writes: list[UpdateOne] = []
-            for group, member, kind in batch:
-                key = {"tenant": self._tenant, "group": group, "member": member}
-                writes.append(UpdateOne(key, {"$setOnInsert": key | {"type": kind} if kind else key}, upsert=True))
+        cleared = self._clearances(session)
+        rows = list(rows)
+        new = [row[:2] for row in rows if row[0] in cleared and self.add_one(*row, session)]
+        for batch in _batches(row for row in rows if row[0] not in cleared):
+            writes = [
+                UpdateOne(self._row(group, member), {"$setOnInsert": self._row(group, member, kind)}, upsert=True)
+                for group, member, kind in batch
+            ]
             done = self._collection.bulk_write(writes, ordered=False, session=session)
             new += [batch[number][:2] for number in done.upserted_ids or ()]
         return new
@@ -102,42 +132,60 @@ class Memberships:
         """Take members out of the group."""
         for batch in _batches(members):
             query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
-            self._collection.delete_many(query, session=session)
+            self._collection.delete_many(query, hint=HINT, session=session)
 
-    def others(self, group: str, keep: Iterable[str], limit: int, session: Session = None) -> list[str]:
-        """Give up to `limit` members of the group that are not among `keep`."""
-        query = {"tenant": self._tenant, "group": group, "member": {"$nin": list(keep)}}
-        rows = self._collection.find(query, {"_id": 0, "member": 1}, session=session).limit(limit)
-        return [row["member"] for row in rows]
+    def others(
+        self, group: str, keep: Iterable[str], limit: int, since: ObjectId | None, session: Session
+    ) -> list[str]:
+        """Return up to `limit` members of the group that are not among `keep`, by their ids."""
+        query = self._of(group, since) | {"member": {"$nin": list(keep)}}
+        rows = self._collection.find(query, {"_id": 0, "member": 1}, hint=HINT, session=session)
+        return [row["member"] for row in rows.sort("member").limit(limit)]
 
-    def count_others(self, group: str, keep: Iterable[str], session: Session = None) -> int:
-        """Tell how many members of the group are not among `keep`."""
-        query = {"tenant": self._tenant, "group": group, "member": {"$nin": list(keep)}}
-        return self._collection.count_documents(query, session=session)
+    def count(self, group: str, since: ObjectId | None, session: Session) -> int:
+        """Return how many members the group has."""
+        return self._collection.count_documents(self._of(group, since), hint=HINT, session=session)
 
-    def remove_others(self, group: str, keep: Iterable[str], session: Session = None) -> int:
-        """Take everybody out of the group who is not among `keep`; give how many that were."""
-        query = {"tenant": self._tenant, "group": group, "member": {"$nin": list(keep)}}
-        return self._collection.delete_many(query, session=session).deleted_count
+    def keep_only(self, group: str, keep: Iterable[str], session: Session) -> ObjectId:
+        """Let no members but `keep` count from now on and return the clearance; costs what those are, not the group."""
+        since = ObjectId()
+        change = {"$set": {"since": since, "due": datetime.now(UTC)}}
+        self._collection.update_one(self._row(CLEARED, group), change, upsert=True, session=session)
+        for batch in _batches(keep):
+            query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
+            self._collection.update_many(query, {"$set": {"since": since}}, hint=HINT, session=session)
+        return since
 
-    def of_member(self, member: str, session: Session = None) -> list[dict[str, Any]]:
-        """Give the memberships that somebody has, each with `group` and, where known, `type`."""
-        query = {"tenant": self._tenant, "member": member}
-        return list(self._collection.find(query, {"_id": 0, "group": 1, "type": 1}, session=session))
+    def _row(self, group: str, member: str, kind: str | None = None, since: ObjectId | None = None) -> Row:
+        row: Row = {"tenant": self._tenant, "group": group, "member": member}
+        more = {"type": kind, "since": since}
+        return row | {key: value for key, value in more.items() if value is not None}
+
+    def _of(self, group: str, since: ObjectId | None) -> Row:
+        query: Row = {"tenant": self._tenant, "group": group}
+        return query if since is None else query | {"since": since}
+
+    def _clearances(self, session: Session) -> Clearances:
+        query = {"tenant": self._tenant, "group": CLEARED}
+        return clearances(self._collection.find(query, hint=HINT, session=session))
+
+    def of_member(self, member: str, session: Session = None) -> list[Row]:
+        """Return the memberships that somebody has, each with `group` and, where known, `type`."""
+        rows = list(self._collection.find(self._groups_of(member), session=session))
+        cleared = self._clearances(session) if rows else {}
+        return [{key: row[key] for key in ("group", "type") if key in row} for row in rows if counts(row, cleared)]
 
     def rejoin(self, member: str, kind: str, groups: Iterable[str], session: Session = None) -> list[str]:
         """Put a restored member into groups; give those, and those into which it was put while it did not exist."""
-        query = {"tenant": self._tenant, "member": member}
         there = {row["group"] for row in self.of_member(member, session)}
-        self._collection.update_many(query, {"$set": {"type": kind}}, session=session)
+        self._collection.update_many(self._groups_of(member), {"$set": {"type": kind}}, session=session)
         missing = sorted(set(groups) - there)
-        for batch in _batches(missing):
-            self._collection.insert_many([query | {"group": group, "type": kind} for group in batch], session=session)
+        self.put([(group, member, kind) for group in missing], session)
         return [*missing, *there]
 
     def arrive(self, members: Iterable[str], kind: str, session: Session = None) -> list[str]:
         """Give new resources' type to the memberships that have named them before; give the groups of those."""
-        query = {"tenant": self._tenant, "member": {"$in": list(members)}, "type": {"$exists": False}}
+        query = self._groups_of({"$in": list(members)}) | {"type": {"$exists": False}}
         groups = {row["group"] for row in self._collection.find(query, {"_id": 0, "group": 1}, session=session)}
         if groups:
             self._collection.update_many(query, {"$set": {"type": kind}}, session=session)
@@ -145,15 +193,19 @@ class Memberships:
 
     def remove_member(self, member: str, session: Session = None) -> None:
         """Take somebody out of all groups."""
-        self._collection.delete_many({"tenant": self._tenant, "member": member}, session=session)
+        self._collection.delete_many(self._groups_of(member), session=session)
 
     def clear_member(self, member: str, session: Session = None) -> None:
-        """Take somebody who is gone out of all groups; what a client has said of him since stays.
+        """Take somebody who is gone out of all groups; what a client has said of them since stays.
 
         A client may name who does not exist, and such a membership has no type.
         """
-        query = {"tenant": self._tenant, "member": member, "type": {"$exists": True}}
+        query = self._groups_of(member) | {"type": {"$exists": True}}
         self._collection.delete_many(query, session=session)
+
+    def _groups_of(self, member: Any) -> Row:
+        """Return the query for what has a member, or meets a condition on it; a group's clearance is none of them."""
+        return {"tenant": self._tenant, "member": member, "group": {"$gt": CLEARED}}
 
     def clear(self, group: str, limit: int) -> int:
         """Delete up to `limit` memberships of the group; give how many were deleted."""
@@ -161,106 +213,15 @@ class Memberships:
         ids = [row["_id"] for row in self._collection.find(query, {"_id": 1}).limit(limit)]
         return self._collection.delete_many({"_id": {"$in": ids}}).deleted_count if ids else 0
 
-    def members(self, group: str, after: str = "") -> Iterator[list[dict[str, Any]]]:
-        """Give the group's members behind `after` in batches of `member` and, where known, `type`, by their ids.
 
-        Never the whole of it at once.
-        """
-        query = {"tenant": self._tenant, "group": group, "member": {"$gt": after}}
-        fields = {"_id": 0, "member": 1, "type": 1}
-        rows = self._collection.find(query, fields, sort=[("member", 1)], batch_size=BATCH)
-        while batch := list(islice(rows, BATCH)):
-            yield batch
-
-    def first_of(self, groups: Iterable[str], limit: int) -> list[dict[str, Any]]:
-        """Give up to `limit` memberships of several groups, with `group`, `member` and `type`, by group and member."""
-        query = {"tenant": self._tenant, "group": {"$in": list(groups)}}
-        fields = {"_id": 0, "group": 1, "member": 1, "type": 1}
-        by = [("group", 1), ("member", 1)]
-        return list(self._collection.find(query, fields, sort=by, batch_size=limit).limit(limit))
-
-    @property
-    def lookup(self) -> dict[str, Any]:
-        """Give the $graphLookup that finds what `parents` needs, beside a resource that is being read."""
-        return {
-            "from": SPEC.name, "startWith": "$_id", "connectFromField": "group", "connectToField": "member",
-            "restrictSearchWithMatch": {"tenant": self._tenant},
-        }
-
-    def above(self, members: Iterable[str]) -> Parents:
-        """Give the groups that `members` are in, those that these are in, and so on.
-
-        Each group is looked at once, so that groups that contain each other do no harm (RFC 7644 section 3.7.1's own
-        example makes such a circle).
-        """
-        found: dict[str, set[str]] = {}
-        to_read = set(members)
-        while to_read:
-            rows = list(
-                self._collection.find(
-                    {"tenant": self._tenant, "member": {"$in": list(to_read)}}, {"_id": 0, "member": 1, "group": 1},
-                    batch_size=BATCH,  # a page of users is in more groups than the 101 rows of a first batch
-                )
-            )
-            found.update(dict.fromkeys(to_read, set[str]()))
-            found.update(parents(rows))
-            to_read = {row["group"] for row in rows} - found.keys()
-        return found
-
-    def groups_within(self, groups: Iterable[str]) -> set[str]:
-        """Give `groups` and every group that is in them, directly or not."""
-        seen: set[str] = set()
-        to_read = set(groups)
-        while to_read:
-            seen |= to_read
-            query = {"tenant": self._tenant, "group": {"$in": list(to_read)}, "type": GROUP}
-            to_read = set(self._values("member", query, _NESTED)) - seen
-        return seen
-
-    def nesting(self, groups: Iterable[str]) -> list[str]:
-        """Give those of the groups that have groups in them."""
-        query = {"tenant": self._tenant, "group": {"$in": list(groups)}, "type": GROUP}
-        return sorted(set(self._values("group", query, _NESTED)))
-
-    def ids(self, give: str, query: Mapping[str, Any], limit: int, *, ordered: bool = False) -> list[str]:
-        """Give up to `limit` `group` or `member` values of the memberships that match; one may come several times.
-
-        `ordered` gives the first ones, and of `limit` of them two that differ.
-        """
-        query = {"tenant": self._tenant, **query}
-        if not ordered:
-            # Where the other id is asked for, its index has what is wanted; elsewhere that of the wanted begins with
-            # it. An index for groups in groups MongoDB takes by itself where they are asked for.
-            other = "member" if give == "group" else "group"
-            named = {"group": _BY_GROUP, "member": _BY_MEMBER}
-            free = None if mentions(query, "type") else named[give]
-            return self._values(give, query, named[other] if mentions(query, other) else free, limit)
-        if give == "member":  # a group has a million members, but a member is in few groups: the index has the order
-            rows = self._collection.find(query, {"_id": 0, give: 1}, sort=[(give, 1)], limit=limit)
-            found = [row[give] for row in rows]
-            if len(found) < limit or found[0] != found[-1]:
-                return found
-        steps = [{"$match": query}, {"$group": {"_id": f"${give}"}}, {"$sort": {"_id": 1}}, {"$limit": limit}]
-        return [row["_id"] for row in self._collection.aggregate(steps)]
-
-    def _values(self, field: str, query: Mapping[str, Any], index: Index | None, limit: int = 0) -> list[str]:
-        find = partial(self._collection.find, query, {"_id": 0, field: 1}, limit=limit)
-        return [row[field] for row in by_index(self._collection, index, lambda **named: list(find(**named)))]
+def clearances(rows: Iterable[Row]) -> Clearances:
+    """Return the clearances among some memberships."""
+    return {row["member"]: row["since"] for row in rows if row["group"] == CLEARED}
 
 
-def parents(rows: Iterable[Mapping[str, Any]]) -> Parents:
-    """Give the groups that each member of some memberships is in."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        found[row["member"]].add(row["group"])
-    return found
-
-
-def mentions(query: Mapping[str, Any], field: str) -> bool:
-    """Tell whether a query has a condition on a field."""
-    return field in query or any(
-        mentions(part, field) for logic in ("$and", "$or", "$nor") for part in query.get(logic, ())
-    )
+def counts(row: Row, cleared: Clearances) -> bool:
+    """Return whether a membership with its `group` and `since` counts."""
+    return row["group"] not in cleared or row.get("since") == cleared[row["group"]]
 
 
 def _batches(items: Iterable[T]) -> Iterator[list[T]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from app.store.deleted import Deleted
-from app.store.memberships import Memberships
+from app.store.membership_reader import MembershipReader
 from app.store.resources import Resources
 
 
 class Names:
     """The names of one tenant's resources, and of those that were deleted."""
 
-    def __init__(self, resources: Iterable[Resources], deleted: Deleted, memberships: Memberships) -> None:
+    def __init__(self, resources: Iterable[Resources], deleted: Deleted, memberships: MembershipReader) -> None:
         self._resources = tuple(resources)
         self._deleted = deleted
         self._memberships = memberships

@@ -9,7 +9,8 @@ from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import Catalogue, ResourceType
-from app.store.memberships import BATCH, Memberships, Parents
+from app.store.membership_reader import MembershipReader, Parents
+from app.store.memberships import BATCH
 from app.store.resources import Resource, Resources
 
 
@@ -17,7 +18,7 @@ class References:
     """Fills in what other documents know about a resource."""
 
     def __init__(
-        self, catalogue: Catalogue, resources: dict[str, Resources], memberships: Memberships, base_url: str
+        self, catalogue: Catalogue, resources: dict[str, Resources], memberships: MembershipReader, base_url: str
     ) -> None:
         self._catalogue = catalogue
         self._resources = resources
@@ -73,16 +74,14 @@ class References:
         by_id = {resource["id"]: resource for resource in resources}
         left = sorted(by_id)
         while left:
-            rows = self._memberships.first_of(left, BATCH + 1)
-            unfinished = rows[-1]["group"] if len(rows) > BATCH else ""
-            rows = [row for row in rows if row["group"] != unfinished]
+            rows, unfinished = self._memberships.first_of(left, BATCH)
             for group, shown in groupby(self._shown(rows, attribute), itemgetter(0)):
                 by_id[group][attribute.name] = [element for _, element in shown]
             if unfinished:
-                by_id[unfinished][attribute.name] = self._all_members(unfinished, attribute)
+                by_id[unfinished][attribute.name] = self.all_members(unfinished, attribute)
             left = [group for group in left if unfinished and group > unfinished]
 
-    def _all_members(self, group: str, attribute: Attribute) -> Iterator[dict[str, Any]]:
+    def all_members(self, group: str, attribute: Attribute) -> Iterator[dict[str, Any]]:
         """Give the members of a group of any size; they are read when they are asked for."""
         return chain.from_iterable(self.members(batch, attribute) for batch in self._memberships.members(group))
 

@@ -26,6 +26,7 @@ from app.store.deleted import kept_for
 from app.store.documents import as_hashed
 from app.store.events import Actor, Event, Events, More, members_changed
 from app.store.failures import reason
+from app.store.membership_reader import MembershipReader
 from app.store.memberships import Memberships
 from app.store.resources import Resource, Resources, holders
 from app.store.tenants import Tenants
@@ -44,7 +45,7 @@ Numbered = tuple[int, Line | str]
 
 def export(database: Database, tenant: str, catalogue: Catalogue) -> Iterator[Line]:
     """Give every resource of the tenant, then the memberships of those groups."""
-    memberships = Memberships(database, tenant)
+    memberships = MembershipReader(database, tenant)
     groups: list[str] = []
     for resource_type in catalogue.types:
         for resource in Resources(database, tenant, resource_type).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pymongo.errors import CollectionInvalid, OperationFailure
@@ -11,6 +12,7 @@ from app.schemas.user import USER_TYPE
 from app.store.collections import NAMESPACE_EXISTS
 from app.store.database import Database, StoreError, translate
 from app.store.failures import reason
+from app.store.memberships import CLEARED, SPEC
 
 Pipeline = list[dict[str, Any]]
 
@@ -43,6 +45,7 @@ def _views() -> dict[str, tuple[str, Pipeline]]:
     users, groups = USER_TYPE.collection, GROUP_TYPE.collection
     name, label, group_name = USER_TYPE.identifier, USER_TYPE.label, GROUP_TYPE.label
     members: Pipeline = [
+        *_that_count(),
         {"$lookup": {"from": groups, "localField": "group", "foreignField": "_id", "as": "_group"}},
         {"$unwind": "$_group"},  # a deleted group keeps its memberships for a while, and nobody sees them
         {"$lookup": {"from": users, "localField": "member", "foreignField": "_id", "as": "_user"}},
@@ -57,7 +60,7 @@ def _views() -> dict[str, tuple[str, Pipeline]]:
     ]
     shown = {"id": "$$g._id", "name": f"$$g.{group_name}"}
     belongs: Pipeline = [
-        {"$lookup": {"from": "memberships", "localField": "_id", "foreignField": "member", "as": "_memberships"}},
+        {"$lookup": _memberships({"member": "$_id"}, _that_count()) | {"as": "_memberships"}},
         {"$lookup": {"from": groups, "localField": "_memberships.group", "foreignField": "_id", "as": "_groups"}},
         {
             "$project": {
@@ -67,3 +70,19 @@ def _views() -> dict[str, tuple[str, Pipeline]]:
         },
     ]
     return {"group_members": ("memberships", members), "user_groups": (users, belongs)}
+
+
+def _that_count() -> Pipeline:
+    """Return the steps that leave those of some memberships that count, as app/store/memberships.py says."""
+    since = {"$ifNull": [{"$first": "$_clearance.since"}, "$since"]}
+    return [
+        {"$lookup": _memberships({"group": CLEARED, "member": "$group"}) | {"as": "_clearance"}},
+        {"$match": {"$expr": {"$eq": ["$since", since]}}},
+    ]
+
+
+def _memberships(values: Mapping[str, str], steps: Iterable[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """Return the $lookup of the tenant's memberships that have these values: a field, as `$name`, or a constant."""
+    wanted = {"tenant": "$tenant", **values}
+    same = [{"$eq": [f"${field}", f"$${field}"]} for field in wanted]
+    return {"from": SPEC.name, "let": wanted, "pipeline": [{"$match": {"$expr": {"$and": same}}}, *steps]}
