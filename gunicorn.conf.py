@@ -194,7 +194,7 @@ def post_worker_init(worker):
     Looking for circles after each 700 new objects took a twentieth of the time of a write (measured); there are few.
     """
     configure()
-    janitor.start(worker.wsgi.database)
+    janitor.start(worker.wsgi.database, worker.wsgi.chores)
     if _config.metrics_bind:
         folder.supervise_exporter()
     gc.collect()

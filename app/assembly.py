@@ -36,12 +36,15 @@ from app.schemas.custom import load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
 from app.store import server_key
-from app.store.database import Database
+from app.store.activity import Activity
+from app.store.database import REQUEST_SECONDS, Database
 from app.store.directory import Directory
 from app.store.events import NO_TENANT, Actor, Event, Events
+from app.store.expiries import warn
+from app.store.janitor import CHORES, Chore
 from app.store.monitoring import observe
 from app.store.opening import open_database, open_directory, prepare
-from app.store.tenants import Tenant, Tenants
+from app.store.tenants import Tenant, Tenants, now
 from app.telemetry.activity import Book
 
 log = logging.getLogger("scimd")
@@ -53,6 +56,8 @@ class _Application(Flask):
     """Flask, with one time budget for all that a request asks of the database, the log line of its refusal included."""
 
     database: Database
+    chores: tuple[Chore, ...]
+    """What a worker does beside its requests."""
 
     def full_dispatch_request(self) -> Response:
         with self.database.budget():
@@ -83,10 +88,12 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     _prepare(config, database)
     app = _Application("scimd", static_folder=None)
     app.database = database
+    parts = _Parts(config, database)
+    app.chores = (*CHORES, *parts.chores)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    app.extensions["scimd"] = _service(config, database)
+    app.extensions["scimd"] = _service(config, database, parts)
     for blueprint in (health, oauth, discovery, bulk, me, scim):
         app.register_blueprint(blueprint)
     methods.install(app)
@@ -104,8 +111,7 @@ def _prepare(config: Config, database: Database) -> None:
         log.warning("the database does not answer yet: %s", describe(error))
 
 
-def _service(config: Config, database: Database) -> Service:
-    parts = _Parts(config, database)
+def _service(config: Config, database: Database, parts: _Parts) -> Service:
     limits = Limits(database, config.rate_limit)
     return Service(
         authenticate=Authenticator(database, limits=limits).authenticate,
@@ -136,6 +142,11 @@ class _Parts:
         self._directories: dict[tuple[str, str], tuple[Directory, Queries]] = {}
         self._cursors: Cursors | None = None
         self.book = Book()
+        activity = Activity(database, days=config.log_days)
+        self.chores = (
+            Chore("activity", lambda _: self.book.close(activity), pause=2, first=2, seconds=REQUEST_SECONDS),
+            Chore("expiring", lambda _: warn(database, now(), config.log_days), pause=600, first=60, seconds=60),
+        )
 
     def base_url(self, tenant: str) -> str:
         return f"{self._config.base_url}/{tenant}/scim/v2"

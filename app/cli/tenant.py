@@ -12,6 +12,7 @@ from app.cli.audit import TenantItself, act, change
 from app.cli.connect_page import connect_page, print_connect_page
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
+from app.cli.overview import overview, print_overview
 from app.store.database import Session
 from app.store.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants, check_name, now
 
@@ -44,7 +45,9 @@ def create(connection: Connection, name: str, profile: str, as_json: bool) -> No
 @click.pass_obj
 def list_tenants(connection: Connection, as_json: bool) -> None:
     """List the tenants."""
-    rows = [_row(connection, each) for each in Tenants(connection.database).list()]
+    found = Tenants(connection.database).list()
+    facts = overview(connection, [each.name for each in found])
+    rows = [_row(connection, each) | facts[each.name] for each in found]
     print_rows(rows, as_json=as_json, empty="There are no tenants. Next: scimd tenant create NAME")
 
 
@@ -55,11 +58,14 @@ def list_tenants(connection: Connection, as_json: bool) -> None:
 def show(connection: Connection, name: str, as_json: bool) -> None:
     """Show what is to be pasted into Entra, for each way that is set up."""
     found = Tenants(connection.database).require(name)
-    page = connect_page(connection, found)
+    page, facts = connect_page(connection, found), overview(connection, [name])[name]
+    last = max(filter(None, (facts.pop("last_contact"), page["last_contact"])), default=None)
+    page |= facts | {"last_contact": last}
     if as_json:
         print_json(_row(connection, found) | page)
     else:
         print_connect_page(found, page)
+        print_overview(page)
 
 
 @tenant.command()

@@ -120,9 +120,10 @@ class Activity:
         """Return what is known of a tenant: `first`, `last`, `lastWrite`, `denied`, `recent`, `contacts`."""
         return self._pulses.find_one({"_id": tenant}, {"_id": 0, "tenant": 0}) or {}
 
-    def last_contacts(self) -> dict[str, datetime]:
-        """Return for each tenant when a client was last let in."""
-        rows = self._pulses.find({"last": {"$exists": True}}, {"last": 1})
+    def last_contacts(self, tenant: str | None = None) -> dict[str, datetime]:
+        """Return for each tenant, or one, when a client was last let in."""
+        query: dict[str, Any] = {"last": {"$exists": True}} | ({"_id": tenant} if tenant else {})
+        rows = self._pulses.find(query, {"last": 1})
         return {row["_id"]: aware(row["last"]) for row in rows}
 
     def failures(self, since: datetime, tenant: str | None = None) -> Counter[str]:

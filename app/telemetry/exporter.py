@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily
@@ -19,6 +20,7 @@ from app.config import Config
 from app.errors import Unavailable
 from app.store.counts import every_tenant
 from app.store.database import Database
+from app.store.expiries import soonest
 from app.store.opening import open_database
 
 PAUSE = 1.0
@@ -26,23 +28,30 @@ PATIENCE = 10
 """Pauses before the log tells that the address cannot be listened on."""
 
 
-class Resources(Collector):
-    """How many resources each tenant has."""
+class Tenants(Collector):
+    """What each tenant has: resources, and credentials that end."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Ask the database; a database that does not answer has no numbers."""
-        family = GaugeMetricFamily("scimd_resources", "Resources of a tenant.", labels=["tenant", "type", "state"])
+        resources = GaugeMetricFamily("scimd_resources", "Resources of a tenant.", labels=["tenant", "type", "state"])
+        ends = GaugeMetricFamily(
+            "scimd_credential_expiry_seconds", "Seconds until the first credential of a kind expires.",
+            labels=["tenant", "kind"],
+        )
+        now = datetime.now(UTC)
         try:
             with self._database.budget(5):
                 for (tenant, kind), total in every_tenant(self._database).items():
-                    family.add_metric([tenant, kind, "active"], total.number - total.disabled)
-                    family.add_metric([tenant, kind, "disabled"], total.disabled)
+                    resources.add_metric([tenant, kind, "active"], total.number - total.disabled)
+                    resources.add_metric([tenant, kind, "disabled"], total.disabled)
+                for (tenant, kind), end in soonest(self._database, now).items():
+                    ends.add_metric([tenant, kind], (end - now).total_seconds())
         except Unavailable as error:
             print(f"scimd metrics: {error.detail}", file=sys.stderr)
-        yield family
+        yield from (resources, ends)
 
 
 def main() -> None:
@@ -51,7 +60,7 @@ def main() -> None:
     config = Config.from_environment(os.environ)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
-    registry.register(Resources(open_database(config)))
+    registry.register(Tenants(open_database(config)))
     waited = 0
     while os.getppid() == parent and not _listen(config.metrics_bind, registry):
         if waited == PATIENCE:

@@ -1,4 +1,4 @@
-"""What the tests of the command line share: `scimd` run in this process on a database in memory."""
+"""What the tests of the command line share: `scimd` run in this process on the real MongoDB."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Done:
 
 
 @pytest.fixture
-def scimd(mock_database, capsys, monkeypatch):
+def scimd(database, capsys, monkeypatch):
     """Run `scimd` with some arguments."""
     settings = {"SCIMD_PUBLIC_URL": "https://scim.example.com"}
 
     def command(*arguments, answer=""):
         monkeypatch.setattr("sys.stdin", io.StringIO(answer))
-        connection = Connection(settings, mock_database)
-        connection.prepared = mock_database  # which has no validators
+        connection = Connection(settings, database)
+        connection.prepared = database  # which has no validators
         status = run(list(arguments), connection)
         out, err = capsys.readouterr()
         return Done(status, out, err)
@@ -63,6 +63,10 @@ class Operator:
         """Create a tenant and give a client of it."""
         Tenants(self.database).create(name, profile)
         return Client(self._app, name, Tokens(self.database).issue(name, label="entra")[0])
+
+    def keep_activity(self) -> None:
+        """Do at once what a worker does every two seconds."""
+        next(chore for chore in self._app.chores if chore.name == "activity").work(self.database)  # type: ignore[attr-defined]
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
         """Run a command; give what it prints, or what it says where it fails."""

@@ -12,12 +12,12 @@ def acme(scimd):
 
 
 @pytest.fixture
-def works(mock_database):
+def works(database):
     """Tell whether the token endpoint takes a client's id and secret."""
 
     def works(client_id, secret):
         body = f"grant_type=client_credentials&client_id={client_id}&client_secret={secret}".encode()
-        return TokenEndpoint(mock_database).answer(TokenRequest("acme", body)).status == 200
+        return TokenEndpoint(database).answer(TokenRequest("acme", body)).status == 200
 
     return works
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from app.store.activity import Activity
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
-from tests.blueprints.conftest import USER_URN
+from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.tenants import delete_for_good
 
@@ -146,3 +148,22 @@ def test_a_bad_line_is_told_and_the_others_go_in(operator: Operator, tmp_path: P
         assert f"line {number}: " in said
     assert sorted(operator.client.found("/Users")) == ["u0", "u1", "u2"]
     assert operator.client("GET", "/Users?count=0").get_json()["totalResults"] == 3
+
+
+def test_a_tenant_is_told_in_numbers(operator: Operator) -> None:
+    client = operator.client
+    for name, active in (("ann", True), ("bob", False), ("cid", True)):
+        assert client("POST", "/Users", {"schemas": [USER_URN], "userName": name, "active": active}).status_code == 201
+    assert client("POST", "/Users", {"schemas": [USER_URN], "userName": "ann"}).status_code == 409
+    assert client("POST", "/Groups", {"schemas": [GROUP_URN], "displayName": "Sales"}).status_code == 201
+    operator.keep_activity()
+    operator("token", "issue", "acme", "--expires", "90d")
+    (acme, other) = json.loads(operator("tenant", "list", "--json"))
+    assert {key: acme[key] for key in ("users", "active", "disabled", "groups", "failures_24h")} == {
+        "users": 3, "active": 2, "disabled": 1, "groups": 1, "failures_24h": 1,
+    }
+    assert acme["last_contact"] and acme["soonest_expiry"] and not other["last_contact"] and not other["soonest_expiry"]
+    told = operator("tenant", "show", "acme")
+    assert "Users: 3 (2 active, 1 disabled). Groups: 1." in told
+    assert "Refused or failed in the last 24 hours: 1" in told and "The first credential expires on" in told
+    assert Activity(operator.database).causes("acme", datetime.now(UTC)) == {"taken userName": 1}

@@ -5,12 +5,12 @@ import pytest
 from app.store.tenants import Tenants
 
 
-def test_created_tells_the_url_and_the_next_step(scimd, mock_database):
+def test_created_tells_the_url_and_the_next_step(scimd, database):
     done = scimd("tenant", "create", "acme")
     assert done.status == 0
     assert done.out.splitlines()[0] == "Tenant URL: https://scim.example.com/acme/scim/v2"
     assert "scimd token issue acme" in done.out
-    assert Tenants(mock_database).get("acme").profile == "gallery"
+    assert Tenants(database).get("acme").profile == "gallery"
 
 
 def test_profile_and_json(scimd):
@@ -60,19 +60,19 @@ def test_n_20_the_help_says_who_takes_which_profile(scimd):
         assert words in told
 
 
-def test_deletion_asks_first(scimd, mock_database):
+def test_deletion_asks_first(scimd, database):
     scimd("tenant", "create", "acme")
     for answer in ("n\n", ""):
         assert scimd("tenant", "delete", "acme", answer=answer).status != 0
-        assert Tenants(mock_database).get("acme")
+        assert Tenants(database).get("acme")
     assert scimd("tenant", "delete", "acme", answer="y\n").status == 0
-    assert Tenants(mock_database).get("acme") is None
+    assert Tenants(database).get("acme") is None
 
 
-def test_deletion_with_yes(scimd, mock_database):
+def test_deletion_with_yes(scimd, database):
     scimd("tenant", "create", "acme")
     assert scimd("tenant", "delete", "acme", "--yes").status == 0
-    assert Tenants(mock_database).list() == []
+    assert Tenants(database).list() == []
 
 
 def test_suspended_and_resumed(scimd):

@@ -13,11 +13,11 @@ def acme(scimd):
     return "acme"
 
 
-def test_issue_prints_the_token_and_nothing_else(scimd, acme, mock_database):
+def test_issue_prints_the_token_and_nothing_else(scimd, acme, database):
     done = scimd("token", "issue", acme)
     assert re.fullmatch(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}\n", done.out)
     assert done.err == ""
-    [token] = Tokens(mock_database).of_tenant(acme)
+    [token] = Tokens(database).of_tenant(acme)
     assert token.id in done.out
     assert (token.expires - token.created).days == 365
 
@@ -32,25 +32,25 @@ def test_issue_as_json(scimd, acme):
 @pytest.mark.parametrize(("span", "seconds"), [
     ("1s", 1), ("5m", 300), ("12h", 43_200), ("90d", 7_776_000), ("36500d", 3_153_600_000),
 ])
-def test_spans(scimd, acme, mock_database, span, seconds):
+def test_spans(scimd, acme, database, span, seconds):
     assert scimd("token", "issue", acme, "--expires", span).status == 0
-    [token] = Tokens(mock_database).of_tenant(acme)
+    [token] = Tokens(database).of_tenant(acme)
     assert (token.expires - token.created).total_seconds() == seconds
 
 
-def test_never(scimd, acme, mock_database):
+def test_never(scimd, acme, database):
     scimd("token", "issue", acme, "--expires", "never")
-    assert Tokens(mock_database).of_tenant(acme)[0].expires is None
+    assert Tokens(database).of_tenant(acme)[0].expires is None
 
 
 @pytest.mark.parametrize("span", ["", "90", "d", "90w", "90 d", "-1d", "0d", "1.5d", "90D", "1d2h", "٣d", "9999999999d", "36501d"])
-def test_bad_spans_are_one_clear_sentence(scimd, acme, mock_database, span):
+def test_bad_spans_are_one_clear_sentence(scimd, acme, database, span):
     done = scimd("token", "issue", acme, f"--expires={span}")
     assert done.status != 0
     assert done.out == ""
     assert "90d" in done.err or "at most 36500d" in done.err
     assert len(done.err.splitlines()) == 1
-    assert Tokens(mock_database).of_tenant(acme) == []
+    assert Tokens(database).of_tenant(acme) == []
 
 
 @pytest.mark.parametrize("arguments", [

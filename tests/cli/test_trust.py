@@ -32,7 +32,7 @@ def test_an_assertions_trust_gives_the_client_id_to_hand_over(scimd, acme, issue
     assert done.json["client_id"] in shown
 
 
-def test_n_02_the_form_that_was_given_and_the_one_that_came_last(scimd, acme, issuer, mock_database):
+def test_n_02_the_form_that_was_given_and_the_one_that_came_last(scimd, acme, issuer, database):
     arguments = ["trust", "add", acme, "--kind", "assertion", "--issuer", issuer.url, "--subject", SUBJECT]
     said = scimd(*arguments, "--audience", "api://x").out
     assert "Audience" in said
@@ -40,7 +40,7 @@ def test_n_02_the_form_that_was_given_and_the_one_that_came_last(scimd, acme, is
     [row] = scimd("trust", "list", acme, "--json").json
     assert (row["audiences"], row["last_audience"]) == (["api://x"], None)
     assert "audience api://x, none came yet" in scimd("tenant", "show", acme).out
-    Trusts(mock_database).note_audience(Trusts(mock_database).find(row["id"]), "x")
+    Trusts(database).note_audience(Trusts(database).find(row["id"]), "x")
     assert "audience api://x, last came x" in scimd("tenant", "show", acme).out
     shown = scimd("tenant", "show", acme, "--json").json["federated"][0]
     assert (shown["audiences"], shown["last_audience"]) == (["api://x"], "x")
