@@ -269,7 +269,8 @@ def wrap_text(value: Any, attribute: Attribute) -> Any:
     `{"op": "Add", "path": "urn:...:User:manager", "value": "<id>"}`: how managers are always sent; members of
     Microsoft's request collection come as bare text too.
     """
-    return {"value": value} if isinstance(value, str) and attribute.sub("value") else value
+    is_text = isinstance(value, str | int) and not isinstance(value, bool)
+    return {"value": value} if is_text and attribute.sub("value") else value
 
 
 def rename_display(value: Payload, attribute: Attribute) -> Payload:

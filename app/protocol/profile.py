@@ -15,7 +15,10 @@ class Profile:
 
     name: str
     ignore_unknown: bool = False
-    """Unknown attributes and schema URNs in a body are left out, and not refused with `invalidSyntax`."""
+    """Unknown attributes and schema URNs in a body are left out, and not refused with `invalidSyntax`.
+
+    Nor is any text refused for a URI, a whole number for the text of its digits, or text for the number that it spells.
+    """
     any_message_schemas: bool = False
     """The `schemas` of a PATCH message are not judged: they may be missing, or anything."""
     ignore_unknown_paths: bool = False

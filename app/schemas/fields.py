@@ -6,8 +6,10 @@ value: it may be a secret. Strings are kept verbatim; no format is checked that 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from marshmallow import ValidationError
@@ -29,6 +31,7 @@ MAX_VALUES = 100
 INT64 = range(-(2**63), 2**63)
 """What BSON can hold."""
 
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}")  # RFC 4648 sections 4 and 5
 _NOT_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"{}|\\^`]')  # RFC 3986 appendix A; letters beyond ASCII are let pass
 
@@ -41,16 +44,22 @@ class Value(Field[Any]):
 
 
 class Text(Value):
-    """A string without NUL and lone surrogates, which MongoDB cannot keep (measured: UnicodeEncodeError)."""
+    """A string without NUL and lone surrogates, which MongoDB cannot keep (measured: UnicodeEncodeError).
 
-    def __init__(self, limit: int, *, blank: bool = True) -> None:
+    With `lenient` a whole number is taken for its digits; any other number has more than one spelling (D-68).
+    """
+
+    def __init__(self, limit: int, *, blank: bool = True, lenient: bool = False) -> None:
         super().__init__()
         self.limit = limit
         self.blank = blank
+        self.lenient = lenient
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         if not isinstance(value, str):
-            raise ValidationError("must be a string")
+            if not self.lenient or isinstance(value, bool) or not isinstance(value, int):
+                raise ValidationError("must be a string")
+            value = str(value)
         if len(value) > self.limit:
             raise ValidationError(f"must have at most {self.limit} characters")
         if not value.isprintable() and ("\x00" in value or any("\ud800" <= char <= "\udfff" for char in value)):
@@ -101,10 +110,27 @@ class Flag(Value):
         return value
 
 
-class Integer(Value):
+class Number(Value):
+    """What integers and decimals have in common: with `lenient` a text is taken for the number that it spells."""
+
+    def __init__(self, *, lenient: bool) -> None:
+        super().__init__()
+        self.lenient = lenient
+
+    def read(self, value: Any) -> Any:
+        """Return the number that a text spells as JSON does (RFC 8259 section 6); any other value as it is."""
+        if not self.lenient or not isinstance(value, str) or not _NUMBER.fullmatch(value):
+            return value
+        with suppress(ValueError):  # of more digits than Python reads: too large in any case
+            return json.loads(value)
+        return value
+
+
+class Integer(Number):
     """A whole number without fraction or exponent (RFC 7643 section 2.3.4)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        value = self.read(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError("must be an integer")
         if value not in INT64:
@@ -112,10 +138,11 @@ class Integer(Value):
         return value
 
 
-class Decimal(Value):
+class Decimal(Number):
     """A number (RFC 7643 section 2.3.3)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
+        value = self.read(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValidationError("must be a number")
         if value not in INT64 if isinstance(value, int) else value - value != 0:  # an infinity or no number at all
@@ -136,9 +163,14 @@ def text_limit(row: Attribute) -> int:
 
 
 def simple_field(row: Attribute, lenient: bool) -> Field[Any]:
-    """Give the field for one value of an attribute that is not complex; `lenient` takes any string for a reference."""
-    plain: dict[str, type[Field[Any]]] = {"boolean": Flag, "integer": Integer, "decimal": Decimal}
-    if row.type in plain:
-        return plain[row.type]()
+    """Return the field for one value of an attribute that is not complex.
+
+    `lenient` takes any string for a reference, a whole number for its text, and text for the number that it spells.
+    """
+    if row.type == "boolean":
+        return Flag()
+    if row.type in ("integer", "decimal"):
+        return (Integer if row.type == "integer" else Decimal)(lenient=lenient)
     texts = {"dateTime": Moment, "binary": Binary, "reference": Text if lenient else Reference}
-    return texts.get(row.type, Text)(text_limit(row), blank=row.stored_as != "hash")
+    numbers = lenient and row.type in ("string", "reference")
+    return texts.get(row.type, Text)(text_limit(row), blank=row.stored_as != "hash", lenient=numbers)

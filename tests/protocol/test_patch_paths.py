@@ -433,7 +433,7 @@ def test_pa_27_schemas_without_a_path_declares_and_drops_nothing(profile):
 @pytest.mark.parametrize("kind", ["add", "replace"])
 @pytest.mark.parametrize(
     ("path", "value"),
-    [("emails", 5), ("active", "maybe"), ("active", 1), ("title", 5), ("title", {"$gt": ""}), ("name", "x"),
+    [("emails", 4.5), ("active", "maybe"), ("active", 1), ("title", 4.5), ("title", {"$gt": ""}), ("name", "x"),
      ("name.givenName", ["a", "b"]), ('emails[type eq "work"].value', {"a": "b", "c": "d"}), ("emails", [["x"]]),
      ("userName", True), ("x509Certificates", [{"value": "###"}]), (f"{ENT}:department", {"x": "y", "z": 1})],
 )

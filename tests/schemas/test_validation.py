@@ -167,7 +167,7 @@ def test_strings_are_kept_as_they_are() -> None:
 
 
 WRONG = [
-    (user(title=5), "title: must be a string"),
+    (user(title=4.5), "title: must be a string"),
     (user(title={"$gt": ""}), "title: must be a string"),
     (user(title=True), "title: must be a string"),
     (user(active="yes"), "active: must be true or false"),
@@ -179,7 +179,7 @@ WRONG = [
     (user(emails={"value": "a"}), "emails: must be an array"),
     (user(emails="a"), "emails: must be an array"),
     (user(emails=["a"]), "emails[0]: must be an object"),
-    (user(emails=[{"value": "a"}, {"value": 1}]), "emails[1].value: must be a string"),
+    (user(emails=[{"value": "a"}, {"value": 1.5}]), "emails[1].value: must be a string"),
     (user(emails=[[{"value": "a"}]]), "emails[0]: must be an object"),
     (user(title="a\x00b"), "title: must not have NUL or half of a surrogate pair in it"),
     (user(title="a\ud800b"), "title: must not have NUL or half of a surrogate pair in it"),
@@ -196,8 +196,8 @@ WRONG = [
     ),
     ({**user(), ENTERPRISE_URN: "x"}, f"{ENTERPRISE_URN}: must be an object"),
     ({**user(), ENTERPRISE_URN: {"manager": "m"}}, f"{ENTERPRISE_URN}:manager: must be an object"),
-    ({**user(), ENTERPRISE_URN: {"manager": {"value": 1}}}, f"{ENTERPRISE_URN}:manager.value: must be a string"),
-    ({**user(), ENTERPRISE_URN: {"department": 1}}, f"{ENTERPRISE_URN}:department: must be a string"),
+    ({**user(), ENTERPRISE_URN: {"manager": {"value": 1.5}}}, f"{ENTERPRISE_URN}:manager.value: must be a string"),
+    ({**user(), ENTERPRISE_URN: {"department": 1.5}}, f"{ENTERPRISE_URN}:department: must be a string"),
 ]
 
 
@@ -209,8 +209,8 @@ def test_a_wrong_value_is_named(payload: dict[str, Any], problem: str, lenient: 
 
 def test_all_faults_are_named_at_once_and_no_value_is_repeated() -> None:
     payload = {
-        "schemas": [USER_URN], "title": 5, "password": ["s3cret"], "name": {"givenName": 1, "familyName": {"s3cret": 1}},
-        "emails": [{"value": "fine"}, {"value": 2, "primary": "s3cret"}], ENTERPRISE_URN: {"manager": {"value": 3}},
+        "schemas": [USER_URN], "title": 4.5, "password": ["s3cret"], "name": {"givenName": True, "familyName": {"s3cret": 1}},
+        "emails": [{"value": "fine"}, {"value": 1e3, "primary": "s3cret"}], ENTERPRISE_URN: {"manager": {"value": True}},
     }
     problems = refused(InvalidValue, payload, GALLERY, lenient=True)
     assert sorted(problem.partition(":")[0] for problem in problems if not problem.startswith("urn")) == [
@@ -246,6 +246,38 @@ def one(row_type: str, value: Any, *, lenient: bool = False) -> Any:
 @pytest.mark.parametrize("value", [0, 5, -1, 2**63 - 1, -(2**63)])
 def test_integers(value: int) -> None:
     assert one("integer", value) == one("decimal", value) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "kept"),
+    [
+        ("integer", "12", 12), ("integer", "-7", -7), ("integer", "0", 0), ("decimal", "12", 12), ("decimal", "1.50", 1.5),
+        ("decimal", "1e3", 1000.0), ("string", 42, "42"), ("string", -1, "-1"), ("string", 0, "0"), ("reference", 42, "42"),
+        ("string", 10**30, "1" + "0" * 30),
+    ],
+)
+def test_n_28_tolerant_profiles_read_numbers_as_text_and_text_as_numbers(kind: str, given: Any, kept: Any) -> None:
+    read = one(kind, given, lenient=True)
+    assert (read, type(read)) == (kept, type(kept))
+    with pytest.raises(InvalidValue, match="^a: must be "):
+        one(kind, given)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        # more than one spelling, or no number at all
+        ("string", 4.0), ("string", 1e3), ("string", True), ("string", False), ("string", [1]), ("string", {"a": 1}),
+        ("integer", "12.0"), ("integer", "1e3"), ("integer", "007"), ("integer", "+1"), ("integer", " 1"), ("integer", ""),
+        ("integer", "x"), ("integer", str(2**63)), ("integer", "1" * 5_000), ("integer", "１"), ("integer", "true"), ("integer", True),
+        ("decimal", "1,5"), ("decimal", ".5"), ("decimal", "NaN"), ("decimal", "Infinity"), ("decimal", "1e999"), ("decimal", "0x1"),
+        ("boolean", 1), ("boolean", "1"), ("dateTime", 5), ("binary", 5),
+    ],
+)
+def test_n_28_what_has_no_one_spelling_is_refused(kind: str, given: Any) -> None:
+    for lenient in (False, True):
+        with pytest.raises(InvalidValue, match="^a: must be "):
+            one(kind, given, lenient=lenient)
 
 
 @pytest.mark.parametrize("value", [1.0, 1e2, True, "1", 2**63, -(2**63) - 1, 10**400, [], {"a": 1}])
