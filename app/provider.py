@@ -130,6 +130,7 @@ class Provider:
             # Read only here: that the resource is missing or has another version is told before a bad message.
             operations = self._operations(resource_type, payload)
             patched = apply_patch(before, operations, resource_type, self._profile)
+            event.warnings = list(patched.skipped)
             if patched.resource == before:
                 return before, patched.changes
             after = validate(resource_type, patched.resource, ignore_unknown=self._profile.ignore_unknown)

@@ -107,6 +107,7 @@ def _details(event: dict[str, Any]) -> str:
     for word, key in (("+", "added"), ("-", "removed")):
         if members.get(f"{key}Count"):
             parts.append(f"members {word}{members[f'{key}Count']}: {', '.join(members.get(key, [])[:3])}")
+    parts += [f"skipped: {warning}" for warning in event.get("warnings", ())]
     return "; ".join(parts)
 
 

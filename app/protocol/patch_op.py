@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import InvalidPath, InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
+from app.errors import InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
 from app.protocol.message import check_urn
 from app.protocol.patch_members import member_change
 from app.protocol.patch_schemas import dropped_schemas, known_schemas
-from app.protocol.patch_target import MAX_SHOWN, Selection, select
+from app.protocol.patch_target import MAX_SHOWN, Misfit, Selection, select
 from app.protocol.patch_value import ABSENT, Edit, is_nothing, put, refuse_read_only
 from app.protocol.patch_work import Work
 from app.protocol.profile import Profile
@@ -47,6 +47,8 @@ class Patched:
 
     resource: Resource
     changes: tuple[MemberChange, ...] = ()
+    skipped: tuple[str, ...] = ()
+    """Why operations were skipped: their paths make no sense here, which the profile tolerates."""
 
 
 def read_patch(payload: object, profile: Profile) -> tuple[Operation, ...]:
@@ -71,15 +73,25 @@ def apply_patch(
     cannot be done, and then none is. What only the whole shows is left to `validate`.
     """
     patch = _Patch(resource, resource_type, profile)
+    skipped: list[str] = []
     for number, operation in enumerate(operations, 1):
         try:
             patch.apply(operation)
+        except Misfit as misfit:
+            if not profile.ignore_unknown_paths:
+                raise _numbered(misfit.error, number, operations) from misfit
+            skipped.append(_numbered(misfit.error, number, operations).detail)
         except ScimError as error:
-            if len(operations) > 1:
-                error.detail = f"Operation {number}: {error.detail}"
-            raise
+            raise _numbered(error, number, operations) from None
     patch.finish()
-    return Patched(patch.resource, tuple(patch.changes))
+    return Patched(patch.resource, tuple(patch.changes), tuple(skipped))
+
+
+def _numbered(error: ScimError, number: int, operations: Sequence[Operation]) -> ScimError:
+    """Return the error with the number of its operation, where there are several."""
+    if len(operations) > 1:
+        error.detail = f"Operation {number}: {error.detail}"
+    return error
 
 
 def only_members(
@@ -93,10 +105,10 @@ def only_members(
     try:
         for operation in operations:
             selection = select(operation.path, resource_type, bare_words=profile.bare_words)
-            if selection is None or selection.target.attribute is not resource_type.members:
+            if selection.target.attribute is not resource_type.members:
                 return ()
             patch.apply(operation)
-    except ScimError:
+    except (ScimError, Misfit):
         return ()
     return tuple(patch.changes)
 
@@ -134,7 +146,7 @@ class _Patch:
         self._work = Work()
 
     def apply(self, operation: Operation) -> None:
-        """Do one operation."""
+        """Do one operation; raises ScimError and Misfit."""
         if operation.op != "remove" and operation.value is ABSENT:
             raise InvalidValue(f"{operation.op} must have a value.")
         if operation.path is None:
@@ -143,10 +155,7 @@ class _Patch:
             self._set_attributes(operation.op, operation.value, None)
             return
         selection = select(operation.path, self._type, bare_words=self._profile.bare_words)
-        if selection is not None:
-            self._apply_at(selection, operation.op, operation.value)
-        elif not self._profile.ignore_unknown_paths:
-            raise InvalidPath(f"path {str(operation.path)[:MAX_SHOWN]}: {self._type.name} has no such attribute.")
+        self._apply_at(selection, operation.op, operation.value)
 
     def finish(self) -> None:
         """Check that what had to come back has come back; raises what was put off."""

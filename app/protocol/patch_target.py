@@ -29,8 +29,20 @@ class Selection:
     """Characters of the path: how long it takes to hold the filter against a value."""
 
 
-def select(path: object, resource_type: ResourceType, *, bare_words: bool = False) -> Selection | None:
-    """Give what `path` selects, or None where it names no attribute; raises InvalidPath and InvalidFilter."""
+class Misfit(Exception):
+    """A path that is well formed and makes no sense for the resource type; `error` says why."""
+
+    def __init__(self, error: InvalidPath | InvalidFilter) -> None:
+        super().__init__(error.detail)
+        self.error = error
+
+
+def select(path: object, resource_type: ResourceType, *, bare_words: bool = False) -> Selection:
+    """Return what `path` selects.
+
+    Raises InvalidPath and InvalidFilter where it is malformed, Misfit where it makes no sense: an attribute that is
+    unknown, a filter on an attribute with one value, a filter that does not fit the values.
+    """
     if not isinstance(path, str):
         raise InvalidPath("path: must be a string.")
     try:
@@ -41,11 +53,16 @@ def select(path: object, resource_type: ResourceType, *, bare_words: bool = Fals
         raise InvalidFilter(f"path {path[:MAX_SHOWN]}: {error}") from error
     target = resource_type.resolve(f"{parsed.path}.{parsed.sub}" if parsed.sub else parsed.path.text)
     if target is None:
-        return None
+        raise Misfit(InvalidPath(f"path {path[:MAX_SHOWN]}: {resource_type.name} has no such attribute."))
     if parsed.filter is not None:
         if target.attribute is None or not target.attribute.multi_valued:
-            raise InvalidPath(f"{target.path} has one value only; a filter selects among several.")
-        find(target.attribute, [{}], parsed.filter)  # a filter that does not fit is wrong, values or none
+            raise Misfit(InvalidPath(f"{target.path} has one value only; a filter selects among several."))
+        try:
+            find(target.attribute, [{}], parsed.filter)  # a filter that does not fit is wrong, values or none
+        except InvalidFilter as error:
+            if target.attribute.stored_in == "memberships":
+                raise  # who was to go would stay (D-69)
+            raise Misfit(error) from error
     return Selection(target, parsed.filter, len(path))
 
 

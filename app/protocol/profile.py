@@ -22,7 +22,10 @@ class Profile:
     any_message_schemas: bool = False
     """The `schemas` of a PATCH message are not judged: they may be missing, or anything."""
     ignore_unknown_paths: bool = False
-    """A PATCH operation on an unknown attribute does nothing, and is not refused with `invalidPath`."""
+    """A PATCH operation whose path makes no sense is skipped, and noted in the log; it is not refused.
+
+    Its attribute is unknown, or has one value and is filtered, or its values are not what the filter asks for.
+    """
     dangling_references: bool = False
     """Members and managers that do not exist are kept, and not refused with `invalidValue`."""
     bare_words: bool = False

@@ -156,14 +156,16 @@ class Directory:
     ) -> Resource:
         """Store `after` in place of `before`, and change the members; give the resource as it is then.
 
-        Where nothing would change nothing is written. `exact` asks that the stored version is still that of `before`
-        even where only members change; they commute, so that it is not needed for their sake. Raises VersionMoved,
-        Uniqueness, InvalidValue for a reference to nothing.
+        Where nothing would change nothing is written, but for an event with warnings. `exact` asks that the stored
+        version is still that of `before` even where only members change; they commute, so that it is not needed for
+        their sake. Raises VersionMoved, Uniqueness, InvalidValue for a reference to nothing.
         """
         store = self._resources[resource_type.name]
         changes = tuple(changes)
         if _content(before) == _content(after):
             if not changes:
+                if event.warnings:
+                    self.events.append(event, actor)
                 return before
             version = before["meta"]["version"] if exact else None
             return self.change_members(

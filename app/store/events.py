@@ -46,6 +46,8 @@ COLLECTIONS = (SPEC,)
 
 NO_TENANT = "-"
 """Whose log the refused requests to a tenant are in that there is none of; no tenant can have this name."""
+MOST_WARNINGS = 20
+"""In one line of the log."""
 MOST_MEMBERS = 100
 """Ids that one event spells out, and is found by; beyond that it counts."""
 MEMBER = "member:"
@@ -101,6 +103,8 @@ class Event:
     checks: list[dict[str, Any]] = field(default_factory=list)
     """Of a refused credential: each check with what it expected and received."""
     status: int = 0
+    warnings: list[str] = field(default_factory=list)
+    """What was asked for and could not be done, where the rest was."""
     scim_type: str | None = None
     detail: str = ""
     known_by: set[str] = field(default_factory=set)
@@ -217,7 +221,7 @@ class Events:
         if event.members:
             document["members"] = event.members
         told = {"scimType": event.scim_type, "detail": event.detail[:LONGEST_DETAIL], "checks": event.checks}
-        document |= _filled(told | {"failed": refused})
+        document |= _filled(told | {"failed": refused, "warnings": event.warnings[:MOST_WARNINGS]})
         return document
 
 

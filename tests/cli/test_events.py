@@ -17,7 +17,7 @@ import pytest
 from app.auth.limits import Limits
 from app.errors import TooManyRequests
 from app.store.database import Database
-from app.store.events import MOST_MEMBERS, Actor, Event, Events, Tail
+from app.store.events import MOST_MEMBERS, MOST_WARNINGS, Actor, Event, Events, Tail
 from app.store.tokens import Tokens
 from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
@@ -490,3 +490,21 @@ def test_a_database_that_goes_and_comes_back_does_not_end_it(
         "scimd: The database answers again.",
     ]
     assert said.split()[-1] == "Stopped."
+
+
+def test_n_30_operations_that_were_skipped_are_told_with_what_was_done(operator: Operator) -> None:
+    client = operator.new_client("lenient", "interop")
+    path = f"/Users/{client.user('jane@x')['id']}"
+    nonsense = {"op": "replace", "path": 'displayName[type eq "work"]', "value": "x"}
+    off = {"op": "Replace", "path": "active", "value": "False"}
+    assert client.patch(path, nonsense, off).get_json()["active"] is False
+    assert client.patch(path, {"op": "add", "path": "bogus", "value": 1}).status_code == 200  # changes nothing
+    assert client.patch(path, *[nonsense] * 50).status_code == 200
+    done, nothing, many = [json.loads(line) for line in operator("events", "lenient", "--json").splitlines()][1:]
+    why = "displayName has one value only; a filter selects among several."
+    assert (done["status"], done["warnings"]) == (200, [f"Operation 1: {why}"])
+    assert [change["attribute"] for change in done["changes"]] == ["active"]
+    assert (nothing["status"], nothing["warnings"]) == (200, ["path bogus: User has no such attribute."])
+    assert "changes" not in nothing and "failed" not in nothing
+    assert len(many["warnings"]) == MOST_WARNINGS
+    assert f"active: true -> false; skipped: Operation 1: {why}" in " ".join(operator("events", "lenient", "--limit", "4").split())
