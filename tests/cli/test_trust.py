@@ -4,6 +4,7 @@ import pytest
 
 from app.store.trusts import Trusts
 from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
+from tests.processes import until
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_n_02_the_form_that_was_given_and_the_one_that_came_last(scimd, acme, is
     assert (row["audiences"], row["last_audience"]) == (["api://x"], None)
     assert "audience api://x, none came yet" in scimd("tenant", "show", acme).out
     Trusts(database).note_audience(Trusts(database).find(row["id"]), "x")
-    assert "audience api://x, last came x" in scimd("tenant", "show", acme).out
+    until(lambda: "audience api://x, last came x" in scimd("tenant", "show", acme).out)  # written with w: 1
     shown = scimd("tenant", "show", acme, "--json").json["federated"][0]
     assert (shown["audiences"], shown["last_audience"]) == (["api://x"], "x")
 
