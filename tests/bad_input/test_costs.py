@@ -1,0 +1,179 @@
+"""No input costs more than its length times a constant: four times the input, at most five times the steps.
+
+Each shape goes through the whole application, in this process, and the lines of Python that it runs are counted. What
+one call in C does is not among them, but for the comparing of strings: those of a JSON body are of a class whose `==`
+and `hash` are Python, so that `x in a_list`, `a_list.count(x)` and `a_list.remove(x)` are counted, too. What patterns,
+the folding of text and copies in C cost has tests of its own, named after FA-01 as well.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.config import Config
+from app.schemas import json_object
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+from tests.bad_input.corpus import BULK, GROUP, USER
+from tests.bad_input.shapes import TOKEN_FORMS, Request, shapes
+
+SHAPES = shapes()
+REWRITTEN = ("POST", "PUT", "PATCH", "members")
+CASES = [("rfc", name) for name in SHAPES] + [("interop", name) for name in SHAPES if name.startswith(REWRITTEN)]
+"""Profile and shape: the tolerant one rewrites the bodies of these, and is the same for all others."""
+MOST = 5
+
+
+class Text(str):
+    """A string that counts when it is compared."""
+
+    def __eq__(self, other: object) -> bool:
+        return str.__eq__(self, other)
+
+    def __hash__(self) -> int:
+        return str.__hash__(self)
+
+
+def steps(work: Callable[[], Any]) -> int:
+    """Return how many lines of Python and calls `work` takes, in this thread."""
+    count = 0
+
+    def step(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.fixture(scope="module", autouse=True)
+def counted_strings() -> Iterator[None]:
+    """Let the strings and names of a JSON body be such that count."""
+
+    def counted(value: Any) -> Any:
+        if isinstance(value, str):
+            return Text(value)
+        return [counted(item) for item in value] if isinstance(value, list) else value
+
+    def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
+        tracing = sys.gettrace()
+        sys.settrace(None)  # what the test adds is not counted
+        found = [(Text(name), counted(value)) for name, value in found]
+        sys.settrace(tracing)
+        return json_object._pairs(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        decoder = json_object._DECODER
+        patch.setattr(json_object, "_DECODER", type(decoder)(
+            object_pairs_hook=pairs, parse_int=decoder.parse_int, parse_float=decoder.parse_float,
+            parse_constant=decoder.parse_constant,
+        ))
+        yield
+
+
+class World:
+    """An application with tenants, each with a user and a group of a hundred values and members."""
+
+    def __init__(self, database: Database) -> None:
+        self._app: Flask = create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), database)
+        self._client = self._app.test_client()
+        self._database = database
+        self._headers: dict[str, dict[str, str]] = {}
+        self._names: dict[str, dict[str, str]] = {}
+        for profile in ("rfc", "interop"):
+            Tenants(database).create(profile, profile)
+            self._headers[profile] = {"Authorization": f"Bearer {Tokens(database).issue(profile)[0]}"}
+            self._names[profile] = {}
+            self._refill(profile)
+
+    def _refill(self, profile: str) -> None:
+        """Make a user and a group that no request has changed."""
+        name = uuid.uuid4().hex
+        emails = [{"value": f"e{i}@x", "type": "work", "display": f"e {i}"} for i in range(100)]
+        user = {"schemas": [USER], "userName": name, "displayName": name, "emails": emails,
+                "name": {"givenName": "G", "familyName": "F"}}
+        group = {"schemas": [GROUP], "displayName": name}
+        for place, path, body in (("{user}", "/Users", user), ("{group}", "/Groups", group)):
+            response = self._client.post(f"/{profile}/scim/v2{path}", json=body, headers=self._headers[profile])
+            assert response.status_code == 201, response.data
+            self._names[profile][place] = response.get_json()["id"]
+
+    def cost(self, profile: str, request: Request) -> int:
+        """Return the steps of a request."""
+        if any(place in request.path or place.encode() in (request.body or b"") for place in self._names[profile]):
+            self._refill(profile)
+        body, path = request.body, request.path
+        for place, name in self._names[profile].items():
+            path = path.replace(place, name)
+            body = body.replace(place.encode(), name.encode()) if body else body
+        headers = self._headers[profile] | request.headers
+        found: list[TestResponse] = []
+        taken = steps(lambda: found.append(self._client.open(
+            f"/{profile}/scim/v2{path}", method=request.method, data=body, headers=headers, content_type="application/json"
+        )))
+        assert found[0].status_code < 500, found[0].data[:500]
+        if path == "/Bulk" and found[0].status_code == 200:
+            assert not [each for each in found[0].get_json()["Operations"] if each["status"] >= "500"]
+        return taken
+
+    def token_cost(self, form: str) -> int:
+        """Return the steps of a token request."""
+        return steps(lambda: self._client.post(
+            "/rfc/oauth/token", data=form, content_type="application/x-www-form-urlencoded"))
+
+
+@pytest.fixture(scope="module")
+def world(mongod: Database) -> Iterator[World]:
+    database = Database(mongod.client, f"costs-{uuid.uuid4().hex}")
+    yield World(database)
+    mongod.client.drop_database(database.db.name)
+
+
+@pytest.mark.parametrize(("profile", "name"), CASES)
+def test_fa_01_and_02_four_times_the_input_five_times_the_steps(world: World, profile: str, name: str) -> None:
+    n, shape = SHAPES[name]
+    world.cost(profile, shape(min(n, 4)))  # whatever is made at the first time is
+    small, large = world.cost(profile, shape(n)), world.cost(profile, shape(4 * n))
+    assert large <= MOST * small, f"{n} parts take {small} steps, {4 * n} take {large}"
+
+
+@pytest.mark.parametrize("name", TOKEN_FORMS)
+def test_the_form_of_a_token_request(world: World, name: str) -> None:
+    n, form = TOKEN_FORMS[name]
+    world.token_cost(form(4))
+    small, large = world.token_cost(form(n)), world.token_cost(form(4 * n))
+    assert large <= MOST * small, f"{n} parts take {small} steps, {4 * n} take {large}"
+
+
+@pytest.mark.timeout(60)
+def test_fa_02_a_text_of_references_ends(world: World) -> None:
+    """What a pattern costs is in none of the counts above. It cost the square: 36 KB took a second, 4 MB many hours."""
+    data = {"schemas": [USER], "userName": "x", "title": "/bulkId:a" * 400_000 + " "}
+    operation = {"method": "POST", "path": "/Users", "bulkId": "a", "data": data}
+    world.cost("rfc", Request("POST", "/Bulk", json.dumps({"schemas": [BULK], "Operations": [operation]}).encode()))
+
+
+def test_the_counter_sees_a_loop_in_c() -> None:
+    """A counter that is blind there would find no fault."""
+    def twice(n: int) -> Callable[[], Any]:
+        names = [Text(f"k{i}") for i in range(n)]
+        return lambda: [name for name in names if names.count(name) > 1]
+
+    assert steps(twice(400)) > 10 * steps(twice(100))
