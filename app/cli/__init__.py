@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import traceback
+from contextlib import AbstractContextManager
 from importlib import import_module
 
 import click
 
-from app.cli.connection import Connection
+from app.cli.connection import Connection, in_time
 from app.cli.output import say, take_any_text
 from app.config import ConfigError
 from app.errors import ScimError, describe
@@ -31,6 +33,8 @@ COMMANDS = {
     "mongo": "app.cli.mongo:mongo",
 }
 """Command -> where it is; what a run does not need is not imported."""
+LASTING = ("serve", "import", "export", "check", "events", "tenant delete")
+"""Commands that take as long as they take; `events` has a limit of its own, but not for what it follows."""
 
 
 class _Commands(click.Group):
@@ -62,7 +66,7 @@ def main() -> None:
 def run(arguments: list[str], connection: Connection | None = None) -> int:
     """Run a command and give its exit status."""
     try:
-        with translating():
+        with _limit(arguments):
             return scimd.main(arguments, "scimd", standalone_mode=False, obj=connection) or 0
     except click.exceptions.NoArgsIsHelpError as error:  # a noun without a verb: what there is
         say(*error.format_message().splitlines(), err=True)
@@ -81,6 +85,12 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{frame.name}, {frame.filename}:{frame.lineno}"
         return _say(f"This is a fault in scimd itself: {describe(error)} in {place}")
+
+
+def _limit(arguments: list[str]) -> AbstractContextManager[None]:
+    words = " ".join(argument for argument in arguments if not argument.startswith("-"))
+    lasting = any(f"{words} ".startswith(f"{command} ") for command in LASTING)
+    return translating() if lasting else in_time(shlex.join(["scimd", *arguments]))
 
 
 def _say(sentence: str, status: int = 1) -> int:

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import Context
 from functools import cached_property
 
 from app.config import Config
-from app.store.database import Database
+from app.errors import Unavailable
+from app.store.database import Database, budget
+from app.store.failures import took_too_long
 from app.store.opening import open_database, prepare
+
+COMMAND_SECONDS = 60.0
+"""What a command may take of the database, unless it moves, deletes or follows a whole tenant."""
+
+
+@contextmanager
+def in_time(what: str) -> Iterator[None]:
+    """Let the database take `COMMAND_SECONDS` for what is inside; raises Unavailable, which says `what` that was."""
+    try:
+        with budget(COMMAND_SECONDS):
+            yield
+    except Unavailable as error:
+        why = error.detail
+        if took_too_long(error.__cause__):
+            why = f"The database did not finish within {COMMAND_SECONDS:g} seconds."
+        raise Unavailable(f"{why} It was asked for: {what}") from error
 
 
 class Connection:
@@ -36,7 +56,7 @@ class Connection:
 
         Raises ConfigError, StoreError, Unavailable.
         """
-        prepare(self.config, self.database)
+        Context().run(prepare, self.config, self.database)  # an index may take longer than a command
         return self.database
 
     def tenant_url(self, tenant: str) -> str:

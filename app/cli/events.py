@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from app.cli.connection import Connection
+from app.cli.connection import Connection, in_time
 from app.cli.output import json_text, print_table, say
 from app.cli.values import Name, Span
 from app.errors import Unavailable
@@ -39,10 +39,10 @@ def events(
 
     The tenant - stands for all that there are none of: who has mistyped a Tenant URL.
     """
-    log = _log(connection, tenant)
     start = datetime.now(UTC) - since if since else None
-    tail = Tail(log, name=user, failed=failed, since=start, limit=limit)
-    found = tail.read()
+    with in_time(f"the log of {tenant}{f', and in it {user}' if user else ''}. With --since it has less to read."):
+        tail = Tail(_log(connection, tenant), name=user, failed=failed, since=start, limit=limit)
+        found = tail.read()
     if tail.left_out:
         say(f"scimd: Only the newest {limit} are shown; {_THE_REST}", err=True)
     _print(found, as_json=as_json, empty="" if follow else "There is nothing in the log.")

@@ -7,7 +7,7 @@ stays valid. So the validators also tell which fields a schema has described onc
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pymongo.database
@@ -22,8 +22,11 @@ INDEX_NOT_FOUND = 27
 INDEX_CONFLICTS = (85, 86)
 
 
-def prepare_collection(db: Any, spec: CollectionSpec) -> None:
-    """Make one collection with its validator and indexes; raises StoreError where what is stored stands against it."""
+def prepare_collection(db: Any, spec: CollectionSpec, tell: Callable[[str], None]) -> None:
+    """Make one collection with its validator and indexes; raises StoreError where what is stored stands against it.
+
+    `tell` is called with a sentence about each index that is to be built.
+    """
     if isinstance(db, pymongo.database.Database):  # mongomock has no validators
         _validate(db, spec)
     collection = db[spec.name]
@@ -33,15 +36,16 @@ def prepare_collection(db: Any, spec: CollectionSpec) -> None:
             continue
         if index.name in there:
             _remove(collection, index)
+        tell(f"The index {index.name} of {spec.name} is being built.")
         _build(collection, index)
 
 
 def missing_unique_indexes(db: Any, spec: CollectionSpec) -> Iterator[str]:
-    """Give the names of the unique indexes that the collection should have and does not."""
+    """Yield the unique indexes that the collection should have and does not: `unique_userName of users`."""
     there = db[spec.name].index_information().values()
     for index in spec.indexes:
         if index.unique and not any(_same(index, found) for found in there):
-            yield f"{spec.name}.{index.name}"
+            yield f"{index.name} of {spec.name}"
 
 
 def _validate(db: Any, spec: CollectionSpec) -> None:

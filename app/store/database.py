@@ -7,7 +7,7 @@ end. A client does not survive a fork, so that it is made by the process that us
 
 from __future__ import annotations
 
-import logging
+import math
 import random
 import time
 from collections.abc import Callable, Iterable
@@ -24,15 +24,15 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
-from app.errors import Unavailable, describe
+from app.errors import Unavailable
 from app.schemas.collection import CollectionSpec
 from app.store.collections import missing_unique_indexes, prepare_collection
 from app.store.failures import StoreError, reason, translate, translating
+from app.store.preparation import Preparation
 from app.store.turns import Turns
 
-__all__ = ["Database", "Session", "StoreError", "connect", "translate", "translating"]
+__all__ = ["Database", "Session", "StoreError", "budget", "connect", "translate", "translating"]
 
-log = logging.getLogger("scimd")
 T = TypeVar("T")
 Session = ClientSession | None
 """None outside of a transaction, and in unit tests whose database, mongomock, has none."""
@@ -70,6 +70,7 @@ class Database:
         self._specs: tuple[CollectionSpec, ...] = ()
         self._prepared = False
         self._preparing = Lock()
+        self._preparation = Preparation(self.prepare)
         self._turns = Turns()
 
     def budget(self, seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
@@ -77,7 +78,7 @@ class Database:
 
         Raises Unavailable where the database does not answer in that time, or not at all.
         """
-        return _Budget(seconds)
+        return budget(seconds)
 
     @staticmethod
     def out_of_time() -> bool:
@@ -150,33 +151,46 @@ class Database:
                 try:
                     with self.budget(PREPARE_SECONDS):
                         for spec in self._specs:
-                            prepare_collection(self.db, spec)
+                            prepare_collection(self.db, spec, self._tell)
                 except OperationFailure as error:
                     raise StoreError(f"The database refuses what scimd needs of it: {reason(error)}") from error
                 self._prepared = True
 
+    def _tell(self, state: str) -> None:
+        self._preparation.state = state
+
     def require(self) -> None:
-        """Make sure that everything is prepared, at no cost where it is; raises Unavailable."""
+        """Make sure that everything is prepared, at no cost where it is; raises Unavailable, which says what is not.
+
+        A thread does it, and goes on where this request does not wait for it any more.
+        """
         if not self._prepared:
-            try:
-                self.prepare()
-            except StoreError as error:
-                log.error("the database is not as it must be: %s", describe(error))
-                raise Unavailable("The database is not as it must be; see the server's log.") from error
+            left = (_deadline.get() or math.inf) - time.monotonic()
+            self._preparation.wait(min(PING_SECONDS, left))
+            if not self._prepared:
+                raise Unavailable(self._preparation.state)
 
     def ready(self) -> None:
-        """Check that the database answers and has all its unique indexes; raises Unavailable."""
+        """Check that the database answers and has all its unique indexes; raises Unavailable.
+
+        Without them nothing keeps names unique: one that is missing is built again, and `require` refuses meanwhile.
+        """
         self.require()
         with self.budget():
             missing = [name for spec in self._specs for name in missing_unique_indexes(self.db, spec)]
         if missing:
-            # Without them nothing keeps names unique: they are built again before anybody is told to go on.
             self._prepared = False
-            raise Unavailable(f"The database lacks an index: {', '.join(missing)}.")
+            self._preparation.begin()
+            raise Unavailable(f"The index {', '.join(missing)} is missing and is being built.")
 
     def close(self) -> None:
         """Close all connections."""
         self.client.close()
+
+
+def budget(seconds: float) -> AbstractContextManager[None]:
+    """Let all calls of any database inside take `seconds` together, as `Database.budget` does."""
+    return _Budget(seconds)
 
 
 class _Budget(translating):

@@ -169,7 +169,8 @@ class Events:
             query["time"] = {"$gte": since}
         fields = {"expires": 0, "uncounted": 0}
         find = partial(self._collection.find, query, fields, sort=[("time", -1)], limit=limit)
-        return by_index(self._collection, index, lambda **named: list(find(**named)))[::-1]
+        found = by_index(self._collection, index, lambda **named: list(find(**named)))
+        return sorted(found, key=lambda event: event["time"])  # those of one millisecond stay in the order of writing
 
     def contains(self, event_id: str) -> bool:
         """Tell whether the event, and so the change that it belongs to, is stored."""

@@ -71,7 +71,9 @@ SWEEPING = Chore("sweeping", _sweep, pause=10, first=10, seconds=3_600)
 # Within a minute: a worker that is given much to do is replaced after some minutes.
 CLEARING = Chore("clearing", _clear, pause=3_600, first=60, seconds=3_600)
 DELETING = Chore("deleting", _delete_tenants, pause=10, first=10, seconds=3_600)
-CHORES = (COUNTING, SETTLING, SWEEPING, CLEARING, DELETING)
+# Soon after an operator has dropped one: until then a name may be taken twice.
+CHECKING = Chore("checking the indexes", Database.ready, pause=5, first=5, seconds=REQUEST_SECONDS)
+CHORES = (COUNTING, SETTLING, SWEEPING, CLEARING, DELETING, CHECKING)
 
 
 def start(database: Database, chores: Iterable[Chore] = CHORES) -> list[threading.Thread]:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from app.auth.limits import Limits
+from app.cli import connection as command_line
 from app.errors import TooManyRequests
 from app.store.database import Database
 from app.store.events import MOST_MEMBERS, MOST_WARNINGS, Actor, Event, Events, Tail
@@ -508,3 +509,29 @@ def test_n_30_operations_that_were_skipped_are_told_with_what_was_done(operator:
     assert "changes" not in nothing and "failed" not in nothing
     assert len(many["warnings"]) == MOST_WARNINGS
     assert f"active: true -> false; skipped: Operation 1: {why}" in " ".join(operator("events", "lenient", "--limit", "4").split())
+
+
+def test_sc_06_a_command_says_what_was_asked_where_the_database_is_too_slow(
+    operator: Operator, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_line, "COMMAND_SECONDS", 0.5)
+    with fault(["find", "aggregate"], "alwaysOn", blockConnection=True, blockTimeMS=1_500):
+        said = operator("events", "acme", "--user", "jane@x", status=1)
+        assert said.startswith("scimd: The database did not finish within 0.5 seconds. It was asked for: the log of acme, and in it jane@x.")
+        said = operator("deleted", "list", "acme", status=1)
+        assert said == "scimd: The database did not finish within 0.5 seconds. It was asked for: scimd deleted list acme\n"
+    with fault(["find"], "alwaysOn", errorCode=91):
+        said = operator("deleted", "list", "acme", status=1)
+    assert said == "scimd: The database does not answer at the moment; try again. It was asked for: scimd deleted list acme\n"
+
+
+def test_sc_06_the_log_of_a_busy_name_is_found_by_its_index(operator: Operator) -> None:
+    log, db = Events(operator.database, "acme", days=1), operator.database.db
+    log.append_all([Event("patch", "User", str(number), f"user{number}", status=200) for number in range(1_000)], Actor())
+    log.append_all([Event("patch", "User", "busy", "busy", status=200) for _ in range(102)], Actor())
+    db.command("profile", 2)
+    assert len(operator.events("--user", "busy")) == 102
+    db.command("profile", 0)
+    plans = [row["planSummary"] for row in db.system.profile.find({"ns": f"{db.name}.events", "planSummary": {"$exists": True}})]
+    assert plans
+    assert all(plan.startswith("IXSCAN { tenant: 1, keys: 1, time: -1 }") for plan in plans), plans

@@ -14,6 +14,7 @@ from pymongo.write_concern import WriteConcern
 
 from app.errors import InvalidValue, PayloadTooLarge, ScimError, Unavailable
 from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store import janitor
 from app.store.database import Database, Session, StoreError, connect
 from app.store.failures import translate
 from tests.conftest import Fault
@@ -308,13 +309,44 @@ def test_a_validator_that_has_changed_is_set_and_one_that_has_gone_is_taken_away
     database.db.things.insert_one({})
 
 
-def test_nobody_is_told_to_go_on_while_a_unique_index_is_missing(database: Database) -> None:
+def test_fa_14_an_index_that_was_dropped_is_built_by_a_thread_and_nothing_is_taken_meanwhile(
+    database: Database, fault: Fault
+) -> None:
+    """FA-14: it was built inside a request's 20 seconds, cut off, and begun again at each request."""
     database.prepare([SPEC])
     database.ready()
     database.db.things.drop_index("tenant_name")
-    with pytest.raises(Unavailable, match="things.tenant_name"):
+    being_built = r"index tenant_name of things .*is being built"
+    with fault(["createIndexes"], "alwaysOn", blockConnection=True, blockTimeMS=1_500):
+        for ask in (database.ready, database.require, database.ready):
+            with pytest.raises(Unavailable, match=being_built), database.budget(0.3):  # all of it less than the index takes
+                ask()
+        assert sum(thread.name == "preparing" for thread in threading.enumerate()) == 1
+        database.require()  # waits for it
+    assert "tenant_name" in index_names(database)
+    database.ready()
+
+
+def test_fa_14_duplicates_from_before_it_was_noticed_keep_it_from_being_built(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.prepare([SPEC])
+    database.db.things.drop_index("tenant_name")
+    database.db.things.insert_many([{"_id": number, "tenant": "a", "name": "b"} for number in range(2)])
+    with pytest.raises(Unavailable, match="is being built"):
         database.ready()
-    database.ready()  # it was built again
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="see the server's log"):
+            database.require()
+    assert len([line for line in caplog.messages if "unique index tenant_name of things" in line]) == 1
+
+
+def test_fa_14_a_chore_notices(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    database.prepare([SPEC])
+    database.db.things.drop_index("tenant_name")
+    assert janitor.once(database, janitor.CHECKING)
+    assert "tenant_name of things" in caplog.text
+    database.require()
     assert "tenant_name" in index_names(database)
 
 
