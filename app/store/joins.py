@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from app.schemas.comparison import fold
 from app.schemas.resource_type import Catalogue, ResourceType
-from app.store import spans
 from app.store.membership_reader import MembershipReader, mentions
 from app.store.resources import Resources
 from app.store.spans import Span
@@ -59,14 +58,18 @@ class Joins:
         return joins
 
     def answered(
-        self, resource_type: ResourceType, query: Query, start: str | None = None
+        self, resource_type: ResourceType, query: Query, start: str | None = None, most: int | None = None
     ) -> Iterator[tuple[Query, str | None]]:
-        """Give the query with what it asks answered, for one stretch of ids after the other, and where each ends."""
+        """Yield the query with its conditions on memberships answered, for one range of ids after the other.
+
+        With each comes the id that its range ends before, None for the last one. `most` is how many ids the first of
+        them names at most.
+        """
         if not asks(query):
             yield query, None
             return
         owner = [self._resources[resource_type.name]]
-        for span, found in _walk(owner, partial(_answered, query), start):
+        for span, found in _walk(owner, partial(_answered, query), start, most):
             yield span.of("_id", found), span.end
 
     def _having(self, owner: Resources, element: Query, span: Span) -> list[str]:
@@ -152,31 +155,31 @@ def _answered(query: Query, span: Span) -> Query:
 
 
 def _walk(
-    owners: list[Resources], answer: Callable[[Span], T], start: str | None = None
+    owners: list[Resources], answer: Callable[[Span], T], start: str | None = None, most: int | None = None
 ) -> Iterator[tuple[Span, T]]:
-    """Give the answer for all ids, in as many stretches as it takes.
+    """Yield the answer for all ids, in as many ranges as it takes; `most` ids are named in the first.
 
-    Where the first stretch was too long the next ones begin with as many resources as a query can name.
+    Where the first range was too long, the next ones begin with as many resources as a query can name.
     """
-    span = Span(start)
+    span = Span(start, most)
     while True:
         found = answer(span)
         yield span, found
         if span.end is None:
             return
-        span = Span(span.end)
+        span = Span(span.end, 2 * span.most)
         for owner in owners:
-            span.cut(owner.id_after(span.start, spans.MOST_IDS))
+            span.cut(owner.id_after(span.start, span.most))
 
 
 def _within(span: Span, owner: Resources, field: str, query: Query, ask: Callable[..., list[str]]) -> list[str]:
     """Give the ids in a stretch that match, each once; shorten the stretch where a query cannot name them all."""
-    most = spans.MOST_IDS + 1
+    most = span.most + 1
     if span.end is None:
         found = ask(span.of(field, query), most)
         if len(found) < most:
             return sorted(set(found))
-        span.cut(owner.id_after(span.start, spans.MOST_IDS))
+        span.cut(owner.id_after(span.start, span.most))
     found = ask(span.of(field, query), most, ordered=True)
     if len(found) == most:
         span.cut(found[-1])

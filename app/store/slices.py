@@ -18,6 +18,7 @@ from app.store.joins import Joins, asks
 from app.store.pages import Order, Place, rank
 from app.store.plans import answering, unindexed
 from app.store.resources import Resource, Resources
+from app.store.spans import FIRST_IDS
 
 Query = dict[str, Any]
 Found = list[tuple[Resource, Place]]
@@ -72,6 +73,8 @@ class Slices:
         `many` says that more than `pages.MANY` match.
         """
         with self._in_time(order):
+            if after and _by_id(order) and asks(self._query):
+                return self._in_turn(order, after, skip, limit, keys)
             query, end = self._first
             if end is None:
                 return self._resources.page(query, order, after=after, skip=skip, limit=limit, keys=keys, many=many)
@@ -121,7 +124,8 @@ class Slices:
             yield query
             if start is None:
                 return
-        for query, _ in self._joins.answered(self._resources.type, self._query, start):
+        most = FIRST_IDS if after else None
+        for query, _ in self._joins.answered(self._resources.type, self._query, start, most):
             yield query
 
     @contextmanager

@@ -12,14 +12,18 @@ Query = dict[str, Any]
 
 MOST_IDS = 20_000
 """Ids that one query names, which is 1 MB of the 16 that a query may have, and 0.1 s."""
+FIRST_IDS = 1_000
+"""Ids that the first query of a later page names; each next one names twice as many."""
 
 
 class Span:
     """The ids from `start` on, up to `end`, which is not among them; None is no bound."""
 
-    def __init__(self, start: str | None = None, end: str | None = None) -> None:
+    def __init__(self, start: str | None = None, most: int | None = None) -> None:
         self.start = start
-        self.end = end
+        self.end: str | None = None
+        self.most = MOST_IDS if most is None else min(most, MOST_IDS)
+        """Ids that a query on it may name."""
 
     def of(self, field: str, query: Query) -> Query:
         """Give the query for what is found here, where `field` holds the id."""
@@ -34,6 +38,6 @@ class Span:
 
     def fitting(self, ids: list[str]) -> list[str]:
         """Give those of the sorted ids that one query can name, and end behind them."""
-        if len(ids) > MOST_IDS:
-            self.cut(ids[MOST_IDS])
-        return ids[:MOST_IDS]
+        if len(ids) > self.most:
+            self.cut(ids[self.most])
+        return ids[: self.most]

@@ -30,6 +30,7 @@ from app.store.documents import encode
 from app.store.events import Actor, Event, Tail
 from app.store.memberships import Memberships
 from app.store.opening import collections, open_directory
+from app.store.spans import FIRST_IDS
 from app.store.tenants import Tenants
 from app.store.transfer import Importer, export
 from tests.blueprints.conftest import PATCH_URN
@@ -201,6 +202,16 @@ def test_sc_02_the_next_page_of_a_walk_costs_a_page(world: World, query: str, mo
         world.walk("User", query)
     assert cost.documents <= PAGE + 5, cost
     assert cost.keys <= PAGE + 5, cost
+
+
+def test_sc_15_the_next_page_of_a_large_group_s_members_costs_the_ids_that_it_names(world: World) -> None:
+    """SC-15: a client that walks the members of a group of any size does not read all of it for each page."""
+    query = f'filter=groups.value eq "{world.group(0)}"&attributes=userName'
+    world.cursors.append(world.find("User", f"{query}&cursor")["nextCursor"])
+    with profiled(world.database) as cost:
+        world.walk("User", query)
+    assert cost.documents <= 2 * PAGE, cost
+    assert cost.keys <= 4 * FIRST_IDS, cost
 
 
 SCANS = [
