@@ -11,8 +11,8 @@ from app.schemas.columns import columns
 from app.schemas.user import ENTERPRISE_URN as ENT
 from app.schemas.user import USER_TYPE
 from app.store.database import Database
-from app.store.events import Actor, Event
-from app.store.memberships import Memberships
+from app.store.events import Actor, Event, More
+from app.store.membership_reader import MembershipReader
 from app.store.opening import collections, open_directory
 from app.store.pages import Order
 from app.store.plans import BY_ID, Reach, access, by_index, unindexed
@@ -70,14 +70,14 @@ def test_sc_02_a_query_is_answered_without_its_index_where_an_operator_has_dropp
     database.prepare(collections(CONFIG))
     directory = open_directory(CONFIG, database, Tenants(database).create("ours", "rfc"))
     directory.resources(USER_TYPE).insert(person(1, "ours"))
-    directory.events.append(Event("create", "User", "1", "ann", status=201), Actor(), uncounted=1)
+    directory.events.append(Event("create", "User", "1", "ann", status=201), Actor(), more=More(1))
     for collection in ("users", "events", "memberships"):
         database.db[collection].drop_indexes()
     name = query('userName eq "user00001@example.com"')
     users = directory.resources(USER_TYPE)
     assert users.count(name) == len(users.page(name, Order(), limit=2)) == len(users.ids(name, 2)) == 1
     assert users.page_and_total(query("title pr"), Order(), 0, 5)[1] == 1
-    assert len(users.find_with(name, None, Memberships(database, "ours").lookup, 1)) == 1
+    assert len(users.find_with(name, None, MembershipReader(database, "ours").lookup, 1)) == 1
     assert users.id_after(None, 0) == person(1, "ours")["id"]
     assert len(directory.events.find(name="ann")) == len(directory.events.find()) == 1
     assert directory.count(USER_TYPE) == 1
