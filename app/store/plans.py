@@ -112,6 +112,12 @@ def unindexed(query: Query, resource_type: ResourceType, sorted_by: str = "") ->
     return tuple(sorted({known[field] for field in missing if field in known}))
 
 
+def scanned(query: Query, resource_type: ResourceType) -> tuple[str, ...]:
+    """Return the attribute whose index a query reads as a whole, as its path; none where it does not."""
+    found = access(query, indexed_fields(resource_type))
+    return (paths(resource_type)[found.field],) if found.reach is Reach.SCAN else ()
+
+
 def answering(resource_type: ResourceType) -> tuple[str, ...]:
     """Return the attributes that have an index, as their paths."""
     known = paths(resource_type)

@@ -16,7 +16,7 @@ from app.store.database import Database
 from app.store.failures import took_too_long
 from app.store.joins import Joins, asks
 from app.store.pages import Order, Place, rank
-from app.store.plans import answering, unindexed
+from app.store.plans import answering, scanned, unindexed
 from app.store.resources import Resource, Resources
 from app.store.spans import FIRST_IDS
 
@@ -145,13 +145,14 @@ class Slices:
         if asks(self._query):
             return "The filter asks for too many memberships to be answered in time; narrow it."
         sorted_by = order.field if order and not order.indexed else ""
-        attributes = unindexed(self._query, self._resources.type, sorted_by)
+        resource_type = self._resources.type
+        attributes = unindexed(self._query, resource_type, sorted_by) or scanned(self._query, resource_type)
         if not attributes:
             return ""
         return (
-            f"No index answers {', '.join(attributes)}, and there are too many resources to look at each in time. "
-            f"Narrow the filter with `and` and eq or sw on an attribute that has an index, or sort by one: "
-            f"{', '.join(answering(self._resources.type))}."
+            f"No index leads straight to {', '.join(attributes)}, and there are too many resources to look at each in "
+            f"time. Narrow the filter with `and` and eq or sw on an attribute that has an index, or sort by one: "
+            f"{', '.join(answering(resource_type))}."
         )
 
     def _read(self, places: list[Place], keys: frozenset[str] | None) -> Found:
