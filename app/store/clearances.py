@@ -5,20 +5,13 @@ Nobody sees them, so that it does not matter when this is done, in how many step
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from app.store.database import REQUEST_SECONDS, Database, Session
-from app.store.memberships import BATCH, HINT, SPEC
+from app.store.database import Database, Session
+from app.store.memberships import BATCH, HINT, LEASE, SPEC
 from app.store.plans import by_ids
-
-LEASE = timedelta(seconds=2 * REQUEST_SECONDS)
-"""How long others leave a clearance to the worker that has taken it, which renews it when half is over.
-
-So a clearance stays for at least REQUEST_SECONDS after the last membership was deleted, and no request that has read
-one of them before looks for its clearance later.
-"""
 
 
 def sweep(database: Database, now: datetime) -> int:
@@ -27,7 +20,7 @@ def sweep(database: Database, now: datetime) -> int:
     while clearance := collection.find_one({"due": {"$lte": now}}):
         if not collection.update_one(clearance, {"$set": {"due": datetime.now(UTC) + LEASE}}).modified_count:
             continue  # another worker has taken it
-        number = _sweep(database, _key(clearance))
+        number = _sweep(database, _key(clearance)) if "since" in clearance else 0  # was announced only
         if not number:
             collection.delete_one(_key(clearance))
         swept += number
@@ -67,4 +60,4 @@ def _sweep_batch(
 
 def _key(clearance: dict[str, Any]) -> dict[str, Any]:
     """Return the query for a clearance as long as the group is not cleared again."""
-    return {key: clearance[key] for key in ("_id", "tenant", "group", "member", "since")}
+    return {key: clearance.get(key) for key in ("_id", "tenant", "group", "member", "since")}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from app.errors import InvalidValue, NotFound, Unavailable
+from app.errors import InvalidValue, NotFound, TooMany, Unavailable
 from app.schemas.columns import columns
 from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
@@ -21,7 +21,7 @@ from app.store.database import Database, Session
 from app.store.deleted import Deleted
 from app.store.events import NOTHING_MORE, Actor, Event, Events, More, difference, members_changed
 from app.store.joins import Joins
-from app.store.member_changes import Members, Plan
+from app.store.member_changes import Members, Plan, Request
 from app.store.membership_reader import MembershipReader, Parents
 from app.store.memberships import Memberships
 from app.store.names import Names
@@ -140,7 +140,7 @@ class Directory:
         store = self._resources[resource_type.name]
 
         def work(session: Session) -> Resource:
-            steps = self._members.plan(resource_type, resource["id"], changes, session, fresh=True)
+            steps = self._members.plan(resource_type, resource["id"], Request(tuple(changes)), session, fresh=True)
             self._check_links(resource_type, resource, session)
             store.insert(resource, session)
             self._members.apply(resource["id"], steps, session)
@@ -172,9 +172,10 @@ class Directory:
                 resource_type, before["id"], changes, event, actor, version=version, keys=None
             )
         time = now()
+        request = self._members.prepare(resource_type, before["id"], changes)
 
         def work(session: Session) -> Resource:
-            steps = self._members.plan(resource_type, before["id"], changes, session)
+            steps = self._members.plan(resource_type, before["id"], request, session)
             self._check_links(resource_type, after, session, before)
             result = after | {"meta": next_meta(before["meta"], time)}
             if not store.replace(result, before, session):
@@ -199,10 +200,15 @@ class Directory:
         """
         store = self._resources[resource_type.name]
         time = now()
+        try:
+            request = self._members.prepare(resource_type, resource_id, changes)
+        except TooMany:
+            self._stored(resource_type, resource_id, frozenset())  # that the group is missing is told first
+            raise
 
         def work(session: Session) -> Resource:
             try:
-                steps = self._members.plan(resource_type, resource_id, changes, session, sure=version is not None)
+                steps = self._members.plan(resource_type, resource_id, request, session, sure=version is not None)
             except InvalidValue:
                 self._stored(resource_type, resource_id, frozenset())  # that the group is missing is told first
                 raise

@@ -5,6 +5,7 @@ Whatever has been cleared is left out, see `memberships`: each method sees the c
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -16,6 +17,7 @@ from pymongo.cursor import Cursor
 from app.store.database import Database, Session
 from app.store.memberships import (
     BATCH,
+    BELIEVED,
     BY_GROUP,
     BY_MEMBER,
     CLEARED,
@@ -43,6 +45,7 @@ class MembershipReader:
         self._collection = database.db[SPEC.name]
         self._moment = database.snapshot(SPEC.name)
         self._tenant = tenant
+        self._none_until = 0.0
 
     def members(self, group: str) -> Iterator[list[Row]]:
         """Return the group's members in batches of `member` and, where known, `type`, by their ids, as of one moment.
@@ -141,14 +144,23 @@ class MembershipReader:
         It is looked for a clearance afterwards: nothing that did not count has been read where there is none even now,
         since a clearance stays for longer than a request after the last of them is deleted.
         """
-        found = read({}, None)
-        query = {"tenant": self._tenant, "group": CLEARED}
-        if not found or self._collection.find_one(query, {"_id": 0, "member": 1}, hint=HINT) is None:
+        found, query = read({}, None), {"tenant": self._tenant, "group": CLEARED}
+        if not found or not self._may_be_cleared(query):
             return found
         with self._database.one_moment() as session:
             cleared = clearances(self._collection.find(query, hint=HINT, session=session))
             ended = [{"group": group, "since": {"$ne": since}} for group, since in cleared.items()]
             return read({"$nor": ended} if ended else {}, session)
+
+    def _may_be_cleared(self, query: Row) -> bool:
+        """Return whether there may be a clearance; each is announced for as long as the answer "no" is believed."""
+        now = time.monotonic()
+        if now < self._none_until:
+            return False
+        if self._collection.find_one(query, {"_id": 0, "member": 1}, hint=HINT):
+            return True
+        self._none_until = now + BELIEVED
+        return False
 
     def ids(self, give: str, query: Mapping[str, Any], limit: int, *, ordered: bool = False) -> list[str]:
         """Return up to `limit` `group` or `member` values of the memberships that match; one may come several times.

@@ -7,20 +7,23 @@ missing where the member does not exist (a client may be allowed to name members
 More members than one transaction can delete leave a group by its clearance, {_id, tenant, group: "", member: the
 group's id, since, due}: while there is one, only those memberships count that have the same `since`. The others are
 deleted in batches (`clearances`), and then the clearance itself. It is found beside what is read anyway, as if the
-group were a member of "", so that readers pay nothing where there is none (D-32).
+group were a member of "", or is announced a moment before it counts, by being there without `since`: so readers pay
+nothing where there is none (D-32).
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from app.errors import Unavailable
 from app.schemas.collection import CollectionSpec, IndexSpec
-from app.store.database import Database, Session
+from app.store.database import REQUEST_SECONDS, Database, Session
 from app.store.plans import Index
 
 T = TypeVar("T")
@@ -64,6 +67,14 @@ COLLECTIONS = (SPEC,)
 
 BATCH = 1_000
 """Memberships that are read and written at a time."""
+BELIEVED = 1.0
+"""Seconds for which a process believes that a tenant has no clearance."""
+LEASE = timedelta(seconds=2 * REQUEST_SECONDS)
+"""How long others leave a clearance to the worker that has taken it, which renews it when half is over.
+
+So a clearance stays for at least REQUEST_SECONDS after the last membership was deleted, and no request that has read
+one of them before looks for its clearance later.
+"""
 
 
 class Memberships:
@@ -80,8 +91,7 @@ class Memberships:
         for batch in [*_batches(members)] or [[]]:
             query = {"tenant": self._tenant, "group": {"$in": [CLEARED, group]}, "member": {"$in": [group, *batch]}}
             rows = list(self._collection.find(query, fields, hint=HINT, session=session))
-            if any(row["group"] == CLEARED for row in rows):
-                since = self._clearances(session)[group]
+            if any(row["group"] == CLEARED for row in rows) and (since := self._clearances(session).get(group)):
                 query = self._of(group, since) | {"member": {"$in": batch}}
                 rows = list(self._collection.find(query, fields, hint=HINT, session=session))
             found.update(row["member"] for row in rows)
@@ -110,7 +120,9 @@ class Memberships:
         is_new = bool(done.upserted_ids)
         if done.matched_count + is_new == 1:
             return is_new
-        since = self._clearances(session)[group]
+        since = self._clearances(session).get(group)
+        if since is None:
+            return is_new
         counts = self._row(group, member, kind, since)
         return self._collection.replace_one(key | {"since": {"$ne": since}}, counts, session=session).matched_count == 1
 
@@ -146,15 +158,30 @@ class Memberships:
         """Return how many members the group has."""
         return self._collection.count_documents(self._of(group, since), hint=HINT, session=session)
 
-    def keep_only(self, group: str, keep: Iterable[str], session: Session) -> ObjectId:
-        """Let no members but `keep` count from now on and return the clearance; costs what those are, not the group."""
-        since = ObjectId()
+    def has_more(self, group: str, number: int) -> bool:
+        """Return whether the group has more than `number` members."""
+        cleared = self._clearances(None)
+        query, fields = self._of(group, cleared.get(group)), {"_id": 0, "member": 1}
+        return self._collection.find_one(query, fields, hint=HINT, skip=number) is not None
+
+    def announce(self, group: str) -> ObjectId:
+        """Announce a clearance of the group and return it, when every process has heard of it."""
+        due = datetime.now(UTC) + LEASE
+        self._collection.update_one(self._row(CLEARED, group), {"$max": {"due": due}}, upsert=True)
+        time.sleep(BELIEVED)
+        return ObjectId()
+
+    def keep_only(self, group: str, keep: Iterable[str], since: ObjectId, session: Session) -> None:
+        """Let no members but `keep` count from now on; costs what those are, not the group.
+
+        `since` is what `announce` has returned. Raises Unavailable where it is not announced any more.
+        """
         change = {"$set": {"since": since, "due": datetime.now(UTC)}}
-        self._collection.update_one(self._row(CLEARED, group), change, upsert=True, session=session)
+        if not self._collection.update_one(self._row(CLEARED, group), change, session=session).matched_count:
+            raise Unavailable("The group is changed by others at the same time; try again.", retry_after=1)
         for batch in _batches(keep):
             query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
             self._collection.update_many(query, {"$set": {"since": since}}, hint=HINT, session=session)
-        return since
 
     def _row(self, group: str, member: str, kind: str | None = None, since: ObjectId | None = None) -> Row:
         row: Row = {"tenant": self._tenant, "group": group, "member": member}
@@ -215,8 +242,8 @@ class Memberships:
 
 
 def clearances(rows: Iterable[Row]) -> Clearances:
-    """Return the clearances among some memberships."""
-    return {row["member"]: row["since"] for row in rows if row["group"] == CLEARED}
+    """Return the clearances among some memberships, without those that are only announced."""
+    return {row["member"]: row["since"] for row in rows if row["group"] == CLEARED and "since" in row}
 
 
 def counts(row: Row, cleared: Clearances) -> bool:

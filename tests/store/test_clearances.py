@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +21,7 @@ from app.schemas.custom import load_catalogue
 from app.store.clearances import LEASE, _key, _sweep_batch, sweep
 from app.store.database import Database
 from app.store.events import MOST_MEMBERS
-from app.store.member_changes import MOST_AT_ONCE
+from app.store.member_changes import MOST_AT_ONCE, MOST_LOOKED_AT
 from app.store.memberships import BATCH, CLEARED
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens
@@ -126,8 +129,8 @@ def exported(world: World) -> set[str]:
 
 
 def view_of_members(world: World) -> set[str]:
-    rows = world.database.db.group_members.find({"tenant": "acme", "group": world.group})
-    return {row["member"] for row in rows} & world.users.keys()
+    query = {"tenant": "acme", "group": world.group, "member": {"$in": list(world.users)}}
+    return {row["member"] for row in world.database.db.group_members.find(query)}
 
 
 def view_of_groups(world: World) -> set[str]:
@@ -150,6 +153,41 @@ READERS: dict[str, Callable[[World], set[str]]] = {
     "the view group_members": view_of_members,
     "the view user_groups": view_of_groups,
 }
+
+
+SEVERAL_MOMENTS = {"GET of each user", "members.value eq", "export", "the view group_members", "the view user_groups"}
+"""Readers that ask several times, or are not meant to tell of one moment."""
+
+
+def test_fa_12_whoever_reads_meanwhile_sees_it_before_or_after(client: Client, database: Database) -> None:
+    """Another process reads all the time, while the group is replaced and swept."""
+    world = World(client, database)
+    other = Client(assemble(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), database), "acme", client.headers["Authorization"].removeprefix("Bearer "))
+    watched = copy(world)
+    watched.client = other
+    before, after = {world.leaver, world.stayer}, {world.stayer, world.newcomer}
+    names = sorted(READERS.keys() - SEVERAL_MOMENTS)
+    seen: dict[str, list[set[str]]] = {name: [READERS[name](watched)] for name in names}
+    done = threading.Event()
+
+    def watch(names: Sequence[str]) -> None:
+        while not done.is_set():
+            for name in names:
+                seen[name].append(READERS[name](watched))
+
+    with ThreadPoolExecutor(3) as pool:
+        watching = [pool.submit(watch, names[number::3]) for number in range(3)]
+        try:
+            world.put(world.stayer, world.newcomer)
+            sweep(database, datetime.now(UTC))
+            sweep(database, later())
+        finally:
+            done.set()
+        for each in watching:
+            each.result()
+    for name, states in seen.items():
+        assert all(state in (before, after) for state in states), name
+        assert [state == after for state in states] == sorted(state == after for state in states), name
 
 
 def clearance(database: Database) -> dict[str, Any] | None:
@@ -322,3 +360,39 @@ def test_fa_12_the_sweep_costs_what_it_deletes(client: Client, database: Databas
     assert len(seen) > MANY / BATCH
     assert max(row.get("keysExamined", 0) for row in seen) <= 2 * BATCH
     assert max(row.get("docsExamined", 0) for row in seen) <= BATCH
+
+
+# FA-13
+
+
+def by_filter(where: str) -> dict[str, Any]:
+    return {"op": "remove", "path": f"members[{where}]"}
+
+
+def test_fa_13_a_filter_on_members_is_too_many_for_a_huge_group(client: Client, database: Database) -> None:
+    world = World(client, database, MOST_LOOKED_AT - 2)
+    world.patch(by_filter('display co "leaver"'))
+    left = {row["member"] for row in database.db.memberships.find({"group": world.group})} & world.users.keys()
+    assert left == {world.stayer}
+    world.fill(2)
+    database.db.command("profile", 2)
+    answer = client.patch(URL.format(world.group), by_filter('display co "stayer"'))
+    database.db.command("profile", 0)
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "tooMany")
+    assert "replace all members" in answer.get_json()["detail"]
+    examined = database.db.system.profile.find({"ns": f"{database.db.name}.memberships"})
+    assert [row["keysExamined"] for row in examined if row["keysExamined"] > 1] == [MOST_LOOKED_AT + 1]
+    client("DELETE", URL.format(world.group))
+    assert client.patch(URL.format(world.group), by_filter('display co "stayer"')).status_code == 404
+
+
+def test_fa_13_nothing_is_read_of_a_group_in_the_transaction(client: Client, database: Database) -> None:
+    """Members for whom a filter holds are found before it; who is added in the same request is among them."""
+    world = World(client, database, BATCH)
+    database.db.command("profile", 2)
+    world.patch(adding(world.newcomer), by_filter('display sw "newc" or display sw "leav"'))
+    database.db.command("profile", 0)
+    world.check(world.stayer, others=BATCH)
+    within = list(database.db.system.profile.find({"ns": f"{database.db.name}.memberships", "command.txnNumber": {"$exists": True}}))
+    assert within
+    assert max(row.get("keysExamined", 0) for row in within) < 20
