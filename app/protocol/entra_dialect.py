@@ -23,6 +23,8 @@ from app.schemas.resource_type import ResourceType
 from scim_filter.renaming import rename_paths
 
 Payload = dict[str, Any]
+HOLDS_JSON = "roles"
+"""The attribute whose values may be JSON as text: Entra sends role assignments so, and wants them back as they are."""
 
 
 def rewrite_patch(payload: Any, resource_type: ResourceType) -> Any:
@@ -211,7 +213,7 @@ def _rewrite_one(value: Any, attribute: Attribute) -> Any:
     value = clear_blank(value)
     if attribute.type != "complex":
         return clear_blank(unwrap_value(value))
-    value = wrap_text(value, attribute)
+    value = wrap_text(value if attribute.name == HOLDS_JSON else read_text(value), attribute)
     if not isinstance(value, dict):
         return value
     return {key: clear_blank(item) for key, item in rename_display(value, attribute).items()}
@@ -221,8 +223,9 @@ def read_text(value: Any) -> Any:
     """Return the JSON object that a text is, and any other value as it came (D-84).
 
     `{"op": "replace", "value": "{\\"displayName\\":\\"EPD\\"}"}`: how SCIM for Keycloak renames a group.
+    `{"op": "replace", "path": "emails[value eq \\"a@x\\"]", "value": ["{\\"value\\":\\"b@x\\"}"]}`: SCIM-SDK.
     """
-    if isinstance(value, str) and value.startswith("{"):
+    if isinstance(value, str) and value.lstrip().startswith("{"):
         with suppress(InvalidSyntax, InvalidValue):
             return object_in(value.encode(), "The value")
     return value
@@ -267,10 +270,12 @@ def wrap_text(value: Any, attribute: Attribute) -> Any:
     """Give text that stands for a complex value as its `value`.
 
     `{"op": "Add", "path": "urn:...:User:manager", "value": "<id>"}`: how managers are always sent; members of
-    Microsoft's request collection come as bare text too.
+    Microsoft's request collection come as bare text too. JSON that could not be read is no value but of a role.
     """
-    is_text = isinstance(value, str | int) and not isinstance(value, bool)
-    return {"value": value} if is_text and attribute.sub("value") else value
+    if not attribute.sub("value") or isinstance(value, bool) or not isinstance(value, str | int):
+        return value
+    is_json = isinstance(value, str) and value.lstrip().startswith(("{", "["))
+    return value if is_json and attribute.name != HOLDS_JSON else {"value": value}
 
 
 def rename_display(value: Payload, attribute: Attribute) -> Payload:

@@ -13,7 +13,7 @@ from app.schemas.resource_type import ResourceType, Schema, Target
 from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation import validate
 from scim_filter import parse_filter
-from tests.protocol.patching import GROUP, PLAIN, USER, body, changes, op, patch, refusal, run, tolerant
+from tests.protocol.patching import GROUP, PLAIN, USER, body, both, changes, op, patch, refusal, run, tolerant
 
 ENT = ENTERPRISE_URN
 
@@ -457,3 +457,28 @@ def test_fa_01_a_long_path_is_not_repeated_for_each_name_in_the_value(monkeypatc
     operation = {"op": "add", "path": f"{ENTERPRISE_URN}[{'x' * 100_000}]", "value": {f"k{n}": n for n in range(1_000)}}
     dialect.rewrite_patch({"Operations": [operation]}, USER_TYPE)
     assert characters < 500_000
+
+
+@tolerant
+def test_n_31_json_as_text_is_read_or_refused_and_never_an_address(profile):
+    new = {"value": "n@x", "type": "work"}
+    for text in ('{"value":"n@x","type":"work"}', ' {"value": "n@x", "type": "work", "unknown": 1}', ['{"value":"n@x","type":"work"}']):
+        assert patch(PLAIN, op("add", "emails", text), profile=profile)["emails"] == [new]
+        assert patch(USER, op("replace", "emails", text), profile=profile)["emails"] == [new]
+    for text in ('{"value":', '[{"value":"n@x"}]', "{}x", '["a"]', '{"value":{"a":1}}', '{"value":"a","value":"b"}', "{" * 1_000):
+        for path in ("emails", 'emails[type eq "work"]', "members"):
+            assert refusal(GROUP if path == "members" else USER, op("replace", path, text), profile=profile) == "invalidValue", text
+    for text in ('{"value":"admin"}', '[{"value":"admin"}]', '{"value":'):
+        assert patch(PLAIN, op("add", "roles", text), profile=profile)["roles"] == [{"value": text}]
+
+
+def test_n_31_the_strict_profile_reads_no_text_as_json():
+    for path in ("emails", "roles", 'emails[type eq "work"]'):
+        assert refusal(USER, op("replace", path, '{"value":"n@x"}')) == "invalidValue"
+
+
+@both
+@pytest.mark.parametrize("text", ["FALSE", "False", "false", "fALSE"])
+def test_n_29_a_boolean_as_text_may_be_in_any_case(profile, text):
+    assert patch(USER, op("replace", "active", text), profile=profile) == USER | {"active": False}
+    assert patch(USER | {"active": False}, op("add", None, {"active": "TRUE"}), profile=profile) == USER
