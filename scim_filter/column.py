@@ -62,7 +62,10 @@ class Column:
 
     @cached_property
     def inside(self) -> Resolve:
-        """The same as seen from inside an element."""
+        """The same as seen from inside an element; one that is no object is its own `value`."""
+        if self.type != "complex":
+            value = replace(self, keys=("value",), field="value", parent=None, multi_valued=False)
+            return lambda name: value if name.lower() == "value" else None
         named = {
             sub.path[len(self.path) + 1 :].lower(): replace(sub, keys=(sub.name,), field=sub.name, parent=None)
             for sub in self.subs

@@ -53,6 +53,8 @@ def predicate(condition: Filter, resolve: Resolve) -> Predicate:
 def _element(condition: ValuePath, column: Column) -> Predicate:
     check_element(condition, column)
     inside = predicate(condition.filter, column.inside)
+    if column.type != "complex":
+        return lambda resource: any(inside({"value": value}) for value in _values(resource, column.keys))
     return lambda resource: any(inside(element) for element in _values(resource, column.keys))
 
 

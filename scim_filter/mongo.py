@@ -8,20 +8,21 @@ document keeps, so that `eq` and `sw` are answered from an index.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Any
 
 from scim_filter.ast import And, Comparison, Filter, Not, Or, Present, ValuePath
 from scim_filter.column import Column, Query, Resolve
 from scim_filter.errors import FilterError
+from scim_filter.moments import compared_in_milliseconds
 from scim_filter.semantics import check_element, check_presence, compared, literal, look_up
+from scim_filter.values import alternatives, operators
 
 NOTHING: Query = {"_id": {"$in": []}}
 EVERYTHING: Query = {}
 LONGEST_PATTERN = 30_000
 """Bytes of a pattern; MongoDB takes 32,764."""
 
-_MILLISECOND = 1_000
+_CONSTANT = {"never": NOTHING, "always": EVERYTHING}
 _ORDER = {"gt": "$gt", "ge": "$gte", "lt": "$lt", "le": "$lte"}
 
 
@@ -63,30 +64,22 @@ def _comparison(comparison: Comparison, column: Column) -> Query:
     if comparison.value is None:  # D-120
         present = _present(column)
         return {"eq": {"$nor": [present]}, "ne": present}.get(comparison.operator, NOTHING)
-    value = literal(comparison, column)
-    if isinstance(value, datetime) and value.microsecond % _MILLISECOND:
-        return _between(comparison.operator, column, value)
-    if comparison.operator == "eq":
+    operator, value = compared_in_milliseconds(comparison.operator, literal(comparison, column))
+    if operator in _CONSTANT:
+        return _CONSTANT[operator]
+    if operator == "eq":
         return _equal(column, value)
-    if comparison.operator == "ne":  # universal: no value is equal, and a missing one is not (D-118)
+    if operator == "ne":  # universal: no value is equal, and a missing one is not (D-118)
         return {"$nor": [_equal(column, value)]}
-    if comparison.operator == "sw":
+    if operator == "sw":
         return _some(column, _prefixed(value))
-    if comparison.operator in _ORDER:
-        return _some(column, {_ORDER[comparison.operator]: value})
+    if operator in _ORDER:
+        return _some(column, {_ORDER[operator]: value})
     pattern = re.escape(value)
     if len(pattern.encode()) > LONGEST_PATTERN:
         raise FilterError("The value is too long to look for inside of others", comparison.column)
     # `$` alone would be content with the place before a last line feed.
-    return _some(column, {"$regex": pattern + r"$(?!\n)" if comparison.operator == "ew" else pattern})
-
-
-def _between(operator: str, column: Column, moment: datetime) -> Query:
-    """Return the comparison with a moment that no document can have, since BSON keeps milliseconds."""
-    if operator in ("eq", "ne"):
-        return NOTHING if operator == "eq" else EVERYTHING
-    before = moment.replace(microsecond=moment.microsecond // _MILLISECOND * _MILLISECOND)
-    return _some(column, {"$lte" if operator in ("lt", "le") else "$gt": before})
+    return _some(column, {"$regex": pattern + r"$(?!\n)" if operator == "ew" else pattern})
 
 
 def _equal(column: Column, value: Any) -> Query:
@@ -125,10 +118,24 @@ def _some(column: Column, condition: Query, *, of_one_element: bool = False) -> 
 def _element(condition: ValuePath, column: Column) -> Query:
     """Give the query for: one element meets the whole filter (RFC 7644 table 5)."""
     check_element(condition, column)
+    if column.type != "complex":
+        return _value(condition, column)
     if not column.multi_valued:
         return {"$and": [{column.field: {"$exists": True}}, _query(condition.filter, column.sub, False)]}
     inside = _query(condition.filter, column.inside, False)
     return column.join(inside) if column.join is not None else {column.field: {"$elemMatch": inside}}
+
+
+def _value(condition: ValuePath, column: Column) -> Query:
+    """Return the query for: one value, which is no object, meets the whole filter."""
+    found: list[Query] = []
+    for terms in alternatives(condition.filter, condition.path.column):
+        one = operators(terms, column)
+        if one is not None:
+            if len(one.get("$regex", "").encode()) > LONGEST_PATTERN:
+                raise FilterError("The value is too long to look for inside of others", condition.path.column)
+            found.append(_some(column, one, of_one_element=True))
+    return {"$or": found} if found else NOTHING
 
 
 def _present(column: Column) -> Query:

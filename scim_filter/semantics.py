@@ -84,9 +84,12 @@ def _misfit(operator: str, column: Column, path: Path) -> FilterError:
 
 
 def check_element(condition: ValuePath, column: Column) -> None:
-    """Raise FilterError where the attribute has nothing that brackets could ask for (RFC 7644 table 5)."""
-    if column.type != "complex":
-        raise FilterError(f"{column.path} is not complex; brackets ask for sub-attributes", condition.path.column)
+    """Raise FilterError where the attribute has nothing that brackets could ask for (RFC 7644 table 5).
+
+    Several values that are no objects have `value`, which is each of them itself (RFC 7643 section 2.4).
+    """
+    if column.type != "complex" and not column.multi_valued:
+        raise FilterError(f"{column.path} has one value; brackets select among several", condition.path.column)
 
 
 def literal(comparison: Comparison, column: Column) -> Any:

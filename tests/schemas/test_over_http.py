@@ -222,6 +222,9 @@ def check_filters(
         literal = f'"{value}"' if isinstance(value, str) else str(value).lower()
         default = {without} if case.row.default == value else set()
         assert found(f"{case.path.swapcase()} EQ {literal}") == {one} | default | (required & found(f"{case.path} eq {literal}"))
+        if case.row.multi_valued and not case.sub and case.leaf.type != "binary":  # FA-36
+            assert found(f"{case.path}[value eq {literal}]") == {one}
+            assert found(f"{case.path}[value eq {literal} and not (value eq null)]") == {one}
         if isinstance(value, str) and case.leaf.type == "string" and not case.leaf.case_exact:
             assert one in found(f"{case.path} eq {literal.upper()}")
     absent = set() if case.row.required or case.row.default is not None else {without}

@@ -7,12 +7,13 @@ import uuid
 import mongomock
 import pytest
 
+from app.protocol.patch_target import find
 from app.schemas.columns import columns, element_columns
 from app.schemas.group import GROUP_TYPE
 from app.schemas.user import ENTERPRISE_URN as ENT
 from app.schemas.user import USER_TYPE
 from app.schemas.user import USER_URN as CORE
-from scim_filter import FilterError, matches, parse_filter, to_mongo
+from scim_filter import FilterError, matches, parse_filter, parse_path, to_mongo
 from tests.scim_filter.worlds import BASE_URL, ENDPOINTS, THING_TYPE, World
 
 
@@ -123,6 +124,63 @@ ON_GROUPS = [
     ('members[value eq "ada" and type eq "Group"]', ""), ("members pr", "tours"), ("not (members pr)", "all"), ('members ne "ada"', "all"),
     ('members.display sw "al"', "tours"), ('members.type eq "user"', "tours"), ('members.value sw "a" and displayName eq "TOURS"', "tours"),
 ]  # fmt: skip
+
+
+VALUES = {"one": ["ab", "c"], "two": ["abc", "b"], "six": [""], "none": []}
+IN_BRACKETS = [
+    # FA-36, RFC 7643 section 2.4: a value that is no object is its own `value`
+    ('value eq "ab"', "one"), ('value eq "AB"', "one"), ('value ne "ab"', "one two six"), ('value sw "a"', "one two"), ('value co "b"', "one two"),
+    ('value ew "c"', "one two"), ("value pr", "one two"), ("not (value pr)", "six"), ("value eq null", "six"), ("value ne null", "one two"),
+    ('value gt "b"', "one"), ('value ge "b"', "one two"), ('value sw "a" and value ew "c"', "two"), ('value sw "a" and value sw "c"', ""),
+    ('value co "a" and value co "b" and value co "c"', "two"), ('value sw "a" and value ne "ab"', "two"), ('value ne "ab" and value ne "c"', "two six"),
+    ('value ne "abc" and not (value eq "b" or value co "x")', "one six"), ('value eq "ab" and value eq "ab"', "one"), ('value eq "ab" and value eq "c"', ""),
+    ('not (value sw "a")', "one two six"), ('not (value co "b") and value pr', "one"), ('value eq "c" or value eq "b"', "one two"),
+    ('(value eq "ab" or value eq "b") and (value sw "b" or value ew "z")', "two"), ('not (value lt "b") and not (value gt "b")', "two"),
+    ('value gt "a" and value gt "ab" and value lt "c" and value le "b"', "two"), ('value co ""', "one two six"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("inside", "expected"), IN_BRACKETS)
+def test_fa_36_brackets_select_among_values_that_are_no_objects(inside, expected, databases):
+    def thing(name, words):
+        values = {"words": words, "codes": words} if words else {}
+        return {"id": name, "schemas": [THING_TYPE.schema.id], "label": name, **values, "meta": _meta("Thing", name, "2011-05-13T04:42:34.000Z", 'W/"1"')}
+
+    things = [thing(name, words) for name, words in VALUES.items()]
+    worlds = [World(database, THING_TYPE, things, "values") for database in databases]
+    check(THING_TYPE, things, worlds, f"words[{inside}]", expected)
+    check(THING_TYPE, things, worlds, f"{THING_TYPE.schema.id}:WORDS[{inside}]", expected)
+    check(THING_TYPE, things, worlds, f"not (words[{inside}])", " ".join(VALUES.keys() - set(expected.split())))
+    if "AB" not in inside:
+        check(THING_TYPE, things, worlds, f"codes[{inside}]", expected)
+    # and a PATCH path selects the same values
+    selected = find(THING_TYPE.schema.by_name["words"], VALUES["one"], parse_path(f"words[{inside}]").filter)
+    assert bool(selected) == ("one" in expected.split())
+
+
+def test_fa_36_brackets_on_numbers_moments_and_urns(databases):
+    def thing(name, numbers, times):
+        return {"id": name, "schemas": [THING_TYPE.schema.id], "label": name, "numbers": numbers, "times": times,
+                "meta": _meta("Thing", name, "2011-05-13T04:42:34.000Z", 'W/"1"')}
+
+    early, late = "2011-05-13T04:42:34.000Z", "2012-05-13T04:42:34.000Z"
+    things = [thing("one", [1, 9], [early]), thing("two", [5], [early, late])]
+    worlds = [World(database, THING_TYPE, things, "numbers") for database in databases]
+    for text, expected in (
+        ("numbers[value gt 2 and value lt 8]", "two"), ("numbers[value pr]", "one two"), ("numbers[not (value pr)]", ""),
+        ("numbers[value ne 5 and value ge 2]", "one"), ("numbers[value eq null]", ""), ("numbers[value gt null]", ""),
+        (f'times[value lt "{early[:-1]}0001Z" and value eq "{early}"]', "one two"), (f'times[value eq "{early[:-1]}0001Z"]', ""),
+        (f'times[value ne "{early[:-1]}0001Z" and value gt "{early}"]', "two"), (f'schemas[value eq "{THING_TYPE.schema.id.upper()}"]', "one two"),
+    ):
+        check(THING_TYPE, things, worlds, text, expected)
+
+
+def test_fa_36_what_would_become_too_many_alternatives_is_refused():
+    resolve = columns(THING_TYPE)
+    many = " and ".join(f'(value eq "{n}" or value sw "{n}")' for n in range(8))
+    with pytest.raises(FilterError, match="too many to be combined"):
+        to_mongo(parse_filter(f"words[{many}]"), resolve)
+    assert len(to_mongo(parse_filter(f"words[{many[: many.index(' and (', 90)]}]"), resolve)["$or"]) <= 100
 
 
 def bare(path, *words):
@@ -258,9 +316,9 @@ REFUSED = [
     (f"emails[{CORE}:value pr]", 8, f"There is no attribute {CORE}:value"), ("emails[emails.value pr]", 8, "There is no attribute emails.value"),
     (f"{CORE} pr", 1, f"There is no attribute {CORE}"), ("urn:x:2.0:User:title pr", 1, "There is no attribute urn:x:2.0:User:title"),
     ("tenant pr", 1, "There is no attribute tenant"), ("_id pr", 1, None), ("_folded.userName pr", 1, None), ("$where pr", 1, "There is no attribute $where"),
-    ('userName[value eq "x"]', 1, "userName is not complex; brackets ask for sub-attributes"),
-    ('schemas[value eq "x"]', 1, "schemas is not complex; brackets ask for sub-attributes"),
-    (f'{CORE}:emails.type[value eq "x"]', 1, "emails.type is not complex; brackets ask for sub-attributes"),
+    ('userName[value eq "x"]', 1, "userName has one value; brackets select among several"),
+    ('schemas[type eq "x"]', 9, "There is no attribute type"), ("schemas[value eq 5]", 18, "Expected a URN for schemas"),
+    (f'{CORE}:emails.type[value eq "x"]', 1, "emails.type has one value; brackets select among several"),
     # FI-28
     ("userName eq 5", 13, "Expected a string for userName"), ("userName eq true", 13, "Expected a string for userName"),
     ('active eq "yes"', 11, "Expected true or false for active"), ("active eq 1", 11, "Expected true or false for active"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -210,6 +210,9 @@ def _condition(name: Name, *, inside: bool = False) -> st.SearchStrategy[Filter]
             choices += [condition.map(lambda term: ValuePath(path, term))] * 3
     else:
         choices += [_comparisons(path, kind)] * 3
+        if name.row.multi_valued and not inside and "." not in name.text.rpartition(":")[2]:
+            value = _condition(Name("value", replace(name.row, multi_valued=False)), inside=True)
+            choices += [_logic(value).map(lambda term: ValuePath(path, term))] * 2
     if kind != "complex" or name.row.sub("value"):
         choices.append(st.sampled_from(("eq", "ne")).map(lambda operator: Comparison(path, operator, None)))
     return st.one_of(choices)
@@ -280,7 +283,7 @@ def assert_is_data(query: Any) -> None:
 
 
 KNOWN_OPERATORS = {
-    "$and", "$or", "$nor", "$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$regex", "$exists", "$elemMatch",
+    "$and", "$or", "$nor", "$eq", "$in", "$gt", "$gte", "$lt", "$lte", "$regex", "$exists", "$elemMatch", "$nin",
 }
 
 
