@@ -32,11 +32,12 @@ from app.protocol.profile import PROFILES
 from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
 from app.provider import Provider
 from app.queries import Queries
-from app.schemas.custom import load_catalogue
+from app.schemas.custom import all_types, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
 from app.store import server_key
 from app.store.activity import Activity
+from app.store.counts import count_disabled
 from app.store.database import REQUEST_SECONDS, Database
 from app.store.directory import Directory
 from app.store.events import NO_TENANT, Actor, Event, Events
@@ -52,7 +53,7 @@ MOST_DIRECTORIES = 1_000
 """Tenants whose parts a process keeps at hand."""
 
 
-class _Application(Flask):
+class Application(Flask):
     """Flask, with one time budget for all that a request asks of the database, the log line of its refusal included."""
 
     database: Database
@@ -86,7 +87,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
         observe(MongoObserver())
     database = database or open_database(config)
     _prepare(config, database)
-    app = _Application("scimd", static_folder=None)
+    app = Application("scimd", static_folder=None)
     app.database = database
     parts = _Parts(config, database)
     app.chores = (*CHORES, *parts.chores)
@@ -107,6 +108,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
 def _prepare(config: Config, database: Database) -> None:
     try:
         prepare(config, database)
+        count_disabled(database, all_types(config.schemas_dir))
     except Unavailable as error:  # requests are answered with 503 until it is there
         log.warning("the database does not answer yet: %s", describe(error))
 

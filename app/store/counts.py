@@ -14,7 +14,7 @@ from typing import Any
 
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.schemas.resource_type import ResourceType
-from app.store.database import Database, Session
+from app.store.database import PREPARE_SECONDS, Database, Session
 from app.store.events import BY_UNCOUNTED, UNCOUNTED, More
 from app.store.events import SPEC as EVENTS
 from app.store.plans import by_index
@@ -71,10 +71,10 @@ def settle(database: Database) -> int:
 def count_disabled(database: Database, types: Iterable[ResourceType]) -> None:
     """Count the disabled resources once, for the numbers of a version that did not tell them apart."""
     known = {each.name: each for each in types}
-    for row in list(database.db[SPEC.name].find({"disabled": {"$exists": False}}, {"tenant": 1, "type": 1})):
-        resource_type = known.get(row["type"])
-        if resource_type is not None:
-            database.transaction(partial(_count, database, row, resource_type))
+    with database.budget(PREPARE_SECONDS):
+        for row in list(database.db[SPEC.name].find({"disabled": {"$exists": False}}, {"tenant": 1, "type": 1})):
+            if row["type"] in known:
+                database.transaction(partial(_count, database, row, known[row["type"]]))
 
 
 def _count(database: Database, row: dict[str, Any], resource_type: ResourceType, session: Session) -> None:

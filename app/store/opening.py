@@ -36,7 +36,6 @@ def prepare(config: Config, database: Database) -> None:
     """Make the collections, indexes and views as they should be; raises ConfigError, StoreError, Unavailable."""
     database.prepare(collections(config))
     prepare_views(database)
-    counts.count_disabled(database, all_types(config.schemas_dir))
 
 
 def unknown(config: Config, database: Database) -> str:

@@ -23,7 +23,7 @@ from app.store.directory import Directory
 from app.store.events import Actor, Event
 from app.store.janitor import COUNTING
 from app.store.janitor import start as start_chores
-from app.store.opening import collections, open_directory, prepare
+from app.store.opening import collections, open_directory
 from app.store.tenants import Tenants
 from tests.conftest import APP_NAME, Fault, Server
 
@@ -148,7 +148,7 @@ def test_numbers_of_the_version_before_learn_who_is_disabled(
     database.db.events.update_one({"uncounted.number": 0}, {"$unset": {"uncounted.disabled": ""}})
     disable(ours, "c")
     for _ in range(2):
-        prepare(CONFIG, database)
+        counts.count_disabled(database, [USER_TYPE])
         assert every_tenant(database) == {("ours", "User"): (3, 3)}
     settle(database)
     assert every_tenant(database) == {("ours", "User"): (3, 3)}
