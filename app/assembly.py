@@ -115,8 +115,10 @@ def _prepare(config: Config, database: Database) -> None:
 
 def _service(config: Config, database: Database, parts: _Parts) -> Service:
     limits = Limits(database, config.rate_limit)
+    authenticator = Authenticator(database, limits=limits)
     return Service(
-        authenticate=Authenticator(database, limits=limits).authenticate,
+        authenticate=authenticator.authenticate,
+        count=authenticator.count,
         token=TokenEndpoint(database, limits=limits).answer,
         provider=parts.provider,
         catalogue=parts.open_catalogue,

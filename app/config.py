@@ -130,6 +130,9 @@ def mongodb_uri(text: str) -> str:
     return text
 
 
+requests_a_second = whole(25, 1_000_000)
+
+
 def rate(text: str) -> int | None:
     """Read requests a second, or `off`.
 
@@ -138,7 +141,7 @@ def rate(text: str) -> int | None:
     if text.lower() == "off":
         return None
     try:
-        return whole(25, 1_000_000)(text)
+        return requests_a_second(text)
     except ValueError:
         raise ValueError("off, or a whole number of at least 25, which is what Entra needs") from None
 

@@ -24,7 +24,9 @@ import mongomock
 import pytest
 import requests
 
+from app.auth.limits import ROOM
 from app.store import embedded
+from app.store.counters import Counters
 from app.store.database import Database, connect
 from app.store.keeper import find_binary
 from app.store.tenants import Tenants
@@ -124,6 +126,11 @@ class Server:
     def database(self) -> Database:
         """The server's own database, reached beside it."""
         return connect(embedded.Place(self.folder / "data").uri())
+
+
+def spend(database: Database, tenant: str, amount: int = ROOM) -> None:
+    """Use up what a tenant may ask at once, or a part of it, as its own requests would, at 25 requests a second."""
+    Counters(database).pour(f"requests:{tenant}", amount, 25, time.time())
 
 
 def end_with_parent() -> None:

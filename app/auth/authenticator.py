@@ -67,7 +67,7 @@ class Authenticator:
             except Refused as refused:
                 self._limits.wrong_credential(address)
                 raise CredentialRefused(refused.refusal, sent=True) from None
-        self._count(principal)
+        self.count(principal)
         if principal.tenant.suspended:
             refusal = Refusal(
                 principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
@@ -75,14 +75,16 @@ class Authenticator:
             raise AccessRefused(SUSPENDED, refusal)
         return principal
 
-    def _count(self, principal: Principal) -> None:
+    def count(self, principal: Principal, amount: int = 1) -> None:
+        """Count requests, or the operations of a Bulk, of who has been let in; raises TooManyRequests."""
+        tenant = principal.tenant
         try:
-            self._limits.request(principal.tenant.name)
+            self._limits.request(tenant.name, tenant.rate_limit, amount)
         except TooManyRequests as error:
             refusal = Refusal(
                 principal.kind, error.detail, credential_id=principal.credential_id, label=principal.label
             )
-            raise RateRefused(error, refusal if self._limits.noted(principal.tenant.name) else None) from None
+            raise RateRefused(error, refusal if self._limits.noted(tenant.name) else None) from None
 
     def missing(self, address: str) -> CredentialRefused:
         """Give the refusal of a request without a credential."""

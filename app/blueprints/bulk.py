@@ -49,6 +49,11 @@ class _Executor:
         self.not_logged = 0
         """Operations that failed and could not be written into the provisioning log."""
 
+    def admit(self, number: int) -> None:
+        """Count the operations against the tenant's rate; the request itself was counted as one of them."""
+        if number > 1:
+            service().count(g.principal, number - 1)
+
     def execute(self, call: Call) -> Outcome:
         """Carry out one operation; raises ScimError, or anything else for a bug."""
         with service().budget():

@@ -22,6 +22,8 @@ class Service:
 
     authenticate: Callable[[str, str | None, str], Principal]
     """Tenant, token and address -> who that is; raises Unauthorized, Forbidden, TooManyRequests."""
+    count: Callable[[Principal, int], None]
+    """Principal and number: count operations beyond the one that a request is; raises TooManyRequests."""
     token: Callable[[TokenRequest], TokenAnswer]
     """What is asked of the token endpoint -> its answer; raises TooManyRequests."""
     provider: Callable[[Principal, str], Provider]

@@ -40,7 +40,8 @@ def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
 def print_connect_page(tenant: Tenant, page: dict[str, Any]) -> None:
     """Print the ways in for people."""
     url, endpoint = {"Tenant URL": page["tenant_url"]}, {"OAuth token endpoint": page["token_endpoint"]}
-    say(f"{tenant.name}: profile {tenant.profile}, {'suspended' if tenant.suspended else 'active'}")
+    rate = f", {tenant.rate_limit} requests a second" if tenant.rate_limit else ""
+    say(f"{tenant.name}: profile {tenant.profile}, {'suspended' if tenant.suspended else 'active'}{rate}")
     if page["tokens"] or not (page["clients"] or page["federated"] or page["bearers"]):
         say("", "Secret Token")
         print_values(url | {"Secret Token": f"(scimd token issue {tenant.name} prints one, once)"})

@@ -13,8 +13,23 @@ from app.cli.connect_page import connect_page, print_connect_page
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.overview import overview, print_overview
+from app.config import requests_a_second
 from app.store.database import Session
 from app.store.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants, check_name, now
+
+
+class _Rate(click.ParamType):
+    """Requests a second, or `default`, which becomes None."""
+
+    name = "rate"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == "default":
+            return None
+        try:
+            return requests_a_second(value)
+        except ValueError as error:
+            self.fail(f"{value!r} is not {error}, nor default.", param, ctx)
 
 
 @click.group()
@@ -28,11 +43,13 @@ def tenant() -> None:
               help="Which clients it is for. gallery: Entra's gallery app. interop: any other Entra app, Okta, "
               "OneLogin, Google, JumpCloud and all other identity providers. rfc: conformance suites, and clients "
               "that are known to be exact. entra: the older name of interop.")
+@click.option("--rate-limit", type=_Rate(), metavar="RATE",
+              help="Requests a second that it may make, at least 25; without it what SCIMD_RATE_LIMIT says.")
 @json_option
 @click.pass_obj
-def create(connection: Connection, name: str, profile: str, as_json: bool) -> None:
+def create(connection: Connection, name: str, profile: str, rate_limit: int | None, as_json: bool) -> None:
     """Create a tenant."""
-    created = create_tenant(connection, name, profile)
+    created = create_tenant(connection, name, profile, rate_limit)
     if as_json:
         print_json(_row(connection, created))
         return
@@ -100,7 +117,7 @@ def resume(connection: Connection, name: str) -> None:
     _change(connection, name, "resume", Tenants(connection.database).resume)
 
 
-def create_tenant(connection: Connection, name: str, profile: str) -> Tenant:
+def create_tenant(connection: Connection, name: str, profile: str, rate_limit: int | None = None) -> Tenant:
     """Create a tenant; where one of that name was deleted a moment ago, wait until its name is free."""
     tenants = Tenants(connection.prepared)
     check_name(name)
@@ -112,7 +129,7 @@ def create_tenant(connection: Connection, name: str, profile: str) -> Tenant:
         tenants.free(name)
 
     def work(session: Session) -> tuple[TenantItself, Tenant]:
-        return TenantItself(name, profile), tenants.create(name, profile, session)
+        return TenantItself(name, profile), tenants.create(name, profile, session, rate_limit=rate_limit)
 
     return change(connection, "tenant", "create", work, tenant=name, object_=name)
 
@@ -125,8 +142,19 @@ def _change(connection: Connection, name: str, operation: str, done: Callable[[s
     change(connection, "tenant", operation, work, tenant=name, object_=name)
 
 
+@tenant.command()
+@click.argument("name")
+@click.argument("rate", type=_Rate(), metavar="RATE|default")
+@click.pass_obj
+def limit(connection: Connection, name: str, rate: int | None) -> None:
+    """Let a tenant make RATE requests a second, at least 25, or as many as SCIMD_RATE_LIMIT says."""
+    tenants = Tenants(connection.prepared)
+    _change(connection, name, "limit", lambda name, session: tenants.limit(name, rate, session))
+
+
 def _row(connection: Connection, each: Tenant) -> dict[str, Any]:
     return {
         "name": each.name, "profile": each.profile, "suspended": each.suspended, "created": each.created,
+        "rate_limit": each.rate_limit,
         "tenant_url": connection.tenant_url(each.name),
     }

@@ -33,6 +33,9 @@ A name ends where the next one could begin (`"`, and in a path `/`), so that no 
 class Executor(Protocol):
     """What carries the operations out."""
 
+    def admit(self, number: int) -> None:
+        """Count the operations of a request before the first one; raises TooManyRequests, which refuses them all."""
+
     def execute(self, call: Call) -> Outcome:
         """Carry out one operation. Whatever this raises is the outcome of that operation alone."""
 
@@ -49,10 +52,11 @@ class Executor(Protocol):
 def run_bulk(payload: Mapping[str, Any], executor: Executor) -> dict[str, Any]:
     """Carry out a BulkRequest and return the BulkResponse.
 
-    Raises InvalidSyntax, InvalidValue and PayloadTooLarge for the message itself; what goes wrong with an operation is
-    in its part of the response.
+    Raises InvalidSyntax, InvalidValue and PayloadTooLarge for the message itself, and TooManyRequests; what goes wrong
+    with an operation is in its part of the response.
     """
     operations, limit = read_bulk(payload)
+    executor.admit(len(operations))
     _Run(operations, executor, limit).run()
     return bulk_response(operations, executor.locate)
 

@@ -37,6 +37,7 @@ SPEC = CollectionSpec(
                 "suspended": {"bsonType": "bool"},
                 "deleted_at": {"bsonType": "date"},
                 "batches": {"bsonType": ["int", "long"]},
+                "rate_limit": {"bsonType": "int"},
             },
         }
     },
@@ -81,6 +82,8 @@ class Tenant:
     profile: str
     created: datetime
     suspended: bool = False
+    rate_limit: int | None = None
+    """Requests a second that it may make; None stands for what the server allows every tenant."""
 
 
 class BeingDeleted(Conflict):
@@ -99,7 +102,9 @@ class Tenants:
         self._db = database.db
         self._collection = database.db[SPEC.name]
 
-    def create(self, name: str, profile: str, session: Session = None) -> Tenant:
+    def create(
+        self, name: str, profile: str, session: Session = None, *, rate_limit: int | None = None
+    ) -> Tenant:
         """Create a tenant.
 
         Raises InvalidValue for a name or profile that is not allowed, Conflict for a taken name, BeingDeleted for a
@@ -110,6 +115,8 @@ class Tenants:
         if profile not in PROFILES:
             raise InvalidValue(f"There is no profile {profile!r}; there are {', '.join(PROFILES)}.")
         document = {"_id": name, "profile": profile, "created": now(), "suspended": False}
+        if rate_limit is not None:
+            document["rate_limit"] = rate_limit
         try:
             self._collection.insert_one(document, session=session)
         except DuplicateKeyError:
@@ -148,6 +155,11 @@ class Tenants:
         """Answer the tenant's requests again; raises NotFound."""
         self._set_suspended(name, False, session)
 
+    def limit(self, name: str, rate_limit: int | None, session: Session = None) -> None:
+        """Give the tenant a rate of its own, in requests a second, or None for that of the server; raises NotFound."""
+        change = {"$unset": {"rate_limit": ""}} if rate_limit is None else {"$set": {"rate_limit": rate_limit}}
+        self._change(name, change, session)
+
     def delete(self, name: str) -> None:
         """Delete the tenant with all its data, or go on with a deletion that was interrupted; raises NotFound.
 
@@ -179,8 +191,10 @@ class Tenants:
         return document
 
     def _set_suspended(self, name: str, suspended: bool, session: Session) -> None:
-        query, change = {"_id": name, **_NOT_DELETED}, {"$set": {"suspended": suspended}}
-        if not self._collection.update_one(query, change, session=session).matched_count:
+        self._change(name, {"$set": {"suspended": suspended}}, session)
+
+    def _change(self, name: str, change: dict[str, Any], session: Session) -> None:
+        if not self._collection.update_one({"_id": name, **_NOT_DELETED}, change, session=session).matched_count:
             raise NotFound(f"There is no tenant {name!r}.")
 
     def _sweep(self, name: str) -> None:
@@ -253,4 +267,5 @@ def _until(tombstone: dict[str, Any]) -> datetime:
 
 def _tenant(document: dict[str, Any]) -> Tenant:
     profile = SYNONYMS.get(document["profile"], document["profile"])
-    return Tenant(document["_id"], profile, aware(document["created"]), document["suspended"])
+    created, rate_limit = aware(document["created"]), document.get("rate_limit")
+    return Tenant(document["_id"], profile, created, document["suspended"], rate_limit)

@@ -4,9 +4,12 @@ from typing import Any
 
 import pytest
 
+from app import create_app
+from app.config import Config
 from app.store.database import Database
 from app.store.tokens import Tokens
 from tests.blueprints.conftest import ENTERPRISE_URN, ERROR_URN, GROUP_URN, PATCH_URN, USER_URN, Client
+from tests.conftest import spend
 
 BULK_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
@@ -258,3 +261,16 @@ def test_bu_23_later_operations_see_what_earlier_ones_did(rfc: Client) -> None:
         {"method": "DELETE", "path": f"/Users/{old}"},
     )
     assert [result["status"] for result in results] == ["201", "409", "204", "201", "404"]
+
+
+def test_fa_09_a_bulk_is_counted_by_its_operations(rfc: Client, http_database: Database) -> None:
+    client = Client(create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "25"}), http_database), rfc.tenant, "")
+    client.headers = rfc.headers
+    body = {"schemas": [BULK_URN], "Operations": [{"method": "DELETE", "path": "/Users/nobody"}] * 1_000}
+    assert client("POST", "/Bulk", body).status_code == 200  # a tenant that was quiet may send as many as there can be
+    spend(http_database, rfc.tenant, 600)
+    body["Operations"] = [user(str(number)) for number in range(1_000)]
+    refused = client("POST", "/Bulk", body)
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 1
+    assert client("GET", "/Users?count=0").get_json()["totalResults"] == 0

@@ -10,6 +10,7 @@ from app import create_app
 from app.config import Config
 from app.store.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, PATCH_URN, USER_URN, Client
+from tests.conftest import spend
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -475,6 +476,7 @@ def test_ht_21_paths_are_decoded_once(rfc: Client) -> None:
 def test_ht_25_too_many_requests(http_database: Database, rfc: Client) -> None:
     slow = Client(create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "25"}), http_database), rfc.tenant, "")
     slow.headers = rfc.headers
+    spend(http_database, rfc.tenant)
     answers = (slow("GET", "/Users?count=0") for _ in range(400))
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert int(refused.headers["Retry-After"]) > 0

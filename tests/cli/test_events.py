@@ -127,7 +127,7 @@ def test_a_refusal_says_what_was_asked_for(
 
 
 def test_a_good_credential_that_was_refused_is_named(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    def over(self: Limits, tenant: str) -> None:
+    def over(self: Limits, *_: object) -> None:
         raise TooManyRequests("More than 25 requests a second.", retry_after=1)
 
     text, token = Tokens(operator.database).issue("acme", scopes=["scim.read"])

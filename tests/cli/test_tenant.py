@@ -93,3 +93,21 @@ def test_shown_under_the_names_of_entras_page(scimd):
     assert "entra-prod" in shown
     assert token not in shown
     assert scimd("tenant", "show", "acme", "--json").json["tokens"][0]["label"] == "entra-prod"
+
+
+def test_fa_09_a_rate_of_its_own(scimd, mock_database):
+    tenants = Tenants(mock_database)
+    assert scimd("tenant", "create", "acme", "--rate-limit", "200").status == 0
+    assert scimd("tenant", "show", "acme", "--json").json["rate_limit"] == 200
+    assert "200 requests a second" in scimd("tenant", "show", "acme").out
+    assert scimd("tenant", "limit", "acme", "25").status == 0
+    assert tenants.get("acme").rate_limit == 25
+    assert scimd("tenant", "limit", "acme", "default").status == 0
+    assert tenants.get("acme").rate_limit is None
+    assert "requests a second" not in scimd("tenant", "show", "acme").out
+    for rate in ("24", "1000001", "x", "off", "25.5", "\u0663\u0660"):
+        refused = scimd("tenant", "limit", "acme", rate)
+        assert refused.status != 0, rate
+        assert len(refused.err.splitlines()) == 1
+    assert tenants.get("acme").rate_limit is None
+    assert "no tenant 'nobody'" in scimd("tenant", "limit", "nobody", "30").err

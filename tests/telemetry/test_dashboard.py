@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.conftest import Server
+from tests.conftest import Server, spend
 from tests.docs import pages
 from tests.processes import until
 from tests.telemetry.scraping import scrape
@@ -49,6 +49,7 @@ def series(limited: Server) -> dict[str, set[str]]:
         assert requests.post(f"{url}/Groups", json=body, headers=headers, timeout=30).status_code == status
     assert requests.get(f"{url}/Users", headers={"Authorization": "Bearer x"}, timeout=30).status_code == 401
     assert requests.get(f"{url}/?startIndex=100000", headers=headers, timeout=30).status_code == 400
+    spend(limited.database, tenant)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: requests.get(f"{url}/Users?count=0", headers=headers, timeout=30), range(200)))
     assert 429 in {answer.status_code for answer in answers}
