@@ -62,6 +62,8 @@ timeout = 60
 # Seconds that a client may take to read a response, or one block of a long one (64 KB or somewhat more), and between
 # two pieces of its request's body. `timeout` is about the worker alone.
 CLIENT_SECONDS = 20
+# Seconds that a thread waits for the client to hang up where the response has said so.
+HANG_UP_SECONDS = 2
 # A stop lets requests that have begun finish.
 graceful_timeout = 30
 # Longer than a proxy keeps a connection that it may use again.
@@ -172,15 +174,30 @@ def pre_request(worker, req):
 
 
 def post_request(worker, req, environ, resp):
-    """Reset the connection where its client is gone, too slow, or was sent half a response.
+    """End a connection in this thread; reset it where its client is gone, too slow, or was sent half a response.
 
-    Otherwise the kernel would go on sending what is in its buffer, and gunicorn wait 2 seconds for the client to hang
-    up, in the thread that accepts connections (27.0.1).
+    gunicorn waits up to 2 seconds until the client hangs up, in the thread that accepts connections (27.0.1): each
+    client that does not would hold up all others of the worker. What is shut here is not waited for there.
     """
-    if isinstance(sys.exception(), OSError):
-        with suppress(OSError):  # it is closed already
-            req.unreader.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            req.unreader.sock.shutdown(socket.SHUT_RD)
+    connection = req.unreader.sock
+    with suppress(OSError):  # it is closed already
+        if isinstance(sys.exception(), OSError):
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif resp is None or not resp.should_close():
+            return
+        else:
+            connection.shutdown(socket.SHUT_WR)
+            _until_it_hangs_up(connection)
+        connection.shutdown(socket.SHUT_RD)
+
+
+def _until_it_hangs_up(connection):
+    """Read and forget for a while: a close with unread data would take the response with it (RFC 9112 section 9.6)."""
+    deadline = time.monotonic() + HANG_UP_SECONDS
+    while (left := deadline - time.monotonic()) > 0:
+        connection.settimeout(left)
+        if not connection.recv(4_096):
+            return
 
 
 def worker_exit(server, worker):

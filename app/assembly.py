@@ -6,13 +6,14 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from flask import Flask, Request, Response
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
 
-from app.auth import Authenticator, CredentialRefused, Limits, Principal, TokenEndpoint
+from app.auth import Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
 from app.auth.refusal import SUSPENDED, shown
 from app.blueprints import door, errors, methods, telemetry
 from app.blueprints.body import MOST_BYTES
@@ -89,12 +90,13 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     _prepare(config, database)
     app = Application("scimd", static_folder=None)
     app.database = database
-    parts = _Parts(config, database)
+    shares = Shares(config.threads)
+    parts = _Parts(config, database, shares)
     app.chores = (*CHORES, *parts.chores)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    app.extensions["scimd"] = _service(config, database, parts)
+    app.extensions["scimd"] = _service(config, database, parts, shares)
     for blueprint in (health, oauth, discovery, bulk, me, scim):
         app.register_blueprint(blueprint)
     methods.install(app)
@@ -113,12 +115,16 @@ def _prepare(config: Config, database: Database) -> None:
         log.warning("the database does not answer yet: %s", describe(error))
 
 
-def _service(config: Config, database: Database, parts: _Parts) -> Service:
+def _service(config: Config, database: Database, parts: _Parts, shares: Shares) -> Service:
     limits = Limits(database, config.rate_limit)
     authenticator = Authenticator(database, limits=limits)
     return Service(
         authenticate=authenticator.authenticate,
         count=authenticator.count,
+        noted=authenticator.noted,
+        enter=shares.enter,
+        leave=shares.leave,
+        hold_back=shares.hold_back,
         token=TokenEndpoint(database, limits=limits).answer,
         provider=parts.provider,
         catalogue=parts.open_catalogue,
@@ -140,8 +146,9 @@ def _service(config: Config, database: Database, parts: _Parts) -> Service:
 class _Parts:
     """What is made for each tenant, and kept at hand for the next request."""
 
-    def __init__(self, config: Config, database: Database) -> None:
+    def __init__(self, config: Config, database: Database, shares: Shares) -> None:
         self._config = config
+        self._shares = shares
         self._database = database
         self._directories: dict[tuple[str, str], tuple[Directory, Queries]] = {}
         self._cursors: Cursors | None = None
@@ -185,4 +192,4 @@ class _Parts:
             self._cursors = Cursors(server_key.get(self._database))
         dangling = PROFILES[tenant.profile].dangling_references
         directory = open_directory(self._config, self._database, tenant, dangling=dangling)
-        return directory, Queries(directory, self._cursors, tenant.name)
+        return directory, Queries(directory, self._cursors, tenant.name, partial(self._shares.scan, tenant.name))

@@ -205,17 +205,19 @@ class UnsupportedMediaType(ScimError):
 
 
 class TooManyRequests(ScimError):
-    """The tenant is over its rate; `Retry-After` says for how long, in seconds.
+    """A tenant or an address is over a limit; `Retry-After` says for how long, in seconds.
 
-    `tenant` names it where its credential was good; an address that sends wrong ones is nobody's.
+    `tenant` names it where its credential was good; an address that sends wrong ones is nobody's. `limit` says which
+    limit it is: `rate`, `share` of the threads, `scans`, or `credentials`.
     """
 
     status = 429
     cause = "over-rate"
 
-    def __init__(self, detail: str, *, retry_after: int) -> None:
+    def __init__(self, detail: str, *, retry_after: int, tenant: str = "", limit: str = "credentials") -> None:
         super().__init__(detail)
-        self.tenant = ""
+        self.tenant = tenant
+        self.limit = limit
         self.headers["Retry-After"] = str(retry_after)
 
 

@@ -5,7 +5,8 @@ RFC 7644 section 3.4.2, RFC 9865. The database filters, sorts and cuts; several 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -31,14 +32,23 @@ _ALWAYS = ("_id", "meta.lastModified", "meta.created")
 class Queries:
     """The queries of one tenant."""
 
-    def __init__(self, directory: Directory, cursors: Cursors, tenant: str) -> None:
+    def __init__(
+        self, directory: Directory, cursors: Cursors, tenant: str,
+        scan: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """Answer for a tenant; what no index answers runs inside `scan`, which raises TooManyRequests."""
         self._directory = directory
         self._cursors = cursors
         self._tenant = tenant
+        self._scan = scan
 
     def page(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
-        """Give one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, ..."""
+        """Give one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, TooManyRequests, ..."""
         parts = [_Part(self._directory, resource_type, search, absent=len(types) > 1) for resource_type in types]
+        with self._scan() if any(part.unindexed for part in parts) else nullcontext():
+            return self._page(parts, search)
+
+    def _page(self, parts: list[_Part], search: SearchRequest) -> dict[str, Any]:
         if search.cursor is not None:
             return self._by_cursor(parts, search)
         skip = search.start_index - 1

@@ -7,9 +7,10 @@ from app.auth.authenticator import Authenticator
 from app.auth.limits import Limits
 from app.auth.principal import Principal, require_read, require_write
 from app.auth.refusal import AccessRefused, Check, CredentialRefused, Refusal
+from app.auth.shares import Shares
 from app.auth.token_endpoint import TokenAnswer, TokenEndpoint, TokenRequest, metadata
 
 __all__ = [
-    "AccessRefused", "Authenticator", "Check", "CredentialRefused", "Limits", "Principal", "Refusal", "TokenAnswer",
-    "TokenEndpoint", "TokenRequest", "metadata", "require_read", "require_write",
+    "AccessRefused", "Authenticator", "Check", "CredentialRefused", "Limits", "Principal", "Refusal", "Shares",
+    "TokenAnswer", "TokenEndpoint", "TokenRequest", "metadata", "require_read", "require_write",
 ]

@@ -67,7 +67,10 @@ class Authenticator:
             except Refused as refused:
                 self._limits.wrong_credential(address)
                 raise CredentialRefused(refused.refusal, sent=True) from None
-        self.count(principal)
+        try:
+            self.count(principal)
+        except TooManyRequests as error:
+            raise RateRefused(error, self.noted(principal, error.detail)) from None
         if principal.tenant.suspended:
             refusal = Refusal(
                 principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
@@ -77,14 +80,13 @@ class Authenticator:
 
     def count(self, principal: Principal, amount: int = 1) -> None:
         """Count requests, or the operations of a Bulk, of who has been let in; raises TooManyRequests."""
-        tenant = principal.tenant
-        try:
-            self._limits.request(tenant.name, tenant.rate_limit, amount)
-        except TooManyRequests as error:
-            refusal = Refusal(
-                principal.kind, error.detail, credential_id=principal.credential_id, label=principal.label
-            )
-            raise RateRefused(error, refusal if self._limits.noted(tenant.name) else None) from None
+        self._limits.request(principal.tenant.name, principal.tenant.rate_limit, amount)
+
+    def noted(self, principal: Principal, detail: str) -> Refusal | None:
+        """Return what the log says of somebody over a limit; None where it has had such a line within a minute."""
+        if not self._limits.noted(principal.tenant.name):
+            return None
+        return Refusal(principal.kind, detail, credential_id=principal.credential_id, label=principal.label)
 
     def missing(self, address: str) -> CredentialRefused:
         """Give the refusal of a request without a credential."""

@@ -62,9 +62,7 @@ class Limits:
             return
         wait = self._requests.take(tenant, rate_of(per_second), amount)
         if wait:
-            error = _refusal(f"More than {per_second} requests a second.", wait)
-            error.tenant = tenant
-            raise error
+            raise _refusal(f"More than {per_second} requests a second.", wait, tenant=tenant, limit="rate")
 
     def noted(self, tenant: str) -> bool:
         """Return whether the log has room for a refused request of a tenant: one a minute is enough to be found."""
@@ -95,8 +93,8 @@ def _a_minute(number: int) -> Rate:
     return Rate(number / 60, number)
 
 
-def _refusal(sentence: str, wait: float) -> TooManyRequests:
-    return TooManyRequests(f"{sentence} Try again later.", retry_after=max(1, math.ceil(wait)))
+def _refusal(sentence: str, wait: float, **about: str) -> TooManyRequests:
+    return TooManyRequests(f"{sentence} Try again later.", retry_after=max(1, math.ceil(wait)), **about)
 
 
 def _neighbourhood(address: str) -> str:

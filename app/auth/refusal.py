@@ -101,8 +101,8 @@ class RateRefused(TooManyRequests):
     """429: the credential is good, but used too often; `refusal` is None where none is logged."""
 
     def __init__(self, error: TooManyRequests, refusal: Refusal | None) -> None:
-        super().__init__(error.detail, retry_after=int(error.headers["Retry-After"]))
-        self.tenant = error.tenant
+        retry_after = int(error.headers["Retry-After"])
+        super().__init__(error.detail, retry_after=retry_after, tenant=error.tenant, limit=error.limit)
         self.refusal = refusal
 
 

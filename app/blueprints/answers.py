@@ -64,6 +64,7 @@ def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Respon
         if not is_streamed(body):
             raise
         content = Stream(body, g.request_id, service().budget)
+        content.on_close = g.pop("held", None)
     return _private(_Answer(content, status, mimetype=mimetype))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import re
+from functools import partial
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
@@ -30,6 +31,7 @@ def install(app: Flask) -> None:
     app.url_value_preprocessor(_drop_tenant)
     app.before_request(_enter)
     app.after_request(_leave)
+    app.teardown_request(_give_back)
 
 
 @door.verify_token
@@ -83,6 +85,8 @@ def _let_in(parts: Service, asked: Request, here: _AppCtxGlobals) -> Any:
 @door.login_required
 def _prepare(parts: Service, asked: Request, here: _AppCtxGlobals) -> None:
     principal = here.principal
+    parts.enter(principal.tenant.name)
+    here.held = partial(parts.leave, principal.tenant.name)
     here.provider = provider = parts.provider(principal, here.request_id)
     here.catalogue = provider.catalogue
     method = asked.method
@@ -90,6 +94,13 @@ def _prepare(parts: Service, asked: Request, here: _AppCtxGlobals) -> None:
         require_read(principal)
     else:
         require_write(principal)
+
+
+def _give_back(_: BaseException | None) -> None:
+    """Give back the thread that the tenant held, unless a response that is still being read has taken it over."""
+    leave = g.pop("held", None)
+    if leave is not None:
+        leave()
 
 
 def _leave(response: Response) -> Response:

@@ -46,13 +46,15 @@ def install(app: Flask) -> None:
 
 def refuse(error: ScimError) -> Response:
     """Answer with the error, and write a refused change into the provisioning log."""
-    g.error, g.refused_tenant = error, getattr(error, "tenant", "")
+    g.error = error
     try:
         _note(error)
     except Unavailable as why:  # the database is away: the answer says so, and the server's own log
         log.warning("request %s: its refusal is not in the provisioning log: %s", g.request_id, describe(why))
     except Exception:  # a bug of ours, but the client gets its answer
         log.exception("request %s: its refusal is not in the provisioning log", g.request_id)
+    if isinstance(error, TooManyRequests):
+        service().hold_back()
     response = error_answer(error)
     response.call_on_close(partial(discard, current()[0]))
     return response
@@ -61,12 +63,16 @@ def refuse(error: ScimError) -> Response:
 def _note(error: ScimError) -> None:
     """Write a change that was refused, and whoever was not let in, into the provisioning log."""
     refusal = getattr(error, "refusal", None)
+    if isinstance(error, TooManyRequests) and "principal" in g:
+        refusal = service().noted(g.principal, error.detail)
     if refusal is not None and "tenant_name" in g:
         operation = REQUEST if isinstance(error, TooManyRequests) else "sign-in"
         event = Event(operation, status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
         known = "" if isinstance(error, Unauthorized) else refusal.credential_id
         with service().budget():
             service().refused(g.tenant_name, event, Actor(known, g.request_id))
+    elif isinstance(error, TooManyRequests):
+        return  # the log has a line of it already
     elif "provider" in g and request.method in _OPERATIONS and not request.path.endswith("/.search"):
         with service().budget():
             arguments = request.view_args or {}

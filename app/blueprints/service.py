@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flask import Request, current_app, g, request
 from flask.ctx import _AppCtxGlobals
 
-from app.auth import Principal, TokenAnswer, TokenRequest
+from app.auth import Principal, Refusal, TokenAnswer, TokenRequest
 from app.provider import Actor, Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
@@ -24,6 +24,14 @@ class Service:
     """Tenant, token and address -> who that is; raises Unauthorized, Forbidden, TooManyRequests."""
     count: Callable[[Principal, int], None]
     """Principal and number: count operations beyond the one that a request is; raises TooManyRequests."""
+    noted: Callable[[Principal, str], Refusal | None]
+    """Principal, which limit it is over -> what the log says of that; None where it has said so within a minute."""
+    enter: Callable[[str], None]
+    """Tenant: take one of the threads that it may hold; raises TooManyRequests."""
+    leave: Callable[[str], None]
+    """Tenant: give the thread back."""
+    hold_back: Callable[[], None]
+    """Let the refusal of a client that asks too often wait a moment."""
     token: Callable[[TokenRequest], TokenAnswer]
     """What is asked of the token endpoint -> its answer; raises TooManyRequests."""
     provider: Callable[[Principal, str], Provider]

@@ -33,6 +33,7 @@ class Stream:
         self._blocks = _blocks(_pieces(value))
         self._request_id = request_id
         self._budget = budget
+        self.on_close: Callable[[], None] | None = None
         self._first: bytes | None = next(self._blocks)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -55,8 +56,11 @@ class Stream:
         return block
 
     def close(self) -> None:
-        """End the reading."""
+        """End the reading; calls `on_close` once."""
         self._blocks.close()
+        on_close, self.on_close = self.on_close, None
+        if on_close is not None:
+            on_close()
 
 
 def is_streamed(value: Any) -> bool:

@@ -13,7 +13,7 @@ from flask import Flask, Request, Response, g
 from flask.ctx import _AppCtxGlobals
 
 from app.blueprints.service import current, service
-from app.errors import ScimError, TooMany
+from app.errors import ScimError, TooMany, TooManyRequests
 from app.provider import Provider
 from app.schemas.columns import columns
 from app.telemetry.activity import Answered
@@ -104,9 +104,9 @@ def _count(response: Response) -> Response:
     from app.telemetry import metrics
 
     asked, here = current()
-    principal, provider = here.get("principal"), here.get("provider")
+    principal, provider, error = here.get("principal"), here.get("provider"), here.get("error")
     # A name that nobody has been let in with could be anything, and each would be a series of its own.
-    tenant = principal.tenant.name if principal else here.get("refused_tenant", "")
+    tenant = principal.tenant.name if principal else getattr(error, "tenant", "")
     status = response.status_code
     method = asked.method if asked.method in _METHODS else "other"
     route = _route(asked)
@@ -116,9 +116,9 @@ def _count(response: Response) -> Response:
         metrics.LOGINS.labels(principal.kind, "done").inc()
     elif status == 401:
         metrics.LOGINS.labels("unknown", "refused").inc()
-    if status == 429:
-        metrics.RATE_LIMITED.labels(tenant).inc()
-    if isinstance(here.get("error"), TooMany):
+    if isinstance(error, TooManyRequests):
+        metrics.RATE_LIMITED.labels(tenant, error.limit).inc()
+    if isinstance(error, TooMany):
         metrics.TOO_MANY.labels(tenant).inc()
     if provider and provider.event.resource_type:
         event = provider.event

@@ -20,7 +20,7 @@ LATENCY = Histogram("scimd_request_seconds", "Time from a request to its answer.
 OPERATIONS = Counter("scimd_operations", "Changes asked for, by their outcome.", ["operation", "type", "result"])
 LOGINS = Counter("scimd_logins", "Credentials looked at.", ["way", "result"])
 TOO_MANY = Counter("scimd_too_many", "Requests refused with tooMany: what they ask for takes too long.", ["tenant"])
-RATE_LIMITED = Counter("scimd_rate_limited", "Requests refused with 429.", ["tenant"])
+RATE_LIMITED = Counter("scimd_rate_limited", "Requests refused with 429, by the limit.", ["tenant", "limit"])
 COMMANDS = Histogram("scimd_mongodb_command_seconds", "Time of MongoDB commands.", ["command"], buckets=SECONDS)
 FAILED_COMMANDS = Counter("scimd_mongodb_command_failures", "MongoDB commands that failed.", ["command"])
 CONNECTIONS = Gauge(

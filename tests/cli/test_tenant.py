@@ -95,8 +95,8 @@ def test_shown_under_the_names_of_entras_page(scimd):
     assert scimd("tenant", "show", "acme", "--json").json["tokens"][0]["label"] == "entra-prod"
 
 
-def test_fa_09_a_rate_of_its_own(scimd, mock_database):
-    tenants = Tenants(mock_database)
+def test_fa_09_a_rate_of_its_own(scimd, database):
+    tenants = Tenants(database)
     assert scimd("tenant", "create", "acme", "--rate-limit", "200").status == 0
     assert scimd("tenant", "show", "acme", "--json").json["rate_limit"] == 200
     assert "200 requests a second" in scimd("tenant", "show", "acme").out

@@ -48,7 +48,8 @@ def times_of_others(server: Server, number: int = 40) -> list[float]:
     """Give how long each of some requests took, four at a time, while others are held open."""
     base, token = server.create_tenant()
     ask(base, token)
-    with held_open(base, token), ThreadPoolExecutor(4) as pool:
+    # By another tenant: who holds that many threads itself is refused.
+    with held_open(*server.create_tenant()), ThreadPoolExecutor(4) as pool:
         return sorted(pool.map(lambda _: ask(base, token), range(number)))
 
 
@@ -80,5 +81,21 @@ def test_with_too_few_threads_others_wait(tmp_path: Path) -> None:
     server.start()
     try:
         assert times_of_others(server, 8)[-1] > SECOND
+    finally:
+        assert server.stop() == 0
+
+
+def test_fa_09_a_client_that_does_not_hang_up_holds_up_nobody(tmp_path: Path) -> None:
+    """gunicorn waits for it in the thread that accepts connections: five of them were ten seconds."""
+    server = make_server(tmp_path, SCIMD_WORKERS="1")
+    server.start()
+    try:
+        parts = urlsplit(server.url)
+        with contextlib.ExitStack() as stack:
+            for _ in range(5):
+                line = stack.enter_context(socket.create_connection((parts.hostname, parts.port), timeout=10))
+                line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            assert line.recv(12) == b"HTTP/1.1 200"
+            assert requests.get(f"{server.url}/healthz", timeout=5).status_code == 200
     finally:
         assert server.stop() == 0

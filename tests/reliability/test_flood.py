@@ -1,0 +1,52 @@
+"""One tenant floods the service with slow filters and Bulks; another one's requests are answered all the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from app.store import embedded
+from app.store.tokens import Tokens
+from bench import flood, loading
+from tests.conftest import Server, free_port, make_server
+from tests.processes import until
+from tests.telemetry.scraping import listens, scrape
+
+SECONDS = 6.0
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """Give a server with the default limits, metrics, and the two tenants."""
+    settings = {"SCIMD_WORKERS": "2", "SCIMD_RATE_LIMIT": "100", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
+    server = make_server(tmp_path, **settings)
+    server.start()
+    uri = embedded.Place(server.folder / "data").uri()
+    for population in (flood.NOISY, flood.QUIET):
+        loading.tenant(uri, population)
+        loading.load_scimd(uri, population)
+    yield server
+    assert server.stop() == 0, server.log.read_text()
+
+
+def test_fa_09_one_tenant_cannot_take_the_service_from_another(server: Server) -> None:
+    until(lambda: listens(server))
+    tokens = Tokens(server.database)
+    port = urlsplit(server.url).port
+    assert port
+    result = flood.measure(port, lambda population: tokens.issue(population.name)[0], SECONDS)
+    print(result)
+    assert result["errors"] == 0
+    assert result["requests"] > SECONDS
+    assert result["flood"].keys() == {200, 429}, "the other one is served as well, as far as its share goes"
+    lines = server.command("events", flood.NOISY.name, "--failed", "--json").splitlines()
+    refused = [line for line in map(json.loads, lines) if line["status"] == 429]
+    assert 1 <= len(refused) <= 2, "a line a minute"
+    assert "Too many" in refused[0]["detail"]
+    labels = {frozenset(has) for name, has in scrape(server) if name == "scimd_rate_limited_total"}
+    assert frozenset({("tenant", flood.NOISY.name), ("limit", "scans")}) in labels
+    assert not [each for each in labels if ("tenant", flood.QUIET.name) in each]
