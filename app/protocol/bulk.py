@@ -75,8 +75,14 @@ class _Run:
 
     def run(self) -> None:
         for operation in self._operations:
+            if self._is_over():
+                return  # a chain of those that are left would be followed from each of them
             self._with_what_it_needs(operation)
             self._close()
+
+    def _is_over(self) -> bool:
+        """Return whether there were as many errors as `failOnErrors` allows."""
+        return self._limit is not None and self._errors >= self._limit
 
     def _with_what_it_needs(self, first: Operation) -> None:
         """Run an operation after those that create what it names; a stack, since a chain may be a thousand long."""
@@ -97,7 +103,7 @@ class _Run:
                 yield self._creators[name]
 
     def _run(self, operation: Operation) -> None:
-        if operation.done or (self._limit is not None and self._errors >= self._limit):
+        if operation.done or self._is_over():
             return
         operation.done = True
         try:

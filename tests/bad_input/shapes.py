@@ -221,6 +221,8 @@ def _bulks() -> Iterator[tuple[str, int, Shape]]:
         *({"method": "POST", "path": "/None", "bulkId": f"g{i}", "data": {}} for i in range(n)))
     yield "Bulk: rings that are never closed", 50, lambda n: _bulk(
         *({"method": "POST", "path": "/None", "bulkId": f"g{i}", "data": {"k": f"bulkId:g{i ^ 1}"}} for i in range(2 * n)), failOnErrors=2 * n)
+    yield "Bulk: a chain that failOnErrors keeps from beginning", 50, lambda n: _bulk(
+        {}, *({"method": "POST", "path": "/None", "bulkId": f"g{i}", "data": {"k": f"bulkId:g{i + 1}"}} for i in range(n)), failOnErrors=1)
     yield "Bulk: names of references", 100, lambda n: _bulk({**_creates("a"), "data": {f"k{i}": "bulkId:a" for i in range(n)}})
     yield "Bulk: references in one text", 1_000, lambda n: _bulk(
         {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"schemas": [USER], "userName": "x", "k": "/bulkId:a" * n + " "}})
