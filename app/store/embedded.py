@@ -11,11 +11,11 @@ import atexit
 import contextlib
 import fcntl
 import hashlib
+import logging
 import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -41,6 +41,10 @@ PATIENCE = 60.0
 """Seconds that a start may take: recovery after a crash, on a slow disk."""
 PAUSE = 0.05
 WATCH_PAUSE = 1.0
+TROUBLE_PAUSE = 5.0
+"""Seconds between two attempts to start it while that fails."""
+
+log = logging.getLogger("scimd")
 
 
 class Place:
@@ -61,6 +65,13 @@ class Place:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.folder.chmod(0o700)
             self.data.mkdir(exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The folder {self.folder} cannot be used: {error.strerror}.") from error
+
+    def open(self, file: Path, flags: int) -> int:
+        """Open one of the files, made where it is not there, for this user alone; raises StoreError."""
+        try:
+            return os.open(file, flags | os.O_CREAT, 0o600)
         except OSError as error:
             raise StoreError(f"The folder {self.folder} cannot be used: {error.strerror}.") from error
 
@@ -132,11 +143,17 @@ class Use:
             self._keeper = launch(self.place, test_commands=self._test_commands)
 
     def _watch(self) -> None:
-        while not self._left.wait(WATCH_PAUSE):
+        trouble = ""
+        while not self._left.wait(TROUBLE_PAUSE if trouble else WATCH_PAUSE):
             try:
                 self._launch()
+                if trouble and takes_writes(self.place):
+                    log.warning("The private mongod runs again.")
+                    trouble = ""
             except StoreError as error:
-                print(error, file=sys.stderr)
+                if str(error) != trouble:  # it is told once, not at each attempt
+                    log.error(str(error))  # noqa: TRY400 - one sentence, no trace
+                trouble = str(error)
 
 
 _uses: dict[Path, Use] = {}
@@ -184,9 +201,9 @@ def leave_all() -> None:
 def launch(place: Place, *, test_commands: bool = False) -> subprocess.Popen[bytes]:
     """Start a keeper and wait until its mongod takes writes, or another keeper is quicker; raises StoreError."""
     options = ["--test-commands"] * test_commands
-    with place.keeper_log.open("ab") as log:
+    with os.fdopen(place.open(place.keeper_log, os.O_WRONLY | os.O_APPEND), "ab") as log_file:
         keeper = start_module(
-            "app.store.keeper", str(place.folder.parent), *options, stdout=subprocess.PIPE, stderr=log, cwd="/"
+            "app.store.keeper", str(place.folder.parent), *options, stdout=subprocess.PIPE, stderr=log_file, cwd="/"
         )
     assert keeper.stdout
     with keeper.stdout as answer:
@@ -238,10 +255,7 @@ def _ask_to_end(place: Place) -> None:
 
 def _shared_lock(place: Place) -> int:
     deadline = time.monotonic() + PATIENCE
-    try:
-        lock = os.open(place.users, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StoreError(f"The folder {place.folder} cannot be used: {error.strerror}.") from error
+    lock = place.open(place.users, os.O_RDWR)
     while not try_lock(lock, fcntl.LOCK_SH):
         if time.monotonic() >= deadline:
             os.close(lock)

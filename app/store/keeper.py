@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -27,6 +29,8 @@ from app.store.failures import StoreError
 POLL = 0.1
 STOP_SECONDS = 20.0
 LARGEST_LOG = 20_000_000
+ROOM = 100 << 20
+"""Bytes that mongod asks of the disk at once: a file of its journal."""
 NOT_RUNNABLE = (126, 127)
 """What the loader ends with where a library is missing."""
 WAYS_OUT = (
@@ -68,18 +72,14 @@ class Keeper:
             time.sleep(0.02)
 
     def keep(self) -> None:
-        """Start mongod again whenever it has died, until nobody uses it or SIGTERM comes."""
-        pause = POLL
-        while self._in_use() and signal.sigtimedwait({signal.SIGTERM}, pause) is None:
+        """Start mongod again whenever it has died, until nobody uses it or SIGTERM comes; raises StoreError.
+
+        A start that fails ends the keeper: the processes that use mongod start another one, and are told why.
+        """
+        while self._in_use() and signal.sigtimedwait({signal.SIGTERM}, POLL) is None:
             if self._mongod and self._mongod.poll() is not None:
                 _log(f"mongod has ended with status {self._mongod.returncode}; it is started again")
-                try:
-                    self.start()
-                    pause = POLL
-                except StoreError as error:
-                    _log(str(error))
-                    self.stop()
-                    pause = min(pause * 2, 5.0)
+                self.start()
 
     def stop(self) -> None:
         """End mongod; it gets time to write everything down."""
@@ -197,7 +197,23 @@ def _end_with_parent() -> None:
 
 
 def _log(line: str) -> None:
-    print(time.strftime("%Y-%m-%dT%H:%M:%S"), line, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):  # its file is on the disk that is full
+        print(time.strftime("%Y-%m-%dT%H:%M:%S"), line, file=sys.stderr, flush=True)
+
+
+def _no_room(folder: Path) -> str:
+    """Return the sentence that the disk of the folder is full, or ""; tried, since there are quotas, too."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            os.posix_fallocate(file.fileno(), 0, ROOM)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            disk = next(path for path in (folder, *folder.parents) if path.is_mount())
+            return (
+                f"The disk is full: {disk}, with the private mongod's folder {folder}, has less than {ROOM >> 20} MB "
+                "left. Make room, and mongod is started again."
+            )
+    return ""
 
 
 def _say(line: str) -> None:
@@ -217,15 +233,17 @@ def main(arguments: list[str]) -> int:
     if not try_lock(lock, fcntl.LOCK_EX):
         _say("ready")  # another one was quicker
         return 0
-    os.truncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
     keeper = Keeper(place, "--test-commands" in arguments)
     try:
+        os.truncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
         keeper.start()
         _say("ready")
         keeper.keep()
     except (StoreError, OSError, PyMongoError) as error:
-        _say(" ".join(str(error).split()))
+        why = _no_room(place.folder) or " ".join(str(error).split())
+        _log(why)
+        _say(why)
         return 1
     finally:
         keeper.stop()

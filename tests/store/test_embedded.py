@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from pymongo import MongoClient
 
 from app.store import embedded, keeper
 from app.store.database import connect
 from app.store.embedded import Place
 from app.store.failures import StoreError
+from tests.conftest import SCIMD, make_server
 from tests.processes import listens_on_a_port, of_folder, until
 
 USER = """
@@ -328,3 +332,51 @@ def test_using_twice_in_one_process_is_one_use(data_dir: Path) -> None:
     assert first.uri() == second.uri()
     embedded.leave(data_dir)
     assert of_folder(data_dir) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a disk of 350 MB, of which mongod takes 300 for its journal."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=350m", "none", str(disk)], capture_output=True, check=False).returncode:
+        pytest.skip("no disk can be mounted here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_sc_13_a_full_disk_is_told_once_with_its_place(small_disk: Path) -> None:
+    """The database dies of it; it comes back when there is room, with all that was acknowledged."""
+    server = make_server(small_disk, SCIMD_WORKERS="1")
+    server.log = small_disk.parent / "server.log"
+    server.start()
+    try:
+        url, token = server.create_tenant()
+        full = f"The disk is full: {small_disk}, with the private mongod's folder {small_disk}/data/mongodb, has less than"
+        fill(small_disk)
+        os.kill(mongod(small_disk), signal.SIGKILL)
+        until(lambda: full in server.log.read_text(), 60)
+        done = subprocess.run([SCIMD, "tenant", "list"], env=server.environ, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr.count(full), done.stderr.count("\n")) == (1, 1, 1)
+        time.sleep(2 * embedded.TROUBLE_PAUSE + 5)  # two more attempts, at least
+        assert server.log.read_text().count("The disk is full") == 1
+        assert "mongod.log" not in server.log.read_text()
+        (small_disk / "filled").unlink()
+        until(lambda: "The private mongod runs again." in server.log.read_text(), 60)
+        answer = requests.get(f"{url}/Users", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        assert answer.status_code == 200
+    finally:
+        server.stop()
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filled").open("wb", 0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 65_536)
+
+
+def test_sc_13_a_start_on_a_full_disk_is_one_sentence(small_disk: Path) -> None:
+    (small_disk / "filled").touch()
+    fill(small_disk)
+    said = sentence(small_disk / "data")
+    assert "disk is full" in said or "No space left" in said
