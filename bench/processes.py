@@ -95,12 +95,9 @@ def mongod(folder: Path) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def gunicorn(application: str, environment: Mapping[str, str], log: Path, probe: str) -> Iterator[Server]:
-    """Run an application under gunicorn with the project's own settings; only workers are not replaced meanwhile."""
+    """Run an application under gunicorn with the project's own settings."""
     port = _free_port()
-    arguments = [
-        sys.executable, "-m", "gunicorn", *_settings(), "--bind", f"127.0.0.1:{port}", "--max-requests", "0",
-        application,
-    ]
+    arguments = [sys.executable, "-m", "gunicorn", *_settings(), "--bind", f"127.0.0.1:{port}", application]
     with _running(arguments, environment, log, port, probe) as server:
         yield server
 

@@ -3,7 +3,7 @@
     python -m bench.soak --minutes 10 --rate 50
 
 Each request has its moment. What is measured begins then, not when a connection is free: a server that falls behind is
-not spared (an open loop). Workers are not replaced meanwhile, so that a leak has no way out.
+not spared (an open loop). Workers are not replaced, so that a leak has no way out.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=50.0, help="requests a second (default: 50)")
     parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results" / "soak", help="without a suffix")
     options = parser.parse_args()
-    environment = {"SCIMD_RATE_LIMIT": "off", "GUNICORN_CMD_ARGS": "--max-requests 0"}
+    environment = {"SCIMD_RATE_LIMIT": "off"}
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
         with serve(folder / "data", environment, folder / "server.log") as server:
