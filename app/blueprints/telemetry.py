@@ -17,6 +17,7 @@ from app.errors import ScimError, TooMany, TooManyRequests
 from app.provider import Provider
 from app.schemas.columns import columns
 from app.telemetry.activity import Answered
+from app.telemetry.labels import tenant_label
 
 log = structlog.get_logger()
 
@@ -106,7 +107,7 @@ def _count(response: Response) -> Response:
     asked, here = current()
     principal, provider, error = here.get("principal"), here.get("provider"), here.get("error")
     # A name that nobody has been let in with could be anything, and each would be a series of its own.
-    tenant = principal.tenant.name if principal else getattr(error, "tenant", "")
+    tenant = tenant_label(principal.tenant.name if principal else getattr(error, "tenant", ""))
     status = response.status_code
     method = asked.method if asked.method in _METHODS else "other"
     route = _route(asked)

@@ -27,6 +27,7 @@ from urllib.parse import quote_plus
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from app.errors import describe
 from app.processes import start_module, try_lock
 from app.store.failures import StoreError
 
@@ -152,7 +153,7 @@ class Use:
                     trouble = ""
             except StoreError as error:
                 if str(error) != trouble:  # it is told once, not at each attempt
-                    log.error(str(error))  # noqa: TRY400 - one sentence, no trace
+                    log.error(describe(error))  # noqa: TRY400 - one sentence, no trace
                 trouble = str(error)
 
 

@@ -22,6 +22,7 @@ from app.store.counts import every_tenant
 from app.store.database import Database
 from app.store.expiries import soonest
 from app.store.opening import open_database
+from app.telemetry.labels import MOST_TENANTS, largest_apart
 
 PAUSE = 1.0
 PATIENCE = 10
@@ -44,10 +45,14 @@ class Tenants(Collector):
         now = datetime.now(UTC)
         try:
             with self._database.budget(5):
+                numbers: dict[tuple[str, str, str], int] = {}
                 for (tenant, kind), total in every_tenant(self._database).items():
-                    resources.add_metric([tenant, kind, "active"], total.number - total.disabled)
-                    resources.add_metric([tenant, kind, "disabled"], total.disabled)
-                for (tenant, kind), end in soonest(self._database, now).items():
+                    numbers[tenant, kind, "active"] = total.number - total.disabled
+                    numbers[tenant, kind, "disabled"] = total.disabled
+                for labels, number in largest_apart(numbers).items():
+                    resources.add_metric(labels, number)
+                soon = sorted(soonest(self._database, now).items(), key=lambda row: row[1])
+                for (tenant, kind), end in soon[:MOST_TENANTS]:
                     ends.add_metric([tenant, kind], (end - now).total_seconds())
         except Unavailable as error:
             print(f"scimd metrics: {error.detail}", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.schemas.collection import collection_spec
-from app.schemas.columns import columns, element_columns, is_folded
+from app.schemas.columns import _columns, columns, element_columns, is_folded
 from app.schemas.common import SCHEMAS
 from app.schemas.group import GROUP_TYPE
 from app.schemas.resource_type import ResourceType, Schema
@@ -143,3 +143,15 @@ def _paths(resource_type):
         for row in schema.attributes:
             yield prefix + row.name
             yield from (f"{prefix}{row.name}.{sub.name}" for sub in row.sub_attributes)
+
+
+def test_sc_09_tenants_share_all_columns_but_those_of_uris():
+    """A worker that serves thousands of tenants holds each column once, and cuts no other tenant's URI apart."""
+    other = URL.replace("demo", "other")
+    for resource_type in TYPES:
+        ours, theirs = (columns(resource_type, base_url=url, endpoints={"User": "/Users"}) for url in (URL, other))
+        for path in _columns(resource_type):
+            if "_id_key" in getattr(ours(path).key, "__qualname__", ""):
+                assert ours(path).key(f"{other}/Users/x") == theirs(path).key(f"{URL}/Users/x") == ""
+            if path in ("id", "externalid", "displayname", "username", "name.givenname", "emails.value"):
+                assert ours(path) is theirs(path)

@@ -158,9 +158,13 @@ def test_fa_10_files_are_bounded_and_counters_outlive_the_workers(busy: Server) 
 def test_fa_10_what_a_killed_server_leaves_is_removed_by_the_next_start(busy: Server) -> None:
     place = metrics_folder(busy)
     assert busy.process
-    for process in (*workers(busy), busy.process.pid):
-        os.kill(process, signal.SIGKILL)
+    left = workers(busy)
+    busy.process.kill()  # first, or else it starts new ones
     busy.process.wait()
+    for process in left:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    until(lambda: not any(alive(process) for process in left))
     assert place.exists()
     busy.start()
     assert not place.exists()

@@ -1,0 +1,36 @@
+"""What a process keeps of its tenants: the parts of those that were last asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app import assembly, create_app
+from app.config import Config
+from app.store.database import Database
+from app.store.tenants import Tenants
+from app.store.tokens import Tokens
+
+
+def test_sc_09_the_parts_of_busy_tenants_stay_where_others_come_and_go(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    open_directory = assembly.open_directory
+
+    def counted(config: Any, database: Any, tenant: Any, **options: Any) -> Any:
+        opened.append(tenant.name)
+        return open_directory(config, database, tenant, **options)
+
+    monkeypatch.setattr(assembly, "open_directory", counted)
+    monkeypatch.setattr(assembly, "MOST_DIRECTORIES", 2)
+    client = create_app(Config.from_environment({}), database).test_client()
+    tokens = {}
+    for name in ("busy", "one", "two", "three"):
+        Tenants(database).create(name, "rfc")
+        tokens[name] = Tokens(database).issue(name)[0]
+    for name in ("busy", "one", "busy", "two", "busy", "three", "busy", "one"):
+        answer = client.get(f"/{name}/scim/v2/Users", headers={"Authorization": f"Bearer {tokens[name]}"})
+        assert answer.status_code == 200
+    assert opened == ["busy", "one", "two", "three", "one"]
