@@ -105,7 +105,8 @@ def _rewrite_at(path: str, value: Any, resource_type: ResourceType) -> Any:
         return rewrite_value(value, leaf, leaf.multi_valued and not (bracket and target.sub is None))
     if not isinstance(value, dict):
         return clear_blank(value)
-    urn = target.path  # and not `path`, which may have brackets of any length in it
+    assert target.schema is not None  # a path without an attribute is a schema's URN
+    urn = target.schema.id  # and not `path`, which may have brackets of any length in it
     return {name: _rewrite_at(f"{urn}:{name}", item, resource_type) for name, item in value.items()}
 
 

@@ -119,6 +119,15 @@ def test_split_bracket_keys():
     assert only["path"] == "emails[primary eq true].value"
 
 
+def test_values_under_the_urn_of_a_schema_are_rewritten():
+    for urn in (schema.id for schema in USER_TYPE.schemas):
+        path = {"op": "add", "path": urn, "value": {"active": "", "department": ""}}
+        inside = {"op": "add", "value": {urn: {"active": "", "department": ""}}}
+        own, other = ("active", "department") if urn == USER_TYPE.schema.id else ("department", "active")
+        assert dialect.rewrite_patch({"Operations": [path]}, USER_TYPE)["Operations"][0]["value"] == {own: None, other: ""}
+        assert dialect.rewrite_patch({"Operations": [inside]}, USER_TYPE)["Operations"][0]["value"] == {urn: {own: None, other: ""}}
+
+
 def test_nest_extension_keys():
     flat = {"userName": "u", f"{ENT}:manager": "m", f"{ENT}:department": "flat", ENT.upper(): {"Department": "nested"}}
     assert dialect.nest_extension_keys(flat, USER_TYPE) == {
