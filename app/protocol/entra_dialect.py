@@ -42,7 +42,8 @@ def rewrite_resource(payload: Any, resource_type: ResourceType) -> Any:
     """Give a POST or PUT body with its names and values rewritten."""
     if not isinstance(payload, dict):
         return payload
-    return nest_extension_keys(_rewrite_attributes(payload, resource_type), resource_type)
+    values = lift_own_keys(_rewrite_attributes(payload, resource_type), resource_type)
+    return nest_extension_keys(values, resource_type)
 
 
 def rewrite_search(search: SearchRequest, types: Sequence[ResourceType]) -> SearchRequest:
@@ -173,6 +174,26 @@ def split_bracket_keys(operation: Payload) -> Iterator[Payload]:
         yield {**operation, "value": plain}
     for key, value in brackets.items():
         yield {"op": operation.get("op"), "path": key, "value": value}  # the other members mean nothing
+
+
+def lift_own_keys(payload: Payload, resource_type: ResourceType) -> Payload:
+    """Return a body with the attributes under the URN of the type's own schema at the top, where their names are free.
+
+    `{"urn:ietf:params:scim:schemas:core:2.0:User:active": false}`: whoever is disabled by it would be made active
+    (D-140).
+    """
+    result: Payload = {}
+    lifted: Payload = {}
+    urn = resource_type.schema.id.lower()
+    for key, value in payload.items():
+        if key.lower() == urn and isinstance(value, dict):
+            lifted |= value
+        elif key.lower().startswith(f"{urn}:") and (target := resource_type.resolve(key)) and not target.is_extension:
+            lifted[key[len(urn) + 1 :]] = value
+        else:
+            result[key] = value
+    given = {name.lower() for name in result}
+    return {name: value for name, value in lifted.items() if name.lower() not in given} | result
 
 
 def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payload:

@@ -109,6 +109,33 @@ def test_fa_30_what_says_true_enables(profile: str, new_client: Callable[[str], 
     assert client("PUT", path, ANN | {"active": True}).get_json()["active"] is True
 
 
+# POST and PUT
+
+QUALIFIED = [
+    {f"{USER_URN}:active": False}, {f"{USER_URN.upper()}:Active": "False"}, {USER_URN: {"active": False}},
+    {USER_URN: {"ACTIVE": "FALSE"}}, {f"{USER_URN}.active": False},
+]
+"""RFC 7644 section 3.10 has the URN stand before any attribute; a PATCH takes all of these, too."""
+
+
+@pytest.mark.parametrize("profile", LENIENT)
+@pytest.mark.parametrize("said", QUALIFIED)
+def test_fa_30_a_body_that_disables_by_a_qualified_name(profile: str, said: dict[str, Any], new_client: Callable[[str], Client]) -> None:
+    client = new_client(profile)
+    created = client("POST", "/Users", ANN | said)
+    assert (created.status_code, created.get_json()["active"]) == (201, False)
+    path = f"/Users/{created.get_json()['id']}"
+    assert client("PUT", path, ANN | {"active": True}).get_json()["active"] is True
+    assert client("PUT", path, ANN | said).get_json()["active"] is False
+    assert client("PUT", path, ANN | {"active": True} | said).get_json()["active"] is True  # the plain name counts
+
+
+def test_fa_30_the_strict_profile_refuses_a_qualified_name(rfc: Client) -> None:
+    for said in QUALIFIED:
+        assert rfc("POST", "/Users", ANN | said).status_code == 400
+    assert rfc.found("/Users") == []
+
+
 # Any sequence of requests
 
 SAYS_NOTHING_TRUE = [None, [], "", {}, [None], [[]], {"value": None}, {"value": ""}, False, "False", "false", "no", "null", 0, 1, "1", [False], {"value": False}]

@@ -128,6 +128,15 @@ def test_values_under_the_urn_of_a_schema_are_rewritten():
         assert dialect.rewrite_patch({"Operations": [inside]}, USER_TYPE)["Operations"][0]["value"] == {urn: {own: None, other: ""}}
 
 
+def test_lift_own_keys():
+    urn = USER_TYPE.schema.id
+    assert dialect.lift_own_keys({f"{urn}:active": False, "title": "t"}, USER_TYPE) == {"active": False, "title": "t"}
+    assert dialect.lift_own_keys({urn.upper(): {"Active": False}}, USER_TYPE) == {"Active": False}
+    assert dialect.lift_own_keys({"ACTIVE": True, urn: {"active": False}}, USER_TYPE) == {"ACTIVE": True}
+    odd = {urn: "no object", f"{urn}:nothing": 1, f"{ENT}:department": "d", ENT: {"manager": "m"}}
+    assert dialect.lift_own_keys(odd, USER_TYPE) == odd
+
+
 def test_nest_extension_keys():
     flat = {"userName": "u", f"{ENT}:manager": "m", f"{ENT}:department": "flat", ENT.upper(): {"Department": "nested"}}
     assert dialect.nest_extension_keys(flat, USER_TYPE) == {
