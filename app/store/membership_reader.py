@@ -12,8 +12,6 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from pymongo.cursor import Cursor
-
 from app.store.database import Database, Session
 from app.store.memberships import (
     BATCH,
@@ -25,7 +23,6 @@ from app.store.memberships import (
     HINT,
     NESTED,
     SPEC,
-    Clearances,
     Row,
     clearances,
     counts,
@@ -52,28 +49,27 @@ class MembershipReader:
 
         Never the whole of it at once.
         """
-        rows = self._listed([group], BATCH)
-        cleared: Clearances = {}
-        while batch := list(islice(rows, BATCH)):
-            cleared |= clearances(batch)
-            yield [row for row in batch if row["group"] != CLEARED and counts(row, cleared)]
+        fields, by = {"_id": 0, "member": 1, "type": 1}, [("member", 1)]
+        with self._database.one_moment() as session:
+            clearance = {"tenant": self._tenant, "group": CLEARED, "member": group}
+            since = clearances(self._collection.find(clearance, hint=HINT, session=session)).get(group)
+            query = {"tenant": self._tenant, "group": group} | ({"since": since} if since else {})
+            rows = self._collection.find(query, fields, sort=by, hint=HINT, batch_size=BATCH, session=session)
+            while batch := list(islice(rows, BATCH)):
+                yield batch
 
     def first_of(self, groups: Sequence[str], limit: int) -> tuple[list[Row], str]:
         """Return up to `limit` memberships of several groups, by group and member, and the group that is cut off.
 
         They have `group`, `member` and `type`. The group that is cut off has none of them; "" where all are whole.
         """
-        rows = list(self._listed(groups, limit + 1).limit(limit + 1))
+        query = {"tenant": self._tenant, "group": {"$in": [CLEARED, *groups]}}
+        fields = {"_id": 0, "group": 1, "member": 1, "type": 1, "since": 1}
+        by, most = [("group", 1), ("member", 1)], limit + 1
+        rows = list(self._moment.find(query, fields, sort=by, hint=HINT, batch_size=most, limit=most))
         cut = (rows[-1]["group"] or groups[0]) if len(rows) > limit else ""
         cleared = clearances(rows)
         return [row for row in rows if row["group"] not in (CLEARED, cut) and counts(row, cleared)], cut
-
-    def _listed(self, groups: Sequence[str], batch_size: int) -> Cursor[Row]:
-        """Return all clearances, then the memberships of the groups, by group and member, as of one moment."""
-        query = {"tenant": self._tenant, "group": {"$in": [CLEARED, *groups]}}
-        fields = {"_id": 0, "group": 1, "member": 1, "type": 1, "since": 1}
-        by = [("group", 1), ("member", 1)]
-        return self._moment.find(query, fields, sort=by, hint=HINT, batch_size=batch_size)
 
     @property
     def lookup(self) -> Row:
