@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore, Condition
 
 from app.errors import TooManyRequests
 
-PATIENCE = 1.0
-"""Seconds that a query which no index answers waits for another one of its tenant to end."""
-
-DELAY = 0.5
-"""Seconds that a refusal is held back."""
+SCAN_SECONDS = 1.0
+"""How long a query that no index answers waits for another one of its tenant to end."""
+SECONDS = 0.5
+"""How long a request beyond the share waits for another one to end, and how long another refusal is held back."""
 
 
 class Shares:
     """The threads of a process, as tenants hold them.
 
-    A tenant holds a quarter of them at most. Of those, an eighth may run queries that no index answers: each of them
-    keeps a core of MongoDB busy, whatever else there is to do. Another quarter, of all tenants together, is for
-    refusals that are held back: a client that asks again at once would keep the process busy with refusing it.
+    A tenant holds a quarter of them at most (D-15). Of those, an eighth may run queries that no index answers: each of
+    them keeps a core of MongoDB busy, whatever else there is to do (D-16). Another quarter, of all tenants together, is
+    for waiting: a burst waits for its turn, and a refusal is held back, since a client that asks again at once would
+    keep the process busy with refusing it (D-17).
     """
 
     def __init__(self, threads: int) -> None:
         most = max(1, min(max(2, threads // 4), threads - 1))
-        self._threads = _Places(most, 0)
-        self._scans = _Places(max(1, most // 8), PATIENCE)
-        self._held_back = BoundedSemaphore(most)
+        self._threads = _Places(most)
+        self._scans = _Places(max(1, most // 8))
+        self._waiting = BoundedSemaphore(most)
 
     def enter(self, tenant: str) -> None:
         """Take a thread for a request; raises TooManyRequests."""
-        if not self._threads.take(tenant):
+        if not (self._threads.take(tenant) or self._wait(lambda: self._threads.take(tenant, SECONDS))):
             raise _refusal(tenant, "share", "Too many requests at once.")
 
     def leave(self, tenant: str) -> None:
@@ -42,7 +42,7 @@ class Shares:
     @contextmanager
     def scan(self, tenant: str) -> Iterator[None]:
         """Run a query that no index answers; raises TooManyRequests."""
-        if not self._scans.take(tenant):
+        if not self._scans.take(tenant, SCAN_SECONDS):
             raise _refusal(tenant, "scans", "Too many queries at once on attributes without an index.")
         try:
             yield
@@ -51,25 +51,29 @@ class Shares:
 
     def hold_back(self) -> None:
         """Let a refusal wait a moment where a thread can be spared for it."""
-        if self._held_back.acquire(blocking=False):
-            try:
-                time.sleep(DELAY)
-            finally:
-                self._held_back.release()
+        self._wait(lambda: time.sleep(SECONDS))
+
+    def _wait(self, wait: Callable[[], bool | None]) -> bool | None:
+        """Return what the waiting comes to; False where no thread can be spared for it."""
+        if not self._waiting.acquire(blocking=False):
+            return False
+        try:
+            return wait()
+        finally:
+            self._waiting.release()
 
 
 class _Places:
-    def __init__(self, most: int, patience: float) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._patience = patience
         self._held: dict[str, int] = {}
         self._changed = Condition()
 
-    def take(self, tenant: str) -> bool:
-        """Take a place; False where there is none, after some patience."""
+    def take(self, tenant: str, seconds: float = 0.0) -> bool:
+        """Take a place; False where there is none within some seconds."""
         with self._changed:
             if self._held.get(tenant, 0) >= self._most and not self._changed.wait_for(
-                lambda: self._held.get(tenant, 0) < self._most, self._patience
+                lambda: self._held.get(tenant, 0) < self._most, seconds
             ):
                 return False
             self._held[tenant] = self._held.get(tenant, 0) + 1

@@ -53,7 +53,7 @@ def refuse(error: ScimError) -> Response:
         log.warning("request %s: its refusal is not in the provisioning log: %s", g.request_id, describe(why))
     except Exception:  # a bug of ours, but the client gets its answer
         log.exception("request %s: its refusal is not in the provisioning log", g.request_id)
-    if isinstance(error, TooManyRequests):
+    if isinstance(error, TooManyRequests) and error.limit in ("rate", "credentials"):  # the others have waited
         service().hold_back()
     response = error_answer(error)
     response.call_on_close(partial(discard, current()[0]))

@@ -30,7 +30,7 @@ GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """Give a server that is not started yet, and see to it that nothing of it is left running."""
-    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="4")
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="32")
     yield server
     if server.process and server.process.poll() is None:
         server.process.kill()
