@@ -21,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from app import create_app
 from app.assembly import Application
 from app.config import Config, ConfigError
-from app.errors import ScimError
+from app.errors import ScimError, Unavailable
 from app.processes import AddressTaken, wait_for_address
 from app.store import janitor
 from app.store.database import StoreError
@@ -137,9 +137,10 @@ def on_starting(server):
                     wait_for_address(*address, ADDRESS_SECONDS)
         database = open_database(_config, watch=False)
         create_app(_config, database)
-        left_out = unknown(_config, database)
-        if left_out:
-            server.log.warning(left_out)
+        with suppress(Unavailable):  # `create_app` has said so, and the workers wait for it
+            left_out = unknown(_config, database)
+            if left_out:
+                server.log.warning(left_out)
         database.close()
     except (AddressTaken, ConfigError, StoreError) as error:
         sys.exit(f"scimd: {error}")

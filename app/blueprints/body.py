@@ -57,7 +57,7 @@ def discard(request: Request) -> None:
         while left > 0 and time.monotonic() < deadline and (data := _next(request.stream, _PIECE)):
             left -= len(data)
     except InvalidSyntax as error:  # the client is gone, or was refused for this very reason
-        log.debug("the body of a refused request ends early: %s", describe(error))
+        log.debug("a refused request ends early: %s", describe(error))
 
 
 def _next(stream: IO[bytes], most: int) -> bytes:

@@ -39,8 +39,12 @@ def prepare(config: Config, database: Database) -> None:
 
 
 def unknown(config: Config, database: Database) -> str:
-    """Return a sentence that names the fields that no schema describes any more, "" where there are none."""
-    fields = unknown_fields(database.db, collections(config))
+    """Return a sentence that names the fields that no schema describes any more, "" where there are none.
+
+    Raises Unavailable where the database does not answer.
+    """
+    with database.budget():
+        fields = unknown_fields(database.db, collections(config))
     if not fields:
         return ""
     return (

@@ -52,6 +52,7 @@ CHANGING: dict[str, Callable[[World], list[str]]] = {
     "tenant suspend": lambda world: ["acme"],
     "tenant resume": lambda world: ["acme"],
     "tenant delete": lambda world: ["other", "--yes"],
+    "tenant limit": lambda world: ["acme", "200"],
     "token issue": lambda world: ["acme", "--label", "x"],
     "token revoke": lambda world: [world.token],
     "client create": lambda world: ["acme"],
