@@ -23,9 +23,11 @@ from app.store.memberships import (
     HINT,
     NESTED,
     SPEC,
+    Clearances,
     Row,
     clearances,
     counts,
+    of_group,
 )
 from app.store.plans import Index, by_index
 
@@ -53,8 +55,8 @@ class MembershipReader:
         with self._database.one_moment() as session:
             clearance = {"tenant": self._tenant, "group": CLEARED, "member": group}
             since = clearances(self._collection.find(clearance, hint=HINT, session=session)).get(group)
-            query = {"tenant": self._tenant, "group": group} | ({"since": since} if since else {})
-            rows = self._collection.find(query, fields, sort=by, hint=HINT, batch_size=BATCH, session=session)
+            query, hint = of_group(self._tenant, group, since)
+            rows = self._collection.find(query, fields, sort=by, hint=hint, batch_size=BATCH, session=session)
             while batch := list(islice(rows, BATCH)):
                 yield batch
 
@@ -115,11 +117,11 @@ class MembershipReader:
         """Return `groups` and every group that is in them, directly or not."""
         groups = set(groups)
 
-        def read(counting: Row, session: Session) -> set[str]:
+        def read(cleared: Clearances, session: Session) -> set[str]:
             seen, to_read = set[str](), groups
             while to_read:
                 seen |= to_read
-                query = {"tenant": self._tenant, "group": {"$in": list(to_read)}, "type": GROUP} | counting
+                query = that_count(self._groups_in(to_read), cleared)
                 to_read = set(self._values("member", query, NESTED, session)) - seen
             return seen
 
@@ -127,26 +129,27 @@ class MembershipReader:
 
     def nesting(self, groups: Iterable[str]) -> list[str]:
         """Return those of the groups that have groups in them."""
-        query = {"tenant": self._tenant, "group": {"$in": list(groups)}, "type": GROUP}
+        query = self._groups_in(groups)
 
-        def read(counting: Row, session: Session) -> list[str]:
-            return sorted(set(self._values("group", query | counting, NESTED, session)))
+        def read(cleared: Clearances, session: Session) -> list[str]:
+            return sorted(set(self._values("group", that_count(query, cleared), NESTED, session)))
 
         return self._counting(read)
 
-    def _counting(self, read: Callable[[Row, Session], T]) -> T:
-        """Return what `read` finds, given the condition for the memberships that count.
+    def _groups_in(self, groups: Iterable[str]) -> Row:
+        return {"tenant": self._tenant, "group": {"$in": list(groups)}, "type": GROUP}
 
-        It is looked for a clearance afterwards: nothing that did not count has been read where there is none even now,
-        since a clearance stays for longer than a request after the last of them is deleted.
+    def _counting(self, read: Callable[[Clearances, Session], T]) -> T:
+        """Return what `read` finds, given the clearances of that moment.
+
+        They are looked for afterwards: nothing that did not count has been read where there is none even now, since a
+        clearance stays for longer than a request after the last of what it ended is deleted.
         """
         found, query = read({}, None), {"tenant": self._tenant, "group": CLEARED}
         if not found or not self._may_be_cleared(query):
             return found
         with self._database.one_moment() as session:
-            cleared = clearances(self._collection.find(query, hint=HINT, session=session))
-            ended = [{"group": group, "since": {"$ne": since}} for group, since in cleared.items()]
-            return read({"$nor": ended} if ended else {}, session)
+            return read(clearances(self._collection.find(query, hint=HINT, session=session)), session)
 
     def _may_be_cleared(self, query: Row) -> bool:
         """Return whether there may be a clearance; each is announced for as long as the answer "no" is believed."""
@@ -170,12 +173,12 @@ class MembershipReader:
         free = None if mentions(query, "type") else named[give]
         index = named[other] if mentions(query, other) else free
 
-        def read(counting: Row, session: Session) -> list[str]:
-            parts = [query, counting] if give == "member" else [query, counting, {"group": {"$gt": CLEARED}}]
-            all_of = {"tenant": self._tenant, "$and": parts}
+        def read(cleared: Clearances, session: Session) -> list[str]:
+            groups = {} if give == "member" else {"group": {"$gt": CLEARED}}
+            all_of = that_count({"tenant": self._tenant, "$and": [query, groups]}, cleared)
             if ordered:
                 return self._ordered(give, all_of, limit, session)
-            return self._values(give, all_of, index, session, limit)
+            return self._values(give, all_of, None if cleared else index, session, limit)
 
         return self._counting(read)
 
@@ -193,6 +196,14 @@ class MembershipReader:
                 return found
         steps = [{"$match": query}, {"$group": {"_id": f"${give}"}}, {"$sort": {"_id": 1}}, {"$limit": limit}]
         return [row["_id"] for row in self._collection.aggregate(steps, session=session)]
+
+
+def that_count(query: Row, cleared: Clearances) -> Row:
+    """Return the query for those of what matches that count; the index is then left to MongoDB."""
+    if not cleared:
+        return query
+    ways = [{"group": {"$nin": list(cleared)}}, *({"group": group, "since": cleared[group]} for group in cleared)]
+    return {"$or": [{"$and": [query, way]} for way in ways]}
 
 
 def parents(rows: Iterable[Row]) -> Parents:

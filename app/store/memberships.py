@@ -38,6 +38,7 @@ CLEARED = ""
 BY_GROUP: Index = (("tenant", 1), ("group", 1), ("member", 1))
 BY_MEMBER: Index = (("tenant", 1), ("member", 1), ("group", 1))
 NESTED: Index = (*BY_GROUP, ("type", 1))
+SINCE: Index = (("tenant", 1), ("group", 1), ("since", 1), ("member", 1))
 HINT = dict(BY_GROUP)
 """Names the unique index, which is always there, so that it can be named in a transaction, too."""
 SPEC = CollectionSpec(
@@ -60,6 +61,8 @@ SPEC = CollectionSpec(
         IndexSpec(keys=BY_MEMBER, name="tenant_member_group"),
         # The few groups in groups, which would else be looked for among a group's million members.
         IndexSpec(keys=NESTED, name="tenant_group_nested", partial={"type": GROUP}),
+        # Those that count after a clearance, which would else be looked for among the million that do not.
+        IndexSpec(keys=SINCE, name="tenant_group_since", partial={"since": {"$exists": True}}),
         IndexSpec(keys=(("due", 1),), name="due", partial={"due": {"$exists": True}}),
     ),
 )
@@ -92,8 +95,9 @@ class Memberships:
             query = {"tenant": self._tenant, "group": {"$in": [CLEARED, group]}, "member": {"$in": [group, *batch]}}
             rows = list(self._collection.find(query, fields, hint=HINT, session=session))
             if any(row["group"] == CLEARED for row in rows) and (since := self._clearances(session).get(group)):
-                query = self._of(group, since) | {"member": {"$in": batch}}
-                rows = list(self._collection.find(query, fields, hint=HINT, session=session))
+                query, hint = of_group(self._tenant, group, since)
+                query["member"] = {"$in": batch}
+                rows = list(self._collection.find(query, fields, hint=hint, session=session))
             found.update(row["member"] for row in rows)
         return found.intersection(members), since
 
@@ -150,19 +154,20 @@ class Memberships:
         self, group: str, keep: Iterable[str], limit: int, since: ObjectId | None, session: Session
     ) -> list[str]:
         """Return up to `limit` members of the group that are not among `keep`, by their ids."""
-        query = self._of(group, since) | {"member": {"$nin": list(keep)}}
-        rows = self._collection.find(query, {"_id": 0, "member": 1}, hint=HINT, session=session)
+        query, hint = of_group(self._tenant, group, since)
+        query["member"] = {"$nin": list(keep)}
+        rows = self._collection.find(query, {"_id": 0, "member": 1}, hint=hint, session=session)
         return [row["member"] for row in rows.sort("member").limit(limit)]
 
     def count(self, group: str, since: ObjectId | None, session: Session) -> int:
         """Return how many members the group has."""
-        return self._collection.count_documents(self._of(group, since), hint=HINT, session=session)
+        query, hint = of_group(self._tenant, group, since)
+        return self._collection.count_documents(query, hint=hint, session=session)
 
     def has_more(self, group: str, number: int) -> bool:
         """Return whether the group has more than `number` members."""
-        cleared = self._clearances(None)
-        query, fields = self._of(group, cleared.get(group)), {"_id": 0, "member": 1}
-        return self._collection.find_one(query, fields, hint=HINT, skip=number) is not None
+        query, hint = of_group(self._tenant, group, self._clearances(None).get(group))
+        return self._collection.find_one(query, {"_id": 0, "member": 1}, hint=hint, skip=number) is not None
 
     def announce(self, group: str) -> ObjectId:
         """Announce a clearance of the group and return it, when every process has heard of it."""
@@ -187,10 +192,6 @@ class Memberships:
         row: Row = {"tenant": self._tenant, "group": group, "member": member}
         more = {"type": kind, "since": since}
         return row | {key: value for key, value in more.items() if value is not None}
-
-    def _of(self, group: str, since: ObjectId | None) -> Row:
-        query: Row = {"tenant": self._tenant, "group": group}
-        return query if since is None else query | {"since": since}
 
     def _clearances(self, session: Session) -> Clearances:
         query = {"tenant": self._tenant, "group": CLEARED}
@@ -244,6 +245,12 @@ class Memberships:
 def clearances(rows: Iterable[Row]) -> Clearances:
     """Return the clearances among some memberships, without those that are only announced."""
     return {row["member"]: row["since"] for row in rows if row["group"] == CLEARED and "since" in row}
+
+
+def of_group(tenant: str, group: str, since: ObjectId | None) -> tuple[Row, dict[str, int]]:
+    """Return the query for a group's members, given its clearance, and the index that answers it."""
+    query: Row = {"tenant": tenant, "group": group}
+    return (query, HINT) if since is None else (query | {"since": since}, dict(SINCE))
 
 
 def counts(row: Row, cleared: Clearances) -> bool:

@@ -26,8 +26,8 @@ CATALOGUES = {
     for profile, directory, tenant in (("gallery", "badges", "acme"), ("rfc", "devices", "demo"), ("interop", "badges", "x"))
 }
 WRONG: dict[str, Any] = {
-    "string": 5, "boolean": "yes", "integer": 1.5, "decimal": "1", "dateTime": "2008-01-23", "binary": "#",
-    "reference": 5, "complex": "x",
+    "string": True, "boolean": "yes", "integer": 1.5, "decimal": "x", "dateTime": "2008-01-23", "binary": "#",
+    "reference": True, "complex": "x",
 }
 
 
@@ -126,8 +126,6 @@ def test_what_does_not_fit_is_refused_by_name(profile: str, case: Case, data: st
             wrong.append(([part] if row.multi_valued else part, index + suffix))
     for value, where in wrong:
         for lenient in (True, False):
-            if lenient and "5" in str(value):
-                continue  # a number is read as text where a client may send one
             with pytest.raises(InvalidValue) as caught:
                 validate(case.resource_type, case.payload(base, value), ignore_unknown=lenient)
             paths = [problem.partition(": must")[0] for problem in caught.value.detail.split("; ")]
