@@ -95,6 +95,7 @@ ELSEWHERE = {
     "make test": 'python -m pytest -n auto -m "not long"',
     "make bench": "python -m bench",
     "python -m bench.soak --minutes 10 --rate 50": "",
+    "python -m bench.flood": "",
     "kill -s HUP": "",
     "scimd mongo init [COMMAND]": "",
 }

@@ -180,6 +180,8 @@ def test_entra(reader: Story) -> None:
     reader.send(f"{token[:-1]}x", "GET", f"{url}/Users", status=401)
     for more in ("", " --since 1d"):
         reader.run(f"scimd events contoso --failed{more}", "401")
+    reader.send(token, "POST", f"{url}/Users", USER, 201)
+    reader.run("scimd events contoso --user jane@example.com", "create +User jane@example.com")
     assert reader.untried("docs/entra.md") == []
 
 
@@ -217,6 +219,7 @@ def test_operating(reader: Story) -> None:
     reader.run("scimd token list demo", "entra-2027")
     reader.run(f"scimd token revoke {old.split('_')[1]}", "")
     reader.run("scimd events demo --user jane@example.com", "create.*201.*409")
+    reader.run("scimd events demo", "create +User jane@example.com")
     reader.run("scimd events demo --failed", "uniqueness")
     reader.run("scimd events demo --failed --since 2h", "uniqueness")
     reader.run(f"scimd check {url} --token {token}", "ok")

@@ -1,4 +1,4 @@
-"""OAuth clients, trusts and counters as the database keeps them, on mongomock and on the real MongoDB."""
+"""OAuth clients and trusts as the database keeps them, on mongomock and on the real MongoDB."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,6 @@ import pytest
 from app.errors import InvalidValue, NotFound
 from app.store import credentials
 from app.store.clients import MOST_SECRETS, Clients
-from app.store.counters import Counters
 from app.store.tenants import COLLECTIONS as TENANTS
 from app.store.tenants import Tenants
 from app.store.tokens import Tokens, is_secret
@@ -152,14 +151,6 @@ def test_keys_are_asked_for_by_one_at_a_time(store):
         ({"kid": "a", "kty": "RSA", "n": "n", "e": "e"},), moment, None, "", False)
     assert not trusts.may_fetch(trust, moment, pause)  # whoever has read it before does not know the keys yet
     assert trusts.may_fetch(kept, moment, pause)
-
-
-def test_counters(store):
-    counters = Counters(store)
-    assert counters.add("a", 7, 60, 3) == 3
-    assert counters.add("a", 7, 60, 2) == 5
-    assert counters.add("a", 8, 60, 1) == 1
-    assert counters.add("b", 7, 60, 1) == 1
 
 
 def test_everything_goes_with_the_tenant(store):

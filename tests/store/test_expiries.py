@@ -90,7 +90,7 @@ def test_the_soonest_of_each_kind(prepared: Database) -> None:
     tokens.issue("acme", lifetime=20 * DAY)
     tokens.issue("acme")
     client, _ = clients.create("acme", lifetime=5 * DAY)
-    secret, _ = clients.rotate(client.id, 9 * DAY)
+    _, secret, _ = clients.rotate(client.id, 9 * DAY)
     now = datetime.now(UTC)
     assert soonest(prepared, now) == {
         ("acme", "token"): first.expires, ("acme", "secret"): client.secrets[0].expires,

@@ -49,6 +49,7 @@ def series(limited: Server) -> dict[str, set[str]]:
         assert requests.post(f"{url}/Groups", json=body, headers=headers, timeout=30).status_code == status
     assert requests.get(f"{url}/Users", headers={"Authorization": "Bearer x"}, timeout=30).status_code == 401
     assert requests.get(f"{url}/?startIndex=100000", headers=headers, timeout=30).status_code == 400
+    limited.command("token", "issue", tenant, "--expires", "5d")
     spend(limited.database, tenant)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: requests.get(f"{url}/Users?count=0", headers=headers, timeout=30), range(24)))
