@@ -88,6 +88,7 @@ def test_sc_07_a_new_worker_gets_its_share_of_clients_that_stay(server: Server) 
         with ThreadPoolExecutor(8) as pool:
             assert set().union(*pool.map(send, clients, [number] * 8)) == {200}
 
+    until(lambda: len(workers(server)) == 2)
     old, left = sorted(workers(server))
     os.kill(old, signal.SIGSTOP)
     all_send(1)  # they are all with the one that is left
