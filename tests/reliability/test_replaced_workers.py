@@ -32,6 +32,7 @@ def test_an_index_that_was_dropped_and_cannot_be_built_again(server: Server) -> 
     users = server.database.db.users
     users.drop_index("unique_userName")
     users.insert_one(users.find_one() | {"_id": "twin"})
+    until(lambda: len(workers(server)) == 2)
     before = workers(server)
     os.kill(min(before), signal.SIGKILL)
     told = "The unique index unique_userName of users cannot be built"
