@@ -20,12 +20,12 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from app import create_app
 from app.assembly import Application
+from app.background import janitor
 from app.config import Config, ConfigError
 from app.errors import ScimError, Unavailable
 from app.processes import AddressTaken, wait_for_address
-from app.store import janitor
-from app.store.database import StoreError
-from app.store.opening import open_database, unknown
+from app.store.mongo.database import StoreError
+from app.store.open import open_database, unknown
 from app.telemetry import folder
 from app.telemetry.logs import configure, logging_config
 

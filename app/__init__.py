@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from app.config import Config
-    from app.store.database import Database
+    from app.store.mongo.database import Database
 
 
 def create_app(config: Config | None = None, database: Database | None = None) -> Flask:

@@ -15,6 +15,7 @@ from werkzeug.routing import MapAdapter
 
 from app.auth import Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
 from app.auth.refusal import SUSPENDED, shown
+from app.background.janitor import CHORES, Chore
 from app.blueprints import door, errors, methods, telemetry
 from app.blueprints.body import MOST_BYTES
 from app.blueprints.bulk import bulk
@@ -36,17 +37,17 @@ from app.queries import Queries
 from app.schemas.custom import all_types, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
-from app.store import server_key
-from app.store.activity import Activity
-from app.store.counts import count_disabled
-from app.store.database import REQUEST_SECONDS, Database
-from app.store.directory import Directory
-from app.store.events import NO_TENANT, Actor, Event, Events
-from app.store.expiries import warn
-from app.store.janitor import CHORES, Chore
-from app.store.monitoring import observe
-from app.store.opening import open_database, open_directory, prepare
-from app.store.tenants import Tenant, Tenants, now
+from app.store.accounts import server_key
+from app.store.accounts.activity import Activity
+from app.store.accounts.expiries import warn
+from app.store.accounts.tenants import Tenant, Tenants
+from app.store.directory.directory import Directory
+from app.store.directory.totals import count_disabled
+from app.store.log.events import NO_TENANT, Actor, Event, Events
+from app.store.mongo.database import REQUEST_SECONDS, Database
+from app.store.mongo.moments import now
+from app.store.mongo.monitoring import observe
+from app.store.open import open_database, open_directory, prepare
 from app.telemetry.activity import Book
 
 log = logging.getLogger("scimd")

@@ -26,9 +26,9 @@ from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults, with_read_only
-from app.store.directory import Directory, VersionMoved, missing
-from app.store.events import Actor, Event, new_id
-from app.store.membership_reader import Parents
+from app.store.directory.directory import Directory, VersionMoved, missing
+from app.store.directory.membership_reader import Parents
+from app.store.log.events import Actor, Event, new_id
 
 T = TypeVar("T")
 Resource = dict[str, Any]

@@ -17,10 +17,11 @@ from app.protocol.search_request import SearchRequest
 from app.schemas.collection import indexed_fields
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
-from app.store.directory import Directory
-from app.store.pages import MANY, Order, Place, rank
-from app.store.plans import unindexed
-from app.store.slices import check_depth
+from app.store.directory.directory import Directory
+from app.store.mongo.indexes import unindexed
+from app.store.search.pages import MANY, Order, Place, rank
+from app.store.search.results import check_depth
+from app.store.search.search import Search
 from scim_filter import Column, Comparison, FilterError
 
 Resource = dict[str, Any]
@@ -38,13 +39,15 @@ class Queries:
     ) -> None:
         """Answer for a tenant; what no index answers runs inside `scan`, which raises TooManyRequests."""
         self._directory = directory
+        self._search = Search(directory)
         self._cursors = cursors
         self._tenant = tenant
         self._scan = scan
 
     def page(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
         """Give one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, TooManyRequests, ..."""
-        parts = [_Part(self._directory, resource_type, search, absent=len(types) > 1) for resource_type in types]
+        absent = len(types) > 1
+        parts = [_Part(self._directory, self._search, each, search, absent=absent) for each in types]
         with self._scan() if any(part.unindexed for part in parts) else nullcontext():
             return self._page(parts, search)
 
@@ -103,19 +106,21 @@ class _Part:
     """One resource type's part in a query."""
 
     def __init__(
-        self, directory: Directory, resource_type: ResourceType, search: SearchRequest, *, absent: bool
+        self, directory: Directory, searches: Search, resource_type: ResourceType, search: SearchRequest, *,
+        absent: bool,
     ) -> None:
         self.type = resource_type
         self.projection = Projection.parse(resource_type, search.attributes, search.excluded)
         self.keys = self.projection.top_level()
         self._directory = directory
+        self._resolve = searches.resolve(resource_type)
         self._resources = directory.resources(resource_type)
         try:
-            self._query = directory.query(resource_type, search.filter, absent=absent)
+            self._query = searches.query(resource_type, search.filter, absent=absent)
         except FilterError as error:
             raise InvalidFilter(str(error)) from error
-        self._slices = directory.slices(resource_type, self._query)
-        column = directory.resolve(resource_type)(search.sort_by) if search.sort_by else None
+        self._results = searches.results(resource_type, self._query)
+        column = self._resolve(search.sort_by) if search.sort_by else None
         self.order = _order(column, search, resource_type, absent=absent)
 
     @cached_property
@@ -124,17 +129,17 @@ class _Part:
         return unindexed(self._query, self.type, "" if self.order.indexed else self.order.field)
 
     def total(self) -> int:
-        return self._slices.count() if self._query else self._directory.count(self.type)
+        return self._results.count() if self._query else self._directory.count(self.type)
 
     def rows(self, after: Place, limit: int, total: int, *, backwards: bool) -> list[Row]:
         """Return the resources behind a place; `total` match."""
         order = self.order.reversed() if backwards else self.order
-        found = self._slices.page(order, after=after, skip=0, limit=limit, keys=self.keys, many=total > MANY)
+        found = self._results.page(order, after=after, skip=0, limit=limit, keys=self.keys, many=total > MANY)
         return [(resource, place, self.type) for resource, place in found]
 
     def first_page(self, skip: int, limit: int) -> tuple[list[Row], int]:
         """Return a page by index, and how many resources match."""
-        found, total = self._slices.first_page(self.order, skip, limit, self.keys)
+        found, total = self._results.first_page(self.order, skip, limit, self.keys)
         if total is None:
             whole = 0 < len(found) < limit or (not found and not skip)
             total = skip + len(found) if whole else self.total()
@@ -148,7 +153,7 @@ class _Part:
         row = self.type.schema.by_name.get(name.lower())
         if row is None or row.uniqueness == "none" or not self.projection.wants(groups.name):
             return False
-        column = self._directory.resolve(self.type)(str(wanted.path))
+        column = self._resolve(str(wanted.path))
         return column is not None and column.path == name
 
     def named(self, limit: int) -> list[Resource]:
@@ -159,7 +164,7 @@ class _Part:
 
     def places(self, limit: int) -> tuple[list[tuple[Place, _Part]], int]:
         """Return the places of the first resources, each with this part, and how many match."""
-        found, total = self._slices.first_places(self.order, limit)
+        found, total = self._results.first_places(self.order, limit)
         return [(place, self) for place in found], self.total() if total is None else total
 
     def several(self, places: list[Place]) -> list[Row]:

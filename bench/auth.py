@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from app.auth import TokenEndpoint, TokenRequest
-from app.store.clients import Clients
-from app.store.database import connect
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
-from app.store.trusts import Trusts
+from app.store.accounts.clients import Clients
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.accounts.trusts import Trusts
+from app.store.mongo.database import connect
 from bench.client import Client, Round
 from bench.processes import gunicorn, mongod
 from tests.auth.issuer import AUDIENCE, running_issuer

@@ -15,13 +15,13 @@ from app.schemas.group import GROUP_TYPE
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.user import USER_TYPE
-from app.store.counts import Counts
-from app.store.database import connect
-from app.store.documents import encode
-from app.store.events import More
-from app.store.opening import collections
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.directory.documents import encode
+from app.store.directory.totals import Counts
+from app.store.log.events import More
+from app.store.mongo.database import connect
+from app.store.open import collections
 from bench import bare, people
 from bench.people import Population
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.store import embedded
+from app.embedded import private
 
 ROOT = Path(__file__).resolve().parent.parent
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -88,7 +88,7 @@ def forget_highest(pid: int) -> None:
 @contextlib.contextmanager
 def mongod(folder: Path) -> Iterator[Server]:
     """Run one mongod for both sides, the one that scimd brings with it."""
-    with embedded.using(folder) as place:
+    with private.using(folder) as place:
         pid = int((place.data / "mongod.lock").read_text())
         yield Server(pid, uri=place.uri())
 
@@ -106,7 +106,7 @@ def gunicorn(application: str, environment: Mapping[str, str], log: Path, probe:
 def serve(folder: Path, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     """Run `scimd serve` with a mongod of its own in the folder, as an operator would."""
     port = _free_port()
-    place = embedded.Place(folder)
+    place = private.Place(folder)
     settings = {"SCIMD_BIND": f"127.0.0.1:{port}", "SCIMD_DATA_DIR": str(folder), **environment}
     with _running([str(Path(sys.executable).with_name("scimd")), "serve"], settings, log, port, "/readyz") as server:
         yield Server(server.pid, port=port, uri=place.uri())

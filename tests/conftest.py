@@ -25,12 +25,12 @@ import pytest
 import requests
 
 from app.auth.limits import ROOM
-from app.store import embedded
-from app.store.counters import Counters
-from app.store.database import Database, connect
-from app.store.keeper import find_binary
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.embedded import private
+from app.embedded.keeper import find_binary
+from app.store.accounts.rate_windows import Counters
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database, connect
 
 APP_NAME = f"test-{os.getpid()}"
 """What the clients of this process call themselves, so that a failpoint can be for them alone."""
@@ -125,7 +125,7 @@ class Server:
     @cached_property
     def database(self) -> Database:
         """The server's own database, reached beside it."""
-        return connect(embedded.Place(self.folder / "data").uri())
+        return connect(private.Place(self.folder / "data").uri())
 
 
 def spend(database: Database, tenant: str, amount: int = ROOM) -> None:
@@ -162,7 +162,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give a real MongoDB, one for the whole run: a replica set of one member that takes failpoints."""
-    with embedded.using(shared_folder(tmp_path_factory) / "mongod", test_commands=True) as place:
+    with private.using(shared_folder(tmp_path_factory) / "mongod", test_commands=True) as place:
         yield place.uri()
 
 

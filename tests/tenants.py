@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.store.database import Database
-from app.store.tenants import GRACE, Tenants, now
+from app.store.accounts.tenants import GRACE, Tenants
+from app.store.mongo.database import Database
+from app.store.mongo.moments import now
 
 
 def delete_for_good(database: Database, name: str) -> None:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 EVERYTHING = {"*"}
 OUTSIDE = {"flask", "werkzeug", "pymongo", "bson", "gunicorn", "click", "requests", "urllib3"}
 """Packages of others that only some rooms may import."""
+STORE = {"app.store.mongo", "app.store.directory", "app.store.search", "app.store.log", "app.store.accounts"}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "scim_filter": set(),
@@ -24,18 +26,31 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.processes": set(),
     "app.schemas": {"scim_filter", "app.errors"},
     "app.protocol": {"scim_filter", "app.schemas", "app.errors"},
-    "app.store": {"scim_filter", "app.schemas", "app.errors", "app.config", "app.processes", "pymongo", "bson"},
-    "app.queries": {"scim_filter", "app.protocol", "app.store", "app.schemas", "app.errors"},
-    "app.provider": {"app.queries", "app.protocol", "app.store", "app.schemas", "app.errors"},
-    "app.auth": {"app.store", "app.errors", "requests", "urllib3"},
+    "app.store": set(),
+    "app.store.mongo": {"app.schemas", "app.errors", "pymongo", "bson"},
+    "app.store.log": {"app.store.mongo", "app.schemas", "app.errors", "pymongo", "bson"},
+    "app.store.directory": {
+        "app.store.mongo", "app.store.log", "app.schemas", "scim_filter", "app.errors", "pymongo", "bson",
+    },
+    "app.store.search": {
+        "app.store.mongo", "app.store.directory", "app.schemas", "scim_filter", "app.errors", "pymongo", "bson",
+    },
+    "app.store.accounts": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors", "pymongo", "bson"},
+    "app.store.open": {*STORE, "app.embedded", "app.schemas", "app.config"},
+    "app.embedded": {"app.store.mongo", "app.errors", "app.processes", "pymongo"},
+    "app.background": {"app.store.mongo", "app.store.directory", "app.store.accounts", "app.errors"},
+    "app.queries": {"scim_filter", "app.protocol", *STORE, "app.schemas", "app.errors"},
+    "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
+    "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},
+    "app.auth": {"app.store.accounts", "app.store.mongo", "app.errors", "requests", "urllib3"},
     "app.blueprints": {
         "app.provider", "app.auth", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },
-    "app.telemetry": {"app.store", "app.errors", "app.config", "app.processes", "flask"},
-    "app.console": {"app.store", "app.auth", "app.errors", "flask"},
+    "app.telemetry": {*STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
     "app.check": {"requests"},
     "app.cli": {
-        "app.store", "app.auth", "app.schemas", "app.check", "app.errors", "app.config", "click", "gunicorn",
+        *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.schemas", "app.check",
+        "app.errors", "app.config", "click", "gunicorn",
     },
 }
 KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/profile.py"}
@@ -66,9 +81,10 @@ def modules(*rooms: str) -> list[Module]:
 
 
 def room_of(package: str) -> str:
-    """Give the room that a module is in: `app` has rooms, everything else is one."""
+    """Return the room that a module is in: `app` has rooms, `app.store` has sub-rooms, everything else is one."""
     parts = package.split(".")
-    return ".".join(parts[:2]) if parts[0] == "app" else parts[0]
+    depth = 3 if parts[:2] == ["app", "store"] else 2 if parts[0] == "app" else 1
+    return ".".join(parts[:depth])
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -78,9 +94,9 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"line {node.lineno}: imports are absolute here"
-            # `from app import errors` names a room in its second half
-            wholes = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "app" else [node.module or ""]
-            yield from ((node.lineno, whole) for whole in wholes)
+            # `from app import errors` and `from app.store import log` name a room in their second half
+            split = node.module in ("app", "app.store")
+            yield from ((node.lineno, f"{node.module}.{alias.name}" if split else node.module or "") for alias in node.names)
 
 
 def forbidden(source: str, package: str) -> list[str]:
@@ -107,8 +123,10 @@ def test_a_module_imports_only_what_its_room_may() -> None:
 @pytest.mark.parametrize(("source", "package"), [
     ("import pymongo", "app.provider"),
     ("from pymongo.errors import PyMongoError", "app.auth.tokens"),
-    ("from app.store.resources import Resources", "app.blueprints.scim"),
-    ("def f():\n    from app.protocol import etag", "app.store.resources"),
+    ("from app.store.directory.resources import Resources", "app.blueprints.scim"),
+    ("from app.store.search.pages import Order", "app.store.directory.resources"),
+    ("from app.store import accounts", "app.store.directory.resources"),
+    ("def f():\n    from app.protocol import etag", "app.store.directory.resources"),
     ("import flask", "app.protocol.patch_op"),
     ("from app import config", "app.schemas.user"),
     ("from app.errors import ScimError", "scim_filter.parser"),
@@ -117,6 +135,20 @@ def test_a_module_imports_only_what_its_room_may() -> None:
 ])
 def test_the_test_sees_what_is_forbidden(source: str, package: str) -> None:
     assert len(forbidden(source, package)) == 1
+
+
+def test_there_are_no_circles() -> None:
+    known = {module.package: module for module in modules()}
+
+    def needs(module: Module) -> set[str]:
+        found = set()
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        return found & known.keys()
+
+    arrows = TopologicalSorter({name: needs(module) for name, module in known.items() if module.path.name != "__init__.py"})
+    arrows.prepare()  # raises CycleError, which names the circle
 
 
 def test_one_module_of_the_server_sends_http() -> None:
@@ -128,7 +160,7 @@ def test_one_module_of_the_server_sends_http() -> None:
 @pytest.mark.parametrize(("source", "package"), [
     ("import json\nimport lark", "scim_filter.parser"),
     ("from app.protocol.etag import Condition", "app.protocol.patch_op"),
-    ("import pymongo", "app.store.database"),
+    ("import pymongo", "app.store.mongo.database"),
 ])
 def test_the_test_lets_through_what_is_allowed(source: str, package: str) -> None:
     assert forbidden(source, package) == []

@@ -8,9 +8,9 @@ import pytest
 
 from app import assembly, create_app
 from app.config import Config
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 
 
 def test_sc_09_the_parts_of_busy_tenants_stay_where_others_come_and_go(

@@ -26,10 +26,10 @@ from app.auth.refusal import (
 )
 from app.auth.seen import Seen
 from app.errors import TooManyRequests
-from app.store.database import Database
-from app.store.tenants import Tenant, Tenants
-from app.store.tokens import Token, Tokens, is_secret, parse
-from app.store.trusts import BEARER, Trusts
+from app.store.accounts.tenants import Tenant, Tenants
+from app.store.accounts.tokens import Token, Tokens, is_secret, parse
+from app.store.accounts.trusts import BEARER, Trusts
+from app.store.mongo.database import Database
 
 NEVER = float("inf")
 _LATEST = 10**11

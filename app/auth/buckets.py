@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.store.counters import Counters
+from app.store.accounts.rate_windows import Counters
 
 MOST_BUCKETS = 10_000
 """Buckets that a worker keeps in mind."""

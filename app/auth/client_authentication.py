@@ -18,11 +18,11 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from app.auth.jwt import verify
 from app.auth.keys import Keys
 from app.auth.refusal import SUSPENDED, Inspection, Refusal, Refused, ago
-from app.store.clients import TOKEN_LIFETIME, Clients, Secret
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import is_secret
-from app.store.trusts import ASSERTION, Trusts
+from app.store.accounts.clients import TOKEN_LIFETIME, Clients, Secret
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import is_secret
+from app.store.accounts.trusts import ASSERTION, Trusts
+from app.store.mongo.database import Database
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")

@@ -17,7 +17,7 @@ from joserfc.jwk import RSAKey
 
 from app.auth import outgoing
 from app.errors import InvalidValue
-from app.store.trusts import Trust, check_url
+from app.store.accounts.trusts import Trust, check_url
 
 SECONDS = 2.5
 """For all that is fetched together: a request that is refused for it stays under three seconds."""

@@ -21,7 +21,7 @@ from joserfc.jwt import JWTClaimsRegistry
 
 from app.auth.keys import Keys
 from app.auth.refusal import Inspection, Refused, seconds_ago
-from app.store.trusts import Trust
+from app.store.accounts.trusts import Trust
 
 ALGORITHM = "RS256"
 LEEWAY = 60

@@ -15,8 +15,8 @@ from joserfc.jwk import RSAKey
 
 from app.auth.jwks import SECONDS, FetchError, fetch_keys
 from app.errors import describe
-from app.store.database import Database
-from app.store.trusts import Trust, Trusts
+from app.store.accounts.trusts import Trust, Trusts
+from app.store.mongo.database import Database
 
 log = logging.getLogger("scimd")
 PAUSE = timedelta(minutes=1)

@@ -17,8 +17,8 @@ from functools import lru_cache
 
 from app.auth.buckets import Buckets, Rate
 from app.errors import TooManyRequests
-from app.store.counters import Counters
-from app.store.database import Database
+from app.store.accounts.rate_windows import Counters
+from app.store.mongo.database import Database
 
 TOKEN_REQUESTS = 300
 """A minute, of one tenant: a client needs one in an hour, a rotation or a test a few more."""

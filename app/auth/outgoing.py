@@ -17,7 +17,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from app.store.trusts import is_loopback
+from app.store.accounts.trusts import is_loopback
 
 CONNECT_SECONDS = 1.0
 """For each address that the host's name has."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.auth.refusal import AccessRefused, Check, Refusal
-from app.store.tenants import Tenant
+from app.store.accounts.tenants import Tenant
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from app.cli.connection import Connection, in_time
 from app.cli.output import say, take_any_text
 from app.config import ConfigError
 from app.errors import ScimError, describe
-from app.store.database import StoreError, translating
+from app.store.mongo.database import StoreError, translating
 
 COMMANDS = {
     "serve": "app.cli.serve:serve",

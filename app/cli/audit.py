@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from app.cli.connection import Connection
-from app.store.acts import Act, Acts, Operator
-from app.store.database import Session
-from app.store.events import Actor, Event, Events
+from app.store.accounts.audit import Act, Acts, Operator
+from app.store.log.events import Actor, Event, Events
+from app.store.mongo.database import Session
 
 T = TypeVar("T")
 HOW = "command line"

@@ -11,9 +11,9 @@ from app.cli.audit import change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import Span, label_option, scope_option
-from app.store.clients import LONGEST_SECRET, LONGEST_TOKEN, Client, Clients, Secret
-from app.store.database import Session
-from app.store.tenants import Tenants
+from app.store.accounts.clients import LONGEST_SECRET, LONGEST_TOKEN, Client, Clients, Secret
+from app.store.accounts.tenants import Tenants
+from app.store.mongo.database import Session
 
 expires_option = click.option(
     "--expires", type=Span(longest=LONGEST_SECRET), default="365d", show_default=True,

@@ -10,11 +10,11 @@ from typing import Any
 
 from app.cli.connection import Connection
 from app.cli.output import cell, print_values, say
-from app.store.clients import Client, Clients
-from app.store.events import Events
-from app.store.tenants import Tenant
-from app.store.tokens import Token, Tokens
-from app.store.trusts import ASSERTION, Trust, Trusts
+from app.store.accounts.clients import Client, Clients
+from app.store.accounts.tenants import Tenant
+from app.store.accounts.tokens import Token, Tokens
+from app.store.accounts.trusts import ASSERTION, Trust, Trusts
+from app.store.log.events import Events
 
 
 def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from functools import cached_property
 
 from app.config import Config
 from app.errors import Unavailable
-from app.store.database import Database, budget
-from app.store.failures import took_too_long
-from app.store.opening import open_database, prepare
+from app.store.mongo.database import Database, budget
+from app.store.mongo.failures import took_too_long
+from app.store.open import open_database, prepare
 
 COMMAND_SECONDS = 60.0
 """What a command may take of the database, unless it moves, deletes or follows a whole tenant."""

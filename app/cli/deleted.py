@@ -7,9 +7,9 @@ import click
 from app.cli.audit import act, actor
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows, say
-from app.store.events import Event
-from app.store.opening import open_directory
-from app.store.tenants import Tenants
+from app.store.accounts.tenants import Tenants
+from app.store.log.events import Event
+from app.store.open import open_directory
 
 
 @click.group()

@@ -12,9 +12,9 @@ from app.cli.connection import Connection
 from app.cli.output import cell, say
 from app.cli.tenant import create_tenant
 from app.errors import Conflict
-from app.store.database import Session
-from app.store.tenants import PROFILES, Tenants
-from app.store.tokens import Token, Tokens
+from app.store.accounts.tenants import PROFILES, Tenants
+from app.store.accounts.tokens import Token, Tokens
+from app.store.mongo.database import Session
 
 NAME = "demo"
 LIFETIME = timedelta(days=90)

@@ -13,9 +13,9 @@ from app.cli.connection import Connection, in_time
 from app.cli.output import json_text, print_table, say
 from app.cli.values import Name, Span
 from app.errors import Unavailable
-from app.store.events import NO_TENANT, Events, Tail
-from app.store.opening import open_directory
-from app.store.tenants import Tenants
+from app.store.accounts.tenants import Tenants
+from app.store.log.events import NO_TENANT, Events, Tail
+from app.store.open import open_directory
 
 PAUSE = 1.0
 _MOST = 100_000

@@ -12,8 +12,8 @@ import click
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, say
 from app.config import ConfigError
-from app.store.embedded import Place, locked
-from app.store.replica_set import initiate
+from app.embedded.private import Place, locked
+from app.store.mongo.replica_set import initiate
 
 
 @click.group()

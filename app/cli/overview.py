@@ -10,10 +10,10 @@ from app.cli.connection import Connection
 from app.cli.output import cell, say
 from app.schemas.group import GROUP_TYPE
 from app.schemas.user import USER_TYPE
-from app.store.activity import Activity
-from app.store.counts import every_tenant
-from app.store.events import NOTHING_MORE
-from app.store.expiries import soonest
+from app.store.accounts.activity import Activity
+from app.store.accounts.expiries import soonest
+from app.store.directory.totals import every_tenant
+from app.store.log.events import NOTHING_MORE
 
 DAY = timedelta(days=1)
 

@@ -14,8 +14,9 @@ from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.overview import overview, print_overview
 from app.config import requests_a_second
-from app.store.database import Session
-from app.store.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants, check_name, now
+from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants, check_name
+from app.store.mongo.database import Session
+from app.store.mongo.moments import now
 
 
 class _Rate(click.ParamType):

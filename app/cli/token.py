@@ -13,10 +13,10 @@ from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Name, Span, label_option, scope_option
 from app.errors import InvalidValue, NotFound
 from app.schemas.user import USER_TYPE
-from app.store.database import Session
-from app.store.opening import open_directory
-from app.store.tenants import Tenant, Tenants
-from app.store.tokens import Token, Tokens
+from app.store.accounts.tenants import Tenant, Tenants
+from app.store.accounts.tokens import Token, Tokens
+from app.store.mongo.database import Session
+from app.store.open import open_directory
 
 
 @click.group()

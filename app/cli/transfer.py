@@ -20,12 +20,12 @@ from app.cli.audit import act, actor
 from app.cli.connection import Connection
 from app.cli.output import printable, say
 from app.errors import ScimError
+from app.export_import import Importer, Numbered
+from app.export_import import export as lines_of
 from app.schemas.custom import all_types
 from app.schemas.json_object import object_in
-from app.store.opening import open_directory, unknown
-from app.store.tenants import Tenants
-from app.store.transfer import Importer, Numbered
-from app.store.transfer import export as lines_of
+from app.store.accounts.tenants import Tenants
+from app.store.open import open_directory, unknown
 
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes; MongoDB holds no larger document."""

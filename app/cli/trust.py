@@ -11,9 +11,9 @@ from app.cli.audit import change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import label_option, scope_option
-from app.store.database import Session
-from app.store.tenants import Tenants
-from app.store.trusts import ASSERTION, KINDS, Trust, Trusts, audience_forms
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.trusts import ASSERTION, KINDS, Trust, Trusts, audience_forms
+from app.store.mongo.database import Session
 
 
 @click.group()

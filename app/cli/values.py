@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.store.tokens import SCOPES
+from app.store.accounts.tokens import SCOPES
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _SPAN = re.compile(r"([0-9]{1,9})([smhd])")

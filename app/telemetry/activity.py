@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from app.store.activity import Activity, Answered, Sums
+from app.store.accounts.activity import Activity, Answered, Sums
 
 __all__ = ["Answered", "Book"]
 

@@ -18,10 +18,10 @@ from prometheus_client.registry import Collector
 
 from app.config import Config
 from app.errors import Unavailable
-from app.store.counts import every_tenant
-from app.store.database import Database
-from app.store.expiries import soonest
-from app.store.opening import open_database
+from app.store.accounts.expiries import soonest
+from app.store.directory.totals import every_tenant
+from app.store.mongo.database import Database
+from app.store.open import open_database
 from app.telemetry.labels import MOST_TENANTS, largest_apart
 
 PAUSE = 1.0

@@ -34,7 +34,7 @@ def result(status: int) -> str:
 
 
 class MongoObserver:
-    """Counts what the database's client does."""
+    """Totals what the database's client does."""
 
     def command(self, name: str, seconds: float, *, failed: bool) -> None:
         """Take note of a command."""

@@ -8,10 +8,10 @@ import pytest
 
 from app.auth import Authenticator
 from app.auth.seen import Seen
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
-from app.store.trusts import Trusts
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.accounts.trusts import Trusts
+from app.store.mongo.database import Database
 from tests.auth.issuer import running_issuer
 
 

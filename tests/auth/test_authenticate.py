@@ -8,8 +8,8 @@ from app.auth import Principal, require_read, require_write
 from app.auth.refusal import ago, shown
 from app.auth.seen import LIFETIME
 from app.errors import Forbidden, Unauthorized
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
 
 
 def refused(authenticator, tenant, token):

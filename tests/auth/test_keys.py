@@ -9,8 +9,8 @@ from app.auth import Authenticator
 from app.auth.jwks import MOST_BYTES, FetchError, fetch_keys, usable_keys
 from app.auth.keys import MOST_AGE, PAUSE, Keys
 from app.errors import InvalidValue, Unauthorized
-from app.store.tenants import Tenants
-from app.store.trusts import Trusts, check_url
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.trusts import Trusts, check_url
 from tests.auth.issuer import AUDIENCE, KEYS, make_key
 
 

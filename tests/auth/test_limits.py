@@ -9,8 +9,8 @@ from app.auth import Authenticator, Limits, TokenEndpoint, TokenRequest
 from app.auth.limits import ROOM, TOKEN_REQUESTS, WRONG_CREDENTIALS, rate_of
 from app.auth.seen import Seen
 from app.errors import Forbidden, TooManyRequests, Unauthorized
-from app.store.clients import Clients
-from app.store.counters import Counters
+from app.store.accounts.clients import Clients
+from app.store.accounts.rate_windows import Counters
 
 
 class Still:

@@ -11,8 +11,8 @@ from datetime import timedelta
 import pytest
 import requests
 
-from app.store.clients import Clients
-from app.store.tokens import Tokens
+from app.store.accounts.clients import Clients
+from app.store.accounts.tokens import Tokens
 from tests.auth.issuer import running_issuer
 from tests.auth.world import running_world
 from tests.conftest import SECRET

@@ -10,8 +10,8 @@ import pytest
 
 from app.auth import TokenEndpoint, TokenRequest, metadata
 from app.auth.client_authentication import ASSERTION_TYPE
-from app.store.clients import Clients
-from app.store.tokens import Tokens
+from app.store.accounts.clients import Clients
+from app.store.accounts.tokens import Tokens
 from tests.auth.issuer import APP, AUDIENCE, SUBJECT
 
 

@@ -10,12 +10,12 @@ from datetime import timedelta
 from app import create_app
 from app.auth.client_authentication import ASSERTION_TYPE
 from app.config import Config
-from app.store.clients import Clients
-from app.store.counts import settle
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
-from app.store.trusts import Trusts
+from app.store.accounts.clients import Clients
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.accounts.trusts import Trusts
+from app.store.directory.totals import settle
+from app.store.mongo.database import Database
 from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
 
 SCIM = "application/scim+json"

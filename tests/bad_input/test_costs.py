@@ -22,9 +22,9 @@ from werkzeug.test import TestResponse
 from app import create_app
 from app.config import Config
 from app.schemas import json_object
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.bad_input.corpus import BULK, GROUP, USER
 from tests.bad_input.shapes import TOKEN_FORMS, Request, shapes
 

@@ -12,9 +12,9 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.config import Config
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"

@@ -6,8 +6,8 @@ import pytest
 
 from app import create_app
 from app.config import Config
-from app.store.database import Database
-from app.store.tokens import Tokens
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, ERROR_URN, GROUP_URN, PATCH_URN, USER_URN, Client
 from tests.conftest import spend
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.blueprints import bulk as blueprint
-from app.store.database import Database
-from app.store.directory import Directory
+from app.store.directory.directory import Directory
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import ERROR_URN, PATCH_URN, USER_URN, Client
 from tests.blueprints.test_bulk import BULK_URN, bulk, group, read, user
 from tests.conftest import Fault

@@ -13,15 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.config import Config
+from app.export_import import Importer
 from app.protocol.profile import PROFILES
 from app.schemas.attribute import Attribute
 from app.schemas.custom import all_types, load_catalogue
 from app.schemas.resource_type import ResourceType
-from app.store.database import Database
-from app.store.events import Actor, Event
-from app.store.opening import open_directory
-from app.store.tenants import Tenants
-from app.store.transfer import Importer
+from app.store.accounts.tenants import Tenants
+from app.store.log.events import Actor, Event
+from app.store.mongo.database import Database
+from app.store.open import open_directory
 from tests.blueprints.conftest import GROUP_URN, USER_URN, Client
 from tests.blueprints.test_bulk import BULK_URN
 

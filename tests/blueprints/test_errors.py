@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.errors import Unavailable
-from app.store.database import Database, _deadline
+from app.store.mongo.database import Database, _deadline
 from tests.blueprints.conftest import ERROR_URN, GROUP_URN, USER_URN, Client
 from tests.conftest import Fault
 
@@ -144,7 +144,7 @@ def test_who_it_is_and_what_he_asks_for_have_one_time_budget(
 
 
 @pytest.mark.parametrize(("token", "begins"), [
-    ("", "app.provider.Provider.create"), ("wrong", "app.store.tokens.Tokens.find"),
+    ("", "app.provider.Provider.create"), ("wrong", "app.store.accounts.tokens.Tokens.find"),
 ])
 def test_sc_05_the_log_line_of_a_refusal_has_what_is_left_of_the_requests_budget(
     rfc: Client, monkeypatch: pytest.MonkeyPatch, token: str, begins: str
@@ -160,7 +160,7 @@ def test_sc_05_the_log_line_of_a_refusal_has_what_is_left_of_the_requests_budget
         deadlines.append(_deadline.get())
 
     monkeypatch.setattr(begins, hangs)
-    monkeypatch.setattr("app.store.events.Events.append", noted)
+    monkeypatch.setattr("app.store.log.events.Events.append", noted)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     rfc("POST", "/Users", {"schemas": [USER_URN], "userName": "a"}, **headers)
     assert len(deadlines) == 2 and deadlines[0] is not None

@@ -12,9 +12,9 @@ from pymongo import monitoring
 
 from app import create_app
 from app.config import Config
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import GROUP_URN, Client
 
 NOBODY = "3f0c1a5e-0000-4000-8000-000000000000"

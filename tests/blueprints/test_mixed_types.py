@@ -11,9 +11,9 @@ import pytest
 
 from app import create_app
 from app.config import Config
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import Client
 
 KINDS: dict[str, list[Any]] = {

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from app.store import slices
-from app.store.database import Database
-from app.store.tokens import Tokens
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
+from app.store.search import results
 from tests.blueprints.conftest import ENTERPRISE_URN, Client
 from tests.conftest import Fault
 
@@ -417,7 +417,7 @@ def test_sc_04_what_an_index_answers_and_takes_too_long_is_an_outage(ten: Client
 def test_sc_04_a_ping_tells_a_slow_query_from_a_database_that_stands_still(
     ten: Client, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slices, "SEARCH_SECONDS", 0.3)
+    monkeypatch.setattr(results, "SEARCH_SECONDS", 0.3)
     for slow, status in ((["aggregate"], 400), (["aggregate", "ping"], 503)):
         with fault(slow, "alwaysOn", blockConnection=True, blockTimeMS=2_000):
             assert ten("GET", f"/Users?filter={quote('title pr')}").status_code == status
@@ -426,11 +426,11 @@ def test_sc_04_a_ping_tells_a_slow_query_from_a_database_that_stands_still(
 @pytest.mark.parametrize("path", ["/", f"/?filter={quote('title pr')}", "/?sortBy=displayName"])
 def test_fa_11_a_page_too_deep_over_several_types_is_too_many_and_cursors_go_on(ten: Client, path: str) -> None:
     mark = "&" if "?" in path else "?"
-    for start in (slices.MOST_PLACES + 2, 2**31 - 1):
+    for start in (results.MOST_PLACES + 2, 2**31 - 1):
         answer = ten("GET", f"{path}{mark}startIndex={start}")
         assert (answer.status_code, answer.get_json()["scimType"]) == (400, "tooMany")
         assert "cursor" in answer.get_json()["detail"]
-    for start in (1, slices.MOST_PLACES + 1):
+    for start in (1, results.MOST_PLACES + 1):
         assert ten("GET", f"{path}{mark}startIndex={start}").status_code == 200
     assert ten("GET", f"{path}{mark}cursor").status_code == 200
 

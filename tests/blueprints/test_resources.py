@@ -16,9 +16,9 @@ from app import create_app
 from app.config import Config
 from app.schemas.custom import load_catalogue
 from app.schemas.schema_file import SchemaFileError
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN, Client
 
 NOBODY = "00000000-0000-0000-0000-000000000000"

@@ -11,9 +11,9 @@ from flask import Flask
 from app import create_app
 from app.auth import Shares
 from app.config import Config
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import USER_URN, Client
 
 MOST = 2

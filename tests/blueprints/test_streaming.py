@@ -13,7 +13,7 @@ from app.errors import Unavailable
 
 
 class Budgets:
-    """Counts the budgets that are opened."""
+    """Totals the budgets that are opened."""
 
     def __init__(self) -> None:
         self.opened = 0

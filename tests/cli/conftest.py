@@ -13,9 +13,9 @@ from app.assembly import assemble
 from app.cli import run
 from app.cli.connection import Connection
 from app.config import Config
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import Client
 
 

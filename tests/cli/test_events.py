@@ -17,9 +17,9 @@ import pytest
 from app.auth.limits import Limits
 from app.cli import connection as command_line
 from app.errors import TooManyRequests
-from app.store.database import Database
-from app.store.events import MOST_MEMBERS, MOST_WARNINGS, Actor, Event, Events, Tail
-from app.store.tokens import Tokens
+from app.store.accounts.tokens import Tokens
+from app.store.log.events import MOST_MEMBERS, MOST_WARNINGS, Actor, Event, Events, Tail
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.conftest import SCIMD, Fault, Server, end_with_parent

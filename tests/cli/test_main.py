@@ -13,7 +13,7 @@ import pytest
 from app import cli
 from app.config import ConfigError
 from app.errors import NotFound, Unavailable
-from app.store.failures import StoreError
+from app.store.mongo.failures import StoreError
 
 
 @pytest.fixture

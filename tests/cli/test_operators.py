@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from app.store.activity import Activity
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.activity import Activity
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
 from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.tenants import delete_for_good

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.store import embedded
-from app.store.database import connect
+from app.embedded import private
+from app.store.mongo.database import connect
 from tests.conftest import SCIMD, Server, make_server
 from tests.processes import children, of_folder, until
 
@@ -185,7 +185,7 @@ def test_it_heals_by_itself_under_load(server: Server, victim: str) -> None:
         running_load = pool.submit(load, base, token, trouble, done)
         trouble.wait()
         assert server.process
-        names = {"mongod": "--dbpath", "keeper": "app.store.keeper"}
+        names = {"mongod": "--dbpath", "keeper": "app.embedded.keeper"}
         workers = [number for number in children(server.process.pid) if number not in of_folder(server.folder)]
         target = of_folder(server.folder, names[victim])[0] if victim in names else workers[0]
         os.kill(target, signal.SIGKILL)
@@ -222,7 +222,7 @@ def test_a_reload_loses_no_request(server: Server) -> None:
 
 
 def test_a_database_that_is_away_at_the_start_is_waited_for(server: Server, tmp_path: Path) -> None:
-    place = embedded.Place(tmp_path / "other")
+    place = private.Place(tmp_path / "other")
     server.environ["SCIMD_MONGODB_URI"] = place.uri()
     with server.log.open("ab") as log:
         server.process = subprocess.Popen(
@@ -232,7 +232,7 @@ def test_a_database_that_is_away_at_the_start_is_waited_for(server: Server, tmp_
     answer = requests.get(f"{server.url}/readyz", timeout=30)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert requests.get(f"{server.url}/acme/scim/v2/Users", headers={"Authorization": "Bearer x"}, timeout=30).status_code == 503
-    with embedded.using(tmp_path / "other"):
+    with private.using(tmp_path / "other"):
         until(lambda: answers(server), 30)
         assert create(*by_commands(server, "acme"), 1) == 201
         assert server.stop() == 0
@@ -302,7 +302,7 @@ def test_fa_08_a_single_server_is_refused_in_one_sentence(server: Server, single
 
 def test_what_mongosh_needs(server: Server) -> None:
     uri = server.command("mongo", "uri").strip()
-    assert uri == embedded.Place(server.folder / "data").uri("directConnection=true")
+    assert uri == private.Place(server.folder / "data").uri("directConnection=true")
     assert server.command("mongo", "uri", "--json") == f'{{\n  "uri": "{uri}"\n}}\n'
     server.environ["SCIMD_MONGODB_URI"] = "mongodb://somewhere/x"
     assert server.command("mongo", "uri") == "mongodb://somewhere/x\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.store.tenants import Tenants
+from app.store.accounts.tenants import Tenants
 
 
 def test_created_tells_the_url_and_the_next_step(scimd, database):

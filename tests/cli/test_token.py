@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.store.tokens import Tokens
+from app.store.accounts.tokens import Tokens
 
 
 @pytest.fixture

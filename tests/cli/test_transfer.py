@@ -17,9 +17,9 @@ import pytest
 
 from app.cli import run
 from app.cli.connection import Connection
-from app.store.counts import Counts
-from app.store.database import Database
-from app.store.tenants import Tenants
+from app.store.accounts.tenants import Tenants
+from app.store.directory.totals import Totals
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.conftest import SCIMD, Server, end_with_parent
@@ -56,7 +56,7 @@ def content(database: Database, tenant: str) -> Row:
         found[name] = list(database.db[name].find({"tenant": tenant}, {"meta.version": 0, "tenant": 0}, sort=[("_id", 1)]))
     rows = database.db.memberships.find({"tenant": tenant}, {"_id": 0, "tenant": 0})
     found["memberships"] = sorted(json.dumps(row, sort_keys=True) for row in rows)
-    found["counts"] = {name: Counts(database, tenant).of(name).number for name in ("User", "Group")}
+    found["counts"] = {name: Totals(database, tenant).of(name).number for name in ("User", "Group")}
     return found
 
 

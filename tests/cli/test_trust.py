@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.store.trusts import Trusts
+from app.store.accounts.trusts import Trusts
 from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
 from tests.processes import until
 

@@ -11,7 +11,7 @@ import yaml
 
 from app.blueprints.body import MOST_BYTES
 from app.config import SETTINGS
-from app.store.database import TRANSACTION_SECONDS
+from app.store.mongo.database import TRANSACTION_SECONDS
 
 ROOT = Path(__file__).parents[2]
 PINS = {"mongo:8", "nginx:stable", "scimd:local"}

@@ -12,9 +12,9 @@ import pytest
 import requests
 from pymongo import MongoClient
 
-from app.store import embedded
-from app.store.counts import settle
-from app.store.database import Database, connect
+from app.embedded import private
+from app.store.directory.totals import settle
+from app.store.mongo.database import Database, connect
 from tests.conftest import make_server
 from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
@@ -56,7 +56,7 @@ def fill(reader: Story) -> str:
 @contextmanager
 def connected(reader: Story) -> Iterator[Database]:
     """Give the database by a client of its own: one from before a restore takes the older copy for a stale primary."""
-    database = connect(embedded.Place(reader.server.folder / "data").uri())
+    database = connect(private.Place(reader.server.folder / "data").uri())
     yield database
     database.close()
 
@@ -107,7 +107,7 @@ def test_a_copy_of_the_stopped_mongod(reader: Story) -> None:
 
 def lose_everything(reader: Story, token: str) -> None:
     """Drop the database of a server that is stopped, and see at its next start that everything is gone."""
-    with embedded.using(reader.server.folder / "data"), connected(reader) as database:
+    with private.using(reader.server.folder / "data"), connected(reader) as database:
         database.client.drop_database("scimd")
     reader.server.start()
     refused(reader, token)
@@ -179,7 +179,7 @@ def test_one_tenant_alone(reader: Story) -> None:
 def test_requests_that_meet_a_held_mongod_are_told_to_come_again(reader: Story) -> None:
     token = fill(reader)
     url, headers = f"{reader.server.url}/demo/scim/v2/Users", {"Authorization": f"Bearer {token}"}
-    with MongoClient(embedded.Place(reader.server.folder / "data").uri("directConnection=true")) as client:
+    with MongoClient(private.Place(reader.server.folder / "data").uri("directConnection=true")) as client:
         client.admin.command({"fsync": 1, "lock": True})
         try:
             answer = requests.post(url, json=USER, headers=headers, timeout=60)

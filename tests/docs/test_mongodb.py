@@ -13,9 +13,9 @@ from pymongo.errors import WriteError
 
 from app.assembly import assemble
 from app.config import Config
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, PATCH_URN, USER_URN, Client
 
 DOC = (Path(__file__).parents[2] / "docs" / "mongodb.md").read_text()

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from app.cli.connection import Connection
-from app.store.clients import Clients
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.clients import Clients
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 
 _opened: dict[str, Database] = {}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.store.tokens import Tokens
+from app.store.accounts.tokens import Tokens
 from tests.entra.client import Answer, Client
 from tests.entra.laws import broken_laws
 from tests.entra.tenancy import database_of, new_tenant

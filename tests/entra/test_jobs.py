@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.store.tokens import Tokens
+from app.store.accounts.tokens import Tokens
 from tests.entra.client import Client
 from tests.entra.tenancy import database_of, new_tenant
 

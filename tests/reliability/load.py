@@ -10,8 +10,8 @@ from typing import Any
 
 import requests
 
-from app.store.counts import Counts
-from app.store.database import Database
+from app.store.directory.totals import Totals
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 
 ATTEMPT_SECONDS = 30
@@ -126,5 +126,5 @@ class Load:
                 changes[event["resource"]["id"]] += 1
         versions = {row["_id"]: row["meta"]["version"] for row in [*users.values(), *db.groups.find(tenant)]}
         assert versions == changes
-        assert Counts(self.database, self.tenant).of("User").number == len(users)
+        assert Totals(self.database, self.tenant).of("User").number == len(users)
         assert set(self.statuses) <= {200, 201, 204, 409, 503}, self.statuses

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.store import embedded
-from app.store.tokens import Tokens
+from app.embedded import private
+from app.store.accounts.tokens import Tokens
 from bench import flood, loading
 from tests.conftest import Server, free_port, make_server
 from tests.processes import until
@@ -25,7 +25,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     settings = {"SCIMD_WORKERS": "2", "SCIMD_RATE_LIMIT": "100", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
     server = make_server(tmp_path, **settings)
     server.start()
-    uri = embedded.Place(server.folder / "data").uri()
+    uri = private.Place(server.folder / "data").uri()
     for population in (flood.NOISY, flood.QUIET):
         loading.tenant(uri, population)
         loading.load_scimd(uri, population)

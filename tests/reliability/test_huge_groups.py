@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 import requests
 
-from app.store.database import REQUEST_SECONDS
-from app.store.memberships import CLEARED
+from app.store.directory.memberships import CLEARED
+from app.store.mongo.database import REQUEST_SECONDS
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 from tests.conftest import Server, make_server
 from tests.processes import children, until

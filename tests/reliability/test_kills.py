@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from app.store import embedded
-from app.store.database import connect
+from app.embedded import private
+from app.store.mongo.database import connect
 from tests.conftest import Server, make_server
 from tests.processes import children, of_folder, until
 from tests.reliability.load import Load
@@ -61,7 +61,7 @@ def test_whatever_is_killed_no_acknowledged_write_is_lost(tmp_path: Path, rounds
     server = make_server(tmp_path, SCIMD_WORKERS="2")
     server.start()
     url, token = server.create_tenant("kills", "entra")
-    database = connect(embedded.Place(tmp_path / "data").uri())
+    database = connect(private.Place(tmp_path / "data").uri())
     try:
         with Load(url, token, database, "kills") as load:
             load.wait_for(5)

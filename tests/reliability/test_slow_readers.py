@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from app.store.database import Database, connect
+from app.store.mongo.database import Database, connect
 from tests.blueprints.conftest import GROUP_URN
 from tests.conftest import APP_NAME, Fault, Server, end_with_parent, make_server
 from tests.processes import until

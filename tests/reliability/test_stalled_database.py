@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.store.database import REQUEST_SECONDS
+from app.store.mongo.database import REQUEST_SECONDS
 from tests.blueprints.conftest import PATCH_URN, USER_URN
 from tests.conftest import make_server
 from tests.processes import of_folder

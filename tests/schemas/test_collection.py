@@ -21,8 +21,8 @@ from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.user import USER_TYPE
 from app.schemas.validation import with_defaults
-from app.store.database import Database
-from app.store.documents import decode, encode
+from app.store.directory.documents import decode, encode
+from app.store.mongo.database import Database
 from tests.schemas.resources import resources
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"

@@ -13,6 +13,7 @@ import pytest
 from app.assembly import assemble
 from app.config import Config
 from app.errors import InvalidSyntax, InvalidValue
+from app.export_import import MEMBERSHIP
 from app.schemas import discovery
 from app.schemas.collection import collection_specs
 from app.schemas.custom import RESERVED, RESERVED_NAMES, SchemaFileError, all_types, load_catalogue
@@ -23,9 +24,8 @@ from app.schemas.schema_file import short_name
 from app.schemas.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN
 from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation import validate
-from app.store.database import Database
-from app.store.opening import prepare
-from app.store.transfer import MEMBERSHIP
+from app.store.mongo.database import Database
+from app.store.open import prepare
 from tests.conftest import SCIMD, make_server
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"

@@ -20,9 +20,9 @@ from app.schemas.attribute import Attribute
 from app.schemas.custom import load_catalogue
 from app.schemas.fields import is_written
 from app.schemas.resource_type import ResourceType, Schema
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import USER_URN, Client
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"

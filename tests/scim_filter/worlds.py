@@ -18,7 +18,7 @@ from app.schemas.meta import timestamp
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import ResourceType, Schema
 from app.schemas.user import USER_TYPE
-from app.store.documents import encode
+from app.store.directory.documents import encode
 from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, to_mongo
 
 BASE_URL = "https://scim.example/demo/scim/v2"

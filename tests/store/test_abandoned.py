@@ -7,7 +7,7 @@ import time
 import pytest
 
 from app.errors import Unavailable
-from app.store.database import Database, Session, connect
+from app.store.mongo.database import Database, Session, connect
 
 
 @pytest.mark.parametrize("pauses", ["in the work", "before the commit"])

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from app.background import janitor
+from app.export_import import Importer, export
 from app.protocol.search_request import SearchRequest
 from app.provider import Provider
 from app.schemas.custom import all_types
@@ -23,16 +25,15 @@ from app.schemas.group import GROUP_TYPE
 from app.schemas.returned import Projection
 from app.schemas.user import USER_TYPE
 from app.schemas.user import USER_URN as CORE
-from app.store import counts, deleted, janitor
-from app.store.database import Database
-from app.store.directory import Directory
-from app.store.documents import encode
-from app.store.events import Actor, Event, More, Tail
-from app.store.memberships import Memberships
-from app.store.opening import collections, open_directory
-from app.store.spans import FIRST_IDS
-from app.store.tenants import Tenants
-from app.store.transfer import Importer, export
+from app.store.accounts.tenants import Tenants
+from app.store.directory import deleted, totals
+from app.store.directory.directory import Directory
+from app.store.directory.documents import encode
+from app.store.directory.memberships import Memberships
+from app.store.log.events import Actor, Event, More, Tail
+from app.store.mongo.database import Database
+from app.store.open import collections, open_directory
+from app.store.search.id_ranges import FIRST_IDS
 from tests.blueprints.conftest import PATCH_URN
 from tests.store.test_explain import CONFIG, START, identity, person, provider_of, team, timestamp
 
@@ -176,7 +177,7 @@ QUERIES: list[tuple[str, Callable[[World], object], int]] = [
     ("the log since a moment", lambda w: w.directory.events.find(since=datetime.now(UTC) - timedelta(microseconds=1), limit=50), 50),
     ("the log as it grows", lambda w: Tail(w.directory.events, limit=50).read(), 60),
     ("what can be restored", lambda w: w.directory.deleted.list(), 5),
-    ("all totals", lambda w: counts.every_tenant(w.database), 140),
+    ("all totals", lambda w: totals.every_tenant(w.database), 140),
 ]  # fmt: skip
 
 
@@ -326,10 +327,10 @@ def settle_deleted(world: World) -> Job:
 
 
 def settle_counts(world: World) -> Job:
-    counts.settle(world.database)
+    totals.settle(world.database)
     for number in range(5):
         made(world, number)
-    return lambda: counts.settle(world.database)
+    return lambda: totals.settle(world.database)
 
 
 def import_users(world: World) -> Job:

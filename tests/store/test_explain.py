@@ -24,11 +24,11 @@ from app.schemas.meta import timestamp
 from app.schemas.user import ENTERPRISE_URN as ENT
 from app.schemas.user import USER_TYPE
 from app.schemas.user import USER_URN as CORE
-from app.store.database import Database
-from app.store.documents import encode
-from app.store.events import Actor
-from app.store.opening import collections, open_directory
-from app.store.tenants import Tenants
+from app.store.accounts.tenants import Tenants
+from app.store.directory.documents import encode
+from app.store.log.events import Actor
+from app.store.mongo.database import Database
+from app.store.open import collections, open_directory
 
 PEOPLE, TEAMS, TEAM = 2_000, 40, 25
 CONFIG = Config.from_environment({})

@@ -20,9 +20,9 @@ from app.cli import run
 from app.cli.connection import Connection
 from app.config import Config
 from app.schemas.collection import CollectionSpec
-from app.store.database import Database
-from app.store.tenants import Tenants
-from app.store.tokens import Tokens
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import Client
 from tests.docs import pages
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.errors import ScimError
-from app.store.database import Database
-from app.store.tenants import Tenants
+from app.store.accounts.tenants import Tenants
+from app.store.mongo.database import Database
 from app.telemetry import labels
 from app.telemetry.labels import OTHERS, largest_apart, tenant_label
 

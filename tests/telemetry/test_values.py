@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from app.errors import InvalidValue, Unavailable, describe
-from app.store.failures import StoreError, reason
+from app.store.mongo.failures import StoreError, reason
 from app.telemetry import logs
 from tests.conftest import Server, end_with_parent, make_server
 from tests.processes import until

@@ -1,0 +1,182 @@
+"""OAuth 2.0 clients and their secrets: several live at once, so that one can be replaced without a gap.
+
+A secret is 256 random bits behind `scimd_secret_`, a prefix for leak scanners; only its SHA-256 is stored.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.errors import InvalidValue, NotFound
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.accounts.tokens import SCOPES, Tokens, hash_of
+from app.store.mongo.database import Database, Session
+from app.store.mongo.moments import aware, now
+
+SPEC = CollectionSpec(
+    name="clients",
+    validator={
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": ["_id", "tenant", "scopes", "tokenSeconds", "created", "secrets"],
+            "additionalProperties": False,
+            "properties": {
+                "_id": {"bsonType": "string"},
+                "tenant": {"bsonType": "string"},
+                "label": {"bsonType": "string"},
+                "scopes": {"bsonType": "array", "items": {"bsonType": "string"}},
+                "tokenSeconds": {"bsonType": ["int", "long"]},
+                "created": {"bsonType": "date"},
+                "secrets": {
+                    "bsonType": "array",
+                    "items": {
+                        "bsonType": "object",
+                        "required": ["id", "hash", "created", "expires"],
+                        "additionalProperties": False,
+                        "properties": {
+                            **{field: {"bsonType": "string"} for field in ("id", "hash")},
+                            **{field: {"bsonType": "date"} for field in ("created", "expires")},
+                            "warned": {"bsonType": "int"},
+                        },
+                    },
+                },
+            },
+        }
+    },
+    indexes=(
+        IndexSpec(keys=(("tenant", 1), ("created", 1)), name="tenant_created"),
+        IndexSpec(keys=(("secrets.expires", 1),), name="expires"),
+    ),
+)
+COLLECTIONS = (SPEC,)
+
+MOST_SECRETS = 10
+LONGEST_SECRET = timedelta(days=3 * 365 + 1)
+"""Three years, a leap day among them: what Entra's gallery allows."""
+TOKEN_LIFETIME = timedelta(hours=1)
+SHORTEST_TOKEN, LONGEST_TOKEN = timedelta(hours=1), timedelta(hours=6)
+"""How long an access token may live: what Entra's gallery allows (D-107)."""
+
+
+@dataclass(frozen=True)
+class Secret:
+    """One of a client's secrets, without what it is."""
+
+    id: str
+    hash: str
+    created: datetime
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class Client:
+    """An OAuth 2.0 client of a tenant."""
+
+    id: str
+    tenant: str
+    label: str
+    scopes: frozenset[str]
+    token_lifetime: timedelta
+    created: datetime
+    secrets: tuple[Secret, ...]
+
+
+class Clients:
+    """The OAuth 2.0 clients of all tenants; that one is of the tenant of the URL is checked by who authenticates."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.db[SPEC.name]
+        self._tokens = Tokens(database)
+
+    def create(
+        self, tenant: str, *, lifetime: timedelta, label: str = "", scopes: Iterable[str] = SCOPES,
+        token_lifetime: timedelta = TOKEN_LIFETIME, session: Session = None,
+    ) -> tuple[Client, str]:
+        """Make a client with a first secret; give it, this once, the secret with it; raises InvalidValue."""
+        if not SHORTEST_TOKEN <= token_lifetime <= LONGEST_TOKEN:
+            raise InvalidValue("An access token lives from 3600 to 21600 seconds.")
+        secret, row = _new_secret(lifetime)
+        document = {
+            "_id": f"client_{secrets.token_hex(8)}", "tenant": tenant, "scopes": sorted(scopes), "created": now(),
+            "tokenSeconds": int(token_lifetime.total_seconds()), "secrets": [row],
+        }
+        if label:
+            document["label"] = label
+        self._collection.insert_one(document, session=session)
+        return _client(document), secret
+
+    def find(self, client_id: str, session: Session = None) -> Client | None:
+        """Return the client of that id, of whichever tenant, or None."""
+        document = self._collection.find_one({"_id": client_id}, session=session)
+        return _client(document) if document else None
+
+    def of_tenant(self, tenant: str) -> list[Client]:
+        """Give the clients of a tenant, oldest first."""
+        return [_client(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
+
+    def rotate(self, client_id: str, lifetime: timedelta, session: Session = None) -> tuple[Client, Secret, str]:
+        """Add a secret and leave the others as they are; raises NotFound, InvalidValue where there are too many."""
+        secret, row = _new_secret(lifetime)
+        full = f"secrets.{MOST_SECRETS - 1}"
+        query, change = {"_id": client_id, full: {"$exists": False}}, {"$push": {"secrets": row}}
+        document = self._collection.find_one_and_update(query, change, return_document=True, session=session)
+        if document is None:
+            self.require(client_id, session)
+            raise InvalidValue(f"A client has at most {MOST_SECRETS} secrets; delete one first.")
+        return _client(document), Secret(**row), secret
+
+    def delete_secret(self, client_id: str, secret_id: str, session: Session = None) -> Client:
+        """Delete a secret: nobody gets an access token for it any more; raises NotFound.
+
+        The access tokens that it led to live on to their end, an hour as a rule: a secret is replaced while the client
+        goes on working. `delete` ends all at once.
+        """
+        query, change = {"_id": client_id, "secrets.id": secret_id}, {"$pull": {"secrets": {"id": secret_id}}}
+        document = self._collection.find_one_and_update(query, change, return_document=True, session=session)
+        if document is None:
+            self.require(client_id, session)
+            raise NotFound(f"The client {client_id} has no secret {secret_id!r}.")
+        return _client(document)
+
+    def delete(self, client_id: str, session: Session = None) -> Client:
+        """Delete a client and return what it was; its access tokens are worthless from now on; raises NotFound."""
+        # First the client, so that it gets no more tokens while the ones it has are revoked.
+        document = self._collection.find_one_and_delete({"_id": client_id}, session=session)
+        if document is None:
+            raise _missing(client_id)
+        self._tokens.revoke_of_client(document["tenant"], client_id, session)
+        return _client(document)
+
+    def require(self, client_id: str, session: Session = None) -> Client:
+        """Return the client of that id; raises NotFound."""
+        client = self.find(client_id, session)
+        if client is None:
+            raise _missing(client_id)
+        return client
+
+
+def _missing(client_id: str) -> NotFound:
+    return NotFound(f"There is no client {client_id!r}.")
+
+
+def _new_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
+    if lifetime > LONGEST_SECRET:
+        raise InvalidValue(f"A client secret lives at most three years, {LONGEST_SECRET.days}d.")
+    secret, created = f"scimd_secret_{secrets.token_hex(32)}", now()
+    row = {"id": secrets.token_hex(4), "hash": hash_of(secret), "created": created, "expires": created + lifetime}
+    return secret, row
+
+
+def _client(document: dict[str, Any]) -> Client:
+    return Client(
+        id=document["_id"], tenant=document["tenant"], label=document.get("label", ""),
+        scopes=frozenset(document["scopes"]), token_lifetime=timedelta(seconds=document["tokenSeconds"]),
+        created=aware(document["created"]),
+        secrets=tuple(
+            Secret(row["id"], row["hash"], aware(row["created"]), aware(row["expires"])) for row in document["secrets"]
+        ),
+    )

@@ -1,0 +1,52 @@
+"""Buckets that all workers share: what limits are kept with.
+
+Nobody's data: a bucket may be lost with a primary, and no request waits for a majority to have it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo import ReturnDocument, WriteConcern
+from pymongo.errors import DuplicateKeyError
+
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.mongo.database import Database
+
+SPEC = CollectionSpec(
+    name="counters",
+    validator=None,
+    indexes=(IndexSpec(keys=(("forget", 1),), name="forget", expire_after_seconds=0),),
+)
+COLLECTIONS = (SPEC,)
+_KEPT = 60_000
+"""Milliseconds that a bucket is kept after it is empty."""
+
+
+class Counters:
+    """Buckets by key, each of which loses `rate` a second until it is empty."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.db[SPEC.name].with_options(write_concern=WriteConcern(w=1))
+
+    def pour(self, key: str, amount: int, rate: float, now: float) -> float:
+        """Add `amount` to a bucket at a moment, in seconds since 1970; return how much is in it then."""
+        moment = datetime.fromtimestamp(now, UTC)
+        # A clock that is behind another worker's takes nothing out of the bucket, and never sets it back.
+        passed = {"$max": [0, {"$divide": [{"$subtract": [moment, {"$ifNull": ["$at", moment]}]}, 1000]}]}
+        left = {"$max": [0, {"$subtract": [{"$ifNull": ["$level", 0]}, {"$multiply": [passed, rate]}]}]}
+        change = [
+            {"$set": {"level": {"$add": [left, amount]}, "at": {"$max": ["$at", moment]}}},
+            {"$set": {"forget": {"$add": ["$at", {"$multiply": [{"$divide": ["$level", rate]}, 1000]}, _KEPT]}}},
+        ]
+        try:
+            return self._upsert(key, change)
+        except DuplicateKeyError:  # another worker has begun it at the same moment
+            return self._upsert(key, change)
+
+    def _upsert(self, key: str, change: list[dict[str, Any]]) -> float:
+        row = self._collection.find_one_and_update(
+            {"_id": key}, change, upsert=True, return_document=ReturnDocument.AFTER
+        )
+        return float(row["level"])

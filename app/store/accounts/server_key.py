@@ -1,0 +1,24 @@
+"""The server's own key: it seals what is handed out and wanted back unchanged. Made once, the same for all workers."""
+
+from __future__ import annotations
+
+from cryptography.fernet import Fernet
+from pymongo import ReturnDocument
+
+from app.schemas.collection import CollectionSpec
+from app.store.mongo.database import Database
+
+SPEC = CollectionSpec(name="server", validator=None, indexes=())
+COLLECTIONS = (SPEC,)
+
+
+def get(database: Database) -> bytes:
+    """Give the key; the first who asks makes it."""
+    document = database.db[SPEC.name].find_one_and_update(
+        {"_id": "key"},
+        {"$setOnInsert": {"key": Fernet.generate_key()}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    key: bytes = document["key"]
+    return key

@@ -1,0 +1,172 @@
+"""The tokens that let a client in: those an operator issues, and the access tokens that the token endpoint issues.
+
+A token reads `scimd_<public id>_<secret>`: the prefix is for leak scanners, the id finds the record and may be shown,
+the secret is 256 random bits. Only its SHA-256 is stored: against guessing at that size a slow hash adds nothing but
+time on each request. Kept here: a token never changes, but for being revoked and for the time of its last use.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo import WriteConcern
+from pymongo.errors import PyMongoError
+
+from app.errors import NotFound
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.mongo.database import Database, Session
+from app.store.mongo.moments import aware, now
+
+SPEC = CollectionSpec(
+    name="tokens",
+    validator={
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": ["_id", "tenant", "hash", "scopes", "created"],
+            "additionalProperties": False,
+            "properties": {
+                "_id": {"bsonType": "string"},
+                "tenant": {"bsonType": "string"},
+                "hash": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
+                "scopes": {"bsonType": "array", "items": {"bsonType": "string"}},
+                **{field: {"bsonType": "string"} for field in ("label", "client", "user")},
+                **{field: {"bsonType": "date"} for field in ("created", "expires", "used", "revoked", "forget")},
+                "warned": {"bsonType": "int"},
+            },
+        }
+    },
+    indexes=(
+        IndexSpec(keys=(("tenant", 1), ("client", 1)), name="tenant_client"),
+        IndexSpec(keys=(("forget", 1),), name="forget", expire_after_seconds=0),
+        IndexSpec(keys=(("client", 1), ("expires", 1)), name="client_expires"),
+    ),
+)
+COLLECTIONS = (SPEC,)
+
+SCOPES = ("scim.read", "scim.write")
+USE_NOTED_EVERY = timedelta(minutes=1)
+FORGET_AFTER = timedelta(days=7)
+"""How long an access token that is over is remembered, so that a refusal can say what it was."""
+
+_TOKEN = re.compile(r"scimd_([0-9a-f]{12})_([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Token:
+    """What is known of a token; its secret is not."""
+
+    id: str
+    tenant: str
+    hash: str
+    scopes: frozenset[str]
+    created: datetime
+    expires: datetime | None = None
+    label: str = ""
+    used: datetime | None = None
+    revoked: datetime | None = None
+    client: str = ""
+    """The OAuth client or trust that an access token was issued to; "" for a token that an operator issued."""
+    user: str | None = None
+    """The id of the user that it stands for, where it stands for one (RFC 7644 section 3.11)."""
+
+    def state(self, moment: datetime) -> str:
+        """Tell whether it is `valid`, `expired` or `revoked`."""
+        if self.revoked:
+            return "revoked"
+        return "expired" if self.expires and self.expires <= moment else "valid"
+
+
+class Tokens:
+    """The tokens of all tenants; that a token belongs to the tenant of the URL is checked by who authenticates."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.db[SPEC.name]
+        # The time of the last use is for people to look at: no request waits for a majority to have it.
+        self._loosely = self._collection.with_options(write_concern=WriteConcern(w=1))
+
+    def issue(
+        self, tenant: str, *, lifetime: timedelta | None = None, label: str = "", scopes: Iterable[str] = SCOPES,
+        client: str = "", user: str | None = None, session: Session = None,
+    ) -> tuple[str, Token]:
+        """Make a token and give it, this once, with its record."""
+        token_id, secret, created = secrets.token_hex(6), secrets.token_hex(32), now()
+        document: dict[str, Any] = {
+            "_id": token_id, "tenant": tenant, "hash": hash_of(secret), "scopes": sorted(scopes), "created": created,
+        }
+        optional = {"label": label, "client": client, "user": user, "expires": created + lifetime if lifetime else None}
+        document |= {field: value for field, value in optional.items() if value}
+        if client and lifetime:
+            document["forget"] = created + lifetime + FORGET_AFTER
+        self._collection.insert_one(document, session=session)
+        return f"scimd_{token_id}_{secret}", _token(document)
+
+    def find(self, token_id: str, session: Session = None) -> Token | None:
+        """Return the record of a token, of whichever tenant, or None."""
+        document = self._collection.find_one({"_id": token_id}, session=session)
+        return _token(document) if document else None
+
+    def of_tenant(self, tenant: str) -> list[Token]:
+        """Give the tokens that operators issued for a tenant, oldest first."""
+        rows = self._collection.find({"tenant": tenant, "client": {"$exists": False}}, sort=[("created", 1)])
+        return [_token(row) for row in rows]
+
+    def last_use_of(self, tenant: str, client: str) -> datetime | None:
+        """Give when a client's access tokens were last used, or None."""
+        query = {"tenant": tenant, "client": client, "used": {"$exists": True}}
+        row = self._collection.find_one(query, {"used": 1}, sort=[("used", -1)])
+        return aware(row["used"]) if row else None
+
+    def revoke(self, token_id: str, session: Session = None) -> Token:
+        """Make a token worthless from now on, and return its record; raises NotFound."""
+        token = self.find(token_id, session)
+        if token is None:
+            raise NotFound(f"There is no token {token_id!r}.")
+        query = {"_id": token_id, "revoked": {"$exists": False}}
+        self._collection.update_one(query, {"$set": {"revoked": now()}}, session=session)
+        return token
+
+    def revoke_of_client(self, tenant: str, client: str, session: Session = None) -> None:
+        """Make the access tokens of a client worthless from now on."""
+        query = {"tenant": tenant, "client": client, "revoked": {"$exists": False}}
+        self._collection.update_many(query, {"$set": {"revoked": now()}}, session=session)
+
+    def note_use(self, token: Token) -> None:
+        """Write down that a token was used, at most once a minute; a request does not fail for it."""
+        moment = now()
+        if token.used and moment - token.used < USE_NOTED_EVERY:
+            return
+        with suppress(PyMongoError):
+            self._loosely.update_one({"_id": token.id}, {"$max": {"used": moment}})
+
+
+def parse(text: str) -> tuple[str, str] | None:
+    """Give the public id and the secret of a token, or None where `text` is none."""
+    match = _TOKEN.fullmatch(text)
+    return (match[1], match[2]) if match else None
+
+
+def hash_of(secret: str) -> str:
+    """Give what is stored of a secret."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def is_secret(secret: str, stored: str) -> bool:
+    """Tell, in constant time, whether `stored` is the hash of `secret`."""
+    return hmac.compare_digest(hash_of(secret), stored)
+
+
+def _token(document: dict[str, Any]) -> Token:
+    dates = {field: aware(document[field]) for field in ("expires", "used", "revoked") if field in document}
+    return Token(
+        id=document["_id"], tenant=document["tenant"], hash=document["hash"], scopes=frozenset(document["scopes"]),
+        created=aware(document["created"]), label=document.get("label", ""), client=document.get("client", ""),
+        user=document.get("user"), expires=dates.get("expires"), used=dates.get("used"), revoked=dates.get("revoked"),
+    )

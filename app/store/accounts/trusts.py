@@ -1,0 +1,230 @@
+"""Whose JSON Web Tokens a tenant takes: an issuer, the audiences, perhaps one subject or app, and the issuer's keys.
+
+The keys are kept here and not in the memory of a worker: what one has fetched all have, a worker that is started while
+the issuer is down can go on, and all together ask the issuer no more often than one may.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from pymongo import WriteConcern
+from pymongo.errors import PyMongoError
+
+from app.errors import InvalidValue, NotFound
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.accounts.tokens import SCOPES, USE_NOTED_EVERY, Tokens
+from app.store.mongo.database import Database, Session
+from app.store.mongo.moments import aware, now
+
+_TEXTS = ("tenant", "kind", "issuer", "subject", "appId", "jwksUri", "label", "fault", "lastAudience")
+SPEC = CollectionSpec(
+    name="trusts",
+    validator={
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": ["_id", "tenant", "kind", "issuer", "audiences", "scopes", "created"],
+            "additionalProperties": False,
+            "properties": {
+                "_id": {"bsonType": "string"},
+                **{field: {"bsonType": "string"} for field in _TEXTS},
+                **{field: {"bsonType": "array", "items": {"bsonType": "string"}} for field in ("audiences", "scopes")},
+                "keys": {"bsonType": "array", "items": {"bsonType": "object"}},
+                "fetching": {"bsonType": "bool"},
+                **{field: {"bsonType": "date"} for field in ("created", "fetched", "attempted", "used")},
+            },
+        }
+    },
+    indexes=(IndexSpec(keys=(("tenant", 1), ("created", 1)), name="tenant_created"),),
+)
+COLLECTIONS = (SPEC,)
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+ASSERTION, BEARER = "assertion", "bearer"
+KINDS = (ASSERTION, BEARER)
+"""`assertion`: a JWT is exchanged for an access token (RFC 7523); `bearer`: the JWT itself comes with each request."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """An issuer whose tokens a tenant takes, and for what."""
+
+    id: str
+    """Of an assertion's trust also the `client_id` that is handed over."""
+    tenant: str
+    kind: str
+    issuer: str
+    audiences: tuple[str, ...]
+    """As the operator gave them."""
+    scopes: frozenset[str]
+    created: datetime
+    subject: str = ""
+    app_id: str = ""
+    jwks_uri: str = ""
+    """Where the keys are; "" to find that in the issuer's own metadata."""
+    label: str = ""
+    keys: tuple[Mapping[str, str], ...] | None = None
+    """The issuer's public keys, as JWKs; None before they were fetched the first time."""
+    fetched: datetime | None = None
+    attempted: datetime | None = None
+    used: datetime | None = None
+    fetching: bool = False
+    fault: str = ""
+    """Why the last attempt to fetch the keys has failed."""
+    last_audience: str = ""
+    """The audience of the last assertion that was exchanged."""
+
+    @property
+    def accepted_audiences(self) -> tuple[str, ...]:
+        """Every `aud` that is accepted: for assertions, each audience in its three forms."""
+        if self.kind != ASSERTION:
+            return self.audiences
+        return tuple(dict.fromkeys(form for audience in self.audiences for form in audience_forms(audience)))
+
+
+class Trusts:
+    """The trusts of all tenants."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.db[SPEC.name]
+        self._loosely = self._collection.with_options(write_concern=WriteConcern(w=1))
+        self._tokens = Tokens(database)
+
+    def add(
+        self, tenant: str, kind: str, *, issuer: str, audiences: Iterable[str], subject: str = "", app_id: str = "",
+        jwks_uri: str = "", label: str = "", scopes: Iterable[str] = SCOPES, session: Session = None,
+    ) -> Trust:
+        """Add a trust; raises InvalidValue for URLs that cannot be."""
+        check_url(issuer, "The issuer")
+        if jwks_uri:
+            check_url(jwks_uri, "The JWKS URI", query=True)  # Entra's own may end in ?appid=...
+        document: dict[str, Any] = {
+            "_id": f"trust_{secrets.token_hex(8)}", "tenant": tenant, "kind": kind, "issuer": issuer,
+            "audiences": list(dict.fromkeys(audiences)), "scopes": sorted(scopes), "created": now(),
+        }
+        optional = {"subject": subject, "appId": app_id, "jwksUri": jwks_uri, "label": label}
+        document |= {field: value for field, value in optional.items() if value}
+        self._collection.insert_one(document, session=session)
+        return _trust(document)
+
+    def find(self, trust_id: str) -> Trust | None:
+        """Give the trust of that id, or None."""
+        document = self._collection.find_one({"_id": trust_id})
+        return _trust(document) if document else None
+
+    def of_tenant(self, tenant: str) -> list[Trust]:
+        """Give the trusts of a tenant, oldest first."""
+        return [_trust(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
+
+    def delete(self, trust_id: str, session: Session = None) -> Trust:
+        """Delete a trust and return what it was; its access tokens are worthless from now on; raises NotFound."""
+        document = self._collection.find_one_and_delete({"_id": trust_id}, session=session)
+        if document is None:
+            raise NotFound(f"There is no trust {trust_id!r}.")
+        self._tokens.revoke_of_client(document["tenant"], trust_id, session)
+        return _trust(document)
+
+    def note_use(self, trust: Trust) -> None:
+        """Write down that a token of the issuer was used, at most once a minute; a request does not fail for it."""
+        moment = now()
+        if trust.used and moment - trust.used < USE_NOTED_EVERY:
+            return
+        with suppress(PyMongoError):
+            self._loosely.update_one({"_id": trust.id}, {"$max": {"used": moment}})
+
+    def note_audience(self, trust: Trust, claim: str | list[str]) -> None:
+        """Note which audience an exchanged assertion had, if it is another than the last; a failure is ignored.
+
+        `claim` is the token's `aud` (RFC 7519 section 4.1.3).
+        """
+        audiences = [claim] if isinstance(claim, str) else claim
+        came = next((each for each in audiences if each in trust.accepted_audiences), "")
+        if came != trust.last_audience:
+            with suppress(PyMongoError):
+                self._loosely.update_one({"_id": trust.id}, {"$set": {"lastAudience": came}})
+
+    def may_fetch(self, trust: Trust, moment: datetime, pause: timedelta) -> bool:
+        """Tell whether the issuer may be asked for its keys now; true for one asker in each `pause`, on all workers.
+
+        Not where somebody else has fetched them since `trust` was read.
+        """
+        same = trust.fetched or {"$exists": False}
+        due = [{"attempted": {"$exists": False}}, {"attempted": {"$lte": moment - pause}}]
+        change = {"$set": {"attempted": moment, "fetching": True}}
+        return bool(self._collection.update_one({"_id": trust.id, "fetched": same, "$or": due}, change).matched_count)
+
+    def keep_keys(self, trust_id: str, keys: Iterable[Mapping[str, str]], moment: datetime, *, first: bool) -> None:
+        """Keep the keys that were fetched; those that are not among them are forgotten.
+
+        The first time does not count as an attempt: a key that is new a moment later is not refused for it.
+        """
+        change: dict[str, Any] = {
+            "$set": {"keys": [dict(key) for key in keys], "fetched": moment, "fetching": False}, "$unset": {"fault": ""}
+        }
+        if first:
+            change["$unset"]["attempted"] = ""
+        self._collection.update_one({"_id": trust_id}, change)
+
+    def note_fault(self, trust_id: str, fault: str) -> None:
+        """Note why the keys could not be fetched; those that there are stay."""
+        self._collection.update_one({"_id": trust_id}, {"$set": {"fault": fault, "fetching": False}})
+
+
+def audience_forms(audience: str) -> tuple[str, ...]:
+    """Return the forms in which Entra writes one application as an audience (D-81).
+
+    Its portal shows `api://<app id>/.default`; a token has `api://<app id>` or, in version 2, the bare `<app id>`.
+    What is neither a URI of that scheme nor a UUID has one form, itself.
+    """
+    app = audience.removeprefix("api://").removesuffix("/.default")
+    if app and (audience.startswith("api://") or _UUID.fullmatch(app)):
+        return (f"api://{app}/.default", f"api://{app}", app)
+    return (audience,)
+
+
+def check_url(url: str, what: str, *, query: bool = False) -> None:
+    """Check that `url` may be asked for keys: https, or http on this machine; raises InvalidValue."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        parts, host = urlsplit(""), None
+    plain = parts.scheme == "http" and host is not None and is_loopback(host)
+    extras = "@" in parts.netloc or parts.fragment or (parts.query and not query)
+    if not host or extras or not (parts.scheme == "https" or plain):
+        raise InvalidValue(f"{what} must be an https URL without user, query and fragment (http on this machine only).")
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        raise InvalidValue(f"{what} must be written in printable ASCII characters, without blanks.")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _trust(document: dict[str, Any]) -> Trust:
+    dates = {field: aware(document[field]) for field in ("fetched", "attempted", "used") if field in document}
+    return Trust(
+        id=document["_id"], tenant=document["tenant"], kind=document["kind"], issuer=document["issuer"],
+        audiences=tuple(document["audiences"]), scopes=frozenset(document["scopes"]),
+        created=aware(document["created"]), subject=document.get("subject", ""), app_id=document.get("appId", ""),
+        jwks_uri=document.get("jwksUri", ""), label=document.get("label", ""),
+        keys=tuple(document["keys"]) if "keys" in document else None, fetched=dates.get("fetched"),
+        attempted=dates.get("attempted"), used=dates.get("used"),
+        fetching=document.get("fetching", False), fault=document.get("fault", ""),
+        last_audience=document.get("lastAudience", ""),
+    )

@@ -1,0 +1,264 @@
+"""Between resources and documents: what the API shows and what MongoDB keeps are the same, but for what stands here.
+
+`_id` is the id and `tenant` comes second; an extension lives under its short name, since a URN has dots; dates are BSON
+dates and the version is an integer; a secret is a salted hash. `_folded` has the comparable values (see `columns`), and
+`_unique` the keys that the unique indexes are on. What other documents know (`$ref`, `display`, `meta.location`) is not
+kept at all.
+
+Kept here: a write keeps what it does not know. A schema's file may be missing for one start, or be older in one process
+than in another; what a document holds beyond the schemas is not shown, and stays when the document is replaced.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from app.schemas.attribute import Attribute
+from app.schemas.columns import FOLDED, is_folded
+from app.schemas.comparison import comparison_key
+from app.schemas.custom import BUILT_IN
+from app.schemas.meta import timestamp, version_number
+from app.schemas.moments import read_moment
+from app.schemas.resource_type import ResourceType, Schema
+from app.store.mongo.unknown_fields import Partial, known_only, with_unknown
+
+Document = dict[str, Any]
+Resource = dict[str, Any]
+UNIQUE = "_unique"
+_BUILT_IN = frozenset(schema.id for resource_type in BUILT_IN for schema in resource_type.schemas)
+_HASH = re.compile(r"^scrypt\$\d+\$\d+\$\d+\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+$")
+_COST = (2**14, 8, 1)
+
+
+class Hashed(str):
+    """A secret that has been hashed already."""
+
+    __slots__ = ()
+
+
+def encode(resource: Mapping[str, Any], resource_type: ResourceType, *, tenant: str) -> Document:
+    """Give the document of a resource."""
+    return _codec(resource_type).encode(resource, tenant)
+
+
+def decode(document: Document, resource_type: ResourceType, keys: frozenset[str] | None = None) -> Resource:
+    """Return the resource in a document, which is used up by it.
+
+    `keys` are the top-level attributes that were read, None means all: an attribute with a default that is not in the
+    document is read as its default.
+    """
+    resource = _codec(resource_type).decode(document)
+    for name, default in resource_type.defaults.items():
+        if name not in resource and (keys is None or name in keys):
+            resource[name] = default
+    return resource
+
+
+def keep_unknown(before: Document, after: Document, resource_type: ResourceType) -> None:
+    """Add to the new document of a resource what the one before holds and no schema of the type knows."""
+    _codec(resource_type).keep_unknown(before, after)
+
+
+def stored_keys(keys: Iterable[str], resource_type: ResourceType) -> list[str]:
+    """Give the names that a document has for top-level attributes of a resource; what is not stored has none."""
+    names = _codec(resource_type).names
+    return [names[key] for key in keys if key in names]
+
+
+def hashed(secret: str) -> Hashed:
+    """Give a secret as it is kept: salted, and slow to guess (RFC 7643 section 9.2)."""
+    if isinstance(secret, Hashed):
+        return secret
+    salt = os.urandom(16)
+    n, r, p = _COST
+    digest = hashlib.scrypt(secret.encode(), salt=salt, n=n, r=r, p=p)
+    return Hashed(f"scrypt${n}${r}${p}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}")
+
+
+def as_hashed(text: str) -> Hashed:
+    """Give a secret out of an export: a hash as it is, anything else hashed."""
+    return Hashed(text) if _HASH.match(text) else hashed(text)
+
+
+@lru_cache(maxsize=1_000)
+def _codec(resource_type: ResourceType) -> _Codec:
+    return _Codec(resource_type)
+
+
+class _Codec:
+    """One resource type's way into a document and out of it, worked out once."""
+
+    def __init__(self, resource_type: ResourceType) -> None:
+        self._urns = frozenset(schema.id for schema in resource_type.schemas)
+        self._core = _Rows(resource_type.schema)
+        self._extensions = [(schema.id, schema.stored_as, _Rows(schema)) for schema in resource_type.extensions]
+        self._may_have_more = any(rows.subs for rows in (self._core, *(rows for _, _, rows in self._extensions)))
+        self.names = {row.name: row.name for row in resource_type.schema.attributes if row.stored_in == "document"}
+        self.names |= {urn: short for urn, short, _ in self._extensions}
+
+    def encode(self, resource: Mapping[str, Any], tenant: str) -> Document:
+        meta = resource["meta"]
+        document: Document = {"_id": resource["id"], "tenant": tenant}
+        folded: Document = {}
+        unique: Document = {}
+        document["schemas"] = list(resource["schemas"])
+        self._core.put(resource, document, folded, unique)
+        for urn, short, rows in self._extensions:
+            if resource.get(urn):
+                inside: tuple[Document, Document, Document] = ({}, {}, {})
+                rows.put(resource[urn], *inside)
+                for part, whole in zip(inside, (document, folded, unique), strict=True):
+                    if part:
+                        whole[short] = part
+        document["meta"] = {
+            "resourceType": meta["resourceType"],
+            "created": read_moment(meta["created"]),
+            "lastModified": read_moment(meta["lastModified"]),
+            "version": version_number(meta["version"]),
+        }
+        document[FOLDED] = folded
+        if unique:
+            document[UNIQUE] = unique
+        return document
+
+    def decode(self, document: Document) -> Resource:
+        urns = [urn for urn in document["schemas"] if urn in self._urns]
+        resource: Resource = {"schemas": urns, "id": document["_id"]}
+        self._core.take(document, resource)
+        meta = document.get("meta")
+        more = len(document) - len(resource) - (meta is not None)
+        for urn, short, rows in self._extensions:
+            if short in document:
+                values: Resource = {}
+                rows.take(document[short], values)
+                if values:
+                    resource[urn] = values
+                more += len(document[short]) - len(values) - 1
+        if meta is not None:
+            resource["meta"] = {
+                "resourceType": meta["resourceType"],
+                "created": timestamp(meta["created"]),
+                "lastModified": timestamp(meta["lastModified"]),
+                "version": f'W/"{meta["version"]}"',
+            }
+        return Partial(resource) if more or self._may_have_more else resource
+
+    def keep_unknown(self, before: Document, after: Document) -> None:
+        ours = {"_id", "tenant", "schemas", "meta", FOLDED, UNIQUE}
+        after["schemas"] += [urn for urn in before["schemas"] if urn not in self._urns]
+        for name in (None, FOLDED, UNIQUE):
+            old, new = (before, after) if name is None else (before.get(name, {}), after.get(name, {}))
+            self._core.keep_unknown(old, new, ours.union(short for _, short, _ in self._extensions))
+            for _, short, rows in self._extensions:
+                inside = new.get(short, {})
+                rows.keep_unknown(old.get(short, {}), inside)
+                if inside:
+                    new[short] = inside
+            if name and new:
+                after[name] = new
+
+
+class _Rows:
+    """The attributes of one schema."""
+
+    def __init__(self, schema: Schema) -> None:
+        rows = [row for row in schema.attributes if row.stored_in == "document"]
+        self._writers = {row.name: _writer(row) for row in rows}
+        self._folders = {row.name: _folder(row) for row in rows if is_folded(row)}
+        self._keys = {row.name: comparison_key(row) for row in rows if row.uniqueness != "none"}
+        self._readers = {row.name: _reader(row) for row in rows}
+        self.subs: dict[str, frozenset[str]] = {}
+        """The parts of each complex attribute of a schema that comes from a file."""
+        for row in rows:
+            if row.type == "complex" and schema.id not in _BUILT_IN:
+                self.subs[row.name] = frozenset(sub.name for sub in row.sub_attributes if sub.stored_in == "document")
+                self._readers[row.name] = known_only(row, self.subs[row.name], self._readers[row.name])
+
+    def put(self, values: Mapping[str, Any], document: Document, folded: Document, unique: Document) -> None:
+        for name, write in self._writers.items():
+            if name in values:
+                value = values[name]
+                document[name] = write(value) if write else value
+                if name in self._folders:
+                    folded[name] = self._folders[name](value)
+                if name in self._keys:
+                    unique[name] = self._keys[name](value)
+
+    def take(self, document: Document, resource: Resource) -> None:
+        """Put the values of a document into a resource, but those that the schema does not know."""
+        readers = self._readers
+        for name, value in document.items():
+            if name in readers:
+                read = readers[name]
+                resource[name] = read(value) if read else value
+
+
+    def keep_unknown(self, old: Document, new: Document, others: Iterable[str] = ()) -> None:
+        known = self._readers.keys() | others
+        new |= {name: value for name, value in old.items() if name not in known}
+        for name, subs in self.subs.items():
+            if name in old and name in new:
+                new[name] = with_unknown(old[name], new[name], subs)
+
+
+def _writer(row: Attribute) -> Callable[[Any], Any] | None:
+    """Give what makes of a value what is stored, or None where that is the value itself."""
+    return _each(row, _one_writer(row))
+
+
+def _one_writer(row: Attribute) -> Callable[[Any], Any] | None:
+    if row.stored_as == "hash":
+        return hashed
+    if row.type == "dateTime":
+        return read_moment
+    if row.type == "complex":
+        writers = {sub.name: _writer(sub) for sub in row.sub_attributes if sub.stored_in == "document"}
+        if len(writers) == len(row.sub_attributes) and not any(writers.values()):
+            return None
+        return lambda element: {
+            name: write(element[name]) if write else element[name]
+            for name, write in writers.items()
+            if name in element
+        }
+    return None
+
+
+def _reader(row: Attribute) -> Callable[[Any], Any] | None:
+    """Give what makes of a stored value what is shown, or None where that is the value itself."""
+    if row.stored_as == "hash":
+        return Hashed
+    if row.type == "dateTime":
+        return _each(row, timestamp)
+    if row.type == "complex":
+        readers = {sub.name: reader for sub in row.sub_attributes if (reader := _reader(sub))}
+        if readers:
+            return _each(row, lambda one: one | {name: get(one[name]) for name, get in readers.items() if name in one})
+    return None
+
+
+def _folder(row: Attribute) -> Callable[[Any], Any]:
+    """Return the function from a value to what is stored to be compared; moments are cut as the value itself is."""
+    if row.type != "complex":
+        one: Callable[[Any], Any] = read_moment if row.type == "dateTime" else comparison_key(row)
+    else:
+        one = _element_folder(row)
+    folder = _each(row, one)
+    assert folder is not None
+    return folder
+
+
+def _element_folder(row: Attribute) -> Callable[[Any], Any]:
+    keys = {sub.name: _folder(sub) for sub in row.sub_attributes if sub.stored_in == "document"}
+    return lambda element: {name: key(element[name]) for name, key in keys.items() if name in element}
+
+
+def _each(row: Attribute, one: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
+    if one is None or not row.multi_valued:
+        return one
+    return lambda values: [one(value) for value in values]

@@ -1,0 +1,264 @@
+"""Who is in which group: one document a membership, never an array.
+
+A membership is {_id, tenant, group, member, type}. `members` of a group and `groups` of a user are both read from here,
+so that adding a member costs the same at ten members and at a million. `type` is the member's resource type; it is
+missing where the member does not exist (a client may be allowed to name members before it creates them).
+
+More members than one transaction can delete leave a group by its clearance, {_id, tenant, group: "", member: the
+group's id, since, due}: while there is one, only those memberships count that have the same `since`. The others are
+deleted in batches (`clearances`), and then the clearance itself. It is found beside what is read anyway, as if the
+group were a member of "", or is announced a moment before it counts, by being there without `since`: so readers pay
+nothing where there is none (D-32).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from bson import ObjectId
+from pymongo import UpdateOne
+
+from app.errors import Unavailable
+from app.schemas.collection import CollectionSpec, IndexSpec
+from app.store.mongo.database import REQUEST_SECONDS, Database, Session
+from app.store.mongo.indexes import Index
+
+T = TypeVar("T")
+Row = dict[str, Any]
+Clearances = dict[str, ObjectId]
+"""Id of a group -> the `since` of the memberships that count."""
+
+GROUP = "Group"
+"""The resource type that has members."""
+CLEARED = ""
+"""What a clearance has as `group`; no resource has this id, and it comes before all others."""
+BY_GROUP: Index = (("tenant", 1), ("group", 1), ("member", 1))
+BY_MEMBER: Index = (("tenant", 1), ("member", 1), ("group", 1))
+NESTED: Index = (*BY_GROUP, ("type", 1))
+SINCE: Index = (("tenant", 1), ("group", 1), ("since", 1), ("member", 1))
+HINT = dict(BY_GROUP)
+"""Names the unique index, which is always there, so that it can be named in a transaction, too."""
+SPEC = CollectionSpec(
+    name="memberships",
+    validator={
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": ["_id", "tenant", "group", "member"],
+            "additionalProperties": False,
+            "properties": {
+                "_id": {},
+                **{field: {"bsonType": "string"} for field in ("tenant", "group", "member", "type")},
+                "since": {"bsonType": "objectId"},
+                "due": {"bsonType": "date"},
+            },
+        }
+    },
+    indexes=(
+        IndexSpec(keys=BY_GROUP, name="tenant_group_member", unique=True),
+        IndexSpec(keys=BY_MEMBER, name="tenant_member_group"),
+        # The few groups in groups, which would else be looked for among a group's million members.
+        IndexSpec(keys=NESTED, name="tenant_group_nested", partial={"type": GROUP}),
+        # Those that count after a clearance, which would else be looked for among the million that do not.
+        IndexSpec(keys=SINCE, name="tenant_group_since", partial={"since": {"$exists": True}}),
+        IndexSpec(keys=(("due", 1),), name="due", partial={"due": {"$exists": True}}),
+    ),
+)
+COLLECTIONS = (SPEC,)
+
+BATCH = 1_000
+"""Memberships that are read and written at a time."""
+BELIEVED = 1.0
+"""Seconds for which a process believes that a tenant has no clearance."""
+LEASE = timedelta(seconds=2 * REQUEST_SECONDS)
+"""How long others leave a clearance to the worker that has taken it, which renews it when half is over.
+
+So a clearance stays for at least REQUEST_SECONDS after the last membership was deleted, and no request that has read
+one of them before looks for its clearance later.
+"""
+
+
+class Memberships:
+    """The memberships of one tenant, as they are changed; `MembershipReader` reads them."""
+
+    def __init__(self, database: Database, tenant: str) -> None:
+        self._collection = database.db[SPEC.name]
+        self._tenant = tenant
+
+    def present(self, group: str, members: Collection[str], session: Session) -> tuple[set[str], ObjectId | None]:
+        """Return which of `members` are in the group, and the group's clearance; costs what they are, not the group."""
+        found, since = set[str](), None
+        fields = {"_id": 0, "group": 1, "member": 1}
+        for batch in [*_batches(members)] or [[]]:
+            query = {"tenant": self._tenant, "group": {"$in": [CLEARED, group]}, "member": {"$in": [group, *batch]}}
+            rows = list(self._collection.find(query, fields, hint=HINT, session=session))
+            if any(row["group"] == CLEARED for row in rows) and (since := self._clearances(session).get(group)):
+                query, hint = of_group(self._tenant, group, since)
+                query["member"] = {"$in": batch}
+                rows = list(self._collection.find(query, fields, hint=hint, session=session))
+            found.update(row["member"] for row in rows)
+        return found.intersection(members), since
+
+    def add(
+        self, group: str, members: Mapping[str, str | None], since: ObjectId | None = None, session: Session = None
+    ) -> None:
+        """Add members that are not in the group yet: id -> resource type, or None where there is no such resource.
+
+        `since` is the group's clearance.
+        """
+        if since is not None:  # those that do not count any more would be in the way
+            self.remove(group, members, session)
+        for batch in _batches(sorted(members)):  # in the order of the indexes it takes a quarter less time
+            rows = (self._row(group, member, members[member], since) for member in batch)
+            self._collection.insert_many(list(rows), session=session)
+
+    def add_one(self, group: str, member: str, kind: str | None, session: Session = None) -> bool:
+        """Add a member; False where it is in the group already. One round trip, which is what Entra mostly needs."""
+        key = self._row(group, member)
+        # The first one changes nothing, and tells whether there is a clearance.
+        clearance = UpdateOne(self._row(CLEARED, group), {"$setOnInsert": {"due": None}})
+        row = UpdateOne(key, {"$setOnInsert": self._row(group, member, kind)}, upsert=True)
+        done = self._collection.bulk_write([clearance, row], session=session)
+        is_new = bool(done.upserted_ids)
+        if done.matched_count + is_new == 1:
+            return is_new
+        since = self._clearances(session).get(group)
+        if since is None:
+            return is_new
+        counts = self._row(group, member, kind, since)
+        return self._collection.replace_one(key | {"since": {"$ne": since}}, counts, session=session).matched_count == 1
+
+    def put(self, rows: Iterable[tuple[str, str, str | None]], session: Session = None) -> list[tuple[str, str]]:
+        """Add memberships (group, member, type) as far as they are not there yet; give group and member of those."""
+        cleared = self._clearances(session)
+        rows = list(rows)
+        new = [row[:2] for row in rows if row[0] in cleared and self.add_one(*row, session)]
+        for batch in _batches(row for row in rows if row[0] not in cleared):
+            writes = [
+                UpdateOne(self._row(group, member), {"$setOnInsert": self._row(group, member, kind)}, upsert=True)
+                for group, member, kind in batch
+            ]
+            done = self._collection.bulk_write(writes, ordered=False, session=session)
+            new += [batch[number][:2] for number in done.upserted_ids or ()]
+        return new
+
+    def remove(self, group: str, members: Iterable[str], session: Session = None) -> None:
+        """Take members out of the group."""
+        for batch in _batches(members):
+            query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
+            self._collection.delete_many(query, hint=HINT, session=session)
+
+    def others(
+        self, group: str, keep: Iterable[str], limit: int, since: ObjectId | None, session: Session
+    ) -> list[str]:
+        """Return up to `limit` members of the group that are not among `keep`, by their ids."""
+        query, hint = of_group(self._tenant, group, since)
+        query["member"] = {"$nin": list(keep)}
+        rows = self._collection.find(query, {"_id": 0, "member": 1}, hint=hint, session=session)
+        return [row["member"] for row in rows.sort("member").limit(limit)]
+
+    def count(self, group: str, since: ObjectId | None, session: Session) -> int:
+        """Return how many members the group has."""
+        query, hint = of_group(self._tenant, group, since)
+        return self._collection.count_documents(query, hint=hint, session=session)
+
+    def has_more(self, group: str, number: int) -> bool:
+        """Return whether the group has more than `number` members."""
+        query, hint = of_group(self._tenant, group, self._clearances(None).get(group))
+        return self._collection.find_one(query, {"_id": 0, "member": 1}, hint=hint, skip=number) is not None
+
+    def announce(self, group: str) -> ObjectId:
+        """Announce a clearance of the group and return it, when every process has heard of it."""
+        due = datetime.now(UTC) + LEASE
+        self._collection.update_one(self._row(CLEARED, group), {"$max": {"due": due}}, upsert=True)
+        time.sleep(BELIEVED)
+        return ObjectId()
+
+    def keep_only(self, group: str, keep: Iterable[str], since: ObjectId, session: Session) -> None:
+        """Let no members but `keep` count from now on; costs what those are, not the group.
+
+        `since` is what `announce` has returned. Raises Unavailable where it is not announced any more.
+        """
+        change = {"$set": {"since": since, "due": datetime.now(UTC)}}
+        if not self._collection.update_one(self._row(CLEARED, group), change, session=session).matched_count:
+            raise Unavailable("The group is changed by others at the same time; try again.", retry_after=1)
+        for batch in _batches(keep):
+            query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
+            self._collection.update_many(query, {"$set": {"since": since}}, hint=HINT, session=session)
+
+    def _row(self, group: str, member: str, kind: str | None = None, since: ObjectId | None = None) -> Row:
+        row: Row = {"tenant": self._tenant, "group": group, "member": member}
+        more = {"type": kind, "since": since}
+        return row | {key: value for key, value in more.items() if value is not None}
+
+    def _clearances(self, session: Session) -> Clearances:
+        query = {"tenant": self._tenant, "group": CLEARED}
+        return clearances(self._collection.find(query, hint=HINT, session=session))
+
+    def of_member(self, member: str, session: Session = None) -> list[Row]:
+        """Return the memberships that somebody has, each with `group` and, where known, `type`."""
+        rows = list(self._collection.find(self._groups_of(member), session=session))
+        cleared = self._clearances(session) if rows else {}
+        return [{key: row[key] for key in ("group", "type") if key in row} for row in rows if counts(row, cleared)]
+
+    def rejoin(self, member: str, kind: str, groups: Iterable[str], session: Session = None) -> list[str]:
+        """Put a restored member into groups; give those, and those into which it was put while it did not exist."""
+        there = {row["group"] for row in self.of_member(member, session)}
+        self._collection.update_many(self._groups_of(member), {"$set": {"type": kind}}, session=session)
+        missing = sorted(set(groups) - there)
+        self.put([(group, member, kind) for group in missing], session)
+        return [*missing, *there]
+
+    def arrive(self, members: Iterable[str], kind: str, session: Session = None) -> list[str]:
+        """Give new resources' type to the memberships that have named them before; give the groups of those."""
+        query = self._groups_of({"$in": list(members)}) | {"type": {"$exists": False}}
+        groups = {row["group"] for row in self._collection.find(query, {"_id": 0, "group": 1}, session=session)}
+        if groups:
+            self._collection.update_many(query, {"$set": {"type": kind}}, session=session)
+        return sorted(groups)
+
+    def remove_member(self, member: str, session: Session = None) -> None:
+        """Take somebody out of all groups."""
+        self._collection.delete_many(self._groups_of(member), session=session)
+
+    def clear_member(self, member: str, session: Session = None) -> None:
+        """Take somebody who is gone out of all groups; what a client has said of them since stays.
+
+        A client may name who does not exist, and such a membership has no type.
+        """
+        query = self._groups_of(member) | {"type": {"$exists": True}}
+        self._collection.delete_many(query, session=session)
+
+    def _groups_of(self, member: Any) -> Row:
+        """Return the query for what has a member, or meets a condition on it; a group's clearance is none of them."""
+        return {"tenant": self._tenant, "member": member, "group": {"$gt": CLEARED}}
+
+    def clear(self, group: str, limit: int) -> int:
+        """Delete up to `limit` memberships of the group; give how many were deleted."""
+        query = {"tenant": self._tenant, "group": group}
+        ids = [row["_id"] for row in self._collection.find(query, {"_id": 1}).limit(limit)]
+        return self._collection.delete_many({"_id": {"$in": ids}}).deleted_count if ids else 0
+
+
+def clearances(rows: Iterable[Row]) -> Clearances:
+    """Return the clearances among some memberships, without those that are only announced."""
+    return {row["member"]: row["since"] for row in rows if row["group"] == CLEARED and "since" in row}
+
+
+def of_group(tenant: str, group: str, since: ObjectId | None) -> tuple[Row, dict[str, int]]:
+    """Return the query for a group's members, given its clearance, and the index that answers it."""
+    query: Row = {"tenant": tenant, "group": group}
+    return (query, HINT) if since is None else (query | {"since": since}, dict(SINCE))
+
+
+def counts(row: Row, cleared: Clearances) -> bool:
+    """Return whether a membership with its `group` and `since` counts."""
+    return row["group"] not in cleared or row.get("since") == cleared[row["group"]]
+
+
+def _batches(items: Iterable[T]) -> Iterator[list[T]]:
+    ordered = list(items)
+    for start in range(0, len(ordered), BATCH):
+        yield ordered[start : start + BATCH]

@@ -1,0 +1,161 @@
+"""What is never stored and always right: `$ref`, `display`, `type`, `meta.location`, made at the moment of reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any
+
+from app.schemas.attribute import Attribute
+from app.schemas.resource_type import Catalogue, ResourceType
+from app.store.directory.membership_reader import MembershipReader, Parents
+from app.store.directory.memberships import BATCH
+from app.store.directory.resources import Resource, Resources
+
+
+class References:
+    """Fills in what other documents know about a resource."""
+
+    def __init__(
+        self, catalogue: Catalogue, resources: dict[str, Resources], memberships: MembershipReader, base_url: str
+    ) -> None:
+        self._catalogue = catalogue
+        self._resources = resources
+        self._memberships = memberships
+        self._base_url = base_url
+
+    def location(self, resource_type: ResourceType, resource_id: str) -> str:
+        """Give the URI of a resource."""
+        return f"{self._base_url}{resource_type.endpoint}/{resource_id}"
+
+    def links(self, resource: Resource, resource_type: ResourceType) -> Iterator[tuple[Attribute, str]]:
+        """Give each reference to another resource that the resource holds: the attribute and the id."""
+        for attribute, path in resource_type.links:
+            for _, value in _values([resource], path, attribute):
+                yield attribute, value
+
+    def fill(
+        self, resources: Sequence[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
+        groups: Parents | None = None,
+    ) -> None:
+        """Add to each resource what the answer shows and its document does not hold.
+
+        `keys` are the top-level attributes that the answer shows, None means all. What is not among them is not read,
+        nor are the `groups` that the resources are in, directly or not, where they are known.
+        """
+        for resource in resources:
+            if "meta" in resource:
+                resource["meta"]["location"] = self.location(resource_type, resource["id"])
+        if resource_type.groups and _wanted(resource_type.groups, keys):
+            self._fill_groups(resources, resource_type.groups, groups)
+        if resource_type.members and _wanted(resource_type.members, keys):
+            self._fill_members(resources, resource_type.members)
+        self._fill_links(resources, resource_type)
+
+    def _fill_groups(self, resources: Sequence[Resource], attribute: Attribute, groups: Parents | None) -> None:
+        if groups is None:
+            groups = self._memberships.above([resource["id"] for resource in resources])
+        ids = {group for above in groups.values() for group in above}
+        if not ids:
+            return
+        # A deleted group keeps its memberships for a while: nobody sees them, nor is in another group through it.
+        names = self._names(ids, attribute.references)
+        for resource in resources:
+            shown = [
+                _filled({"value": group, "$ref": names[group][0], "display": names[group][1], "type": kind})
+                for group, kind in _kinds(resource["id"], groups, names.keys()).items()
+            ]
+            if shown:
+                resource[attribute.name] = shown
+
+    def _fill_members(self, resources: Sequence[Resource], attribute: Attribute) -> None:
+        """Add the members: those of many groups in one reading, those of a large one while the answer is written."""
+        by_id = {resource["id"]: resource for resource in resources}
+        left = sorted(by_id)
+        while left:
+            rows, unfinished = self._memberships.first_of(left, BATCH)
+            for group, shown in groupby(self._shown(rows, attribute), itemgetter(0)):
+                by_id[group][attribute.name] = [element for _, element in shown]
+            if unfinished:
+                by_id[unfinished][attribute.name] = self.all_members(unfinished, attribute)
+            left = [group for group in left if unfinished and group > unfinished]
+
+    def all_members(self, group: str, attribute: Attribute) -> Iterator[dict[str, Any]]:
+        """Give the members of a group of any size; they are read when they are asked for."""
+        return chain.from_iterable(self.members(batch, attribute) for batch in self._memberships.members(group))
+
+    def members(self, rows: Sequence[dict[str, Any]], attribute: Attribute) -> list[dict[str, Any]]:
+        """Give memberships as the elements of `members`."""
+        return [element for _, element in self._shown(rows, attribute)]
+
+    def _shown(
+        self, rows: Sequence[dict[str, Any]], attribute: Attribute
+    ) -> Iterator[tuple[str | None, dict[str, Any]]]:
+        """Give for each membership its group, where the row has it, and the element of `members`."""
+        kinds = {row["type"] for row in rows if "type" in row}
+        types = [name for name in attribute.references if name in kinds]
+        names = self._names({row["member"] for row in rows if "type" in row}, types)
+        for row in rows:
+            kind, (uri, name) = row.get("type", ""), names.get(row["member"], ("", ""))
+            if kind and self._catalogue.named(kind) is None:
+                kind = ""  # of a type whose schema file is missing: without its id a PUT of what was shown would end it
+            if uri or not kind:  # who was deleted in the moment in which he was added is seen by nobody
+                yield row.get("group"), _filled({"value": row["member"], "$ref": uri, "display": name, "type": kind})
+
+    def _fill_links(self, resources: Sequence[Resource], resource_type: ResourceType) -> None:
+        for attribute, path in resource_type.links:
+            links = list(_values(resources, path, attribute))
+            names = self._names({value for _, value in links}, attribute.references) if links else {}
+            subs = [sub for sub in attribute.sub_attributes if sub.stored_in == "derived"]
+            labels = [sub.name for sub in subs if sub.type == "string"]
+            for holder, value in links:
+                if value in names:
+                    uri, name = names[value]
+                    holder |= {"$ref": uri, **(dict.fromkeys(labels, name) if name else {})}
+
+    def _names(self, ids: Iterable[str], types: Iterable[str]) -> dict[str, tuple[str, str]]:
+        """Give for each id that exists its URI and its name."""
+        left = set(ids)
+        found: dict[str, tuple[str, str]] = {}
+        for name in types:
+            resource_type = self._catalogue.named(name)
+            if resource_type is None or not left:
+                continue
+            names = self._resources[resource_type.name].names(left, resource_type.label)
+            found |= {key: (self.location(resource_type, key), label) for key, label in names.items()}
+            left -= found.keys()
+        return found
+
+
+def _kinds(member: str, groups: Parents, existing: Set[str]) -> dict[str, str]:
+    """Give the groups of a member: id -> `direct`, or `indirect` through a group in a group."""
+    kinds: dict[str, str] = {}
+    to_visit, kind = [member], "direct"
+    while to_visit:
+        for group in sorted(groups.get(to_visit.pop(), set()) & existing):
+            if group not in kinds and group != member:
+                kinds[group] = kind
+                to_visit.append(group)
+        kind = "indirect"
+    return kinds
+
+
+def _wanted(attribute: Attribute, keys: frozenset[str] | None) -> bool:
+    return keys is None or attribute.name in keys
+
+
+def _values(
+    resources: Iterable[Resource], path: tuple[str, ...], attribute: Attribute
+) -> Iterator[tuple[dict[str, Any], str]]:
+    for resource in resources:
+        holder: Any = resource
+        for key in path:
+            holder = holder.get(key) or {}
+        for element in holder if attribute.multi_valued else [holder]:
+            if isinstance(element.get("value"), str):
+                yield element, element["value"]
+
+
+def _filled(element: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in element.items() if value}

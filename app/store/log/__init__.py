@@ -1,0 +1,1 @@
+"""The provisioning log: what was changed, by whom, and what was refused, and why."""

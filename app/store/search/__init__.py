@@ -1,0 +1,4 @@
+"""How resources are found: a filter becomes queries that an index answers, and those become pages.
+
+Reads the directory and never writes to it.
+"""

@@ -1,0 +1,111 @@
+"""Pulses and days: what came lately from a tenant's clients, added up by several workers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.store.accounts.activity import CONTACTS, MOST_CAUSES, RECENT, Activity, Answered, Sums
+from app.store.accounts.tenants import Tenants
+from app.store.mongo.database import Database
+
+NINE = datetime(2026, 11, 28, 9, tzinfo=UTC)
+
+
+def answered(minutes: float, kind: str = "reads", **facts: str) -> Answered:
+    status = {"reads": 200, "done": 201, "refused": 409, "failed": 503, "denied": 401}[kind]
+    return Answered(NINE + timedelta(minutes=minutes), "GET", "User", status, "token:1", kind, **facts)
+
+
+def sums(*answers: Answered) -> dict[str, Sums]:
+    made = Sums()
+    for each in answers:
+        made.add(each)
+    return {"acme": made}
+
+
+@pytest.fixture
+def activity(database: Database) -> Activity:
+    Tenants(database).create("acme", "gallery")
+    return Activity(database)
+
+
+def at(minutes: float) -> datetime:
+    return NINE + timedelta(minutes=minutes)
+
+
+def test_a_pulse_has_the_first_and_the_last_contact(activity: Activity) -> None:
+    activity.write(sums(answered(0), answered(1, "done")))
+    activity.write(sums(answered(3)))
+    activity.write(sums(answered(2)))  # another worker, which writes later
+    pulse = activity.pulse("acme")
+    assert (pulse["first"], pulse["last"], pulse["lastWrite"]) == (at(1), at(3), at(1))
+    assert [row["time"] for row in pulse["recent"]] == [at(0), at(1), at(2), at(3)]
+    assert pulse["recent"][1] == {
+        "time": at(1), "method": "GET", "type": "User", "status": 201, "credential": "token:1",
+    }
+    assert activity.last_contacts() == {"acme": at(3)}
+
+
+def test_a_contact_begins_after_ten_quiet_minutes(activity: Activity) -> None:
+    for minutes in (0, 5, 14, 25, 26, 66):
+        activity.write(sums(answered(minutes)))
+    assert [row["began"] for row in activity.pulse("acme")["contacts"]] == [at(0), at(25), at(66)]
+    for number in range(2 * CONTACTS):
+        activity.write(sums(answered(100 + 40 * number)))
+    assert len(activity.pulse("acme")["contacts"]) == CONTACTS
+
+
+def test_a_contact_tells_whether_somebody_was_let_in(activity: Activity) -> None:
+    activity.write(sums(answered(0, "denied", reason="expired")))
+    assert [row["letIn"] for row in activity.pulse("acme")["contacts"]] == [False]
+    activity.write(sums(answered(40, "denied", reason="expired")))
+    activity.write(sums(answered(41)))
+    assert activity.pulse("acme")["contacts"] == [{"began": at(0), "letIn": False}, {"began": at(40), "letIn": True}]
+
+
+def test_denials_are_counted_until_somebody_is_let_in(activity: Activity) -> None:
+    activity.write(sums(answered(0), answered(1, "denied", reason="expired"), answered(2, "denied", reason="revoked")))
+    activity.write(sums(answered(3, "denied", reason="revoked")))
+    assert activity.pulse("acme")["denied"] == {"time": at(3), "reason": "revoked", "count": 3}
+    activity.write(sums(answered(4)))
+    assert "denied" not in activity.pulse("acme")
+    assert activity.pulse("acme")["last"] == at(4)
+
+
+def test_a_pulse_keeps_the_newest_requests(activity: Activity) -> None:
+    activity.write(sums(*(answered(number) for number in range(3 * RECENT))))
+    assert [row["time"] for row in activity.pulse("acme")["recent"]] == [at(n) for n in range(2 * RECENT, 3 * RECENT)]
+
+
+def test_failures_of_the_last_hours(activity: Activity) -> None:
+    activity.write(sums(answered(-24 * 60, "refused"), answered(0, "failed"), answered(61, "refused"), answered(62)))
+    assert activity.failures(at(-24 * 60)) == {"acme": 3}
+    assert activity.failures(at(0)) == activity.failures(at(0), "acme") == {"acme": 2}
+    assert activity.failures(at(60)) == {"acme": 1}
+    assert activity.failures(at(180)) == activity.failures(at(0), "other") == {}
+
+
+def test_causes_by_attribute(activity: Activity) -> None:
+    activity.write(sums(answered(0, "refused", cause="required name.givenName"), answered(1, "refused", cause="taken")))
+    activity.write(sums(answered(2, "refused", cause="required name.givenName")))
+    assert activity.causes("acme", at(0)) == {"required name.givenName": 2, "taken": 1}
+    activity.write(sums(*(answered(3, "refused", cause=f"required a{number}") for number in range(30))))
+    causes = activity.causes("acme", at(0))
+    assert len(causes) == MOST_CAUSES + 1 and causes["other"] == 30 - (MOST_CAUSES - 2)
+    activity.write(sums(answered(4, "refused", cause="taken")))
+    assert activity.causes("acme", at(0))["taken"] == 2, "one that is known goes on being counted"
+
+
+def test_a_tenant_that_does_not_exist_leaves_nothing(activity: Activity, database: Database) -> None:
+    activity.write({"nobody": sums(answered(0, "refused"))["acme"]})
+    assert database.db.pulses.count_documents({}) == database.db.days.count_documents({}) == 0
+
+
+def test_days_expire_with_the_log(database: Database) -> None:
+    Tenants(database).create("acme", "gallery")
+    Activity(database, days=30).write(sums(answered(0)))
+    row = database.db.days.find_one()
+    assert row["expires"] == datetime(2026, 12, 28, tzinfo=UTC)
+    assert row["hours"] == {"09": {"reads": 1}}

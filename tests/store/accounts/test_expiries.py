@@ -1,0 +1,99 @@
+"""Credentials that end: warned of 30, 7 and 1 days before, once each, and known by the soonest of each kind."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.store.accounts import credentials, expiries
+from app.store.accounts.clients import Clients
+from app.store.accounts.expiries import soonest, warn
+from app.store.accounts.tenants import COLLECTIONS as TENANTS
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.log.events import Events
+from app.store.mongo.database import Database
+
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def prepared(database: Database) -> Database:
+    database.prepare(credentials.COLLECTIONS + TENANTS)
+    Tenants(database).create("acme", "gallery")
+    return database
+
+
+def told(database: Database) -> list[str]:
+    return [
+        event["detail"] for event in Events(database, "acme", days=90).find() if event["operation"] == expiries.OPERATION
+    ]
+
+
+def test_a_token_is_warned_of_three_times(prepared: Database) -> None:
+    _, token = Tokens(prepared).issue("acme", lifetime=90 * DAY, label="entra-prod")
+    now = datetime.now(UTC)
+    given = [warn(prepared, now + day * DAY, 90) for day in range(95)]
+    assert [day for day, number in enumerate(given) if number] == [60, 83, 89]
+    sentences = told(prepared)
+    assert len(sentences) == 3
+    assert sentences[0] == (
+        f'The token {token.id} "entra-prod" expires on {token.expires:%Y-%m-%d %H:%M} UTC. '
+        "Issue another: scimd token issue acme"
+    )
+    assert not Events(prepared, "acme", days=90).find(failed=True)
+
+
+def test_a_secret_is_warned_of_and_others_of_the_client_are_not(prepared: Database) -> None:
+    client, _ = Clients(prepared).create("acme", lifetime=40 * DAY)
+    Clients(prepared).rotate(client.id, 400 * DAY)
+    now = datetime.now(UTC)
+    assert [warn(prepared, now + day * DAY, 90) for day in (0, 9, 11, 12, 34, 39.5, 41)] == [0, 0, 1, 0, 1, 1, 0]
+    assert told(prepared)[0].startswith(f"The secret {client.secrets[0].id} of the client {client.id} expires on")
+    assert told(prepared)[0].endswith(f"Make another: scimd client rotate {client.id}")
+
+
+@pytest.mark.parametrize(("lifetime", "days"), [(30, [23, 29]), (5, [4]), (1, []), (None, [])])
+def test_a_warning_is_for_what_lives_longer(prepared: Database, lifetime: int | None, days: list[int]) -> None:
+    Tokens(prepared).issue("acme", lifetime=lifetime * DAY if lifetime else None)
+    now = datetime.now(UTC)
+    assert [day for day in range(35) if warn(prepared, now + day * DAY, 90)] == days
+
+
+def test_a_server_that_was_away_gives_the_last_warning_alone(prepared: Database) -> None:
+    Tokens(prepared).issue("acme", lifetime=90 * DAY)
+    assert [warn(prepared, datetime.now(UTC) + 89.5 * DAY, 90) for _ in range(2)] == [1, 0]
+
+
+def test_what_is_revoked_or_issued_to_a_client_ends_in_silence(prepared: Database) -> None:
+    tokens = Tokens(prepared)
+    tokens.revoke(tokens.issue("acme", lifetime=90 * DAY)[1].id)
+    tokens.issue("acme", lifetime=2 * DAY, client="client_1")
+    assert [warn(prepared, datetime.now(UTC) + day * DAY, 90) for day in (1.5, 60, 89.5)] == [0, 0, 0]
+    assert soonest(prepared, datetime.now(UTC)) == {}
+
+
+def test_of_many_workers_one_warns(prepared: Database) -> None:
+    for _ in range(5):
+        Tokens(prepared).issue("acme", lifetime=90 * DAY)
+    now = datetime.now(UTC) + 85 * DAY
+    with ThreadPoolExecutor(6) as pool:
+        given = list(pool.map(lambda _: warn(prepared, now, 90), range(6)))
+    assert sum(given) == len(told(prepared)) == 5
+
+
+def test_the_soonest_of_each_kind(prepared: Database) -> None:
+    tokens, clients = Tokens(prepared), Clients(prepared)
+    first = tokens.issue("acme", lifetime=10 * DAY)[1]
+    tokens.issue("acme", lifetime=20 * DAY)
+    tokens.issue("acme")
+    client, _ = clients.create("acme", lifetime=5 * DAY)
+    _, secret, _ = clients.rotate(client.id, 9 * DAY)
+    now = datetime.now(UTC)
+    assert soonest(prepared, now) == {
+        ("acme", "token"): first.expires, ("acme", "secret"): client.secrets[0].expires,
+    }
+    assert soonest(prepared, now + 6 * DAY, "acme")["acme", "secret"] == secret.expires, "what has ended is no end"
+    assert soonest(prepared, now, "other") == {}

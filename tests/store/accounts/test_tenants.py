@@ -1,0 +1,232 @@
+"""Tenants: their names, their life, and that nothing of a deleted one is left."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from app.auth.seen import LIFETIME
+from app.config import Config
+from app.errors import Conflict, InvalidValue, NotFound
+from app.protocol.profile import PROFILES as PROFILE_ROWS
+from app.schemas.meta import first_meta
+from app.store.accounts import tenants as rows
+from app.store.accounts.tenants import BeingDeleted, Tenants, check_name
+from app.store.directory import totals
+from app.store.log.events import Actor, Event
+from app.store.mongo.database import REQUEST_SECONDS
+from app.store.open import open_directory
+from tests.tenants import as_a_minute_later
+
+
+@pytest.fixture
+def memory(mock_database):
+    return mock_database
+
+
+@pytest.fixture
+def tenants(memory):
+    return Tenants(memory)
+
+
+def test_profiles_are_those_of_the_protocol():
+    assert set(rows.PROFILES) == set(PROFILE_ROWS)
+
+
+def test_n_20_entra_is_the_older_name_of_interop(tenants, memory):
+    assert tenants.create("new", "entra").profile == "interop"
+    memory.db.tenants.insert_one({"_id": "old", "profile": "entra", "created": rows.now(), "suspended": False})
+    assert [(t.name, t.profile) for t in tenants.list()] == [("new", "interop"), ("old", "interop")]
+    assert memory.db.tenants.find_one({"_id": "old"})["profile"] == "entra"  # the version before can still read it
+
+
+def test_created_is_found_and_listed_by_name(tenants):
+    tenants.create("b", "rfc")
+    created = tenants.create("a", "gallery")
+    assert tenants.get("a") == created
+    assert created.created.tzinfo is not None
+    assert [(t.name, t.profile, t.suspended) for t in tenants.list()] == [("a", "gallery", False), ("b", "rfc", False)]
+
+
+def test_one_name_is_one_tenant(tenants):
+    tenants.create("acme", "gallery")
+    with pytest.raises(Conflict, match="'acme' already"):
+        tenants.create("acme", "rfc")
+
+
+@pytest.mark.parametrize("name", ["a", "0", "a-b", "contoso-2", "a" * 63])
+def test_names_that_can_be(name):
+    check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "A", "a" * 64, "-a", "a-", "a_b", "a.b", "a b", "a/b", "ä", "a\n", "..", "%61", "a\0"])
+def test_names_that_cannot_be(name):
+    with pytest.raises(InvalidValue, match="1 to 63"):
+        check_name(name)
+
+
+@pytest.mark.parametrize("name", ["healthz", "readyz", "metrics", "console", "oauth", "static"])
+def test_names_of_the_servers_own_routes(name):
+    with pytest.raises(InvalidValue, match="keeps it for itself"):
+        check_name(name)
+
+
+def test_unknown_profile(tenants):
+    with pytest.raises(InvalidValue, match="gallery, interop, rfc"):
+        tenants.create("acme", "okta")
+
+
+def test_suspended_and_resumed(tenants):
+    tenants.create("acme", "gallery")
+    tenants.suspend("acme")
+    assert tenants.require("acme").suspended
+    tenants.resume("acme")
+    assert not tenants.require("acme").suspended
+
+
+@pytest.mark.parametrize("act", ["suspend", "resume", "delete", "require"])
+def test_unknown_tenant(tenants, act):
+    with pytest.raises(NotFound, match="no tenant 'acme'"):
+        getattr(tenants, act)("acme")
+
+
+def test_deleted_with_all_its_data_and_nobody_elses(tenants, memory):
+    for name in ("acme", "globex"):
+        tenants.create(name, "gallery")
+        for collection in ("users", "memberships", "a_custom_type", "tokens"):
+            memory.db[collection].insert_many({"tenant": name, "n": n} for n in range(3))
+    tenants.delete("acme")
+    assert tenants.get("acme") is None
+    assert tenants.get("globex")
+    for collection in ("users", "memberships", "a_custom_type", "tokens"):
+        assert memory.db[collection].count_documents({"tenant": "acme"}) == 0
+        assert memory.db[collection].count_documents({"tenant": "globex"}) == 3
+
+
+def test_more_than_one_batch_is_deleted(tenants, memory, monkeypatch):
+    monkeypatch.setattr(rows, "_BATCH", 2)
+    tenants.create("acme", "gallery")
+    memory.db.users.insert_many({"tenant": "acme"} for _ in range(5))
+    tenants.delete("acme")
+    assert memory.db.users.count_documents({}) == 0
+
+
+def test_fa_05_what_comes_after_a_deletion_is_deleted_with_the_tombstone(tenants, memory):
+    tenants.create("acme", "gallery")
+    tenants.delete("acme")
+    memory.db.users.insert_one({"tenant": "acme"})  # by a worker that remembers the credential
+    assert rows.clear_deleted(memory, rows.now()) == 0
+    as_a_minute_later(memory, "acme")
+    assert rows.clear_deleted(memory, rows.now()) == 1
+    assert memory.db.users.count_documents({}) == memory.db.tenants.count_documents({}) == 0
+
+
+def test_fa_05_nobody_gets_the_name_before_all_requests_are_over(tenants, memory):
+    tenants.create("acme", "gallery")
+    tenants.delete("acme")
+    for _ in range(2):
+        with pytest.raises(BeingDeleted, match=r"deleted a moment ago; its name is free at \d\d:\d\d:\d\d UTC"):
+            tenants.create("acme", "gallery")
+        with pytest.raises(BeingDeleted):
+            tenants.free("acme")
+    as_a_minute_later(memory, "acme")
+    memory.db.users.insert_one({"tenant": "acme"})
+    tenants.free("acme")
+    assert tenants.create("acme", "gallery") == tenants.get("acme")
+    assert memory.db.users.count_documents({}) == 0
+
+
+def test_fa_05_a_deleted_tenant_is_no_tenant(tenants):
+    tenants.create("acme", "gallery")
+    tenants.delete("acme")
+    assert tenants.list() == []
+    for act in ("suspend", "resume", "require"):
+        with pytest.raises(NotFound):
+            getattr(tenants, act)("acme")
+
+
+def test_fa_05_the_name_is_kept_for_longer_than_anybody_remembers_it():
+    assert timedelta(seconds=LIFETIME + REQUEST_SECONDS) * 2 < rows.GRACE
+
+
+def test_fa_05_totals_that_are_put_back_during_a_deletion_go_too(database, monkeypatch):
+    """The janitor of another process adds up the log after `counts` was emptied and before `events` is."""
+    tenants = Tenants(database)
+    directory = open_directory(Config.from_environment({}), database, tenants.create("acme", "rfc"))
+    user = directory.catalogue.named("User")
+    resource = {"schemas": [user.schema.id], "id": "1", "userName": "jane", "meta": first_meta("User", rows.now())}
+    directory.create(user, resource, (), Event("create", "User", "1"), Actor())
+    empty = Tenants._empty
+
+    def slowly(self, collection, name):
+        if collection == "events":
+            assert totals.settle(database) <= 1
+        return empty(self, collection, name)
+
+    monkeypatch.setattr(Tenants, "_empty", slowly)
+    monkeypatch.setattr(database.db, "list_collection_names", lambda: ["users", "counts", "events"])
+    tenants.delete("acme")
+    assert [list(database.db[name].find({"tenant": "acme"})) for name in ("users", "counts", "events")] == [[], [], []]
+
+
+def test_fa_05_a_killed_deletion_goes_on(tenants, memory, monkeypatch):
+    tenants.create("acme", "gallery")
+    memory.db.users.insert_one({"tenant": "acme"})
+    with monkeypatch.context() as patch:
+        patch.setattr(Tenants, "_sweep", killed)
+        with pytest.raises(KeyboardInterrupt):
+            tenants.delete("acme")
+    assert tenants.get("acme") is None
+    tenants.delete("acme")
+    assert memory.db.users.count_documents({}) == 0
+
+
+def killed(*_):
+    raise KeyboardInterrupt
+
+
+def test_fa_03_the_loser_of_two_creations_deletes_nothing(database, monkeypatch):
+    """B has seen that there is no tenant; A creates it, and a user is stored; B goes on."""
+    first, second = Tenants(database), Tenants(database)
+    monkeypatch.setattr(second, "free", lambda name: [first.create(name, "rfc"), database.db.users.insert_one({"tenant": name})])
+    second.free("acme")
+    with pytest.raises(Conflict, match="'acme' already"):
+        second.create("acme", "rfc")
+    assert database.db.users.count_documents({"tenant": "acme"}) == 1
+
+
+def test_fa_03_of_many_creations_at_once_one_wins(database):
+    tenants = Tenants(database)
+
+    def create(number):
+        try:
+            return database.transaction(lambda session: tenants.create("acme", "rfc", session))
+        except Conflict:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        made = [each for each in pool.map(create, range(8)) if each]
+    assert made == [tenants.get("acme")]
+
+
+def test_fa_03_who_clears_up_late_takes_nothing_from_a_new_tenant(database, monkeypatch):
+    """Two clear up behind one tenant; the first ends, the name is taken again, and then the second goes on."""
+    tenants, late = Tenants(database), Tenants(database)
+    tenants.create("acme", "rfc")
+    database.db.users.insert_one({"_id": "old", "tenant": "acme"})
+    tenants.delete("acme")
+    database.db.users.insert_one({"_id": "stray", "tenant": "acme"})
+    as_a_minute_later(database, "acme")
+    delete_batch = late._delete_batch
+
+    def after_the_others(*arguments):
+        if not tenants.get("acme"):
+            tenants.free("acme")
+            tenants.create("acme", "rfc")
+            database.db.users.insert_many([{"_id": "stray", "tenant": "acme"}, {"_id": "new", "tenant": "acme"}])
+        return delete_batch(*arguments)
+
+    monkeypatch.setattr(late, "_delete_batch", after_the_others)
+    late.free("acme")
+    assert database.db.users.count_documents({"tenant": "acme"}) == 2
+    assert tenants.get("acme")

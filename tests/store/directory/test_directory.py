@@ -1,0 +1,548 @@
+"""A tenant's directory on a real MongoDB: nothing half written, nothing lost, what is deleted can come back."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from app.config import Config
+from app.errors import NotFound, ScimError, Unavailable, Uniqueness
+from app.protocol.cursor import Cursors
+from app.protocol.etag import Condition
+from app.protocol.profile import PROFILES
+from app.protocol.search_request import SearchRequest
+from app.provider import Conditions, Provider
+from app.queries import Queries
+from app.schemas.returned import Projection
+from app.store.accounts.tenants import Tenants
+from app.store.directory.deleted import SETTLED, clear_expired, settle
+from app.store.directory.membership_plan import Members
+from app.store.directory.memberships import Memberships
+from app.store.directory.totals import Totals, every_tenant
+from app.store.log.events import Actor, Event
+from app.store.mongo.database import Database
+from app.store.open import collections, open_directory
+from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
+from tests.conftest import Fault
+
+CONFIG = Config.from_environment({})
+ACTOR = Actor("token-1", "request-1")
+
+
+@pytest.fixture
+def provider(database: Database) -> Callable[[], Provider]:
+    """Give what makes a provider of one tenant of the profile rfc, one for each request."""
+    database.prepare(collections(CONFIG))
+    tenant = Tenants(database).create("t", "rfc")
+    directory = open_directory(CONFIG, database, tenant, dangling=False)
+    queries = Queries(directory, Cursors(b"0" * 43 + b"="), "t")
+    return lambda: Provider(directory, queries, PROFILES["rfc"], ACTOR)
+
+
+def user(provider: Callable[[], Provider], name: str, **more: Any) -> str:
+    one = provider()
+    kind = one.catalogue.named("User")
+    payload = {"schemas": [USER_URN], "userName": name, "displayName": name} | more
+    return one.create(kind, payload, Projection.parse(kind, None, None)).resource["id"]
+
+
+def group(provider: Callable[[], Provider], name: str, *members: str) -> str:
+    one = provider()
+    kind = one.catalogue.named("Group")
+    payload = {"schemas": [GROUP_URN], "displayName": name, "members": [{"value": member} for member in members]}
+    return one.create(kind, payload, Projection.parse(kind, None, None)).resource["id"]
+
+
+def patch(provider: Callable[[], Provider], kind: str, resource_id: str, *operations: dict[str, Any]) -> dict[str, Any]:
+    one = provider()
+    resource_type = one.catalogue.named(kind)
+    payload = {"schemas": [PATCH_URN], "Operations": list(operations)}
+    return one.patch(resource_type, resource_id, payload, Projection.parse(resource_type, None, None)).resource
+
+
+def members(provider: Callable[[], Provider], group_id: str) -> set[str]:
+    one = provider()
+    kind = one.catalogue.named("Group")
+    shown = one.get(kind, group_id, Projection.parse(kind, None, None)).resource
+    return {member["value"] for member in shown.get("members", ())}
+
+
+def test_sixty_adds_at_once_are_all_kept(provider: Callable[[], Provider], database: Database) -> None:
+    users = [user(provider, f"u{n}") for n in range(60)]
+    target = group(provider, "G")
+
+    def add(member: str) -> None:
+        patch(provider, "Group", target, {"op": "add", "path": "members", "value": [{"value": member}]})
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(add, users))
+    assert members(provider, target) == set(users)
+    assert database.db.groups.find_one({"_id": target})["meta"]["version"] == 61
+    assert database.db.events.count_documents({"resource.id": target, "operation": "patch"}) == 60
+
+
+def test_a_member_that_is_there_already_changes_nothing(
+    provider: Callable[[], Provider], database: Database
+) -> None:
+    member, target = user(provider, "u"), group(provider, "G")
+    operation = {"op": "add", "path": "members", "value": [{"value": member}]}
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: patch(provider, "Group", target, operation), range(8)))
+    assert database.db.memberships.count_documents({"group": target}) == 1
+    assert database.db.memberships.find_one({"group": target}, {"_id": 0}) == {
+        "tenant": "t", "group": target, "member": member, "type": "User",
+    }
+    assert database.db.groups.find_one({"_id": target})["meta"]["version"] == 2
+    event = database.db.events.find_one({"resource.id": target, "operation": "patch"})
+    assert event["members"] == {"added": [member], "addedCount": 1}
+    assert database.db.events.count_documents({"resource.id": target, "operation": "patch"}) == 1
+
+
+def test_adds_and_removes_at_once(provider: Callable[[], Provider]) -> None:
+    users = [user(provider, f"u{n}") for n in range(50)]
+    target = group(provider, "G", *users[:25])
+
+    def change(number: int) -> None:
+        value = [{"value": users[number]}]
+        patch(provider, "Group", target, {"op": "add" if number >= 25 else "remove", "path": "members", "value": value})
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(change, range(50)))
+    assert members(provider, target) == set(users[25:])
+
+
+@pytest.mark.parametrize("kind", ["add", "replace"])
+def test_an_answer_shows_what_its_version_is(provider: Callable[[], Provider], kind: str) -> None:
+    """RFC 7644 section 3.14: a version is that of the whole resource, whatever else has changed meanwhile."""
+    for number in range(8):
+        member, target = user(provider, f"{kind}{number}"), group(provider, "old")
+        by_version: dict[str, set[str]] = {}
+
+        def change(operation: dict[str, Any], target: str = target, seen: dict[str, set[str]] = by_version) -> None:
+            shown = patch(provider, "Group", target, operation)
+            seen.setdefault(shown["meta"]["version"], set()).add(shown["displayName"])
+
+        def put(target: str = target, member: str = member, seen: dict[str, set[str]] = by_version) -> None:
+            one = provider()
+            resource_type = one.catalogue.named("Group")
+            payload = {"schemas": [GROUP_URN], "displayName": "old", "members": [{"value": member}]}
+            shown = one.replace(resource_type, target, payload, Projection.parse(resource_type, None, None)).resource
+            assert shown["displayName"] == "old"
+            seen.setdefault(shown["meta"]["version"], set()).add("old")
+
+        add = {"op": "add", "path": "members", "value": [{"value": member}]}
+        rename = {"op": "replace", "path": "displayName", "value": "new"}
+        with ThreadPoolExecutor(2) as pool:
+            other = pool.submit(change, add) if kind == "add" else pool.submit(put)
+            change(rename)
+            other.result()
+        one = provider()
+        resource_type = one.catalogue.named("Group")
+        stored = one.get(resource_type, target, Projection.parse(resource_type, None, None)).resource
+        by_version.setdefault(stored["meta"]["version"], set()).add(stored["displayName"])
+        assert all(len(names) == 1 for names in by_version.values()), by_version
+
+
+def test_a_condition_that_any_version_meets_is_met_however_often_it_changes(provider: Callable[[], Provider]) -> None:
+    """RFC 9110 section 13.1.1: `*` does not hold only where there is nothing."""
+    for number in range(5):
+        users, target = [user(provider, f"{number}-{n}") for n in range(4)], group(provider, "G")
+
+        def add(member: str, target: str = target) -> None:
+            with contextlib.suppress(NotFound):
+                patch(provider, "Group", target, {"op": "add", "path": "members", "value": [{"value": member}]})
+
+        def delete(target: str = target) -> None:
+            one = provider()
+            one.delete(one.catalogue.named("Group"), target, Conditions(if_match=Condition.parse("*")))
+
+        with ThreadPoolExecutor(5) as pool:
+            list(pool.map(lambda task: task(), [*(partial(add, member) for member in users), delete]))
+
+
+def test_fifty_attributes_of_one_user_at_once(provider: Callable[[], Provider]) -> None:
+    target = user(provider, "a")
+    rows = ["nickName", "title", "userType", "preferredLanguage", "locale", "timezone", "name.givenName",
+            "name.familyName", "name.middleName", "name.honorificPrefix", "name.honorificSuffix", "name.formatted"]
+    operations = [{"op": "add", "path": path, "value": f"v-{path}"} for path in rows]
+    operations += [{"op": "add", "path": "emails", "value": [{"value": f"e{n}@x"}]} for n in range(38)]
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(lambda operation: patch(provider, "User", target, operation), operations))
+    one = provider()
+    kind = one.catalogue.named("User")
+    after = one.get(kind, target, Projection.parse(kind, None, None))
+    assert after.version == 'W/"51"'
+    assert {email["value"] for email in after.resource["emails"]} == {f"e{n}@x" for n in range(38)}
+    for path in rows:
+        first, _, second = path.partition(".")
+        value = after.resource[first]
+        assert (value[second] if second else value) == f"v-{path}"
+
+
+def test_twelve_creates_of_one_name(provider: Callable[[], Provider], database: Database) -> None:
+    def create(_: int) -> str:
+        try:
+            return user(provider, "same")
+        except Uniqueness:
+            return ""
+
+    with ThreadPoolExecutor(12) as pool:
+        made = [each for each in pool.map(create, range(12)) if each]
+    assert len(made) == 1
+    assert database.db.users.count_documents({}) == 1
+    assert Totals(database, "t").of("User").number == 1
+
+
+def test_each_change_has_its_event(provider: Callable[[], Provider], database: Database) -> None:
+    target = user(provider, "a", title="old", password="s3cret")
+    patch(provider, "User", target, {"op": "replace", "path": "title", "value": "new"},
+          {"op": "replace", "path": "password", "value": "other"})
+    patch(provider, "User", target, {"op": "replace", "path": "title", "value": "new"})
+    one = provider()
+    one.delete(one.catalogue.named("User"), target)
+    events = list(database.db.events.find({"tenant": "t"}, sort=[("time", 1)]))
+    assert [event["operation"] for event in events] == ["create", "patch", "delete"]
+    assert {"attribute": "title", "old": "old", "new": "new"} in events[1]["changes"]
+    assert {"attribute": "password"} in events[1]["changes"]
+    assert all(event["credential"] == "token-1" and event["request"] == "request-1" for event in events)
+    assert "s3cret" not in str(events)
+    assert "s3cret" not in str(database.db.deleted.find_one())
+
+
+def test_an_event_that_cannot_be_written_undoes_the_change(
+    provider: Callable[[], Provider], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise Unavailable("no log")
+
+    monkeypatch.setattr("app.store.log.events.Events.append", fail)
+    with pytest.raises(Unavailable):
+        user(provider, "a")
+    assert database.db.users.count_documents({}) == 0
+
+
+@pytest.mark.parametrize("command", ["insert", "commitTransaction"])
+def test_a_closed_connection_is_not_noticed(
+    provider: Callable[[], Provider], database: Database, fault: Fault, command: str
+) -> None:
+    with fault([command], 1, closeConnection=True):
+        created = user(provider, "a")
+    assert [row["_id"] for row in database.db.users.find()] == [created]
+    assert database.db.events.count_documents({}) == 1
+
+
+def test_the_log_says_whether_a_change_of_unknown_outcome_took_place(
+    provider: Callable[[], Provider], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction = Database.transaction
+
+    def unknown(self: Database, work: Any, **turn: Any) -> Any:
+        transaction(self, work, **turn)
+        raise Unavailable("the network broke after the commit")
+
+    monkeypatch.setattr(Database, "transaction", unknown)
+    created = user(provider, "a")
+    assert patch(provider, "User", created, {"op": "add", "path": "title", "value": "T"})["title"] == "T"
+    assert database.db.events.count_documents({}) == 2
+
+
+def test_a_user_is_restored_with_its_memberships(provider: Callable[[], Provider], database: Database) -> None:
+    target = user(provider, "a", title="T")
+    home = group(provider, "G", target)
+    one = provider()
+    one.delete(one.catalogue.named("User"), target)
+    directory = open_directory(CONFIG, database, Tenants(database).require("t"))
+    assert [row["name"] for row in directory.deleted.list()] == ["a"]
+    taken = user(provider, "A")
+    with pytest.raises(Uniqueness, match="taken"):
+        directory.restore(target, Event("restore", status=200), ACTOR)
+    one.delete(one.catalogue.named("User"), taken)
+    assert directory.restore(target, Event("restore", status=200), ACTOR) == "a"
+    assert members(provider, home) == {target}
+    with pytest.raises(NotFound):
+        directory.restore(target, Event("restore", status=200), ACTOR)
+    assert directory.count(one.catalogue.named("User")) == 1
+
+
+def test_a_group_is_restored_and_in_the_end_cleared(provider: Callable[[], Provider], database: Database) -> None:
+    users = [user(provider, f"u{n}") for n in range(3)]
+    target = group(provider, "G", *users)
+    one = provider()
+    kind = one.catalogue.named("Group")
+    one.delete(kind, target)
+    directory = open_directory(CONFIG, database, Tenants(database).require("t"))
+    directory.restore(target, Event("restore", status=200), ACTOR)
+    assert members(provider, target) == set(users)
+    one.delete(kind, target)
+    assert database.db.memberships.count_documents({}) == 3
+    assert clear_expired(database, datetime.now(UTC) + timedelta(days=29)) == 0
+    assert clear_expired(database, datetime.now(UTC) + timedelta(days=31)) == 1
+    assert database.db.memberships.count_documents({}) == 0
+    assert directory.deleted.list() == []
+
+
+class World:
+    """Users and groups of the tenant, by their names."""
+
+    def __init__(self, provider: Callable[[], Provider], database: Database, *, days: int = 30) -> None:
+        self.provider, self.database = provider, database
+        config = Config.from_environment({"SCIMD_DELETED_DAYS": str(days)})
+        self.directory = open_directory(config, database, Tenants(database).require("t"))
+
+    def delete(self, resource_id: str) -> None:
+        one = self.provider()
+        kind = next(k for k in one.catalogue.types if self.directory.get(k, resource_id))
+        one.delete(kind, resource_id)
+
+    def restore(self, resource_id: str) -> None:
+        self.directory.restore(resource_id, Event("restore", status=200), ACTOR)
+
+    def get(self, kind: str, resource_id: str) -> dict[str, Any]:
+        one = self.provider()
+        resource_type = one.catalogue.named(kind)
+        return one.get(resource_type, resource_id, Projection.parse(resource_type, None, None)).resource
+
+    def groups(self, user_id: str) -> dict[str, str]:
+        return {each["value"]: each["type"] for each in self.get("User", user_id).get("groups", ())}
+
+    def found(self, kind: str, condition: str) -> list[str]:
+        one = self.provider()
+        search = SearchRequest.from_query({"filter": [condition]})
+        return [each["id"] for each in one.query([one.catalogue.named(kind)], search)["Resources"]]
+
+    def members(self, group_id: str) -> dict[str, tuple[str | None, str | None]]:
+        shown = self.get("Group", group_id).get("members", ())
+        return {each["value"]: (each.get("type"), each.get("display")) for each in shown}
+
+
+@pytest.fixture
+def world(provider: Callable[[], Provider], database: Database) -> World:
+    return World(provider, database)
+
+
+@pytest.mark.parametrize("group_first", [True, False])
+@pytest.mark.parametrize("group_back_first", [True, False])
+def test_a_user_and_its_group_come_back_in_either_order(
+    world: World, group_first: bool, group_back_first: bool
+) -> None:
+    target, other = user(world.provider, "a"), user(world.provider, "b")
+    home = group(world.provider, "G", target, other)
+    for each in (home, target) if group_first else (target, home):
+        world.delete(each)
+    assert world.groups(other) == {}
+    for each in (home, target) if group_back_first else (target, home):
+        world.restore(each)
+        assert set(world.members(home) if each == home else world.groups(target)) <= {target, other, home}
+        if each == home and group_back_first:
+            assert world.members(home) == {other: ("User", "b")}, "the user is still deleted"
+        if each == target and not group_back_first:
+            assert world.groups(target) == {}, "the group is still deleted"
+    assert world.members(home) == {target: ("User", "a"), other: ("User", "b")}
+    assert world.groups(target) == world.groups(other) == {home: "direct"}
+    for name in ("User", "Group"):
+        assert world.directory.count(world.directory.catalogue.named(name)) == (2 if name == "User" else 1)
+    assert world.found("User", f'groups.value eq "{home}"') == sorted([target, other])
+    assert world.found("Group", f'members.value eq "{target}"') == [home]
+
+
+def test_nothing_of_a_deleted_group_is_seen(world: World) -> None:
+    target = user(world.provider, "a")
+    inner = group(world.provider, "inner", target)
+    outer = group(world.provider, "outer", inner)
+    assert world.groups(target) == {inner: "direct", outer: "indirect"}
+    world.delete(inner)
+    assert world.groups(target) == {}
+    assert world.members(outer) == {}
+    for kind, condition in (
+        ("User", f'groups.value eq "{inner}"'), ("User", f'groups.value eq "{outer}"'), ("User", "groups pr"),
+        ("User", 'groups.display eq "inner"'), ("User", 'groups.type eq "indirect"'),
+        ("Group", f'members.value eq "{target}"'), ("Group", f'members.value eq "{inner}"'), ("Group", "members pr"),
+        ("Group", 'members.type eq "User"'), ("Group", 'members.display eq "a"'),
+    ):
+        assert world.found(kind, condition) == [], condition
+    world.restore(inner)
+    assert world.groups(target) == {inner: "direct", outer: "indirect"}
+
+
+def test_who_is_deleted_in_the_moment_in_which_he_is_added_is_seen_by_nobody(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, other = user(world.provider, "a"), user(world.provider, "b")
+    home = group(world.provider, "G", other)
+    look, deleted = Members.kinds, []
+
+    def look_and_wait(self: Members, *arguments: Any) -> dict[str, str]:
+        found = look(self, *arguments)
+        if not deleted:
+            deleted.append(target)
+            world.delete(target)
+        return found
+
+    monkeypatch.setattr(Members, "kinds", look_and_wait)
+    patch(world.provider, "Group", home, {"op": "add", "path": "members", "value": [{"value": target}]})
+    assert deleted == [target]
+    assert world.members(home) == {other: ("User", "b")}
+    alone = group(world.provider, "H")
+    database.db.memberships.update_one({"member": target}, {"$set": {"group": alone}})
+    assert "members" not in world.get("Group", alone)
+    assert settle(database, datetime.now(UTC)) == 0, "what was on its way may still come"
+    assert settle(database, datetime.now(UTC) + SETTLED) == 1
+    assert [row["member"] for row in database.db.memberships.find()] == [other]
+    assert world.found("Group", f'members.value eq "{target}"') == []
+    world.restore(target)
+    assert world.groups(target) == {alone: "direct"}
+
+
+def test_who_is_named_as_a_member_when_he_is_gone_stays_one(world: World, database: Database) -> None:
+    target = user(world.provider, "a")
+    home = group(world.provider, "G", target)
+    world.delete(target)
+    database.db.memberships.insert_one({"tenant": "t", "group": home, "member": target})
+    assert settle(database, datetime.now(UTC) + SETTLED) == 0
+    assert world.members(home) == {target: (None, None)}
+
+
+def test_what_has_changed_by_a_restore_has_a_new_version(world: World) -> None:
+    target, other = user(world.provider, "a"), user(world.provider, "b")
+    home = group(world.provider, "G", target, other)
+    before = {each: world.get(kind, each)["meta"] for each, kind in ((home, "Group"), (target, "User"))}
+    world.delete(home)
+    world.delete(target)
+    world.restore(home)
+    after = world.get("Group", home)["meta"]
+    assert after["version"] != before[home]["version"], "it lacks a member that it had in that version"
+    assert after["lastModified"] > before[home]["lastModified"]
+    assert after["created"] == before[home]["created"]
+    world.restore(target)
+    assert world.get("Group", home)["meta"]["version"] not in (before[home]["version"], after["version"])
+    assert world.get("User", target)["meta"]["version"] != before[target]["version"]
+
+
+def test_a_user_comes_back_into_a_group_that_was_given_its_id_meanwhile(
+    world: World, database: Database
+) -> None:
+    target = user(world.provider, "a")
+    homes = [group(world.provider, f"G{n}", target) for n in range(3)]
+    world.delete(target)
+    world.delete(homes[2])
+    # In the profiles for Entra a client may name a member that does not exist.
+    database.db.memberships.insert_one({"tenant": "t", "group": homes[0], "member": target})
+    other = group(world.provider, "later")
+    database.db.memberships.insert_one({"tenant": "t", "group": other, "member": target})
+    clear_expired(database, datetime.now(UTC) + timedelta(days=29))
+    database.db.deleted.update_one({"_id": homes[2]}, {"$set": {"expires": datetime.now(UTC) - timedelta(days=1)}})
+    assert clear_expired(database, datetime.now(UTC)) == 1
+    world.restore(target)
+    assert world.groups(target) == dict.fromkeys([*homes[:2], other], "direct")
+    for each in (*homes[:2], other):
+        assert world.members(each) == {target: ("User", "a")}
+    assert database.db.memberships.count_documents({"group": homes[2]}) == 0
+
+
+def test_of_two_restores_at_once_one_is_told_that_there_is_nothing(world: World, database: Database) -> None:
+    home = group(world.provider, "G", *(user(world.provider, f"u{n}") for n in range(3)))
+    world.delete(home)
+
+    def restore(_: int) -> str:
+        try:
+            world.restore(home)
+        except NotFound:
+            return "nothing"
+        return "done"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(restore, range(8))) == ["done"] + ["nothing"] * 7
+    assert every_tenant(database)["t", "Group"].number == 1
+
+
+def test_a_restore_and_the_janitor_do_not_share_a_group(world: World, database: Database) -> None:
+    people = [user(world.provider, f"u{n}") for n in range(5)]
+    for number in range(12):
+        home = group(world.provider, f"G{number}", *people)
+        world.delete(home)
+        soon = datetime.now(UTC) + timedelta(days=31)
+        with ThreadPoolExecutor(2) as pool:
+            clearing = pool.submit(clear_expired, database, soon)
+            restoring = pool.submit(world.restore, home)
+        assert clearing.exception() is None
+        if restoring.exception() is None:
+            assert set(world.members(home)) == set(people)
+        else:
+            assert isinstance(restoring.exception(), NotFound)
+            assert database.db.memberships.count_documents({"group": home}) == 0
+        assert world.directory.deleted.list() == []
+
+
+class Killed(Exception):
+    """Stands for the end of a process between two steps."""
+
+
+@pytest.mark.parametrize("survives", range(4))
+def test_whoever_clears_may_be_killed_anywhere(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch, survives: int
+) -> None:
+    monkeypatch.setattr("app.store.directory.deleted.BATCH", 2)
+    people = [user(world.provider, f"u{n}") for n in range(5)]
+    home, alive = group(world.provider, "G", *people), group(world.provider, "other", *people)
+    world.delete(home)
+    later = datetime.now(UTC) + timedelta(days=31)
+    calls = iter(range(100))
+    clear = Memberships.clear
+
+    def killed(self: Memberships, of: str, limit: int) -> int:
+        if next(calls) == survives:
+            raise Killed
+        return clear(self, of, limit)
+
+    monkeypatch.setattr(Memberships, "clear", killed)
+    with pytest.raises(Killed):
+        clear_expired(database, later)
+    with pytest.raises(NotFound):  # what has been begun cannot be restored: some of its members are gone
+        world.restore(home)
+    assert world.directory.deleted.list() == []
+    assert clear_expired(database, later) == 1
+    assert database.db.memberships.count_documents({"group": home}) == 0
+    assert set(world.members(alive)) == set(people)
+    assert database.db.deleted.count_documents({}) == 0
+
+
+def test_what_is_over_cannot_be_restored_although_nobody_has_cleared_it(world: World, database: Database) -> None:
+    home = group(world.provider, "G")
+    world.delete(home)
+    database.db.deleted.update_one({"_id": home}, {"$set": {"expires": datetime.now(UTC) - timedelta(seconds=1)}})
+    assert world.directory.deleted.list() == []
+    with pytest.raises(NotFound, match="can be restored"):
+        world.restore(home)
+
+
+def test_a_user_of_a_thousand_groups_is_deleted_and_restored(world: World, database: Database) -> None:
+    target = user(world.provider, "a")
+    homes = [f"g{n:04}" for n in range(1_000)]
+    sample = database.db.groups.find_one({"_id": group(world.provider, "G")})
+    for name in homes:
+        sample |= {"_id": name, "displayName": name, "_folded": {"displayName": name}}
+        database.db.groups.insert_one(dict(sample))
+    database.db.memberships.insert_many([
+        {"tenant": "t", "group": name, "member": target, "type": "User"} for name in homes])
+    world.delete(target)
+    assert database.db.memberships.count_documents({}) == 0
+    assert database.db.groups.count_documents({"meta.version": 2}) == 1_000
+    world.restore(target)
+    assert set(world.groups(target)) == set(homes)
+
+
+def test_refused_changes_are_in_the_log(provider: Callable[[], Provider], database: Database) -> None:
+    user(provider, "a")
+    one = provider()
+    with pytest.raises(ScimError) as caught:
+        one.create(one.catalogue.named("User"), {"schemas": [USER_URN], "userName": "A"},
+                   Projection.parse(one.catalogue.named("User"), None, None))
+    one.refused(caught.value)
+    event = database.db.events.find_one({"failed": True})
+    assert (event["status"], event["scimType"], event["resource"]["name"]) == (409, "uniqueness", "A")

@@ -1,0 +1,282 @@
+"""FA-04: a write keeps what it does not know, though the file of a schema is missing for one start or is an older one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.assembly import assemble
+from app.cli import run
+from app.cli.connection import Connection
+from app.config import Config
+from app.schemas.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
+from app.store.mongo.unknown_fields import unknown_fields, widened
+from app.store.open import collections, unknown
+from tests.blueprints.conftest import GROUP_URN, USER_URN, Client
+from tests.conftest import make_server
+
+BADGE = "urn:example:acme:2.0:User"
+SHORT = "ext_example_acme_2_0_user"
+DEVICE = "urn:example:acme:Device"
+BADGE_ROWS: list[dict[str, Any]] = [
+    {"name": "badgeNumber", "uniqueness": "server", "indexed": True}, {"name": "doors", "multiValued": True},
+    {"name": "validUntil", "type": "dateTime"},
+    {"name": "keys", "type": "complex", "multiValued": True, "subAttributes": [{"name": "value"}, {"name": "cut", "type": "dateTime"}]},
+]
+DEVICE_ROWS: list[dict[str, Any]] = [
+    {"name": "label", "required": True}, {"name": "weight", "type": "integer"},
+    {"name": "groups", "type": "complex", "multiValued": True, "mutability": "readOnly", "subAttributes": [
+        {"name": "value", "mutability": "readOnly"}, {"name": "display", "mutability": "readOnly"},
+        {"name": "$ref", "type": "reference", "referenceTypes": ["Group"], "mutability": "readOnly"}]},
+]
+DEVICES = {"schemas": [RESOURCE_TYPE_URN], "name": "Device", "endpoint": "/Devices", "description": "", "schema": DEVICE}
+HELD = {"badgeNumber": "X1", "doors": ["a", "b"], "validUntil": "2026-01-01T00:00:00.000Z", "keys": [{"value": "k"}]}
+
+
+def schema(urn: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"schemas": [SCHEMA_URN], "id": urn, "name": "x", "attributes": rows}
+
+
+class Replica:
+    """A process that has started with some schema files, which makes the validators as its files say."""
+
+    def __init__(self, database: Database, folder: Path, *files: Any, profile: str = "rfc") -> None:
+        folder.mkdir()
+        for number, content in enumerate(files):
+            (folder / f"{number}.json").write_text(json.dumps(content))
+        self.config = Config.from_environment({"SCIMD_SCHEMAS_DIR": str(folder), "SCIMD_RATE_LIMIT": "off"})
+        self.database = database
+        app = assemble(self.config, database)
+        if Tenants(database).get("acme") is None:
+            Tenants(database).create("acme", profile)
+        self.client = Client(app, "acme", Tokens(database).issue("acme")[0])
+
+    def restarted(self, folder: Path, profile: str = "rfc") -> Replica:
+        return Replica(self.database, folder, *FILES, profile=profile)
+
+
+FILES = (schema(BADGE, BADGE_ROWS), schema(DEVICE, DEVICE_ROWS), DEVICES)
+PROFILES = ["rfc", "interop", "gallery"]
+
+
+@pytest.fixture(params=PROFILES)
+def profile(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def newer(database: Database, tmp_path: Path, profile: str) -> Replica:
+    return Replica(database, tmp_path / "newer", *FILES, profile=profile)
+
+
+def older(newer: Replica, tmp_path: Path, *files: Any) -> Replica:
+    return Replica(newer.database, tmp_path / "older", *files)
+
+
+def person(name: str = "jane@x", **more: Any) -> dict[str, Any]:
+    names = {"givenName": "J", "familyName": "D", "formatted": "J D"}
+    return {"schemas": [USER_URN], "userName": name, "displayName": "J", "active": True, "name": names, **more}
+
+
+def create(replica: Replica, **more: Any) -> dict[str, Any]:
+    answer = replica.client("POST", "/Users", person(**more) | {"schemas": [USER_URN, BADGE], BADGE: HELD})
+    assert answer.status_code == 201, answer.json
+    found: dict[str, Any] = answer.json
+    return found
+
+
+def write(replica: Replica, how: str, user: dict[str, Any]) -> None:
+    """Change the title of a user who has nothing but what this replica knows."""
+    seen = replica.client("GET", f"/Users/{user['id']}").json
+    if how == "PATCH":
+        answer = replica.client.patch(f"/Users/{user['id']}", {"op": "replace", "path": "title", "value": "new"})
+    else:
+        answer = replica.client("PUT", f"/Users/{user['id']}", {**{k: v for k, v in seen.items() if k != "meta"}, "title": "new"})
+    assert answer.status_code in (200, 204), answer.json
+
+
+@pytest.mark.parametrize("how", ["PATCH", "PUT"])
+def test_fa_04_a_write_keeps_the_data_of_an_extension_whose_file_is_missing(newer: Replica, tmp_path: Path, how: str) -> None:
+    user = create(newer)
+    stored = newer.database.db.users.find_one({"_id": user["id"]})
+    without = older(newer, tmp_path)
+    assert BADGE not in json.dumps(without.client("GET", f"/Users/{user['id']}").json)
+    write(without, how, user)
+    again = newer.restarted(tmp_path / "again")
+    after = newer.database.db.users.find_one({"_id": user["id"]})
+    assert stored and after
+    for field in (SHORT, "_unique"):
+        assert after[field] == stored[field]
+    assert after["_folded"][SHORT] == stored["_folded"][SHORT]
+    shown = again.client("GET", f"/Users/{user['id']}").json
+    assert (shown["title"], shown[BADGE], set(shown["schemas"])) == ("new", HELD, {USER_URN, BADGE})
+    query = f'/Users?filter={BADGE}:badgeNumber eq "x1"'
+    assert again.client("GET", query).json["totalResults"] == 1
+    other = again.client("POST", "/Users", person("bob@x") | {"schemas": [USER_URN, BADGE], BADGE: {"badgeNumber": "x1"}})
+    assert other.status_code == 409  # still unique
+
+
+@pytest.mark.parametrize("how", ["PATCH", "PUT"])
+def test_fa_04_a_write_keeps_the_attributes_that_an_older_file_does_not_know(newer: Replica, tmp_path: Path, how: str) -> None:
+    user = create(newer)
+    knows_less = older(newer, tmp_path, schema(BADGE, BADGE_ROWS[1:2]))
+    assert knows_less.client("GET", f"/Users/{user['id']}").json[BADGE] == {"doors": ["a", "b"]}
+    write(knows_less, how, user)
+    change = {"op": "replace", "path": f"{BADGE}:doors", "value": ["c"]}
+    assert knows_less.client.patch(f"/Users/{user['id']}", change).status_code in (200, 204)
+    shown = newer.restarted(tmp_path / "again").client("GET", f"/Users/{user['id']}").json
+    assert shown[BADGE] == HELD | {"doors": ["c"]}
+
+
+def test_fa_04_what_is_known_is_still_removed(newer: Replica, tmp_path: Path) -> None:
+    user = create(newer)
+    knows_less = older(newer, tmp_path, schema(BADGE, BADGE_ROWS[1:2]))
+    assert knows_less.client.patch(f"/Users/{user['id']}", {"op": "remove", "path": f"{BADGE}:doors"}).status_code in (200, 204)
+    assert BADGE not in knows_less.client("GET", f"/Users/{user['id']}").json
+    shown = newer.restarted(tmp_path / "again").client("GET", f"/Users/{user['id']}").json
+    assert shown[BADGE] == {name: value for name, value in HELD.items() if name != "doors"}
+
+
+def test_fa_04_a_write_keeps_the_attributes_of_a_type_of_ones_own(newer: Replica, tmp_path: Path) -> None:
+    device = newer.client("POST", "/Devices", {"schemas": [DEVICE], "label": "lamp", "weight": 7}).json
+    knows_less = older(newer, tmp_path, schema(DEVICE, DEVICE_ROWS[:1]), DEVICES)
+    change = {"op": "replace", "path": "label", "value": "torch"}
+    assert knows_less.client.patch(f"/Devices/{device['id']}", change).status_code in (200, 204)
+    shown = newer.restarted(tmp_path / "again").client("GET", f"/Devices/{device['id']}").json
+    assert (shown["label"], shown["weight"]) == ("torch", 7)
+
+
+@pytest.mark.parametrize("how", ["PATCH", "PUT"])
+def test_fa_04_a_write_keeps_the_parts_that_an_older_file_does_not_know(newer: Replica, tmp_path: Path, how: str) -> None:
+    held = [{"value": "k", "cut": "2026-01-01T00:00:00.000Z"}, {"value": "l"}]
+    user = create(newer)
+    change = {"op": "replace", "path": f"{BADGE}:keys", "value": held}
+    assert newer.client.patch(f"/Users/{user['id']}", change).status_code in (200, 204)
+    rows = [*BADGE_ROWS[:3], BADGE_ROWS[3] | {"subAttributes": [{"name": "value"}]}]
+    knows_less = older(newer, tmp_path, schema(BADGE, rows))
+    assert knows_less.client("GET", f"/Users/{user['id']}").json[BADGE]["keys"] == [{"value": "k"}, {"value": "l"}]
+    write(knows_less, how, user)
+    change = {"op": "add", "path": f"{BADGE}:keys", "value": [{"value": "m"}]}
+    assert knows_less.client.patch(f"/Users/{user['id']}", change).status_code in (200, 204)
+    again = newer.restarted(tmp_path / "again").client
+    assert again("GET", f"/Users/{user['id']}").json[BADGE]["keys"] == [*held, {"value": "m"}]
+    query = f'/Users?filter={BADGE}:keys.cut eq "2026-01-01T00:00:00Z"'
+    assert again("GET", query).json["totalResults"] == 1
+
+
+def test_fa_04_a_replica_without_the_file_does_not_narrow_the_validator(newer: Replica, tmp_path: Path) -> None:
+    """A rolling upgrade in which an old process is started again while new ones store the new extension."""
+    older(newer, tmp_path)
+    user = create(newer)
+    change = {"op": "replace", "path": f"{BADGE}:badgeNumber", "value": "X2"}
+    assert newer.client.patch(f"/Users/{user['id']}", change).status_code in (200, 204)
+    assert newer.client("POST", "/Devices", {"schemas": [DEVICE], "label": "lamp", "weight": 7}).status_code == 201
+
+
+def test_fa_04_what_is_restored_has_all_that_it_had(newer: Replica, tmp_path: Path) -> None:
+    user = create(newer)
+    without = older(newer, tmp_path)
+    assert without.client("DELETE", f"/Users/{user['id']}").status_code == 204
+    environ = {"SCIMD_SCHEMAS_DIR": str(without.config.schemas_dir)}
+    assert run(["restore", "acme", user["id"]], Connection(environ, newer.database)) == 0
+    shown = newer.restarted(tmp_path / "again").client("GET", f"/Users/{user['id']}").json
+    assert shown[BADGE] == HELD
+
+
+def test_fa_04_a_deleted_resource_of_a_missing_type_stays_restorable(
+    newer: Replica, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = newer.client("POST", "/Devices", {"schemas": [DEVICE], "label": "lamp"}).json
+    newer.client("DELETE", f"/Devices/{device['id']}")
+    without, full = older(newer, tmp_path), newer.config
+    for config, status in ((without.config, 1), (full, 0)):
+        environ = {"SCIMD_SCHEMAS_DIR": str(config.schemas_dir)}
+        assert run(["restore", "acme", device["id"]], Connection(environ, newer.database)) == status
+        said = capsys.readouterr().err
+        assert status == 0 or "is of the type Device, which no schema file here describes" in said
+
+
+def test_fa_04_members_of_a_missing_type_stay_members(newer: Replica, tmp_path: Path) -> None:
+    device = newer.client("POST", "/Devices", {"schemas": [DEVICE], "label": "lamp"}).json
+    group = newer.client("POST", "/Groups", {"schemas": [GROUP_URN], "displayName": "G", "members": [{"value": device["id"]}]}).json
+    without = older(newer, tmp_path)
+    shown = without.client("GET", f"/Groups/{group['id']}").json
+    assert [member["value"] for member in shown["members"]] == [device["id"]]
+    answer = without.client("PUT", f"/Groups/{group['id']}", {k: v for k, v in shown.items() if k != "meta"} | {"displayName": "H"})
+    assert answer.status_code in (200, 204), answer.json
+    again = newer.restarted(tmp_path / "again").client("GET", f"/Groups/{group['id']}").json
+    assert (again["displayName"], again["members"]) == ("H", group["members"])
+
+
+def test_fa_04_an_export_says_what_is_not_in_it(newer: Replica, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    create(newer)
+    without = older(newer, tmp_path)
+    for config, told in ((without.config, True), (newer.config, False)):
+        environ = {"SCIMD_SCHEMAS_DIR": str(config.schemas_dir)}
+        assert run(["export", "acme", "--output", str(tmp_path / "out")], Connection(environ, newer.database)) == 0
+        said = capsys.readouterr().err
+        assert (f"Warning: No schema describes devices, users.{SHORT} any more" in said) == told
+
+
+def test_fa_04_an_import_leaves_nothing_out_in_silence(newer: Replica, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = tmp_path / "lines"
+    resource = person() | {"schemas": [USER_URN, BADGE], "id": "u1", BADGE: HELD}
+    lines.write_text(json.dumps({"type": "User", "resource": resource}))
+    without = older(newer, tmp_path)
+    for config, status in ((without.config, 1), (newer.config, 0)):
+        environ = {"SCIMD_SCHEMAS_DIR": str(config.schemas_dir)}
+        assert run(["import", "acme", str(lines)], Connection(environ, newer.database)) == status
+        said = capsys.readouterr().err
+        assert status == 0 or f"line 1: {BADGE}: no schema file here describes it." in said
+
+
+def test_fa_04_the_fields_that_no_schema_knows(database: Database, tmp_path: Path) -> None:
+    newer = Replica(database, tmp_path / "newer", *FILES)
+    assert unknown(newer.config, database) == ""
+    assert unknown(older(newer, tmp_path).config, database) == (
+        f"No schema describes devices, users.{SHORT} any more: what is stored there is kept, and not shown. "
+        "Is a file missing in SCIMD_SCHEMAS_DIR?"
+    )
+    less = Replica(database, tmp_path / "less", schema(BADGE, BADGE_ROWS[1:]), schema(DEVICE, DEVICE_ROWS[:1]), DEVICES)
+    assert unknown_fields(database.db, collections(less.config)) == ["devices.weight", f"users.{SHORT}.badgeNumber"]
+
+
+def test_fa_04_the_start_says_which_fields_no_schema_knows(tmp_path: Path) -> None:
+    folder = tmp_path / "schemas"
+    folder.mkdir()
+    (folder / "badge.json").write_text(json.dumps(FILES[0]))
+    server = make_server(tmp_path, SCIMD_SCHEMAS_DIR=str(folder))
+    told = f"No schema describes users.{SHORT} any more"
+    server.start()
+    assert server.stop() == 0
+    assert told not in server.log.read_text()
+    (folder / "badge.json").unlink()
+    server.start()
+    assert server.stop() == 0
+    assert server.log.read_text().count(told) == 1
+
+
+def test_a_validator_loses_no_field_and_settles() -> None:
+    def shape(**properties: Any) -> dict[str, Any]:
+        return {"bsonType": "object", "properties": properties}
+
+    text, number = {"bsonType": "string"}, {"bsonType": "int"}
+    there = {"$jsonSchema": shape(a=text, b=shape(c=text, d=text), e={"bsonType": "array", "items": shape(f=text)})}
+    wanted = {"$jsonSchema": shape(a=number, b=shape(c=text), e={"bsonType": "array", "items": shape(g=text)})}
+    wider = widened(wanted, there)
+    assert wider == {"$jsonSchema": shape(
+        a=number, b=shape(c=text, d=text), e={"bsonType": "array", "items": shape(g=text, f=text)})}
+    assert widened(wanted, wider) == wider
+    several = {"$jsonSchema": {"properties": {"a": {"anyOf": [text, number]}}}}
+    one = {"$jsonSchema": {"properties": {"a": {"bsonType": "bool"}}}}
+    both = widened(one, several)
+    assert both["$jsonSchema"]["properties"]["a"] == {"anyOf": [{"bsonType": "bool"}, text, number]}
+    assert widened(one, both) == both
+    assert widened({}, there) == {}
+    assert widened(wanted, {}) == wanted
