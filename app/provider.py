@@ -16,7 +16,8 @@ from typing import Any, TypeVar
 from app.errors import PreconditionFailed, ScimError, Unavailable
 from app.protocol.entra_dialect import rewrite_patch, rewrite_resource, rewrite_search
 from app.protocol.etag import Condition
-from app.protocol.patch_op import Operation, apply_patch, only_members, read_patch
+from app.protocol.patch.apply import apply_patch, only_members
+from app.protocol.patch.message import Operation, read_patch
 from app.protocol.profile import Profile
 from app.protocol.replacement import replacement
 from app.protocol.search_request import SearchRequest

@@ -127,7 +127,7 @@ def test_a_module_imports_only_what_its_room_may() -> None:
     ("from app.store.search.pages import Order", "app.store.directory.resources"),
     ("from app.store import accounts", "app.store.directory.resources"),
     ("def f():\n    from app.protocol import etag", "app.store.directory.resources"),
-    ("import flask", "app.protocol.patch_op"),
+    ("import flask", "app.protocol.patch.apply"),
     ("from app import config", "app.schemas.user"),
     ("from app.errors import ScimError", "scim_filter.parser"),
     ("import app.config", "app.errors"),
@@ -159,7 +159,7 @@ def test_one_module_of_the_server_sends_http() -> None:
 
 @pytest.mark.parametrize(("source", "package"), [
     ("import json\nimport lark", "scim_filter.parser"),
-    ("from app.protocol.etag import Condition", "app.protocol.patch_op"),
+    ("from app.protocol.etag import Condition", "app.protocol.patch.apply"),
     ("import pymongo", "app.store.mongo.database"),
 ])
 def test_the_test_lets_through_what_is_allowed(source: str, package: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.protocol.patching import ENT, META, USER_URN, body, op, run, tolerant
+from tests.protocol.patch.patching import ENT, META, USER_URN, body, op, run, tolerant
 
 ADDRESS = ("formatted", "streetAddress", "locality", "region", "postalCode", "country")
 TABLE = [

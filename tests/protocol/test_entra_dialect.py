@@ -13,7 +13,7 @@ from app.schemas.resource_type import ResourceType, Schema, Target
 from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation import validate
 from scim_filter import parse_filter
-from tests.protocol.patching import GROUP, PLAIN, USER, body, both, changes, op, patch, refusal, run, tolerant
+from tests.protocol.patch.patching import GROUP, PLAIN, USER, body, both, changes, op, patch, refusal, run, tolerant
 
 ENT = ENTERPRISE_URN
 

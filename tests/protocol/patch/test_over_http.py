@@ -5,7 +5,7 @@ import uuid
 import pytest
 import requests
 
-from tests.protocol.patching import CORE, ENT, body, both, op
+from tests.protocol.patch.patching import CORE, ENT, body, both, op
 
 
 class Tenant:

@@ -11,7 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from app.errors import InvalidValue, Mutability, NoTarget, ScimError
-from app.protocol.patch_target import MAX_SHOWN, conditions, find
+from app.protocol.patch.message import ABSENT
+from app.protocol.patch.target import MAX_SHOWN, conditions, find
 from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
 from app.schemas.common import PRIMARY, READ_ONLY
@@ -20,8 +21,6 @@ from app.schemas.fields import MAX_VALUES
 from app.schemas.validation import read_value
 from scim_filter import Filter
 
-ABSENT: Any = object()
-"""The value of an operation that has none; null is a value (RFC 7643 section 2.5)."""
 LABELS = {"type", PRIMARY.name}
 """The sub-attributes that say what a value is for, and are none themselves (RFC 7643 section 2.4)."""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import Mutability
-from app.protocol.patch_target import Selection
-from app.protocol.patch_value import ABSENT, is_nothing
+from app.protocol.patch.message import ABSENT
+from app.protocol.patch.target import Selection
+from app.protocol.patch.values import is_nothing
 from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
 from app.schemas.membership import MemberChange

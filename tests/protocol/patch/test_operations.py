@@ -3,8 +3,21 @@
 import pytest
 
 from app.errors import PayloadTooLarge
-from tests.protocol.patching import CORE, ENT, GROUP, PLAIN, USER, both, changes, op, patch, refusal, run, tolerant
-from tests.protocol.test_patch_paths import THING, thing
+from tests.protocol.patch.patching import (
+    CORE,
+    ENT,
+    GROUP,
+    PLAIN,
+    USER,
+    both,
+    changes,
+    op,
+    patch,
+    refusal,
+    run,
+    tolerant,
+)
+from tests.protocol.patch.test_paths import THING, thing
 
 WORK, HOME = USER["emails"]
 
@@ -62,7 +75,7 @@ def test_pa_31_members_without_a_path(profile):
 
 def run_group(operation, profile):
     from app.schemas.group import GROUP_TYPE
-    from tests.protocol.patching import body
+    from tests.protocol.patch.patching import body
 
     return run(body(operation), GROUP, profile, GROUP_TYPE)
 

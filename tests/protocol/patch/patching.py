@@ -7,7 +7,8 @@ import pytest
 
 from app.errors import ScimError
 from app.protocol.entra_dialect import rewrite_patch
-from app.protocol.patch_op import PATCH_URN, apply_patch, read_patch
+from app.protocol.patch.apply import apply_patch
+from app.protocol.patch.message import PATCH_URN, read_patch
 from app.protocol.profile import PROFILES
 from app.schemas.group import GROUP_TYPE, GROUP_URN
 from app.schemas.membership import MemberChange

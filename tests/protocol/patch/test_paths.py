@@ -3,10 +3,11 @@
 import pytest
 
 from app.errors import ScimError
-from app.protocol.patch_op import apply_patch, read_patch
+from app.protocol.patch.apply import apply_patch
+from app.protocol.patch.message import read_patch
 from app.protocol.profile import PROFILES
 from app.schemas.user import USER_TYPE
-from tests.protocol.patching import (
+from tests.protocol.patch.patching import (
     CORE,
     ENT,
     GROUP,
@@ -21,7 +22,7 @@ from tests.protocol.patching import (
     run,
     tolerant,
 )
-from tests.protocol.things import EXTRA_URN, THING_TYPE, THING_URN
+from tests.protocol.patch.things import EXTRA_URN, THING_TYPE, THING_URN
 
 THING = {"schemas": [THING_URN], "label": "L", "tags": ["a", "B"], "serial": "S", "keys": [{"value": "K", "note": "n"}]}
 

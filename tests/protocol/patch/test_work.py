@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from app.errors import PayloadTooLarge
-from app.protocol.patch_op import Operation, apply_patch
+from app.protocol.patch.apply import apply_patch
+from app.protocol.patch.message import Operation
 from app.protocol.profile import PROFILES
 from app.schemas import comparison, structures
 from app.schemas.user import USER_TYPE

@@ -3,9 +3,9 @@
 import pytest
 
 from app.errors import InvalidSyntax, PayloadTooLarge
-from app.protocol.patch_op import MAX_OPERATIONS, PATCH_URN, Operation, read_patch
+from app.protocol.patch.message import MAX_OPERATIONS, PATCH_URN, Operation, read_patch
 from app.protocol.profile import PROFILES
-from tests.protocol.patching import GROUP, USER, body, both, changes, op, patch, refusal, run, tolerant
+from tests.protocol.patch.patching import GROUP, USER, body, both, changes, op, patch, refusal, run, tolerant
 
 RFC = PROFILES["rfc"]
 

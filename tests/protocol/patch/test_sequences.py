@@ -10,12 +10,13 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from app.errors import ScimError
-from app.protocol.patch_op import PATCH_URN, apply_patch, read_patch
+from app.protocol.patch.apply import apply_patch
+from app.protocol.patch.message import PATCH_URN, read_patch
 from app.protocol.profile import PROFILES
 from app.schemas.validation import validate
-from tests.protocol.reference_patch import NOTHING, Operation, Path, Refused
-from tests.protocol.reference_patch import patch as reference
-from tests.protocol.things import EXTRA, EXTRA_URN, THING, THING_TYPE, THING_URN
+from tests.protocol.patch.reference import NOTHING, Operation, Path, Refused
+from tests.protocol.patch.reference import patch as reference
+from tests.protocol.patch.things import EXTRA, EXTRA_URN, THING, THING_TYPE, THING_URN
 
 RFC = PROFILES["rfc"]
 BARE = {"schemas": [THING_URN], "id": "1", "owner": "o", "label": "L", "meta": {"resourceType": "Thing", "version": 'W/"1"'}}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import InvalidValue, Mutability
-from app.protocol.patch_target import Selection, find
-from app.protocol.patch_value import ABSENT
+from app.protocol.patch.message import ABSENT
+from app.protocol.patch.target import Selection, find
 from app.protocol.profile import Profile
 from app.schemas.common import SCHEMAS
 from app.schemas.resource_type import ResourceType

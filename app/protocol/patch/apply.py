@@ -1,4 +1,4 @@
-"""PATCH (RFC 7644 section 3.5.2): the message, and what its operations make of a resource.
+"""What the operations of a PATCH make of a resource (RFC 7644 section 3.5.2).
 
 Pure: a resource and operations in, a new resource and membership changes out. Members are documents of their own, so an
 operation on them becomes a change to be made, and nobody has to read them.
@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import InvalidSyntax, InvalidValue, Mutability, NoTarget, PayloadTooLarge, ScimError
-from app.protocol.message import check_urn
-from app.protocol.patch_members import member_change
-from app.protocol.patch_schemas import dropped_schemas, known_schemas
-from app.protocol.patch_target import MAX_SHOWN, Misfit, Selection, select
-from app.protocol.patch_value import ABSENT, Edit, is_nothing, put, refuse_read_only
-from app.protocol.patch_work import Work
+from app.errors import InvalidSyntax, InvalidValue, Mutability, NoTarget, ScimError
+from app.protocol.patch.members import member_change
+from app.protocol.patch.message import ABSENT, Operation
+from app.protocol.patch.schemas import dropped_schemas, known_schemas
+from app.protocol.patch.target import MAX_SHOWN, Misfit, Selection, select
+from app.protocol.patch.values import Edit, is_nothing, put, refuse_read_only
+from app.protocol.patch.work import Work
 from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
 from app.schemas.common import META, READ_ONLY, SCHEMAS
@@ -24,21 +24,7 @@ from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType, Schema, Target
 from app.schemas.validation import schemas_of
 
-PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-OPERATIONS = ("add", "remove", "replace")
-MAX_OPERATIONS = 1_000
-"""Of one request. Members are counted by none: ten thousand in one operation are let pass."""
-
 Resource = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operation as sent, but for the letter case of its names."""
-
-    op: str
-    path: object = None
-    value: Any = ABSENT
 
 
 @dataclass(frozen=True)
@@ -49,19 +35,6 @@ class Patched:
     changes: tuple[MemberChange, ...] = ()
     skipped: tuple[str, ...] = ()
     """Why operations were skipped: their paths make no sense here, which the profile tolerates."""
-
-
-def read_patch(payload: object, profile: Profile) -> tuple[Operation, ...]:
-    """Give the operations of a PATCH body; raises InvalidSyntax, and PayloadTooLarge where they are too many."""
-    message = _lowered(payload, "The body")
-    if not profile.any_message_schemas:
-        check_urn(message, PATCH_URN)
-    items = message.get("operations")
-    if not isinstance(items, list) or not (items or profile.empty_operations):
-        raise InvalidSyntax("Operations: must be an array with at least one operation.")
-    if len(items) > MAX_OPERATIONS:
-        raise PayloadTooLarge(f"Operations: {len(items)} are more than the {MAX_OPERATIONS} that one request may have.")
-    return tuple(_read_operation(item, number) for number, item in enumerate(items, 1))
 
 
 def apply_patch(
@@ -111,27 +84,6 @@ def only_members(
     except (ScimError, Misfit):
         return ()
     return tuple(patch.changes)
-
-
-def _lowered(payload: object, name: str) -> dict[str, Any]:
-    if not isinstance(payload, dict):
-        raise InvalidSyntax(f"{name} must be a JSON object.")
-    lowered = {key.lower(): value for key, value in payload.items()}
-    if len(lowered) < len(payload):
-        raise InvalidSyntax(f"{name} has a member twice, in different letter cases.")
-    return lowered
-
-
-def _read_operation(item: object, number: int) -> Operation:
-    """Give one operation; members that mean nothing are left out (D-129: Microsoft's collection sends `name`)."""
-    given = _lowered(item, f"Operation {number}")
-    op = given.get("op")
-    if not isinstance(op, str) or op.lower() not in OPERATIONS:
-        raise InvalidSyntax(f"Operation {number}: op must be one of {', '.join(OPERATIONS)}.")
-    value = given.get("value", ABSENT)
-    if op.lower() == "remove" and value is None:  # no value (RFC 7643 section 2.5), so that all values go
-        value = ABSENT
-    return Operation(op.lower(), given.get("path"), value)
 
 
 class _Patch:
