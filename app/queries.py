@@ -1,6 +1,6 @@
 """Queries: one page of what a search finds, over one resource type or several, by index or by cursor.
 
-RFC 7644 section 3.4.2, RFC 9865. The database filters, sorts and cuts; several types are merged by their places.
+RFC 7644 section 3.4.2, RFC 9865. The database filters, sorts and cuts; several types are merged by their positions.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 from app.store.directory.directory import Directory
 from app.store.mongo.indexes import unindexed
-from app.store.search.pages import MANY, Order, Place, rank
+from app.store.search.order import Order, Position, rank
+from app.store.search.pages import MANY
 from app.store.search.results import check_depth
 from app.store.search.search import Search
 from scim_filter import Column, Comparison, FilterError
 
 Resource = dict[str, Any]
-Row = tuple[Resource, Place, ResourceType]
+Row = tuple[Resource, Position, ResourceType]
 _ALWAYS = ("_id", "meta.lastModified", "meta.created")
 """Fields that every document has."""
 
@@ -72,7 +73,7 @@ class Queries:
         start, backwards = None, False
         if search.cursor:
             cursor = self._cursors.open(search.cursor, identity, search.count)
-            start, backwards, total = Place(cursor.id, cursor.key), cursor.backwards, cursor.total
+            start, backwards, total = Position(cursor.id, cursor.key), cursor.backwards, cursor.total
             found = [row for part in parts for row in part.rows(start, search.count + 1, total, backwards=backwards)]
         elif search.count:
             pages = [part.first_page(0, search.count + 1) for part in parts]
@@ -131,11 +132,11 @@ class _Part:
     def total(self) -> int:
         return self._results.count() if self._query else self._directory.count(self.type)
 
-    def rows(self, after: Place, limit: int, total: int, *, backwards: bool) -> list[Row]:
-        """Return the resources behind a place; `total` match."""
+    def rows(self, after: Position, limit: int, total: int, *, backwards: bool) -> list[Row]:
+        """Return the resources behind a position; `total` match."""
         order = self.order.reversed() if backwards else self.order
         found = self._results.page(order, after=after, skip=0, limit=limit, keys=self.keys, many=total > MANY)
-        return [(resource, place, self.type) for resource, place in found]
+        return [(resource, position, self.type) for resource, position in found]
 
     def first_page(self, skip: int, limit: int) -> tuple[list[Row], int]:
         """Return a page by index, and how many resources match."""
@@ -143,7 +144,7 @@ class _Part:
         if total is None:
             whole = 0 < len(found) < limit or (not found and not skip)
             total = skip + len(found) if whole else self.total()
-        return [(resource, place, self.type) for resource, place in found], total
+        return [(resource, position, self.type) for resource, position in found], total
 
     def names_somebody(self, search: SearchRequest) -> bool:
         """Tell whether the filter is the one by which clients look for one user, and his groups are shown."""
@@ -162,25 +163,25 @@ class _Part:
         self._directory.fill(found, self.type, self.keys, groups)
         return [self.projection.apply(resource) for resource in found]
 
-    def places(self, limit: int) -> tuple[list[tuple[Place, _Part]], int]:
-        """Return the places of the first resources, each with this part, and how many match."""
-        found, total = self._results.first_places(self.order, limit)
-        return [(place, self) for place in found], self.total() if total is None else total
+    def positions(self, limit: int) -> tuple[list[tuple[Position, _Part]], int]:
+        """Return the positions of the first resources, each with this part, and how many match."""
+        found, total = self._results.first_positions(self.order, limit)
+        return [(position, self) for position in found], self.total() if total is None else total
 
-    def several(self, places: list[Place]) -> list[Row]:
-        by_id = {place.id: place for place in places}
+    def several(self, positions: list[Position]) -> list[Row]:
+        by_id = {position.id: position for position in positions}
         found = self._resources.several(list(by_id), self.keys)
         return [(resource, by_id[resource["id"]], self.type) for resource in found]
 
 
 def _merged_by_index(parts: list[_Part], skip: int, count: int) -> tuple[list[Row], int]:
-    """Return the page among several types, found by the places alone before what is on it is read, and the total."""
+    """Return the page among several types, found by the positions alone before what is on it is read, and the total."""
     descending = parts[0].order.descending
-    found = [part.places(skip + count) for part in parts]
-    places = [item for items, _ in found for item in items]
-    places.sort(key=lambda item: rank(item[0]), reverse=descending)
-    wanted = places[skip : skip + count]
-    rows = [row for part in parts for row in part.several([place for place, owner in wanted if owner is part])]
+    found = [part.positions(skip + count) for part in parts]
+    positions = [item for items, _ in found for item in items]
+    positions.sort(key=lambda item: rank(item[0]), reverse=descending)
+    wanted = positions[skip : skip + count]
+    rows = [row for part in parts for row in part.several([position for position, owner in wanted if owner is part])]
     return sorted(rows, key=lambda row: rank(row[1]), reverse=descending), sum(total for _, total in found)
 
 

@@ -124,7 +124,7 @@ def test_a_module_imports_only_what_its_room_may() -> None:
     ("import pymongo", "app.provider"),
     ("from pymongo.errors import PyMongoError", "app.auth.tokens"),
     ("from app.store.directory.resources import Resources", "app.blueprints.scim"),
-    ("from app.store.search.pages import Order", "app.store.directory.resources"),
+    ("from app.store.search.order import Order", "app.store.directory.resources"),
     ("from app.store import accounts", "app.store.directory.resources"),
     ("def f():\n    from app.protocol import etag", "app.store.directory.resources"),
     ("import flask", "app.protocol.patch.apply"),

@@ -404,7 +404,7 @@ def test_sc_04_what_cannot_be_answered_in_time_is_too_many_and_names_the_attribu
         answer = ten("GET", f"/Users?{query}")
     error = answer.get_json()
     assert (answer.status_code, error["scimType"]) == (400, "tooMany")
-    assert error["detail"].startswith(f"No index leads straight to {attributes}, ")
+    assert error["detail"].startswith(f"There is no suitable index for {attributes}, ")
     assert "userName" in error["detail"]
 
 
@@ -426,11 +426,11 @@ def test_sc_04_a_ping_tells_a_slow_query_from_a_database_that_stands_still(
 @pytest.mark.parametrize("path", ["/", f"/?filter={quote('title pr')}", "/?sortBy=displayName"])
 def test_fa_11_a_page_too_deep_over_several_types_is_too_many_and_cursors_go_on(ten: Client, path: str) -> None:
     mark = "&" if "?" in path else "?"
-    for start in (results.MOST_PLACES + 2, 2**31 - 1):
+    for start in (results.MOST_POSITIONS + 2, 2**31 - 1):
         answer = ten("GET", f"{path}{mark}startIndex={start}")
         assert (answer.status_code, answer.get_json()["scimType"]) == (400, "tooMany")
         assert "cursor" in answer.get_json()["detail"]
-    for start in (1, results.MOST_PLACES + 1):
+    for start in (1, results.MOST_POSITIONS + 1):
         assert ten("GET", f"{path}{mark}startIndex={start}").status_code == 200
     assert ten("GET", f"{path}{mark}cursor").status_code == 200
 

@@ -170,8 +170,8 @@ class MembershipReader:
         # index for groups in groups MongoDB takes by itself where they are asked for.
         other = "member" if give == "group" else "group"
         named = {"group": BY_GROUP, "member": BY_MEMBER}
-        free = None if mentions(query, "type") else named[give]
-        index = named[other] if mentions(query, other) else free
+        free = None if has_condition_on(query, "type") else named[give]
+        index = named[other] if has_condition_on(query, other) else free
 
         def read(cleared: Clearances, session: Session) -> list[str]:
             groups = {} if give == "member" else {"group": {"$gt": CLEARED}}
@@ -217,8 +217,8 @@ def parents(rows: Iterable[Row]) -> Parents:
     return found
 
 
-def mentions(query: Mapping[str, Any], field: str) -> bool:
+def has_condition_on(query: Mapping[str, Any], field: str) -> bool:
     """Tell whether a query has a condition on a field."""
     return field in query or any(
-        mentions(part, field) for logic in ("$and", "$or", "$nor") for part in query.get(logic, ())
+        has_condition_on(part, field) for logic in ("$and", "$or", "$nor") for part in query.get(logic, ())
     )

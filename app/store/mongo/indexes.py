@@ -118,7 +118,7 @@ def scanned(query: Query, resource_type: ResourceType) -> tuple[str, ...]:
     return (paths(resource_type)[found.field],) if found.reach is Reach.SCAN else ()
 
 
-def answering(resource_type: ResourceType) -> tuple[str, ...]:
+def indexed_attributes(resource_type: ResourceType) -> tuple[str, ...]:
     """Return the attributes that have an index, as their paths."""
     known = paths(resource_type)
     return tuple(sorted(known[field] for field in indexed_fields(resource_type)))

@@ -1,4 +1,4 @@
-"""How resources are found: a filter becomes queries that an index answers, and those become pages.
+"""How resources are found: a filter becomes MongoDB queries that use an index, and their results become pages.
 
-Reads the directory and never writes to it.
+This room reads the directory and never writes to it.
 """

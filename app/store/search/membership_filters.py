@@ -1,9 +1,8 @@
-"""Filters on `members` and `groups`: memberships are documents of their own, so their conditions are asked there first.
+"""Filters on `members` and `groups`: memberships are documents of their own, so these conditions are looked up first.
 
-The filter compiler hands over the query on one element ({"value": ..., "type": ..., "display": ...}). It stays in the
-query, as `Asked`, until the query is put to the database; then the ids that answer it take its place. Where there are
-too many of them the query is put several times, for one stretch of ids after the other. Everything is found by the
-database; nothing is filtered afterwards.
+The filter compiler passes the condition on one element, such as {"value": ..., "type": ..., "display": ...}. It stays
+in the query as a `MembershipCondition` until the query runs; then the ids of the resources that meet it replace it. If
+there are too many ids for one query, the query runs once for each range of ids. The database does all the filtering.
 """
 
 from __future__ import annotations
@@ -16,30 +15,31 @@ from typing import Any, TypeVar
 
 from app.schemas.comparison import fold
 from app.schemas.resource_type import Catalogue, ResourceType
-from app.store.directory.membership_reader import MembershipReader, mentions
+from app.store.directory.membership_reader import MembershipReader, has_condition_on
 from app.store.directory.resources import Resources
-from app.store.search.id_ranges import Span
+from app.store.search.id_ranges import IdRange
 from scim_filter import Query
 
 T = TypeVar("T")
 Join = Callable[[Query], Query]
+"""Condition on an element -> query on the resource."""
 Field = Callable[[Any], Query]
-"""Condition on a sub-attribute -> query on what holds it."""
+"""Condition on a sub-attribute -> query on the memberships or resources that hold it."""
 NOTHING: Query = {"_id": {"$in": []}}
 LOGIC = ("$and", "$or", "$nor")
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
-    """A condition on one element, in the place of one on `_id`."""
+class MembershipCondition:
+    """A condition on one element of `members` or `groups`; it stands where a condition on `_id` will stand."""
 
     element: Query
-    answer: Callable[[Query, Span], list[str]]
-    """Gives the ids in a stretch, which it may have to shorten."""
+    find_ids: Callable[[Query, IdRange], list[str]]
+    """Returns the matching ids in a range, which it shortens if there are too many."""
 
 
 class MembershipFilters:
-    """The sub-queries of one tenant."""
+    """The lookups of membership conditions in one tenant."""
 
     def __init__(self, catalogue: Catalogue, resources: dict[str, Resources], memberships: MembershipReader) -> None:
         self._resources = resources
@@ -47,155 +47,155 @@ class MembershipFilters:
         self._groups = [found for found in self._all if found.type.members]
         self._memberships = memberships
 
-    def of(self, resource_type: ResourceType) -> dict[str, Join]:
-        """Give the joins of a resource type: attribute name -> query on an element -> query on the resource."""
+    def joins(self, resource_type: ResourceType) -> dict[str, Join]:
+        """Return the joins of a resource type, by attribute name."""
         owner = self._resources[resource_type.name]
         joins: dict[str, Join] = {}
         if resource_type.members:
-            joins[resource_type.members.name] = partial(_asked, partial(self._having, owner))
+            joins[resource_type.members.name] = partial(_condition, partial(self._having, owner))
         if resource_type.groups:
-            joins[resource_type.groups.name] = partial(_asked, partial(self._belonging, owner))
+            joins[resource_type.groups.name] = partial(_condition, partial(self._belonging, owner))
         return joins
 
-    def answered(
+    def resolve(
         self, resource_type: ResourceType, query: Query, start: str | None = None, most: int | None = None
     ) -> Iterator[tuple[Query, str | None]]:
-        """Yield the query with its conditions on memberships answered, for one range of ids after the other.
+        """Yield the query with ids in place of its membership conditions, once for each range of ids in turn.
 
-        With each comes the id that its range ends before, None for the last one. `most` is how many ids the first of
-        them names at most.
+        Each comes with the end of its range, None for the last one. `start` is the first id to look at, `most` how
+        many ids the first query may hold.
         """
-        if not asks(query):
+        if not has_membership_condition(query):
             yield query, None
             return
         owner = [self._resources[resource_type.name]]
-        for span, found in _walk(owner, partial(_answered, query), start, most):
-            yield span.of("_id", found), span.end
+        for id_range, found in _in_ranges(owner, partial(_resolved, query), start, most):
+            yield id_range.limit("_id", found), id_range.end
 
-    def _having(self, owner: Resources, element: Query, span: Span) -> list[str]:
-        """Give the groups that have such a member."""
+    def _having(self, owner: Resources, element: Query, id_range: IdRange) -> list[str]:
+        """Return the ids of the groups that have such a member."""
         fields: dict[str, Field] = {"value": lambda condition: {"member": condition}, "type": self._of_type}
-        if not mentions(element, "display"):
-            return self._distinct("group", _translated(element, fields), span, owner)
+        if not has_condition_on(element, "display"):
+            return self._distinct("group", _translated(element, fields), id_range, owner)
         found: list[str] = []
 
-        def named(inner: Span) -> Query:
+        def named(inner: IdRange) -> Query:
             return _translated(element, fields | {"display": partial(self._named, inner)})
 
-        for inner, query in _walk(self._all, named):
-            found = _joined(found, self._distinct("group", inner.of("member", query), span, owner), span)
+        for inner, query in _in_ranges(self._all, named):
+            found = _joined(found, self._distinct("group", inner.limit("member", query), id_range, owner), id_range)
         return found
 
-    def _belonging(self, owner: Resources, element: Query, span: Span) -> list[str]:
-        """Give those who are in such a group, directly or through a group in it."""
+    def _belonging(self, owner: Resources, element: Query, id_range: IdRange) -> list[str]:
+        """Return the ids of the resources in such a group, directly or through a nested group."""
         found: list[str] = []
         kinds = {"direct": self._direct, "indirect": self._indirect}
-        for kind, members in kinds.items() if mentions(element, "type") else [("", self._in_any)]:
+        for kind, members in kinds.items() if has_condition_on(element, "type") else [("", self._in_any)]:
             query = _translated(element, {
                 "value": lambda condition: {"_id": condition},
                 "display": lambda condition: {"_folded.displayName": condition},
                 "type": partial(_constant, kind),
             })  # fmt: skip
             for holder in self._groups:
-                for _, groups in _walk([holder], partial(_ids, holder, query)):
+                for _, groups in _in_ranges([holder], partial(_ids, holder, query)):
                     if groups:
-                        found = _joined(found, members(groups, span, owner), span)
+                        found = _joined(found, members(groups, id_range, owner), id_range)
         return found
 
-    def _direct(self, groups: Iterable[str], span: Span, owner: Resources) -> list[str]:
-        return self._distinct("member", {"group": {"$in": sorted(groups)}}, span, owner)
+    def _direct(self, groups: Iterable[str], id_range: IdRange, owner: Resources) -> list[str]:
+        return self._distinct("member", {"group": {"$in": sorted(groups)}}, id_range, owner)
 
-    def _in_any(self, groups: Iterable[str], span: Span, owner: Resources) -> list[str]:
-        return self._direct(self._memberships.groups_within(groups), span, owner)
+    def _in_any(self, groups: Iterable[str], id_range: IdRange, owner: Resources) -> list[str]:
+        return self._direct(self._memberships.groups_within(groups), id_range, owner)
 
-    def _indirect(self, groups: Iterable[str], span: Span, owner: Resources) -> list[str]:
+    def _indirect(self, groups: Iterable[str], id_range: IdRange, owner: Resources) -> list[str]:
         found: list[str] = []
         for group in self._memberships.nesting(groups):
             inner = self._memberships.groups_within([group]) - {group}
-            members = self._direct(inner, span, owner)
+            members = self._direct(inner, id_range, owner)
             direct = self._memberships.ids("member", {"group": group, "member": {"$in": members}}, 0)
-            found = _joined(found, sorted(set(members).difference(direct)), span)
+            found = _joined(found, sorted(set(members).difference(direct)), id_range)
         return found
 
-    def _distinct(self, give: str, query: Query, span: Span, owner: Resources) -> list[str]:
-        """Give the different groups or members of the memberships that match."""
-        return _within(span, owner, give, query, partial(self._memberships.ids, give))
+    def _distinct(self, field: str, query: Query, id_range: IdRange, owner: Resources) -> list[str]:
+        """Return the distinct groups or members, as `field` says, of the memberships that match."""
+        return _within(id_range, owner, field, query, partial(self._memberships.ids, field))
 
-    def _named(self, span: Span, condition: Any) -> Query:
-        """Give the memberships of those whose name meets the condition."""
-        found = [_ids(one, {f"_folded.{one.type.label}": condition}, span) for one in self._all]
+    def _named(self, id_range: IdRange, condition: Any) -> Query:
+        """Return the query for the memberships of members whose name meets the condition."""
+        found = [_ids(one, {f"_folded.{one.type.label}": condition}, id_range) for one in self._all]
         return {"member": {"$in": [each for ids in found for each in ids]}}
 
     def _of_type(self, condition: Any) -> Query:
-        """Give the memberships of those whose resource type meets the condition; who does not exist has none."""
+        """Return the query for the memberships of members whose type meets it; a missing member has none."""
         return {"type": {"$in": [kind for kind in (*self._resources, None) if _holds(condition, kind)]}}
 
 
-def _asked(answer: Callable[[Query, Span], list[str]], element: Query) -> Query:
-    return {"_id": Asked(element, answer)}
+def _condition(find_ids: Callable[[Query, IdRange], list[str]], element: Query) -> Query:
+    return {"_id": MembershipCondition(element, find_ids)}
 
 
-def asks(query: Query) -> bool:
-    """Tell whether a query has a condition that is to be answered first."""
+def has_membership_condition(query: Query) -> bool:
+    """Return whether a query has a membership condition anywhere."""
     return any(
-        isinstance(condition, Asked) or (key in LOGIC and any(map(asks, condition)))
+        isinstance(condition, MembershipCondition) or (key in LOGIC and any(map(has_membership_condition, condition)))
         for key, condition in query.items()
     )
 
 
-def _answered(query: Query, span: Span) -> Query:
-    """Put the ids that answer it in the place of each condition that is asked."""
+def _resolved(query: Query, id_range: IdRange) -> Query:
+    """Return the query with the ids found in the range in place of each membership condition."""
     result: Query = {}
     for key, condition in query.items():
-        if isinstance(condition, Asked):
-            result[key] = {"$in": condition.answer(condition.element, span)}
+        if isinstance(condition, MembershipCondition):
+            result[key] = {"$in": condition.find_ids(condition.element, id_range)}
         else:
-            result[key] = [_answered(part, span) for part in condition] if key in LOGIC else condition
+            result[key] = [_resolved(part, id_range) for part in condition] if key in LOGIC else condition
     return result
 
 
-def _walk(
-    owners: list[Resources], answer: Callable[[Span], T], start: str | None = None, most: int | None = None
-) -> Iterator[tuple[Span, T]]:
-    """Yield the answer for all ids, in as many ranges as it takes; `most` ids are named in the first.
+def _in_ranges(
+    owners: list[Resources], find: Callable[[IdRange], T], start: str | None = None, most: int | None = None
+) -> Iterator[tuple[IdRange, T]]:
+    """Yield what `find` returns, in as many ranges as it takes to cover all ids; the first holds up to `most` ids.
 
-    Where the first range was too long, the next ones begin with as many resources as a query can name.
+    After a first range that was cut, each next one spans as many resources as a query can hold.
     """
-    span = Span(start, most)
+    id_range = IdRange(start, most)
     while True:
-        found = answer(span)
-        yield span, found
-        if span.end is None:
+        found = find(id_range)
+        yield id_range, found
+        if id_range.end is None:
             return
-        span = Span(span.end, 2 * span.most)
+        id_range = IdRange(id_range.end, 2 * id_range.most)
         for owner in owners:
-            span.cut(owner.id_after(span.start, span.most))
+            id_range.cut(owner.id_after(id_range.start, id_range.most))
 
 
-def _within(span: Span, owner: Resources, field: str, query: Query, ask: Callable[..., list[str]]) -> list[str]:
-    """Give the ids in a stretch that match, each once; shorten the stretch where a query cannot name them all."""
-    most = span.most + 1
-    if span.end is None:
-        found = ask(span.of(field, query), most)
+def _within(id_range: IdRange, owner: Resources, field: str, query: Query, read: Callable[..., list[str]]) -> list[str]:
+    """Return the ids in the range that match, each once; shorten the range if a query cannot hold them all."""
+    most = id_range.most + 1
+    if id_range.end is None:
+        found = read(id_range.limit(field, query), most)
         if len(found) < most:
             return sorted(set(found))
-        span.cut(owner.id_after(span.start, span.most))
-    found = ask(span.of(field, query), most, ordered=True)
+        id_range.cut(owner.id_after(id_range.start, id_range.most))
+    found = read(id_range.limit(field, query), most, ordered=True)
     if len(found) == most:
-        span.cut(found[-1])
-    return sorted(each for each in set(found) if span.end is None or each < span.end)
+        id_range.cut(found[-1])
+    return sorted(each for each in set(found) if id_range.end is None or each < id_range.end)
 
 
-def _ids(resources: Resources, query: Query, span: Span) -> list[str]:
-    return _within(span, resources, "_id", query, resources.ids)
+def _ids(resources: Resources, query: Query, id_range: IdRange) -> list[str]:
+    return _within(id_range, resources, "_id", query, resources.ids)
 
 
-def _joined(found: list[str], more: list[str], span: Span) -> list[str]:
-    return span.fitting(sorted({*found, *more}))
+def _joined(found: list[str], more: list[str], id_range: IdRange) -> list[str]:
+    return id_range.fit(sorted({*found, *more}))
 
 
 def _translated(query: Query, fields: Mapping[str, Field]) -> Query:
-    """Give the query with each condition on a sub-attribute turned into what `fields` makes of it."""
+    """Return the query with each condition on a sub-attribute replaced by what `fields` makes of it."""
     parts: list[Query] = []
     for key, condition in query.items():
         if key in LOGIC:
@@ -206,12 +206,12 @@ def _translated(query: Query, fields: Mapping[str, Field]) -> Query:
 
 
 def _constant(value: str, condition: Any) -> Query:
-    """Give everything or nothing, as the condition holds for a value or not."""
+    """Return the query for everything if the condition holds for `value`, for nothing otherwise."""
     return {} if _holds(condition, value) else NOTHING
 
 
 def _holds(condition: Any, value: str | None) -> bool:
-    """Tell whether a condition of the compiler holds for a value; it makes no others than these."""
+    """Return whether a condition holds for a value; these are all the operators that the filter compiler writes."""
     folded = fold(value) if value is not None else None
     if not isinstance(condition, dict):
         return bool(condition == folded)

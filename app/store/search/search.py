@@ -1,4 +1,4 @@
-"""What a search asks for: a filter becomes a query of MongoDB, and a query becomes results."""
+"""The searches of one tenant: a SCIM filter becomes a MongoDB query, and a query becomes results."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class Search:
         endpoints = {each.name: each.endpoint for each in types}
         self._resolve: dict[str, Resolve] = {
             each.name: columns(
-                each, joins=self._memberships.of(each), base_url=directory.base_url, endpoints=endpoints
+                each, joins=self._memberships.joins(each), base_url=directory.base_url, endpoints=endpoints
             )
             for each in types
         }
 
     def query(self, resource_type: ResourceType, condition: Filter | None, *, absent: bool = False) -> dict[str, Any]:
-        """Return the MongoDB query for a filter, to be given to `results`; raises FilterError.
+        """Return the MongoDB query for a filter, for use with `results`; raises FilterError.
 
         With `absent`, an attribute that the type lacks counts as one without a value (RFC 7644 section 3.4.2.1).
         """
@@ -38,9 +38,9 @@ class Search:
         return to_mongo(condition, self._resolve[resource_type.name], absent_if_unknown=absent)
 
     def resolve(self, resource_type: ResourceType) -> Resolve:
-        """Return the function that maps the names of the type's attributes to their columns."""
+        """Return the function that finds the column for an attribute path of the type."""
         return self._resolve[resource_type.name]
 
     def results(self, resource_type: ResourceType, query: dict[str, Any]) -> Results:
-        """Return what reads the resources that a query matches."""
+        """Return the results of a query that `query` made."""
         return Results(self._database, self._resources[resource_type.name], self._memberships, query)

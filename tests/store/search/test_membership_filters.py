@@ -20,7 +20,7 @@ from app.store.directory.directory import Directory
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
 from app.store.search import id_ranges
-from app.store.search.pages import Order, Place, rank
+from app.store.search.order import Order, Position, rank
 from app.store.search.search import Search
 from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, matches, parse_filter
 
@@ -134,9 +134,9 @@ def check(world: tuple[Database, Directory], seed: int, attribute: str, drawn: l
 
 def found(directory: Directory, resource_type: ResourceType, condition: Filter) -> set[str]:
     search = Search(directory)
-    places = search.results(resource_type, search.query(resource_type, condition)).places(Order(), 100)
-    assert len(places) == len({place.id for place in places})
-    return {place.id for place in places}
+    positions = search.results(resource_type, search.query(resource_type, condition)).positions(Order(), 100)
+    assert len(positions) == len({position.id for position in positions})
+    return {position.id for position in positions}
 
 
 def pages(directory: Directory, resource_type: ResourceType, condition: Filter, order: Order, expected: set[str]) -> None:
@@ -144,17 +144,17 @@ def pages(directory: Directory, resource_type: ResourceType, condition: Filter, 
     search = Search(directory)
     results = search.results(resource_type, search.query(resource_type, condition))
     assert results.count() == len(expected), str(condition)
-    whole = results.places(order, 100)
+    whole = results.positions(order, 100)
     assert whole == sorted(whole, key=rank, reverse=order.descending)
-    assert {place.id for place in whole} == expected, str(condition)
-    walked: list[Place] = []
+    assert {position.id for position in whole} == expected, str(condition)
+    walked: list[Position] = []
     while read := results.page(order, after=walked[-1] if walked else None, skip=0, limit=2, keys=frozenset()):
-        assert [one["id"] for one, _ in read] == [place.id for _, place in read]
-        walked += [place for _, place in read]
+        assert [one["id"] for one, _ in read] == [position.id for _, position in read]
+        walked += [position for _, position in read]
     assert walked == whole
     for skip in range(len(whole) + 1):
         read = results.page(order, after=None, skip=skip, limit=3, keys=frozenset())
-        assert [place for _, place in read] == whole[skip : skip + 3], (str(condition), skip)
+        assert [position for _, position in read] == whole[skip : skip + 3], (str(condition), skip)
 
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -233,7 +233,7 @@ def test_sc_04_what_takes_too_long_is_too_many_where_no_index_answers_and_an_out
     user = ours.catalogue.named("User")
     for text, expected in (("groups pr", TooMany), ("groups pr and title pr", TooMany), ("title pr", TooMany), ("userName sw \"a\"", Unavailable)):
         results = search.results(user, search.query(user, parse_filter(text)))
-        reads = (results.count, lambda: results.places(Order(), 1), lambda: results.page(Order(), after=None, skip=0, limit=1, keys=None))  # noqa: B023
+        reads = (results.count, lambda: results.positions(Order(), 1), lambda: results.page(Order(), after=None, skip=0, limit=1, keys=None))  # noqa: B023
         with fault(["find", "aggregate"], "alwaysOn", errorCode=50):
             for read in reads:
                 with pytest.raises(expected), database.budget():

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.store.mongo.database import Database
-from app.store.search.pages import Found, Order, Pages, Place, Plan
+from app.store.search.order import Order, Position
+from app.store.search.pages import Found, Pages, Plan
 
 KEYS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d"]))
 DOCUMENTS = st.lists(KEYS, max_size=12).map(
@@ -42,16 +43,16 @@ def preferred(document: dict[str, Any]) -> str | None:
     return (primary or emails or [{"value": None}])[0]["value"]
 
 
-def page(made: Any, order: Order, after: Place | None, skip: int, limit: int, *, in_order: bool) -> list[Found]:
+def page(made: Any, order: Order, after: Position | None, skip: int, limit: int, *, in_order: bool) -> list[Found]:
     return Pages(made, {"t": 1}, order, Plan(None, in_order)).page(after=after, skip=skip, limit=limit, fields={"t": 0})
 
 
 def walk(made: Any, order: Order, size: int, *, in_order: bool) -> list[str]:
     ids: list[str] = []
-    after: Place | None = None
+    after: Position | None = None
     while found := page(made, order, after, 0, size, in_order=in_order):
         ids += [item.document["_id"] for item in found]
-        after = found[-1].place
+        after = found[-1].position
     return ids
 
 
@@ -96,9 +97,9 @@ def test_a_page_and_its_total_come_from_one_reading(
     if documents:
         made.insert_many(documents)
     order = Order("k", descending=descending, always=False)
-    places, total = Pages(made, {"t": 1}, order, Plan(None, in_order=False)).page_and_total(skip=skip, limit=limit)
+    positions, total = Pages(made, {"t": 1}, order, Plan(None, in_order=False)).page_and_total(skip=skip, limit=limit)
     expected = plainly(documents, lambda d: d.get("k"), descending=descending)[skip : skip + limit]
-    assert ([place.id for place in places], total) == (expected, len(documents))
+    assert ([position.id for position in positions], total) == (expected, len(documents))
     made.drop()
 
 
