@@ -18,7 +18,7 @@ from app.schemas.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.directory.documents import encode
-from app.store.directory.totals import Counts
+from app.store.directory.totals import Totals
 from app.store.log.events import More
 from app.store.mongo.database import connect
 from app.store.open import collections
@@ -39,7 +39,7 @@ def load_scimd(uri: str, population: Population) -> None:
         {"tenant": population.name, "group": group, "member": member} | ({"type": "User"} if exists else {})
         for group, member, exists in memberships(population)
     ))
-    counts = Counts(database, population.name)
+    counts = Totals(database, population.name)
     counts.add(USER_TYPE.name, More(population.users))
     counts.add(GROUP_TYPE.name, More(sum(1 for _ in _groups(population))))
     database.close()
