@@ -18,7 +18,6 @@ from lark.exceptions import LarkError, UnexpectedCharacters, UnexpectedToken
 from scim_filter.ast import And, Comparison, Filter, Literal, Not, Or, PatchPath, Path, Present, ValuePath
 from scim_filter.bare import Bare, number_in
 from scim_filter.errors import FilterError, PathError
-from scim_filter.plain import parse_plain
 from scim_filter.scan import LONGEST, check_size, closing, is_inside_brackets
 
 OPERATORS = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
@@ -33,7 +32,7 @@ def parse_filter(text: str, *, bare_words: bool = False, longest: int = LONGEST)
     """Give the tree of a filter; `bare_words` takes values without quotes, numbers as text too. Raises FilterError."""
     if len(text) > _CACHED_LENGTH or len(text) > longest:
         return _parse_filter(text, bare_words, longest)
-    return parse_plain(text, bare_words) or _cached_filter(text, bare_words)
+    return _cached_filter(text, bare_words)
 
 
 def parse_path(text: str, *, bare_words: bool = False) -> PatchPath:

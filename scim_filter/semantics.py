@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from scim_filter.ast import Comparison, Literal, Path, Present, ValuePath
@@ -20,10 +21,10 @@ OPERATORS = {
 
 
 def look_up(path: Path, resolve: Resolve) -> Column:
-    """Give the column that a path means; raises FilterError where there is no such attribute."""
+    """Return the column for a path; raises FilterError if there is no such attribute."""
     column = resolve(path.text)
     if column is None:
-        raise _unknown(path)
+        raise FilterError(f"There is no attribute {path.text}", path.column)
     return column
 
 
@@ -32,11 +33,9 @@ def compared(comparison: Comparison, resolve: Resolve) -> tuple[Comparison, Colu
 
     A complex attribute stands for its `value`. Raises FilterError.
     """
-    column = resolve(comparison.path.text)
-    if column is None:
-        raise _unknown(comparison.path)
+    column = look_up(comparison.path, resolve)
     if isinstance(comparison.value, Bare):
-        comparison = Comparison(comparison.path, comparison.operator, _fitted(comparison, column), comparison.column)
+        comparison = replace(comparison, value=_fitted(comparison, column))
     if column.type == "complex":
         if comparison.value is None and comparison.operator in _EQUALITY:
             return comparison, column  # asks whether there is any value
@@ -69,10 +68,6 @@ def check_presence(condition: Present, column: Column) -> None:
     """Raise FilterError where not even the presence of the attribute may be asked for."""
     if column.operators is not None and "pr" not in column.operators:
         raise _misfit("pr", column, condition.path)
-
-
-def _unknown(path: Path) -> FilterError:
-    return FilterError(f"There is no attribute {path.text}", path.column)
 
 
 def _misfit(operator: str, column: Column, path: Path) -> FilterError:
