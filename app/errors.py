@@ -1,4 +1,4 @@
-"""The tree of SCIM errors: one class for each scimType of RFC 7644 section 3.12, table 9, and the Error message.
+"""The tree of SCIM errors: one class for each scimType of RFC 7644 section 3.12, table 9.
 
 The one place that spells a status code of an error. Raise the narrowest class; its detail names the attribute
 and what was expected, and never repeats a secret.
@@ -7,8 +7,6 @@ and what was expected, and never repeats a secret.
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-ERROR_URN = "urn:ietf:params:scim:api:messages:2.0:Error"
 
 
 class ScimError(Exception):
@@ -25,14 +23,6 @@ class ScimError(Exception):
         super().__init__(detail)
         self.detail = detail
         self.headers: dict[str, str] = {}
-
-    def to_message(self) -> dict[str, object]:
-        """Give the SCIM Error message: `status` is a string, `scimType` only where the RFC defines one."""
-        message: dict[str, object] = {"schemas": [ERROR_URN], "status": str(self.status)}
-        if self.scim_type:
-            message["scimType"] = self.scim_type
-        message["detail"] = self.detail
-        return message
 
 
 class BadRequest(ScimError):

@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import InvalidFilter, InvalidValue
 from app.protocol.cursor import Cursor, Cursors
-from app.protocol.list_response import list_response
+from app.protocol.messages import list_response
 from app.protocol.search_request import SearchRequest
 from app.schemas.collection import indexed_fields
 from app.schemas.resource_type import ResourceType

@@ -17,11 +17,12 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+from app.protocol.messages import JSON
 from app.store.accounts.trusts import is_loopback
 
 CONNECT_SECONDS = 1.0
 """For each address that the host's name has."""
-HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "scimd"}
+HEADERS = {"Accept": JSON, "Accept-Encoding": "identity", "User-Agent": "scimd"}
 
 
 class OutgoingError(Exception):

@@ -29,10 +29,10 @@ from app.auth.client_authentication import METHODS, ClientAuthentication, Grante
 from app.auth.jwt import ALGORITHM
 from app.auth.limits import Limits
 from app.auth.refusal import Refusal, Refused
+from app.protocol.messages import FORM
 from app.store.accounts.tokens import SCOPES, Tokens
 from app.store.mongo.database import Database
 
-FORM = "application/x-www-form-urlencoded"
 _MOST_PARAMETERS = 50
 
 

@@ -12,14 +12,13 @@ from werkzeug.datastructures import MIMEAccept
 from app.blueprints.service import service
 from app.blueprints.streaming import Stream, is_streamed
 from app.errors import NotAcceptable, ScimError
+from app.protocol.messages import JSON, SCIM_JSON, error_message
 from app.provider import Shown
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.datastructures import Headers
 
-SCIM_JSON = "application/scim+json"
-JSON = "application/json"
 # What is answered is personal data: kept by no cache, guessed into no other type.
 _NOT_KEPT = "private, no-store"
 _ALWAYS = [("Vary", "Accept, Authorization"), ("X-Content-Type-Options", "nosniff")]
@@ -84,7 +83,7 @@ def empty_answer(status: int = 204, shown: Shown | None = None) -> Response:
 
 def error_answer(error: ScimError) -> Response:
     """Give the SCIM Error message (RFC 7644 section 3.12)."""
-    response = answer(error.to_message(), error.status)
+    response = answer(error_message(error), error.status)
     response.headers.update(error.headers)
     return response
 

@@ -12,6 +12,7 @@ from typing import IO, Any
 from flask import Request
 
 from app.errors import InvalidSyntax, PayloadTooLarge, UnsupportedMediaType, describe
+from app.protocol.messages import JSON, SCIM_JSON
 from app.schemas.json_object import object_in
 
 log = logging.getLogger("scimd")
@@ -23,7 +24,7 @@ DISCARD_SECONDS = 10.0
 DISCARD_PAUSE = 2.0
 """Seconds: for all of it, and between two pieces that come."""
 _PIECE = 64 * 1024
-MEDIA_TYPES = ("application/scim+json", "application/json")
+MEDIA_TYPES = (SCIM_JSON, JSON)
 
 
 def read_object(request: Request) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from app.blueprints.answers import answer, empty_answer, media_type
 from app.blueprints.service import service
 from app.errors import Forbidden, NotFound
 from app.protocol.etag import Condition
+from app.protocol.messages import list_response
 from app.schemas import discovery as described
 
 discovery = Blueprint("discovery", __name__, url_prefix="/<tenant>/scim/v2")
@@ -27,7 +28,7 @@ def service_provider_config() -> Response:
 @discovery.get("/ResourceTypes")
 def resource_types() -> Response:
     """Give the resource types of the tenant."""
-    return _described(described.resource_types(g.catalogue, g.base_url))
+    return _listed(described.resource_types(g.catalogue, g.base_url))
 
 
 @discovery.get("/ResourceTypes/<name>")
@@ -39,7 +40,7 @@ def resource_type(name: str) -> Response:
 @discovery.get("/Schemas")
 def schemas() -> Response:
     """Give the schemas of the tenant, as its profile has them."""
-    return _described(described.schemas(g.catalogue, g.base_url))
+    return _listed(described.schemas(g.catalogue, g.base_url))
 
 
 @discovery.get("/Schemas/<urn>")
@@ -52,6 +53,10 @@ def _found(description: dict[str, Any] | None, name: str) -> dict[str, Any]:
     if description is None:
         raise NotFound(f"There is no {name} here.")
     return description
+
+
+def _listed(descriptions: list[dict[str, Any]]) -> Response:
+    return _described(list_response(descriptions, len(descriptions)))
 
 
 def _described(description: dict[str, Any]) -> Response:

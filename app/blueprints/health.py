@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from app.blueprints.answers import answer
 from app.blueprints.service import service
+from app.protocol.messages import JSON
 
 health = Blueprint("health", __name__)
 
@@ -13,11 +14,11 @@ health = Blueprint("health", __name__)
 @health.get("/healthz")
 def alive() -> Response:
     """Tell that the process lives."""
-    return answer({"status": "ok"}, mimetype="application/json")
+    return answer({"status": "ok"}, mimetype=JSON)
 
 
 @health.get("/readyz")
 def ready() -> Response:
     """Tell whether the database answers with all that is needed; 503 otherwise."""
     service().ready()
-    return answer({"status": "ready"}, mimetype="application/json")
+    return answer({"status": "ready"}, mimetype=JSON)

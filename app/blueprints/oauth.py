@@ -8,9 +8,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, request
 
 from app.auth import TokenAnswer, TokenRequest, metadata
-from app.blueprints.answers import JSON, answer
+from app.blueprints.answers import answer
 from app.blueprints.body import read_bytes
 from app.blueprints.service import service
+from app.protocol.messages import JSON
 from app.provider import Actor, Event
 
 oauth = Blueprint("oauth", __name__)

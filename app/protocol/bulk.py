@@ -16,10 +16,10 @@ from typing import Any, Protocol
 
 from app.errors import Conflict, ScimError, Unavailable
 from app.protocol.bulk_message import MOST_OPERATIONS, Call, Operation, Outcome, bulk_response, read_bulk
+from app.protocol.messages import PATCH_URN
 
 __all__ = ["MOST_OPERATIONS", "Call", "Executor", "Outcome", "run_bulk"]
 
-PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 _END = r'(?=\Z|")'
 _REFERENCE = re.compile(
     rf'(?:^|(?<="))bulkId:([^"\s\])]+){_END}|(?<=/)bulkId:([^"/\s\])]+){_END}'

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import InvalidPath, InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
-from app.protocol.message import check_urn
+from app.protocol.messages import BULK_REQUEST_URN, BULK_RESPONSE_URN, check_urn, error_message
 
-REQUEST_URN = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
-RESPONSE_URN = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
 MOST_OPERATIONS = 1_000
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 _PATH = re.compile(r"^/?(?:v2/)?([A-Za-z][\w-]*)(?:/([^/?#]+))?/?$")
@@ -69,7 +67,7 @@ def read_bulk(payload: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
     PayloadTooLarge for too many operations.
     """
     given = {key.lower(): value for key, value in payload.items()}
-    check_urn(given, REQUEST_URN)
+    check_urn(given, BULK_REQUEST_URN)
     items = given.get("operations")
     if not isinstance(items, list) or not items:
         raise InvalidSyntax("Operations: must be an array with at least one operation.")
@@ -84,7 +82,7 @@ def read_bulk(payload: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
 def bulk_response(operations: list[Operation], locate: Callable[[str, str], str]) -> dict[str, Any]:
     """Return the BulkResponse for the operations that were done; `locate` returns the URI for an endpoint and an id."""
     shown = [_shown(operation, locate) for operation in operations if operation.done]
-    return {"schemas": [RESPONSE_URN], "Operations": shown}
+    return {"schemas": [BULK_RESPONSE_URN], "Operations": shown}
 
 
 def _read(items: list[Any]) -> list[Operation]:
@@ -140,7 +138,7 @@ def _shown(operation: Operation, locate: Callable[[str, str], str]) -> dict[str,
     if location:
         shown["location"] = location
     if error is not None:
-        return shown | {"status": str(error.status), "response": error.to_message()}
+        return shown | {"status": str(error.status), "response": error_message(error)}
     assert outcome is not None
     if outcome.version:
         shown["version"] = outcome.version

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidCount, InvalidFilter, InvalidValue
-from app.protocol.message import check_urn
+from app.protocol.messages import SEARCH_REQUEST_URN, check_urn
 from scim_filter import LONGEST, Filter, FilterError, parse_filter
 
-SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 DEFAULT_COUNT = 100
 MOST_RESULTS = 200
 _MOST_INDEX = 2**31
@@ -61,7 +60,7 @@ class SearchRequest:
     @classmethod
     def from_body(cls, payload: Mapping[str, Any], *, bare_words: bool = False) -> SearchRequest:
         """Read a SearchRequest message; raises InvalidSyntax, InvalidValue, InvalidFilter."""
-        check_urn({key.lower(): value for key, value in payload.items()}, SEARCH_URN)
+        check_urn({key.lower(): value for key, value in payload.items()}, SEARCH_REQUEST_URN)
         given = {name: value for name, value in _spelled(payload).items() if value is not None}
         for name in ("filter", "sortBy", "sortOrder", "cursor"):
             if not isinstance(given.get(name, ""), str):

@@ -10,7 +10,6 @@ from app.schemas.attribute import Attribute
 from app.schemas.resource_type import Catalogue, ResourceType, Schema
 from app.schemas.service_provider import CONFIG_URN, RESOURCE_TYPE_URN, SCHEMA_URN
 
-LIST_URN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 Description = dict[str, Any]
 
 
@@ -89,9 +88,9 @@ def service_provider_config(features: Features, base_url: str) -> Description:
     return description
 
 
-def resource_types(catalogue: Catalogue, base_url: str) -> Description:
-    """Give the list of the resource types."""
-    return _list(_resource_type(resource_type, base_url) for resource_type in catalogue.types)
+def resource_types(catalogue: Catalogue, base_url: str) -> list[Description]:
+    """Return all resource types."""
+    return [_resource_type(resource_type, base_url) for resource_type in catalogue.types]
 
 
 def resource_type(catalogue: Catalogue, name: str, base_url: str) -> Description | None:
@@ -100,9 +99,9 @@ def resource_type(catalogue: Catalogue, name: str, base_url: str) -> Description
     return _resource_type(found, base_url) if found else None
 
 
-def schemas(catalogue: Catalogue, base_url: str) -> Description:
-    """Give the list of the schemas."""
-    return _list(_schema(schema, base_url) for schema in catalogue.listed_schemas)
+def schemas(catalogue: Catalogue, base_url: str) -> list[Description]:
+    """Return all schemas."""
+    return [_schema(schema, base_url) for schema in catalogue.listed_schemas]
 
 
 def schema(catalogue: Catalogue, urn: str, base_url: str) -> Description | None:
@@ -165,11 +164,3 @@ def _attribute(row: Attribute) -> Description:
 
 def _meta(kind: str, location: str) -> Description:
     return {"resourceType": kind, "location": location}
-
-
-def _list(descriptions: Iterable[Description]) -> Description:
-    resources = list(descriptions)
-    return {
-        "schemas": [LIST_URN], "totalResults": len(resources), "startIndex": 1, "itemsPerPage": len(resources),
-        "Resources": resources,
-    }

@@ -8,6 +8,7 @@ from app.auth import Principal, require_read, require_write
 from app.auth.refusal import ago, shown
 from app.auth.seen import LIFETIME
 from app.errors import Forbidden, Unauthorized
+from app.protocol.messages import error_message
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 
@@ -59,7 +60,7 @@ def test_b1_broken_tokens_are_all_refused_alike(authenticator, tokens, broken):
     good, _ = tokens.issue("acme")
     error = refused(authenticator, "acme", BROKEN[broken](good))
     assert error.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
-    assert error.to_message() == refused(authenticator, "acme", None).to_message()
+    assert error_message(error) == error_message(refused(authenticator, "acme", None))
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
@@ -72,7 +73,7 @@ def test_b1_no_token_gets_no_error_code(authenticator, nothing):
 def test_b4_another_tenants_token_and_unknown_tenants_look_alike(authenticator, tokens):
     text, token = tokens.issue("acme", label="prod")
     foreign, unknown = refused(authenticator, "globex", text), refused(authenticator, "nobody", text)
-    assert foreign.to_message() == unknown.to_message() == refused(authenticator, "acme", "x").to_message()
+    assert error_message(foreign) == error_message(unknown) == error_message(refused(authenticator, "acme", "x"))
     assert foreign.headers == unknown.headers
     assert str(foreign.refusal) == f'token: of another tenant (id {token.id}, label "prod")'
 

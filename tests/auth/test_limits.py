@@ -9,6 +9,7 @@ from app.auth import Authenticator, Limits, TokenEndpoint, TokenRequest
 from app.auth.limits import ROOM, TOKEN_REQUESTS, WRONG_CREDENTIALS, rate_of
 from app.auth.seen import Seen
 from app.errors import Forbidden, TooManyRequests, Unauthorized
+from app.protocol.messages import error_message
 from app.store.accounts.clients import Clients
 from app.store.accounts.rate_windows import Counters
 
@@ -187,7 +188,7 @@ def test_the_answer_says_for_how_long(database, still):
     with pytest.raises(TooManyRequests) as caught:
         limits.request("acme")
     assert caught.value.headers["Retry-After"] == "1"
-    assert caught.value.to_message()["status"] == "429"
+    assert error_message(caught.value)["status"] == "429"
     assert caught.value.tenant == "acme"
 
 
@@ -283,7 +284,7 @@ def test_requests_without_a_credential_are_401_for_ever_and_fill_no_log(database
         with pytest.raises(Unauthorized) as caught:
             authenticator.authenticate("acme", None, "192.0.2.1")
         errors.append(caught.value)
-    assert len({repr((error.to_message(), error.headers)) for error in errors}) == 1
+    assert len({repr((error_message(error), error.headers)) for error in errors}) == 1
     assert sum(error.refusal is not None for error in errors) == WRONG_CREDENTIALS
 
 

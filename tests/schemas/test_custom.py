@@ -78,7 +78,7 @@ def test_a_device_comes_to_life_from_json_alone() -> None:
 
 def test_a_device_is_discovered_as_its_files_say() -> None:
     catalogue = load_catalogue(DEVICES, "gallery", "demo")
-    described = {schema["id"]: schema for schema in discovery.schemas(catalogue, "")["Resources"]}
+    described = {schema["id"]: schema for schema in discovery.schemas(catalogue, "")}
     for name in ("device", "ble", "endpoint_apps"):
         file = json.loads((DEVICES / f"{name}.json").read_text())
         ours = described[file["id"]]

@@ -113,7 +113,7 @@ def differences(printed: list[dict[str, Any]], published: dict[str, dict[str, An
 
 
 def published(profile: str) -> dict[str, dict[str, Any]]:
-    return {schema["id"]: schema for schema in discovery.schemas(catalogue(profile), BASE)["Resources"]}
+    return {schema["id"]: schema for schema in discovery.schemas(catalogue(profile), BASE)}
 
 
 @pytest.mark.parametrize("profile", DIFFERENCES)
@@ -189,8 +189,7 @@ def test_resource_types_are_those_of_the_rfc() -> None:
     ours = discovery.resource_types(catalogue("rfc"), "https://example.com/v2")
     theirs = sample("resource_types")
     theirs[0]["schemaExtensions"][0]["required"] = False  # else every user would have to have the extension
-    assert ours["Resources"] == theirs
-    assert (ours["totalResults"], ours["itemsPerPage"], ours["startIndex"]) == (2, 2, 1)
+    assert ours == theirs
 
 
 def test_one_of_them_is_found_in_any_letter_case() -> None:

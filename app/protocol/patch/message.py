@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidSyntax, PayloadTooLarge
-from app.protocol.message import check_urn
+from app.protocol.messages import PATCH_URN, check_urn
 from app.protocol.profile import Profile
 
-PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 OPERATIONS = ("add", "remove", "replace")
 MAX_OPERATIONS = 1_000
 """Of one request. Members are counted by none: ten thousand in one operation are let pass."""

@@ -7,8 +7,9 @@ import pytest
 
 from app.errors import ScimError
 from app.protocol.entra_dialect import rewrite_patch
+from app.protocol.messages import PATCH_URN
 from app.protocol.patch.apply import apply_patch
-from app.protocol.patch.message import PATCH_URN, read_patch
+from app.protocol.patch.message import read_patch
 from app.protocol.profile import PROFILES
 from app.schemas.group import GROUP_TYPE, GROUP_URN
 from app.schemas.membership import MemberChange

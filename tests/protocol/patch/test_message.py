@@ -3,7 +3,8 @@
 import pytest
 
 from app.errors import InvalidSyntax, PayloadTooLarge
-from app.protocol.patch.message import MAX_OPERATIONS, PATCH_URN, Operation, read_patch
+from app.protocol.messages import PATCH_URN
+from app.protocol.patch.message import MAX_OPERATIONS, Operation, read_patch
 from app.protocol.profile import PROFILES
 from tests.protocol.patch.patching import GROUP, USER, body, both, changes, op, patch, refusal, run, tolerant
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from app.errors import ScimError
 from app.protocol.entra_dialect import rewrite_resource
-from app.protocol.patch.message import PATCH_URN
+from app.protocol.messages import PATCH_URN
 from app.schemas.group import GROUP_TYPE
 from app.schemas.user import USER_TYPE
 from tests.protocol.patch.patching import CORE, ENT, GROUP, USER, run

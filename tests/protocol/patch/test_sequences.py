@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from app.errors import ScimError
+from app.protocol.messages import PATCH_URN
 from app.protocol.patch.apply import apply_patch
-from app.protocol.patch.message import PATCH_URN, read_patch
+from app.protocol.patch.message import read_patch
 from app.protocol.profile import PROFILES
 from app.schemas.validation import validate
 from tests.protocol.patch.reference import NOTHING, Operation, Path, Refused
