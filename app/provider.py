@@ -22,6 +22,7 @@ from app.protocol.profile import Profile
 from app.protocol.replacement import replacement
 from app.protocol.search_request import SearchRequest
 from app.queries import Queries
+from app.schemas.attribute import VALUE
 from app.schemas.membership import MemberChange
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
@@ -290,5 +291,5 @@ def _take_members(resource: Resource, resource_type: ResourceType, kind: str) ->
     attribute = resource_type.members
     if attribute is None:
         return ()
-    members = tuple(dict.fromkeys(element["value"] for element in resource.pop(attribute.name, [])))
+    members = tuple(dict.fromkeys(element[VALUE] for element in resource.pop(attribute.name, [])))
     return (MemberChange(kind, members),) if members or kind == "replace" else ()

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+VALUE, DISPLAY, TYPE, REF = "value", "display", "type", "$ref"
+"""The names of sub-attributes that mean the same in every multi-valued attribute (RFC 7643 section 2.4)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attribute:
@@ -56,7 +59,7 @@ class Attribute:
     @cached_property
     def is_link(self) -> bool:
         """Whether the value names another resource: by its id in `value`, from which `$ref` is made."""
-        return any(sub.name == "$ref" and sub.stored_in == "derived" for sub in self.sub_attributes)
+        return any(sub.name == REF and sub.stored_in == "derived" for sub in self.sub_attributes)
 
     def sub(self, name: str) -> Attribute | None:
         """Give the sub-attribute of that name, in any letter case, or None."""
@@ -65,7 +68,7 @@ class Attribute:
     @cached_property
     def references(self) -> tuple[str, ...]:
         """The resource types that a complex attribute with a `$ref` may refer to."""
-        reference = self.sub("$ref")
+        reference = self.sub(REF)
         return reference.reference_types if reference else ()
 
     @cached_property

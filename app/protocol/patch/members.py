@@ -12,7 +12,7 @@ from app.protocol.patch.message import ABSENT
 from app.protocol.patch.target import Selection
 from app.protocol.patch.values import is_nothing
 from app.protocol.profile import Profile
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import VALUE, Attribute
 from app.schemas.membership import MemberChange
 from app.schemas.validation import read_value
 from scim_filter import Comparison, Filter, Or
@@ -43,7 +43,7 @@ def named_ids(where: Filter) -> tuple[str, ...] | None:
     if isinstance(where, Or):
         found = [named_ids(part) for part in where.terms]
         return None if None in found else tuple(dict.fromkeys(member for ids in found for member in ids or ()))
-    if isinstance(where, Comparison) and where.operator == "eq" and where.path.text.lower() == "value":
+    if isinstance(where, Comparison) and where.operator == "eq" and where.path.text.lower() == VALUE:
         return (str(where.value),) if isinstance(where.value, str) else None
     return None
 
@@ -53,4 +53,4 @@ def _ids(row: Attribute, value: Any, profile: Profile) -> tuple[str, ...]:
         return ()
     values = value if isinstance(value, list) else [value]
     members = read_value(row, values, path=row.name, ignore_unknown=profile.ignore_unknown)
-    return tuple(dict.fromkeys(member["value"] for member in members or ()))
+    return tuple(dict.fromkeys(member[VALUE] for member in members or ()))

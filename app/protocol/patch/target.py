@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidFilter, InvalidPath
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import VALUE, Attribute
 from app.schemas.columns import element_columns
 from app.schemas.resource_type import ResourceType, Target
 from scim_filter import And, Comparison, Filter, FilterError, PathError, parse_path, predicate
@@ -72,7 +72,7 @@ def find(attribute: Attribute, values: list[Any], where: Filter) -> list[int]:
     A value that is no object is its own `value` (held erratum 7122 of RFC 7644).
     """
     resolve = element_columns(attribute)
-    elements = [value if isinstance(value, dict) else {"value": value} for value in values]
+    elements = [value if isinstance(value, dict) else {VALUE: value} for value in values]
     try:
         holds = predicate(where, resolve)
         return [index for index, element in enumerate(elements) if holds(element)]

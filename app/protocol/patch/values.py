@@ -14,14 +14,14 @@ from app.errors import InvalidValue, Mutability, NoTarget, ScimError
 from app.protocol.patch.message import ABSENT
 from app.protocol.patch.target import MAX_SHOWN, conditions, find
 from app.protocol.profile import Profile
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import TYPE, VALUE, Attribute
 from app.schemas.common import PRIMARY, READ_ONLY
 from app.schemas.comparison import comparison_key
 from app.schemas.fields import MAX_VALUES
 from app.schemas.validation import read_value
 from scim_filter import Filter
 
-LABELS = {"type", PRIMARY.name}
+LABELS = {TYPE, PRIMARY.name}
 """The sub-attributes that say what a value is for, and are none themselves (RFC 7643 section 2.4)."""
 
 Element = dict[str, Any]
@@ -233,7 +233,7 @@ def is_primary(value: Any) -> bool:
 def identity(row: Attribute, value: Any) -> Element:
     """Return what a value is compared by: its sub-attributes, case as the attribute has it."""
     if row.type != "complex":
-        return {"value": _comparable(comparison_key(row), value)}
+        return {VALUE: _comparable(comparison_key(row), value)}
     keys = _keys_of(row)
     return {name: _comparable(keys[name], item) if name in keys else item for name, item in value.items()}
 
@@ -255,7 +255,7 @@ def is_same(new: Element, old: Element) -> bool:
     """Say whether a value is there already: all that is given is equal, or value and type are (D-114)."""
     if new.items() <= old.items():
         return True
-    return "value" in new and all(new.get(name) == old.get(name) for name in ("value", "type"))
+    return VALUE in new and all(new.get(name) == old.get(name) for name in (VALUE, TYPE))
 
 
 def put(values: Element, name: str, value: Any) -> Element:

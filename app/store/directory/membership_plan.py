@@ -9,7 +9,7 @@ from typing import Any
 from bson import ObjectId
 
 from app.errors import InvalidValue, TooMany, Unavailable
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import VALUE, Attribute
 from app.schemas.columns import element_columns
 from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
@@ -171,8 +171,8 @@ class Members:
         if self._memberships.has_more(group, MOST_LOOKED_AT):
             raise TooMany(
                 f"{attribute.name}: such a filter can be applied to up to {MOST_LOOKED_AT} members, and the group has "
-                f'more. Name those who leave, in {attribute.name}[value eq "..."] or as the value of the operation, or '
-                "replace all members."
+                f'more. Name those who leave, in {attribute.name}[{VALUE} eq "..."] or as the value of the operation, '
+                "or replace all members."
             )
         stored = self._references.all_members(group, attribute)
         return replace(change, members=tuple(_that_match(change.where, stored, attribute)))
@@ -186,4 +186,4 @@ class Members:
 
 def _that_match(where: Filter | None, shown: Iterable[dict[str, Any]], attribute: Attribute) -> list[str]:
     resolve = element_columns(attribute)
-    return [element["value"] for element in shown if where is None or matches(where, element, resolve)]
+    return [element[VALUE] for element in shown if where is None or matches(where, element, resolve)]

@@ -7,6 +7,8 @@ from typing import Any
 
 from pymongo.errors import CollectionInvalid, OperationFailure
 
+from app.schemas.columns import FOLDED
+from app.schemas.common import EXTERNAL_ID
 from app.schemas.group import GROUP_TYPE
 from app.schemas.user import USER_TYPE
 from app.store.directory.memberships import CLEARED, SPEC
@@ -43,7 +45,8 @@ def _make(database: Database, name: str, **options: Any) -> None:
 
 def _views() -> dict[str, tuple[str, Pipeline]]:
     users, groups = USER_TYPE.collection, GROUP_TYPE.collection
-    name, label, group_name = USER_TYPE.identifier, USER_TYPE.label, GROUP_TYPE.label
+    name, label, switch, group_name = USER_TYPE.identifier, USER_TYPE.label, USER_TYPE.switch, GROUP_TYPE.label
+    assert switch is not None  # users can be disabled
     members: Pipeline = [
         *_that_count(),
         {"$lookup": {"from": groups, "localField": "group", "foreignField": "_id", "as": "_group"}},
@@ -53,7 +56,7 @@ def _views() -> dict[str, tuple[str, Pipeline]]:
         {
             "$project": {
                 "tenant": 1, "group": 1, "member": 1, "type": 1, "groupName": f"$_group.{group_name}",
-                name: {"$first": f"$_user.{name}"}, "active": {"$first": "$_user.active"},
+                name: {"$first": f"$_user.{name}"}, switch: {"$first": f"$_user.{switch}"},
                 "memberName": {"$ifNull": [{"$first": f"$_user.{label}"}, {"$first": f"$_inner.{group_name}"}]},
             }
         },
@@ -64,7 +67,7 @@ def _views() -> dict[str, tuple[str, Pipeline]]:
         {"$lookup": {"from": groups, "localField": "_memberships.group", "foreignField": "_id", "as": "_groups"}},
         {
             "$project": {
-                "tenant": 1, name: 1, "active": 1, "externalId": 1, "_folded": {name: 1},
+                "tenant": 1, name: 1, switch: 1, EXTERNAL_ID.name: 1, FOLDED: {name: 1},
                 "groups": {"$map": {"input": "$_groups", "as": "g", "in": shown}},
             }
         },

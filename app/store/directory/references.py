@@ -7,7 +7,7 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import DISPLAY, REF, TYPE, VALUE, Attribute
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.directory.membership_reader import MembershipReader, Parents
 from app.store.directory.memberships import BATCH
@@ -63,7 +63,7 @@ class References:
         names = self._names(ids, attribute.references)
         for resource in resources:
             shown = [
-                _filled({"value": group, "$ref": names[group][0], "display": names[group][1], "type": kind})
+                _filled({VALUE: group, REF: names[group][0], DISPLAY: names[group][1], TYPE: kind})
                 for group, kind in _kinds(resource["id"], groups, names.keys()).items()
             ]
             if shown:
@@ -101,7 +101,7 @@ class References:
             if kind and self._catalogue.named(kind) is None:
                 kind = ""  # of a type whose schema file is missing: without its id a PUT of what was shown would end it
             if uri or not kind:  # who was deleted in the moment in which he was added is seen by nobody
-                yield row.get("group"), _filled({"value": row["member"], "$ref": uri, "display": name, "type": kind})
+                yield row.get("group"), _filled({VALUE: row["member"], REF: uri, DISPLAY: name, TYPE: kind})
 
     def _fill_links(self, resources: Sequence[Resource], resource_type: ResourceType) -> None:
         for attribute, path in resource_type.links:
@@ -112,7 +112,7 @@ class References:
             for holder, value in links:
                 if value in names:
                     uri, name = names[value]
-                    holder |= {"$ref": uri, **(dict.fromkeys(labels, name) if name else {})}
+                    holder |= {REF: uri, **(dict.fromkeys(labels, name) if name else {})}
 
     def _names(self, ids: Iterable[str], types: Iterable[str]) -> dict[str, tuple[str, str]]:
         """Give for each id that exists its URI and its name."""
@@ -153,8 +153,8 @@ def _values(
         for key in path:
             holder = holder.get(key) or {}
         for element in holder if attribute.multi_valued else [holder]:
-            if isinstance(element.get("value"), str):
-                yield element, element["value"]
+            if isinstance(element.get(VALUE), str):
+                yield element, element[VALUE]
 
 
 def _filled(element: dict[str, str]) -> dict[str, str]:

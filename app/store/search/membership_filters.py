@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from app.schemas.attribute import DISPLAY, TYPE, VALUE
+from app.schemas.columns import FOLDED
 from app.schemas.comparison import fold
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.directory.membership_reader import MembershipReader, has_condition_on
@@ -74,13 +76,13 @@ class MembershipFilters:
 
     def _having(self, owner: Resources, element: Query, id_range: IdRange) -> list[str]:
         """Return the ids of the groups that have such a member."""
-        fields: dict[str, Field] = {"value": lambda condition: {"member": condition}, "type": self._of_type}
-        if not has_condition_on(element, "display"):
+        fields: dict[str, Field] = {VALUE: _of_field("member"), TYPE: self._of_type}
+        if not has_condition_on(element, DISPLAY):
             return self._distinct("group", _translated(element, fields), id_range, owner)
         found: list[str] = []
 
         def named(inner: IdRange) -> Query:
-            return _translated(element, fields | {"display": partial(self._named, inner)})
+            return _translated(element, fields | {DISPLAY: partial(self._named, inner)})
 
         for inner, query in _in_ranges(self._all, named):
             found = _joined(found, self._distinct("group", inner.limit("member", query), id_range, owner), id_range)
@@ -90,13 +92,12 @@ class MembershipFilters:
         """Return the ids of the resources in such a group, directly or through a nested group."""
         found: list[str] = []
         kinds = {"direct": self._direct, "indirect": self._indirect}
-        for kind, members in kinds.items() if has_condition_on(element, "type") else [("", self._in_any)]:
-            query = _translated(element, {
-                "value": lambda condition: {"_id": condition},
-                "display": lambda condition: {"_folded.displayName": condition},
-                "type": partial(_constant, kind),
-            })  # fmt: skip
+        for kind, members in kinds.items() if has_condition_on(element, TYPE) else [("", self._in_any)]:
             for holder in self._groups:
+                label = f"{FOLDED}.{holder.type.label}"
+                query = _translated(
+                    element, {VALUE: _of_field("_id"), DISPLAY: _of_field(label), TYPE: partial(_constant, kind)}
+                )
                 for _, groups in _in_ranges([holder], partial(_ids, holder, query)):
                     if groups:
                         found = _joined(found, members(groups, id_range, owner), id_range)
@@ -123,7 +124,7 @@ class MembershipFilters:
 
     def _named(self, id_range: IdRange, condition: Any) -> Query:
         """Return the query for the memberships of members whose name meets the condition."""
-        found = [_ids(one, {f"_folded.{one.type.label}": condition}, id_range) for one in self._all]
+        found = [_ids(one, {f"{FOLDED}.{one.type.label}": condition}, id_range) for one in self._all]
         return {"member": {"$in": [each for ids in found for each in ids]}}
 
     def _of_type(self, condition: Any) -> Query:
@@ -203,6 +204,11 @@ def _translated(query: Query, fields: Mapping[str, Field]) -> Query:
         else:
             parts.append(fields[key](condition) if key in fields else NOTHING)
     return {"$and": parts} if parts else {}
+
+
+def _of_field(name: str) -> Field:
+    """Return the function from a condition to the query that a field of a document meets it."""
+    return lambda condition: {name: condition}
 
 
 def _constant(value: str, condition: Any) -> Query:

@@ -14,6 +14,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
+from app.schemas.common import PRIMARY
 from app.store.mongo.indexes import Access, Index, Reach, by_index, index_on
 from app.store.search.order import Order, Position, of_later_types
 
@@ -170,7 +171,7 @@ def _value(order: Order) -> dict[str, Any]:
         return {"$cond": [{"$isArray": [values]}, {"$ifNull": [{"$arrayElemAt": [values, 0]}, None]}, values]}
     name = order.field.removeprefix(order.container + ".")
     elements = {"$ifNull": [f"${order.container}", []]}
-    primary = {"$filter": {"input": elements, "as": "e", "cond": {"$eq": ["$$e.primary", True]}}}
+    primary = {"$filter": {"input": elements, "as": "e", "cond": {"$eq": [f"$$e.{PRIMARY.name}", True]}}}
 
     def first(items: Any) -> dict[str, Any]:
         return {"$arrayElemAt": [{"$map": {"input": items, "as": "e", "in": f"$$e.{name}"}}, 0]}
