@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -48,11 +49,45 @@ SECRET = re.compile(
 """What no log may hold: a token, a client's secret, a JWT, the value of an Authorization header."""
 
 
+MEMORY = Path("/dev/shm")
+ENOUGH = 4 << 30
+"""Bytes that must be free in memory before the tests keep their databases there."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep temporary files in memory, if there is enough of it.
+
+    MongoDB waits for the disk at each write and for each new collection: an empty database with all its indexes takes
+    0.1 s in memory and 0.5 to 1 s on a disk. The processes of pytest-xdist inherit the choice. `-m long` writes too
+    much for it.
+    """
+    if config.option.markexpr != "long" and "PYTEST_DEBUG_TEMPROOT" not in os.environ and _has_room(MEMORY):
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def _has_room(folder: Path) -> bool:
+    if not os.access(folder, os.W_OK):
+        return False
+    available = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return available is not None and min(int(available[1]) * 1024, shutil.disk_usage(folder).free) >= ENOUGH
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_secret_in_any_log_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Look through what the servers and databases of the whole run have logged, once all of them have ended."""
+    """Look through what servers and databases have logged during the whole run, once all of them have ended."""
     yield
-    for log in tmp_path_factory.getbasetemp().rglob("*.log*"):
+    _look_for_secrets(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """Yield pytest's own folder for the test, and look through the logs in it before pytest deletes it."""
+    yield tmp_path
+    _look_for_secrets(tmp_path)
+
+
+def _look_for_secrets(folder: Path) -> None:
+    for log in folder.rglob("*.log*"):
         if log.is_file():
             found = SECRET.search(log.read_bytes())
             assert found is None, f"{log} holds a secret: {found[0][:24]!r}..." if found else ""
