@@ -1,7 +1,8 @@
 """The dialect of Microsoft Entra ID: what it writes differently, turned into SCIM before anything else reads it.
 
 Everything here goes from payload to payload and is led by the tables: a rule holds for every attribute of its shape.
-Nothing is refused here; what cannot be read is passed on as it came, for the engine to refuse.
+What cannot be read is passed on as it came, for the engine to refuse. One thing is refused here, since the engine would
+store it: JSON text in the place of a plain value (D-150).
 
 Other habits of Entra need no rewrite. Text in place of booleans, names and `op` in any letter case, members of an
 operation that mean nothing, `$ref: null`, dotted and URN-qualified keys without a path, one object in place of an
@@ -103,7 +104,10 @@ def _rewrite_at(path: str, value: Any, resource_type: ResourceType) -> Any:
         return value
     leaf = target.leaf
     if leaf is not None:
-        return rewrite_value(value, leaf, leaf.multi_valued and not (bracket and target.sub is None))
+        value = rewrite_value(value, leaf, leaf.multi_valued and not (bracket and target.sub is None))
+        if target.attribute and target.sub:
+            refuse_json({target.sub.name: value}, target.attribute)
+        return value
     if not isinstance(value, dict):
         return clear_blank(value)
     assert target.schema is not None  # a path without an attribute is a schema's URN
@@ -235,9 +239,10 @@ def _rewrite_one(value: Any, attribute: Attribute) -> Any:
     value = clear_blank(value)
     if attribute.type != "complex":
         return clear_blank(unwrap_value(value))
-    value = wrap_text(value if attribute.name == HOLDS_JSON else read_text(value), attribute)
+    value = wrap_text(value if attribute.name == HOLDS_JSON else read_element(value, attribute), attribute)
     if not isinstance(value, dict):
         return value
+    refuse_json(value, attribute)
     return {key: clear_blank(item) for key, item in rename_display(value, attribute).items()}
 
 
@@ -245,12 +250,36 @@ def read_text(value: Any) -> Any:
     """Return the JSON object that a text is, and any other value as it came (D-84).
 
     `{"op": "replace", "value": "{\\"displayName\\":\\"EPD\\"}"}`: how SCIM for Keycloak renames a group.
-    `{"op": "replace", "path": "emails[value eq \\"a@x\\"]", "value": ["{\\"value\\":\\"b@x\\"}"]}`: SCIM-SDK.
     """
     if isinstance(value, str) and value.lstrip().startswith("{"):
         with suppress(InvalidSyntax, InvalidValue):
             return object_in(value.encode(), "The value")
     return value
+
+
+def read_element(value: Any, attribute: Attribute) -> Any:
+    """Return the JSON object that a text is, if it names a sub-attribute; any other value as it came (D-150).
+
+    `{"op": "replace", "path": "emails[value eq \\"a@x\\"]", "value": ["{\\"value\\":\\"b@x\\"}"]}`: SCIM-SDK. Text
+    that names none, such as `"{}"`, would clear the attribute.
+    """
+    element = read_text(value)
+    return element if isinstance(element, dict) and any(map(attribute.sub, element)) else value
+
+
+def is_json(value: Any) -> bool:
+    """Return whether a value is text that looks like a JSON object or array."""
+    return isinstance(value, str) and value.lstrip().startswith(("{", "["))
+
+
+def refuse_json(element: Payload, attribute: Attribute) -> None:
+    """Raise InvalidValue if the `value` of a complex attribute is JSON text; that of a role may be (D-150).
+
+    `{"op": "replace", "path": "emails[type eq \\"work\\"].value", "value": "{\\"value\\":\\"a@x\\"}"}`
+    """
+    for name, value in element.items():
+        if name.lower() == "value" and is_json(value) and attribute.name != HOLDS_JSON:
+            raise InvalidValue(f"{attribute.name}.value: must be a plain value, not JSON as text.")
 
 
 def clear_blank(value: Any) -> Any:
@@ -296,8 +325,7 @@ def wrap_text(value: Any, attribute: Attribute) -> Any:
     """
     if not attribute.sub("value") or isinstance(value, bool) or not isinstance(value, str | int):
         return value
-    is_json = isinstance(value, str) and value.lstrip().startswith(("{", "["))
-    return value if is_json and attribute.name != HOLDS_JSON else {"value": value}
+    return value if is_json(value) and attribute.name != HOLDS_JSON else {"value": value}
 
 
 def rename_display(value: Payload, attribute: Attribute) -> Payload:

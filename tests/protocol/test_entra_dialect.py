@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from app.errors import ScimError
+from app.errors import InvalidValue, ScimError
 from app.protocol import entra_dialect as dialect
 from app.protocol.search_request import SearchRequest
 from app.schemas.attribute import Attribute
@@ -73,6 +73,37 @@ def test_mend_dot(path, mended):
 ])
 def test_read_text(value, read):
     assert dialect.read_text(value) == read
+
+
+@pytest.mark.parametrize(("text", "read"), [
+    ('{"value": "a@x"}', {"value": "a@x"}), ('{"TYPE": "work", "foo": 1}', {"TYPE": "work", "foo": 1}),
+    ('{"value": null}', {"value": None}), ("{}", "{}"), ('{"foo": 1}', '{"foo": 1}'), ("[]", "[]"), ("a@x", "a@x"),
+])
+def test_read_element(text, read):
+    assert dialect.read_element(text, attribute("emails")) == read
+
+
+@pytest.mark.parametrize("value", ["{}", '{"value": "a@x"}', ' [{"value": "a@x"}]', "[", "{"])
+@pytest.mark.parametrize("path", ["emails", "photos", "members", f"{ENT}:manager"])
+def test_json_text_is_no_plain_value(path, value):
+    row = attribute(path, GROUP_TYPE if path == "members" else USER_TYPE)
+    with pytest.raises(InvalidValue, match=rf"^{row.name}\.value: "):
+        dialect.refuse_json({"Value": value}, row)
+    dialect.refuse_json({"type": value}, row)
+    dialect.refuse_json({"value": "plain"}, row)
+    dialect.refuse_json({"value": value}, attribute("roles"))
+
+
+def test_json_text_is_found_wherever_a_plain_value_is_expected():
+    text = '{"value": "x"}'
+    for path, value in [
+        ('emails[type eq "work"].value', text), ("emails.value", text), ('emails[type eq "work"].value', [text]),
+        ('emails[type eq "work"]', {"value": text}), ("emails", [{"value": "x"}, {"value": text}]),
+        ("manager.value", text), (None, {"emails": {"value": text}}), (None, {'emails[type eq "work"].value': text}),
+    ]:
+        assert refusal(USER, op("replace", path, value), profile="interop") == "invalidValue"
+        assert refusal(USER, op("add", path, value), profile="gallery") == "invalidValue"
+    assert patch(USER, op("replace", 'emails[type eq "work"].value', text))["emails"][0]["value"] == text  # rfc
 
 
 def test_a_text_stays_a_text_where_there_is_a_path():
