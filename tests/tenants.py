@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from app.store.accounts.tenants import GRACE, Tenants
+from app.store.accounts.tenant_deletion import TenantDeletion
+from app.store.accounts.tenants import GRACE
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
 
 
 def delete_for_good(database: Database, name: str) -> None:
-    """Delete a tenant so that its name is free at once, as it is a minute after `Tenants.delete`."""
-    Tenants(database).delete(name)
+    """Delete a tenant so that its name is free at once, as it is a minute after `TenantDeletion.delete`."""
+    TenantDeletion(database).delete(name)
     as_a_minute_later(database, name)
-    Tenants(database).free(name)
+    TenantDeletion(database).finish(name)
 
 
 def as_a_minute_later(database: Database, name: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.errors import Unavailable, describe
-from app.store.accounts.tenants import clear_deleted
+from app.store.accounts.tenant_deletion import finish_deletions
 from app.store.directory.clearances import sweep
 from app.store.directory.deleted import clear_expired
 from app.store.directory.deleted import settle as settle_deleted
@@ -51,7 +51,7 @@ def _settle(database: Database) -> None:
 
 
 def _delete_tenants(database: Database) -> None:
-    cleared = clear_deleted(database, datetime.now(UTC))
+    cleared = finish_deletions(database, datetime.now(UTC))
     if cleared:
         log.info("cleared what was left of %s deleted tenants", cleared)
 

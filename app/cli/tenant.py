@@ -14,6 +14,7 @@ from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.overview import overview, print_overview
 from app.config import requests_a_second
+from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants, check_name
 from app.store.mongo.database import Session
 from app.store.mongo.moments import now
@@ -92,13 +93,13 @@ def show(connection: Connection, name: str, as_json: bool) -> None:
 @click.pass_obj
 def delete(connection: Connection, name: str, yes: bool) -> None:
     """Delete a tenant and everything that belongs to it."""
-    tenants = Tenants(connection.prepared)
-    if not tenants.is_deleted(name):  # else an interrupted deletion goes on
-        tenants.require(name)
+    deletion = TenantDeletion(connection.prepared)
+    if not deletion.is_under_way(name):  # otherwise an interrupted deletion continues
+        Tenants(connection.prepared).require(name)
     if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
         raise click.ClickException("Nothing was deleted.")
     with act(connection, "tenant delete", name, name):
-        tenants.delete(name)
+        deletion.delete(name)
     say(f"Deleted {name}.", err=True)
 
 
@@ -120,14 +121,14 @@ def resume(connection: Connection, name: str) -> None:
 
 def create_tenant(connection: Connection, name: str, profile: str, rate_limit: int | None = None) -> Tenant:
     """Create a tenant; where one of that name was deleted a moment ago, wait until its name is free."""
-    tenants = Tenants(connection.prepared)
+    tenants, deletion = Tenants(connection.prepared), TenantDeletion(connection.prepared)
     check_name(name)
     try:
-        tenants.free(name)
+        deletion.finish(name)
     except BeingDeleted as error:
         say(f"scimd: {error.detail} Waiting for it.", err=True)
         sleep(max(0.0, (error.until - now()).total_seconds()))
-        tenants.free(name)
+        deletion.finish(name)
 
     def work(session: Session) -> tuple[TenantItself, Tenant]:
         return TenantItself(name, profile), tenants.create(name, profile, session, rate_limit=rate_limit)

@@ -9,6 +9,7 @@ from app.auth.refusal import ago, shown
 from app.auth.seen import LIFETIME
 from app.errors import Forbidden, Unauthorized
 from app.protocol.messages import error_message
+from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 
@@ -123,10 +124,10 @@ def test_a_suspension_takes_effect_within_five_seconds(authenticator, tokens, te
         authenticator.authenticate("acme", text)
 
 
-def test_a_deleted_tenant_is_refused(authenticator, tokens, tenants, clock):
+def test_a_deleted_tenant_is_refused(authenticator, tokens, database, clock):
     text, _ = tokens.issue("acme")
     assert authenticator.authenticate("acme", text)
-    tenants.delete("acme")
+    TenantDeletion(database).delete("acme")
     clock.forward(LIFETIME)
     assert refused(authenticator, "acme", text)
 

@@ -21,7 +21,7 @@ def test_profile_and_json(scimd):
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
     (["tenant", "create", "Acme"], "1 to 63"),
-    (["tenant", "create", "healthz"], "keeps it for itself"),
+    (["tenant", "create", "healthz"], "the server reserves it"),
     (["tenant", "create", "acme", "--profile", "okta"], "'gallery', 'interop', 'rfc', 'entra'"),
     (["tenant", "create"], "NAME"),
     (["tenant", "show", "nobody"], "no tenant 'nobody'"),

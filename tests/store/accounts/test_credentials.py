@@ -8,6 +8,7 @@ import pytest
 from app.errors import InvalidValue, NotFound
 from app.store.accounts import credentials
 from app.store.accounts.clients import MOST_SECRETS, Clients
+from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import COLLECTIONS as TENANTS
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens, is_secret
@@ -160,7 +161,7 @@ def test_everything_goes_with_the_tenant(store):
     Clients(store).create("acme", lifetime=DAY, label="l")
     Trusts(store).add("acme", "assertion", issuer="https://example.com", audiences=["a"])
     tenants.suspend("acme")
-    tenants.delete("acme")
+    TenantDeletion(store).delete("acme")
     for name in ("tokens", "clients", "trusts"):
         assert store.db[name].count_documents({}) == 0
 
@@ -171,5 +172,5 @@ def test_views_are_left_alone(database):
     tenants.create("acme", "gallery")
     database.db.users.insert_one({"_id": "u", "tenant": "acme"})
     database.db.create_collection("a_view", viewOn="users", pipeline=[])
-    tenants.delete("acme")
+    TenantDeletion(database).delete("acme")
     assert database.db.users.count_documents({}) == 0

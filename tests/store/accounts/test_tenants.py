@@ -10,7 +10,9 @@ from app.config import Config
 from app.errors import Conflict, InvalidValue, NotFound
 from app.protocol.profile import PROFILES as PROFILE_ROWS
 from app.schemas.meta import first_meta
+from app.store.accounts import tenant_deletion
 from app.store.accounts import tenants as rows
+from app.store.accounts.tenant_deletion import TenantDeletion, finish_deletions
 from app.store.accounts.tenants import BeingDeleted, Tenants, check_name
 from app.store.directory import totals
 from app.store.log.events import Actor, Event
@@ -67,7 +69,7 @@ def test_names_that_cannot_be(name):
 
 @pytest.mark.parametrize("name", ["healthz", "readyz", "metrics", "console", "oauth", "static"])
 def test_names_of_the_servers_own_routes(name):
-    with pytest.raises(InvalidValue, match="keeps it for itself"):
+    with pytest.raises(InvalidValue, match="the server reserves it"):
         check_name(name)
 
 
@@ -84,10 +86,15 @@ def test_suspended_and_resumed(tenants):
     assert not tenants.require("acme").suspended
 
 
-@pytest.mark.parametrize("act", ["suspend", "resume", "delete", "require"])
+@pytest.mark.parametrize("act", ["suspend", "resume", "require"])
 def test_unknown_tenant(tenants, act):
     with pytest.raises(NotFound, match="no tenant 'acme'"):
         getattr(tenants, act)("acme")
+
+
+def test_an_unknown_tenant_cannot_be_deleted(memory):
+    with pytest.raises(NotFound, match="no tenant 'acme'"):
+        TenantDeletion(memory).delete("acme")
 
 
 def test_deleted_with_all_its_data_and_nobody_elses(tenants, memory):
@@ -95,7 +102,7 @@ def test_deleted_with_all_its_data_and_nobody_elses(tenants, memory):
         tenants.create(name, "gallery")
         for collection in ("users", "memberships", "a_custom_type", "tokens"):
             memory.db[collection].insert_many({"tenant": name, "n": n} for n in range(3))
-    tenants.delete("acme")
+    TenantDeletion(memory).delete("acme")
     assert tenants.get("acme") is None
     assert tenants.get("globex")
     for collection in ("users", "memberships", "a_custom_type", "tokens"):
@@ -104,41 +111,41 @@ def test_deleted_with_all_its_data_and_nobody_elses(tenants, memory):
 
 
 def test_more_than_one_batch_is_deleted(tenants, memory, monkeypatch):
-    monkeypatch.setattr(rows, "_BATCH", 2)
+    monkeypatch.setattr(tenant_deletion, "_BATCH", 2)
     tenants.create("acme", "gallery")
     memory.db.users.insert_many({"tenant": "acme"} for _ in range(5))
-    tenants.delete("acme")
+    TenantDeletion(memory).delete("acme")
     assert memory.db.users.count_documents({}) == 0
 
 
 def test_fa_05_what_comes_after_a_deletion_is_deleted_with_the_tombstone(tenants, memory):
     tenants.create("acme", "gallery")
-    tenants.delete("acme")
+    TenantDeletion(memory).delete("acme")
     memory.db.users.insert_one({"tenant": "acme"})  # by a worker that remembers the credential
-    assert rows.clear_deleted(memory, rows.now()) == 0
+    assert finish_deletions(memory, rows.now()) == 0
     as_a_minute_later(memory, "acme")
-    assert rows.clear_deleted(memory, rows.now()) == 1
+    assert finish_deletions(memory, rows.now()) == 1
     assert memory.db.users.count_documents({}) == memory.db.tenants.count_documents({}) == 0
 
 
 def test_fa_05_nobody_gets_the_name_before_all_requests_are_over(tenants, memory):
     tenants.create("acme", "gallery")
-    tenants.delete("acme")
+    TenantDeletion(memory).delete("acme")
     for _ in range(2):
         with pytest.raises(BeingDeleted, match=r"deleted a moment ago; its name is free at \d\d:\d\d:\d\d UTC"):
             tenants.create("acme", "gallery")
         with pytest.raises(BeingDeleted):
-            tenants.free("acme")
+            TenantDeletion(memory).finish("acme")
     as_a_minute_later(memory, "acme")
     memory.db.users.insert_one({"tenant": "acme"})
-    tenants.free("acme")
+    TenantDeletion(memory).finish("acme")
     assert tenants.create("acme", "gallery") == tenants.get("acme")
     assert memory.db.users.count_documents({}) == 0
 
 
-def test_fa_05_a_deleted_tenant_is_no_tenant(tenants):
+def test_fa_05_a_deleted_tenant_is_no_tenant(tenants, memory):
     tenants.create("acme", "gallery")
-    tenants.delete("acme")
+    TenantDeletion(memory).delete("acme")
     assert tenants.list() == []
     for act in ("suspend", "resume", "require"):
         with pytest.raises(NotFound):
@@ -156,16 +163,16 @@ def test_fa_05_totals_that_are_put_back_during_a_deletion_go_too(database, monke
     user = directory.catalogue.named("User")
     resource = {"schemas": [user.schema.id], "id": "1", "userName": "jane", "meta": first_meta("User", rows.now())}
     directory.create(user, resource, (), Event("create", "User", "1"), Actor())
-    empty = Tenants._empty
+    delete_from = TenantDeletion._delete_from
 
     def slowly(self, collection, name):
         if collection == "events":
             assert totals.settle(database) <= 1
-        return empty(self, collection, name)
+        return delete_from(self, collection, name)
 
-    monkeypatch.setattr(Tenants, "_empty", slowly)
+    monkeypatch.setattr(TenantDeletion, "_delete_from", slowly)
     monkeypatch.setattr(database.db, "list_collection_names", lambda: ["users", "counts", "events"])
-    tenants.delete("acme")
+    TenantDeletion(database).delete("acme")
     assert [list(database.db[name].find({"tenant": "acme"})) for name in ("users", "counts", "events")] == [[], [], []]
 
 
@@ -173,11 +180,11 @@ def test_fa_05_a_killed_deletion_goes_on(tenants, memory, monkeypatch):
     tenants.create("acme", "gallery")
     memory.db.users.insert_one({"tenant": "acme"})
     with monkeypatch.context() as patch:
-        patch.setattr(Tenants, "_sweep", killed)
+        patch.setattr(TenantDeletion, "_delete_all", killed)
         with pytest.raises(KeyboardInterrupt):
-            tenants.delete("acme")
+            TenantDeletion(memory).delete("acme")
     assert tenants.get("acme") is None
-    tenants.delete("acme")
+    TenantDeletion(memory).delete("acme")
     assert memory.db.users.count_documents({}) == 0
 
 
@@ -185,13 +192,13 @@ def killed(*_):
     raise KeyboardInterrupt
 
 
-def test_fa_03_the_loser_of_two_creations_deletes_nothing(database, monkeypatch):
+def test_fa_03_the_loser_of_two_creations_deletes_nothing(database):
     """B has seen that there is no tenant; A creates it, and a user is stored; B goes on."""
-    first, second = Tenants(database), Tenants(database)
-    monkeypatch.setattr(second, "free", lambda name: [first.create(name, "rfc"), database.db.users.insert_one({"tenant": name})])
-    second.free("acme")
+    TenantDeletion(database).finish("acme")
+    Tenants(database).create("acme", "rfc")
+    database.db.users.insert_one({"tenant": "acme"})
     with pytest.raises(Conflict, match="'acme' already"):
-        second.create("acme", "rfc")
+        Tenants(database).create("acme", "rfc")
     assert database.db.users.count_documents({"tenant": "acme"}) == 1
 
 
@@ -211,22 +218,22 @@ def test_fa_03_of_many_creations_at_once_one_wins(database):
 
 def test_fa_03_who_clears_up_late_takes_nothing_from_a_new_tenant(database, monkeypatch):
     """Two clear up behind one tenant; the first ends, the name is taken again, and then the second goes on."""
-    tenants, late = Tenants(database), Tenants(database)
+    tenants, deletion, late = Tenants(database), TenantDeletion(database), TenantDeletion(database)
     tenants.create("acme", "rfc")
     database.db.users.insert_one({"_id": "old", "tenant": "acme"})
-    tenants.delete("acme")
+    deletion.delete("acme")
     database.db.users.insert_one({"_id": "stray", "tenant": "acme"})
     as_a_minute_later(database, "acme")
     delete_batch = late._delete_batch
 
     def after_the_others(*arguments):
         if not tenants.get("acme"):
-            tenants.free("acme")
+            deletion.finish("acme")
             tenants.create("acme", "rfc")
             database.db.users.insert_many([{"_id": "stray", "tenant": "acme"}, {"_id": "new", "tenant": "acme"}])
         return delete_batch(*arguments)
 
     monkeypatch.setattr(late, "_delete_batch", after_the_others)
-    late.free("acme")
+    late.finish("acme")
     assert database.db.users.count_documents({"tenant": "acme"}) == 2
     assert tenants.get("acme")

@@ -1,0 +1,109 @@
+"""The deletion of a tenant, which leaves nothing of it in any collection but `acts`.
+
+A deleted tenant's document stays for `GRACE` as a tombstone, since a worker may still remember the tenant's credentials
+and a request may still be running. Everything with the tenant's name is deleted twice: when the deletion begins, and
+when that time is over. Each batch is deleted in a transaction that also writes to the tombstone; so a slow process can
+never delete anything of a new tenant with the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from pymongo.errors import OperationFailure
+
+from app.errors import NotFound
+from app.store.accounts.tenants import GRACE, NOT_DELETED, SPEC, BeingDeleted
+from app.store.mongo.database import Database, Session
+from app.store.mongo.indexes import by_ids
+from app.store.mongo.moments import aware, now
+
+KEPT = frozenset({"acts"})
+"""The collections whose documents outlive their tenant."""
+_BATCH = 1_000
+_ON_VIEW = 166
+"""MongoDB's code for a write to a view: its documents are deleted from the collection that it reads."""
+
+
+class TenantDeletion:
+    """Deletes tenants, and finishes deletions that were interrupted."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._db = database.db
+        self._tenants = database.db[SPEC.name]
+
+    def delete(self, name: str) -> None:
+        """Delete the tenant with all its data, or continue a deletion that was interrupted; raises NotFound.
+
+        The tenant is gone from the first write on. `finish` deletes what requests still write after that.
+        """
+        # Suspended too: a worker of an older version does not know what a tombstone is.
+        mark = {"$set": {"suspended": True, "deleted_at": now()}}
+        marked = self._tenants.update_one({"_id": name, **NOT_DELETED}, mark).matched_count
+        if not (marked or self.is_under_way(name)):
+            raise NotFound(f"There is no tenant {name!r}.")
+        self._delete_all(name)
+
+    def is_under_way(self, name: str) -> bool:
+        """Return whether a tenant with this name is being deleted."""
+        return self._tombstone(name) is not None
+
+    def finish(self, name: str) -> None:
+        """Finish the deletion of a tenant, if there is one, so that its name is free; raises BeingDeleted."""
+        tombstone = self._tombstone(name)
+        if tombstone is None:
+            return
+        until = aware(tombstone["deleted_at"]) + GRACE
+        if now() < until:
+            raise BeingDeleted(name, until)
+        self._delete_all(name)
+        self._tenants.delete_one({"_id": name, "deleted_at": tombstone["deleted_at"]})
+
+    def _tombstone(self, name: str) -> dict[str, Any] | None:
+        document: dict[str, Any] | None = self._tenants.find_one({"_id": name, "deleted_at": {"$exists": True}})
+        return document
+
+    def _delete_all(self, name: str) -> None:
+        """Delete everything with the tenant's name until a pass finds nothing, since the log may restore totals."""
+        while sum([self._delete_from(collection, name) for collection in self._db.list_collection_names()]):
+            continue
+
+    def _delete_from(self, collection_name: str, name: str) -> int:
+        """Delete the tenant's documents from one collection; return how many there were."""
+        if collection_name.startswith("system.") or collection_name in KEPT:
+            return 0
+        collection, deleted = self._db[collection_name], 0
+        # In batches: a single command for a million documents would exceed the socket's time limit.
+        while ids := [row["_id"] for row in collection.find({"tenant": name}, {"_id": 1}).limit(_BATCH)]:
+            try:
+                batch = self._database.transaction(partial(self._delete_batch, collection, name, ids))
+            except OperationFailure as failure:
+                if failure.code == _ON_VIEW:
+                    break
+                raise
+            if not batch:  # another process has finished the deletion
+                break
+            deleted += batch
+        return deleted
+
+    def _delete_batch(self, collection: Any, name: str, ids: Sequence[Any], session: Session) -> int:
+        # This write conflicts with the removal of the tombstone, so only one of the two succeeds.
+        tombstone = {"_id": name, "deleted_at": {"$exists": True}}
+        if not self._tenants.update_one(tombstone, {"$inc": {"batches": 1}}, session=session).matched_count:
+            return 0
+        # By id alone: with an index of the tenant, each batch would scan on to the end of what is left.
+        query = {"tenant": name, "_id": {"$in": ids}}
+        count: int = collection.delete_many(query, session=session, **by_ids(collection)).deleted_count
+        return count
+
+
+def finish_deletions(database: Database, moment: datetime) -> int:
+    """Finish the deletions that began more than GRACE before `moment`; return how many there were."""
+    names = [row["_id"] for row in database.db[SPEC.name].find({"deleted_at": {"$lte": moment - GRACE}}, {"_id": 1})]
+    for name in names:
+        TenantDeletion(database).finish(name)
+    return len(names)
