@@ -39,7 +39,7 @@ from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
 from app.store.accounts import server_key
 from app.store.accounts.activity import Activity
-from app.store.accounts.expiries import warn
+from app.store.accounts.expiries import warn_of_expiries
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.directory.totals import count_disabled
@@ -157,7 +157,10 @@ class _Parts:
         activity = Activity(database, days=config.log_days)
         self.chores = (
             Chore("activity", lambda _: self.book.close(activity), pause=2, first=2, seconds=REQUEST_SECONDS),
-            Chore("expiring", lambda _: warn(database, now(), config.log_days), pause=600, first=60, seconds=60),
+            Chore(
+                "expiring", lambda _: warn_of_expiries(database, now(), config.log_days), pause=600, first=60,
+                seconds=60,
+            ),
         )
 
     def base_url(self, tenant: str) -> str:

@@ -28,7 +28,7 @@ import requests
 from app.auth.limits import ROOM
 from app.embedded import private
 from app.embedded.keeper import find_binary
-from app.store.accounts.rate_windows import Counters
+from app.store.accounts.shared_buckets import SharedBuckets
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database, connect
@@ -165,7 +165,7 @@ class Server:
 
 def spend(database: Database, tenant: str, amount: int = ROOM) -> None:
     """Use up what a tenant may ask at once, or a part of it, as its own requests would, at 25 requests a second."""
-    Counters(database).pour(f"requests:{tenant}", amount, 25, time.time())
+    SharedBuckets(database).add(f"requests:{tenant}", amount, 25, time.time())
 
 
 def end_with_parent() -> None:

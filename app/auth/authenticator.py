@@ -116,7 +116,7 @@ class Authenticator:
         inspection.way = "access token" if token.client else "token"
         self._check_validity(inspection, tenant_name, token)
         tenant = self._tenant(inspection, tenant_name)
-        self._tokens.note_use(token)
+        self._tokens.record_use(token)
         principal = Principal(tenant, token.id, inspection.way, token.scopes, token.label, token.user)
         return principal, token.expires.timestamp() if token.expires else NEVER
 
@@ -125,7 +125,7 @@ class Authenticator:
         trusts = [trust for trust in self._trusts.of_tenant(tenant_name) if trust.kind == BEARER]
         trust, claims = verify(inspection, text, trusts, self._keys, self._clock())
         tenant = self._tenant(inspection, tenant_name)
-        self._trusts.note_use(trust)
+        self._trusts.record_use(trust)
         expires = float(min(claims["exp"], _LATEST))
         return Principal(tenant, trust.id, inspection.way, trust.scopes, trust.label), expires
 

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.store.accounts.rate_windows import Counters
+from app.store.accounts.shared_buckets import SharedBuckets
 
 MOST_BUCKETS = 10_000
 """Buckets that a worker keeps in mind."""
@@ -37,8 +37,8 @@ class _Bucket:
 class Buckets:
     """The buckets of one kind, by a name."""
 
-    def __init__(self, counters: Counters, kind: str, clock: Callable[[], float]) -> None:
-        self._counters = counters
+    def __init__(self, shared: SharedBuckets, kind: str, clock: Callable[[], float]) -> None:
+        self._shared = shared
         self._kind = kind
         self._clock = clock
         self._buckets: dict[str, _Bucket] = {}
@@ -61,10 +61,10 @@ class Buckets:
     def _told(self, name: str, rate: Rate, tell: int, amount: int, now: float) -> float:
         """Tell the others of `tell`, the last `amount` of which is given back where they have used up the room."""
         key = f"{self._kind}:{name}"
-        level = self._counters.pour(key, tell, rate.per_second, now)
+        level = self._shared.add(key, tell, rate.per_second, now)
         excess = max(0.0, level - rate.room)
         if excess:
-            level = self._counters.pour(key, -amount, rate.per_second, now)
+            level = self._shared.add(key, -amount, rate.per_second, now)
         with self._lock:
             bucket = self._at(name, now, rate)
             bucket.level = max(bucket.level - (amount if excess else 0), level + bucket.untold)

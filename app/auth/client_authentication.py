@@ -117,7 +117,7 @@ class ClientAuthentication:
         )
         trust, claims = verify(inspection, given.get("client_assertion", ""), trusts, self._keys, self._clock())
         self._check_tenant(inspection, tenant)
-        self._trusts.note_audience(trust, claims["aud"])
+        self._trusts.record_audience(trust, claims["aud"])
         return Grantee(trust.id, trust.label, trust.scopes, TOKEN_LIFETIME)
 
     def _check_tenant(self, inspection: Inspection, name: str) -> None:

@@ -49,14 +49,14 @@ class Keys:
             keys = fetch_keys(trust)
         except FetchError as error:
             log.warning("the keys of %s (trust %s) could not be fetched: %s", trust.issuer, trust.id, describe(error))
-            self._trusts.note_fault(trust.id, str(error))
+            self._trusts.record_fault(trust.id, str(error))
             return str(error)
-        self._trusts.keep_keys(trust.id, keys, self._now(), first=trust.keys is None)
+        self._trusts.store_keys(trust.id, keys, self._now(), first=trust.keys is None)
         return ""
 
     def _refreshed(self, trust: Trust) -> Trust:
         pause = FIRST_PAUSE if trust.keys is None else PAUSE
-        if self._trusts.may_fetch(trust, self._now(), pause):
+        if self._trusts.claim_fetch(trust, self._now(), pause):
             self.refresh(trust)
             return self._trusts.find(trust.id) or trust
         return self._awaited(trust)

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from app.auth.buckets import Buckets, Rate
 from app.errors import TooManyRequests
-from app.store.accounts.rate_windows import Counters
+from app.store.accounts.shared_buckets import SharedBuckets
 from app.store.mongo.database import Database
 
 TOKEN_REQUESTS = 300
@@ -45,12 +45,12 @@ class Limits:
         measure = max(1.0, (per_second or 0) / DEFAULT)
         self._token_rate = _a_minute(round(TOKEN_REQUESTS * measure))
         self._wrong_rate = _a_minute(round(WRONG_CREDENTIALS * measure))
-        counters = Counters(database)
-        self._requests = Buckets(counters, "requests", clock)
-        self._tokens = Buckets(counters, "tokens", clock)
-        self._wrong = Buckets(counters, "wrong", clock)
-        self._missing = Buckets(counters, "missing", clock)
-        self._noted = Buckets(counters, "noted", clock)
+        shared = SharedBuckets(database)
+        self._requests = Buckets(shared, "requests", clock)
+        self._tokens = Buckets(shared, "tokens", clock)
+        self._wrong = Buckets(shared, "wrong", clock)
+        self._missing = Buckets(shared, "missing", clock)
+        self._noted = Buckets(shared, "noted", clock)
 
     def request(self, tenant: str, own: int | None = None, amount: int = 1) -> None:
         """Count a request, or `amount` operations, of a tenant that has been let in; `own` is its own rate, if any.

@@ -13,7 +13,7 @@ from app.auth import Principal, Refusal, TokenAnswer, TokenRequest
 from app.provider import Actor, Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
-from app.telemetry.activity import Answered
+from app.telemetry.activity import AnsweredRequest
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Service:
     """The time that a request may take of the database."""
     out_of_time: Callable[[], bool]
     """Whether that time is over."""
-    answered: Callable[[str, Answered], None]
+    answered: Callable[[str, AnsweredRequest], None]
     """Tenant, what was answered: count it among what came lately."""
     refused: Callable[[str, Event, Actor], None]
     """Tenant, event, who that was: write into the tenant's log that somebody was not let in."""

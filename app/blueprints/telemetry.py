@@ -16,7 +16,7 @@ from app.blueprints.service import current, service
 from app.errors import ScimError, TooMany, TooManyRequests
 from app.provider import Provider
 from app.schemas.columns import columns
-from app.telemetry.activity import Answered
+from app.telemetry.activity import AnsweredRequest
 from app.telemetry.labels import tenant_label
 
 log = structlog.get_logger()
@@ -84,7 +84,7 @@ def _remember(response: Response) -> Response:
     kind = "reads" if reading else "done"
     if status >= 400:
         kind = "failed" if status >= 500 else "refused" if provider else "denied"
-    service().answered(tenant, Answered(
+    service().answered(tenant, AnsweredRequest(
         time=datetime.now(UTC), method=asked.method, status=status, kind=kind,
         resource_type=provider.event.resource_type if provider else "",
         credential=here.principal.credential_id if provider else "",

@@ -10,7 +10,7 @@ import click
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows
 from app.cli.values import Span
-from app.store.accounts.audit import Acts
+from app.store.accounts.audit import AuditLog
 
 
 @click.command()
@@ -21,7 +21,7 @@ from app.store.accounts.audit import Acts
 def acts(connection: Connection, tenant: str | None, since: timedelta | None, as_json: bool) -> None:
     """List what operators did: the newest thousand acts of 400 days, the oldest of them first."""
     start = datetime.now(UTC) - since if since else None
-    rows = [_row(each) for each in Acts(connection.database).find(tenant=tenant, since=start)]
+    rows = [_row(each) for each in AuditLog(connection.database).find(tenant=tenant, since=start)]
     print_rows(rows, as_json=as_json, empty="Nothing was done.")
 
 

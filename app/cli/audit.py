@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from app.cli.connection import Connection
-from app.store.accounts.audit import Act, Acts, Operator
+from app.store.accounts.audit import AuditEntry, AuditLog, Operator
 from app.store.log.events import Actor, Event, Events
 from app.store.mongo.database import Session
 
@@ -58,9 +58,9 @@ def actor() -> Actor:
     return Actor(str(operator()))
 
 
-def act(connection: Connection, name: str, tenant: str, object_: str = "") -> AbstractContextManager[Act]:
+def act(connection: Connection, name: str, tenant: str, object_: str = "") -> AbstractContextManager[AuditEntry]:
     """Begin an act, such as `tenant delete`; what is done inside is settled at the end."""
-    return Acts(connection.database).begin(operator(), name, tenant=tenant, object_=object_)
+    return AuditLog(connection.database).begin(operator(), name, tenant=tenant, object_=object_)
 
 
 def change(

@@ -11,7 +11,7 @@ from app.cli.output import cell, say
 from app.schemas.group import GROUP_TYPE
 from app.schemas.user import USER_TYPE
 from app.store.accounts.activity import Activity
-from app.store.accounts.expiries import soonest
+from app.store.accounts.expiries import earliest_expiries
 from app.store.directory.totals import every_tenant
 from app.store.log.events import NOTHING_MORE
 
@@ -29,7 +29,7 @@ def overview(connection: Connection, names: Iterable[str]) -> dict[str, dict[str
     activity = Activity(connection.database)
     totals = every_tenant(connection.database, only)
     contacts, failures = activity.last_contacts(only), activity.failures(now - DAY, only)
-    ends = soonest(connection.database, now, only)
+    ends = earliest_expiries(connection.database, now, only)
     return {
         name: _numbers(totals.get((name, USER_TYPE.name), NOTHING_MORE)) | {
             "groups": totals.get((name, GROUP_TYPE.name), NOTHING_MORE).number,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 
-from app.store.accounts.activity import Activity, Answered, Sums
+from app.store.accounts.activity import Activity, AnsweredRequest, PendingActivity
 
-__all__ = ["Answered", "Book"]
+__all__ = ["AnsweredRequest", "Book"]
 
 MOST_TENANTS = 10_000
 """Tenants that are added up at a time: a client may make up names faster than they are written."""
@@ -17,16 +17,16 @@ class Book:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sums: dict[str, Sums] = {}
+        self._sums: dict[str, PendingActivity] = {}
 
-    def add(self, tenant: str, answered: Answered) -> None:
+    def add(self, tenant: str, answered: AnsweredRequest) -> None:
         """Count an answer to a tenant; one more tenant than there is room for is not counted."""
         with self._lock:
             sums = self._sums.get(tenant)
             if sums is None:
                 if len(self._sums) >= MOST_TENANTS:
                     return
-                sums = self._sums[tenant] = Sums()
+                sums = self._sums[tenant] = PendingActivity()
             sums.add(answered)
 
     def close(self, activity: Activity) -> None:

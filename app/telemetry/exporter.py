@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 
 from app.config import Config
 from app.errors import Unavailable
-from app.store.accounts.expiries import soonest
+from app.store.accounts.expiries import earliest_expiries
 from app.store.directory.totals import every_tenant
 from app.store.mongo.database import Database
 from app.store.open import open_database
@@ -51,7 +51,7 @@ class Tenants(Collector):
                     numbers[tenant, kind, "disabled"] = total.disabled
                 for labels, number in largest_apart(numbers).items():
                     resources.add_metric(labels, number)
-                soon = sorted(soonest(self._database, now).items(), key=lambda row: row[1])
+                soon = sorted(earliest_expiries(self._database, now).items(), key=lambda row: row[1])
                 for (tenant, kind), end in soon[:MOST_TENANTS]:
                     ends.add_metric([tenant, kind], (end - now).total_seconds())
         except Unavailable as error:

@@ -115,7 +115,7 @@ def test_an_issuer_that_is_down_at_first(authenticator, trust, issuer, clock):
 def test_whoever_died_while_asking_holds_nobody_up(trusts, trust, issuer, database):
     from datetime import UTC, datetime, timedelta
 
-    trusts.may_fetch(trust, datetime.now(UTC) - timedelta(seconds=5), PAUSE)  # and nothing comes of it
+    trusts.claim_fetch(trust, datetime.now(UTC) - timedelta(seconds=5), PAUSE)  # and nothing comes of it
     began = time.monotonic()
     assert Keys(database).find(trusts.find(trust.id), "a") is not None
     assert time.monotonic() - began < 1

@@ -11,7 +11,7 @@ from app.auth.seen import Seen
 from app.errors import Forbidden, TooManyRequests, Unauthorized
 from app.protocol.messages import error_message
 from app.store.accounts.clients import Clients
-from app.store.accounts.rate_windows import Counters
+from app.store.accounts.shared_buckets import SharedBuckets
 
 
 class Still:
@@ -49,7 +49,7 @@ def allowed(times, act, *arguments):
 
 def spend(database, still, amount):
     """Use up the room of `acme`, as another worker would."""
-    Counters(database).pour("requests:acme", amount, 25.0, still.now)
+    SharedBuckets(database).add("requests:acme", amount, 25.0, still.now)
 
 
 def test_sc_16_one_worker_is_exact(database, still):
@@ -130,11 +130,11 @@ def test_fa_09_a_tenant_may_have_a_rate_of_its_own(database, still):
 
 
 def test_a_clock_that_is_behind_changes_nothing(database, still):
-    counters = Counters(database)
-    assert counters.pour("requests:acme", 100, 10.0, still.now) == 100
-    assert counters.pour("requests:acme", 1, 10.0, still.now - 30) == 101
-    assert counters.pour("requests:acme", 1, 10.0, still.now + 5) == 52
-    assert counters.pour("requests:acme", 1, 10.0, still.now + 60) == 1
+    shared = SharedBuckets(database)
+    assert shared.add("requests:acme", 100, 10.0, still.now) == 100
+    assert shared.add("requests:acme", 1, 10.0, still.now - 30) == 101
+    assert shared.add("requests:acme", 1, 10.0, still.now + 5) == 52
+    assert shared.add("requests:acme", 1, 10.0, still.now + 60) == 1
 
 
 def test_n_05_a_request_is_held_against_the_limit_of_the_process_that_it_reaches(database, still):
@@ -149,17 +149,17 @@ def test_few_requests_cost_nothing(database, still):
 
 
 def test_many_requests_cost_a_write_in_ten(database, still, monkeypatch):
-    poured = []
-    pour = Counters.pour
-    monkeypatch.setattr(Counters, "pour", lambda self, *given: poured.append(given[1]) or pour(self, *given))
+    added = []
+    add = SharedBuckets.add
+    monkeypatch.setattr(SharedBuckets, "add", lambda self, *given: added.append(given[1]) or add(self, *given))
     limits = Limits(database, 100, still)
     allowed(2_000, limits.request, "acme")
-    assert poured == [10] * (ROOM // 10)
-    assert Counters(database).pour("requests:acme", 0, 100.0, still.now) == ROOM
+    assert added == [10] * (ROOM // 10)
+    assert SharedBuckets(database).add("requests:acme", 0, 100.0, still.now) == ROOM
 
 
 def test_a_bucket_is_forgotten_when_it_is_empty(database, still):
-    Counters(database).pour("requests:acme", ROOM, 100.0, still.now)
+    SharedBuckets(database).add("requests:acme", ROOM, 100.0, still.now)
     [row] = database.db.counters.with_options(read_concern=ReadConcern("local")).find()
     assert row["forget"].timestamp() == still.now + ROOM / 100 + 60
 

@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from app.cli import scimd as group
 from app.cli.connection import Connection
 from app.cli.demo import demo_page
-from app.store.accounts.audit import Acts
+from app.store.accounts.audit import AuditLog
 from app.store.accounts.audit import Operator as Person
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
@@ -109,7 +109,7 @@ def stored(operator: Operator) -> dict[str, list[Any]]:
 
 
 def acts_of(operator: Operator) -> list[dict[str, Any]]:
-    return Acts(operator.database).find()
+    return AuditLog(operator.database).find()
 
 
 def test_every_command_is_in_one_of_the_tables() -> None:
@@ -164,7 +164,7 @@ def test_fa_19_a_change_and_its_line_are_one_write(world: World) -> None:
 
 
 def test_fa_19_an_act_that_is_killed_says_that_it_has_begun(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.store.accounts.audit.Act.settle", lambda *_: None)  # what a killed process does
+    monkeypatch.setattr("app.store.accounts.audit.AuditEntry.record", lambda *_: None)  # what a killed process does
     world.operator("tenant", "suspend", "acme")
     assert acts_of(world.operator)[-1]["outcome"] == "begun"
 

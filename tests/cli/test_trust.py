@@ -41,7 +41,7 @@ def test_n_02_the_form_that_was_given_and_the_one_that_came_last(scimd, acme, is
     [row] = scimd("trust", "list", acme, "--json").json
     assert (row["audiences"], row["last_audience"]) == (["api://x"], None)
     assert "audience api://x, none came yet" in scimd("tenant", "show", acme).out
-    Trusts(database).note_audience(Trusts(database).find(row["id"]), "x")
+    Trusts(database).record_audience(Trusts(database).find(row["id"]), "x")
     until(lambda: "audience api://x, last came x" in scimd("tenant", "show", acme).out)  # written with w: 1
     shown = scimd("tenant", "show", acme, "--json").json["federated"][0]
     assert (shown["audiences"], shown["last_audience"]) == (["api://x"], "x")

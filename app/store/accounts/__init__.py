@@ -1,4 +1,4 @@
-"""Who may come: tenants and their credentials, what clients did lately, and what operators did.
+"""Who may call: tenants and their credentials, their clients' recent activity, and the audit log of operators' acts.
 
-An act of an operator and its line in the log are one write.
+An operator's act and its entry in the audit log are one transaction wherever the act itself is one.
 """

@@ -1,7 +1,7 @@
-"""What came lately from each tenant's clients, kept without reading the log: `pulses` and `days`.
+"""The recent activity of each tenant's clients, kept in `pulses` and `days` so that nobody has to read the log for it.
 
-A worker adds up what it answers in memory, and writes the sums every two seconds; no request waits for it, and a killed
-worker loses two seconds of it. No query, body or person's name is in here.
+Each worker adds up its requests in memory and writes the sums every two seconds. No request waits for that, and a
+worker that is killed loses two seconds of it. Queries, bodies and names of people are not stored here.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ DAYS = CollectionSpec(
 COLLECTIONS = (PULSES, DAYS)
 
 QUIET = timedelta(minutes=10)
-"""After so long without a request, the next one begins a new contact."""
+"""After this time without a request, the next request begins a new contact."""
 RECENT, CONTACTS = 20, 12
 """The newest requests and contacts that a pulse keeps."""
 MOST_CAUSES = 20
-"""Causes that a day tells apart; what comes on top of them is `other`."""
+"""Causes that are counted separately in a day; further ones count as `other`."""
 OTHER = "other"
 
 
 @dataclass(frozen=True)
-class Answered:
-    """One answered request, as far as it counts here."""
+class AnsweredRequest:
+    """What is recorded of one answered request."""
 
     time: datetime
     method: str
@@ -55,33 +55,34 @@ class Answered:
     kind: str
     """`reads`, `done`, `refused`, `failed` or `denied`."""
     reason: str = ""
-    """Of a denied one: why, in a sentence."""
+    """Why a `denied` request was denied, in a sentence."""
     cause: str = ""
-    """Of a refused or failed one: a word, and behind a blank the attribute."""
+    """The cause of a `refused` or `failed` request (`ScimError.cause`), and after a blank the attribute, if any."""
 
 
 @dataclass
-class Sums:
-    """What one worker has answered to one tenant since it last wrote, in the order in which it was answered."""
+class PendingActivity:
+    """What one worker has counted for one tenant since it last wrote."""
 
-    recent: list[Answered] = field(default_factory=list)
-    """The newest `RECENT`."""
+    recent: list[AnsweredRequest] = field(default_factory=list)
+    """The newest `RECENT` requests, in the order of the answers."""
     hours: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(hour as 2026-11-28T09, kind) -> number."""
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(day, cause) -> number."""
     first: datetime | None = None
-    """When the oldest of them was answered."""
+    """When the first request was answered."""
     let_in: datetime | None = None
-    """When a client was last let in."""
+    """When a client last authenticated."""
     written: datetime | None = None
-    """When a change was last made."""
+    """When a client last changed something."""
     denied: int = 0
-    """How many were denied since the last one was let in."""
-    denial: Answered | None = None
+    """How many requests were denied since a client last authenticated."""
+    denial: AnsweredRequest | None = None
+    """The last of those."""
 
-    def add(self, answered: Answered) -> None:
-        """Count one more answer."""
+    def add(self, answered: AnsweredRequest) -> None:
+        """Count one more request."""
         self.first = self.first or answered.time
         self.recent = [*self.recent[1 - RECENT:], answered]
         self.hours[answered.time.strftime("%Y-%m-%dT%H"), answered.kind] += 1
@@ -97,38 +98,38 @@ class Sums:
 
 
 class Activity:
-    """The pulses and days of all tenants."""
+    """The recorded activity of all tenants."""
 
     def __init__(self, database: Database, *, days: int = 90) -> None:
-        # What is lost in a failover is two seconds of sums, so that nothing waits for a majority, nor is read from one.
+        # A failover loses two seconds of sums at most, so neither writes nor reads wait for a majority.
         loose: dict[str, Any] = {"write_concern": WriteConcern(w=1), "read_concern": ReadConcern("local")}
         self._tenants = Tenants(database)
         self._pulses = database.db[PULSES.name].with_options(**loose)
         self._days = database.db[DAYS.name].with_options(**loose)
         self._kept = timedelta(days=days)
 
-    def write(self, sums: Mapping[str, Sums]) -> None:
-        """Add the sums of a worker, tenant by tenant; those of tenants that do not exist are dropped."""
-        there = self._tenants.existing(sums)
-        pulses = [step for name in sorted(there) for step in _pulse(name, sums[name])]
-        days = [step for name in sorted(there) for step in self._day(name, sums[name])]
+    def write(self, sums: Mapping[str, PendingActivity]) -> None:
+        """Add a worker's sums, by tenant name; those for tenants that do not exist are dropped."""
+        names = sorted(self._tenants.existing(sums))
+        pulses = [step for name in names for step in _pulse(name, sums[name])]
+        days = [step for name in names for step in self._day(name, sums[name])]
         if pulses:
             self._pulses.bulk_write(pulses)
         if days:
             self._days.bulk_write(days)
 
     def pulse(self, tenant: str) -> dict[str, Any]:
-        """Return what is known of a tenant: `first`, `last`, `lastWrite`, `denied`, `recent`, `contacts`."""
+        """Return the document of a tenant: `first`, `last`, `lastWrite`, `denied`, `recent`, `contacts`; {} if none."""
         return self._pulses.find_one({"_id": tenant}, {"_id": 0, "tenant": 0}) or {}
 
     def last_contacts(self, tenant: str | None = None) -> dict[str, datetime]:
-        """Return for each tenant, or one, when a client was last let in."""
+        """Return when a client last authenticated, by tenant; `tenant` limits it to one."""
         query: dict[str, Any] = {"last": {"$exists": True}} | ({"_id": tenant} if tenant else {})
         rows = self._pulses.find(query, {"last": 1})
         return {row["_id"]: aware(row["last"]) for row in rows}
 
     def failures(self, since: datetime, tenant: str | None = None) -> Counter[str]:
-        """Return for each tenant how many requests were refused or failed since the hour of `since`."""
+        """Return how many requests were refused or failed since the hour of `since`, by tenant or for one."""
         query: dict[str, Any] = {"day": {"$gte": since.strftime("%Y-%m-%d")}}
         query |= {"tenant": tenant} if tenant else {"$or": [{"refused": {"$gt": 0}}, {"failed": {"$gt": 0}}]}
         found = Counter[str]()
@@ -139,20 +140,20 @@ class Activity:
         return found
 
     def causes(self, tenant: str, since: datetime) -> Counter[str]:
-        """Return how often each cause refused something on the days from `since` on: "required displayName" -> 3."""
+        """Return how often each cause occurred from the day of `since` on, e.g. {"required displayName": 3}."""
         found = Counter[str]()
         for row in self._days.find({"tenant": tenant, "day": {"$gte": since.strftime("%Y-%m-%d")}}, {"causes": 1}):
             found.update({_readable(key): number for key, number in row.get("causes", {}).items()})
         return found
 
-    def _day(self, tenant: str, sums: Sums) -> Iterable[UpdateOne]:
+    def _day(self, tenant: str, sums: PendingActivity) -> Iterable[UpdateOne]:
         for day in sorted({hour[:10] for hour, _ in sums.hours}):
-            here = {key: number for key, number in sums.hours.items() if key[0].startswith(day)}
-            total = {kind: sum(n for (_, k), n in here.items() if k == kind) for kind in ("refused", "failed")}
+            hours = {key: number for key, number in sums.hours.items() if key[0].startswith(day)}
+            total = {kind: sum(n for (_, k), n in hours.items() if k == kind) for kind in ("refused", "failed")}
             expires = datetime.fromisoformat(day).replace(tzinfo=UTC) + self._kept
             yield UpdateOne({"_id": f"{tenant} {day}"}, {
                 "$setOnInsert": {"tenant": tenant, "day": day, "expires": expires},
-                "$inc": {f"hours.{hour[11:]}.{kind}": number for (hour, kind), number in here.items()} | total,
+                "$inc": {f"hours.{hour[11:]}.{kind}": number for (hour, kind), number in hours.items()} | total,
             }, upsert=True)
         for (day, cause), number in sorted(sums.causes.items()):
             key = f"causes.{_storable(cause)}"
@@ -162,8 +163,8 @@ class Activity:
             yield UpdateOne({"_id": f"{tenant} {day}", "$nor": [known]}, {"$inc": {f"causes.{OTHER}": number}})
 
 
-def _pulse(tenant: str, sums: Sums) -> Iterable[UpdateOne]:
-    """Return the steps that bring a pulse up to date; they are carried out in this order."""
+def _pulse(tenant: str, sums: PendingActivity) -> Iterable[UpdateOne]:
+    """Return the updates of a tenant's document in `pulses`, in the order in which they must run."""
     this, first, newest = {"_id": tenant}, sums.first, sums.recent[-1].time
     begun = {"began": first, "letIn": sums.let_in is not None}
     yield UpdateOne(this, {"$setOnInsert": {"tenant": tenant}}, upsert=True)
@@ -182,8 +183,8 @@ def _pulse(tenant: str, sums: Sums) -> Iterable[UpdateOne]:
     if sums.written:
         yield UpdateOne(this, {"$max": {"lastWrite": sums.written}})
     if sums.denial:
-        told = {"denied.time": sums.denial.time, "denied.reason": sums.denial.reason}
-        yield UpdateOne(this, {"$set": told, "$inc": {"denied.count": sums.denied}})
+        last_denial = {"denied.time": sums.denial.time, "denied.reason": sums.denial.reason}
+        yield UpdateOne(this, {"$set": last_denial, "$inc": {"denied.count": sums.denied}})
     rows = [
         {"time": each.time, "method": each.method, "type": each.resource_type, "status": each.status,
          "credential": each.credential} for each in sums.recent
@@ -195,7 +196,7 @@ def _pulse(tenant: str, sums: Sums) -> Iterable[UpdateOne]:
 
 
 def _storable(cause: str) -> str:
-    """Return a cause as the name of a field: an attribute's path has dots, which MongoDB would follow."""
+    """Return a cause as the name of a field; an attribute's path has dots, which MongoDB would follow."""
     return cause.replace(".", "/").replace("$", "~")
 
 

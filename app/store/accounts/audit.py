@@ -1,7 +1,7 @@
-"""What operators did: one line for each act, wherever it was done; it outlives the tenant and is kept for 400 days.
+"""The audit log: one entry for each act of an operator, kept for 400 days even if its tenant is deleted.
 
-A line is written as `begun` before the act and settled after it, so that nothing is done without a line. What one
-transaction can do settles its line in the same transaction: then `begun` means that it was not done.
+The entry is written with the outcome `begun` before the act and gets its final outcome afterwards, so that no act goes
+unrecorded. An act that is one transaction records its outcome in it; its entry says `begun` only if it did not happen.
 """
 
 from __future__ import annotations
@@ -49,73 +49,73 @@ COLLECTIONS = (SPEC,)
 
 @dataclass(frozen=True)
 class Operator:
-    """Who acts, and from where; "" for what is not known."""
+    """Who acts, and from where; unknown parts are ""."""
 
     who: str
     how: str
-    """command line; console or setup for what is done on pages."""
+    """`command line`; `console` or `setup` for an act on a web page."""
     role: str = "operator"
     address: str = ""
     request: str = ""
 
     def __str__(self) -> str:
-        """Return what a tenant's log has for the credential of an operator, e.g. `command line: alice`."""
+        """Return the operator as the credential in a tenant's log, e.g. `command line: alice`."""
         return f"{self.how}: {self.who}"
 
 
-class Act:
-    """One act that has begun; `tenant` and `object` may be set while it goes on."""
+class AuditEntry:
+    """The entry of an act that has begun; `tenant` and `object` may be set during the act."""
 
-    def __init__(self, database: Database, line_id: str, tenant: str, object_: str) -> None:
+    def __init__(self, database: Database, entry_id: str, tenant: str, object_: str) -> None:
         self._database = database
-        self._id = line_id
+        self._id = entry_id
         self.tenant = tenant
         self.object = object_
 
     def commit(self, work: Callable[[Session], T]) -> T:
-        """Do `work` and settle the line, in one transaction; raises Unavailable where that is not let through."""
+        """Do `work` and record the outcome in one transaction; raises Unavailable if the database prevents it."""
 
-        def whole(session: Session) -> T:
+        def recorded(session: Session) -> T:
             result = work(session)
-            self.settle(DONE, session)
+            self.record(DONE, session)
             return result
 
-        return self._database.transaction(whole)
+        return self._database.transaction(recorded)
 
-    def settle(self, outcome: str, session: Session = None) -> None:
-        """Write how the act has ended, unless that is written already."""
+    def record(self, outcome: str, session: Session = None) -> None:
+        """Record the outcome of the act, unless that has been done."""
         end = {"outcome": outcome, "tenant": self.tenant, "object": self.object}
         self._database.db[SPEC.name].update_one({"_id": self._id, "outcome": BEGUN}, {"$set": end}, session=session)
 
 
-class Acts:
-    """The acts of all operators."""
+class AuditLog:
+    """The entries for the acts of all operators."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._collection = database.db[SPEC.name]
 
     @contextmanager
-    def begin(self, operator: Operator, act: str, *, tenant: str = "", object_: str = "") -> Iterator[Act]:
-        """Write that an act has begun, let it be done, and write how it has ended."""
-        begun = Act(self._database, str(uuid.uuid4()), tenant, object_)
+    def begin(self, operator: Operator, act: str, *, tenant: str = "", object_: str = "") -> Iterator[AuditEntry]:
+        """Record that an act begins, and its outcome when the block ends."""
+        entry = AuditEntry(self._database, str(uuid.uuid4()), tenant, object_)
         self._collection.insert_one({
-            "_id": begun._id, "time": now(), "who": operator.who, "role": operator.role, "how": operator.how,
+            "_id": entry._id, "time": now(), "who": operator.who, "role": operator.role, "how": operator.how,
             "address": operator.address, "tenant": tenant, "act": act, "object": object_, "outcome": BEGUN,
             "request": operator.request,
         })
         try:
-            yield begun
+            yield entry
         except BaseException:
-            with suppress(PyMongoError, Unavailable):  # then the line says `begun`, as after a kill
-                begun.settle(FAILED)
+            with suppress(PyMongoError, Unavailable):  # the entry then says `begun`, as after a kill
+                entry.record(FAILED)
             raise
-        begun.settle(DONE)
+        entry.record(DONE)
 
     def find(
         self, *, tenant: str | None = None, since: datetime | None = None, limit: int = 1_000
     ) -> list[dict[str, Any]]:
-        """Return the newest acts, of one tenant or of all, the oldest of them first."""
+        """Return the newest `limit` entries, for one tenant or all, oldest first."""
         query: dict[str, Any] = {} if tenant is None else {"tenant": tenant}
         if since:
             query["time"] = {"$gte": since}

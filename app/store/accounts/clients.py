@@ -1,6 +1,6 @@
-"""OAuth 2.0 clients and their secrets: several live at once, so that one can be replaced without a gap.
+"""OAuth 2.0 clients and their secrets; a client may have several, so that one can be replaced without downtime.
 
-A secret is 256 random bits behind `scimd_secret_`, a prefix for leak scanners; only its SHA-256 is stored.
+A secret is 256 random bits after `scimd_secret_`, a prefix for leak scanners; only its SHA-256 hash is stored.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ COLLECTIONS = (SPEC,)
 
 MOST_SECRETS = 10
 LONGEST_SECRET = timedelta(days=3 * 365 + 1)
-"""Three years, a leap day among them: what Entra's gallery allows."""
+"""Three years including a leap day: the most that Entra's gallery allows."""
 TOKEN_LIFETIME = timedelta(hours=1)
 SHORTEST_TOKEN, LONGEST_TOKEN = timedelta(hours=1), timedelta(hours=6)
-"""How long an access token may live: what Entra's gallery allows (D-107)."""
+"""The lifetimes of an access token that Entra's gallery allows (D-107)."""
 
 
 @dataclass(frozen=True)
 class Secret:
-    """One of a client's secrets, without what it is."""
+    """The record of one of a client's secrets, which has its hash only."""
 
     id: str
     hash: str
@@ -86,7 +86,7 @@ class Client:
 
 
 class Clients:
-    """The OAuth 2.0 clients of all tenants; that one is of the tenant of the URL is checked by who authenticates."""
+    """The OAuth 2.0 clients of all tenants; the caller checks that a client belongs to the tenant in the URL."""
 
     def __init__(self, database: Database) -> None:
         self._collection = database.db[SPEC.name]
@@ -96,9 +96,9 @@ class Clients:
         self, tenant: str, *, lifetime: timedelta, label: str = "", scopes: Iterable[str] = SCOPES,
         token_lifetime: timedelta = TOKEN_LIFETIME, session: Session = None,
     ) -> tuple[Client, str]:
-        """Make a client with a first secret; give it, this once, the secret with it; raises InvalidValue."""
+        """Create a client and return it with its first secret, which cannot be read again; raises InvalidValue."""
         if not SHORTEST_TOKEN <= token_lifetime <= LONGEST_TOKEN:
-            raise InvalidValue("An access token lives from 3600 to 21600 seconds.")
+            raise InvalidValue("The lifetime of access tokens must be from 1h to 6h.")
         secret, row = _new_secret(lifetime)
         document = {
             "_id": f"client_{secrets.token_hex(8)}", "tenant": tenant, "scopes": sorted(scopes), "created": now(),
@@ -110,30 +110,33 @@ class Clients:
         return _client(document), secret
 
     def find(self, client_id: str, session: Session = None) -> Client | None:
-        """Return the client of that id, of whichever tenant, or None."""
+        """Return the client with this id, of any tenant, or None."""
         document = self._collection.find_one({"_id": client_id}, session=session)
         return _client(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Client]:
-        """Give the clients of a tenant, oldest first."""
+        """Return the clients of a tenant, oldest first."""
         return [_client(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
 
     def rotate(self, client_id: str, lifetime: timedelta, session: Session = None) -> tuple[Client, Secret, str]:
-        """Add a secret and leave the others as they are; raises NotFound, InvalidValue where there are too many."""
+        """Add a secret beside the existing ones; return the client, the secret's record and the secret.
+
+        Raises NotFound, and InvalidValue for a client that has the most secrets already.
+        """
         secret, row = _new_secret(lifetime)
         full = f"secrets.{MOST_SECRETS - 1}"
         query, change = {"_id": client_id, full: {"$exists": False}}, {"$push": {"secrets": row}}
         document = self._collection.find_one_and_update(query, change, return_document=True, session=session)
         if document is None:
             self.require(client_id, session)
-            raise InvalidValue(f"A client has at most {MOST_SECRETS} secrets; delete one first.")
+            raise InvalidValue(f"The client {client_id} can have at most {MOST_SECRETS} secrets; delete one first.")
         return _client(document), Secret(**row), secret
 
     def delete_secret(self, client_id: str, secret_id: str, session: Session = None) -> Client:
-        """Delete a secret: nobody gets an access token for it any more; raises NotFound.
+        """Delete a secret, so that it gets no more access tokens, and return its client; raises NotFound.
 
-        The access tokens that it led to live on to their end, an hour as a rule: a secret is replaced while the client
-        goes on working. `delete` ends all at once.
+        Access tokens that it got before stay valid until they expire, after an hour as a rule, so that a client keeps
+        working while its secret is replaced. `delete` revokes them all at once.
         """
         query, change = {"_id": client_id, "secrets.id": secret_id}, {"$pull": {"secrets": {"id": secret_id}}}
         document = self._collection.find_one_and_update(query, change, return_document=True, session=session)
@@ -143,8 +146,8 @@ class Clients:
         return _client(document)
 
     def delete(self, client_id: str, session: Session = None) -> Client:
-        """Delete a client and return what it was; its access tokens are worthless from now on; raises NotFound."""
-        # First the client, so that it gets no more tokens while the ones it has are revoked.
+        """Delete a client, revoke its access tokens, and return its last record; raises NotFound."""
+        # The client first, so that it gets no new token while its tokens are revoked.
         document = self._collection.find_one_and_delete({"_id": client_id}, session=session)
         if document is None:
             raise _missing(client_id)
@@ -152,7 +155,7 @@ class Clients:
         return _client(document)
 
     def require(self, client_id: str, session: Session = None) -> Client:
-        """Return the client of that id; raises NotFound."""
+        """Return the client with this id; raises NotFound."""
         client = self.find(client_id, session)
         if client is None:
             raise _missing(client_id)
@@ -165,7 +168,7 @@ def _missing(client_id: str) -> NotFound:
 
 def _new_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
     if lifetime > LONGEST_SECRET:
-        raise InvalidValue(f"A client secret lives at most three years, {LONGEST_SECRET.days}d.")
+        raise InvalidValue(f"A client secret can be valid for at most three years, {LONGEST_SECRET.days}d.")
     secret, created = f"scimd_secret_{secrets.token_hex(32)}", now()
     row = {"id": secrets.token_hex(4), "hash": hash_of(secret), "created": created, "expires": created + lifetime}
     return secret, row

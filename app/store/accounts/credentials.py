@@ -1,7 +1,7 @@
-"""The collections of the credentials that let a client in, and of the windows that limit how often it may call."""
+"""The collections for credentials, and for the buckets that limit how often a client may call."""
 
 from __future__ import annotations
 
-from app.store.accounts import clients, rate_windows, tokens, trusts
+from app.store.accounts import clients, shared_buckets, tokens, trusts
 
-COLLECTIONS = tokens.COLLECTIONS + clients.COLLECTIONS + trusts.COLLECTIONS + rate_windows.COLLECTIONS
+COLLECTIONS = tokens.COLLECTIONS + clients.COLLECTIONS + trusts.COLLECTIONS + shared_buckets.COLLECTIONS

@@ -1,6 +1,6 @@
-"""Credentials that end: which ends soonest, and a warning in the tenant's log 30, 7 and 1 days before.
+"""Credentials that expire: the earliest of each tenant, and warnings in its log 30, 7 and 1 days before.
 
-A warning and the mark that it was given are one transaction, so that of all workers one gives it, once.
+A warning and the mark that it was given are one transaction, so that only one worker gives it, once.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from app.store.mongo.moments import aware
 
 log = logging.getLogger("scimd")
 WARNINGS = (1, 7, 30)
-"""Days before the end of a credential, for credentials that live longer than that."""
+"""Days before a credential expires; a warning is given only for one that was valid for longer than that."""
 OPERATION = "credential.expiring"
 TOKEN, SECRET = "token", "secret"  # noqa: S105 - kinds, no secrets
 _ISSUED = {"client": None, "revoked": None}
-"""The tokens that operators issued; access tokens end within hours, as they should."""
+"""Selects the tokens that operators issued; access tokens expire within hours and need no warning."""
 
 
 @dataclass(frozen=True)
-class Ending:
-    """A credential that ends within the longest of `WARNINGS`."""
+class ExpiringCredential:
+    """A credential that expires within the longest of `WARNINGS`."""
 
     tenant: str
     kind: str
     """`token` or `secret`."""
     id: str
-    """Of the token, or of the client that has the secret."""
+    """The id of the token, or of the client that has the secret."""
     created: datetime
     expires: datetime
     label: str = ""
     secret: str = ""
     """The id of the secret."""
     warned: int | None = None
-    """The shortest of `WARNINGS` that was given."""
+    """The last of `WARNINGS` that was given."""
 
     def due(self, now: datetime) -> int | None:
-        """Return the days of the warning that is to be given now, None where there is none."""
+        """Return which of `WARNINGS` is due now, None if none is."""
         left, life = self.expires - now, self.expires - self.created
         days = next((each for each in WARNINGS if left <= timedelta(days=each) < life), None)
         return days if days is not None and (self.warned is None or days < self.warned) else None
 
     def sentence(self) -> str:
-        """Return what ends, when, and the command that makes another."""
+        """Return the warning: what expires, when, and the command that makes another."""
         named = f' "{self.label}"' if self.label else ""
         day = f"{self.expires:%Y-%m-%d %H:%M} UTC"
         if self.kind == TOKEN:
@@ -59,8 +59,11 @@ class Ending:
         return f"{which} expires on {day}. Make another: scimd client rotate {self.id}"
 
 
-def soonest(database: Database, now: datetime, tenant: str | None = None) -> dict[tuple[str, str], datetime]:
-    """Return for each tenant, or one, and each kind of credential when the first of those that are valid ends."""
+def earliest_expiries(database: Database, now: datetime, tenant: str | None = None) -> dict[tuple[str, str], datetime]:
+    """Return when the first valid credential of each tenant and kind expires, by (tenant, kind).
+
+    `tenant` limits it to one tenant.
+    """
     mine = {"tenant": tenant} if tenant else {}
     ends = {"_id": "$tenant", "expires": {"$min": "$expires"}}
     tokens = database.db[TOKENS.name].aggregate([
@@ -75,52 +78,53 @@ def soonest(database: Database, now: datetime, tenant: str | None = None) -> dic
     return {(row["_id"], kind): aware(row["expires"]) for kind, rows in kinds for row in rows}
 
 
-def warn(database: Database, now: datetime, days: int) -> int:
-    """Give the warnings that are due and return how many those were; `days` is how long a log is kept."""
+def warn_of_expiries(database: Database, now: datetime, days: int) -> int:
+    """Give the warnings that are due and return how many there were; `days` is how long a log is kept."""
     given = 0
-    for ending in _ending(database, now):
-        due = ending.due(now)
-        if due is not None and _warn(database, ending, due, days):
-            log.warning("tenant %s: %s", ending.tenant, ending.sentence())
+    for credential in _expiring(database, now):
+        due = credential.due(now)
+        if due is not None and _warn(database, credential, due, days):
+            log.warning("tenant %s: %s", credential.tenant, credential.sentence())
             given += 1
     return given
 
 
-def _ending(database: Database, now: datetime) -> Iterator[Ending]:
+def _expiring(database: Database, now: datetime) -> Iterator[ExpiringCredential]:
     soon = {"$gt": now, "$lte": now + timedelta(days=max(WARNINGS))}
     for row in database.db[TOKENS.name].find(_ISSUED | {"expires": soon}):
-        yield Ending(
+        yield ExpiringCredential(
             row["tenant"], TOKEN, row["_id"], aware(row["created"]), aware(row["expires"]), row.get("label", ""),
             warned=row.get("warned"),
         )
     for row in database.db[CLIENTS.name].find({"secrets.expires": soon}):
         for each in row["secrets"]:
             if now < aware(each["expires"]):
-                yield Ending(
+                yield ExpiringCredential(
                     row["tenant"], SECRET, row["_id"], aware(each["created"]), aware(each["expires"]),
                     row.get("label", ""), each["id"], each.get("warned"),
                 )
 
 
-def _warn(database: Database, ending: Ending, due: int, days: int) -> bool:
-    """Write the warning and that it was given; return False where another worker was first."""
+def _warn(database: Database, credential: ExpiringCredential, due: int, days: int) -> bool:
+    """Write the warning and mark it as given; return False if another worker was first."""
     unwarned: dict[str, Any] = {"warned": {"$not": {"$lte": due}}}
     event = Event(
-        OPERATION, resource_type=ending.kind, resource_id=ending.id, name=ending.label, detail=ending.sentence()
+        OPERATION, resource_type=credential.kind, resource_id=credential.id, name=credential.label,
+        detail=credential.sentence(),
     )
 
     def work(session: Session) -> bool:
-        if ending.kind == TOKEN:
+        if credential.kind == TOKEN:
             marked = database.db[TOKENS.name].update_one(
-                {"_id": ending.id, **unwarned}, {"$set": {"warned": due}}, session=session
+                {"_id": credential.id, **unwarned}, {"$set": {"warned": due}}, session=session
             )
         else:
             marked = database.db[CLIENTS.name].update_one(
-                {"_id": ending.id, "secrets": {"$elemMatch": {"id": ending.secret, **unwarned}}},
+                {"_id": credential.id, "secrets": {"$elemMatch": {"id": credential.secret, **unwarned}}},
                 {"$set": {"secrets.$.warned": due}}, session=session,
             )
         if marked.matched_count:
-            Events(database, ending.tenant, days=days).append(event, Actor("scimd"), session)
+            Events(database, credential.tenant, days=days).append(event, Actor("scimd"), session)
         return bool(marked.matched_count)
 
     return database.transaction(work)

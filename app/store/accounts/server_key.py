@@ -1,4 +1,4 @@
-"""The server's own key: it seals what is handed out and wanted back unchanged. Made once, the same for all workers."""
+"""The server's own key, which seals what a client hands back later. It is made once and is the same for all workers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COLLECTIONS = (SPEC,)
 
 
 def get(database: Database) -> bytes:
-    """Give the key; the first who asks makes it."""
+    """Return the key; the first call makes it."""
     document = database.db[SPEC.name].find_one_and_update(
         {"_id": "key"},
         {"$setOnInsert": {"key": Fernet.generate_key()}},

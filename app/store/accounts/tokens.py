@@ -1,8 +1,8 @@
-"""The tokens that let a client in: those an operator issues, and the access tokens that the token endpoint issues.
+"""Tokens: those that an operator issues, and the access tokens that the token endpoint issues.
 
-A token reads `scimd_<public id>_<secret>`: the prefix is for leak scanners, the id finds the record and may be shown,
-the secret is 256 random bits. Only its SHA-256 is stored: against guessing at that size a slow hash adds nothing but
-time on each request. Kept here: a token never changes, but for being revoked and for the time of its last use.
+A token reads `scimd_<public id>_<secret>`. The prefix is for leak scanners, the id finds the record and may be shown,
+the secret is 256 random bits. Only its SHA-256 hash is stored; a secret of that size cannot be guessed, so a slow hash
+would only cost time on each request. Nothing of a token changes except its revocation and the time of its last use.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ COLLECTIONS = (SPEC,)
 SCOPES = ("scim.read", "scim.write")
 USE_NOTED_EVERY = timedelta(minutes=1)
 FORGET_AFTER = timedelta(days=7)
-"""How long an access token that is over is remembered, so that a refusal can say what it was."""
+"""How long the record of an expired access token is kept, so that a refusal can say what it was."""
 
 _TOKEN = re.compile(r"scimd_([0-9a-f]{12})_([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
 class Token:
-    """What is known of a token; its secret is not."""
+    """The record of a token, which has the hash of its secret only."""
 
     id: str
     tenant: str
@@ -73,12 +73,12 @@ class Token:
     used: datetime | None = None
     revoked: datetime | None = None
     client: str = ""
-    """The OAuth client or trust that an access token was issued to; "" for a token that an operator issued."""
+    """The id of the OAuth client or trust that an access token was issued to; "" for an operator's token."""
     user: str | None = None
-    """The id of the user that it stands for, where it stands for one (RFC 7644 section 3.11)."""
+    """The id of the user that /Me refers to for this token, if any (RFC 7644 section 3.11)."""
 
     def state(self, moment: datetime) -> str:
-        """Tell whether it is `valid`, `expired` or `revoked`."""
+        """Return `valid`, `expired` or `revoked`."""
         if self.revoked:
             return "revoked"
         return "expired" if self.expires and self.expires <= moment else "valid"
@@ -96,7 +96,10 @@ class Tokens:
         self, tenant: str, *, lifetime: timedelta | None = None, label: str = "", scopes: Iterable[str] = SCOPES,
         client: str = "", user: str | None = None, session: Session = None,
     ) -> tuple[str, Token]:
-        """Make a token and give it, this once, with its record."""
+        """Issue a token and return it with its record; the token itself cannot be read again.
+
+        `lifetime` None means that it does not expire; `client` is the client or trust that an access token is for.
+        """
         token_id, secret, created = secrets.token_hex(6), secrets.token_hex(32), now()
         document: dict[str, Any] = {
             "_id": token_id, "tenant": tenant, "hash": hash_of(secret), "scopes": sorted(scopes), "created": created,
@@ -109,23 +112,23 @@ class Tokens:
         return f"scimd_{token_id}_{secret}", _token(document)
 
     def find(self, token_id: str, session: Session = None) -> Token | None:
-        """Return the record of a token, of whichever tenant, or None."""
+        """Return the record of the token with this id, of any tenant, or None."""
         document = self._collection.find_one({"_id": token_id}, session=session)
         return _token(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Token]:
-        """Give the tokens that operators issued for a tenant, oldest first."""
+        """Return the tokens that operators issued for a tenant, oldest first."""
         rows = self._collection.find({"tenant": tenant, "client": {"$exists": False}}, sort=[("created", 1)])
         return [_token(row) for row in rows]
 
     def last_use_of(self, tenant: str, client: str) -> datetime | None:
-        """Give when a client's access tokens were last used, or None."""
+        """Return when an access token of the client was last used, or None."""
         query = {"tenant": tenant, "client": client, "used": {"$exists": True}}
         row = self._collection.find_one(query, {"used": 1}, sort=[("used", -1)])
         return aware(row["used"]) if row else None
 
     def revoke(self, token_id: str, session: Session = None) -> Token:
-        """Make a token worthless from now on, and return its record; raises NotFound."""
+        """Revoke a token from now on and return its record; raises NotFound."""
         token = self.find(token_id, session)
         if token is None:
             raise NotFound(f"There is no token {token_id!r}.")
@@ -134,12 +137,12 @@ class Tokens:
         return token
 
     def revoke_of_client(self, tenant: str, client: str, session: Session = None) -> None:
-        """Make the access tokens of a client worthless from now on."""
+        """Revoke all access tokens of a client from now on."""
         query = {"tenant": tenant, "client": client, "revoked": {"$exists": False}}
         self._collection.update_many(query, {"$set": {"revoked": now()}}, session=session)
 
-    def note_use(self, token: Token) -> None:
-        """Write down that a token was used, at most once a minute; a request does not fail for it."""
+    def record_use(self, token: Token) -> None:
+        """Record that a token was used, at most once a minute; a failure to do so is ignored."""
         moment = now()
         if token.used and moment - token.used < USE_NOTED_EVERY:
             return
@@ -148,18 +151,18 @@ class Tokens:
 
 
 def parse(text: str) -> tuple[str, str] | None:
-    """Give the public id and the secret of a token, or None where `text` is none."""
+    """Return the public id and the secret of a token, or None if `text` is no token."""
     match = _TOKEN.fullmatch(text)
     return (match[1], match[2]) if match else None
 
 
 def hash_of(secret: str) -> str:
-    """Give what is stored of a secret."""
+    """Return the SHA-256 hash of a secret, which is what is stored."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def is_secret(secret: str, stored: str) -> bool:
-    """Tell, in constant time, whether `stored` is the hash of `secret`."""
+    """Return whether `stored` is the hash of `secret`, in constant time."""
     return hmac.compare_digest(hash_of(secret), stored)
 
 

@@ -1,7 +1,7 @@
-"""Whose JSON Web Tokens a tenant takes: an issuer, the audiences, perhaps one subject or app, and the issuer's keys.
+"""Trusts: whose JSON Web Tokens a tenant accepts, by issuer, audience and perhaps subject or app, and the keys.
 
-The keys are kept here and not in the memory of a worker: what one has fetched all have, a worker that is started while
-the issuer is down can go on, and all together ask the issuer no more often than one may.
+The keys are stored in the database rather than in a worker's memory: all workers share what one has fetched, a worker
+that starts while the issuer is down can use them, and together the workers respect one limit on asking the issuer.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ KINDS = (ASSERTION, BEARER)
 
 @dataclass(frozen=True)
 class Trust:
-    """An issuer whose tokens a tenant takes, and for what."""
+    """An issuer whose tokens a tenant accepts, and on which conditions."""
 
     id: str
-    """Of an assertion's trust also the `client_id` that is handed over."""
+    """For an assertion, also the `client_id` that the customer configures."""
     tenant: str
     kind: str
     issuer: str
@@ -70,22 +70,22 @@ class Trust:
     subject: str = ""
     app_id: str = ""
     jwks_uri: str = ""
-    """Where the keys are; "" to find that in the issuer's own metadata."""
+    """The URL of the keys; "" to take it from the issuer's metadata."""
     label: str = ""
     keys: tuple[Mapping[str, str], ...] | None = None
-    """The issuer's public keys, as JWKs; None before they were fetched the first time."""
+    """The issuer's public keys as JWKs; None until they have been fetched."""
     fetched: datetime | None = None
     attempted: datetime | None = None
     used: datetime | None = None
     fetching: bool = False
     fault: str = ""
-    """Why the last attempt to fetch the keys has failed."""
+    """Why the last attempt to fetch the keys failed."""
     last_audience: str = ""
     """The audience of the last assertion that was exchanged."""
 
     @property
     def accepted_audiences(self) -> tuple[str, ...]:
-        """Every `aud` that is accepted: for assertions, each audience in its three forms."""
+        """Every accepted value of `aud`; an audience for assertions has up to three forms (`audience_forms`)."""
         if self.kind != ASSERTION:
             return self.audiences
         return tuple(dict.fromkeys(form for audience in self.audiences for form in audience_forms(audience)))
@@ -103,7 +103,7 @@ class Trusts:
         self, tenant: str, kind: str, *, issuer: str, audiences: Iterable[str], subject: str = "", app_id: str = "",
         jwks_uri: str = "", label: str = "", scopes: Iterable[str] = SCOPES, session: Session = None,
     ) -> Trust:
-        """Add a trust; raises InvalidValue for URLs that cannot be."""
+        """Add a trust and return it; raises InvalidValue for a URL that is not allowed."""
         check_url(issuer, "The issuer")
         if jwks_uri:
             check_url(jwks_uri, "The JWKS URI", query=True)  # Entra's own may end in ?appid=...
@@ -117,55 +117,56 @@ class Trusts:
         return _trust(document)
 
     def find(self, trust_id: str) -> Trust | None:
-        """Give the trust of that id, or None."""
+        """Return the trust with this id, or None."""
         document = self._collection.find_one({"_id": trust_id})
         return _trust(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Trust]:
-        """Give the trusts of a tenant, oldest first."""
+        """Return the trusts of a tenant, oldest first."""
         return [_trust(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
 
     def delete(self, trust_id: str, session: Session = None) -> Trust:
-        """Delete a trust and return what it was; its access tokens are worthless from now on; raises NotFound."""
+        """Delete a trust, revoke its access tokens, and return its last record; raises NotFound."""
         document = self._collection.find_one_and_delete({"_id": trust_id}, session=session)
         if document is None:
             raise NotFound(f"There is no trust {trust_id!r}.")
         self._tokens.revoke_of_client(document["tenant"], trust_id, session)
         return _trust(document)
 
-    def note_use(self, trust: Trust) -> None:
-        """Write down that a token of the issuer was used, at most once a minute; a request does not fail for it."""
+    def record_use(self, trust: Trust) -> None:
+        """Record that a token of the issuer was used, at most once a minute; a failure to do so is ignored."""
         moment = now()
         if trust.used and moment - trust.used < USE_NOTED_EVERY:
             return
         with suppress(PyMongoError):
             self._loosely.update_one({"_id": trust.id}, {"$max": {"used": moment}})
 
-    def note_audience(self, trust: Trust, claim: str | list[str]) -> None:
-        """Note which audience an exchanged assertion had, if it is another than the last; a failure is ignored.
+    def record_audience(self, trust: Trust, claim: str | list[str]) -> None:
+        """Record the audience of an exchanged assertion if it differs from the last one; a failure is ignored.
 
         `claim` is the token's `aud` (RFC 7519 section 4.1.3).
         """
         audiences = [claim] if isinstance(claim, str) else claim
-        came = next((each for each in audiences if each in trust.accepted_audiences), "")
-        if came != trust.last_audience:
+        audience = next((each for each in audiences if each in trust.accepted_audiences), "")
+        if audience != trust.last_audience:
             with suppress(PyMongoError):
-                self._loosely.update_one({"_id": trust.id}, {"$set": {"lastAudience": came}})
+                self._loosely.update_one({"_id": trust.id}, {"$set": {"lastAudience": audience}})
 
-    def may_fetch(self, trust: Trust, moment: datetime, pause: timedelta) -> bool:
-        """Tell whether the issuer may be asked for its keys now; true for one asker in each `pause`, on all workers.
+    def claim_fetch(self, trust: Trust, moment: datetime, pause: timedelta) -> bool:
+        """Claim the next fetch of the issuer's keys and return whether this caller got it.
 
-        Not where somebody else has fetched them since `trust` was read.
+        Of all workers one gets it in each `pause`, and none if the keys were fetched since `trust` was read.
         """
-        same = trust.fetched or {"$exists": False}
+        unchanged = trust.fetched or {"$exists": False}
         due = [{"attempted": {"$exists": False}}, {"attempted": {"$lte": moment - pause}}]
         change = {"$set": {"attempted": moment, "fetching": True}}
-        return bool(self._collection.update_one({"_id": trust.id, "fetched": same, "$or": due}, change).matched_count)
+        query = {"_id": trust.id, "fetched": unchanged, "$or": due}
+        return bool(self._collection.update_one(query, change).matched_count)
 
-    def keep_keys(self, trust_id: str, keys: Iterable[Mapping[str, str]], moment: datetime, *, first: bool) -> None:
-        """Keep the keys that were fetched; those that are not among them are forgotten.
+    def store_keys(self, trust_id: str, keys: Iterable[Mapping[str, str]], moment: datetime, *, first: bool) -> None:
+        """Store the fetched keys in place of the earlier ones.
 
-        The first time does not count as an attempt: a key that is new a moment later is not refused for it.
+        The first fetch does not count as an attempt, so that a key that appears a moment later can still be fetched.
         """
         change: dict[str, Any] = {
             "$set": {"keys": [dict(key) for key in keys], "fetched": moment, "fetching": False}, "$unset": {"fault": ""}
@@ -174,8 +175,8 @@ class Trusts:
             change["$unset"]["attempted"] = ""
         self._collection.update_one({"_id": trust_id}, change)
 
-    def note_fault(self, trust_id: str, fault: str) -> None:
-        """Note why the keys could not be fetched; those that there are stay."""
+    def record_fault(self, trust_id: str, fault: str) -> None:
+        """Record why the keys could not be fetched; the earlier ones stay."""
         self._collection.update_one({"_id": trust_id}, {"$set": {"fault": fault, "fetching": False}})
 
 
@@ -183,7 +184,7 @@ def audience_forms(audience: str) -> tuple[str, ...]:
     """Return the forms in which Entra writes one application as an audience (D-81).
 
     Its portal shows `api://<app id>/.default`; a token has `api://<app id>` or, in version 2, the bare `<app id>`.
-    What is neither a URI of that scheme nor a UUID has one form, itself.
+    An audience that is neither an `api://` URI nor a UUID has one form, itself.
     """
     app = audience.removeprefix("api://").removesuffix("/.default")
     if app and (audience.startswith("api://") or _UUID.fullmatch(app)):
@@ -192,7 +193,10 @@ def audience_forms(audience: str) -> tuple[str, ...]:
 
 
 def check_url(url: str, what: str, *, query: bool = False) -> None:
-    """Check that `url` may be asked for keys: https, or http on this machine; raises InvalidValue."""
+    """Check that keys may be fetched from `url`: https, or http on this machine; raises InvalidValue.
+
+    `what` begins the error's sentence; `query` says whether the URL may have a query.
+    """
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -203,11 +207,11 @@ def check_url(url: str, what: str, *, query: bool = False) -> None:
     if not host or extras or not (parts.scheme == "https" or plain):
         raise InvalidValue(f"{what} must be an https URL without user, query and fragment (http on this machine only).")
     if not (url.isascii() and url.isprintable()) or " " in url:
-        raise InvalidValue(f"{what} must be written in printable ASCII characters, without blanks.")
+        raise InvalidValue(f"{what} must consist of printable ASCII characters without blanks.")
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine."""
+    """Return whether a host is this machine."""
     if host == "localhost":
         return True
     try:

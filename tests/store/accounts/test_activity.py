@@ -6,20 +6,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.store.accounts.activity import CONTACTS, MOST_CAUSES, RECENT, Activity, Answered, Sums
+from app.store.accounts.activity import CONTACTS, MOST_CAUSES, RECENT, Activity, AnsweredRequest, PendingActivity
 from app.store.accounts.tenants import Tenants
 from app.store.mongo.database import Database
 
 NINE = datetime(2026, 11, 28, 9, tzinfo=UTC)
 
 
-def answered(minutes: float, kind: str = "reads", **facts: str) -> Answered:
+def answered(minutes: float, kind: str = "reads", **facts: str) -> AnsweredRequest:
     status = {"reads": 200, "done": 201, "refused": 409, "failed": 503, "denied": 401}[kind]
-    return Answered(NINE + timedelta(minutes=minutes), "GET", "User", status, "token:1", kind, **facts)
+    return AnsweredRequest(NINE + timedelta(minutes=minutes), "GET", "User", status, "token:1", kind, **facts)
 
 
-def sums(*answers: Answered) -> dict[str, Sums]:
-    made = Sums()
+def sums(*answers: AnsweredRequest) -> dict[str, PendingActivity]:
+    made = PendingActivity()
     for each in answers:
         made.add(each)
     return {"acme": made}

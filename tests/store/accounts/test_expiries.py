@@ -1,4 +1,4 @@
-"""Credentials that end: warned of 30, 7 and 1 days before, once each, and known by the soonest of each kind."""
+"""Credentials that expire: warnings 30, 7 and 1 days before, once each, and the earliest of each kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from app.store.accounts import credentials, expiries
 from app.store.accounts.clients import Clients
-from app.store.accounts.expiries import soonest, warn
+from app.store.accounts.expiries import earliest_expiries, warn_of_expiries
 from app.store.accounts.tenants import COLLECTIONS as TENANTS
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
@@ -35,7 +35,7 @@ def told(database: Database) -> list[str]:
 def test_a_token_is_warned_of_three_times(prepared: Database) -> None:
     _, token = Tokens(prepared).issue("acme", lifetime=90 * DAY, label="entra-prod")
     now = datetime.now(UTC)
-    given = [warn(prepared, now + day * DAY, 90) for day in range(95)]
+    given = [warn_of_expiries(prepared, now + day * DAY, 90) for day in range(95)]
     assert [day for day, number in enumerate(given) if number] == [60, 83, 89]
     sentences = told(prepared)
     assert len(sentences) == 3
@@ -50,7 +50,7 @@ def test_a_secret_is_warned_of_and_others_of_the_client_are_not(prepared: Databa
     client, _ = Clients(prepared).create("acme", lifetime=40 * DAY)
     Clients(prepared).rotate(client.id, 400 * DAY)
     now = datetime.now(UTC)
-    assert [warn(prepared, now + day * DAY, 90) for day in (0, 9, 11, 12, 34, 39.5, 41)] == [0, 0, 1, 0, 1, 1, 0]
+    assert [warn_of_expiries(prepared, now + day * DAY, 90) for day in (0, 9, 11, 12, 34, 39.5, 41)] == [0, 0, 1, 0, 1, 1, 0]
     assert told(prepared)[0].startswith(f"The secret {client.secrets[0].id} of the client {client.id} expires on")
     assert told(prepared)[0].endswith(f"Make another: scimd client rotate {client.id}")
 
@@ -59,20 +59,20 @@ def test_a_secret_is_warned_of_and_others_of_the_client_are_not(prepared: Databa
 def test_a_warning_is_for_what_lives_longer(prepared: Database, lifetime: int | None, days: list[int]) -> None:
     Tokens(prepared).issue("acme", lifetime=lifetime * DAY if lifetime else None)
     now = datetime.now(UTC)
-    assert [day for day in range(35) if warn(prepared, now + day * DAY, 90)] == days
+    assert [day for day in range(35) if warn_of_expiries(prepared, now + day * DAY, 90)] == days
 
 
 def test_a_server_that_was_away_gives_the_last_warning_alone(prepared: Database) -> None:
     Tokens(prepared).issue("acme", lifetime=90 * DAY)
-    assert [warn(prepared, datetime.now(UTC) + 89.5 * DAY, 90) for _ in range(2)] == [1, 0]
+    assert [warn_of_expiries(prepared, datetime.now(UTC) + 89.5 * DAY, 90) for _ in range(2)] == [1, 0]
 
 
 def test_what_is_revoked_or_issued_to_a_client_ends_in_silence(prepared: Database) -> None:
     tokens = Tokens(prepared)
     tokens.revoke(tokens.issue("acme", lifetime=90 * DAY)[1].id)
     tokens.issue("acme", lifetime=2 * DAY, client="client_1")
-    assert [warn(prepared, datetime.now(UTC) + day * DAY, 90) for day in (1.5, 60, 89.5)] == [0, 0, 0]
-    assert soonest(prepared, datetime.now(UTC)) == {}
+    assert [warn_of_expiries(prepared, datetime.now(UTC) + day * DAY, 90) for day in (1.5, 60, 89.5)] == [0, 0, 0]
+    assert earliest_expiries(prepared, datetime.now(UTC)) == {}
 
 
 def test_of_many_workers_one_warns(prepared: Database) -> None:
@@ -80,7 +80,7 @@ def test_of_many_workers_one_warns(prepared: Database) -> None:
         Tokens(prepared).issue("acme", lifetime=90 * DAY)
     now = datetime.now(UTC) + 85 * DAY
     with ThreadPoolExecutor(6) as pool:
-        given = list(pool.map(lambda _: warn(prepared, now, 90), range(6)))
+        given = list(pool.map(lambda _: warn_of_expiries(prepared, now, 90), range(6)))
     assert sum(given) == len(told(prepared)) == 5
 
 
@@ -92,8 +92,8 @@ def test_the_soonest_of_each_kind(prepared: Database) -> None:
     client, _ = clients.create("acme", lifetime=5 * DAY)
     _, secret, _ = clients.rotate(client.id, 9 * DAY)
     now = datetime.now(UTC)
-    assert soonest(prepared, now) == {
+    assert earliest_expiries(prepared, now) == {
         ("acme", "token"): first.expires, ("acme", "secret"): client.secrets[0].expires,
     }
-    assert soonest(prepared, now + 6 * DAY, "acme")["acme", "secret"] == secret.expires, "what has ended is no end"
-    assert soonest(prepared, now, "other") == {}
+    assert earliest_expiries(prepared, now + 6 * DAY, "acme")["acme", "secret"] == secret.expires, "what has ended is no end"
+    assert earliest_expiries(prepared, now, "other") == {}

@@ -99,10 +99,10 @@ def test_only_access_tokens_are_forgotten(tokens, memory):
 
 def test_use_is_noted_at_most_once_a_minute(tokens, memory, monkeypatch):
     _, token = tokens.issue("acme")
-    tokens.note_use(token)
+    tokens.record_use(token)
     first = tokens.find(token.id)
     assert first.used
     writes = []
     monkeypatch.setattr(mongomock.Collection, "update_one", lambda *args, **kwargs: writes.append(args))
-    tokens.note_use(first)
+    tokens.record_use(first)
     assert writes == []

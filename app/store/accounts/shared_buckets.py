@@ -1,6 +1,6 @@
-"""Buckets that all workers share: what limits are kept with.
+"""Leaky buckets in MongoDB, which all workers share to keep rate limits.
 
-Nobody's data: a bucket may be lost with a primary, and no request waits for a majority to have it.
+They may be lost if the primary fails, so no request waits until a majority of the replica set has them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,22 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 _KEPT = 60_000
-"""Milliseconds that a bucket is kept after it is empty."""
+"""Milliseconds for which an empty bucket is kept."""
 
 
-class Counters:
-    """Buckets by key, each of which loses `rate` a second until it is empty."""
+class SharedBuckets:
+    """Buckets by key; each drains at a given rate until it is empty."""
 
     def __init__(self, database: Database) -> None:
         self._collection = database.db[SPEC.name].with_options(write_concern=WriteConcern(w=1))
 
-    def pour(self, key: str, amount: int, rate: float, now: float) -> float:
-        """Add `amount` to a bucket at a moment, in seconds since 1970; return how much is in it then."""
+    def add(self, key: str, amount: int, rate: float, now: float) -> float:
+        """Add `amount` to a bucket and return its new level.
+
+        `rate` is how much it drains per second, `now` the time in seconds since 1970.
+        """
         moment = datetime.fromtimestamp(now, UTC)
-        # A clock that is behind another worker's takes nothing out of the bucket, and never sets it back.
+        # A worker whose clock is behind drains nothing, and never sets the bucket's time back.
         passed = {"$max": [0, {"$divide": [{"$subtract": [moment, {"$ifNull": ["$at", moment]}]}, 1000]}]}
         left = {"$max": [0, {"$subtract": [{"$ifNull": ["$level", 0]}, {"$multiply": [passed, rate]}]}]}
         change = [
@@ -42,7 +45,7 @@ class Counters:
         ]
         try:
             return self._upsert(key, change)
-        except DuplicateKeyError:  # another worker has begun it at the same moment
+        except DuplicateKeyError:  # another worker has inserted it at the same moment
             return self._upsert(key, change)
 
     def _upsert(self, key: str, change: list[dict[str, Any]]) -> float:
