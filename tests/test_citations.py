@@ -49,7 +49,7 @@ def test_what_is_cited_exists(source: Path) -> None:
 def test_a_decision_has_a_sentence_a_reason_and_evidence() -> None:
     entries = ENTRY.findall(DECISIONS)
     numbers = [int(number[2:]) for number, _ in entries]
-    assert len(numbers) == len(set(numbers))
+    assert numbers == sorted(set(numbers))
     thin = [number for number, words in entries if len(re.findall(r"(?<=[.)]) (?=[A-Z`\"])", words)) < 1]
     assert thin == [], "a sentence is missing"
 
