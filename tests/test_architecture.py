@@ -60,8 +60,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.errors", "app.config", "click", "gunicorn",
     },
 }
-KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/profile.py"}
-SPELL_ATTRIBUTES = ("app/schemas/", "app/protocol/entra_dialect.py", "app/check/")
+KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/entra_values.py", "app/protocol/profile.py"}
+SPELL_ATTRIBUTES = ("app/schemas/", "app/protocol/entra_dialect.py", "app/protocol/entra_values.py", "app/check/")
 FRAME = {"schemas", "id", "meta", *(row.name for row in META.sub_attributes)}
 """What every resource has, whatever its schema is (RFC 7643 section 3.1), and every document has under the same name."""
 ALSO_MEAN = {

@@ -1,35 +1,28 @@
-"""The dialect of Microsoft Entra ID: what it writes differently, turned into SCIM before anything else reads it.
+"""The dialect of Microsoft Entra ID: what it writes differently becomes SCIM before anything else reads it.
 
-Everything here goes from payload to payload and is led by the tables: a rule holds for every attribute of its shape.
-What cannot be read is passed on as it came, for the engine to refuse. One thing is refused here, since the engine would
-store it: JSON text in the place of a plain value (D-150).
+Requests and names are rewritten here, values in `entra_values`. Every function goes from payload to payload and is led
+by the attribute tables: a rule applies to every attribute of the same shape. A payload that cannot be read is passed on
+unchanged, and the PATCH engine or the validation refuses it.
 
-Other habits of Entra need no rewrite. Text in place of booleans, names and `op` in any letter case, members of an
-operation that mean nothing, `$ref: null`, dotted and URN-qualified keys without a path, one object in place of an
-array, and `Remove` with the members to remove are at home in every profile; the rest are named tolerances in `profile`.
+Other habits of Entra need no rewrite. Booleans as text, names and `op` in any case, unknown members of an operation,
+`$ref: null`, dotted and URN-qualified keys without a path, one object in place of an array, and `Remove` with the
+members to remove are accepted in every profile; the rest are named tolerances in `profile`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from app.errors import InvalidSyntax, InvalidValue
+from app.protocol.entra_values import Payload, clear_blank, read_text, refuse_json, rewrite_value
 from app.protocol.search_request import SearchRequest
-from app.schemas.attribute import Attribute
-from app.schemas.json_object import object_in
 from app.schemas.resource_type import ResourceType
 from scim_filter.renaming import rename_paths
 
-Payload = dict[str, Any]
-HOLDS_JSON = "roles"
-"""The attribute whose values may be JSON as text: Entra sends role assignments so, and wants them back as they are."""
-
 
 def rewrite_patch(payload: Any, resource_type: ResourceType) -> Any:
-    """Give a PATCH body with its operations rewritten."""
+    """Return a PATCH body with its operations rewritten; raises InvalidValue for JSON text as a plain value (D-150)."""
     if not isinstance(payload, dict):
         return payload
     return {
@@ -40,7 +33,7 @@ def rewrite_patch(payload: Any, resource_type: ResourceType) -> Any:
 
 
 def rewrite_resource(payload: Any, resource_type: ResourceType) -> Any:
-    """Give a POST or PUT body with its names and values rewritten."""
+    """Return a POST or PUT body with its names and values rewritten; raises InvalidValue as `rewrite_patch` does."""
     if not isinstance(payload, dict):
         return payload
     values = lift_own_keys(_rewrite_attributes(payload, resource_type), resource_type)
@@ -48,11 +41,11 @@ def rewrite_resource(payload: Any, resource_type: ResourceType) -> Any:
 
 
 def rewrite_search(search: SearchRequest, types: Sequence[ResourceType]) -> SearchRequest:
-    """Give a search with the names in its filter rewritten, and with one wish for what is shown.
+    """Return a search with the names in its filter rewritten; `attributes` wins over `excludedAttributes`.
 
     `GET /Users?attributes=id&filter=id eq "<user>" and manager eq "<manager>"` and
     `GET /Groups?attributes=id&excludedAttributes=members&filter=id eq "<group>" and members eq "<user>"`: the
-    documentation's questions whether a reference is there already.
+    documentation's lookups of an existing reference.
     """
 
     def rename(path: str) -> str:
@@ -68,7 +61,7 @@ def rewrite_search(search: SearchRequest, types: Sequence[ResourceType]) -> Sear
 
 
 def _rewrite_operation(operation: Any, resource_type: ResourceType) -> Iterator[Any]:
-    """Give the operation rewritten; a path-less one may become several."""
+    """Yield the rewritten operation; one without a path may become several."""
     members = {key.lower(): value for key, value in operation.items()} if isinstance(operation, dict) else {}
     if not members or len(members) < len(operation):
         yield operation
@@ -88,7 +81,7 @@ def _rewrite_operation(operation: Any, resource_type: ResourceType) -> Iterator[
 
 
 def _rewrite_attributes(values: Payload, resource_type: ResourceType) -> Payload:
-    """Give an object of attributes with names and values rewritten."""
+    """Return an object of attributes with names and values rewritten."""
     result: Payload = {}
     for key, value in values.items():
         path = rewrite_path(key, resource_type)
@@ -97,7 +90,7 @@ def _rewrite_attributes(values: Payload, resource_type: ResourceType) -> Payload
 
 
 def _rewrite_at(path: str, value: Any, resource_type: ResourceType) -> Any:
-    """Give the value at a path rewritten: one attribute's, or an object of them where the path is a schema's URN."""
+    """Return the rewritten value at a path: of one attribute, or an object of several if the path is a schema's URN."""
     head, bracket, rest = path.partition("[")
     target = resource_type.resolve(head + rest.rpartition("]")[2])
     if target is None:
@@ -111,7 +104,7 @@ def _rewrite_at(path: str, value: Any, resource_type: ResourceType) -> Any:
     if not isinstance(value, dict):
         return clear_blank(value)
     assert target.schema is not None  # a path without an attribute is a schema's URN
-    urn = target.schema.id  # and not `path`, which may have brackets of any length in it
+    urn = target.schema.id  # not `path`, which may contain brackets of any length
     return {name: _rewrite_at(f"{urn}:{name}", item, resource_type) for name, item in value.items()}
 
 
@@ -119,14 +112,14 @@ def _rewrite_at(path: str, value: Any, resource_type: ResourceType) -> Any:
 
 
 def rewrite_path(path: str, resource_type: ResourceType) -> str:
-    """Give a path, or a key that is one, with its URN and its attribute as the tables have them."""
+    """Return a path, or a key that is one, with its URN and attribute name as in the tables."""
     if ":" in path.partition("[")[0]:
         return mend_dot(mend_urn(path, resource_type), resource_type)
     return qualify_short_name(path, resource_type)
 
 
 def mend_urn(path: str, resource_type: ResourceType) -> str:
-    """Put back the colon before the last word of a schema's URN.
+    """Return a path with the missing colon before the last word of a schema's URN.
 
     The documentation's sample user has `"schemas": ["urn:ietf:params:scim:schemas:extension:enterprise:2.0User", ...]`,
     and attributes under that key.
@@ -140,13 +133,13 @@ def mend_urn(path: str, resource_type: ResourceType) -> str:
 
 
 def mend_dot(path: str, resource_type: ResourceType) -> str:
-    """Put a colon between URN and attribute where there is a dot (D-128).
+    """Return a path with a colon between URN and attribute in place of a dot (D-128).
 
     `{"op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User.manager", "value": "SuzzyQ"}`:
-    Microsoft's request collection; jobs from before 2018.
+    Microsoft's request collection, and jobs created before 2018.
     """
     lowered = path.lower()
-    for schema in sorted(resource_type.schemas, key=lambda each: -len(each.id)):  # D-126: a URN may have a dot there
+    for schema in sorted(resource_type.schemas, key=lambda each: -len(each.id)):  # D-126: a URN may contain a dot there
         rest = path[len(schema.id) :]
         if lowered.startswith(schema.id.lower()) and rest[:1] in (".", ":", "[", ""):
             return f"{schema.id}:{rest[1:]}" if rest[:1] == "." else path
@@ -154,7 +147,7 @@ def mend_dot(path: str, resource_type: ResourceType) -> str:
 
 
 def qualify_short_name(path: str, resource_type: ResourceType) -> str:
-    """Put an extension's URN before an attribute that only this extension has.
+    """Return a path with an extension's URN before an attribute that only this extension has.
 
     `{"op": "Add", "path": "manager", "value": [{"$ref": "http://.../scim/Users/<id>", "value": "<id>"}]}`: the
     documentation's fifth example.
@@ -166,8 +159,11 @@ def qualify_short_name(path: str, resource_type: ResourceType) -> str:
     return f"{owners[0]}:{path}" if len(owners) == 1 else path
 
 
+# Keys that are paths
+
+
 def split_bracket_keys(operation: Payload) -> Iterator[Payload]:
-    """Make operations of their own of those keys of a path-less value that select values by a filter.
+    """Yield the operation without a path, then one operation with a path for each key of its value that has a filter.
 
     `{"op": "replace", "value": {"displayName": "Bjfe", "emails[type eq \\"work\\"].value": "x@test.example"}}`
     """
@@ -177,14 +173,14 @@ def split_bracket_keys(operation: Payload) -> Iterator[Payload]:
     if plain or not brackets:
         yield {**operation, "value": plain}
     for key, value in brackets.items():
-        yield {"op": operation.get("op"), "path": key, "value": value}  # the other members mean nothing
+        yield {"op": operation.get("op"), "path": key, "value": value}  # unknown members are dropped
 
 
 def lift_own_keys(payload: Payload, resource_type: ResourceType) -> Payload:
-    """Return a body with the attributes under the URN of the type's own schema at the top, where their names are free.
+    """Return a body with the attributes under the URN of the type's own schema at the top, unless they are there, too.
 
-    `{"urn:ietf:params:scim:schemas:core:2.0:User:active": false}`: whoever is disabled by it would be made active
-    (D-140).
+    `{"urn:ietf:params:scim:schemas:core:2.0:User:active": false}`: without this, a user created as disabled would be
+    active (D-140).
     """
     result: Payload = {}
     lifted: Payload = {}
@@ -201,7 +197,7 @@ def lift_own_keys(payload: Payload, resource_type: ResourceType) -> Payload:
 
 
 def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payload:
-    """Move an extension's attributes from the top of a body into the extension's object.
+    """Return a body with an extension's attributes moved from the top into the extension's object.
 
     `{"userName": "...", "department": null, "manager": "123456"}`: the documentation's second example.
     """
@@ -219,153 +215,4 @@ def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payloa
         if isinstance(nested, dict):
             given = {name.lower() for name in nested}
             result[key] = {name: value for name, value in values.items() if name.lower() not in given} | nested
-    return result
-
-
-# Values
-
-
-def rewrite_value(value: Any, attribute: Attribute, array: bool) -> Any:
-    """Give the value of an attribute in the attribute's shape; null where it says nothing."""
-    if value is None or attribute.mutability == "readOnly":
-        return value
-    if not array:
-        return _rewrite_one(unwrap_array(value), attribute)
-    elements = [_rewrite_one(element, attribute) for element in wrap_single(value)]
-    return hand_over_primary([element for element in elements if not is_hollow(element)])
-
-
-def _rewrite_one(value: Any, attribute: Attribute) -> Any:
-    value = clear_blank(value)
-    if attribute.type != "complex":
-        return clear_blank(unwrap_value(value))
-    value = wrap_text(value if attribute.name == HOLDS_JSON else read_element(value, attribute), attribute)
-    if not isinstance(value, dict):
-        return value
-    refuse_json(value, attribute)
-    return {key: clear_blank(item) for key, item in rename_display(value, attribute).items()}
-
-
-def read_text(value: Any) -> Any:
-    """Return the JSON object that a text is, and any other value as it came (D-84).
-
-    `{"op": "replace", "value": "{\\"displayName\\":\\"EPD\\"}"}`: how SCIM for Keycloak renames a group.
-    """
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        with suppress(InvalidSyntax, InvalidValue):
-            return object_in(value.encode(), "The value")
-    return value
-
-
-def read_element(value: Any, attribute: Attribute) -> Any:
-    """Return the JSON object that a text is, if it names a sub-attribute; any other value as it came (D-150).
-
-    `{"op": "replace", "path": "emails[value eq \\"a@x\\"]", "value": ["{\\"value\\":\\"b@x\\"}"]}`: SCIM-SDK. Text
-    that names none, such as `"{}"`, would clear the attribute.
-    """
-    element = read_text(value)
-    return element if isinstance(element, dict) and any(map(attribute.sub, element)) else value
-
-
-def is_json(value: Any) -> bool:
-    """Return whether a value is text that looks like a JSON object or array."""
-    return isinstance(value, str) and value.lstrip().startswith(("{", "["))
-
-
-def refuse_json(element: Payload, attribute: Attribute) -> None:
-    """Raise InvalidValue if the `value` of a complex attribute is JSON text; that of a role may be (D-150).
-
-    `{"op": "replace", "path": "emails[type eq \\"work\\"].value", "value": "{\\"value\\":\\"a@x\\"}"}`
-    """
-    for name, value in element.items():
-        if name.lower() == "value" and is_json(value) and attribute.name != HOLDS_JSON:
-            raise InvalidValue(f"{attribute.name}.value: must be a plain value, not JSON as text.")
-
-
-def clear_blank(value: Any) -> Any:
-    """Give null for an empty string, which is Entra's way to clear.
-
-    `{"op": "replace", "path": "urn:...:User:manager", "value": ""}`, `{"value": {"value": ""}}`: removal of a manager,
-    and the null test of the gallery's validation, which does it to every optional attribute.
-    """
-    return None if value == "" else value
-
-
-def unwrap_array(value: Any) -> Any:
-    """Give the value of an array of one where the attribute has no array.
-
-    `{"op": "Add", "path": "manager", "value": [{"$ref": "...", "value": "<id>"}]}`: the documentation's fifth example.
-    """
-    return value[0] if isinstance(value, list) and len(value) == 1 else value
-
-
-def unwrap_value(value: Any) -> Any:
-    """Give what is in `value` where a plain value was expected.
-
-    `{"op": "Replace", "path": "displayName", "value": [{"value": "X"}]}`: old versions of Microsoft's library.
-    """
-    if isinstance(value, dict) and [key.lower() for key in value if value[key] is not None] == ["value"]:
-        return next(item for item in value.values() if item is not None)
-    return value
-
-
-def wrap_single(value: Any) -> list[Any]:
-    """Give an array of one where an attribute with an array came without it.
-
-    `{"op": "add", "path": "members", "value": "string id 1"}`: Microsoft's request collection.
-    """
-    return value if isinstance(value, list) else [value]
-
-
-def wrap_text(value: Any, attribute: Attribute) -> Any:
-    """Give text that stands for a complex value as its `value`.
-
-    `{"op": "Add", "path": "urn:...:User:manager", "value": "<id>"}`: how managers are always sent; members of
-    Microsoft's request collection come as bare text too. JSON that could not be read is no value but of a role.
-    """
-    if not attribute.sub("value") or isinstance(value, bool) or not isinstance(value, str | int):
-        return value
-    return value if is_json(value) and attribute.name != HOLDS_JSON else {"value": value}
-
-
-def rename_display(value: Payload, attribute: Attribute) -> Payload:
-    """Take `displayName` for `display` in complex values that have only the latter.
-
-    `{"name": "addMember", "op": "add", "path": "members", "value": [{"displayName": "new User", "value": "<id>"}]}` of
-    Microsoft's request collection, and the roles that `SingleAppRoleAssignment` makes.
-    """
-    if not attribute.sub("display") or attribute.sub("displayName"):
-        return value
-    names = {key.lower() for key in value}
-    if "displayname" not in names or "display" in names:
-        return value
-    return {"display" if key.lower() == "displayname" else key: item for key, item in value.items()}
-
-
-def is_hollow(element: Any) -> bool:
-    """Say whether an element is blank but for its labels.
-
-    `"addresses": [..., {"type": "other", "formatted": null, "streetAddress": null, ...}]`: Microsoft's request
-    collection; `{"type": "other", "value": ""}`: a mapping whose source is empty.
-    """
-    if not isinstance(element, dict):
-        return element is None
-    filled = {key.lower() for key, item in element.items() if item is not None}
-    return len(filled) < len(element) and filled <= {"type", "primary"}
-
-
-def hand_over_primary(elements: list[Any]) -> list[Any]:
-    """Leave `primary` to the last of the values that claim it.
-
-    Each mapping of a role or address of another type may set its own `primary`, as if the others were not there.
-    """
-    claims = [
-        (index, key)
-        for index, element in enumerate(elements) if isinstance(element, dict)
-        for key, item in element.items()
-        if key.lower() == "primary" and (item is True or (isinstance(item, str) and item.lower() == "true"))
-    ]
-    result = list(elements)
-    for index, key in claims[:-1]:
-        result[index] = {**elements[index], key: False}
     return result

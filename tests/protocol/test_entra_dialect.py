@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from app.errors import InvalidValue, ScimError
+from app.errors import ScimError
 from app.protocol import entra_dialect as dialect
 from app.protocol.search_request import SearchRequest
 from app.schemas.attribute import Attribute
@@ -63,35 +63,6 @@ def test_mend_urn(path, mended):
 )
 def test_mend_dot(path, mended):
     assert dialect.mend_dot(path, USER_TYPE) == mended
-
-
-@pytest.mark.parametrize(("value", "read"), [
-    ('{"displayName": "EPD", "schemas": []}', {"displayName": "EPD", "schemas": []}),
-    ('{"displayName": "EPD"', '{"displayName": "EPD"'), ('["EPD"]', '["EPD"]'), ("EPD", "EPD"), ("", ""), (None, None),
-    ('{"a": NaN}', '{"a": NaN}'), ('{"a": "\\u0000"}', '{"a": "\\u0000"}'), ("{" * 10_000, "{" * 10_000),
-    ({"displayName": "EPD"}, {"displayName": "EPD"}),
-])
-def test_read_text(value, read):
-    assert dialect.read_text(value) == read
-
-
-@pytest.mark.parametrize(("text", "read"), [
-    ('{"value": "a@x"}', {"value": "a@x"}), ('{"TYPE": "work", "foo": 1}', {"TYPE": "work", "foo": 1}),
-    ('{"value": null}', {"value": None}), ("{}", "{}"), ('{"foo": 1}', '{"foo": 1}'), ("[]", "[]"), ("a@x", "a@x"),
-])
-def test_read_element(text, read):
-    assert dialect.read_element(text, attribute("emails")) == read
-
-
-@pytest.mark.parametrize("value", ["{}", '{"value": "a@x"}', ' [{"value": "a@x"}]', "[", "{"])
-@pytest.mark.parametrize("path", ["emails", "photos", "members", f"{ENT}:manager"])
-def test_json_text_is_no_plain_value(path, value):
-    row = attribute(path, GROUP_TYPE if path == "members" else USER_TYPE)
-    with pytest.raises(InvalidValue, match=rf"^{row.name}\.value: "):
-        dialect.refuse_json({"Value": value}, row)
-    dialect.refuse_json({"type": value}, row)
-    dialect.refuse_json({"value": "plain"}, row)
-    dialect.refuse_json({"value": value}, attribute("roles"))
 
 
 def test_json_text_is_found_wherever_a_plain_value_is_expected():
@@ -176,70 +147,6 @@ def test_nest_extension_keys():
     assert dialect.nest_extension_keys({f"{ENT}:department": "d"}, USER_TYPE) == {ENT: {"department": "d"}}
     odd = {f"{ENT}:department": "d", ENT: "no object", "urn:x:y": 1}
     assert dialect.nest_extension_keys(odd, USER_TYPE) == {ENT: "no object", "urn:x:y": 1}
-
-
-# Values
-
-
-def test_clear_blank():
-    assert dialect.clear_blank("") is None
-    assert [dialect.clear_blank(value) for value in (" ", 0, False, [], {}, "x")] == [" ", 0, False, [], {}, "x"]
-
-
-def test_unwrap_array():
-    assert dialect.unwrap_array(["x"]) == "x"
-    assert dialect.unwrap_array([]) == []
-    assert dialect.unwrap_array(["x", "y"]) == ["x", "y"]
-    assert dialect.unwrap_array("x") == "x"
-
-
-def test_unwrap_value():
-    assert dialect.unwrap_value({"value": "x"}) == "x"
-    assert dialect.unwrap_value({"Value": "x", "$ref": None}) == "x"
-    assert dialect.unwrap_value({"value": "x", "type": "y"}) == {"value": "x", "type": "y"}
-    assert dialect.unwrap_value({"value": None}) == {"value": None}
-    assert dialect.unwrap_value("x") == "x"
-
-
-def test_wrap_single():
-    assert dialect.wrap_single({"value": "x"}) == [{"value": "x"}]
-    assert dialect.wrap_single([1]) == [1]
-
-
-def test_wrap_text():
-    assert dialect.wrap_text("id", attribute(f"{ENT}:manager")) == {"value": "id"}
-    assert dialect.wrap_text("id", attribute("members", GROUP_TYPE)) == {"value": "id"}
-    assert dialect.wrap_text("x", attribute("name")) == "x"
-    assert dialect.wrap_text("x", attribute("addresses")) == "x"
-    assert dialect.wrap_text(None, attribute("emails")) is None
-
-
-def test_rename_display():
-    roles, manager = attribute("roles"), attribute(f"{ENT}:manager")
-    assert dialect.rename_display({"DisplayName": "A", "value": "B"}, roles) == {"display": "A", "value": "B"}
-    assert dialect.rename_display({"displayName": "A", "Display": "B"}, roles) == {"displayName": "A", "Display": "B"}
-    assert dialect.rename_display({"displayName": "A"}, manager) == {"displayName": "A"}
-
-
-@pytest.mark.parametrize(
-    ("element", "hollow"),
-    [
-        (None, True), ({"type": "other", "value": None}, True), ({"Type": "other", "primary": True, "value": None}, True),
-        ({"value": None}, True), ({"type": "other"}, False), ({}, False), ({"type": "other", "value": "x", "display": None}, False),
-        ("x", False), ({"value": 0}, False),
-    ],
-)
-def test_is_hollow(element, hollow):
-    assert dialect.is_hollow(element) is hollow
-
-
-def test_hand_over_primary():
-    elements = [{"value": 1, "primary": True}, {"value": 2, "Primary": "True"}, "x", {"value": 3, "primary": "true"}, {"primary": False}]
-    assert dialect.hand_over_primary(elements) == [
-        {"value": 1, "primary": False}, {"value": 2, "Primary": False}, "x", {"value": 3, "primary": "true"}, {"primary": False},
-    ]
-    assert elements[0]["primary"] is True, "what is handed in stays as it is"
-    assert dialect.hand_over_primary([{"primary": True}]) == [{"primary": True}]
 
 
 # PATCH requests of the fact sheet
