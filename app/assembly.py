@@ -14,7 +14,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter
 
 from app.auth import Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
-from app.auth.refusal import SUSPENDED, shown
+from app.auth.refusal import SUSPENDED, loggable
 from app.background.janitor import CHORES, Chore
 from app.blueprints import door, errors, methods, telemetry
 from app.blueprints.body import MOST_BYTES
@@ -122,7 +122,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares) 
     return Service(
         authenticate=authenticator.authenticate,
         count=authenticator.count,
-        noted=authenticator.noted,
+        refusal_to_log=authenticator.refusal_to_log,
         enter=shares.enter,
         leave=shares.leave,
         hold_back=shares.hold_back,
@@ -183,7 +183,7 @@ class _Parts:
         # Who knocks at the wrong door is in the log as well: it takes the time that it takes at a right one, which so
         # does not tell which tenants there are, and a mistyped Tenant URL can be found.
         if Tenants(self._database).get(tenant_name) is None:
-            tenant_name, event = NO_TENANT, replace(event, name=shown(tenant_name)[:63])
+            tenant_name, event = NO_TENANT, replace(event, name=loggable(tenant_name)[:63])
         Events(self._database, tenant_name, days=self._config.log_days).append(event, actor)
 
     def _open(self, tenant: Tenant) -> tuple[Directory, Queries]:

@@ -1,6 +1,6 @@
-"""Who is calling: tokens, OAuth 2.0, federated identities, limits, and one way in.
+"""Who is calling: tokens, OAuth 2.0 clients, federated identities and rate limits; and all outgoing HTTP.
 
-The room knows no HTTP beyond the text of a header; the door in `blueprints` asks it, and the log is told why not.
+This room knows nothing of Flask. `blueprints/door.py` calls it, and the log gets the reason of every refusal.
 """
 
 from app.auth.authenticator import Authenticator

@@ -1,7 +1,7 @@
-"""The one way in: a tenant's name and the token that came with the request give the principal, or a refusal.
+"""Authentication of a request: from the tenant's name and the bearer token to the principal, or a refusal.
 
-Whatever is wrong, the client sees the same 401 after the same work: one read of the credential. The tenant is read
-only for a credential that is good, so that nobody else learns which tenants there are, or which are suspended.
+Whatever is wrong, the client gets the same 401 after the same work, one read of the credential. The tenant is read only
+after the credential was accepted, so that nobody else learns which tenants exist or are suspended.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from app.auth.credential_cache import CredentialCache
 from app.auth.jwt import looks_like_jwt, verify
 from app.auth.keys import Keys
 from app.auth.limits import Limits
@@ -24,7 +25,6 @@ from app.auth.refusal import (
     Refused,
     ago,
 )
-from app.auth.seen import Seen
 from app.errors import TooManyRequests
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.accounts.tokens import Token, Tokens, is_secret, parse
@@ -33,17 +33,17 @@ from app.store.mongo.database import Database
 
 NEVER = float("inf")
 _LATEST = 10**11
-"""A moment far enough away; an issuer may write any number."""
-_NOBODY = "000000000000"
-"""An id that no token has: what is no token of ours costs the same read as a wrong one (D-109)."""
+"""The latest expiry that is believed, in seconds since 1970; an issuer may write any number."""
+_UNKNOWN_ID = "000000000000"
+"""An id that no token has; it is looked up for a malformed token, so that it costs the same read (D-109)."""
 
 
 class Authenticator:
-    """Tells who is calling; one for each worker, since it remembers whom it has just let in."""
+    """Authenticates requests; each worker has one, with a cache of recently accepted credentials."""
 
     def __init__(
         self, database: Database, *, limits: Limits | None = None, clock: Callable[[], float] = time.time,
-        seen: Seen | None = None,
+        cache: CredentialCache | None = None,
     ) -> None:
         self._tenants = Tenants(database)
         self._tokens = Tokens(database)
@@ -51,26 +51,26 @@ class Authenticator:
         self._keys = Keys(database, clock)
         self._limits = limits or Limits(database, None)
         self._clock = clock
-        self._seen = seen or Seen()
+        self._cache = cache or CredentialCache()
 
     def authenticate(self, tenant_name: str, token: str | None, address: str = "") -> Principal:
-        """Give who sends `token`, as it stands after `Bearer`, from `address` to a tenant.
+        """Return the principal for the bearer `token` that `address` sends to a tenant.
 
-        Raises Unauthorized, Forbidden, and TooManyRequests for whoever is over a limit.
+        Raises Unauthorized for a missing or wrong credential, Forbidden for a suspended tenant, and TooManyRequests.
         """
         if not token:
             raise self.missing(address)
-        principal = self._seen.get(tenant_name, token, self._clock())
+        principal = self._cache.get(tenant_name, token, self._clock())
         if principal is None:
             try:
                 principal = self._identify(tenant_name, token)
             except Refused as refused:
-                self._limits.wrong_credential(address)
+                self._limits.count_wrong_credential(address)
                 raise CredentialRefused(refused.refusal, sent=True) from None
         try:
             self.count(principal)
         except TooManyRequests as error:
-            raise RateRefused(error, self.noted(principal, error.detail)) from None
+            raise RateRefused(error, self.refusal_to_log(principal, error.detail)) from None
         if principal.tenant.suspended:
             refusal = Refusal(
                 principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
@@ -79,30 +79,30 @@ class Authenticator:
         return principal
 
     def count(self, principal: Principal, amount: int = 1) -> None:
-        """Count requests, or the operations of a Bulk, of who has been let in; raises TooManyRequests."""
-        self._limits.request(principal.tenant.name, principal.tenant.rate_limit, amount)
+        """Count requests, or the operations of a bulk request, of a principal; raises TooManyRequests."""
+        self._limits.count_request(principal.tenant.name, principal.tenant.rate_limit, amount)
 
-    def noted(self, principal: Principal, detail: str) -> Refusal | None:
-        """Return what the log says of somebody over a limit; None where it has had such a line within a minute."""
-        if not self._limits.noted(principal.tenant.name):
+    def refusal_to_log(self, principal: Principal, detail: str) -> Refusal | None:
+        """Return what to log about a principal over its limit, None if a line was logged within the last minute."""
+        if not self._limits.may_log(principal.tenant.name):
             return None
         return Refusal(principal.kind, detail, credential_id=principal.credential_id, label=principal.label)
 
     def missing(self, address: str) -> CredentialRefused:
-        """Give the refusal of a request without a credential."""
-        noted = self._limits.missing_credential(address)
-        return CredentialRefused(Refusal("credential", "none was sent") if noted else None, sent=False)
+        """Return the refusal for a request without a credential."""
+        may_log = self._limits.count_missing_credential(address)
+        return CredentialRefused(Refusal("credential", "none was sent") if may_log else None, sent=False)
 
     def _identify(self, tenant_name: str, token: str) -> Principal:
-        since = self._seen.moment()
+        since = self._cache.moment()
         check = self._check_jwt if looks_like_jwt(token) else self._check_token
         principal, expires = check(tenant_name, token)
-        self._seen.put(tenant_name, token, principal, since=since, expires=expires)
+        self._cache.put(tenant_name, token, principal, since=since, expires=expires)
         return principal
 
     def _check_token(self, tenant_name: str, text: str) -> tuple[Principal, float]:
         inspection = Inspection("token")
-        token_id, secret = parse(text) or (_NOBODY, "")
+        token_id, secret = parse(text) or (_UNKNOWN_ID, "")
         token = self._tokens.find(token_id)
         good_secret = is_secret(secret, token.hash if token else "")
         form = f"{len(text)} characters"
@@ -113,11 +113,11 @@ class Authenticator:
         inspection.check("id", True, expected="a known one", received=token_id, reason="")
         inspection.check("secret", good_secret, expected="the issued one", received="another", reason="wrong secret")
         inspection.label = token.label
-        inspection.way = "access token" if token.client else "token"
+        inspection.kind = "access token" if token.client else "token"
         self._check_validity(inspection, tenant_name, token)
         tenant = self._tenant(inspection, tenant_name)
         self._tokens.record_use(token)
-        principal = Principal(tenant, token.id, inspection.way, token.scopes, token.label, token.user)
+        principal = Principal(tenant, token.id, inspection.kind, token.scopes, token.label, token.user)
         return principal, token.expires.timestamp() if token.expires else NEVER
 
     def _check_jwt(self, tenant_name: str, text: str) -> tuple[Principal, float]:
@@ -127,7 +127,7 @@ class Authenticator:
         tenant = self._tenant(inspection, tenant_name)
         self._trusts.record_use(trust)
         expires = float(min(claims["exp"], _LATEST))
-        return Principal(tenant, trust.id, inspection.way, trust.scopes, trust.label), expires
+        return Principal(tenant, trust.id, inspection.kind, trust.scopes, trust.label), expires
 
     def _tenant(self, inspection: Inspection, name: str) -> Tenant:
         tenant = self._tenants.get(name)

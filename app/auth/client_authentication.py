@@ -1,6 +1,6 @@
-"""Who asks for an access token: a client with its secret, or an identity that a trusted issuer vouches for.
+"""Client authentication at the token endpoint: by a client's secret, or by an assertion of a trusted issuer.
 
-Kept here: an unknown client, a foreign one and a wrong secret cost the same work and are told the same (B42).
+An unknown client, another tenant's client and a wrong secret cost the same work and get the same answer (D-109).
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from app.store.mongo.database import Database
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt")
 _NO_SECRET = Secret("", "", datetime.min, datetime.min)
-"""What is compared with where there is nothing to compare with; no secret has this hash."""
+"""Compared with in place of the secrets of an unknown client; no secret has this hash."""
 
 
 @dataclass(frozen=True)
-class Grantee:
-    """Who has authenticated, and what an access token may be issued for."""
+class AuthenticatedClient:
+    """The client or trust that has authenticated, and what its access tokens may be used for."""
 
     id: str
     label: str
@@ -40,12 +40,12 @@ class Grantee:
     lifetime: timedelta
 
     def check_grant_type(self, grant_type: str) -> bool:
-        """Tell Authlib that everybody here may use the one grant there is."""
+        """Return whether the client may use the grant; Authlib calls this."""
         return grant_type == str(ClientCredentialsGrant.GRANT_TYPE)
 
 
 class TenantSuspended(UnauthorizedClientError):
-    """The client is who it says, and its tenant is not served."""
+    """The client has authenticated, but its tenant is suspended."""
 
 
 class ClientAuthentication:
@@ -58,24 +58,24 @@ class ClientAuthentication:
         self._keys = Keys(database, clock)
         self._clock = clock
 
-    def authenticate(self, tenant: str, given: Mapping[str, str], authorization: str) -> Grantee:
-        """Give who sends these parameters and this Authorization header; raises Refused, OAuth2Error."""
-        if "client_assertion" in given or "client_assertion_type" in given:
-            if authorization or "client_secret" in given:
-                raise InvalidRequestError("A client assertion and a secret were sent; send one of them.")
-            return self._by_assertion(tenant, given)
-        form = {name: given[name] for name in ("client_id", "client_secret") if name in given}
+    def authenticate(self, tenant: str, parameters: Mapping[str, str], authorization: str) -> AuthenticatedClient:
+        """Return the client with these parameters and this Authorization header; raises Refused, OAuth2Error."""
+        if "client_assertion" in parameters or "client_assertion_type" in parameters:
+            if authorization or "client_secret" in parameters:
+                raise InvalidRequestError("A client assertion and a secret were sent; send only one of them.")
+            return self._by_assertion(tenant, parameters)
+        form = {name: parameters[name] for name in ("client_id", "client_secret") if name in parameters}
         basic = _basic(authorization)
         if basic and form != {name: basic[name] for name in form}:  # sent in both places: they must agree (D-82)
-            raise Refused(Refusal("client", "the Authorization header and the form do not say the same"))
+            raise Refused(Refusal("client", "the Authorization header and the form have different credentials"))
         sent = basic or form
         return self._by_secret(tenant, sent.get("client_id", ""), sent.get("client_secret", ""))
 
-    def knows(self, grantee: Grantee) -> bool:
-        """Return whether the client or trust of a grantee still exists."""
-        return bool(self._clients.find(grantee.id) or self._trusts.find(grantee.id))
+    def exists(self, client: AuthenticatedClient) -> bool:
+        """Return whether the client, or the trust that stands for it, still exists."""
+        return bool(self._clients.find(client.id) or self._trusts.find(client.id))
 
-    def _by_secret(self, tenant: str, client_id: str, secret: str) -> Grantee:
+    def _by_secret(self, tenant: str, client_id: str, secret: str) -> AuthenticatedClient:
         inspection = Inspection("client")
         client = self._clients.find(client_id)
         rows = client.secrets if client else ()
@@ -99,29 +99,30 @@ class ClientAuthentication:
             received=str(good[0].expires), reason=f"secret {good[0].id} expired {ago(good[0].expires, moment)}",
         )
         self._check_tenant(inspection, tenant)
-        return Grantee(client.id, client.label, client.scopes, client.token_lifetime)
+        return AuthenticatedClient(client.id, client.label, client.scopes, client.token_lifetime)
 
-    def _by_assertion(self, tenant: str, given: Mapping[str, str]) -> Grantee:
+    def _by_assertion(self, tenant: str, parameters: Mapping[str, str]) -> AuthenticatedClient:
         """Check a JWT of a trusted issuer; the `client_id` is optional with it (RFC 7521 section 4.2)."""
         inspection = Inspection("assertion")
-        kind = given.get("client_assertion_type", "")
+        kind = parameters.get("client_assertion_type", "")
         inspection.check(
             "type", kind == ASSERTION_TYPE, expected=ASSERTION_TYPE, received=kind, reason="of another type"
         )
-        client_id = given.get("client_id")
+        client_id = parameters.get("client_id")
         of_kind = [trust for trust in self._trusts.of_tenant(tenant) if trust.kind == ASSERTION]
         trusts = [trust for trust in of_kind if client_id in (None, trust.id)]
         inspection.check(
             "client_id", bool(trusts), expected="that of a trust of this tenant", received=client_id or "nothing",
             reason="unknown client_id",
         )
-        trust, claims = verify(inspection, given.get("client_assertion", ""), trusts, self._keys, self._clock())
+        assertion = parameters.get("client_assertion", "")
+        trust, claims = verify(inspection, assertion, trusts, self._keys, self._clock())
         self._check_tenant(inspection, tenant)
         self._trusts.record_audience(trust, claims["aud"])
-        return Grantee(trust.id, trust.label, trust.scopes, TOKEN_LIFETIME)
+        return AuthenticatedClient(trust.id, trust.label, trust.scopes, TOKEN_LIFETIME)
 
     def _check_tenant(self, inspection: Inspection, name: str) -> None:
-        """Check that the tenant is there and active; only somebody who is in it learns that."""
+        """Check that the tenant exists and is active; only its own clients come this far."""
         tenant = self._tenants.get(name)
         if tenant is None:
             inspection.fail("tenant", expected="a tenant", received=name, reason="its tenant is deleted")
@@ -130,7 +131,7 @@ class ClientAuthentication:
 
 
 def _basic(authorization: str) -> dict[str, str]:
-    """Return `client_id` and `client_secret` of a Basic header, {} without a header; raises Refused for any other."""
+    """Return `client_id` and `client_secret` of a Basic header, {} without a header; raises Refused for another one."""
     if not authorization:
         return {}
     scheme, _, encoded = authorization.partition(" ")
@@ -140,6 +141,6 @@ def _basic(authorization: str) -> dict[str, str]:
         text = ""
     client_id, colon, secret = text.partition(":")
     if scheme.lower() != "basic" or not colon:
-        raise Refused(Refusal("client", "the Authorization header is no Basic one that can be read"))
+        raise Refused(Refusal("client", "the Authorization header is not a valid Basic one"))
     # RFC 6749 section 2.3.1
     return {"client_id": unquote_plus(client_id), "client_secret": unquote_plus(secret)}

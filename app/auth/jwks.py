@@ -1,7 +1,7 @@
-"""Fetching an issuer's public keys: https only, no redirects, with limits on size and time (D-135).
+"""Fetches an issuer's public keys: https only, no redirects, with limits on size and time (D-135).
 
-What a token says about keys (`jku`, `x5u`, `jwk`) is never followed: the URL comes from the trust, or from the metadata
-of the issuer that it names.
+A token's own statements about keys (`jku`, `x5u`, `jwk`) are ignored: the URL comes from the trust, or from the
+metadata of the issuer that the trust names.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from app.errors import InvalidValue
 from app.store.accounts.trusts import Trust, check_url
 
 SECONDS = 2.5
-"""For all that is fetched together: a request that is refused for it stays under three seconds."""
+"""The time for all fetches together, so that a request that has to wait for them stays under three seconds."""
 MOST_BYTES = 256 * 1024
 MOST_KEYS = 100
 LEAST_BITS = 2048
 
 
 class FetchError(Exception):
-    """The keys could not be had; the text is for the operator."""
+    """The keys could not be fetched; the text is for the operator."""
 
     for_operators = True
 
 
 def fetch_keys(trust: Trust) -> list[dict[str, str]]:
-    """Give the issuer's keys that RS256 can be checked with; raises FetchError."""
+    """Return the issuer's keys for RS256 signatures, as JWKs; raises FetchError."""
     deadline = time.monotonic() + SECONDS
     uri = trust.jwks_uri or _discover(trust.issuer, deadline)
     keys = usable_keys(_fetch_object(uri, deadline))
@@ -43,7 +43,8 @@ def fetch_keys(trust: Trust) -> list[dict[str, str]]:
 
 
 def usable_keys(key_set: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Give the RSA signing keys of a JWK Set, public parts only; what is not understood is left out (RFC 7517 5)."""
+    """Return the RSA signing keys of a JWK Set, public parts only, without what is not understood (RFC 7517 section 5).
+    """
     rows = key_set.get("keys")
     found: dict[str, dict[str, str]] = {}
     for row in rows[:MOST_KEYS] if isinstance(rows, list) else ():
@@ -66,10 +67,13 @@ def _is_good(key: Mapping[str, str]) -> bool:
 
 
 def _discover(issuer: str, deadline: float) -> str:
-    """Give the `jwks_uri` of the issuer's metadata (OpenID Connect Discovery section 4), which must be its own."""
+    """Return the `jwks_uri` of the issuer's metadata, which must name this issuer; raises FetchError.
+
+    OpenID Connect Discovery section 4.
+    """
     metadata = _fetch_object(issuer.rstrip("/") + "/.well-known/openid-configuration", deadline)
     if metadata.get("issuer") != issuer:
-        raise FetchError("the metadata at the issuer's URL is another issuer's")
+        raise FetchError("the metadata at the issuer's URL names another issuer")
     uri = metadata.get("jwks_uri")
     try:
         check_url(uri if isinstance(uri, str) else "", "The issuer's jwks_uri", query=True)
@@ -87,5 +91,5 @@ def _fetch_object(url: str, deadline: float) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise FetchError(f"{url} could not be read: {type(error).__name__}") from error
     if not isinstance(found, dict):
-        raise FetchError(f"{url} is no JSON object")
+        raise FetchError(f"{url} is not a JSON object")
     return found

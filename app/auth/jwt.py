@@ -1,8 +1,8 @@
-"""A JSON Web Token of an issuer that the tenant trusts: signature, issuer, audience, subject, app and time.
+"""Verifies the JSON Web Tokens of issuers that a tenant trusts: signature, issuer, audience, subject, app and time.
 
-Kept here: the algorithm is RS256 and never what the token says (RFC 8725 section 3.1); the key is the trust's issuer's,
-found by its id among those of the trust alone; nothing of the token is believed before its signature is checked but
-the issuer and the key id, which only choose what it is checked against.
+The algorithm is always RS256, whatever the token says (RFC 8725 section 3.1). The key is looked up by its id among the
+keys of the trust. Before the signature is verified, only the issuer and the key id are used, to choose the trust and
+the key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ MOST_CHARACTERS = 16_384
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _DIRECTORY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-# Unknown header parameters are to be ignored (RFC 7515 section 4); `crit` is refused before.
+# Unknown header parameters must be ignored (RFC 7515 section 4); `crit` is refused before the library sees it.
 _REGISTRY = JWSRegistry(algorithms=[ALGORITHM], strict_check_header=False)
 _OF_ID_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash")
 _OF_PEOPLE = ("auth_time", "name", "preferred_username", "unique_name", "upn", "email", "given_name", "family_name")
@@ -39,19 +39,19 @@ _OF_APPS = ("appid", "azp", "client_id", "cid")
 
 @dataclass(frozen=True)
 class Unverified:
-    """What a token says before anything of it is believed."""
+    """The contents of a token whose signature has not been verified."""
 
     header: dict[str, Any]
     claims: dict[str, Any]
 
 
 def looks_like_jwt(text: str) -> bool:
-    """Tell whether a credential has the form of a signed JWT."""
+    """Return whether a credential has the form of a signed JWT."""
     return len(text) <= MOST_CHARACTERS and _COMPACT.fullmatch(text) is not None
 
 
-def read(text: str) -> Unverified | None:
-    """Give what a token says, or None where it cannot be read."""
+def decode_unverified(text: str) -> Unverified | None:
+    """Return the contents of a token without verifying it, or None if it cannot be read."""
     match = _COMPACT.fullmatch(text) if len(text) <= MOST_CHARACTERS else None
     if match is None:
         return None
@@ -65,8 +65,11 @@ def read(text: str) -> Unverified | None:
 def verify(
     inspection: Inspection, text: str, trusts: Sequence[Trust], keys: Keys, now: float
 ) -> tuple[Trust, dict[str, Any]]:
-    """Give the trust by which the token is good, and its claims; raises Refused."""
-    unverified = read(text)
+    """Return the first of the trusts that accepts the token, and the token's claims.
+
+    `now` is in seconds since 1970. Raises Refused, with the checks made, if none of them accepts it.
+    """
+    unverified = decode_unverified(text)
     size = f"{len(text)} characters"
     if unverified is None:
         inspection.fail("form", expected="a signed JWT", received=size, reason="malformed")
@@ -137,14 +140,14 @@ def _check_claims(inspection: Inspection, claims: dict[str, Any], trust: Trust, 
 
 def _check_app(inspection: Inspection, claims: dict[str, Any], trust: Trust) -> None:
     if trust.app_id:
-        app_id = claims.get("appid", claims.get("azp"))  # of Entra's tokens of version 1 and 2
+        app_id = claims.get("appid", claims.get("azp"))  # Entra's tokens of version 1 and of version 2
         inspection.check(
             "app", app_id == trust.app_id, expected=trust.app_id, received=app_id, reason="of another application"
         )
 
 
 def _check_kind(inspection: Inspection, claims: dict[str, Any]) -> None:
-    """An ID token says who somebody is; it is no permission to do anything (RFC 8725 section 3.12)."""
+    """Refuse ID tokens: they identify a person and give no permission to call an API (RFC 8725 section 3.12)."""
     signs = [name for name in _OF_ID_TOKENS if name in claims]
     if not any(name in claims for name in _OF_APPS):
         signs += [name for name in _OF_PEOPLE if name in claims]
@@ -155,7 +158,7 @@ def _check_kind(inspection: Inspection, claims: dict[str, Any]) -> None:
 
 
 def _check_directory(inspection: Inspection, claims: dict[str, Any], trust: Trust) -> None:
-    """Entra's issuers name the customer's directory; the keys are the same for all of them."""
+    """Check that a token is of the directory in Entra's issuer URL, since all directories share the same keys."""
     directory = _DIRECTORY.search(trust.issuer.lower())
     if directory and "tid" in claims:
         inspection.check(

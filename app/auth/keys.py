@@ -1,7 +1,7 @@
-"""Which key a token was signed with: from those that are kept, or from the issuer where they are old or lack it.
+"""Finds the key that a token was signed with: a stored one, or one from the issuer if those are old or lack it.
 
-Reliability F33: a known key goes on working while the issuer is down; an unknown one asks the issuer at most once a
-minute, on all workers together.
+While the issuer is down, the stored keys keep working. For unknown keys, all workers together ask the issuer at most
+once a minute.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from app.store.mongo.database import Database
 
 log = logging.getLogger("scimd")
 PAUSE = timedelta(minutes=1)
-"""Between two attempts to learn of new keys."""
+"""The time between two attempts to fetch keys."""
 FIRST_PAUSE = timedelta(seconds=5)
-"""Between two attempts while there are no keys at all."""
+"""The time between two attempts while no keys are stored."""
 MOST_AGE = timedelta(hours=1)
-"""After this the keys are fetched again, so that one that the issuer has taken back does not work for ever."""
+"""Older keys are fetched again, so that a key that the issuer has withdrawn stops working."""
 _POLL = 0.05
 
 
@@ -36,7 +36,7 @@ class Keys:
         self._clock = clock
 
     def find(self, trust: Trust, key_id: str) -> RSAKey | None:
-        """Give the issuer's key of that id, or None where it has none."""
+        """Return the issuer's key with this id, or None; it may fetch the keys first."""
         key = _pick(trust, key_id)
         if key is None or self._is_old(trust):
             trust = self._refreshed(trust)
@@ -44,7 +44,7 @@ class Keys:
         return key
 
     def refresh(self, trust: Trust) -> str:
-        """Fetch the keys now; give why that has failed, or ""."""
+        """Fetch the keys now; return why that failed, or ""."""
         try:
             keys = fetch_keys(trust)
         except FetchError as error:
@@ -62,12 +62,12 @@ class Keys:
         return self._awaited(trust)
 
     def _awaited(self, trust: Trust) -> Trust:
-        """Give the trust as it is once somebody else has fetched the keys, if somebody is about it."""
+        """Return the trust after waiting for another worker that is fetching its keys, if there is one."""
         deadline = time.monotonic() + SECONDS
         while True:
             trust = self._trusts.find(trust.id) or trust
             began = trust.attempted or trust.created
-            stale = self._now() - began > timedelta(seconds=2 * SECONDS)  # whoever was about it has died
+            stale = self._now() - began > timedelta(seconds=2 * SECONDS)  # that worker was killed
             if not trust.fetching or stale or time.monotonic() >= deadline:
                 return trust
             time.sleep(_POLL)

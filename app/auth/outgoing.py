@@ -1,6 +1,7 @@
-"""All HTTP that scimd sends of itself: one deadline for everything, a limit on size, no redirects, verified TLS.
+"""All HTTP requests that scimd itself sends: one deadline, a limit on size, no redirects, verified TLS.
 
-Built on requests: the environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) and certificates (`REQUESTS_CA_BUNDLE`) count.
+Built on requests, so that the environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) and certificates (`REQUESTS_CA_BUNDLE`)
+apply.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from app.protocol.messages import JSON
 from app.store.accounts.trusts import is_loopback
 
 CONNECT_SECONDS = 1.0
-"""For each address that the host's name has."""
+"""For each address that the host's name resolves to."""
 HEADERS = {"Accept": JSON, "Accept-Encoding": "identity", "User-Agent": "scimd"}
 
 
 class OutgoingError(Exception):
-    """Nothing usable came back; the text is for the operator, and never names the proxy, which may have a password."""
+    """The request failed; the text is for the operator and never names the proxy, whose URL may have a password."""
 
 
 def get(url: str, *, deadline: float, most_bytes: int) -> bytes:
-    """Return the body at the URL, once all of it is here with status 200; raises OutgoingError.
+    """Return the body at the URL, complete and with status 200; raises OutgoingError.
 
-    `deadline` is a moment of `time.monotonic`, by which the proxy, TLS, the headers and the body have to be through.
+    `deadline` is a time of `time.monotonic`, by which proxy, TLS, headers and body must be done.
     """
-    with _Line(deadline) as line, _Session(line) as session:
-        # What is on this machine is asked directly: a proxy elsewhere would ask its own.
+    with _Connections(deadline) as connections, _Session(connections) as session:
+        # A server on this machine is asked directly: for a proxy, "localhost" would be the proxy's own machine.
         session.trust_env = not is_loopback(urlsplit(url).hostname or "")
         try:
             seconds = CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001)
@@ -44,26 +45,26 @@ def get(url: str, *, deadline: float, most_bytes: int) -> bytes:
                 raise OutgoingError(f"{url} answered {answer.status_code}")
             body: bytes = answer.raw.read(most_bytes + 1, decode_content=False)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            why = "it takes too long" if line.is_cut else type(error).__name__
+            why = "it takes too long" if connections.are_cut else type(error).__name__
             raise OutgoingError(f"{url} could not be read: {why}") from error
     if len(body) > most_bytes:
         raise OutgoingError(f"{url} is larger than {most_bytes} bytes")
     return body
 
 
-class _Line:
-    """The connection of one request, which is cut when the time is over.
+class _Connections:
+    """The connections of one request, which are cut at the deadline.
 
-    The time limits of a socket are for each packet: a server that drips would hold a thread for ever. The cut goes
-    through a handle of its own, whatever the layers above have done with the socket meanwhile.
+    A socket's own timeout applies to each packet, so that a slow server could hold a thread for ever. Each connection
+    is cut through a duplicate of its socket, whatever the layers above have done with the original.
     """
 
     def __init__(self, deadline: float) -> None:
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(max(deadline - time.monotonic(), 0.0), self._cut)
-        self.is_cut = False
+        self.are_cut = False
 
-    def __enter__(self) -> _Line:
+    def __enter__(self) -> _Connections:
         self._timer.start()
         return self
 
@@ -73,51 +74,51 @@ class _Line:
             each.close()
 
     def watch(self, connected: socket.socket) -> None:
-        """Cut this connection, too, when the time is over; at once if it is."""
+        """Cut this connection, too, at the deadline; at once if that has passed."""
         self._sockets.append(connected.dup())
-        if self.is_cut:
+        if self.are_cut:
             self._cut()
 
     def _cut(self) -> None:
-        self.is_cut = True
+        self.are_cut = True
         for each in self._sockets:
             with suppress(OSError):  # it is closed already
                 each.shutdown(socket.SHUT_RDWR)
 
 
 class _Session(requests.Session):
-    """One request: no redirect is looked at, and no password is taken from a `.netrc`."""
+    """A session that follows no redirect and takes no password from a `.netrc`."""
 
-    def __init__(self, line: _Line) -> None:
+    def __init__(self, connections: _Connections) -> None:
         super().__init__()
-        # The machine's own certificates, as Python's ssl has it, and not those that come with requests.
+        # The system's certificates, which Python's ssl uses, rather than those that come with requests.
         paths = ssl.get_default_verify_paths()
         self.verify = paths.cafile or paths.capath or True
         self.auth = lambda request: request
         for scheme in ("https://", "http://"):
-            self.mount(scheme, _Adapter(line))
+            self.mount(scheme, _Adapter(connections))
 
     def get_redirect_target(self, _: object) -> None:
-        """Follow none: it leads where nobody has looked. Requests would also read its whole body."""
+        """Return None: the target of a redirect is not checked, and requests would read the whole body first."""
         return
 
 
 class _Adapter(HTTPAdapter):
-    """Shows each connection to the line as soon as there is one, before proxy and TLS have a say."""
+    """Registers each connection as soon as it exists, before the proxy and TLS handshakes."""
 
-    def __init__(self, line: _Line) -> None:
+    def __init__(self, connections: _Connections) -> None:
         super().__init__()
-        self._line = line
+        self._connections = connections
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """Return the pool of connections for a request."""
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        line = self._line
+        connections = self._connections
 
         class Watched(pool.ConnectionCls):
             def _new_conn(self) -> socket.socket:
                 connected: socket.socket = super()._new_conn()
-                line.watch(connected)
+                connections.watch(connected)
                 return connected
 
         pool.ConnectionCls = Watched

@@ -1,4 +1,4 @@
-"""Who is calling, and what that one may do."""
+"""The principal: who is calling, and what they may do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.accounts.tenants import Tenant
 
 @dataclass(frozen=True)
 class Principal:
-    """Who a request comes from."""
+    """Who sends a request."""
 
     tenant: Tenant
     credential_id: str
@@ -19,7 +19,7 @@ class Principal:
     scopes: frozenset[str]
     label: str = ""
     user_id: str | None = None
-    """The user that the credential stands for, where it stands for one (RFC 7644 section 3.11)."""
+    """The id of the user that /Me refers to for this credential, if any (RFC 7644 section 3.11)."""
 
 
 def require_read(principal: Principal) -> None:

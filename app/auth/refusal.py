@@ -1,6 +1,6 @@
-"""Why a credential was refused: the checks made, what each expected and what it received. Never a secret.
+"""Why a credential was refused: the checks made, what each expected and what it received, but never a secret.
 
-The operator reads it in the provisioning log; the client learns only that it was refused.
+Operators read it in the provisioning log; the client learns only that the credential was refused.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from app.errors import Forbidden, TooManyRequests, Unauthorized
 SUSPENDED = "This tenant is suspended."
 """The one sentence for every request to a suspended tenant."""
 _LONGEST = 200
-"""Characters that a refusal keeps of what a client sent."""
+"""How many characters of a value sent by a client a refusal keeps."""
 _SECRET = re.compile(r"scimd_(?:secret|[0-9a-f]{12})_\w*|eyJ[\w-]+\.[\w.-]+", re.IGNORECASE)
 _FAR = 1e10
-"""Seconds beyond which it does not matter how many: a client may send any number."""
+"""Times are cut to this many seconds; a client may send any number."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what it looked at, what it expected, what it received."""
+    """One check: its name, what it expected, what it received."""
 
     name: str
     expected: str
@@ -33,25 +33,25 @@ class Check:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A credential that was not taken, and every check up to the one that failed."""
+    """A refused credential, and every check up to the one that failed."""
 
-    way: str
-    """token, access token, JWT, client or assertion."""
+    kind: str
+    """`token`, `access token`, `JWT`, `client` or `assertion`."""
     reason: str
     checks: tuple[Check, ...] = ()
     credential_id: str = ""
     label: str = ""
 
     def __str__(self) -> str:
-        """Give it as one line, e.g. `token: expired 2 days ago (id 7f3a, label "entra-prod")`."""
+        """Return the refusal as one line, e.g. `token: expired 2 days ago (id 7f3a, label "entra-prod")`."""
         known = [f"id {self.credential_id}"] if self.credential_id else []
         if self.label:
             known.append(f'label "{self.label}"')
-        return f"{self.way}: {self.reason}" + (f" ({', '.join(known)})" if known else "")
+        return f"{self.kind}: {self.reason}" + (f" ({', '.join(known)})" if known else "")
 
 
 class Refused(Exception):
-    """A check has failed. Whoever answers the client turns it into what the protocol says."""
+    """A check has failed; the caller turns it into an error of its protocol."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(str(refusal))
@@ -60,37 +60,37 @@ class Refused(Exception):
 
 @dataclass
 class Inspection:
-    """The checks on one credential, in the order in which they are made."""
+    """The checks of one credential, in the order in which they are made."""
 
-    way: str
+    kind: str
     credential_id: str = ""
     label: str = ""
     checks: list[Check] = field(default_factory=list)
 
     def check(self, name: str, passed: bool, *, expected: str, received: object, reason: str) -> None:
-        """Note a check; raises Refused with `reason` where it has not passed."""
+        """Record a check; raises Refused with `reason` if it failed."""
         if not passed:
             self.fail(name, expected=expected, received=received, reason=reason)
-        self.checks.append(Check(name, expected, shown(received), True))
+        self.checks.append(Check(name, expected, loggable(received), True))
 
     def fail(self, name: str, *, expected: str, received: object, reason: str) -> NoReturn:
-        """Note a check that has not passed; raises Refused with `reason`."""
-        self.checks.append(Check(name, expected, shown(received), False))
-        raise Refused(Refusal(self.way, reason, tuple(self.checks), self.credential_id, self.label))
+        """Record a failed check; raises Refused with `reason`."""
+        self.checks.append(Check(name, expected, loggable(received), False))
+        raise Refused(Refusal(self.kind, reason, tuple(self.checks), self.credential_id, self.label))
 
 
 class CredentialRefused(Unauthorized):
-    """401: every cause looks the same to the client (D-109); `refusal` is None where none is logged."""
+    """401: the same answer for every cause (D-109); `refusal` is None if nothing is to be logged."""
 
     def __init__(self, refusal: Refusal | None, *, sent: bool) -> None:
-        # RFC 6750 section 3: one parameter at least; section 3.1: no error code where no credential was sent.
+        # RFC 6750 section 3: at least one parameter; section 3.1: no error code if no credential was sent.
         challenge = 'Bearer error="invalid_token"' if sent else 'Bearer realm="scimd"'
         super().__init__("The request needs a credential that is valid here.", challenge=challenge)
         self.refusal = refusal
 
 
 class AccessRefused(Forbidden):
-    """403: the credential is good, but not for this."""
+    """403: the credential is valid but not for this request."""
 
     def __init__(self, detail: str, refusal: Refusal) -> None:
         super().__init__(detail)
@@ -98,7 +98,7 @@ class AccessRefused(Forbidden):
 
 
 class RateRefused(TooManyRequests):
-    """429: the credential is good, but used too often; `refusal` is None where none is logged."""
+    """429: the credential is valid but used too often; `refusal` is None if nothing is to be logged."""
 
     def __init__(self, error: TooManyRequests, refusal: Refusal | None) -> None:
         retry_after = int(error.headers["Retry-After"])
@@ -106,12 +106,12 @@ class RateRefused(TooManyRequests):
         self.refusal = refusal
 
 
-def shown(value: object) -> str:
-    """Give a received value as one short line of printable characters: it goes into a log.
+def loggable(value: object) -> str:
+    """Return a received value as one short line of printable characters, without anything that looks like a secret.
 
-    Whoever mistakes the fields of a form sends a secret as an id: what looks like one is not shown.
+    People mix up the fields of a form and send a secret as an id.
     """
-    text = (value if isinstance(value, str) else repr(value))[: 5 * _LONGEST]  # the pattern costs the square of it
+    text = (value if isinstance(value, str) else repr(value))[: 5 * _LONGEST]  # the pattern takes quadratic time
     text = _SECRET.sub("(a secret)", text)
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
@@ -119,12 +119,12 @@ def shown(value: object) -> str:
 
 
 def ago(moment: datetime, now: datetime) -> str:
-    """Give the time between two moments in words, e.g. `2 days ago` or `in 5 minutes`."""
+    """Return when `moment` was or will be in words, e.g. `2 days ago` or `in 5 minutes`."""
     return seconds_ago((now - moment).total_seconds())
 
 
 def seconds_ago(seconds: float) -> str:
-    """Give a number of seconds in words: past where it is positive, future where it is negative."""
+    """Return a number of seconds in words: positive ones are in the past, negative ones in the future."""
     whole = int(max(-_FAR, min(seconds, _FAR)))
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1)):
         count = abs(whole) // length

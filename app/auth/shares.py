@@ -1,4 +1,4 @@
-"""How much of a process one tenant may hold at once, so that it cannot take the service from the others."""
+"""How many of a process's threads one tenant may use at once, so that it cannot starve the others."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from threading import BoundedSemaphore, Condition
 from app.errors import TooManyRequests
 
 SCAN_SECONDS = 1.0
-"""How long a query that no index answers waits for another one of its tenant to end."""
+"""How long a query without an index waits for another one of its tenant to finish."""
 SECONDS = 0.5
-"""How long a request beyond the share waits for another one to end, and how long another refusal is held back."""
+"""How long a request beyond its tenant's share waits for a thread, and how long other refusals are delayed."""
 
 
 class Shares:
-    """The threads of a process, as tenants hold them.
+    """The threads of a process, shared among tenants.
 
-    A tenant holds a quarter of them at most (D-15). Of those, an eighth may run queries that no index answers: each of
-    them keeps a core of MongoDB busy, whatever else there is to do (D-16). Another quarter, of all tenants together, is
-    for waiting: a burst waits for its turn, and a refusal is held back, since a client that asks again at once would
-    keep the process busy with refusing it (D-17).
+    A tenant uses a quarter of them at most (D-15). An eighth of that quarter may run queries without an index, each of
+    which keeps a core of MongoDB busy (D-16). A further quarter, for all tenants together, may wait: for a thread
+    during a burst, or before a refusal is sent, since a client that repeats a refused request at once would keep the
+    process busy (D-17).
     """
 
     def __init__(self, threads: int) -> None:
         most = max(1, min(max(2, threads // 4), threads - 1))
-        self._threads = _Places(most)
-        self._scans = _Places(max(1, most // 8))
+        self._threads = _Slots(most)
+        self._scans = _Slots(max(1, most // 8))
         self._waiting = BoundedSemaphore(most)
 
     def enter(self, tenant: str) -> None:
@@ -36,12 +36,12 @@ class Shares:
             raise _refusal(tenant, "share", "Too many requests at once.")
 
     def leave(self, tenant: str) -> None:
-        """Give a thread back."""
+        """Return the thread that `enter` took."""
         self._threads.give_back(tenant)
 
     @contextmanager
     def scan(self, tenant: str) -> Iterator[None]:
-        """Run a query that no index answers; raises TooManyRequests."""
+        """Run a query without an index inside the block; raises TooManyRequests."""
         if not self._scans.take(tenant, SCAN_SECONDS):
             raise _refusal(tenant, "scans", "Too many queries at once on attributes without an index.")
         try:
@@ -50,11 +50,11 @@ class Shares:
             self._scans.give_back(tenant)
 
     def hold_back(self) -> None:
-        """Let a refusal wait a moment where a thread can be spared for it."""
+        """Delay a refusal for a moment, if a thread can be spared for that."""
         self._wait(lambda: time.sleep(SECONDS))
 
     def _wait(self, wait: Callable[[], bool | None]) -> bool | None:
-        """Return what the waiting comes to; False where no thread can be spared for it."""
+        """Return what `wait` returns, or False if no thread can be spared for waiting."""
         if not self._waiting.acquire(blocking=False):
             return False
         try:
@@ -63,14 +63,14 @@ class Shares:
             self._waiting.release()
 
 
-class _Places:
+class _Slots:
     def __init__(self, most: int) -> None:
         self._most = most
         self._held: dict[str, int] = {}
         self._changed = Condition()
 
     def take(self, tenant: str, seconds: float = 0.0) -> bool:
-        """Take a place; False where there is none within some seconds."""
+        """Take a slot and return True, or False if none is free within the time."""
         with self._changed:
             if self._held.get(tenant, 0) >= self._most and not self._changed.wait_for(
                 lambda: self._held.get(tenant, 0) < self._most, seconds
@@ -80,7 +80,7 @@ class _Places:
             return True
 
     def give_back(self, tenant: str) -> None:
-        """Give a place back."""
+        """Give a slot back."""
         with self._changed:
             left = self._held[tenant] - 1
             if left:

@@ -1,10 +1,10 @@
-"""The token endpoint (RFC 6749 section 3.2) and what is told about it (RFC 8414).
+"""The token endpoint (RFC 6749 section 3.2) and its metadata (RFC 8414).
 
-Authlib's server runs the grant and words the errors. What is ours here is stricter than its own: parameters come from
-the body alone, who asks is found out by `client_authentication`, and no token reaches a log.
+Authlib's server runs the grant and words the errors. This module is stricter where Authlib is lax: parameters come from
+the body only, `client_authentication` authenticates the client, and no token is logged.
 
-Access tokens are opaque and stored hashed, like those that operators issue: one kind of check at the door, at the same
-cost, and they can be revoked. Their price is one write where a signed token has none, once an hour for each client.
+Access tokens are opaque and stored as hashes, like those that operators issue: authentication has one kind of check,
+and they can be revoked. Unlike a signed token, each costs a write, once an hour for each client.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from authlib.oauth2.rfc6749.errors import (
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
-from app.auth.client_authentication import METHODS, ClientAuthentication, Grantee
+from app.auth.client_authentication import METHODS, AuthenticatedClient, ClientAuthentication
 from app.auth.jwt import ALGORITHM
 from app.auth.limits import Limits
 from app.auth.refusal import Refusal, Refused
@@ -38,7 +38,7 @@ _MOST_PARAMETERS = 50
 
 @dataclass(frozen=True)
 class TokenRequest:
-    """What a client sends to the token endpoint."""
+    """A client's request to the token endpoint."""
 
     tenant: str
     body: bytes
@@ -49,16 +49,17 @@ class TokenRequest:
 
 @dataclass(frozen=True)
 class TokenAnswer:
-    """What it is answered, and why it was refused, which is not for the client."""
+    """The response of the token endpoint."""
 
     status: int
     body: dict[str, Any]
     headers: dict[str, str]
     refusal: Refusal | None = None
+    """Why the request was refused: for the log, not for the client."""
 
 
 def metadata(issuer: str) -> dict[str, Any]:
-    """Give the metadata of a tenant's authorization server (RFC 8414 section 2); `issuer` is its URL."""
+    """Return the metadata of a tenant's authorization server (RFC 8414 section 2); `issuer` is its URL."""
     return {
         "issuer": issuer,
         "token_endpoint": f"{issuer}/oauth/token",
@@ -74,17 +75,17 @@ class _Request(OAuth2Request):
     """A token request as Authlib sees it."""
 
     def __init__(self, request: TokenRequest, parameters: dict[str, str]) -> None:
-        # https whatever came in: behind a proxy this process sees http, and TLS is the proxy's.
+        # Always https: behind a proxy that terminates TLS this process sees http, which Authlib would refuse.
         super().__init__("POST", "https://localhost/")
         self.tenant = request.tenant
         self.authorization = request.authorization
         self.payload = BasicOAuth2Payload(parameters)
-        self.client: Grantee | None = None
+        self.client: AuthenticatedClient | None = None
 
 
 class _Grant(ClientCredentialsGrant):
     def create_token_response(self) -> tuple[int, dict[str, Any], Sequence[tuple[str, str]]]:
-        # Authlib's own writes the token into the debug log.
+        # Authlib's own method writes the token to the debug log.
         return 200, self.server.issue(self.request), self.TOKEN_RESPONSE_HEADER
 
 
@@ -111,75 +112,76 @@ class TokenEndpoint(AuthorizationServer):
             refusal = refused.refusal
         except OAuth2Error as failed:
             error, refusal = failed, None
-        self._limits.wrong_credential(request.address)
+        self._limits.count_wrong_credential(request.address)
         return _answer(error, refusal)
 
     def issue(self, request: _Request) -> dict[str, Any]:
-        """Issue an access token for what was asked, or for all that the client may."""
-        grantee = request.client
-        assert grantee is not None
-        asked = frozenset((request.payload.scope or "").split()) or grantee.scopes
-        if not asked <= grantee.scopes:
+        """Issue an access token for the requested scopes, or for all that the client has."""
+        client = request.client
+        assert client is not None
+        scopes = frozenset((request.payload.scope or "").split()) or client.scopes
+        if not scopes <= client.scopes:
             raise InvalidScopeError("The client does not have that scope.")
-        self._limits.token_request(request.tenant)
+        self._limits.count_token_request(request.tenant)
         text, token = self._tokens.issue(
-            request.tenant, lifetime=grantee.lifetime, label=grantee.label, scopes=asked, client=grantee.id
+            request.tenant, lifetime=client.lifetime, label=client.label, scopes=scopes, client=client.id
         )
-        if not self._clients.knows(grantee):  # it was deleted meanwhile, and its tokens were revoked before this one
+        if not self._clients.exists(client):  # deleted meanwhile: its other tokens were revoked before this one
             self._tokens.revoke(token.id)
             raise InvalidClientError("The client could not be authenticated.", status_code=401)
         return {
-            "access_token": text, "token_type": "Bearer", "expires_in": int(grantee.lifetime.total_seconds()),
+            "access_token": text, "token_type": "Bearer", "expires_in": int(client.lifetime.total_seconds()),
             "scope": " ".join(sorted(token.scopes)),
         }
 
-    # What Authlib asks of whoever embeds it.
+    # The methods that Authlib expects its user to define.
 
     def create_oauth2_request(self, request: _Request) -> _Request:
-        """Take the request as it is."""
+        """Return the request as it is."""
         return request
 
     def handle_response(self, status: int, body: dict[str, Any], headers: Sequence[tuple[str, str]]) -> TokenAnswer:
-        """Give the answer of a grant."""
+        """Return the answer of a grant."""
         return TokenAnswer(status, body, dict(headers))
 
     def handle_error_response(self, request: _Request, error: OAuth2Error) -> NoReturn:
-        """Leave every error to `answer`."""
+        """Raise the error again, for `answer` to handle."""
         raise error
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
-        """Send no signals: nobody listens."""
+        """Send no signal: nothing listens to them."""
 
-    def authenticate_client(self, request: _Request, methods: Any, endpoint: str = "token") -> Grantee:
-        """Give who sends the request; raises Refused, OAuth2Error."""
+    def authenticate_client(self, request: _Request, methods: Any, endpoint: str = "token") -> AuthenticatedClient:
+        """Return the client that sends the request; raises Refused, OAuth2Error."""
         return self._clients.authenticate(request.tenant, request.payload.data, request.authorization)
 
 
 def _parameters(request: TokenRequest) -> dict[str, str]:
-    """Give the parameters of the body, each once (RFC 6749 section 3.2); raises OAuth2Error."""
+    """Return the parameters of the body, none of which may be repeated (RFC 6749 section 3.2); raises OAuth2Error."""
     if request.content_type.partition(";")[0].strip().lower() != FORM:
         raise InvalidRequestError(f"The body must be {FORM}.")
     try:
         text = request.body.decode()
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
-        raise InvalidRequestError("The body cannot be read.") from None
+        limit = f"or has more than {_MOST_PARAMETERS} parameters"
+        raise InvalidRequestError(f"The body is not valid {FORM}, {limit}.") from None
     names = [name for name, _ in pairs]
     if len(names) != len(set(names)):
         raise InvalidRequestError("A parameter is given more than once.")
-    parameters = {name: value for name, value in pairs if value}  # an empty one counts as left out
+    parameters = {name: value for name, value in pairs if value}  # an empty value counts as no value
     if "grant_type" not in parameters:
         raise InvalidRequestError("The parameter grant_type is missing.")
     return parameters
 
 
 def _answer(error: OAuth2Error, refusal: Refusal | None = None) -> TokenAnswer:
-    """Word an error (RFC 6749 section 5.2); what it is for the operator is `refusal`, or the error itself."""
+    """Return the answer for an error (RFC 6749 section 5.2); `refusal` is logged, or else the error's description."""
     headers = dict(error.get_headers())
     if error.status_code == 401:
         headers["WWW-Authenticate"] = 'Basic realm="scimd"'
     description = error.description
     if isinstance(error, UnsupportedGrantTypeError):
         description = "The only grant_type here is client_credentials."
-    told = {"error": error.error, "error_description": description}
-    return TokenAnswer(error.status_code, told, headers, refusal or Refusal("token request", description.rstrip(".")))
+    body = {"error": error.error, "error_description": description}
+    return TokenAnswer(error.status_code, body, headers, refusal or Refusal("token request", description.rstrip(".")))

@@ -64,7 +64,7 @@ def _note(error: ScimError) -> None:
     """Write a change that was refused, and whoever was not let in, into the provisioning log."""
     refusal = getattr(error, "refusal", None)
     if isinstance(error, TooManyRequests) and "principal" in g:
-        refusal = service().noted(g.principal, error.detail)
+        refusal = service().refusal_to_log(g.principal, error.detail)
     if refusal is not None and "tenant_name" in g:
         operation = REQUEST if isinstance(error, TooManyRequests) else "sign-in"
         event = Event(operation, status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])

@@ -24,8 +24,8 @@ class Service:
     """Tenant, token and address -> who that is; raises Unauthorized, Forbidden, TooManyRequests."""
     count: Callable[[Principal, int], None]
     """Principal and number: count operations beyond the one that a request is; raises TooManyRequests."""
-    noted: Callable[[Principal, str], Refusal | None]
-    """Principal, which limit it is over -> what the log says of that; None where it has said so within a minute."""
+    refusal_to_log: Callable[[Principal, str], Refusal | None]
+    """Principal and detail of the refusal -> what to log about it; None if a line was logged within the last minute."""
     enter: Callable[[str], None]
     """Tenant: take one of the threads that it may hold; raises TooManyRequests."""
     leave: Callable[[str], None]

@@ -7,7 +7,7 @@ import mongomock
 import pytest
 
 from app.auth import Authenticator
-from app.auth.seen import Seen
+from app.auth.credential_cache import CredentialCache
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.accounts.trusts import Trusts
@@ -61,7 +61,7 @@ def tokens(database):
 
 @pytest.fixture
 def authenticator(database, tenants, clock):
-    return Authenticator(database, clock=clock, seen=Seen(clock))
+    return Authenticator(database, clock=clock, cache=CredentialCache(clock))
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from app.auth import Principal, require_read, require_write
-from app.auth.refusal import ago, shown
-from app.auth.seen import LIFETIME
+from app.auth.credential_cache import LIFETIME
+from app.auth.refusal import ago, loggable
 from app.errors import Forbidden, Unauthorized
 from app.protocol.messages import error_message
 from app.store.accounts.tenant_deletion import TenantDeletion
@@ -155,7 +155,7 @@ def test_refusals_are_not_remembered(authenticator, tokens, reads):
 
 
 def test_what_is_remembered_is_bounded_and_holds_no_token(authenticator, tokens, monkeypatch):
-    monkeypatch.setattr("app.auth.seen.MOST", 3)
+    monkeypatch.setattr("app.auth.credential_cache.MOST", 3)
     texts = [tokens.issue("acme")[0] for _ in range(5)]
     for text in texts:
         authenticator.authenticate("acme", text)
@@ -218,6 +218,6 @@ def test_stores_can_be_asked_by_two_workers(database, tenants, tokens):
 @pytest.mark.timeout(30)
 def test_fa_01_what_is_shown_of_a_long_text_costs_no_more_than_of_a_short_one():
     """64 KB of `eyJ` as a client_id took 7 s, of a client that nobody had let in."""
-    assert shown("eyJ" * 1_400_000).endswith("...")
-    assert shown("x eyJhbGciOi.eyJpc3MiOi.c2ln y") == "x (a secret) y"
-    assert "eyJ" not in shown(f"x eyJ{'a' * 500}.{'b' * 5_000}.c2ln y")
+    assert loggable("eyJ" * 1_400_000).endswith("...")
+    assert loggable("x eyJhbGciOi.eyJpc3MiOi.c2ln y") == "x (a secret) y"
+    assert "eyJ" not in loggable(f"x eyJ{'a' * 500}.{'b' * 5_000}.c2ln y")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.auth.jwt import LEEWAY, looks_like_jwt, read
+from app.auth.jwt import LEEWAY, decode_unverified, looks_like_jwt
 from app.errors import Forbidden, Unauthorized
 from tests.auth.issuer import APP, AUDIENCE, KEYS, OTHER_DIRECTORY, SUBJECT, running_issuer
 
@@ -116,7 +116,7 @@ def test_b43_wrong_claims(authenticator, trust, issuer, fault):
     assert authenticator.authenticate("acme", issuer.token())
     claims = {name: value() if callable(value) else value for name, value in WRONG_CLAIMS[fault].items()}
     refusal = refused(authenticator, issuer.token(**claims))
-    assert refusal.way == "JWT"
+    assert refusal.kind == "JWT"
     assert refusal.checks[-1].passed is False
 
 
@@ -278,4 +278,4 @@ def test_a_refusal_shows_no_token(authenticator, trust, issuer):
     .map(lambda parts: f"{encoded(parts[0])}.{encoded(parts[1])}.AAAA"),
 ))
 def test_reading_never_fails(text):
-    assert read(text) is None or looks_like_jwt(text)
+    assert decode_unverified(text) is None or looks_like_jwt(text)

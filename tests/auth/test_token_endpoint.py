@@ -202,7 +202,7 @@ def test_n_01_credentials_that_differ_are_refused(ask, client, clients):
     for form in (in_body(other), {"client_id": client[0].id, "client_secret": second}, {"client_id": "other"}):
         answer = ask(GRANT | form, header)
         assert is_error(answer, 401, "invalid_client")
-        assert str(answer.refusal) == "client: the Authorization header and the form do not say the same"
+        assert str(answer.refusal) == "client: the Authorization header and the form have different credentials"
     assert is_error(ask(GRANT | in_body(client), "Bearer x"), 401, "invalid_client")
 
 
@@ -345,7 +345,7 @@ WRONG = {
 def test_b43_wrong_assertions(ask, trust, issuer, fault):
     answer = ask(assertion(trust, issuer.token(**WRONG[fault])))
     assert is_error(answer, 401, "invalid_client")
-    assert answer.refusal.way == "assertion"
+    assert answer.refusal.kind == "assertion"
 
 
 @pytest.mark.parametrize("changes", [

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.auth.seen import LIFETIME
+from app.auth.credential_cache import LIFETIME
 from app.config import Config
 from app.errors import Conflict, InvalidValue, NotFound
 from app.protocol.profile import PROFILES as PROFILE_ROWS

@@ -1,6 +1,6 @@
-"""Credentials that a worker has seen a moment ago: they are let in without asking the database.
+"""A worker's cache of the credentials that it has just accepted, so that it need not ask the database each time.
 
-Only what was let in is kept, never what was refused, and never the credential itself.
+Refused credentials are not cached, and the keys are hashes, never the credentials themselves.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ from collections.abc import Callable
 from app.auth.principal import Principal
 
 LIFETIME = 4.0
-"""Seconds. A revocation takes effect within 5 on every worker; one is left for a request that is under way."""
+"""Seconds that an entry is valid. A revocation takes effect within 5 s on every worker, 1 s of it for requests already
+running."""
 MOST = 10_000
 
 
-class Seen:
-    """A bounded memory of principals by tenant and credential."""
+class CredentialCache:
+    """Up to `MOST` principals, by tenant and credential."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        # Monotonic: a clock that is set back must not keep a revoked token alive.
+        # Monotonic, so that setting the clock back does not keep a revoked token valid.
         self._monotonic = monotonic
         self._entries: dict[bytes, tuple[float, float, Principal]] = {}
         self._lock = threading.Lock()
 
     def moment(self) -> float:
-        """Give the moment from which on what is read now may be remembered."""
+        """Return the time for `put`, to be taken before the database is read."""
         return self._monotonic()
 
     def get(self, tenant: str, credential: str, now: float) -> Principal | None:
-        """Give who that was, or None; `now` is the time of day that the credential's own expiry is compared with."""
+        """Return the principal of a credential, or None if it is not cached; `now` is in seconds since 1970."""
         key = _key(tenant, credential)
         entry = self._entries.get(key)
         if entry is None:
@@ -44,7 +45,10 @@ class Seen:
         return None
 
     def put(self, tenant: str, credential: str, principal: Principal, *, since: float, expires: float) -> None:
-        """Remember who that is; `since` is the moment before the database was asked."""
+        """Add a principal.
+
+        `since` is the `moment` before the database was read, `expires` the credential's expiry in seconds since 1970.
+        """
         with self._lock:
             while len(self._entries) >= MOST:
                 self._entries.pop(next(iter(self._entries)))
