@@ -159,7 +159,7 @@ def test_what_is_remembered_is_bounded_and_holds_no_token(authenticator, tokens,
     texts = [tokens.issue("acme")[0] for _ in range(5)]
     for text in texts:
         authenticator.authenticate("acme", text)
-    entries = authenticator._seen._entries
+    entries = authenticator._cache._entries
     assert len(entries) == 3
     assert not any(text in repr(entries) for text in texts)
 
