@@ -17,6 +17,7 @@ from app.auth import Authenticator, CredentialRefused, Limits, Principal, Shares
 from app.auth.refusal import SUSPENDED, loggable
 from app.background.janitor import CHORES, Chore
 from app.blueprints import door, errors, methods, telemetry
+from app.blueprints.answers import STATUSES
 from app.blueprints.body import MOST_BYTES
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
@@ -169,7 +170,8 @@ class _Parts:
     def provider(self, principal: Principal, request_id: str) -> Provider:
         tenant = principal.tenant
         directory, queries = self._directory(tenant)
-        return Provider(directory, queries, PROFILES[tenant.profile], Actor(principal.credential_id, request_id))
+        actor = Actor(principal.credential_id, request_id, STATUSES)
+        return Provider(directory, queries, PROFILES[tenant.profile], actor)
 
     def open_catalogue(self, tenant_name: str) -> Catalogue:
         tenant = Tenants(self._database).get(tenant_name)

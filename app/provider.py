@@ -1,7 +1,7 @@
 """The service provider: create, get, query, replace, patch and delete for one tenant (RFC 7644 section 3).
 
-It brings the protocol's rules and the stored state together, and knows neither HTTP nor the database. One is made for
-each request, since it carries who asks; what it does to the store is one call, and so one transaction.
+It joins the rules of the protocol and the stored state, and knows neither HTTP nor the database. Each request has one
+of its own, since it carries who asks. A write is one call of the directory, and so one transaction.
 """
 
 from __future__ import annotations
@@ -28,17 +28,20 @@ from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults, with_read_only
-from app.store.directory.directory import Directory, VersionMoved, missing
+from app.store.directory.directory import Directory, Edit, MembersEdit, VersionMoved
 from app.store.directory.membership_reader import Parents
-from app.store.log.events import Actor, Event, new_id
+from app.store.log.attempt import REQUEST, Attempt
+from app.store.log.changes import PATCH, Request
+from app.store.log.events import Actor, Event, Statuses
+
+__all__ = ["REQUEST", "Actor", "Attempt", "Conditions", "Event", "Provider", "Shown", "Statuses"]
 
 T = TypeVar("T")
 Resource = dict[str, Any]
-REQUEST = "request"
-"""The operation of an event as long as nothing has begun."""
-CREATE = "create"
+Members = tuple[MemberChange, ...]
+CREATE, REPLACE, DELETE = "create", "replace", "delete"
 ATTEMPTS = 100
-"""How often a change is tried on the newest state before the client is asked to come back."""
+"""How often a change is tried on the newest version before the client is asked to come back."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ NO_CONDITIONS = Conditions()
 
 @dataclass(frozen=True)
 class Shown:
-    """A resource as the answer shows it, and what its headers say even where the body leaves it out."""
+    """A resource as the response shows it, and what its headers say even where it has no body."""
 
     resource: Resource
     version: str
@@ -70,32 +73,29 @@ class Provider:
         self._profile = profile
         self._actor = actor
         self.catalogue = directory.catalogue
-        self.event = Event(REQUEST)
-        """What the log says about this request, as far as it has come."""
+        self.attempt = Attempt()
+        """The write that is being made, or was made last; what a refusal of it is logged with."""
 
     def create(self, resource_type: ResourceType, payload: Mapping[str, Any], projection: Projection) -> Shown:
         """Create a resource (RFC 7644 section 3.3); raises InvalidSyntax, InvalidValue, Uniqueness."""
-        event = self._begin(CREATE, resource_type)
+        self.attempt = Attempt(CREATE, resource_type)
         resource = self._validated(resource_type, payload)
-        event.name = str(resource.get(resource_type.identifier, ""))
-        event.know(resource_type, resource)
+        self._know(resource, resource_type)
         resource = with_defaults(resource_type, resource)
-        changes = _take_members(resource, resource_type, "add")
-        event.ask(changes)
-        event.resource_id = resource["id"] = str(uuid.uuid4())
-        resource["meta"] = first_meta(resource_type.name, now())
-        event.status = 201
-        stored = self._directory.create(resource_type, resource, changes, event, self._actor)
+        members = _take_members(resource, resource_type, "add")
+        self.attempt = self.attempt.of_members(members)
+        resource |= {"id": str(uuid.uuid4()), "meta": first_meta(resource_type.name, now())}
+        self._directory.create(resource_type, resource, members, self._request(projection))
         nowhere: Parents = {}  # nobody knew the id before, so that it is in no group
-        return self._shown(stored, resource_type, projection, requested_by(resource_type, stored), nowhere)
+        return self._shown(resource, resource_type, projection, requested_by(resource_type, resource), nowhere)
 
     def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Shown:
-        """Give a resource (RFC 7644 section 3.4.1); raises NotFound."""
+        """Return a resource (RFC 7644 section 3.4.1); raises NotFound."""
         resource, groups = self._read_for(projection, resource_type, resource_id, projection.top_level())
         return self._shown(resource, resource_type, projection, groups=groups)
 
     def query(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
-        """Give one page of what a search finds, as a ListResponse (RFC 7644 section 3.4.2); raises InvalidFilter."""
+        """Return one page of what a search finds, as a ListResponse (RFC 7644 section 3.4.2); raises InvalidFilter."""
         if self._profile.dialect:
             search = rewrite_search(search, types)
         return self._queries.page(types, search)
@@ -105,109 +105,90 @@ class Provider:
         conditions: Conditions = NO_CONDITIONS,
     ) -> Shown:
         """Replace a resource (RFC 7644 section 3.5.1); raises NotFound, PreconditionFailed, Uniqueness, ..."""
-        self._begin("replace", resource_type, resource_id)
+        self.attempt = Attempt(REPLACE, resource_type, resource_id)
 
-        def change(before: Resource) -> tuple[Resource, tuple[MemberChange, ...]]:
+        def change(before: Resource) -> tuple[Resource, Members]:
             sent = self._validated(resource_type, payload)
-            changes = _take_members(sent, resource_type, "replace")
-            return replacement(before, sent, resource_type), changes
+            members = _take_members(sent, resource_type, "replace")
+            return replacement(before, sent, resource_type), members
 
-        return self._change(resource_type, resource_id, change, projection, conditions)
+        return self._change(change, projection, conditions)
 
     def patch(
-        self, resource_type: ResourceType, resource_id: str, payload: Any, projection: Projection,
-        conditions: Conditions = NO_CONDITIONS, *, show: bool = True,
+        self, resource_type: ResourceType, resource_id: str, payload: Any, projection: Projection | None,
+        conditions: Conditions = NO_CONDITIONS,
     ) -> Shown:
         """Modify a resource (RFC 7644 section 3.5.2); raises NotFound, PreconditionFailed, InvalidPath, NoTarget, ...
 
-        Where `show` is false the answer has no body, and nothing is read for one.
+        Without a projection the response has no body, and nothing is read for one.
         """
-        event = self._begin("patch", resource_type, resource_id)
+        self.attempt = Attempt(PATCH, resource_type, resource_id)
         members = self._only_members(resource_type, payload)
-        event.ask(members)
-        if members and not show and conditions == NO_CONDITIONS:
+        self.attempt = self.attempt.of_members(members)
+        if members and projection is None and conditions == NO_CONDITIONS:
             return self._change_members(resource_type, resource_id, members)
 
-        def change(before: Resource) -> tuple[Resource, tuple[MemberChange, ...]]:
-            # Read only here: that the resource is missing or has another version is told before a bad message.
+        def change(before: Resource) -> tuple[Resource, Members]:
+            # Not read before: a missing resource or another version is reported first, and then a bad message.
             operations = self._operations(resource_type, payload)
             patched = apply_patch(before, operations, resource_type, self._profile)
-            event.warnings = list(patched.skipped)
+            self.attempt = self.attempt.warned(patched.skipped)
             if patched.resource == before:
                 return before, patched.changes
             after = validate(resource_type, patched.resource, ignore_unknown=self._profile.ignore_unknown)
             return with_read_only(resource_type, after, before), patched.changes
 
-        return self._change(resource_type, resource_id, change, projection if show else None, conditions, partly=True)
+        return self._change(change, projection, conditions)
 
     def delete(
         self, resource_type: ResourceType, resource_id: str, conditions: Conditions = NO_CONDITIONS
     ) -> None:
         """Delete a resource (RFC 7644 section 3.6); raises NotFound, PreconditionFailed."""
-        event = self._begin("delete", resource_type, resource_id)
+        self.attempt = Attempt(DELETE, resource_type, resource_id)
 
         def work() -> None:
             version = None
             if conditions != NO_CONDITIONS:
-                before = self._read(resource_type, resource_id, resource_type.names)
+                before = self._directory.require(resource_type, resource_id, resource_type.names)
                 self._know(before, resource_type)
-                self._check(before, conditions)
+                _check(before, conditions)
                 version = before["meta"]["version"]
-            event.status = 204
-            self._directory.delete(resource_type, resource_id, version, event, self._actor)
+            self._directory.delete(resource_type, resource_id, version, self._request(None))
 
-        _until_nobody_is_quicker(resource_type, work)
+        _retry_on_conflict(resource_type, work)
 
     def location(self, resource_type: ResourceType, resource_id: str) -> str:
-        """Give the URI of a resource."""
+        """Return the URI of a resource."""
         return self._directory.location(resource_type, resource_id)
 
-    def refused(self, error: ScimError, asked: Event | None = None) -> None:
-        """Write into the provisioning log that this request was refused, and why.
-
-        `asked` says what was asked for, where it was refused before that was begun.
-        """
-        event = self.event
-        if event.operation == REQUEST and asked:
-            event = self.event = asked
-        event.status, event.scim_type, event.detail = error.status, error.scim_type, error.detail
-        event.changes, event.members = [], {}
-        if event.operation == CREATE:
-            event.resource_id = ""  # nothing has this id
-        event.id = new_id()
+    def log(self, event: Event) -> None:
+        """Write a line into the provisioning log that is not about a change: that a request was refused."""
         self._directory.events.append(event, self._actor)
 
     # Parts
 
-    def _begin(self, operation: str, resource_type: ResourceType, resource_id: str = "") -> Event:
-        self.event = Event(operation, resource_type.name, resource_id)
-        return self.event
+    def _request(self, projection: Projection | None) -> Request:
+        attempt = self.attempt
+        return Request(attempt.operation, self._actor, has_body=projection is not None, warnings=attempt.warnings)
 
     def _validated(self, resource_type: ResourceType, payload: Mapping[str, Any]) -> Resource:
         if self._profile.dialect:
             payload = rewrite_resource(payload, resource_type)
-        self.event.name = resource_type.name_in(payload) or self.event.name
-        self.event.know(resource_type, payload)
+        self.attempt = self.attempt.about(payload, resource_type.name_in(payload) or self.attempt.name)
         return validate(resource_type, payload, ignore_unknown=self._profile.ignore_unknown)
 
-    def _read(self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None) -> Resource:
-        resource = self._directory.get(resource_type, resource_id, keys)
-        if resource is None:
-            raise missing(resource_type, resource_id)
-        return resource
+    def _know(self, resource: Resource, resource_type: ResourceType) -> None:
+        self.attempt = self.attempt.about(resource, str(resource.get(resource_type.identifier, "")))
 
     def _read_for(
         self, projection: Projection | None, resource_type: ResourceType, resource_id: str,
         keys: frozenset[str] | None = None,
     ) -> tuple[Resource, Parents | None]:
-        """Read a resource, and along with it the groups that it is in where the answer shows them."""
+        """Read a resource, and with it the groups that it is in where the response shows them."""
         groups = resource_type.groups
         if projection is None or groups is None or not projection.wants(groups.name):
-            return self._read(resource_type, resource_id, keys), None
-        found = self._directory.get_with_groups(resource_type, resource_id, keys)
-        if found is None:
-            raise missing(resource_type, resource_id)
-        return found
+            return self._directory.require(resource_type, resource_id, keys), None
+        return self._directory.get_with_groups(resource_type, resource_id, keys)
 
     def _shown(
         self, resource: Resource, resource_type: ResourceType, projection: Projection | None,
@@ -222,62 +203,55 @@ class Provider:
     def _operations(self, resource_type: ResourceType, payload: Any) -> tuple[Operation, ...]:
         return read_patch(rewrite_patch(payload, resource_type) if self._profile.dialect else payload, self._profile)
 
-    def _only_members(self, resource_type: ResourceType, payload: Any) -> tuple[MemberChange, ...]:
-        """Give the changes of a PATCH that names nothing but members, as Entra sends them all day; else nothing."""
+    def _only_members(self, resource_type: ResourceType, payload: Any) -> Members:
+        """Return the changes of a PATCH that names nothing but members, as Entra sends them all day; else nothing."""
         if resource_type.members is None:
             return ()
         try:
             return only_members(self._operations(resource_type, payload), resource_type, self._profile)
         except ScimError:
-            return ()  # told by those who look first whether there is such a resource
+            return ()  # raised again once it is known that the resource exists
 
-    def _change_members(
-        self, resource_type: ResourceType, resource_id: str, changes: tuple[MemberChange, ...]
-    ) -> Shown:
-        """Change members without reading the resource: one round trip less."""
-        self.event.status = 204
-        stored = self._directory.change_members(resource_type, resource_id, changes, self.event, self._actor)
-        return self._shown(stored, resource_type, None)
+    def _change_members(self, resource_type: ResourceType, resource_id: str, members: Members) -> Shown:
+        """Change members without reading the resource, which saves a round trip."""
+        change = self._directory.change_members(resource_type, resource_id, MembersEdit(members), self._request(None))
+        return self._shown(dict(change.resource), resource_type, None)
 
     def _change(
-        self, resource_type: ResourceType, resource_id: str,
-        change: Callable[[Resource], tuple[Resource, tuple[MemberChange, ...]]], projection: Projection | None,
-        conditions: Conditions, *, partly: bool = False,
+        self, change: Callable[[Resource], tuple[Resource, Members]], projection: Projection | None,
+        conditions: Conditions,
     ) -> Shown:
-        """Read, change, write; `partly` where what is not named stays as it is."""
-        event = self.event
-        event.status = 200 if projection else 204
-        # A replacement is of what was read; changes of members alone go with whatever else is changed meanwhile.
+        """Read the resource of this attempt, change it and write it."""
+        resource_type, resource_id = self.attempt.resource_type, self.attempt.resource_id
+        assert resource_type is not None
+        partly = self.attempt.operation == PATCH  # what it does not name stays as it is
+        # A replacement is of what was read; changes of members alone combine with those of other requests.
         exact = not partly or conditions != NO_CONDITIONS
 
         def work() -> Shown:
             before, groups = self._read_for(projection, resource_type, resource_id)
             self._know(before, resource_type)
-            self._check(before, conditions)
-            after, changes = change(before)
-            event.know(resource_type, after)
-            event.ask(changes)
-            stored = self._directory.update(resource_type, before, after, changes, event, self._actor, exact=exact)
+            _check(before, conditions)
+            after, members = change(before)
+            self.attempt = self.attempt.about(after, self.attempt.name).of_members(members)
+            edit = Edit(before, after, members, exact=exact)
+            stored = dict(self._directory.update(resource_type, edit, self._request(projection)).resource)
             requested = requested_by(resource_type, stored, before if partly else None)
             return self._shown(stored, resource_type, projection, requested, groups)
 
-        return _until_nobody_is_quicker(resource_type, work)
-
-    def _know(self, resource: Resource, resource_type: ResourceType) -> None:
-        self.event.name = str(resource.get(resource_type.identifier, ""))
-        self.event.know(resource_type, resource)
-
-    @staticmethod
-    def _check(resource: Resource, conditions: Conditions) -> None:
-        version = resource["meta"]["version"]
-        if conditions.if_match and not conditions.if_match.holds(version):
-            raise PreconditionFailed(f"If-Match does not name the stored version, which is {version}.")
-        if conditions.if_none_match and conditions.if_none_match.holds(version):
-            raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
+        return _retry_on_conflict(resource_type, work)
 
 
-def _until_nobody_is_quicker(resource_type: ResourceType, work: Callable[[], T]) -> T:
-    """Read, check and write; again on the new state where somebody else has written between; raises Unavailable."""
+def _check(resource: Resource, conditions: Conditions) -> None:
+    version = resource["meta"]["version"]
+    if conditions.if_match and not conditions.if_match.holds(version):
+        raise PreconditionFailed(f"If-Match does not name the stored version, which is {version}.")
+    if conditions.if_none_match and conditions.if_none_match.holds(version):
+        raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
+
+
+def _retry_on_conflict(resource_type: ResourceType, work: Callable[[], T]) -> T:
+    """Read, check and write; again on the new version where another request wrote in between; raises Unavailable."""
     for attempt in range(ATTEMPTS):
         try:
             return work()
@@ -286,7 +260,7 @@ def _until_nobody_is_quicker(resource_type: ResourceType, work: Callable[[], T])
     raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
 
 
-def _take_members(resource: Resource, resource_type: ResourceType, kind: str) -> tuple[MemberChange, ...]:
+def _take_members(resource: Resource, resource_type: ResourceType, kind: str) -> Members:
     """Take the members out of a validated resource, as changes: they are documents of their own."""
     attribute = resource_type.members
     if attribute is None:

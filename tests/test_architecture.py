@@ -80,7 +80,7 @@ ALSO_MEAN = {
     "required": ("app/store/",),  # a keyword of `$jsonSchema`
     "sort": ("app/store/accounts/",),  # what MongoDB calls it
     # A field of memberships, lines of a log and of an export; a label of metrics.
-    "type": ("app/auth/", "app/cli/", "app/export_import.py", "app/store/", "app/telemetry/"),
+    "type": ("app/auth/", "app/cli/", "app/export_import/", "app/store/", "app/telemetry/"),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
     # A member of a PATCH operation, a claim, and in filters what an element that is no object is called.
     "value": ("app/auth/", "app/protocol/bulk.py", "app/protocol/patch/message.py", "scim_filter/"),

@@ -13,12 +13,14 @@ from app.blueprints.service import service
 from app.blueprints.streaming import Stream, is_streamed
 from app.errors import NotAcceptable, ScimError
 from app.protocol.messages import JSON, SCIM_JSON, error_message
-from app.provider import Shown
+from app.provider import Shown, Statuses
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from werkzeug.datastructures import Headers
 
+STATUSES = Statuses(created=201, shown=200, not_shown=204)
+"""What a write that succeeds is answered with, as the provisioning log has it."""
 # What is answered is personal data: kept by no cache, guessed into no other type.
 _NOT_KEPT = "private, no-store"
 _ALWAYS = [("Vary", "Accept, Authorization"), ("X-Content-Type-Options", "nosniff")]

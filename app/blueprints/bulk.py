@@ -10,13 +10,13 @@ from flask import Blueprint, Response, g, request
 
 from app.blueprints.answers import answer, media_type
 from app.blueprints.body import MOST_BYTES, read_object
-from app.blueprints.errors import asked, told
+from app.blueprints.errors import log_refusal, told, wanted
 from app.blueprints.prefer import apply_preference, preference_of
 from app.blueprints.service import service
 from app.errors import InvalidPath, MethodNotAllowed, NotFound, ScimError
 from app.protocol.bulk import Call, Outcome, run_bulk
 from app.protocol.etag import Condition
-from app.provider import REQUEST, Conditions, Event, Provider, Shown
+from app.provider import Attempt, Conditions, Provider, Shown
 from app.schemas.custom import PROTOCOL
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
@@ -58,7 +58,7 @@ class _Executor:
         """Carry out one operation; raises ScimError, or anything else for a bug."""
         with service().budget():
             outcome = self._one(_type(self._provider, call), call)
-        self._provider.event = Event(REQUEST)  # what is refused next is not about this resource
+        self._provider.attempt = Attempt()  # what is refused next is not about this resource
         return outcome
 
     def refused(self, call: Call, error: Exception) -> ScimError:
@@ -69,11 +69,11 @@ class _Executor:
                 self.not_logged += 1
             else:
                 with service().budget():
-                    self._provider.refused(refusal, asked(call.method, call.endpoint, call.resource_id, call.data))
+                    log_refusal(refusal, wanted(call.method, call.endpoint, call.resource_id, call.data))
         except Exception as failure:  # noqa: BLE001 - the database is away, or a bug: the others go on all the same
             told(failure)
             self.not_logged += 1
-        self._provider.event = Event(REQUEST)
+        self._provider.attempt = Attempt()
         return refusal
 
     def locate(self, endpoint: str, resource_id: str) -> str:
@@ -95,7 +95,7 @@ class _Executor:
             return self._outcome(200, provider.replace(resource_type, resource_id, data, projection, conditions))
         if call.method == "PATCH":
             shown = provider.patch(
-                resource_type, resource_id, data, projection, conditions, show=self._with_resources
+                resource_type, resource_id, data, projection if self._with_resources else None, conditions
             )
             return self._outcome(200, shown)
         provider.delete(resource_type, resource_id, conditions)

@@ -27,7 +27,7 @@ from app.errors import (
     UriTooLong,
     describe,
 )
-from app.provider import REQUEST, Actor, Event
+from app.provider import REQUEST, Actor, Attempt, Event
 
 log = logging.getLogger("scimd")
 _OTHER_VERSION = re.compile(r"^/[^/]+/scim/v(?!2(?:/|$))\d+(/|$)")
@@ -76,19 +76,24 @@ def _note(error: ScimError) -> None:
     elif "provider" in g and request.method in _OPERATIONS and not request.path.endswith("/.search"):
         with service().budget():
             arguments = request.view_args or {}
-            g.provider.refused(error, asked(request.method, arguments.get("endpoint"), arguments.get("resource_id")))
+            log_refusal(error, wanted(request.method, arguments.get("endpoint"), arguments.get("resource_id")))
 
 
-def asked(method: str, endpoint: str | None, resource_id: str | None, data: Any = None) -> Event | None:
-    """Give what the log says about a change that was refused before it was begun; None where nothing is known of it."""
+def wanted(method: str, endpoint: str | None, resource_id: str | None, data: Any = None) -> Attempt:
+    """Return what the log says about a write that was refused before the provider began it."""
     resource_type = g.provider.catalogue.at(endpoint or "")
     if method not in _OPERATIONS or resource_type is None:
-        return None
-    event = Event(_OPERATIONS[method], resource_type.name, resource_id or "")
-    if isinstance(data, dict):
-        event.name = resource_type.name_in(data)
-        event.know(resource_type, data)
-    return event
+        return Attempt()
+    attempt = Attempt(_OPERATIONS[method], resource_type, resource_id or "")
+    return attempt.about(data, resource_type.name_in(data)) if isinstance(data, dict) else attempt
+
+
+def log_refusal(error: ScimError, otherwise: Attempt) -> None:
+    """Write a refused write into the provisioning log; `otherwise` says what it was if the provider had not begun."""
+    provider = g.provider
+    if provider.attempt.resource_type is None:
+        provider.attempt = otherwise
+    provider.log(provider.attempt.refused(error.status, error.scim_type, error.detail))
 
 
 def _framework(error: HTTPException) -> Response:

@@ -85,7 +85,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
     resource_type, mimetype = _type(endpoint), media_type(asked)
     payload, projection, conditions = read_object(asked), _projection(resource_type, asked), _conditions(asked)
     show = _shows_patched(resource_type, asked)
-    shown = here.provider.patch(resource_type, resource_id, payload, projection, conditions, show=show)
+    shown = here.provider.patch(resource_type, resource_id, payload, projection if show else None, conditions)
     return _written(shown, 200, mimetype, asked, show=show)
 
 

@@ -86,7 +86,7 @@ def _remember(response: Response) -> Response:
         kind = "failed" if status >= 500 else "refused" if provider else "denied"
     service().answered(tenant, AnsweredRequest(
         time=datetime.now(UTC), method=asked.method, status=status, kind=kind,
-        resource_type=provider.event.resource_type if provider else "",
+        resource_type=_resource_type(provider),
         credential=here.principal.credential_id if provider else "",
         reason=str(getattr(error, "refusal", None) or error or ""),
         cause=_cause(error, provider) if error and provider else "",
@@ -94,9 +94,15 @@ def _remember(response: Response) -> Response:
     return response
 
 
+def _resource_type(provider: Provider | None) -> str:
+    """Return the resource type that a write was about, "" where there was none."""
+    resource_type = provider.attempt.resource_type if provider else None
+    return resource_type.name if resource_type else ""
+
+
 def _cause(error: ScimError, provider: Provider) -> str:
     """Return why a request was refused, in a word, and which attribute of our tables that is about."""
-    resource_type = provider.catalogue.named(provider.event.resource_type)
+    resource_type = provider.attempt.resource_type
     known = error.attribute and resource_type and columns(resource_type)(error.attribute)
     return f"{error.cause} {error.attribute}" if known else error.cause
 
@@ -121,7 +127,6 @@ def _count(response: Response) -> Response:
         metrics.RATE_LIMITED.labels(tenant, error.limit).inc()
     if isinstance(error, TooMany):
         metrics.TOO_MANY.labels(tenant).inc()
-    if provider and provider.event.resource_type:
-        event = provider.event
-        metrics.OPERATIONS.labels(event.operation, event.resource_type, metrics.result(status)).inc()
+    if kind := _resource_type(provider):
+        metrics.OPERATIONS.labels(provider.attempt.operation, kind, metrics.result(status)).inc()
     return response

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from app.cli.connection import Connection
 from app.store.accounts.audit import AuditEntry, AuditLog, Operator
-from app.store.log.events import Actor, Event, Events
+from app.store.log.events import Actor, Event, Events, Statuses
 from app.store.mongo.database import Session
 
 T = TypeVar("T")
@@ -54,8 +54,8 @@ def operator() -> Operator:
 
 
 def actor() -> Actor:
-    """Return who stands in a tenant's log for what this command does."""
-    return Actor(str(operator()))
+    """Return who stands in a tenant's log for what this command does, and the statuses that it would have by HTTP."""
+    return Actor(str(operator()), statuses=Statuses(created=201, shown=200, not_shown=204))
 
 
 def act(connection: Connection, name: str, tenant: str, object_: str = "") -> AbstractContextManager[AuditEntry]:

@@ -8,7 +8,7 @@ from app.cli.audit import act, actor
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows, say
 from app.store.accounts.tenants import Tenants
-from app.store.log.events import Event
+from app.store.log.changes import Request
 from app.store.open import open_directory
 
 
@@ -42,5 +42,5 @@ def restore(connection: Connection, tenant: str, resource_id: str) -> None:
     """Bring a deleted user or group back, with its memberships."""
     directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
     with act(connection, "restore", tenant, resource_id):
-        name = directory.restore(resource_id, Event("restore", status=200), actor())
-    say(f"Restored {name}.", err=True)
+        change = directory.restore(resource_id, Request("restore", actor()))
+    say(f"Restored {change.name}.", err=True)

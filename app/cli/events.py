@@ -14,7 +14,8 @@ from app.cli.output import json_text, print_table, say
 from app.cli.values import Name, Span
 from app.errors import Unavailable
 from app.store.accounts.tenants import Tenants
-from app.store.log.events import NO_TENANT, Events, Tail
+from app.store.log.events import NO_TENANT, Events
+from app.store.log.tail import Tail
 from app.store.open import open_directory
 
 PAUSE = 1.0

@@ -79,7 +79,7 @@ def _user_id(connection: Connection, tenant: Tenant, user: str) -> str:
     """Return the id of the one user with this id, name or externalId; raises NotFound, InvalidValue for several."""
     directory = open_directory(connection.config, connection.database, tenant)
     users = directory.resources(directory.catalogue.named(USER_TYPE.name) or USER_TYPE)
-    found = sorted(users.existing([user])) or users.named(user, 2)
+    found = list(directory.identities.of([user], [USER_TYPE.name])) or users.named(user, 2)
     if not found:
         raise NotFound(f"{tenant.name} has no user with the id, name or externalId {user!r}.")
     if len(found) > 1:

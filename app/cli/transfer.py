@@ -51,7 +51,7 @@ def export(connection: Connection, tenant: str, output: str) -> None:
         say(f"Warning: {left_out} It is not in the export.", err=True)
     with act(connection, "export", tenant), _opened(output) as file, _progress() as progress:
         task = progress.add_task("Exporting", total=total)
-        for line in lines_of(connection.database, tenant, directory.catalogue):
+        for line in lines_of(directory):
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
             number += 1
             if "resource" in line:
@@ -68,8 +68,8 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
     found = Tenants(connection.prepared).require(tenant)
     directory = open_directory(connection.config, connection.prepared, found)
     importer = Importer(
-        connection.prepared, tenant, directory.catalogue, all_types=all_types(connection.config.schemas_dir),
-        strict=found.profile == STRICT_PROFILE, events=directory.events, actor=actor(), refused=_tell,
+        directory, all_types=all_types(connection.config.schemas_dir), strict=found.profile == STRICT_PROFILE,
+        actor=actor(), refused=_tell,
     )
     with act(connection, "import", tenant), _progress() as progress:
         task = progress.add_task("Importing", total=_size(source))

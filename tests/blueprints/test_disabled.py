@@ -19,7 +19,8 @@ from app.schemas.attribute import Attribute
 from app.schemas.custom import all_types, load_catalogue
 from app.schemas.resource_type import ResourceType
 from app.store.accounts.tenants import Tenants
-from app.store.log.events import Actor, Event
+from app.store.log.changes import Request
+from app.store.log.events import Actor
 from app.store.mongo.database import Database
 from app.store.open import open_directory
 from tests.blueprints.conftest import GROUP_URN, USER_URN, Client
@@ -170,7 +171,7 @@ class World:
     def request(self, method: str, body: Any, in_bulk: bool) -> None:
         if method == "RESTORE":
             assert self.client("DELETE", self.path).status_code == 204
-            self.directory.restore(self.id, Event("restore", status=200), Actor("test"))
+            self.directory.restore(self.id, Request("restore", Actor("test")))
         elif method == "IMPORT":
             self.bring({"id": self.id, **ANN, **(body or {})})
         elif in_bulk:
@@ -183,8 +184,8 @@ class World:
         """Import one line, and return why it was refused."""
         refused: list[str] = []
         importer = Importer(
-            self.database, self.client.tenant, self.directory.catalogue, all_types=all_types(None), strict=self.strict,
-            events=self.directory.events, actor=Actor("test"), refused=lambda _, why: refused.append(why),
+            self.directory, all_types=all_types(None), strict=self.strict, actor=Actor("test"),
+            refused=lambda _, why: refused.append(why),
         )
         importer.run([(1, {"type": "User", "resource": resource})])
         return refused
@@ -217,7 +218,7 @@ def test_fa_30_an_import_neither_enables_who_is_there_nor_who_was_deleted(profil
         assert_disabled(world.client, world.path)
     world.client("DELETE", world.path)
     assert "scimd restore" in world.bring(line)[0]
-    world.directory.restore(world.id, Event("restore", status=200), Actor("test"))
+    world.directory.restore(world.id, Request("restore", Actor("test")))
     assert_disabled(world.client, world.path)
 
 

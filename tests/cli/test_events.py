@@ -18,7 +18,8 @@ from app.auth.limits import Limits
 from app.cli import connection as command_line
 from app.errors import TooManyRequests
 from app.store.accounts.tokens import Tokens
-from app.store.log.events import MOST_MEMBERS, MOST_WARNINGS, Actor, Event, Events, Tail
+from app.store.log.events import MOST_MEMBERS, MOST_WARNINGS, Actor, Event, Events
+from app.store.log.tail import Tail
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator

@@ -31,7 +31,9 @@ from app.store.directory import deleted, totals
 from app.store.directory.directory import Directory
 from app.store.directory.documents import encode
 from app.store.directory.memberships import Memberships
-from app.store.log.events import Actor, Event, More, Tail
+from app.store.log.changes import Request
+from app.store.log.events import Actor, Event, More
+from app.store.log.tail import Tail
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
 from app.store.search.id_ranges import FIRST_IDS
@@ -251,8 +253,8 @@ def made_group(world: World, members: int) -> str:
 
 def importer(world: World) -> Importer:
     return Importer(
-        world.database, world.name, world.directory.catalogue, all_types=all_types(None), strict=True,
-        events=world.directory.events, actor=ACTOR, refused=lambda number, why: pytest.fail(why),
+        world.directory, all_types=all_types(None), strict=True, actor=ACTOR,
+        refused=lambda number, why: pytest.fail(why),
     )
 
 
@@ -295,7 +297,7 @@ def restore(world: World) -> Job:
     user = made(world)
     world.patch("Group", world.group(0), {"op": "add", "path": "members", "value": [{"value": user}]})
     world.provider.delete(USER_TYPE, user)
-    return _job(lambda: world.directory.restore(user, Event("restore", status=200), ACTOR), 2)
+    return _job(lambda: world.directory.restore(user, Request("restore", ACTOR)), 2)
 
 
 def delete_group(world: World) -> Job:
@@ -370,7 +372,7 @@ JOBS: list[tuple[str, Callable[[World], Job], int]] = [
     ("clear a group whose time is over", clear_expired, 5),
     ("import users", import_users, 10),
     ("import memberships", import_members, 10),
-    ("export everything", lambda w: lambda: sum(1 for _ in export(w.database, w.name, w.directory.catalogue)), 3),
+    ("export everything", lambda w: lambda: sum(1 for _ in export(w.directory)), 3),
     ("every chore, with nothing to do", idle_chores, 40),
 ]  # fmt: skip
 

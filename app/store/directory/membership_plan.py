@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,9 +13,9 @@ from app.schemas.attribute import VALUE, Attribute
 from app.schemas.columns import element_columns
 from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
+from app.store.directory.identities import Identities
 from app.store.directory.memberships import Memberships
 from app.store.directory.references import References
-from app.store.directory.resources import Resources
 from app.store.mongo.database import Session
 from scim_filter import Filter, matches
 
@@ -26,7 +26,7 @@ MOST_LOOKED_AT = 50_000
 
 
 @dataclass(frozen=True)
-class Request:
+class Prepared:
     """What a request asks for, and what was done for it before its transaction, since that takes its time."""
 
     changes: tuple[MemberChange, ...]
@@ -59,14 +59,14 @@ class Members:
     """The members of one tenant's resources, as requests change them; `dangling` lets them name what does not exist."""
 
     def __init__(
-        self, memberships: Memberships, references: References, resources: Mapping[str, Resources], *, dangling: bool
+        self, memberships: Memberships, references: References, identities: Identities, *, dangling: bool
     ) -> None:
         self._memberships = memberships
         self._references = references
-        self._resources = resources
+        self._identities = identities
         self._dangling = dangling
 
-    def prepare(self, resource_type: ResourceType, group: str, changes: Iterable[MemberChange]) -> Request:
+    def prepare(self, resource_type: ResourceType, group: str, changes: Iterable[MemberChange]) -> Prepared:
         """Do what takes too long for a transaction, or has to be done before it.
 
         Find the stored members for whom a filter holds, and announce that a large group may be cleared. Raises TooMany
@@ -74,15 +74,15 @@ class Members:
         """
         attribute, changes = resource_type.members, tuple(changes)
         if attribute is None:
-            return Request(changes)
+            return Prepared(changes)
         changes = tuple(self._found(change, group, attribute) if change.where else change for change in changes)
         replaces = any(change.kind == "replace" for change in changes)
         if replaces and self._memberships.has_more(group, MOST_AT_ONCE):
-            return Request(changes, self._memberships.announce(group))
-        return Request(changes)
+            return Prepared(changes, self._memberships.announce(group))
+        return Prepared(changes)
 
     def plan(
-        self, resource_type: ResourceType, group: str, request: Request, session: Session, *,
+        self, resource_type: ResourceType, group: str, request: Prepared, session: Session, *,
         fresh: bool = False, sure: bool = True,
     ) -> Plan | None:
         """Fold the changes, in their order, into one plan against what is stored; None for a type without members.
@@ -95,22 +95,12 @@ class Members:
             return None
         steps = self._fold(request, group, attribute, session, fresh=fresh, sure=sure)
         if steps.add:
-            kinds = self.kinds(steps.add, attribute.references, session)
+            kinds = self._kinds(steps.add, attribute, session)
             missing = [member for member in steps.add if member not in kinds]
             if missing and not self._dangling:
                 raise InvalidValue(f"{attribute.name}: no such resource: {', '.join(missing[:20])}.")
             steps.add = {member: kinds.get(member) for member in steps.add}
         return steps
-
-    def kinds(self, ids: Iterable[str], types: Iterable[str], session: Session) -> dict[str, str]:
-        """Give the resource type of each id that is a resource of one of these types."""
-        left = set(ids)
-        kinds: dict[str, str] = {}
-        for name in types:
-            if left and name in self._resources:
-                kinds |= dict.fromkeys(self._resources[name].existing(left, session), name)
-                left -= kinds.keys()
-        return kinds
 
     def add_unseen(self, group: str, steps: Plan, session: Session) -> bool:
         """Add the member that has not been looked up; tell whether anything has changed, or is still to be."""
@@ -132,7 +122,7 @@ class Members:
             self._memberships.add(group, steps.add, since, session)
 
     def _fold(
-        self, request: Request, group: str, attribute: Attribute, session: Session, *, fresh: bool, sure: bool,
+        self, request: Prepared, group: str, attribute: Attribute, session: Session, *, fresh: bool, sure: bool,
     ) -> Plan:
         replaces, add, remove = fresh, dict[str, None](), set[str]()
         for change in request.changes:
@@ -177,9 +167,14 @@ class Members:
         stored = self._references.all_members(group, attribute)
         return replace(change, members=tuple(_that_match(change.where, stored, attribute)))
 
+    def _kinds(self, ids: Iterable[str], attribute: Attribute, session: Session) -> dict[str, str]:
+        """Return the resource type of each id that can be a member."""
+        found = self._identities.of(ids, attribute.references, session)
+        return {key: identity.resource_type.name for key, identity in found.items()}
+
     def _matching(self, where: Filter, attribute: Attribute, added: Iterable[str], session: Session) -> list[str]:
         """Return those just added for whom the filter holds."""
-        kinds = self.kinds(added, attribute.references, session)
+        kinds = self._kinds(added, attribute, session)
         new = [{"member": member} | ({"type": kinds[member]} if member in kinds else {}) for member in added]
         return _that_match(where, self._references.members(new, attribute), attribute)
 

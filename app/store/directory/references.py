@@ -9,19 +9,20 @@ from typing import Any
 
 from app.schemas.attribute import DISPLAY, REF, TYPE, VALUE, Attribute
 from app.schemas.resource_type import Catalogue, ResourceType
+from app.store.directory.identities import Identities, the_label
 from app.store.directory.membership_reader import MembershipReader, Parents
 from app.store.directory.memberships import BATCH
-from app.store.directory.resources import Resource, Resources
+from app.store.directory.resources import Resource
 
 
 class References:
     """Fills in what other documents know about a resource."""
 
     def __init__(
-        self, catalogue: Catalogue, resources: dict[str, Resources], memberships: MembershipReader, base_url: str
+        self, catalogue: Catalogue, identities: Identities, memberships: MembershipReader, base_url: str
     ) -> None:
         self._catalogue = catalogue
-        self._resources = resources
+        self._identities = identities
         self._memberships = memberships
         self._base_url = base_url
 
@@ -115,17 +116,9 @@ class References:
                     holder |= {REF: uri, **(dict.fromkeys(labels, name) if name else {})}
 
     def _names(self, ids: Iterable[str], types: Iterable[str]) -> dict[str, tuple[str, str]]:
-        """Give for each id that exists its URI and its name."""
-        left = set(ids)
-        found: dict[str, tuple[str, str]] = {}
-        for name in types:
-            resource_type = self._catalogue.named(name)
-            if resource_type is None or not left:
-                continue
-            names = self._resources[resource_type.name].names(left, resource_type.label)
-            found |= {key: (self.location(resource_type, key), label) for key, label in names.items()}
-            left -= found.keys()
-        return found
+        """Return the URI and the name of each id that is a resource of one of these types."""
+        found = self._identities.of(ids, types, names=the_label)
+        return {key: (self.location(identity.resource_type, key), identity.label) for key, identity in found.items()}
 
 
 def _kinds(member: str, groups: Parents, existing: Set[str]) -> dict[str, str]:

@@ -169,18 +169,6 @@ class Resources:
         row = by_index(self.collection, BY_ID, find)
         return row["_id"] if row else None
 
-    def existing(self, ids: Iterable[str], session: Session = None) -> set[str]:
-        """Tell which of the ids are resources of this type."""
-        query = {"tenant": self.tenant, "_id": {"$in": list(ids)}}
-        rows = self.collection.find(query, {"_id": 1}, session=session, **by_ids(self.collection))
-        return {row["_id"] for row in rows}
-
-    def names(self, ids: Iterable[str], attribute: str) -> dict[str, str]:
-        """Give for each id that is a resource of this type its name, "" where it has none."""
-        query = {"tenant": self.tenant, "_id": {"$in": list(ids)}}
-        rows = self.collection.find(query, {attribute: 1}, **by_ids(self.collection))
-        return {row["_id"]: row.get(attribute, "") for row in rows}
-
     def all(self) -> Iterator[Resource]:
         """Give every resource, one after the other, in the order of their ids."""
         by_id = [("tenant", 1), ("_id", 1)]
@@ -202,14 +190,6 @@ class Resources:
         if keys is None:
             return HIDDEN
         return dict.fromkeys(stored_keys(keys, self.type), 1) | {"meta": 1, "schemas": 1}
-
-
-def holders(database: Database, collections: Iterable[str], ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Give for each id that a resource has, in whichever tenant, the tenant and the resource's type."""
-    query = {"_id": {"$in": list(ids)}}
-    fields = {"tenant": 1, "meta.resourceType": 1}
-    rows = (row for name in collections for row in database.db[name].find(query, fields))
-    return {row["_id"]: (row["tenant"], row["meta"]["resourceType"]) for row in rows}
 
 
 class _unique:

@@ -15,7 +15,8 @@ from app.store.accounts import tenants as rows
 from app.store.accounts.tenant_deletion import TenantDeletion, finish_deletions
 from app.store.accounts.tenants import BeingDeleted, Tenants, check_name
 from app.store.directory import totals
-from app.store.log.events import Actor, Event
+from app.store.log.changes import Request
+from app.store.log.events import Actor
 from app.store.mongo.database import REQUEST_SECONDS
 from app.store.open import open_directory
 from tests.tenants import as_a_minute_later
@@ -162,7 +163,7 @@ def test_fa_05_totals_that_are_put_back_during_a_deletion_go_too(database, monke
     directory = open_directory(Config.from_environment({}), database, tenants.create("acme", "rfc"))
     user = directory.catalogue.named("User")
     resource = {"schemas": [user.schema.id], "id": "1", "userName": "jane", "meta": first_meta("User", rows.now())}
-    directory.create(user, resource, (), Event("create", "User", "1"), Actor())
+    directory.create(user, resource, (), Request("create", Actor()))
     delete_from = TenantDeletion._delete_from
 
     def slowly(self, collection, name):

@@ -18,7 +18,6 @@ from app.cli import run
 from app.cli.connection import Connection
 from app.config import Config
 from app.export_import import export
-from app.schemas.custom import load_catalogue
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.directory.clearances import LEASE, _key, _sweep_batch, sweep
@@ -27,6 +26,7 @@ from app.store.directory.memberships import BATCH, CLEARED
 from app.store.directory.operator_views import prepare_views
 from app.store.log.events import MOST_MEMBERS
 from app.store.mongo.database import Database
+from app.store.open import open_directory
 from tests.blueprints.conftest import GROUP_URN, Client
 
 MANY = MOST_AT_ONCE + BATCH
@@ -124,7 +124,8 @@ def members_eq(world: World) -> set[str]:
 
 
 def exported(world: World) -> set[str]:
-    rows = export(world.database, "acme", load_catalogue(None, "interop", "acme"))
+    config = Config.from_environment({})
+    rows = export(open_directory(config, world.database, Tenants(world.database).require("acme")))
     return {row["member"] for row in rows if row.get("group") == world.group} & world.users.keys()
 
 

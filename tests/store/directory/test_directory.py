@@ -22,10 +22,11 @@ from app.queries import Queries
 from app.schemas.returned import Projection
 from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import SETTLED, clear_expired, settle
-from app.store.directory.membership_plan import Members
+from app.store.directory.identities import Identities, Identity
 from app.store.directory.memberships import Memberships
 from app.store.directory.totals import Totals, every_tenant
-from app.store.log.events import Actor, Event
+from app.store.log.changes import Request
+from app.store.log.events import Actor
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
@@ -261,12 +262,12 @@ def test_a_user_is_restored_with_its_memberships(provider: Callable[[], Provider
     assert [row["name"] for row in directory.deleted.list()] == ["a"]
     taken = user(provider, "A")
     with pytest.raises(Uniqueness, match="taken"):
-        directory.restore(target, Event("restore", status=200), ACTOR)
+        directory.restore(target, Request("restore", ACTOR))
     one.delete(one.catalogue.named("User"), taken)
-    assert directory.restore(target, Event("restore", status=200), ACTOR) == "a"
+    assert directory.restore(target, Request("restore", ACTOR)).name == "a"
     assert members(provider, home) == {target}
     with pytest.raises(NotFound):
-        directory.restore(target, Event("restore", status=200), ACTOR)
+        directory.restore(target, Request("restore", ACTOR))
     assert directory.count(one.catalogue.named("User")) == 1
 
 
@@ -277,7 +278,7 @@ def test_a_group_is_restored_and_in_the_end_cleared(provider: Callable[[], Provi
     kind = one.catalogue.named("Group")
     one.delete(kind, target)
     directory = open_directory(CONFIG, database, Tenants(database).require("t"))
-    directory.restore(target, Event("restore", status=200), ACTOR)
+    directory.restore(target, Request("restore", ACTOR))
     assert members(provider, target) == set(users)
     one.delete(kind, target)
     assert database.db.memberships.count_documents({}) == 3
@@ -301,7 +302,7 @@ class World:
         one.delete(kind, resource_id)
 
     def restore(self, resource_id: str) -> None:
-        self.directory.restore(resource_id, Event("restore", status=200), ACTOR)
+        self.directory.restore(resource_id, Request("restore", ACTOR))
 
     def get(self, kind: str, resource_id: str) -> dict[str, Any]:
         one = self.provider()
@@ -375,16 +376,16 @@ def test_who_is_deleted_in_the_moment_in_which_he_is_added_is_seen_by_nobody(
 ) -> None:
     target, other = user(world.provider, "a"), user(world.provider, "b")
     home = group(world.provider, "G", other)
-    look, deleted = Members.kinds, []
+    look, deleted = Identities.of, []
 
-    def look_and_wait(self: Members, *arguments: Any) -> dict[str, str]:
-        found = look(self, *arguments)
+    def look_and_wait(self: Identities, *arguments: Any, **names: Any) -> dict[str, Identity]:
+        found = look(self, *arguments, **names)
         if not deleted:
             deleted.append(target)
             world.delete(target)
         return found
 
-    monkeypatch.setattr(Members, "kinds", look_and_wait)
+    monkeypatch.setattr(Identities, "of", look_and_wait)
     patch(world.provider, "Group", home, {"op": "add", "path": "members", "value": [{"value": target}]})
     assert deleted == [target]
     assert world.members(home) == {other: ("User", "b")}
@@ -543,6 +544,6 @@ def test_refused_changes_are_in_the_log(provider: Callable[[], Provider], databa
     with pytest.raises(ScimError) as caught:
         one.create(one.catalogue.named("User"), {"schemas": [USER_URN], "userName": "A"},
                    Projection.parse(one.catalogue.named("User"), None, None))
-    one.refused(caught.value)
+    one.log(one.attempt.refused(409, caught.value.scim_type, caught.value.detail))
     event = database.db.events.find_one({"failed": True})
     assert (event["status"], event["scimType"], event["resource"]["name"]) == (409, "uniqueness", "A")

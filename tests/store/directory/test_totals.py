@@ -21,8 +21,9 @@ from app.schemas.meta import first_meta, now
 from app.schemas.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory import totals
-from app.store.directory.directory import Directory
+from app.store.directory.directory import Directory, Edit
 from app.store.directory.totals import every_tenant, settle
+from app.store.log.changes import Request
 from app.store.log.events import Actor, Event
 from app.store.mongo.database import Database, connect
 from app.store.open import collections, open_directory
@@ -43,18 +44,17 @@ def directory(database: Database) -> Callable[[str], Directory]:
 def create(directory: Directory, name: str) -> None:
     meta = first_meta(USER_TYPE.name, now())
     user = {"schemas": [USER_TYPE.schema.id], "id": name, "userName": name, "meta": meta}
-    directory.create(USER_TYPE, user, (), Event("create", USER_TYPE.name, name, name, status=201), ACTOR)
+    directory.create(USER_TYPE, user, (), Request("create", ACTOR))
 
 
 def delete(directory: Directory, name: str) -> None:
-    directory.delete(USER_TYPE, name, None, Event("delete", USER_TYPE.name, name, status=204), ACTOR)
+    directory.delete(USER_TYPE, name, None, Request("delete", ACTOR))
 
 
 def disable(directory: Directory, name: str, *, active: bool = False) -> None:
     before = directory.get(USER_TYPE, name)
     assert before
-    event = Event("patch", USER_TYPE.name, name, status=204)
-    directory.update(USER_TYPE, before, before | {"active": active}, (), event, ACTOR, exact=True)
+    directory.update(USER_TYPE, Edit(before, before | {"active": active}), Request("patch", ACTOR))
 
 
 def stored(database: Database) -> dict[tuple[str, str], int]:
@@ -110,7 +110,7 @@ def test_what_is_deleted_and_restored_counts(directory: Callable[[str], Director
     delete(ours, "a")
     delete(ours, "b")
     assert (ours.count(USER_TYPE), stored(database)) == (1, {("ours", "User"): 3})
-    ours.restore("a", Event("restore", status=200), ACTOR)
+    ours.restore("a", Request("restore", ACTOR))
     assert ours.count(USER_TYPE) == 2
     assert settle(database) == 3
     assert (ours.count(USER_TYPE), stored(database)) == (2, {("ours", "User"): 2})
@@ -128,7 +128,7 @@ def test_the_disabled_are_told_apart(directory: Callable[[str], Directory], data
     disable(ours, "b", active=True)
     delete(ours, "a")
     assert every_tenant(database, "ours") == {("ours", "User"): (2, 0)}
-    ours.restore("a", Event("restore", status=200), ACTOR)
+    ours.restore("a", Request("restore", ACTOR))
     settle(database)
     assert every_tenant(database) == {("ours", "User"): (3, 1)}
     assert database.db.counts.find_one({}, {"_id": 0}) == {
@@ -158,12 +158,10 @@ def test_numbers_of_the_version_before_learn_who_is_disabled(
 def test_what_is_refused_is_not_counted(directory: Callable[[str], Directory], database: Database) -> None:
     ours = directory("ours")
     create(ours, "ann")
-    event = Event("create", USER_TYPE.name, "other", "ann", status=201)
     user = {"schemas": [USER_TYPE.schema.id], "id": "other", "userName": "ann"}
     with pytest.raises(Uniqueness):
-        ours.create(USER_TYPE, user | {"meta": first_meta("User", now())}, (), event, ACTOR)
-    event.status = 409
-    ours.events.append(event, ACTOR)
+        ours.create(USER_TYPE, user | {"meta": first_meta("User", now())}, (), Request("create", ACTOR))
+    ours.events.append(Event("create", USER_TYPE.name, name="ann", status=409), ACTOR)
     assert ours.count(USER_TYPE) == 1
     assert settle(database) == 1
 

@@ -1,0 +1,22 @@
+"""The lines of an export. It is not a picture of one moment: what changes in the meantime may be in it or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.export_import.lines import MEMBERSHIP, Line
+from app.store.directory.reader import DirectoryReader
+
+
+def export(directory: DirectoryReader) -> Iterator[Line]:
+    """Return every resource of a tenant, and then the memberships of its groups."""
+    groups: list[str] = []
+    for resource_type in directory.catalogue.types:
+        for resource in directory.resources(resource_type).all():
+            if resource_type.members:
+                groups.append(resource["id"])
+            yield {"type": resource_type.name, "resource": resource}
+    for group in groups:
+        for batch in directory.memberships.members(group):
+            for row in batch:
+                yield {"type": MEMBERSHIP, "group": group, "member": row["member"], "kind": row.get("type")}

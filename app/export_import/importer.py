@@ -1,0 +1,252 @@
+"""An import: the lines of an export, batch by batch, into a tenant.
+
+It can be started again: what exists is left as it is. A line that is refused is reported with its number, and the
+others are imported.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from app.errors import NotFound, ScimError, Unavailable
+from app.export_import.lines import MEMBERSHIP, Line, Numbered, read_resource
+from app.schemas.resource_type import ResourceType
+from app.store.accounts.tenants import Tenants
+from app.store.directory.deleted import kept_for
+from app.store.directory.directory import Directory
+from app.store.directory.identities import Identity, all_names, holders
+from app.store.directory.memberships import Memberships
+from app.store.directory.resources import Resource, Resources
+from app.store.directory.totals import Totals
+from app.store.log.changes import Change, Kind, Request, line_of
+from app.store.log.events import Actor, More, new_id
+from app.store.mongo.database import Session
+from app.store.mongo.failures import REFUSED_WRITES, reason
+
+T = TypeVar("T")
+Row = tuple[str, str, str | None]
+"""A membership: the group's id, the member's, and the member's resource type, None where it does not exist."""
+PATIENCE = 90.0
+"""Seconds that an import waits for the locks of one that was killed: MongoDB's own setting is 60, and half as much."""
+
+
+@dataclass
+class Report:
+    """What an import has done so far."""
+
+    imported: int = 0
+    present: int = 0
+    """Lines whose resource or membership was there already."""
+    refused: int = 0
+
+
+class Importer:
+    """Brings lines of an export into a tenant; `strict` refuses attributes and members that are not known.
+
+    `all_types` are those of all tenants: an id is unique among them (RFC 7643 section 3.1). `refused` is called with
+    the number of each line that is refused, and the reason.
+    """
+
+    def __init__(
+        self, directory: Directory, *, all_types: Iterable[ResourceType], strict: bool, actor: Actor,
+        refused: Callable[[int, str], None],
+    ) -> None:
+        self.report = Report()
+        self._directory = directory
+        self._database, self._tenant = directory.database, directory.tenant
+        self._tenants = Tenants(self._database)
+        self._created = self._tenants.require(self._tenant).created
+        self._collections = sorted({each.collection for each in all_types})
+        self._strict = strict
+        self._request = Request("import", actor)
+        self._tell = refused
+        self._memberships = Memberships(self._database, self._tenant)
+        self._with_members = [each for each in directory.catalogue.types if each.members]
+        self._made: set[str] = set()
+        """The groups that this import has created; it does not log their memberships, which belong to that."""
+        self._refused: list[tuple[int, str]] = []
+
+    def run(self, lines: Iterable[Numbered]) -> None:
+        """Import some lines, resources before memberships, and report those that are refused."""
+        groups = self._by_type(lines)
+        memberships = groups.pop(MEMBERSHIP, [])
+        for kind, group in groups.items():
+            self._resources(kind, group)
+        self._members(memberships)
+        for number, why in sorted(self._refused):
+            self._tell(number, why)
+        self.report.refused += len(self._refused)
+        self._refused.clear()
+
+    def _by_type(self, lines: Iterable[Numbered]) -> dict[str, list[tuple[int, Line]]]:
+        groups: dict[str, list[tuple[int, Line]]] = {}
+        for number, line in lines:
+            if isinstance(line, str):
+                self._refuse(number, line)
+            elif not isinstance(line.get("type"), str):
+                self._refuse(number, "the line has no type")
+            else:
+                groups.setdefault(line["type"], []).append((number, line))
+        return groups
+
+    def _refuse(self, number: int, why: str) -> None:
+        self._refused.append((number, why))
+
+    def _resources(self, kind: str, lines: list[tuple[int, Line]]) -> None:
+        resource_type = self._directory.catalogue.named(kind)
+        if resource_type is None:
+            for number, _ in lines:
+                self._refuse(number, f"there is no resource type {kind}")
+            return
+        store = self._directory.resources(resource_type)
+        read: dict[str, tuple[int, Resource]] = {}
+        for number, line in lines:
+            try:
+                resource = read_resource(resource_type, line.get("resource"), strict=self._strict)
+            except ScimError as error:
+                self._refuse(number, error.detail)
+            else:
+                self.report.present += resource["id"] in read
+                read.setdefault(resource["id"], (number, resource))
+        ours = (self._tenant, resource_type.name)
+        for taken, (tenant, kind) in holders(self._database, self._collections, read).items():
+            number, _ = read.pop(taken)
+            if (tenant, kind) == ours:
+                self.report.present += 1
+            else:
+                self._refuse(number, f"the id is that of a resource of the type {kind} in the tenant {tenant}")
+        for kept, whose in kept_for(self._database, read).items():
+            self._refuse(read.pop(kept)[0], _kept(kept, whose, ours))
+        self._insert_all(store, list(read.values()))
+
+    def _insert_all(self, store: Resources, new: list[tuple[int, Resource]]) -> None:
+        """Insert all at once, or one by one where one of them is refused.
+
+        Resources that have come into being in the meantime are from another import of the same file, or from an
+        attempt of this one.
+        """
+        try:
+            self._insert(store, [resource for _, resource in new])
+        except Unavailable:
+            raise
+        except (ScimError, *REFUSED_WRITES) as error:
+            there = self._directory.identities.of((resource["id"] for _, resource in new), [store.type.name])
+            self.report.present += len(there)
+            left = [each for each in new if each[1]["id"] not in there]
+            if len(new) > 1:
+                for each in left:
+                    self._insert_all(store, [each])
+            elif left:
+                self._refuse(new[0][0], error.detail if isinstance(error, ScimError) else reason(error))
+
+    def _insert(self, store: Resources, resources: list[Resource]) -> None:
+        if not resources:
+            return
+
+        def work(session: Session) -> None:
+            if len(resources) == 1:
+                store.insert(resources[0], session)
+            else:
+                store.insert_all(resources, session)
+            self._log((Change(Kind.IMPORTED, store.type, after=each) for each in resources), session)
+            disabled = sum(map(store.type.is_disabled, resources))
+            Totals(self._database, self._tenant).add(store.type.name, More(len(resources), disabled), session)
+            self._arrive(store.type.name, [each["id"] for each in resources], session)
+
+        self._commit(work)
+        self.report.imported += len(resources)
+        if store.type.members:
+            self._made.update(each["id"] for each in resources)
+
+    def _log(self, changes: Iterable[Change], session: Session) -> None:
+        lines = [line_of(change, self._request, new_id()) for change in changes]
+        self._directory.events.append_all(lines, self._request.actor, session)
+
+    def _commit(self, work: Callable[[Session], T]) -> T:
+        """Run a transaction, and again for a while where the database does not let it through.
+
+        A failure means that the outcome is unknown: the next attempt finds what was stored all the same. Raises
+        NotFound where the tenant has been deleted; an attempt takes less time than `tenants.GRACE`.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with self._database.budget():
+                    if self._tenants.require(self._tenant).created != self._created:
+                        raise NotFound(f"The tenant {self._tenant!r} was deleted, and created anew.")
+                return self._database.transaction(work)
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
+
+    def _members(self, lines: list[tuple[int, Line]]) -> None:
+        read: list[tuple[int, str, str]] = []
+        for number, line in lines:
+            group, member = line.get("group"), line.get("member")
+            if isinstance(group, str) and isinstance(member, str) and group and member:
+                read.append((number, group, member))
+            else:
+                self._refuse(number, "a membership has the texts group and member")
+        identities = self._directory.identities
+        with_members = [each.name for each in self._with_members]
+        groups = identities.of((group for _, group, _ in read), with_members, names=all_names)
+        members = identities.of(member for _, _, member in read)
+        rows: list[Row] = []
+        for number, group, member in read:
+            if group not in groups:
+                self._refuse(number, f"there is no group {group}")
+                continue
+            attribute = groups[group].resource_type.members
+            kind = members[member].resource_type.name if member in members else None
+            if not (attribute and kind in attribute.references):
+                kind = None  # a client may be allowed to name members before it creates them
+            if kind is None and self._strict:
+                self._refuse(number, f"there is no resource {member} that could be a member")
+            else:
+                rows.append((group, member, kind))
+        new = self._commit(lambda session: self._put(rows, groups, session)) if rows else 0
+        self.report.imported += new
+        self.report.present += len(rows) - new
+
+    def _put(self, rows: list[Row], groups: Mapping[str, Identity], session: Session) -> int:
+        """Add memberships and return how many are new; groups that existed get a new version, and keep their dates."""
+        new = self._memberships.put(rows, session)
+        added = defaultdict[str, list[str]](list)
+        for group, member in new:
+            if group not in self._made:
+                added[group].append(member)
+        if added:
+            self._touch(added, session)
+            self._log((_members_added(group, groups[group], members) for group, members in added.items()), session)
+        return len(new)
+
+    def _arrive(self, kind: str, ids: list[str], session: Session) -> None:
+        """Let the groups that had named these resources before they existed show their type."""
+        if any(each.members and kind in each.members.references for each in self._with_members):
+            groups = self._memberships.arrive(ids, kind, session)
+            if groups:
+                self._touch(groups, session)
+
+    def _touch(self, groups: Iterable[str], session: Session) -> None:
+        for resource_type in self._with_members:
+            self._directory.resources(resource_type).touch_all(groups, None, session)
+
+
+def _members_added(group: str, identity: Identity, members: list[str]) -> Change:
+    after = {"id": group, **identity.names}
+    return Change(Kind.MEMBERS_CHANGED, identity.resource_type, after=after, added=sorted(members))
+
+
+def _kept(resource_id: str, whose: tuple[str, str], ours: tuple[str, str]) -> str:
+    tenant, kind = whose
+    if whose == ours:
+        return f"the resource was deleted and is kept; `scimd restore {tenant} {resource_id}` brings it back"
+    return (
+        f"the id is that of a resource of the type {kind} that was deleted in the tenant {tenant}, "
+        "where it can be restored"
+    )

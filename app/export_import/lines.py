@@ -1,0 +1,70 @@
+"""The lines of an export: a resource, or a membership, as a JSON object.
+
+A resource is {type, resource}, a membership {type: "Membership", group, member, kind}.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from app.errors import InvalidValue
+from app.schemas.meta import first_meta, now, timestamp
+from app.schemas.moments import read_moment
+from app.schemas.resource_type import ResourceType
+from app.schemas.validation import validate, with_defaults
+from app.store.directory.documents import as_hashed
+from app.store.directory.resources import Resource
+
+Line = dict[str, Any]
+Numbered = tuple[int, Line | str]
+"""The number of a line, and its object, or the reason why it has none."""
+MEMBERSHIP = "Membership"
+LONGEST_ID = 255
+_SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")
+"""A path segment without anything to escape (RFC 3986 section 3.3)."""
+
+
+def read_resource(resource_type: ResourceType, payload: Any, *, strict: bool) -> Resource:
+    """Return the resource in a line; `strict` refuses attributes that no schema knows. Raises InvalidValue."""
+    if not isinstance(payload, Mapping):
+        raise InvalidValue("resource: must be an object.")
+    members = resource_type.members
+    if members and payload.get(members.name):
+        raise InvalidValue(f"{members.name}: each must be a line of its own, of the type {MEMBERSHIP}.")
+    for key in payload:
+        if ":" in key and resource_type.extension(key) is None:  # unknown URNs are for clients; this is an export
+            raise InvalidValue(f"{key}: no schema file here describes it.")
+    resource = with_defaults(resource_type, validate(resource_type, payload, ignore_unknown=not strict))
+    for row in resource_type.schema.attributes:
+        if row.stored_as == "hash" and row.name in resource:
+            resource[row.name] = as_hashed(resource[row.name])
+    return resource | {"id": _id(payload.get("id")), "meta": _meta(resource_type, payload.get("meta"))}
+
+
+def _id(given: Any) -> str:
+    """Return an id that can be used in a URL unchanged (RFC 7643 section 3.1); raises InvalidValue."""
+    if not isinstance(given, str) or not given.strip() or len(given) > LONGEST_ID:
+        raise InvalidValue(f"id: must be a text of 1 to {LONGEST_ID} characters.")
+    if not _SEGMENT.fullmatch(given) or given in (".", ".."):
+        raise InvalidValue("id: must be one that can stand in a URL: ASCII letters, digits and -._~!$&'()*+,;=:@.")
+    return given
+
+
+def _meta(resource_type: ResourceType, given: Any) -> dict[str, Any]:
+    meta = first_meta(resource_type.name, now())
+    if isinstance(given, Mapping):
+        created = _date(given, "created") or meta["created"]
+        changed = _date(given, "lastModified") or created
+        meta |= {"created": created, "lastModified": max(created, changed)}
+    return meta
+
+
+def _date(given: Mapping[str, Any], name: str) -> str | None:
+    if given.get(name) is None:
+        return None
+    try:
+        return timestamp(read_moment(str(given[name])))
+    except ValueError as error:
+        raise InvalidValue(f"meta.{name}: {error}.") from error

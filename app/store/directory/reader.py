@@ -1,0 +1,100 @@
+"""One tenant's directory as it is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.errors import NotFound
+from app.schemas.resource_type import Catalogue, ResourceType
+from app.store.directory.deleted import Deleted
+from app.store.directory.identities import Identities
+from app.store.directory.membership_reader import MembershipReader, Parents
+from app.store.directory.name_lookup import Names
+from app.store.directory.references import References
+from app.store.directory.resources import Resource, Resources
+from app.store.directory.totals import Totals
+from app.store.log.events import Events
+from app.store.mongo.database import Database
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long things are kept, in days, and whether the log keeps values."""
+
+    log_days: int = 90
+    deleted_days: int = 30
+    log_values: bool = True
+
+
+class DirectoryReader:
+    """The resources of one tenant, and the stores that they are read from."""
+
+    def __init__(
+        self, database: Database, tenant: str, catalogue: Catalogue, *, base_url: str, retention: Retention
+    ) -> None:
+        self.database = database
+        self.tenant = tenant
+        self.catalogue = catalogue
+        self.base_url = base_url
+        self._resources = {t.name: Resources(database, tenant, t) for t in catalogue.types}
+        self.memberships = MembershipReader(database, tenant)
+        self.deleted = Deleted(database, tenant, days=retention.deleted_days)
+        names = Names(self._resources.values(), self.deleted, self.memberships)
+        self.events = Events(database, tenant, days=retention.log_days, values=retention.log_values, names=names)
+        self._counts = Totals(database, tenant)
+        self.identities = Identities(catalogue, self._resources)
+        self.references = References(catalogue, self.identities, self.memberships, base_url)
+
+    def get(self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
+        """Return a resource as it is stored, or None; `keys` are the top-level attributes to read, None means all."""
+        return self._resources[resource_type.name].get(resource_id, keys)
+
+    def require(self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None) -> Resource:
+        """Return a resource as `get` does; raises NotFound."""
+        resource = self.get(resource_type, resource_id, keys)
+        if resource is None:
+            raise missing(resource_type, resource_id)
+        return resource
+
+    def get_with_groups(
+        self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None
+    ) -> tuple[Resource, Parents]:
+        """Return a resource as it is stored, and the groups that it is in; raises NotFound."""
+        found, groups = self.find_with_groups(resource_type, {"_id": resource_id}, keys, 1)
+        if not found:
+            raise missing(resource_type, resource_id)
+        return found[0], groups
+
+    def find_with_groups(
+        self, resource_type: ResourceType, query: dict[str, Any], keys: frozenset[str] | None, limit: int
+    ) -> tuple[list[Resource], Parents]:
+        """Return the resources that match, and the groups that they are in; meant for one or two of them."""
+        found = self._resources[resource_type.name].find_with(query, keys, self.memberships.lookup, limit)
+        resources = [resource for resource, _ in found]
+        rows = (row for _, rows in found for row in rows)
+        return resources, self.memberships.parents([resource["id"] for resource in resources], rows)
+
+    def fill(
+        self, resources: list[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
+        groups: Parents | None = None,
+    ) -> None:
+        """Add what a response shows and the documents do not hold; `groups` where they have been read already."""
+        self.references.fill(resources, resource_type, keys, groups)
+
+    def location(self, resource_type: ResourceType, resource_id: str) -> str:
+        """Return the URI of a resource."""
+        return self.references.location(resource_type, resource_id)
+
+    def count(self, resource_type: ResourceType) -> int:
+        """Return how many resources of a type there are, without counting them."""
+        return self._counts.of(resource_type.name).number
+
+    def resources(self, resource_type: ResourceType) -> Resources:
+        """Return the store of the resources of one type."""
+        return self._resources[resource_type.name]
+
+
+def missing(resource_type: ResourceType, resource_id: str) -> NotFound:
+    """Return the error for a resource that does not exist."""
+    return NotFound(f"There is no {resource_type.name} with the id {resource_id}.")

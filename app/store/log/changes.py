@@ -1,0 +1,154 @@
+"""What a write did, and the line of the provisioning log that says so.
+
+A write returns a `Change`. Its line is made from that here, and nowhere else. The `Request` says who asked for it; a
+write takes it and hands it on unread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from app.schemas.resource_type import ResourceType
+from app.store.log.events import MOST_MEMBERS, NOTHING_MORE, Actor, Event, More, filled
+
+PATCH = "patch"
+
+
+class Kind(StrEnum):
+    """What a write did to its resource."""
+
+    CREATED = "created"
+    IMPORTED = "imported"
+    UPDATED = "updated"
+    """Attributes changed, and perhaps members."""
+    MEMBERS_CHANGED = "members_changed"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    RESTORED = "restored"
+
+
+@dataclass(frozen=True)
+class Request:
+    """The request that a write is made for, as far as the log mentions it."""
+
+    operation: str
+    """create, replace, patch, delete, import or restore."""
+    actor: Actor
+    has_body: bool = True
+    """Whether the response shows the resource."""
+    warnings: tuple[str, ...] = ()
+    """What could not be done, where the rest was."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a write did to one resource."""
+
+    kind: Kind
+    resource_type: ResourceType
+    before: Mapping[str, Any] | None = None
+    """The resource as it was; None for a new one, and where it was not read because only its members changed."""
+    after: Mapping[str, Any] | None = None
+    """The resource as it is now; None for a deleted one. Of one whose members changed, at least `id` and its names."""
+    added: Sequence[str] = ()
+    """Ids of the new members."""
+    removed: Sequence[str] = ()
+    """Ids of the members that left; only the first of them where a large group was cleared."""
+    removed_count: int = 0
+
+    @property
+    def resource(self) -> Mapping[str, Any]:
+        """The resource: as it is now, or as it was before it was deleted."""
+        resource = self.before if self.after is None else self.after
+        assert resource is not None
+        return resource
+
+    @property
+    def name(self) -> str:
+        """The name by which people know the resource."""
+        return str(self.resource.get(self.resource_type.identifier, ""))
+
+    @property
+    def more(self) -> More:
+        """How many more resources there are since."""
+        match self.kind:
+            case Kind.CREATED | Kind.IMPORTED | Kind.RESTORED:
+                return More(1, self._disabled(self.after))
+            case Kind.UPDATED:
+                return More(0, self._disabled(self.after) - self._disabled(self.before))
+            case Kind.DELETED:
+                return More(-1, -self._disabled(self.before))
+        return NOTHING_MORE
+
+    def _disabled(self, resource: Mapping[str, Any] | None) -> int:
+        return int(self.resource_type.is_disabled(resource or {}))
+
+
+def line_of(change: Change, request: Request, event_id: str) -> Event:
+    """Return the line of the log for a change; `event_id` is the line's."""
+    resource_type, before, after = change.resource_type, change.before or {}, change.after or {}
+    changes: list[dict[str, Any]] = []
+    if change.kind in (Kind.CREATED, Kind.UPDATED):
+        changes = difference(before, after, resource_type.secrets)
+    # A PATCH is listed under the name that the resource had, all else under the one that it has.
+    name = str(before.get(resource_type.identifier, "")) if before and request.operation == PATCH else change.name
+    return Event(
+        request.operation,
+        resource_type.name,
+        change.resource["id"],
+        name,
+        changes=changes,
+        members=members_changed(change),
+        member_ids=(*change.added[:MOST_MEMBERS], *change.removed[:MOST_MEMBERS]),
+        status=_status(change, request),
+        warnings=request.warnings,
+        known_by=known_names(resource_type, before) | known_names(resource_type, after),
+        id=event_id,
+    )
+
+
+def known_names(resource_type: ResourceType, values: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names in a resource or a payload by which an operator may look for it: userName, externalId, ..."""
+    wanted = {name.lower() for name in resource_type.names}
+    return frozenset(
+        value for key, value in values.items() if key.lower() in wanted and isinstance(value, str) and value
+    )
+
+
+def difference(before: Mapping[str, Any], after: Mapping[str, Any], never: frozenset[str]) -> list[dict[str, Any]]:
+    """Return the attributes that differ, as {attribute, old, new}; for those in `never` only that they differ.
+
+    Extensions are compared attribute by attribute. `meta` and `schemas` follow from the rest and are left out.
+    """
+    changes: list[dict[str, Any]] = []
+    for key in sorted((before.keys() | after.keys()) - {"meta", "schemas", "id"}):
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        if ":" in key:
+            for change in difference(old or {}, new or {}, never):
+                changes.append(change | {"attribute": f"{key}:{change['attribute']}"})
+        elif key in never:
+            changes.append({"attribute": key})
+        else:
+            values = {"old": old, "new": new}
+            changes.append({"attribute": key} | {name: value for name, value in values.items() if value is not None})
+    return changes
+
+
+def members_changed(change: Change) -> dict[str, Any]:
+    """Return the `members` field of a line: the first MOST_MEMBERS ids each way, and how many there are in all."""
+    return filled({
+        "added": list(change.added[:MOST_MEMBERS]), "addedCount": len(change.added),
+        "removed": list(change.removed[:MOST_MEMBERS]), "removedCount": change.removed_count,
+    })
+
+
+def _status(change: Change, request: Request) -> int:
+    statuses = request.actor.statuses
+    if change.kind in (Kind.CREATED, Kind.IMPORTED):
+        return statuses.created
+    return statuses.shown if request.has_body else statuses.not_shown
