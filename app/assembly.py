@@ -45,7 +45,7 @@ from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.directory.totals import count_disabled
 from app.store.log.events import NO_TENANT, Actor, Event, Events
-from app.store.mongo.database import REQUEST_SECONDS, Database
+from app.store.mongo.database import REQUEST_SECONDS, Database, out_of_time
 from app.store.mongo.moments import now
 from app.store.mongo.monitoring import observe
 from app.store.open import open_database, open_directory, prepare
@@ -139,7 +139,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares) 
         ready=database.ready,
         budget=database.budget,
         require=database.require,
-        out_of_time=database.out_of_time,
+        out_of_time=out_of_time,
         refused=parts.refused,
         answered=parts.book.add,
     )

@@ -1,3 +1,4 @@
-"""Where things live: the only room that knows PyMongo. `open.py` knows all of its sub-rooms; a store is made for a
-tenant, and no query can be sent without one.
+"""Where things live: the only room that imports PyMongo.
+
+`open.py` is the only module that knows all sub-rooms. A store is made for a tenant: no query can be sent without one.
 """

@@ -1,4 +1,4 @@
-"""The database that the settings name, or else the private one; what is in it, and a tenant's directory."""
+"""Opens the database that the settings name, or else the private one; lists its collections; opens directories."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.store.mongo.unknown_fields import unknown_fields
 
 
 def open_database(config: Config, *, watch: bool = True) -> Database:
-    """Give the database of these settings; raises StoreError where the private mongod cannot be started.
+    """Return the database of these settings; raises StoreError if the private mongod cannot be started.
 
-    `watch` says that this process stays, and may have to see to the private mongod.
+    `watch` is for a process that keeps running: it restarts the private mongod's keeper if that is killed.
     """
     uri = config.mongodb_uri or private.use(config.data_dir, watch=watch).uri()
     return connect(uri, threads=config.threads)
 
 
 def collections(config: Config) -> list[CollectionSpec]:
-    """Give every collection that the database is to have, with its validator and indexes; raises ConfigError."""
+    """Return every collection that the database must have, with its validator and indexes; raises ConfigError."""
     rooms = (activity, audit, tenants, credentials, memberships, totals, deleted, events, server_key)
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
     try:
@@ -36,28 +36,28 @@ def collections(config: Config) -> list[CollectionSpec]:
 
 
 def prepare(config: Config, database: Database) -> None:
-    """Make the collections, indexes and views as they should be; raises ConfigError, StoreError, Unavailable."""
+    """Create or update the collections, indexes and views; raises ConfigError, StoreError, Unavailable."""
     database.prepare(collections(config))
     prepare_views(database)
 
 
 def unknown(config: Config, database: Database) -> str:
-    """Return a sentence that names the fields that no schema describes any more, "" where there are none.
+    """Return a sentence about the stored fields that no schema describes any more, "" if there are none.
 
-    Raises Unavailable where the database does not answer.
+    Raises Unavailable if the database does not answer.
     """
     with database.budget():
         fields = unknown_fields(database.db, collections(config))
     if not fields:
         return ""
     return (
-        f"No schema describes {', '.join(fields)} any more: what is stored there is kept, and not shown. Is a file "
+        f"No schema describes {', '.join(fields)} any more: the stored values are kept, but not shown. Is a file "
         "missing in SCIMD_SCHEMAS_DIR?"
     )
 
 
 def open_directory(config: Config, database: Database, tenant: Tenant, *, dangling: bool = True) -> Directory:
-    """Give the directory of a tenant."""
+    """Return the directory of a tenant; `dangling` says whether it may refer to resources that do not exist."""
     catalogue = load_catalogue(config.schemas_dir, tenant.profile, tenant.name)
     retention = Retention(config.log_days, config.deleted_days, config.log_values)
     base_url = f"{config.base_url}/{tenant.name}/scim/v2"

@@ -52,7 +52,7 @@ class MembershipReader:
         Never the whole of it at once.
         """
         fields, by = {"_id": 0, "member": 1, "type": 1}, [("member", 1)]
-        with self._database.one_moment() as session:
+        with self._database.snapshot_session() as session:
             clearance = {"tenant": self._tenant, "group": CLEARED, "member": group}
             since = clearances(self._collection.find(clearance, hint=HINT, session=session)).get(group)
             query, hint = of_group(self._tenant, group, since)
@@ -91,7 +91,7 @@ class MembershipReader:
         members = list(members)
         rows = self._above(members)
         if any(row["group"] == CLEARED for row in rows):
-            with self._database.one_moment() as session:
+            with self._database.snapshot_session() as session:
                 rows = self._above(members, session)
         return parents(rows)
 
@@ -148,7 +148,7 @@ class MembershipReader:
         found, query = read({}, None), {"tenant": self._tenant, "group": CLEARED}
         if not found or not self._may_be_cleared(query):
             return found
-        with self._database.one_moment() as session:
+        with self._database.snapshot_session() as session:
             return read(clearances(self._collection.find(query, hint=HINT, session=session)), session)
 
     def _may_be_cleared(self, query: Row) -> bool:

@@ -1,4 +1,4 @@
-"""MongoDB as scimd uses it: one client for each process, transactions, time budgets, indexes, and what failures mean.
+"""MongoDB as scimd uses it: one client per process, transactions, time budgets, indexes, and the meaning of failures.
 
-Nothing in here knows what is stored.
+Nothing here knows what the collections hold.
 """

@@ -1,8 +1,8 @@
-"""What the database enforces by itself: validators and indexes, made as the tables of attributes say.
+"""Creates and updates collections: their validators and indexes, as the tables of attributes define them.
 
-What is there beside them is left alone: operators may add indexes of their own. A validator never loses a field: a
-schema's file may be missing for one start, or be older in one process than in another, and what the others store then
-stays valid. So the validators also tell which fields a schema has described once and none does now.
+Other indexes are left alone, since operators may add their own. A validator never loses a field: a schema's file may be
+missing at one start, or older in one process than in another, and documents that other processes store must stay valid.
+So the validators also show which fields some schema has described once and no schema describes now.
 """
 
 from __future__ import annotations
@@ -22,41 +22,41 @@ INDEX_NOT_FOUND = 27
 INDEX_CONFLICTS = (85, 86)
 
 
-def prepare_collection(db: Any, spec: CollectionSpec, tell: Callable[[str], None]) -> None:
-    """Make one collection with its validator and indexes; raises StoreError where what is stored stands against it.
+def prepare_collection(db: Any, spec: CollectionSpec, report: Callable[[str], None]) -> None:
+    """Create or update one collection with its validator and indexes; raises StoreError if stored data prevents it.
 
-    `tell` is called with a sentence about each index that is to be built.
+    `report` gets a sentence about each index before it is built.
     """
     if isinstance(db, pymongo.database.Database):  # mongomock has no validators
         _validate(db, spec)
     collection = db[spec.name]
-    there = collection.index_information()
+    existing = collection.index_information()
     for index in spec.indexes:
-        if any(_same(index, found) for found in there.values()):
+        if any(_matches(index, found) for found in existing.values()):
             continue
-        if index.name in there:
+        if index.name in existing:
             _remove(collection, index)
-        tell(f"The index {index.name} of {spec.name} is being built.")
+        report(f"The index {index.name} of {spec.name} is being built.")
         _build(collection, index)
 
 
 def missing_unique_indexes(db: Any, spec: CollectionSpec) -> Iterator[str]:
-    """Yield the unique indexes that the collection should have and does not: `unique_userName of users`."""
-    there = db[spec.name].index_information().values()
+    """Yield the unique indexes that the collection lacks, e.g. `unique_userName of users`."""
+    existing = db[spec.name].index_information().values()
     for index in spec.indexes:
-        if index.unique and not any(_same(index, found) for found in there):
+        if index.unique and not any(_matches(index, found) for found in existing):
             yield f"{index.name} of {spec.name}"
 
 
 def _validate(db: Any, spec: CollectionSpec) -> None:
-    """Set the validator where it is not the one there; documents that were stored before it can still be changed."""
-    there = db[spec.name].options().get("validator", {})
-    wanted = widened(spec.validator or {}, there)
-    if there == wanted:
+    """Create the collection or update its validator; existing documents that it refuses can still be changed."""
+    existing = db[spec.name].options().get("validator", {})
+    wanted = widened(spec.validator or {}, existing)
+    if existing == wanted:
         return
     try:
         db.create_collection(spec.name, **_validation(wanted))
-    except (CollectionInvalid, OperationFailure) as error:  # it is there already, or another process is quicker
+    except (CollectionInvalid, OperationFailure) as error:  # it exists, or another process has just created it
         if isinstance(error, OperationFailure) and error.code != NAMESPACE_EXISTS:
             raise
         db.command("collMod", spec.name, **_validation(wanted))
@@ -66,8 +66,8 @@ def _validation(validator: Mapping[str, Any]) -> dict[str, Any]:
     return {"validator": validator, "validationLevel": "moderate"}
 
 
-def _same(index: IndexSpec, found: Mapping[str, Any]) -> bool:
-    """Tell whether an index that is there does what the row asks for, whatever its name is."""
+def _matches(index: IndexSpec, found: Mapping[str, Any]) -> bool:
+    """Return whether an existing index is the one that is wanted, whatever its name."""
     return (
         tuple((field, direction) for field, direction in found["key"]) == tuple(index.keys)
         and bool(found.get("unique", False)) == index.unique
@@ -79,10 +79,10 @@ def _same(index: IndexSpec, found: Mapping[str, Any]) -> bool:
 
 
 def _remove(collection: Any, index: IndexSpec) -> None:
-    """Make room for an index whose definition has changed."""
+    """Drop an index whose definition has changed."""
     try:
         collection.drop_index(index.name)
-    except OperationFailure as error:  # another process was quicker
+    except OperationFailure as error:  # another process has just dropped it
         if error.code != INDEX_NOT_FOUND:
             raise
 
@@ -102,11 +102,11 @@ def _build(collection: Any, index: IndexSpec) -> None:
             raise StoreError(
                 f"The unique index {index.name} of {collection.name} cannot be built, since more than one document "
                 f"has the same {', '.join(field for field, _ in index.keys)}; delete all but one of these and start "
-                f"again, by their _id: {same or '(not known)'}."
+                f"scimd again: {same or '(not known)'} (their _id)."
             ) from error
         if error.code in INDEX_CONFLICTS:
             raise StoreError(
-                f"The index {index.name} of {collection.name} cannot be built, since another one is in its way; drop "
-                f"that one and start again: {reason(error)}"
+                f"The index {index.name} of {collection.name} cannot be built, since another index conflicts with it; "
+                f"drop that one and start scimd again: {reason(error)}"
             ) from error
         raise

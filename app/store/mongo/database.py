@@ -1,8 +1,7 @@
-"""The database: one client for each process, the safety that it asks of MongoDB, transactions and time budgets.
+"""One MongoDB database as scimd uses it: transactions, time budgets, and the preparation of its collections.
 
-Kept here: no write is acknowledged before a majority of the members has it on disk, whatever the connection string says
-(D-102); and no request waits without
-end. A client does not survive a fork, so that it is made by the process that uses it.
+No write is acknowledged before a majority of the replica set has it on disk (D-102), and no request waits without end.
+A client does not survive a fork, so each process makes its own.
 """
 
 from __future__ import annotations
@@ -12,56 +11,54 @@ import random
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from contextvars import Context, ContextVar
+from contextvars import Context
 from threading import Lock
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
 
 import pymongo
 from pymongo.client_session import ClientSession
-from pymongo.errors import ConfigurationError, InvalidURI, OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from app.errors import Unavailable
 from app.schemas.collection import CollectionSpec
+from app.store.mongo.budget import REQUEST_SECONDS, budget, current_deadline, out_of_time
+from app.store.mongo.client import DEFAULT_NAME, new_client
 from app.store.mongo.collections import missing_unique_indexes, prepare_collection
 from app.store.mongo.failures import StoreError, reason, translate, translating
 from app.store.mongo.preparation import Preparation
 from app.store.mongo.turns import Turns
 
-__all__ = ["Database", "Session", "StoreError", "budget", "connect", "translate", "translating"]
+__all__ = [
+    "REQUEST_SECONDS", "Database", "Session", "StoreError", "budget", "connect", "out_of_time", "translate",
+    "translating",
+]
 
 T = TypeVar("T")
 Session = ClientSession | None
-"""None outside of a transaction, and in unit tests whose database, mongomock, has none."""
+"""None outside of a transaction, and in unit tests with mongomock, which has no transactions."""
 
-DEFAULT_NAME = "scimd"
-REQUEST_SECONDS = 20.0
-"""What all calls of one request may take together (D-103)."""
 TRANSACTION_SECONDS = 12.0
-"""What a transaction may take of that; what is left is for finding out whether it took place.
+"""The share of `REQUEST_SECONDS` that a transaction may take; the rest is for finding out whether it was committed.
 
-It is MongoDB's limit as well (`transactionLifetimeLimitSeconds`), for a transaction whose process was killed: MongoDB
-looks for those every half of that time, so that their locks are held for 18 seconds at most (D-31).
+MongoDB's own limit (`transactionLifetimeLimitSeconds`) is the same. It ends the transaction of a killed process;
+MongoDB looks for those twice in that time, so that their locks are held for at most 18 seconds (D-31).
 """
 PING_SECONDS = 5.0
-"""A server that does not answer yet is started all the same, and says soon that it is not ready."""
+"""How long a start waits for MongoDB; after that scimd starts all the same, and says that it is not ready."""
 GIVE_UP_SECONDS = 1.0
 PREPARE_SECONDS = 3600.0
-"""An index over an existing collection of millions takes its time."""
+"""Enough to build an index over millions of documents."""
 WRITES = WriteConcern(w="majority", j=True, wtimeout=10_000)
 SINGLE_SERVER = (
     "MongoDB is a single server, which has no transactions; make it a replica set, of which one member is enough: "
     "start mongod with --replSet scimd, and run rs.initiate() once in mongosh."
 )
 
-_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
-
-
 class Database:
-    """One MongoDB database, as scimd uses it; `client` may be one of mongomock's."""
+    """One MongoDB database; `client` may be one of mongomock's."""
 
     def __init__(self, client: Any, name: str = DEFAULT_NAME) -> None:
         self.client = client
@@ -75,17 +72,8 @@ class Database:
         self._turns = Turns()
 
     def budget(self, seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
-        """Let all calls inside take `seconds` together; budgets nest, the shorter one counts.
-
-        Raises Unavailable where the database does not answer in that time, or not at all.
-        """
+        """Limit all database calls inside the block, as the function `budget` does."""
         return budget(seconds)
-
-    @staticmethod
-    def out_of_time() -> bool:
-        """Return whether the time of the innermost budget is over."""
-        deadline = _deadline.get()
-        return deadline is not None and time.monotonic() >= deadline
 
     def transaction(self, work: Callable[[Session], T], *, turn: tuple[str, str] | None = None) -> T:
         """Do `work` as a whole or not at all; it may be run several times, and must change nothing but the database.
@@ -97,17 +85,17 @@ class Database:
         with self.budget(TRANSACTION_SECONDS):
             if self._is_mock:
                 return work(None)
-            deadline = _deadline.get() or 0.0
+            deadline = current_deadline() or 0.0
             alone = self._turns.turn(turn, deadline - time.monotonic()) if turn else nullcontext()
             with alone, self.client.start_session() as session:
                 return _run(session, work, deadline)
 
     def answers(self) -> bool:
-        """Return whether MongoDB answers at once, whatever is left of the request's budget."""
+        """Return whether MongoDB answers within a second, even if the request's budget is used up."""
         return Context().run(self._answers)
 
     def check(self) -> None:
-        """Check that MongoDB answers and has transactions; raises Unavailable, StoreError for a single server."""
+        """Check that MongoDB answers and has transactions; raises Unavailable, and StoreError for a single server."""
         if self._is_mock:
             return
         with translating():
@@ -125,26 +113,26 @@ class Database:
         return True
 
     def snapshot(self, collection: str) -> Any:
-        """Give a collection in which each query sees one moment, in all collections that it reads.
+        """Return a collection in which each query reads a snapshot, across all collections that it joins.
 
-        What has been acknowledged is in it.
+        The snapshot has every acknowledged write.
         """
         return self.db[collection].with_options(read_concern=ReadConcern("snapshot"))
 
-    def one_moment(self) -> AbstractContextManager[ClientSession]:
-        """Return a session in which all queries see one moment; what has been acknowledged is in it."""
+    def snapshot_session(self) -> AbstractContextManager[ClientSession]:
+        """Return a session in which all queries read the same snapshot, which has every acknowledged write."""
         session: ClientSession = self.client.start_session(snapshot=True)
         return session
 
     def prepare(self, specs: Iterable[CollectionSpec] | None = None) -> None:
-        """Make the collections, validators and indexes as they should be, beside what there is; keep `specs` for later.
+        """Create or update the collections, validators and indexes, and remember `specs` for later calls.
 
-        Safe to be done by several processes at once. Raises StoreError where what is stored stands against it, and
-        Unavailable where the database does not answer; `require` then tries again.
+        Several processes may do this at once. Raises StoreError if the stored data prevents it, and Unavailable if the
+        database does not answer; `require` then tries again.
         """
         if specs is not None:
             self._specs, self._prepared = tuple(specs), False
-        # Checked before the long budget, which is for building indexes, not for waiting until MongoDB answers.
+        # First with a short budget: the long one is for building indexes, not for waiting for MongoDB.
         with self.budget(PING_SECONDS):
             self.check()
         with self._preparing:
@@ -152,21 +140,22 @@ class Database:
                 try:
                     with self.budget(PREPARE_SECONDS):
                         for spec in self._specs:
-                            prepare_collection(self.db, spec, self._tell)
+                            prepare_collection(self.db, spec, self._set_state)
                 except OperationFailure as error:
-                    raise StoreError(f"The database refuses what scimd needs of it: {reason(error)}") from error
+                    raise StoreError(f"The database refuses to prepare its collections: {reason(error)}") from error
                 self._prepared = True
 
-    def _tell(self, state: str) -> None:
+    def _set_state(self, state: str) -> None:
         self._preparation.state = state
 
     def require(self) -> None:
-        """Make sure that everything is prepared, at no cost where it is; raises Unavailable, which says what is not.
+        """Make sure that the database is prepared; raises Unavailable, which says what is missing.
 
-        A thread does it, and goes on where this request does not wait for it any more.
+        A thread prepares it, which continues after the request has stopped waiting. Once it is prepared, this costs
+        nothing.
         """
         if not self._prepared:
-            left = (_deadline.get() or math.inf) - time.monotonic()
+            left = (current_deadline() or math.inf) - time.monotonic()
             self._preparation.wait(min(PING_SECONDS, left))
             if not self._prepared:
                 raise Unavailable(self._preparation.state)
@@ -174,7 +163,7 @@ class Database:
     def ready(self) -> None:
         """Check that the database answers and has all its unique indexes; raises Unavailable.
 
-        Without them nothing keeps names unique: one that is missing is built again, and `require` refuses meanwhile.
+        Only the indexes keep names unique, so a missing one is built again, and until then `require` refuses requests.
         """
         self.require()
         with self.budget():
@@ -190,65 +179,13 @@ class Database:
         self.client.close()
 
 
-def budget(seconds: float) -> AbstractContextManager[None]:
-    """Let all calls of any database inside take `seconds` together, as `Database.budget` does."""
-    return _Budget(seconds)
-
-
-class _Budget(translating):
-    """A time limit for what is inside; its failures are told in SCIM's words."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def __enter__(self) -> None:
-        before = _deadline.get()
-        ours = time.monotonic() + self._seconds
-        self._shorter = before is None or ours < before
-        if self._shorter:
-            self._token = _deadline.set(ours)
-            self._timeout = pymongo.timeout(self._seconds)
-            self._timeout.__enter__()
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if self._shorter:
-            self._timeout.__exit__(kind, error, trace)
-            _deadline.reset(self._token)
-        super().__exit__(kind, error, trace)
-
-
 def connect(uri: str, *, threads: int = 16, name: str | None = None, heartbeat_ms: int = 5_000) -> Database:
-    """Give the database that the connection string names; nothing is sent before it is used.
+    """Return the database that the connection string names, or the one called `name`, without connecting yet.
 
-    What is given here wins over the same option in the string. Raises StoreError for a string that cannot be.
+    `threads` is how many threads will use it at once. Raises StoreError for a string that cannot be used.
     """
-    options = {key.lower(): value.lower() for key, value in parse_qsl(uri.partition("?")[2])}
-    if "zlib" in options.get("compressors", ""):
-        raise StoreError("The MongoDB connection string asks for zlib compression, which is not safe: CVE-2025-14847.")
-    try:
-        client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-            uri,
-            appname=options.get("appname", "scimd"),
-            connect=False,
-            tz_aware=True,
-            w="majority",
-            journal=True,
-            wTimeoutMS=10_000,
-            readConcernLevel="majority",
-            readPreference="primary",
-            retryWrites=True,
-            retryReads=True,
-            # An election of 11 seconds is waited out (D-103); inside a budget that counts instead.
-            serverSelectionTimeoutMS=15_000,
-            connectTimeoutMS=3_000,
-            socketTimeoutMS=10_000,
-            heartbeatFrequencyMS=heartbeat_ms,
-            maxPoolSize=threads + 4,
-            waitQueueTimeoutMS=2_000,
-        )
-        return Database(client, name or client.get_default_database(DEFAULT_NAME).name)
-    except (ConfigurationError, InvalidURI, ValueError, TypeError) as error:
-        raise StoreError(f"The MongoDB connection string cannot be used: {error}") from error
+    client, default = new_client(uri, threads=threads, heartbeat_ms=heartbeat_ms)
+    return Database(client, name or default)
 
 
 def _run(session: ClientSession, work: Callable[[Session], T], deadline: float) -> T:

@@ -1,6 +1,7 @@
-"""What goes wrong in the database, as what the client is told (D-104).
+"""Translates failures of the database into SCIM errors (D-104).
 
-A duplicate key is left to whoever knows the attribute. What is not listed here is a bug, and stays what it is.
+A duplicate key is left to the caller, which knows the attribute. Any failure that is not listed here is a bug of ours
+and is not translated.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from app.errors import PayloadTooLarge, ScimError, Unavailable, describe
 
 DUPLICATE_KEY = 11000
 REFUSED_WRITES = (WriteError, BulkWriteError)
-"""What is raised where MongoDB refuses a document for what is in it."""
+"""The exceptions for a document that MongoDB refuses because of its contents."""
 TOO_LARGE = "The resource is too large to be stored."
 
 
@@ -43,13 +44,13 @@ _PASSING = frozenset({
 })
 """Host unreachable, locks, time limits, write concern, shutdown, write conflicts, no primary, a full disk, ..."""
 _NOT_LET_IN = frozenset({13, 18, 8000})
-"""Unauthorized, AuthenticationFailed, and Atlas's word for them."""
+"""Unauthorized, AuthenticationFailed, and Atlas's code for both."""
 _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")
 
 
 def translate(error: BaseException) -> ScimError | None:
-    """Give the SCIM error for a failure of the database, or None for a duplicate key and for a bug."""
-    if isinstance(error, DocumentTooLarge):  # the driver's own limit; no PyMongoError
+    """Return the SCIM error for a failure of the database, or None for a duplicate key and for a bug."""
+    if isinstance(error, DocumentTooLarge):  # the driver's own limit; not a PyMongoError
         return PayloadTooLarge(TOO_LARGE)
     if not isinstance(error, PyMongoError) or is_duplicate(error):
         return None
@@ -57,43 +58,43 @@ def translate(error: BaseException) -> ScimError | None:
     if codes & _TOO_LARGE or (_BAD_VALUE in codes and "size" in str(error)):
         return PayloadTooLarge(TOO_LARGE)
     # WaitQueueTimeoutError, ServerSelectionTimeoutError, NotPrimaryError, NetworkTimeout and AutoReconnect are all
-    # ConnectionFailures; `timeout` covers what the request's budget has ended.
+    # ConnectionFailures; `timeout` is true for calls that ran into the request's budget.
     passing = isinstance(error, (ConnectionFailure, ExecutionTimeout, WriteConcernError)) or error.timeout
     if passing or codes & _PASSING or any(error.has_error_label(label) for label in _PASSING_LABELS):
         return Unavailable("The database does not answer at the moment; try again.")
     if codes & _NOT_LET_IN:
-        return Unavailable("The database does not let scimd in.")
+        return Unavailable("The database refuses scimd's credentials, or they lack a permission.")
     return None
 
 
 class translating:
-    """Raise the SCIM error in place of the database's."""
+    """A context manager that raises SCIM errors in place of the database's."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        told = translate(error) if error else None
-        if told is not None:
-            raise told from error
+        translated = translate(error) if error else None
+        if translated is not None:
+            raise translated from error
 
 
 def took_too_long(error: BaseException | None) -> bool:
-    """Return whether a time limit has ended what the database was doing."""
+    """Return whether the database ran into a time limit while it was working on the call."""
     return isinstance(error, (ExecutionTimeout, NetworkTimeout))
 
 
 def is_duplicate(error: PyMongoError) -> bool:
-    """Tell whether a unique index has refused the write."""
+    """Return whether a unique index has refused the write."""
     return isinstance(error, DuplicateKeyError) or DUPLICATE_KEY in _codes(error)
 
 
 def reason(error: OperationFailure) -> str:
-    """Return what the server said, in one line and without values of documents."""
-    said = (error.details or {}).get("errmsg")
-    if said is None or is_duplicate(error):  # a duplicate key is told with its value, anything else with its document
+    """Return the server's message in one line, without values of documents."""
+    message = (error.details or {}).get("errmsg")
+    if message is None or is_duplicate(error):  # the message about a duplicate key has its value
         return describe(error)
-    return " ".join(str(said).split())
+    return " ".join(str(message).split())
 
 
 def _codes(error: PyMongoError) -> set[int]:

@@ -1,9 +1,8 @@
-"""Which index answers a query, and which of its attributes have none.
+"""Which index suits a query, and which of its attributes have none.
 
-Eight indexes or more of a collection begin with `tenant`, and MongoDB chooses among them by trying them all: at 200,000
-users that took five times as long as the query itself, at a million longer than a request may (docs/decisions.md D-20).
-So a query whose index is known names it. One rule says which it is: of conditions that must all hold, the most
-selective one counts.
+Eight or more indexes of a collection begin with `tenant`, and MongoDB chooses one by trying them all: with 200,000
+users that took five times as long as the query itself, with a million users longer than a request may take (D-20). So a
+query whose index is known gets a hint. The rule: of conditions that must all hold, the most selective one decides.
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ Query = Mapping[str, Any]
 Index = tuple[tuple[str, int], ...]
 BY_ID: Index = (("tenant", 1), ("_id", 1))
 IDS: Index = (("_id", 1),)
-"""MongoDB's own index, for documents whose ids are known."""
+"""MongoDB's own index on `_id`, for documents whose ids are known."""
 _POINTS = frozenset({"$eq", "$in"})
 _BOUNDS = frozenset({"$gt", "$gte", "$lt", "$lte"})
 _BAD_VALUE = 2
-"""MongoDB's code for a hint that names no index, among others."""
+"""MongoDB's code for several bad arguments, among them a hint for an index that does not exist."""
 _LOGIC = ("$and", "$or", "$nor")
 
 
@@ -37,13 +36,13 @@ class Reach(IntEnum):
     """How much of an index a condition reads, the least first."""
 
     POINT = 1
-    """The entries of one value, or of several."""
+    """The entries of one or several values."""
     RANGE = 2
     """The entries between two values."""
     SCAN = 3
-    """All entries, and no document of those that do not match."""
+    """All entries, but only documents that match."""
     ALL = 4
-    """No index helps: every document of the tenant is read."""
+    """Every document of the tenant: no index helps."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,13 @@ class Access:
 
     reach: Reach
     field: str = ""
-    """The field whose index is read; "" where it is several fields, or none."""
+    """The field whose index is read; "" if there are several or none."""
     missing: frozenset[str] = frozenset()
-    """With `ALL`: the fields because of which every document is read."""
+    """With `Reach.ALL`, the fields that lack an index."""
 
     @property
     def index(self) -> Index | None:
-        """The index to name; None leaves it to MongoDB, which reads several of them for an `or`."""
+        """The index for the hint; None lets MongoDB choose, which reads several indexes for an `or`."""
         if self.field == "_id" and self.reach is Reach.POINT:
             return IDS
         if self.reach is Reach.ALL:
@@ -67,20 +66,20 @@ class Access:
 
 
 def index_on(field: str) -> Index:
-    """Return the keys of the index that has a type's documents in the order of a field."""
+    """Return the keys of the index that has documents in the order of a field."""
     return BY_ID if field in ("", "_id") else (("tenant", 1), (field, 1), ("_id", 1))
 
 
 def by_ids(collection: Any) -> dict[str, Any]:
-    """Return the option for a command on documents whose ids are known, so that it reads those and nothing else."""
-    return {"hint": dict(IDS)} if isinstance(collection, Collection) else {}  # mongomock has no indexes to choose among
+    """Return the hint for a command on documents whose ids are known, so that it reads nothing else."""
+    return {"hint": dict(IDS)} if isinstance(collection, Collection) else {}  # mongomock has no hints
 
 
 def by_index(collection: Any, index: Index | None, run: Callable[..., T]) -> T:
-    """Return what `run` returns, called with the option that names the index by its keys.
+    """Return what `run` returns when called with the hint for the index.
 
-    Where an operator has dropped that index `run` is called again without: slow, but answered. So `run` must have read
-    all that it returns; and this is not for transactions, which the first failure ends.
+    If an operator has dropped that index, `run` is called again without a hint, which is slow but works. So `run` must
+    have read everything that it returns. Not for use in transactions, which the first failure aborts.
     """
     if index is None or not isinstance(collection, Collection):
         return run()
@@ -93,15 +92,15 @@ def by_index(collection: Any, index: Index | None, run: Callable[..., T]) -> T:
 
 
 def access(query: Query, indexed: Mapping[str, bool], prefix: str = "") -> Access:
-    """Return the best access to what matches; `indexed` has the fields with an index (`indexed_fields`)."""
+    """Return the best access to a query's matches; `indexed` has the fields with an index (`indexed_fields`)."""
     return _best([_access(field, each, indexed, prefix) for field, each in query.items() if field != "tenant"])
 
 
 def unindexed(query: Query, resource_type: ResourceType, sorted_by: str = "") -> tuple[str, ...]:
-    """Return the attributes because of which a query reads every resource of the type, since no index answers them.
+    """Return the attributes without an index because of which a query reads every resource of the type.
 
-    `query` is one that the filter compiler made, {} for none; `sorted_by` is the field of a sort that no index has,
-    which counts where the filter leaves more than a few. Attributes are spelled as their paths: `title`,
+    `query` comes from the filter compiler, {} for no filter. `sorted_by` is the field to sort by if no index has that
+    order; it counts unless the filter leads straight to a few resources. Attributes are given as paths: `title`,
     `urn:...:User:department`.
     """
     found = access(query, indexed_fields(resource_type))
@@ -113,29 +112,29 @@ def unindexed(query: Query, resource_type: ResourceType, sorted_by: str = "") ->
 
 
 def scanned(query: Query, resource_type: ResourceType) -> tuple[str, ...]:
-    """Return the attribute whose index a query reads as a whole, as its path; none where it does not."""
+    """Return the path of the attribute whose whole index a query reads, () if it reads none as a whole."""
     found = access(query, indexed_fields(resource_type))
     return (paths(resource_type)[found.field],) if found.reach is Reach.SCAN else ()
 
 
 def indexed_attributes(resource_type: ResourceType) -> tuple[str, ...]:
-    """Return the attributes that have an index, as their paths."""
+    """Return the paths of the attributes that have an index."""
     known = paths(resource_type)
     return tuple(sorted(known[field] for field in indexed_fields(resource_type)))
 
 
 def _best(parts: Sequence[Access]) -> Access:
-    """Return the access to what meets all conditions."""
+    """Return the access to documents that meet all conditions."""
     least = min((part.reach for part in parts), default=Reach.ALL)
     found = [part for part in parts if part.reach is least]
     if least is Reach.ALL:
         return Access(Reach.ALL, missing=_missing(found))
-    # Of several MongoDB finds out which is the best: its trial ends with the first one that does.
+    # Of several, MongoDB finds the best: its trial ends as soon as one of them is done.
     return found[0] if len({part.field for part in found}) == 1 else Access(least)
 
 
 def _any_of(parts: Sequence[Access]) -> Access:
-    """Return the access to what meets at least one condition: that of the worst."""
+    """Return the access to documents that meet at least one condition, which is that of the worst one."""
     worst = max((part.reach for part in parts), default=Reach.ALL)
     if worst is Reach.SCAN and len({part.field for part in parts}) == 1:
         return Access(worst, parts[0].field)
@@ -145,7 +144,7 @@ def _any_of(parts: Sequence[Access]) -> Access:
 
 
 def _none_of(fields: frozenset[str], indexed: Mapping[str, bool]) -> Access:
-    """Return the access to what meets none of some conditions on `fields`: to most documents, as a rule."""
+    """Return the access to documents that meet no condition on `fields`, which are most documents as a rule."""
     if len(fields) == 1:
         return _through(next(iter(fields)), Reach.SCAN, indexed)
     return Access(Reach.ALL, missing=fields - indexed.keys() or fields)
@@ -169,7 +168,7 @@ def _access(field: str, condition: Any, indexed: Mapping[str, bool], prefix: str
 
 
 def _through(field: str, reach: Reach, indexed: Mapping[str, bool]) -> Access:
-    # The index of a multi-valued attribute does not tell which values are one document's: a scan reads them all.
+    # The index of a multi-valued attribute does not say which values belong together, so a scan reads all documents.
     if field not in indexed or (reach is Reach.SCAN and indexed[field]):
         return Access(Reach.ALL, missing=frozenset({field}))
     return Access(reach, field)
@@ -180,7 +179,7 @@ def _missing(parts: Sequence[Access]) -> frozenset[str]:
 
 
 def _is_of_element(condition: Any) -> bool:
-    """Return whether a condition is one on the sub-attributes of an element."""
+    """Return whether a condition is on the sub-attributes of an element."""
     inner = condition.get("$elemMatch", {}) if isinstance(condition, Mapping) else {}
     return any(key in _LOGIC or not key.startswith("$") for key in inner)
 

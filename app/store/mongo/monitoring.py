@@ -1,4 +1,4 @@
-"""What the MongoDB client does, told to whoever counts it."""
+"""Reports the commands and connections of the MongoDB client to an observer, for metrics."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pymongo import monitoring
 
 
 class Observer(Protocol):
-    """Who counts."""
+    """Counts commands and connections."""
 
     def command(self, name: str, seconds: float, *, failed: bool) -> None:
-        """Take note of a command."""
+        """Count a command that took `seconds`."""
 
     def connections(self, change: int) -> None:
-        """Take note that a connection was taken or given back."""
+        """Count a connection taken from the pool (1) or returned to it (-1)."""
 
 
 def observe(observer: Observer) -> None:
-    """Tell the observer of every command and connection of the clients that are made from now on."""
+    """Report every command and connection of clients that are created from now on."""
     monitoring.register(_Commands(observer))
     monitoring.register(_Pool(observer))
 
@@ -28,7 +28,7 @@ class _Commands(monitoring.CommandListener):
         self._observer = observer
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Nothing is counted before it has ended."""
+        """Ignore the event; a command is counted when it has ended."""
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         self._observer.command(event.command_name, event.duration_micros / 1e6, failed=False)
@@ -48,7 +48,7 @@ class _Pool(monitoring.ConnectionPoolListener):
         self._observer.connections(-1)
 
     def _ignore(self, event: object) -> None:
-        """What is not counted."""
+        """Ignore an event that is not counted."""
 
     pool_created = pool_ready = pool_cleared = pool_closed = _ignore
     connection_created = connection_ready = connection_closed = _ignore

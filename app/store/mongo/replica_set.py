@@ -1,7 +1,7 @@
-"""The replica set that a connection string names: initiated where there is none, and given its members.
+"""Initiates the replica set that a connection string names, and adds missing members.
 
-For containers, where nobody is at hand to type `rs.initiate()`. Members are added one at a time, as MongoDB asks, and
-none is ever removed. Two processes may do this at once, and it may be repeated at every start.
+This is for containers, where nobody can type `rs.initiate()`. Members are added one at a time, as MongoDB requires, and
+none is ever removed. Several processes may do this at once, and it can be repeated at every start.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _NOT_YET_INITIALIZED = 94
 _ALREADY_INITIALIZED = 23
 
 Report = Callable[[str], None]
-"""Takes a sentence about what was done."""
+"""Gets a sentence about each thing that was done."""
 
 
 def initiate(uri: str, seconds: float, report: Report) -> None:
-    """Bring the replica set to a primary and to all the members that `uri` names, within `seconds`.
+    """Wait until the replica set has a primary and all members that `uri` names.
 
-    Raises StoreError where that takes longer.
+    Raises StoreError if that takes longer than `seconds`.
     """
     deadline = time.monotonic() + seconds
     waiting = False
@@ -51,20 +51,20 @@ def _settle(uri: str, report: Report) -> None:
         _initiate(name, hosts, report)
     client: MongoClient[dict[str, Any]]
     with MongoClient(uri, **_TIMEOUTS) as client:
-        client.admin.command("ping")  # the driver selects a server as for a write, so this waits for a primary
+        client.admin.command("ping")  # waits for a primary, since the driver selects a server as for a write
         if name:
             _add_members(client, hosts, report)
 
 
 def _initiate(name: str, hosts: list[str], report: Report) -> None:
-    """Make the hosts one replica set, where the first of them belongs to none."""
+    """Make the hosts a replica set, unless the first of them belongs to one."""
     first: MongoClient[dict[str, Any]]
     with MongoClient(hosts[0], directConnection=True, **_TIMEOUTS) as first:
         try:
             first.admin.command("replSetGetStatus")
         except OperationFailure as error:
             if error.code != _NOT_YET_INITIALIZED:
-                return  # it asks for a password, or was set up by somebody else: the connection string must do as it is
+                return  # it wants a password, or was set up otherwise: the connection string has to work as it is
             members = [{"_id": number, "host": host} for number, host in enumerate(hosts)]
             try:
                 first.admin.command("replSetInitiate", {"_id": name, "members": members})

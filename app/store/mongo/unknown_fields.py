@@ -1,6 +1,6 @@
-"""What no schema knows: it is kept by every write, taken by every validator, and named at the start.
+"""Fields that no schema describes: every write keeps them, every validator accepts them, and a start names them.
 
-A schema's file may be missing for one start, or be older in one process than in another.
+A schema's file may be missing at one start, or older in one process than in another.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ SCHEMA = "$jsonSchema"
 
 
 class Partial(dict[str, Any]):
-    """A resource whose document holds more than its schemas know; equal to any other with the same attributes."""
+    """A resource whose document has fields that its schemas do not describe; compared by the described ones only."""
 
 
 def known_only(
     row: Attribute, subs: frozenset[str], read: Callable[[Any], Any] | None
 ) -> Callable[[Any], Any]:
-    """Return what reads a complex value without the parts that its schema does not know."""
+    """Return a function that reads a complex value without the sub-attributes that its schema does not describe.
+
+    `subs` are the described ones, `read` is applied to the value afterwards.
+    """
 
     def one(element: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in element.items() if name in subs}
@@ -34,7 +37,10 @@ def known_only(
 
 
 def with_unknown(old: Any, new: Any, subs: frozenset[str]) -> Any:
-    """Return a new complex value in which each element keeps the unknown parts of the old one that is else the same."""
+    """Return the new complex value, in which each element keeps the unknown fields of the old element that it equals.
+
+    `subs` are the described sub-attributes; elements are equal if these are.
+    """
     unknown = {
         _known_part(each, subs): {name: value for name, value in each.items() if name not in subs}
         for each in (old if isinstance(old, list) else [old])
@@ -48,24 +54,24 @@ def _known_part(element: Mapping[str, Any], subs: frozenset[str]) -> str:
     return repr(sorted((name, value) for name, value in element.items() if name in subs))
 
 
-def widened(wanted: Mapping[str, Any], there: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a validator that takes what `wanted` takes, and the fields that only the one that is there knows."""
-    if wanted.keys() == there.keys() == {SCHEMA}:
-        return {SCHEMA: _wider(wanted[SCHEMA], there[SCHEMA])}
+def widened(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a validator that accepts what `wanted` accepts, and the fields that only the `existing` one has."""
+    if wanted.keys() == existing.keys() == {SCHEMA}:
+        return {SCHEMA: _wider(wanted[SCHEMA], existing[SCHEMA])}
     return wanted
 
 
-def _wider(shape: Mapping[str, Any], there: Mapping[str, Any]) -> Mapping[str, Any]:
-    ours, theirs = _variants(shape), _variants(there)
+def _wider(shape: Mapping[str, Any], existing: Mapping[str, Any]) -> Mapping[str, Any]:
+    ours, theirs = _variants(shape), _variants(existing)
     if len(ours) > 1 or len(theirs) > 1:
         return {"anyOf": [*ours, *(each for each in theirs if each not in ours)]}
     wider = dict(shape)
-    if "properties" in shape and "properties" in there:
-        known, found = shape["properties"], there["properties"]
+    if "properties" in shape and "properties" in existing:
+        known, found = shape["properties"], existing["properties"]
         both = {name: _wider(known[name], found[name]) for name in known if name in found}
         wider["properties"] = {**known, **found, **both}
-    if "items" in shape and "items" in there:
-        wider["items"] = _wider(shape["items"], there["items"])
+    if "items" in shape and "items" in existing:
+        wider["items"] = _wider(shape["items"], existing["items"])
     return wider
 
 
@@ -75,25 +81,25 @@ def _variants(shape: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def unknown_fields(db: Any, specs: Iterable[CollectionSpec]) -> list[str]:
-    """Return the fields that only the validators know, such as `users.ext_acme`: a schema had them once. Reads no data.
+    """Return the fields that only the validators know, such as `users.ext_acme`, without reading any data.
 
-    Of a resource type whose file is missing it is the collection, such as `devices`.
+    Some schema had them once. For a resource type whose file is missing, it is the collection, such as `devices`.
     """
     known = {spec.name: spec.validator or {} for spec in specs}
     found: list[str] = []
     for row in db.list_collections():
-        there = row["options"].get("validator", {}).get(SCHEMA, {}) if "viewOn" not in row["options"] else {}
+        existing = row["options"].get("validator", {}).get(SCHEMA, {}) if "viewOn" not in row["options"] else {}
         if row["name"] in known:
             ours = known[row["name"]].get(SCHEMA, {})
-            gone = _fields(there) - _fields(ours)
+            gone = _fields(existing) - _fields(ours)
             found += [f"{row['name']}.{field}" for field in gone if field.rpartition(".")[0] not in gone]
-        elif {"tenant", "schemas", "meta"} <= set(there.get("required", ())):
+        elif {"tenant", "schemas", "meta"} <= set(existing.get("required", ())):
             found.append(row["name"])
     return sorted(found)
 
 
 def _fields(shape: Mapping[str, Any], prefix: str = "") -> set[str]:
-    """Return the paths of the fields that a document may have; those of a field in all of its variants."""
+    """Return the paths of the fields that a document may have, in any of its variants."""
     fields: set[str] = set()
     for variant in _variants(shape):
         inside = variant.get("items", variant)

@@ -82,4 +82,4 @@ def test_what_nobody_waits_for_is_forgotten() -> None:
     for number in range(100):
         with pytest.raises(RuntimeError), turns.turn(("acme", str(number)), 1):
             raise RuntimeError
-    assert turns._lines == {}
+    assert turns._locks == {}

@@ -240,7 +240,7 @@ def test_fa_04_the_fields_that_no_schema_knows(database: Database, tmp_path: Pat
     newer = Replica(database, tmp_path / "newer", *FILES)
     assert unknown(newer.config, database) == ""
     assert unknown(older(newer, tmp_path).config, database) == (
-        f"No schema describes devices, users.{SHORT} any more: what is stored there is kept, and not shown. "
+        f"No schema describes devices, users.{SHORT} any more: the stored values are kept, but not shown. "
         "Is a file missing in SCIMD_SCHEMAS_DIR?"
     )
     less = Replica(database, tmp_path / "less", schema(BADGE, BADGE_ROWS[1:]), schema(DEVICE, DEVICE_ROWS[:1]), DEVICES)

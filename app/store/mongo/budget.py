@@ -1,0 +1,58 @@
+"""Time budgets: all database calls inside one share a deadline, so that no request waits without end."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from typing import Any
+
+import pymongo
+
+from app.store.mongo.failures import translating
+
+REQUEST_SECONDS = 20.0
+"""The time for all database calls of one request together (D-103)."""
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def budget(seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
+    """Limit all database calls inside the block to `seconds` together; of nested budgets the shorter one counts.
+
+    Raises Unavailable if the database does not answer in that time or cannot be reached.
+    """
+    return _Budget(seconds)
+
+
+def current_deadline() -> float | None:
+    """Return the deadline of the innermost budget, as a time of `time.monotonic`; None outside of any."""
+    return _deadline.get()
+
+
+def out_of_time() -> bool:
+    """Return whether the deadline of the innermost budget has passed."""
+    end = _deadline.get()
+    return end is not None and time.monotonic() >= end
+
+
+class _Budget(translating):
+    """A deadline for the block, whose database failures are raised as SCIM errors."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        outer = _deadline.get()
+        own = time.monotonic() + self._seconds
+        self._is_shorter = outer is None or own < outer
+        if self._is_shorter:
+            self._token = _deadline.set(own)
+            self._timeout = pymongo.timeout(self._seconds)
+            self._timeout.__enter__()
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if self._is_shorter:
+            self._timeout.__exit__(kind, error, trace)
+            _deadline.reset(self._token)
+        super().__exit__(kind, error, trace)
