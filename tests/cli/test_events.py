@@ -136,7 +136,7 @@ def test_a_good_credential_that_was_refused_is_named(operator: Operator, monkeyp
     assert operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": "jane@x"}).status_code == 403
     operator.client.headers = {"Authorization": f"Bearer scimd_{token.id}_{'0' * 64}"}
     assert operator.client("GET", "/Users").status_code == 401
-    monkeypatch.setattr(Limits, "request", over)
+    monkeypatch.setattr(Limits, "count_request", over)
     operator.client.headers = {"Authorization": f"Bearer {text}"}
     assert operator.client("GET", "/Users").status_code == 429
     # Who only says that he has the token is told by the detail alone.
