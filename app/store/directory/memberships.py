@@ -98,8 +98,9 @@ class Memberships:
                 query, hint = of_group(self._tenant, group, since)
                 query["member"] = {"$in": batch}
                 rows = list(self._collection.find(query, fields, hint=hint, session=session))
-            found.update(row["member"] for row in rows)
-        return found.intersection(members), since
+            # A clearance of one of `members`, itself a group, is among the rows and no membership.
+            found.update(row["member"] for row in rows if row["group"] == group)
+        return found, since
 
     def add(
         self, group: str, members: Mapping[str, str | None], since: ObjectId | None = None, session: Session = None

@@ -253,6 +253,23 @@ def test_fa_12_what_one_transaction_deletes_leaves_no_clearance(client: Client, 
     assert clearance(database) is None
 
 
+@pytest.mark.parametrize("only_announced", [False, True])
+def test_fa_12_an_emptied_group_can_be_put_into_another_one(client: Client, database: Database, only_announced: bool) -> None:
+    """The clearance of a group has its id in `member`, and is no membership of it in the other one."""
+    world = World(client, database)
+    world.patch({"op": "remove", "path": "members"})
+    if only_announced:
+        database.db.memberships.update_one({"group": CLEARED}, {"$unset": {"since": ""}})
+    patched, replaced = (client.group(name)["id"] for name in ("Patched", "Replaced"))
+    assert client.patch(URL.format(patched), adding(world.group, world.newcomer)).status_code == 204
+    members = [{"value": member} for member in (world.group, world.newcomer)]
+    body = {"schemas": [GROUP_URN], "displayName": "Replaced", "members": members}
+    assert client("PUT", URL.format(replaced), body).status_code == 200
+    for other in (patched, replaced):
+        shown = client("GET", URL.format(other)).get_json()["members"]
+        assert {member["value"] for member in shown} == {world.group, world.newcomer}
+
+
 def adding(*users: str) -> dict[str, Any]:
     return {"op": "add", "path": "members", "value": [{"value": user} for user in users]}
 
