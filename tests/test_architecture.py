@@ -271,6 +271,34 @@ def test_the_test_lets_other_words_through(source: str, module: str) -> None:
     assert spelled(source, module) == []
 
 
+URN = re.compile(r"urn:[a-z]+:[\w:.-]*\w")
+MEDIA_TYPE = re.compile(r"\b(?:application|text)/[a-z][a-z.+-]+")
+SCHEMA_URN = "urn:ietf:params:scim:schemas:"
+MESSAGE_URN = "urn:ietf:params:scim:api:messages:"
+
+
+def spellings(module: Module) -> Iterator[str]:
+    """Yield each URN and each media type that the code of a module spells; docstrings and comments are prose."""
+    for node in literals(module.tree):
+        yield from URN.findall(str(node.value))
+        yield from MEDIA_TYPE.findall(str(node.value))
+
+
+def test_a_urn_and_a_media_type_are_spelled_in_one_place() -> None:
+    """`app/check/` has its own: it looks at any server from outside, and imports nothing of this one."""
+    found = [(text, module.name) for module in modules() if not module.name.startswith("app/check/") for text in spellings(module)]
+    texts = [text for text, _ in found]
+    assert sorted(text for text in set(texts) if texts.count(text) > 1) == []
+    messages = {name for text, name in found if text.startswith(MESSAGE_URN) or MEDIA_TYPE.fullmatch(text)}
+    assert messages == {"app/protocol/messages.py"}
+    assert {name for text, name in found if text.startswith(SCHEMA_URN) and not name.startswith("app/schemas/")} == set()
+
+
+def test_the_test_of_spellings_sees_urns_and_media_types() -> None:
+    assert len(set(spellings(Module(ROOT / "app/protocol/messages.py")))) == 9
+    assert SCHEMA_URN + "core:2.0:User" in set(spellings(Module(ROOT / "app/schemas/user.py")))
+
+
 def test_only_the_dialect_knows_entra() -> None:
     """A comment may give it as a reason; code that does something for it is in the dialect."""
     found = []
