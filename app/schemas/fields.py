@@ -39,6 +39,9 @@ _NOT_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"{}|\\^`]')  # RFC 3986 appendix A;
 class Value(Field[Any]):
     """A field whose `_deserialize` says all that is wrong; Marshmallow would make an empty validator for each value."""
 
+    def __init__(self) -> None:
+        super().__init__(allow_none=True)
+
     def _validate(self, value: Any) -> None:
         return None
 

@@ -12,14 +12,14 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, missing
+from marshmallow import ValidationError, missing
 
 from app.errors import InvalidSyntax, InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON, SCHEMAS
 from app.schemas.fields import is_written
 from app.schemas.resource_type import ResourceType
-from app.schemas.structures import UNKNOWN, Extension, Misplaced, Names, element_of, field_of
+from app.schemas.structures import UNKNOWN, Extension, Misplaced, Names, element_of, field_of, schema_of
 
 MAX_PROBLEMS = 20
 """A detail names so many problems; a body may have thousands."""
@@ -94,18 +94,17 @@ class Form:
         # An extension's URN has dots, which Marshmallow would read as a path: it loads under its short name.
         self.extensions = {extension.stored_as: extension.id for extension in resource_type.extensions}
         self.names = Names(names + [(urn, True) for urn in self.extensions.values()], lenient)
-        fields: dict[str, Any] = {row.name: field_of(row, lenient) for row in rows if is_written(row)}
-        for extension in resource_type.extensions:
-            fields[extension.stored_as] = Extension(extension.attributes, lenient, data_key=extension.id)
-        self.schema = Schema.from_dict(fields, name=resource_type.name)(unknown=EXCLUDE)
+        self.schema = schema_of(rows, lenient, {
+            extension.stored_as: Extension(extension.attributes, lenient, data_key=extension.id)
+            for extension in resource_type.extensions
+        })
 
     def load(self, payload: Mapping[str, Any]) -> tuple[Resource, list[Problem]]:
         """Give what is right in `payload` in canonical form, and what is wrong with the rest."""
         found, misplaced = self.names.spell(payload)
         problems = list(_flatten(misplaced))
         try:
-            # Partial: what is not there is not asked for, field by field; `_missing` knows what has to be.
-            loaded: Resource = self.schema.load(found, partial=True)
+            loaded: Resource = self.schema.load(found)
         except ValidationError as error:
             wrong = error.normalized_messages()
             problems += _flatten(wrong)

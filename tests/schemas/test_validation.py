@@ -494,3 +494,13 @@ def test_a_patch_keeps_what_only_the_server_writes() -> None:
         "urn:x:more:Thing": {"made": "m"},
     }
     assert with_read_only(RFC, user(), user(id="1", meta={"a": 1}, groups=[])) == user(id="1", meta={"a": 1})
+
+
+@pytest.mark.parametrize("name", ["Meta", "fields", "load", "opts", "unknown", "_hooks", "class", "__init__"])
+def test_an_attribute_may_have_any_name(name: str) -> None:
+    """A name that Marshmallow's schemas have themselves means nothing there."""
+    rows = (Attribute(name=name, type="complex", sub_attributes=(Attribute(name=name),)),)
+    it = thing(*() if name == "Meta" else rows, extension=Schema("urn:x:more:Thing", "More", "", rows, "more"))
+    values = {name: {name: "x"}}
+    payload = {"schemas": ["urn:x:Thing", "urn:x:more:Thing"], **({} if name == "Meta" else values), "urn:x:more:Thing": values}
+    assert validate(it, payload, ignore_unknown=False) == payload
