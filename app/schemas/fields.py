@@ -1,7 +1,10 @@
 """The simple types of RFC 7643 section 2.3 as Marshmallow fields.
 
-A field takes a value of a payload and gives its canonical form, or raises a ValidationError, which never repeats the
-value: it may be a secret. Strings are kept verbatim; no format is checked that the RFC does not set.
+A field takes a value from a payload and returns its canonical form, or raises a ValidationError, which never repeats
+the value: it may be a secret. Strings are kept verbatim; only formats that the RFC demands are checked.
+
+Marshmallow's own String, Boolean, Integer and DateTime do not fit: Boolean takes 1 and "on", Integer takes "12" in
+every profile, DateTime takes more than xsd:dateTime, and each has messages of its own.
 """
 
 from __future__ import annotations
@@ -21,23 +24,26 @@ from app.schemas.meta import timestamp
 from app.schemas.moments import read_moment
 
 MAX_TEXT = 8_192
-"""Characters of a string or reference. Entra sends role assignments as JSON inside a string."""
+"""Characters in a string or reference. Entra sends role assignments as JSON inside a string."""
 MAX_KEY_TEXT = 1_024
-"""Characters of a string that an index holds; Entra's longest names have 256."""
+"""Characters in a string that has an index; Entra's longest names have 256."""
 MAX_BINARY = 65_536
-"""Characters of base64."""
+"""Characters in base64."""
 MAX_VALUES = 100
-"""Values of a multi-valued attribute; memberships are documents of their own and are not counted."""
+"""Values in a multi-valued attribute. Memberships are documents of their own and have no limit."""
 INT64 = range(-(2**63), 2**63)
-"""What BSON can hold."""
+"""The integers that BSON can hold."""
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}")  # RFC 4648 sections 4 and 5
-_NOT_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"{}|\\^`]')  # RFC 3986 appendix A; letters beyond ASCII are let pass
+_NOT_IN_A_URI = re.compile(r'[\x00-\x20\x7f<>"{}|\\^`]')  # RFC 3986 appendix A; letters beyond ASCII are accepted
 
 
 class Value(Field[Any]):
-    """A field whose `_deserialize` says all that is wrong; Marshmallow would make an empty validator for each value."""
+    """A field that checks everything in `_deserialize` and has no validators.
+
+    Marshmallow makes an empty validator for each value: 24 of 162 microseconds for a full user.
+    """
 
     def __init__(self) -> None:
         super().__init__(allow_none=True)
@@ -47,9 +53,9 @@ class Value(Field[Any]):
 
 
 class Text(Value):
-    """A string without NUL and lone surrogates, which MongoDB cannot keep (measured: UnicodeEncodeError).
+    """A string without NUL and lone surrogates, which MongoDB cannot store (the driver raises UnicodeEncodeError).
 
-    With `lenient` a whole number is taken for its digits; any other number has more than one spelling (D-68).
+    `lenient` reads a whole number as its digits; any other number has more than one spelling (D-68).
     """
 
     def __init__(self, limit: int, *, blank: bool = True, lenient: bool = False) -> None:
@@ -73,7 +79,7 @@ class Text(Value):
 
 
 class Binary(Text):
-    """Base64, standard or safe for URLs, with or without padding (RFC 7643 section 2.3.6)."""
+    """Base64, standard or URL-safe, with or without padding (RFC 7643 section 2.3.6)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         value = super()._deserialize(value, attr, data)
@@ -93,7 +99,7 @@ class Reference(Text):
 
 
 class Moment(Text):
-    """A dateTime, given back in UTC with milliseconds (RFC 7643 section 2.3.5)."""
+    """A dateTime; its canonical form is in UTC with milliseconds (RFC 7643 section 2.3.5)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         try:
@@ -103,7 +109,7 @@ class Moment(Text):
 
 
 class Flag(Value):
-    """true or false; also as a string, in any case (D-112)."""
+    """true or false, also as a string, case-insensitively (D-112)."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> Any:
         if isinstance(value, str):
@@ -114,17 +120,17 @@ class Flag(Value):
 
 
 class Number(Value):
-    """What integers and decimals have in common: with `lenient` a text is taken for the number that it spells."""
+    """The base of integers and decimals; `lenient` reads a string as the number that it spells."""
 
     def __init__(self, *, lenient: bool) -> None:
         super().__init__()
         self.lenient = lenient
 
     def read(self, value: Any) -> Any:
-        """Return the number that a text spells as JSON does (RFC 8259 section 6); any other value as it is."""
+        """Return the number that a string spells in JSON (RFC 8259 section 6), or the value unchanged."""
         if not self.lenient or not isinstance(value, str) or not _NUMBER.fullmatch(value):
             return value
-        with suppress(ValueError):  # of more digits than Python reads: too large in any case
+        with suppress(ValueError):  # more digits than Python reads: too large in any case
             return json.loads(value)
         return value
 
@@ -148,18 +154,18 @@ class Decimal(Number):
         value = self.read(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValidationError("must be a number")
-        if value not in INT64 if isinstance(value, int) else value - value != 0:  # an infinity or no number at all
+        if value not in INT64 if isinstance(value, int) else value - value != 0:  # infinity or NaN
             raise ValidationError("must be a number of at most 64 bits")
         return value
 
 
 def is_written(row: Attribute) -> bool:
-    """Say whether a client may write the attribute; a value for a readOnly one is ignored (RFC 7644 section 3.3)."""
+    """Return whether clients may write the attribute; a value for a readOnly one is ignored (RFC 7644 section 3.3)."""
     return row.mutability != "readOnly"
 
 
 def text_limit(row: Attribute) -> int:
-    """Give how many characters a value of the attribute may have."""
+    """Return how many characters a value of the attribute may have."""
     if row.type == "binary":
         return MAX_BINARY
     return MAX_KEY_TEXT if row.indexed or row.uniqueness != "none" else MAX_TEXT
@@ -168,7 +174,7 @@ def text_limit(row: Attribute) -> int:
 def simple_field(row: Attribute, lenient: bool) -> Field[Any]:
     """Return the field for one value of an attribute that is not complex.
 
-    `lenient` takes any string for a reference, a whole number for its text, and text for the number that it spells.
+    `lenient` accepts any string as a reference, a whole number as a string, and a string that spells a number.
     """
     if row.type == "boolean":
         return Flag()

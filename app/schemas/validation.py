@@ -1,8 +1,9 @@
 """Which payloads are valid: the tables as Marshmallow schemas, the same for POST, PUT and the values of a PATCH.
 
-A payload comes in as the client sent it; a resource comes out: in the spelling of the tables, without nulls, empty
-arrays and empty objects (RFC 7643 section 2.5), without readOnly values (RFC 7644 section 3.3). All that is wrong is
-told at once.
+A payload is what the client sent. The resource made from it has names as the tables spell them, no nulls, empty arrays
+or empty objects (RFC 7643 section 2.5), and no readOnly values (RFC 7644 section 3.3). All errors are reported at once.
+
+structures.py says what of Marshmallow is used, and why the rest is not.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.structures import UNKNOWN, Extension, Misplaced, Names, element_of, field_of, schema_of
 
 MAX_PROBLEMS = 20
-"""A detail names so many problems; a body may have thousands."""
+"""Problems that an error names; a body may have thousands."""
 
 Resource = dict[str, Any]
 Problem = tuple[str, str]
-"""Path and message."""
+"""The path of an attribute, and what is wrong with its value."""
 _INDEX = re.compile(r"\[\d+\]")
 
 
 def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_unknown: bool) -> Resource:
-    """Give the resource that `payload` means; unknown attributes and URNs are left out if `ignore_unknown`.
+    """Return the resource for a payload; `ignore_unknown` drops unknown attributes and URNs instead of refusing them.
 
-    Raises InvalidSyntax for a wrong structure and InvalidValue for a wrong value, naming all that is wrong.
+    Raises InvalidSyntax for a wrong structure and InvalidValue for a wrong value; the error names all problems.
     """
     if not isinstance(payload, Mapping):
         raise InvalidSyntax("The body must be a JSON object.")
     resource, problems = form_of(resource_type, ignore_unknown).load(payload)
-    told = {path for path, _ in problems}
-    told |= {path.partition("[")[0] for path in told}  # where an element is wrong, the whole array is left out
-    problems += [p for p in _missing(resource_type, resource) if told.isdisjoint(_explained_by(p[0]))]
+    reported = {path for path, _ in problems}
+    reported |= {path.partition("[")[0] for path in reported}  # an array with a wrong element is dropped as a whole
+    problems += [p for p in _missing(resource_type, resource) if reported.isdisjoint(_explained_by(p[0]))]
     if not ignore_unknown:
         problems += _wrong_schemas(resource_type, payload)
     _raise_for(problems)
@@ -50,9 +51,9 @@ def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_
 def read_value(
     attribute: Attribute, value: Any, *, path: str, ignore_unknown: bool, element: bool = False
 ) -> Any:
-    """Give the canonical value of one attribute, or of one value of it if `element`; None where nothing remains.
+    """Return the canonical value of an attribute, or of one of its values if `element`; None if nothing remains.
 
-    Required sub-attributes may be missing, since the value may be a part: `validate` looks at the whole.
+    Required sub-attributes may be missing, since the value may be a part; `validate` checks the whole resource.
     Raises InvalidSyntax and InvalidValue as `validate` does.
     """
     field = element_of(attribute, ignore_unknown) if element else field_of(attribute, ignore_unknown)
@@ -66,12 +67,12 @@ def read_value(
 
 
 def with_defaults(resource_type: ResourceType, resource: Mapping[str, Any]) -> Resource:
-    """Return the new resource with the defaults of the attributes that it has no value for."""
+    """Return a new resource with the defaults of those attributes that it has no value for."""
     return {**resource, **{name: value for name, value in resource_type.defaults.items() if name not in resource}}
 
 
 def with_read_only(resource_type: ResourceType, resource: Mapping[str, Any], before: Mapping[str, Any]) -> Resource:
-    """Give the resource with the readOnly values that were there before: `validate` has left them out."""
+    """Return the resource with the readOnly values of the one `before`; `validate` drops them."""
     kept = _with_read_only(_rows(resource_type), resource, before)
     for schema in resource_type.extensions:
         values = _with_read_only(schema.attributes, resource.get(schema.id, {}), before.get(schema.id, {}))
@@ -81,17 +82,17 @@ def with_read_only(resource_type: ResourceType, resource: Mapping[str, Any], bef
 
 
 def schemas_of(resource_type: ResourceType, resource: Mapping[str, Any]) -> list[str]:
-    """Give the value of `schemas`: the type's URN and those of the extensions that have data (RFC 7643 section 3.3)."""
+    """Return the value of `schemas`: the type's URN and those of extensions that have data (RFC 7643 section 3.3)."""
     return [resource_type.schema.id, *(schema.id for schema in resource_type.extensions if resource.get(schema.id))]
 
 
 class Form:
-    """The Marshmallow schema of a resource type; `lenient` leaves unknown names out and takes any string as a URI."""
+    """The Marshmallow schema of a resource type; `lenient` drops unknown names and accepts any string as a URI."""
 
     def __init__(self, resource_type: ResourceType, lenient: bool) -> None:
         rows = _rows(resource_type)
         names = [(row.name, is_written(row)) for row in rows]
-        # An extension's URN has dots, which Marshmallow would read as a path: it loads under its short name.
+        # Marshmallow would read the dots in a URN as a path: an extension loads under its short name.
         self.extensions = {extension.stored_as: extension.id for extension in resource_type.extensions}
         self.names = Names(names + [(urn, True) for urn in self.extensions.values()], lenient)
         self.schema = schema_of(rows, lenient, {
@@ -100,7 +101,7 @@ class Form:
         })
 
     def load(self, payload: Mapping[str, Any]) -> tuple[Resource, list[Problem]]:
-        """Give what is right in `payload` in canonical form, and what is wrong with the rest."""
+        """Return the valid part of a payload in canonical form, and the problems of the rest."""
         found, misplaced = self.names.spell(payload)
         problems = list(_flatten(misplaced))
         try:
@@ -108,28 +109,28 @@ class Form:
         except ValidationError as error:
             wrong = error.normalized_messages()
             problems += _flatten(wrong)
-            # An extension of which nothing is right is there all the same, and lacks what it requires.
-            there: Resource = {short: {} for short, urn in self.extensions.items() if urn in wrong}
-            loaded = there | dict(error.valid_data or {})
+            # An extension without any valid value is present all the same, so that what it requires is missing.
+            present: Resource = {short: {} for short, urn in self.extensions.items() if urn in wrong}
+            loaded = present | dict(error.valid_data or {})
         return {self.extensions.get(name, name): value for name, value in loaded.items()}, problems
 
 
 @lru_cache(maxsize=4_096)
 def form_of(resource_type: ResourceType, lenient: bool) -> Form:
-    """Give the form of a resource type, made once."""
+    """Return the form of a resource type."""
     return Form(resource_type, lenient)
 
 
 @lru_cache(maxsize=4_096)
 def _rows(resource_type: ResourceType) -> tuple[Attribute, ...]:
-    """Give the attributes of the type's own schema and the common ones."""
+    """Return the attributes of the type's own schema and the common ones."""
     own = resource_type.schema
     return own.attributes + tuple(row for name, row in COMMON.items() if name not in own.by_name)
 
 
 @lru_cache(maxsize=16_384)
 def _set_by_server(rows: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
-    """Give those stored rows that only the server writes, or that have such sub-attributes."""
+    """Return the stored rows that only the server writes, or that have such sub-attributes."""
     stored = (row for row in rows if row.stored_in == "document" and not (row.multi_valued and is_written(row)))
     return tuple(row for row in stored if not is_written(row) or _set_by_server(row.sub_attributes))
 
@@ -148,12 +149,12 @@ def _with_read_only(rows: tuple[Attribute, ...], values: Mapping[str, Any], befo
 
 @lru_cache(maxsize=16_384)
 def _demanding(rows: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
-    """Give those rows that are required or have sub-attributes that are."""
+    """Return the rows that are required or have required sub-attributes."""
     return tuple(row for row in rows if is_written(row) and (row.required or _demanding(row.sub_attributes)))
 
 
 def _missing(resource_type: ResourceType, resource: Mapping[str, Any]) -> Iterator[Problem]:
-    """Give the required attributes that have no value, those of an extension only where the extension is needed."""
+    """Yield the required attributes without a value; those of an extension only if it is required or present."""
     yield from _missing_of(resource_type.schema.attributes, resource, "")
     for schema in resource_type.extensions:
         needed = schema.id in resource_type.required_extensions
@@ -182,7 +183,7 @@ def _missing_of(rows: tuple[Attribute, ...], values: Mapping[str, Any], prefix: 
 
 
 def _wrong_schemas(resource_type: ResourceType, payload: Mapping[str, Any]) -> list[Problem]:
-    """Give what is wrong with `schemas`: it is there and names this type and its extensions (RFC 7643 section 3)."""
+    """Return the problems of `schemas`: it must name this type, and may name its extensions (RFC 7643 section 3)."""
     given = next((value for name, value in payload.items() if name.lower() == SCHEMAS.name), None)
     name = SCHEMAS.name
     if given is None:
@@ -203,7 +204,7 @@ def _wrong_schemas(resource_type: ResourceType, payload: Mapping[str, Any]) -> l
 
 
 def _flatten(messages: Any, path: str = "", joint: str = ".") -> Iterator[Problem]:
-    """Give Marshmallow's nested messages as paths: `emails[1].value`, `urn:...:User:manager.value`."""
+    """Yield Marshmallow's nested messages with their paths: `emails[1].value`, `urn:...:User:manager.value`."""
     if not isinstance(messages, Mapping):
         yield from ((path, message) for message in messages)
         return
@@ -211,12 +212,12 @@ def _flatten(messages: Any, path: str = "", joint: str = ".") -> Iterator[Proble
         if isinstance(key, int):
             yield from _flatten(inner, f"{path}[{key}]")
         else:
-            shown = key if key.isprintable() else ascii(key)[1:-1]
-            yield from _flatten(inner, f"{path}{joint}{shown}" if path else shown, ":" if ":" in key else ".")
+            name = key if key.isprintable() else ascii(key)[1:-1]
+            yield from _flatten(inner, f"{path}{joint}{name}" if path else name, ":" if ":" in key else ".")
 
 
 def _explained_by(path: str) -> Iterator[str]:
-    """Return the paths at which a problem explains why there is nothing at `path`: itself and those around it."""
+    """Yield the paths where a problem explains why `path` has no value: the path itself and those around it."""
     yield path
     yield from (path[:at] for at, character in enumerate(path) if character in ".:")
 
@@ -235,7 +236,7 @@ def _raise_for(problems: list[Problem]) -> None:
 
 
 def _cause(message: str) -> str:
-    """Return the word by which a problem is counted."""
+    """Return the cause under which the metrics count a problem."""
     if message in ("is required", "must not be blank"):
         return "required"
     if message.startswith("must have at most"):
