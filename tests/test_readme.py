@@ -1,4 +1,4 @@
-"""The pages say what is: settings, commands, folders, links and dependencies are compared with the code."""
+"""The pages match the code: settings, commands, folders, links and dependencies are compared."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ROW = re.compile(r"^\|(.+)\|$", re.MULTILINE)
 
 
 def section(text: str, title: str) -> str:
-    """Give what stands under a heading of the second level."""
+    """Return the text under a heading of the second level."""
     return text.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
 def rows(text: str) -> list[list[str]]:
-    """Give the rows of the tables in a text, without their heads."""
+    """Return the rows of the tables in a text, without the lines below their heads."""
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)] for row in ROW.findall(text)]
     return [row for row in cells if set("".join(row)) - set("- |")]
 
@@ -43,7 +43,7 @@ def test_the_settings_are_those_of_the_code() -> None:
 
 
 def commands(group: click.Group, names: tuple[str, ...] = ("scimd",)) -> Iterator[str]:
-    """Give every command as one types it."""
+    """Yield every command as it is typed."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
@@ -82,7 +82,7 @@ def test_every_folder_is_on_the_tour() -> None:
 
 
 def is_ours(folder: Path) -> bool:
-    """Tell a folder of the project's from what tools and runs have made."""
+    """Return whether a folder belongs to the project, rather than to tools and test runs."""
     made = (".", "_", "data", "build")
     return folder.is_dir() and not folder.name.startswith(made) and not folder.name.endswith(".egg-info")
 
@@ -102,12 +102,12 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_file_that_is_named_is_there(page: Path) -> None:
+def test_every_named_file_exists(page: Path) -> None:
     for path in re.findall(r"`((?:app|tests|scim_filter|bench|docs|deploy)/[\w./-]*)`", page.read_text()):
         assert (ROOT / path).exists(), f"{page.name}: {path}"
 
 
-def test_the_table_of_imports_is_the_one_that_is_kept() -> None:
+def test_the_table_of_imports_is_the_law() -> None:
     def cells(room: str) -> list[str]:
         names = MAY_IMPORT[room]
         ours = names - OUTSIDE - STORE | ({"all of store"} if names >= STORE else names & STORE)
@@ -119,7 +119,7 @@ def test_the_table_of_imports_is_the_one_that_is_kept() -> None:
 
 
 def is_there(room: str) -> bool:
-    """Tell whether a room has been built."""
+    """Return whether a room exists."""
     path = ROOT / room.replace(".", "/")
     return path.is_dir() or path.with_suffix(".py").is_file()
 
@@ -136,12 +136,12 @@ def test_every_dependency_has_its_reason() -> None:
 
 
 def article_rows(page: str) -> list[str]:
-    """Give the target attributes that the page on Entra lists."""
+    """Return the target attributes in the tables of the page on Entra."""
     tables = section(page, "The mappings")
     return [row[0].strip("`") for row in rows(tables) if row[0].startswith("`")]
 
 
-def test_the_mappings_name_attributes_that_there_are() -> None:
+def test_the_mappings_name_existing_attributes() -> None:
     page = (ROOT / "docs" / "entra.md").read_text()
     users = article_rows(page)[:31]
     assert len(set(users)) == 31

@@ -1,4 +1,4 @@
-"""The rooms of the code and the imports between them, as docs/design.md draws them."""
+"""The imports between rooms, as docs/design.md draws them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def import_arrows() -> set[Arrow]:
 
 
 def drawn_arrows() -> set[Arrow]:
-    """Return the arrows of the drawing: the imports, without those that a longer way of other arrows implies."""
+    """Return the arrows of the drawing: the imports, without those that other arrows imply."""
     arrows = import_arrows()
     return {(room, target) for room, target in arrows if not _is_implied(room, target, arrows)}
 

@@ -1,4 +1,4 @@
-"""An operator who types what a page shows, beside a server of his own."""
+"""A reader who types the commands of a page, beside their own server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECRET_TOKEN = r"^scimd_[0-9a-f]{12}_[0-9a-f]{64}\n$"
 
 
 class Story:
-    """One reading of a page from its top to its end; what is typed is kept, to be compared with what is shown."""
+    """One reading of a page from top to end; it keeps the typed commands, to be compared with the shown ones."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -36,7 +36,7 @@ class Story:
         self._environ = server.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
 
     def run(self, command: str, says: str, *, answer: str = "", status: int = 0) -> str:
-        """Type a command; it ends with `status` and says what matches `says`. Gives what it printed."""
+        """Type a command, check its exit status and that its output matches `says`, and return its standard output."""
         self.ran.append(command)
         done = subprocess.run(
             ["bash", "-c", command], env=self._environ, cwd=self.server.folder, input=answer, capture_output=True,
@@ -47,7 +47,7 @@ class Story:
         return done.stdout
 
     def follow(self, command: str, says: str) -> None:
-        """Type a command that goes on until Ctrl-C, and press that when it has said what matches `says`."""
+        """Type a command that runs until Ctrl-C, and press Ctrl-C when its output matches `says`."""
         self.ran.append(command)
         shown = self.server.folder / "followed"
         with shown.open("wb") as out:
@@ -62,7 +62,7 @@ class Story:
         assert going.wait(20) == 130
 
     def serve(self, command: str, **settings: str) -> str:
-        """Start the server as the command would, until `stop`; give its page. `make` is asked what it would run."""
+        """Start the server as the command would, and return what it prints; `make` is asked what it would run."""
         self.ran.append(command)
         words = shlex.split(command)
         made = recipe(words[-1]) if "make" in words else command
@@ -72,20 +72,20 @@ class Story:
         return self.server.page.read_text()
 
     def did(self, command: str) -> None:
-        """Note what was done in another way than by typing it."""
+        """Record a command that was tried in another way than by typing it."""
         self.ran.append(command)
 
     def untried(self, page: str, *told: str) -> list[str]:
-        """Give what the page shows and nobody has typed, without the sections that other tests tell.
+        """Return the commands that the page shows and nobody has typed, except in the sections that other tests cover.
 
-        What Docker and the tools of others do is in test_elsewhere.py.
+        Commands of Docker and of other tools are in test_elsewhere.py.
         """
         others = {command for section in told for command in pages.commands(f"{page}#{section}")}
         shown = [each for each in pages.commands(page) if each not in others | {*ELSEWHERE}]
         return pages.untried([each for each in shown if pages.program(each) != "docker"], self.ran)
 
     def send(self, token: str, method: str, url: str, body: dict[str, Any] | None = None, status: int = 200) -> Any:
-        """Do as a client does, and give the answer."""
+        """Send a request as a client does, and return the JSON of the response."""
         answer = requests.request(method, url, json=body, headers={"Authorization": f"Bearer {token}"}, timeout=60)
         assert answer.status_code == status, answer.text
         return answer.json() if answer.content else None
@@ -99,11 +99,11 @@ ELSEWHERE = {
     "kill -s HUP": "",
     "scimd mongo init [COMMAND]": "",
 }
-"""What is told in test_elsewhere.py: command -> what make runs for it."""
+"""Commands that test_elsewhere.py covers: command -> what make runs for it."""
 
 
 def recipe(target: str) -> str:
-    """Give the line that `make` runs for a target, as one types it with the environment's folder on the PATH."""
+    """Return the line that `make` runs for a target, as typed with the environment's folder on the PATH."""
     done = subprocess.run(
         ["make", "--dry-run", "--no-print-directory", target], cwd=pages.ROOT, capture_output=True, text=True, check=True
     )
@@ -112,7 +112,7 @@ def recipe(target: str) -> str:
 
 @contextmanager
 def story(server: Server) -> Iterator[Story]:
-    """Give a story whose server, should it run, is stopped at the end."""
+    """Yield a story, and stop its server at the end if it runs."""
     told = Story(server)
     yield told
     if server.process and server.process.poll() is None:

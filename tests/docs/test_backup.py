@@ -1,4 +1,4 @@
-"""Backup and restore as docs/operating.md has them: fill, copy, drop, restore, compare document by document."""
+"""Backup and restore as on docs/operating.md: fill, copy, drop, restore, and compare every document."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Documents = dict[str, list[dict[str, Any]]]
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Story]:
-    """Give somebody who reads the page beside a running server with a tenant `demo`."""
+    """Yield a reader of the page beside a running server with a tenant `demo`."""
     with story(make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="8", SCIMD_DATA_DIR="./data")) as told:
         told.serve("make run")
         yield told
 
 
 def fill(reader: Story) -> str:
-    """Make users, groups, memberships, a deleted user, a client and a log; give a token that is good for all of them."""
+    """Create users, groups, memberships, a deleted user, a client and a log, and return a token for the tenant."""
     token = reader.run("scimd token issue demo", SECRET_TOKEN).strip()
     reader.run("scimd client create demo", "Client Secret")
     url = f"{reader.server.url}/demo/scim/v2"
@@ -55,7 +55,7 @@ def fill(reader: Story) -> str:
 
 @contextmanager
 def connected(reader: Story) -> Iterator[Database]:
-    """Give the database by a client of its own: one from before a restore takes the older copy for a stale primary."""
+    """Yield the database, by a new client: one from before a restore takes the older copy for a stale primary."""
     database = connect(private.Place(reader.server.folder / "data").uri())
     yield database
     database.close()
@@ -78,12 +78,12 @@ def _still(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def shown(reader: Story, token: str) -> list[dict[str, Any]]:
-    """Give all users and groups as SCIM shows them."""
+    """Return all users and groups as SCIM shows them."""
     url = f"{reader.server.url}/demo/scim/v2"
     return [each for kind in ("Users", "Groups") for each in reader.send(token, "GET", f"{url}/{kind}")["Resources"]]
 
 
-def test_every_command_of_the_section_is_told_here() -> None:
+def test_every_command_of_the_section_is_covered() -> None:
     blocks = {line for block in BLOCKS for line in block}
     in_the_text = {  # test_commands.py
         "scimd tenant show demo", "scimd tenant suspend demo", "scimd deleted list demo", "scimd restore demo ID",
@@ -110,7 +110,7 @@ def test_a_copy_of_the_stopped_mongod(reader: Story) -> None:
 
 
 def lose_everything(reader: Story, token: str) -> None:
-    """Drop the database of a server that is stopped, and see at its next start that everything is gone."""
+    """Drop the database of a stopped server, and check at its next start that everything is gone."""
     with private.using(reader.server.folder / "data"), connected(reader) as database:
         database.client.drop_database("scimd")
     reader.server.start()
@@ -119,13 +119,13 @@ def lose_everything(reader: Story, token: str) -> None:
 
 
 def refused(reader: Story, token: str) -> None:
-    """See that the token is good for nothing any more; a worker may know it again for five seconds."""
+    """Wait until the token is refused; a worker may remember it for five seconds."""
     url, headers = f"{reader.server.url}/demo/scim/v2/Users", {"Authorization": f"Bearer {token}"}
     until(lambda: requests.get(url, headers=headers, timeout=60).status_code == 401)
 
 
 def bring_back(reader: Story) -> None:
-    """Put the copy back as the page says, and start again."""
+    """Restore the copy as the page says, and start the server."""
     for line in RESTORE:
         reader.run(line, "")
     reader.server.start()
@@ -145,7 +145,7 @@ def test_a_copy_of_the_running_mongod(reader: Story) -> None:
                 client.admin.command(command)
             else:
                 reader.run(line, "")
-    reader.send(token, "GET", f"{reader.server.url}/demo/scim/v2/Users")  # it goes on by itself
+    reader.send(token, "GET", f"{reader.server.url}/demo/scim/v2/Users")  # the server continues by itself
     assert reader.server.stop() == 0
     lose_everything(reader, token)
     bring_back(reader)
@@ -153,7 +153,7 @@ def test_a_copy_of_the_running_mongod(reader: Story) -> None:
     assert shown(reader, token) == resources
 
 
-def test_one_tenant_alone(reader: Story) -> None:
+def test_a_single_tenant(reader: Story) -> None:
     old = fill(reader)
     before, resources = stored(reader), shown(reader, old)
     export, delete, create, bring_in, issue = ONE_TENANT
@@ -180,7 +180,7 @@ def test_one_tenant_alone(reader: Story) -> None:
 
 
 @pytest.mark.long
-def test_requests_that_meet_a_held_mongod_are_told_to_come_again(reader: Story) -> None:
+def test_requests_to_a_locked_mongod_get_503_with_retry_after(reader: Story) -> None:
     token = fill(reader)
     url, headers = f"{reader.server.url}/demo/scim/v2/Users", {"Authorization": f"Bearer {token}"}
     with MongoClient(private.Place(reader.server.folder / "data").uri("directConnection=true")) as client:

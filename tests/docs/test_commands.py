@@ -1,4 +1,4 @@
-"""Every command of README.md and docs/ works as it is shown: a page is read from top to end beside a live server.
+"""Every command of README.md and docs/ works as shown: a page is read from top to end beside a live server.
 
 What stands for something (NAME, ID, https://scim.example.com, ...) is filled in; the rest is typed as it is. A command
 that is added to a page and typed by nobody fails the page's test. What Docker, make and the tools of others run is in
@@ -28,13 +28,13 @@ PUBLIC = "https://scim.example.com"
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Story]:
-    """Give somebody who reads a page; nothing runs yet."""
+    """Yield a reader of a page; no server runs yet."""
     with story(make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="8")) as told:
         yield told
 
 
 def look_into_the_database(reader: Story) -> None:
-    """Go where `scimd mongo uri` says, with PyMongo, and with mongosh where there is one."""
+    """Connect as `scimd mongo uri` says, with PyMongo, and with mongosh if it is installed."""
     command = 'mongosh "$(scimd mongo uri)"'
     reader.did(command)
     uri = reader.run("scimd mongo uri", "^mongodb://").strip()
@@ -45,12 +45,12 @@ def look_into_the_database(reader: Story) -> None:
 
 
 def answered(status: int, token: str, url: str) -> None:
-    """See that the token is answered so; a worker may know it as it was for five seconds."""
+    """Wait until the token gets this status; a worker may remember it for five seconds."""
     until(lambda: requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code == status)
 
 
 def connect_entra(reader: Story) -> None:
-    """Do what the README's first half says."""
+    """Do what the first half of the README says."""
     page = reader.serve("make run")
     reader.run(re.search(r"^ +(curl .*)$", page, re.MULTILINE)[1], '"totalResults":0')  # type: ignore[index]
     url = f"{reader.server.url}/contoso/scim/v2"
@@ -111,7 +111,7 @@ def run_clients_and_trusts(reader: Story) -> None:
 
 
 def run_the_rest(reader: Story) -> None:
-    """Run the table's commands about the log, about what was deleted, and about moving a tenant."""
+    """Run the table's commands about the log, deleted resources, and moving a tenant."""
     url, token = f"{reader.server.url}/acme/scim/v2", reader.run("scimd token issue acme", SECRET_TOKEN).strip()
     jane = reader.send(token, "POST", f"{url}/Users", USER, 201)["id"]
     reader.send(token, "POST", f"{url}/Users", USER, 409)

@@ -1,4 +1,4 @@
-"""docs/design.md describes the code: its drawing, its laws, its tours and its words are compared with what there is."""
+"""docs/design.md matches the code: its drawing, laws, tours and words are compared with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages show and test_commands.py does not type: who runs it, or what the page says where nobody does."""
+"""Commands and blocks of the pages that test_commands.py does not type: another test runs each, or the page says that none does."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ LANGUAGES = {
     "README.md": {"sh": "test_commands.py", "": "tests/test_readme.py"},
     "docs/clients.md": {"sh": "test_commands.py"},
     "docs/compose.md": {"sh": "tests/compose/test_stack.py"},
+    "docs/design.md": {"mermaid": "test_design.py"},
     "docs/mongodb.md": {"js": "test_mongodb.py"},
     "docs/operating.md": {
         "sh": "test_commands.py, test_backup.py", "js": "tests/store/test_sharding.py", "nginx": "test_proxy.py",
@@ -25,11 +26,11 @@ LANGUAGES = {
     },
     "docs/schemas.md": {"json": "test_schemas.py", "": "test_schemas.py"},
 }
-"""Page -> languages of its blocks -> what tries them; a new one needs a test."""
+"""Page -> languages of its blocks -> the tests that try them; a new language needs a test."""
 
 
 @pytest.mark.parametrize("command", [each for each in ELSEWHERE if each.startswith("make ")])
-def test_the_targets_of_make_run_what_is_tried(command: str) -> None:
+def test_make_runs_what_the_tests_try(command: str) -> None:
     assert recipe(command.split()[1]) == ELSEWHERE[command]
 
 
@@ -58,7 +59,7 @@ def test_the_soak_soaks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("page", pages.PAGES)
-def test_only_the_tools_of_mongodb_are_run_by_nobody_and_the_page_says_so(page: str) -> None:
+def test_only_the_tools_of_mongodb_are_untested_and_the_page_says_so(page: str) -> None:
     if any(pages.program(each) in TOOLS for each in pages.commands(page)):
         assert page == "docs/operating.md"
         assert "no test of ours runs them" in pages.text(page)
@@ -71,7 +72,7 @@ def test_every_block_is_in_a_language_that_a_test_reads(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", pages.PAGES)
-def test_a_block_for_the_shell_begins_with_programs_that_we_look_for(page: str) -> None:
+def test_every_line_of_a_shell_block_begins_with_a_known_program(page: str) -> None:
     assert {pages.program(line) for line in pages.lines(page)} <= set(pages.PROGRAMS)
 
 
@@ -79,11 +80,11 @@ TYPED = {"README.md", "docs/clients.md", "docs/entra.md", "docs/mongodb.md", "do
 
 
 EVIDENCE = "docs/decisions.md"
-"""Its commands are what was run once, not what a reader is to type."""
+"""Its commands were run once, and no reader types them."""
 
 
 @pytest.mark.parametrize("page", [page for page in pages.PAGES if page not in {*TYPED, EVIDENCE}])
-def test_other_pages_have_commands_of_docker_and_make_alone(page: str) -> None:
+def test_other_pages_have_only_commands_of_docker_and_make(page: str) -> None:
     assert {pages.program(each) for each in pages.commands(page)} <= {"docker", "make", "kill"}
 
 
@@ -91,7 +92,7 @@ def test_other_pages_have_commands_of_docker_and_make_alone(page: str) -> None:
     ("scimd new NAME", []), ("scimd new NAME", ["scimd new"]), ("scimd new [--fast]", ["scimd new"]),
     ("scimd new [--as a|b]", ["scimd new --as a"]), ("scimd new --as a", ["scimd new --as b"]),
 ])
-def test_a_command_that_nobody_types_is_told(shown: str, ran: list[str]) -> None:
+def test_a_command_that_nobody_types_is_reported(shown: str, ran: list[str]) -> None:
     assert pages.untried([shown], ran)
 
 
@@ -100,5 +101,5 @@ def test_a_command_that_nobody_types_is_told(shown: str, ran: list[str]) -> None
     ("scimd new [--fast]", ["scimd new --fast"]), ("scimd new ...", ["scimd new --as a"]), ("scimd new", ["scimd new x"]),
     ("scimd new https://x/<your id>/v2 --token scimd_...", ["scimd new http://127.0.0.1:1/v2 --token scimd_7"]),
 ])
-def test_a_command_that_somebody_types_is_not_told(shown: str, ran: list[str]) -> None:
+def test_a_command_that_somebody_types_is_not_reported(shown: str, ran: list[str]) -> None:
     assert pages.untried([shown], ran) == []

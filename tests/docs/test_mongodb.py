@@ -1,4 +1,4 @@
-"""The queries of docs/mongodb.md, run against a real MongoDB: each finds what it should, and each uses an index."""
+"""The queries of docs/mongodb.md, run against a real MongoDB: each finds what it should and uses an index."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ QUESTIONS = {int(number): code for number, _, code in QUESTION.findall(DOC)}
 
 
 def python(text: str) -> Any:
-    """Read what the shell reads: keys without quotes, ISODate, false."""
+    """Read JavaScript of the shell: keys without quotes, ISODate, false."""
     text = re.sub(r"ISODate\(\"([^\"]+)\"\)", lambda m: f"date({m[1]!r})", text)
     text = re.sub(r"([{,]\s*)([$\w]+):", r"\1'\2':", text)
     names = {"date": lambda t: datetime.fromisoformat(t), "true": True, "false": False, "null": None}
@@ -41,7 +41,7 @@ def parse(code: str) -> tuple[str, str, list[Any], dict[str, int] | None]:
 
 @pytest.fixture(scope="module")
 def filled(mongod: Database) -> Any:
-    """Give a database with a tenant `demo` in which each question has an answer, and another tenant beside it."""
+    """Yield a database with a tenant `demo`, in which each question has an answer, and another tenant."""
     database = Database(mongod.client, f"docs-{id(object())}")
     app = assemble(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), database)
     for name in ("demo", "other"):
@@ -67,7 +67,7 @@ def fill(client: Client, database: Database) -> None:
 
 
 def multiply(database: Database) -> None:
-    """Give the tenant `other` 2,000 copies of what it has, with the ids in them that `demo` uses."""
+    """Multiply the documents of the tenant `other` by 2,000, with ids of `demo` in them."""
     db, copies = database.db, 2_000
     demo = [db[name].find_one({"tenant": "demo"})["_id"] for name in ("users", "groups")]
     for name in ("users", "groups", "events", "deleted", "memberships"):
@@ -89,13 +89,13 @@ def answer(database: Database, number: int, change: Callable[[str], str] = str) 
     return list(cursor.sort(list(sort.items())) if sort else cursor)
 
 
-def test_there_are_twenty() -> None:
+def test_there_are_twenty_questions() -> None:
     assert sorted(QUESTIONS) == list(range(1, 21))
     assert DOC.count("```js") == 20
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
-def test_each_question_is_answered_for_its_tenant_alone(filled: Database, number: int) -> None:
+def test_each_question_is_answered_for_its_tenant_only(filled: Database, number: int) -> None:
     sales = filled.db.groups.find_one({"tenant": "demo", "displayName": "Sales"})["_id"]
 
     def change(code: str) -> str:
@@ -119,8 +119,8 @@ def options(arguments: list[Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("number", sorted(QUESTIONS))
-def test_sc_10_each_question_reads_what_is_its_tenants_and_nothing_else(filled: Database, number: int) -> None:
-    """SC-10: the view `user_groups` read the memberships of all tenants for one person."""
+def test_sc_10_each_question_reads_only_data_of_its_tenant(filled: Database, number: int) -> None:
+    """SC-10: the view `user_groups` read the memberships of all tenants for one user."""
     db = filled.db
     users, groups = (db[name].find_one({"tenant": "demo"})["_id"] for name in ("users", "groups"))
     db.command("profile", 0)
@@ -135,7 +135,7 @@ def test_sc_10_each_question_reads_what_is_its_tenants_and_nothing_else(filled: 
 
 
 def narrowed(scan: dict[str, Any]) -> bool:
-    """Tell whether nothing of an index is read but what is the tenant's."""
+    """Return whether only the tenant's part of an index is read."""
     fields = list(scan["keyPattern"])
     bounds = scan["indexBounds"]
     if scan["stage"] == "COUNT_SCAN":
@@ -168,6 +168,6 @@ def test_each_question_uses_an_index_that_starts_with_the_tenant(filled: Databas
     {"$set": {"active": "yes"}}, {"$unset": {"userName": ""}}, {"$set": {"$surprise": 1}}, {"$set": {"surprise": 1}},
     {"$unset": {"meta": ""}}, {"$unset": {"_folded": ""}}, {"$set": {"emails": "x"}}, {"$set": {"tenant": 5}},
 ])
-def test_the_validator_stays_the_hand_of_an_operator(filled: Database, change: dict[str, Any]) -> None:
+def test_the_validator_refuses_a_mistake_of_an_operator(filled: Database, change: dict[str, Any]) -> None:
     with pytest.raises(WriteError):
         filled.db.users.update_one({"tenant": "demo", "_folded.userName": "john@example.com"}, change)

@@ -1,4 +1,4 @@
-"""docs/operating.md names only what there is."""
+"""docs/operating.md names only settings that exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names of Entra's portal: those of 2026 everywhere, and the older ones once, in the table that compares them (N-03)."""
+"""The labels of Entra's portal: those of 2026 everywhere, and the older ones only in the table that compares them (N-03)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proxy and the service of docs/operating.md: nginx runs the site as it is shown, systemd can read the unit."""
+"""The proxy and the service of docs/operating.md: nginx runs the site as shown, and systemd can read the unit."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ http {{
 
 @dataclass
 class Stack:
-    """nginx with the page's site, and the two scimd behind it."""
+    """nginx with the page's site, and the two scimd servers behind it."""
 
     port: int
     certificate: Path
@@ -71,7 +71,7 @@ class Stack:
 
 
 def certify(folder: Path) -> Path:
-    """Make a certificate for 127.0.0.1 that vouches for itself, and its key."""
+    """Create a self-signed certificate for 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "scim.example.com")])
     now = datetime.now(UTC)
@@ -86,7 +86,7 @@ def certify(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Run nginx with the site of the page: ports and folders are changed, and nothing else."""
+    """Run nginx with the site of the page, in which only ports and folders are changed."""
     folder = tmp_path_factory.mktemp("proxy")
     certificate, port = certify(folder), free_port()
     pair = [make_server(folder, SCIMD_WORKERS="1", SCIMD_PUBLIC_URL=PUBLIC) for _ in range(2)]
@@ -131,7 +131,7 @@ def test_tls_is_new_enough_for_entra(stack: Stack) -> None:
 
 
 @needs_nginx
-def test_half_sent_requests_hold_nobody_up(stack: Stack) -> None:
+def test_half_sent_requests_do_not_block_others(stack: Stack) -> None:
     head = f"POST /acme/scim/v2/Users HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stack.token}\r\n"
     body = f'{head}Content-Type: application/scim+json\r\nContent-Length: 500\r\n\r\n{{"schemas"'
     held = [stack.connect() for _ in range(200)]
@@ -151,12 +151,12 @@ def test_half_sent_requests_hold_nobody_up(stack: Stack) -> None:
 
 
 @needs_nginx
-def test_what_is_too_large_is_refused(stack: Stack) -> None:
+def test_a_body_that_is_too_large_is_refused(stack: Stack) -> None:
     assert stack.ask("POST", "/Users", {"x": "x" * 5 * 1024 * 1024}).status_code == 413
 
 
 @needs_nginx
-def test_either_scimd_may_stop_and_without_both_entra_is_told_to_come_again(stack: Stack) -> None:
+def test_either_scimd_may_stop_and_without_both_clients_get_503_with_retry_after(stack: Stack) -> None:
     for server in stack.servers:
         assert server.stop() == 0
         assert {stack.ask("GET", "/Users?count=1").status_code for _ in range(20)} == {200}
@@ -169,7 +169,7 @@ def test_either_scimd_may_stop_and_without_both_entra_is_told_to_come_again(stac
     assert answer.json()["status"] == "503"
 
 
-def test_the_unit_starts_what_there_is() -> None:
+def test_the_unit_starts_scimd_with_existing_settings() -> None:
     unit = ConfigParser(interpolation=None)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read_string(UNIT)

@@ -1,4 +1,4 @@
-"""docs/schemas.md: its files are put where it says, and do what it says."""
+"""docs/schemas.md: its files work where the page puts them, and do what it says."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def new_client(database: Database, folder: Path, tenant: str) -> Client:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Give a folder as the page shows it, with the badge of the page for the tenant acme alone."""
+    """Return a folder as the page shows it, with the page's badge for the tenant acme only."""
     assert re.search(r"acme/\n +badge\.json +for the tenant acme alone", TREE)
     (tmp_path / "acme").mkdir()
     (tmp_path / "acme" / "badge.json").write_text(BADGE)
@@ -54,7 +54,7 @@ def test_the_badge_is_a_part_of_a_user(database: Database, folder: Path) -> None
     assert (again.status_code, again.get_json()["scimType"]) == (409, "uniqueness")
 
 
-def test_another_tenant_knows_no_badge(database: Database, folder: Path) -> None:
+def test_another_tenant_has_no_badge(database: Database, folder: Path) -> None:
     client = new_client(database, folder, "other")
     assert json.loads(BADGE)["id"] not in [each["id"] for each in client("GET", "/Schemas").get_json()["Resources"]]
 
