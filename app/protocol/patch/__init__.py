@@ -1,5 +1,5 @@
-"""PATCH (RFC 7644 section 3.5.2): a message becomes operations, and those make a new resource and changes of members.
+"""PATCH (RFC 7644 section 3.5.2): a message is read as operations, which make a new resource and membership changes.
 
-Pure: nothing is read or stored, and the resource handed in is never changed. The engine is compared with
-`tests/protocol/patch/reference.py`.
+Pure: nothing is read or stored here, and the resource handed in is never changed. A test compares the engine with
+`tests/protocol/patch/reference.py`, which follows the RFC sentence by sentence.
 """

@@ -1,6 +1,6 @@
-"""PATCH of members: operations on an attribute that is stored in documents of its own, as changes of those.
+"""PATCH of members, which are stored as documents of their own: operations become membership changes.
 
-Whoever is in the list already or has left it makes no difference to a change, so nothing is read here.
+A change does not depend on who is a member already, so nothing is read here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from app.errors import Mutability
 from app.protocol.patch.message import ABSENT
 from app.protocol.patch.target import Selection
-from app.protocol.patch.values import is_nothing
+from app.protocol.patch.values import as_array, is_nothing
 from app.protocol.profile import Profile
 from app.schemas.attribute import VALUE, Attribute
 from app.schemas.membership import MemberChange
@@ -19,16 +19,16 @@ from scim_filter import Comparison, Filter, Or
 
 
 def member_change(selection: Selection, op: str, value: Any, profile: Profile) -> MemberChange | None:
-    """Give what an operation does to the members, None where it does nothing.
+    """Return the change that an operation makes to the members; None if it makes none.
 
-    Raises Mutability where a member itself would be changed (RFC 7643 section 4.2: members come and go, `value`, `type`
-    and `$ref` are immutable), InvalidValue and InvalidSyntax for values that are no members.
+    Raises Mutability for a change of a member itself (RFC 7643 section 4.2: `value`, `type` and `$ref` are immutable),
+    InvalidValue and InvalidSyntax for values that are not members.
     """
     target, where = selection.target, selection.where
     row = target.attribute
     assert row is not None
     if target.sub is not None or (where is not None and op != "remove"):
-        raise Mutability(f"{target.path}: a member cannot be changed, only added and removed.")
+        raise Mutability(f"{target.path}: a member cannot be changed, only added or removed.")
     if where is not None:
         ids = named_ids(where)
         return MemberChange("remove", where=where) if ids is None else MemberChange("remove", ids)
@@ -39,7 +39,7 @@ def member_change(selection: Selection, op: str, value: Any, profile: Profile) -
 
 
 def named_ids(where: Filter) -> tuple[str, ...] | None:
-    """Give the ids of a filter that says nothing but `value eq "..."`, once or joined by `or`; None for any other."""
+    """Return the ids in a filter that is only `value eq "..."`, once or joined by `or`; None for any other filter."""
     if isinstance(where, Or):
         found = [named_ids(part) for part in where.terms]
         return None if None in found else tuple(dict.fromkeys(member for ids in found for member in ids or ()))
@@ -49,8 +49,8 @@ def named_ids(where: Filter) -> tuple[str, ...] | None:
 
 
 def _ids(row: Attribute, value: Any, profile: Profile) -> tuple[str, ...]:
+    """Return the ids in an operation's value, each once."""
     if is_nothing(value):
         return ()
-    values = value if isinstance(value, list) else [value]
-    members = read_value(row, values, path=row.name, ignore_unknown=profile.ignore_unknown)
+    members = read_value(row, as_array(value), path=row.name, ignore_unknown=profile.ignore_unknown)
     return tuple(dict.fromkeys(member[VALUE] for member in members or ()))

@@ -1,4 +1,7 @@
-"""PATCH of `schemas` itself: URNs come and go with their data, the type's own stays (RFC 7644 section 3.5.2; D-132)."""
+"""PATCH of `schemas` and of whole extensions: a URN is present exactly as long as there is data under it (D-132).
+
+The URN of the type's own schema is always present (RFC 7644 section 3.5.2).
+"""
 
 from __future__ import annotations
 
@@ -7,41 +10,64 @@ from typing import Any
 from app.errors import InvalidValue, Mutability
 from app.protocol.patch.message import ABSENT
 from app.protocol.patch.target import Selection, find
+from app.protocol.patch.values import Edit, as_array, put
 from app.protocol.profile import Profile
-from app.schemas.common import SCHEMAS
+from app.schemas.common import READ_ONLY, SCHEMAS
 from app.schemas.resource_type import ResourceType
+from app.schemas.validation import schemas_of
+
+Resource = dict[str, Any]
 
 
-def dropped_schemas(
-    resource: dict[str, Any], selection: Selection, op: str, value: Any, resource_type: ResourceType, profile: Profile
-) -> list[str]:
-    """Give the URNs that an operation takes away, and their data with them; raises Mutability and InvalidValue.
+def dropped_schemas(present: list[str], selection: Selection, edit: Edit, resource_type: ResourceType) -> list[str]:
+    """Return those URNs in `present` that an operation on `schemas` removes, and with them their data.
 
-    One that it adds needs nothing done: it is shown as soon as there is data under it.
+    A URN that it adds needs nothing done: it is shown as soon as there is data under it. Raises Mutability for the
+    type's own URN, InvalidValue for an unknown one.
     """
-    present = resource.get(SCHEMAS.name, [])
     if selection.where is not None:
-        if op != "remove":
-            raise Mutability(f"{SCHEMAS.name}: a URN cannot be changed, only added and removed.")
+        if edit.op != "remove":
+            raise Mutability(f"{SCHEMAS.name}: a URN cannot be changed, only added or removed.")
         gone = [present[index] for index in find(SCHEMAS, present, selection.where)]
-    elif op == "remove":
-        listed = present if value is ABSENT else known_schemas(value, resource_type, profile)
+    elif edit.op == "remove":
+        listed = present if edit.value is ABSENT else known_schemas(edit.value, resource_type, edit.profile)
         gone = [urn for urn in present if urn in listed]
     else:
-        listed = known_schemas(value, resource_type, profile)
-        gone = [] if op == "add" else [urn for urn in present if urn not in listed]
+        listed = known_schemas(edit.value, resource_type, edit.profile)
+        gone = [] if edit.op == "add" else [urn for urn in present if urn not in listed]
     if resource_type.schema.id in gone:
         raise Mutability(f"{SCHEMAS.name} must have {resource_type.schema.id}.")
     return gone
 
 
 def known_schemas(value: Any, resource_type: ResourceType, profile: Profile) -> set[str]:
-    """Give the URNs in a value of `schemas`; raises InvalidValue for one that the type does not have."""
+    """Return the URNs in a value of `schemas`, spelled as in the tables; raises InvalidValue for an unknown one."""
     known = {schema.id.lower(): schema.id for schema in resource_type.schemas}
     found = set()
-    for urn in value if isinstance(value, list) else [] if value is None else [value]:
+    for urn in [] if value is None else as_array(value):
         if isinstance(urn, str) and urn.lower() in known:
             found.add(known[urn.lower()])
         elif not profile.ignore_unknown:
-            raise InvalidValue(f"{SCHEMAS.name}: has a URN that is no schema of {resource_type.name}.")
+            raise InvalidValue(f"{SCHEMAS.name}: contains a URN that is not a schema of {resource_type.name}.")
     return found
+
+
+def with_extension(resource: Resource, urn: str, values: Resource | None, resource_type: ResourceType) -> Resource:
+    """Return the resource with these values under an extension's URN; None or an empty object removes the URN."""
+    result = put(resource, urn, values or None)
+    if (urn in resource) != (urn in result):
+        result[SCHEMAS.name] = schemas_of(resource_type, result)
+    return result
+
+
+def without_extension(resource: Resource, urn: str, resource_type: ResourceType) -> Resource:
+    """Return the resource without an extension; raises Mutability if it is required or has a value that must stay."""
+    schema, values = resource_type.extension(urn), resource.get(urn)
+    if schema is None or values is None:
+        return resource
+    if schema.id in resource_type.required_extensions:
+        raise Mutability(f"{schema.id} is required.")
+    for row in schema.attributes:
+        if row.mutability in ("immutable", READ_ONLY) and row.name in values:
+            raise Mutability(f"{schema.id}:{row.name} is {row.mutability} and has a value.")
+    return with_extension(resource, schema.id, None, resource_type)

@@ -1,7 +1,6 @@
 """What the path of a PATCH operation selects: PATH = attrPath / valuePath [subAttr] (RFC 7644 section 3.5.2, figure 7).
 
-A malformed path and one that names no attribute are `invalidPath`; what is wrong between the brackets is
-`invalidFilter`.
+A malformed path, or one that names no attribute, is `invalidPath`; an error between the brackets is `invalidFilter`.
 """
 
 from __future__ import annotations
@@ -21,16 +20,16 @@ MAX_SHOWN = 200
 
 @dataclass(frozen=True)
 class Selection:
-    """An attribute, one of its sub-attributes or an extension; with a filter, only those values that match it."""
+    """An attribute, one of its sub-attributes, or an extension; with a filter, only the values that match it."""
 
     target: Target
     where: Filter | None = None
     length: int = 0
-    """Characters of the path: how long it takes to hold the filter against a value."""
+    """Characters of the path: the cost of comparing the filter with a value."""
 
 
 class Misfit(Exception):
-    """A path that is well formed and makes no sense for the resource type; `error` says why."""
+    """A well-formed path that makes no sense for the resource type; `error` says why."""
 
     def __init__(self, error: InvalidPath | InvalidFilter) -> None:
         super().__init__(error.detail)
@@ -40,8 +39,8 @@ class Misfit(Exception):
 def select(path: object, resource_type: ResourceType, *, bare_words: bool = False) -> Selection:
     """Return what `path` selects.
 
-    Raises InvalidPath and InvalidFilter where it is malformed, Misfit where it makes no sense: an attribute that is
-    unknown, a filter on an attribute with one value, a filter that does not fit the values.
+    Raises InvalidPath and InvalidFilter if it is malformed, and Misfit if it makes no sense: the attribute is unknown,
+    or has a single value and a filter, or the filter does not fit its values.
     """
     if not isinstance(path, str):
         raise InvalidPath("path: must be a string.")
@@ -58,18 +57,18 @@ def select(path: object, resource_type: ResourceType, *, bare_words: bool = Fals
         if target.attribute is None or not target.attribute.multi_valued:
             raise Misfit(InvalidPath(f"{target.path} has one value only; a filter selects among several."))
         try:
-            find(target.attribute, [{}], parsed.filter)  # a filter that does not fit is wrong, values or none
+            find(target.attribute, [{}], parsed.filter)  # a filter that does not fit is an error, even without values
         except InvalidFilter as error:
             if target.attribute.stored_in == "memberships":
-                raise  # who was to go would stay (D-69)
+                raise  # if it were skipped, members to be removed would stay (D-69)
             raise Misfit(error) from error
     return Selection(target, parsed.filter, len(path))
 
 
 def find(attribute: Attribute, values: list[Any], where: Filter) -> list[int]:
-    """Give the positions of the values that a filter selects; raises InvalidFilter where it does not fit them.
+    """Return the positions of the values that match a filter; raises InvalidFilter if it does not fit them.
 
-    A value that is no object is its own `value` (held erratum 7122 of RFC 7644).
+    A value that is not an object is compared as its own `value` (held erratum 7122 of RFC 7644).
     """
     resolve = element_columns(attribute)
     elements = [value if isinstance(value, dict) else {VALUE: value} for value in values]
@@ -81,7 +80,10 @@ def find(attribute: Attribute, values: list[Any], where: Filter) -> list[int]:
 
 
 def conditions(where: Filter | None) -> dict[str, Any] | None:
-    """Give the sub-attributes of an element for which a filter of `eq` and `and` alone holds; None for any other."""
+    """Return the sub-attributes of an element that matches a filter of `eq` and `and` only; None for any other filter.
+
+    Without a filter, there are none.
+    """
     if where is None:
         return {}
     if isinstance(where, And):

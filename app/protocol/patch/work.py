@@ -1,6 +1,6 @@
-"""How much a PATCH compares: each operation may hold all stored values of an attribute against a filter or new values.
+"""How much a PATCH compares: each operation may compare every stored value of an attribute with a filter or new values.
 
-A request of many operations on many long values would cost the product of the two, so that it is counted.
+The cost of a request with many operations on many long values is the product of the two, so it is counted (D-52).
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from app.errors import PayloadTooLarge
 from app.protocol.patch.target import Selection
 
 MAX_WORK = 20_000_000
-"""Of one request, in units of about 50 nanoseconds (measured): a second, or two for what is dearest to fold."""
+"""Of one request, in units of about 50 nanoseconds (measured): a second, or two for text that is slow to fold."""
 _VALUE, _PAIR = 20, 8
+"""The cost of a stored value, and of comparing it with one new value."""
 _SHORTEST_TERM = 8
-"""Characters of ` or a pr`."""
+"""The length of the shortest term of a filter, ` or a pr`."""
 
 
 class Work:
@@ -24,18 +25,18 @@ class Work:
         self._done = 0
 
     def add(self, selection: Selection, stored: list[Any], value: Any, path: str) -> None:
-        """Count one operation on the stored values of an attribute, before it is done; raises PayloadTooLarge."""
+        """Count an operation on the stored values of an attribute before it is applied; raises PayloadTooLarge."""
         self._done += _VALUE * len(stored)
         if selection.where is not None:
             self._done += _weight(stored) * (1 + selection.length // _SHORTEST_TERM)
         elif isinstance(value, list):
             self._done += _weight(stored) + _PAIR * len(stored) * len(value)
         if self._done > MAX_WORK:
-            raise PayloadTooLarge(f"{path}: too many values are compared with each other in one request.")
+            raise PayloadTooLarge(f"{path}: one request must not compare so many values with each other.")
 
 
 def _weight(value: Any) -> int:
-    """Return how long it takes to bring a stored value into the form in which it is compared."""
+    """Return the cost of folding a stored value for comparison."""
     if isinstance(value, str):
         return len(value) // 256 if value.isascii() else 2 * len(value)
     if isinstance(value, dict):
