@@ -1,6 +1,6 @@
 """SCIM filters and PATCH paths (RFC 7644 sections 3.4.2.2 and 3.5.2): text -> tree -> MongoDB query, or yes or no.
 
-The package knows no schema and no database layout: the caller's `resolve(path)` says what an attribute is.
+The package knows no schema and no database layout: the caller passes `resolve(path)`, which describes an attribute.
 """
 
 from scim_filter.ast import And, Comparison, Filter, Not, Or, PatchPath, Path, Present, ValuePath

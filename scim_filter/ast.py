@@ -1,6 +1,6 @@
-"""A filter as a tree of small frozen objects (RFC 7644 section 3.4.2.2). `str()` gives text that parses to its equal.
+"""A filter as a tree of small frozen objects (RFC 7644 section 3.4.2.2); `str()` returns text that parses to its equal.
 
-Columns, where in the text something began, are for messages only and are no part of equality.
+A `column` is a position in the text; it serves error messages only and is no part of equality.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from scim_filter.bare import Bare
 
 Literal = str | bool | int | float | None
-"""A value in JSON; a `Bare` where the text has no quotes and only the attribute says what it is."""
+"""A JSON value; a `Bare` if it has no quotes and only the attribute decides what it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """An attribute as it is written: `title`, `name.givenName`, `urn:...:User:manager.value`."""
+    """An attribute as the filter spells it: `title`, `name.givenName`, `urn:...:User:manager.value`."""
 
     text: str
     column: int = field(default=1, compare=False)
-    """Where it begins in the text, counted from 1."""
+    """The position of its first character, counted from 1."""
 
     def __str__(self) -> str:
         return self.text
@@ -28,13 +28,13 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`path operator value`; the operator in lower case."""
+    """`path operator value`; the operator is in lower case."""
 
     path: Path
     operator: str
     value: Literal
     column: int = field(default=1, compare=False)
-    """Where the value begins."""
+    """The position of the value."""
 
     def __str__(self) -> str:
         value = self.value if isinstance(self.value, Bare) else json.dumps(self.value, ensure_ascii=False)
@@ -83,7 +83,7 @@ class Or:
 
 @dataclass(frozen=True, slots=True)
 class ValuePath:
-    """`path[filter]`: the filter holds for one and the same element."""
+    """`path[filter]`: one element meets the whole filter."""
 
     path: Path
     filter: Filter

@@ -1,4 +1,4 @@
-"""Values of a filter without quotes: what looks like a number, true, false or null is text for an attribute of text."""
+"""Filter values without quotes: for a string attribute, a number, true, false or null is text."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class Bare(str):
-    """A value as it is written without quotes, where JSON would read something else than text."""
+    """A value without quotes that JSON would not read as a string."""
 
     __slots__ = ()
 
     def as_json(self) -> bool | int | float | None:
-        """Return what JSON reads; raises ValueError for a number of more than 64 bits."""
+        """Return the value that JSON reads; raises ValueError for a number of more than 64 bits."""
         return json.loads(self) if self in ("true", "false", "null") else number_in(self)
 
 
 def number_in(text: str) -> int | float:
-    """Return the number in a text that the grammar knows as one; raises ValueError where it has more than 64 bits."""
+    """Return the number in a text that the grammar accepts as one; raises ValueError for more than 64 bits."""
     if text.lstrip("-").isdigit():
         if len(text) <= 20 and int(text) in _INT64:
             return int(text)

@@ -1,10 +1,10 @@
-"""What is wrong with a filter or a path, and where."""
+"""The errors of filters and paths, with their positions."""
 
 from __future__ import annotations
 
 
 class FilterError(Exception):
-    """A filter that is malformed or does not fit its attributes; `column` counts characters from 1."""
+    """A filter is malformed or does not fit its attributes; `column` is a position in the text, counted from 1."""
 
     def __init__(self, message: str, column: int) -> None:
         super().__init__(f"{message} (column {column}).")
@@ -13,4 +13,4 @@ class FilterError(Exception):
 
 
 class PathError(FilterError):
-    """A PATCH path that is malformed outside its brackets."""
+    """A PATCH path is malformed outside its brackets."""

@@ -1,4 +1,4 @@
-"""Does a filter hold for this value: PATCH selects elements with it, and `to_mongo` is held against it in the tests."""
+"""Whether a filter matches a value. PATCH selects elements with it, and the tests compare `to_mongo` with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def matches(condition: Filter, resource: Any, resolve: Resolve) -> bool:
-    """Tell whether the filter holds for a resource, or for one element of an attribute; raises FilterError.
+    """Return whether the filter matches a resource, or one element of an attribute; raises FilterError.
 
     An element that is no object is its own `value`.
     """
@@ -28,9 +28,9 @@ def matches(condition: Filter, resource: Any, resolve: Resolve) -> bool:
 
 
 def predicate(condition: Filter, resolve: Resolve) -> Predicate:
-    """Give the function that tells for which resources or elements the filter holds.
+    """Return the function that tests a resource or an element against the filter.
 
-    Raises FilterError, whatever the resources are, where the filter does not fit the attributes.
+    Raises FilterError if the filter does not fit the attributes, whatever the resources are.
     """
     if isinstance(condition, Comparison):
         return _comparison(*compared(condition, resolve))
@@ -72,9 +72,9 @@ def _comparison(comparison: Comparison, column: Column) -> Predicate:
 
 
 def _keys(resource: Any, column: Column) -> Iterator[Any]:
-    """Return what the values of an attribute are compared by; one of another type, as in MongoDB, meets no condition.
+    """Yield the comparison keys of an attribute's values; a value of another type matches nothing, as in MongoDB.
 
-    The attribute had that type when the value was stored.
+    The attribute had that other type when the value was stored.
     """
     for value in _values(resource, column.keys, column.absent):
         with suppress(ValueError):
@@ -88,7 +88,7 @@ def _present(column: Column) -> Predicate:
 
 
 def _is_present(value: Any) -> bool:
-    """Tell whether a value is one: `false` and 0 are, the empty string is not (D-121)."""
+    """Return whether a value counts as present: `false` and 0 do, the empty string does not (D-121)."""
     if isinstance(value, Mapping):
         return any(_is_present(part) for part in value.values())
     if isinstance(value, list):
@@ -97,7 +97,7 @@ def _is_present(value: Any) -> bool:
 
 
 def _values(value: Any, keys: tuple[str, ...], absent: Any = None) -> Iterator[Any]:
-    """Give the values at the end of the keys, of each element where there are several."""
+    """Yield the values at the end of the keys; an array on the way yields those of each element."""
     if isinstance(value, list):
         for element in value:
             yield from _values(element, keys, absent)

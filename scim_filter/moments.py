@@ -1,4 +1,4 @@
-"""Moments finer than the millisecond that MongoDB keeps: what is compared in their place."""
+"""Times finer than the milliseconds that MongoDB stores, and what is compared in their place."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _MILLISECOND = 1_000
 
 
 def compared_in_milliseconds(operator: str, value: Any) -> tuple[str, Any]:
-    """Return an operator and a value that MongoDB can compare with, for the same result.
+    """Return an operator and a value in milliseconds that select the same stored times.
 
-    A moment between two milliseconds is equal to none: `eq` becomes "never", `ne` "always".
+    A time between two milliseconds equals none of them: `eq` becomes "never", `ne` becomes "always".
     """
     if not isinstance(value, datetime) or value.microsecond % _MILLISECOND == 0:
         return operator, value

@@ -1,8 +1,8 @@
 """A filter as a MongoDB query.
 
-Text is data: no string of a filter becomes a field, an operator or a pattern. Fields come from columns; a value stands
-behind `$eq` or another operator of ours, or is escaped in a pattern. What is compared is the comparable value that the
-document keeps, so that `eq` and `sw` are answered from an index.
+Text is data: no string of a filter becomes a field, an operator or a pattern. Fields come from columns; a value follows
+`$eq` or another operator written here, or is escaped in a pattern. The comparison is with the comparable value that the
+document stores, so that `eq` and `sw` can use an index.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from scim_filter.values import alternatives, operators
 NOTHING: Query = {"_id": {"$in": []}}
 EVERYTHING: Query = {}
 LONGEST_PATTERN = 30_000
-"""Bytes of a pattern; MongoDB takes 32,764."""
+"""Bytes in a pattern; MongoDB accepts 32,764."""
 
 _CONSTANT = {"never": NOTHING, "always": EVERYTHING}
 _ORDER = {"gt": "$gt", "ge": "$gte", "lt": "$lt", "le": "$lte"}
 
 
 def to_mongo(condition: Filter, resolve: Resolve, *, absent_if_unknown: bool = False) -> Query:
-    """Give the query that finds the documents for which the filter holds; raises FilterError.
+    """Return the query for the documents that match the filter; raises FilterError.
 
-    With `absent_if_unknown` an attribute that there is not counts as one without a value (RFC 7644 section 3.4.2.1).
+    With `absent_if_unknown`, an unknown attribute counts as one without a value (RFC 7644 section 3.4.2.1).
     """
     return _query(condition, resolve, absent_if_unknown)
 
@@ -55,7 +55,7 @@ def _query(condition: Filter, resolve: Resolve, absent: bool) -> Query:
 
 
 def _comparison_with_nothing(comparison: Comparison) -> Query:
-    """Give what a comparison is for an attribute without a value (D-118, D-120)."""
+    """Return the query for a comparison with an attribute that never has a value (D-118, D-120)."""
     always = comparison.operator == ("eq" if comparison.value is None else "ne")
     return EVERYTHING if always else NOTHING
 
@@ -77,8 +77,8 @@ def _comparison(comparison: Comparison, column: Column) -> Query:
         return _some(column, {_ORDER[operator]: value})
     pattern = re.escape(value)
     if len(pattern.encode()) > LONGEST_PATTERN:
-        raise FilterError("The value is too long to look for inside of others", comparison.column)
-    # `$` alone would be content with the place before a last line feed.
+        raise FilterError("The value is too long to be searched for inside others", comparison.column)
+    # `$` alone also matches before a final line feed.
     return _some(column, {"$regex": pattern + r"$(?!\n)" if operator == "ew" else pattern})
 
 
@@ -89,20 +89,20 @@ def _equal(column: Column, value: Any) -> Query:
 
 
 def _prefixed(text: str) -> Query:
-    """Give the range of strings that begin with a text: the strings up to the next one that does not."""
+    """Return the range of the strings that begin with a text: up to the next string that does not."""
     for end in range(len(text), 0, -1):
         code = ord(text[end - 1])
         if code < 0x10FFFF:
-            after = 0xE000 if code == 0xD7FF else code + 1  # between them are the surrogates, which are no characters
+            after = 0xE000 if code == 0xD7FF else code + 1  # skips the surrogates, which are no characters
             return {"$gte": text, "$lt": text[: end - 1] + chr(after)}
     return {"$gte": text}
 
 
 def _some(column: Column, condition: Query, *, of_one_element: bool = False) -> Query:
-    """Give the query for: some value of the attribute meets the condition.
+    """Return the query for: some value of the attribute meets the condition.
 
-    Two bounds have to be met by the same value, where MongoDB lets each be met by another; and `null` has to be the
-    value of an element, where MongoDB is content with none.
+    `$elemMatch` makes one value meet two bounds, where MongoDB would let a different value meet each. With
+    `of_one_element`, null must be the value of an element, where MongoDB would accept that there is no element.
     """
     parent = column.parent
     if parent is not None and parent.join is not None:
@@ -116,7 +116,7 @@ def _some(column: Column, condition: Query, *, of_one_element: bool = False) -> 
 
 
 def _element(condition: ValuePath, column: Column) -> Query:
-    """Give the query for: one element meets the whole filter (RFC 7644 table 5)."""
+    """Return the query for: one element meets the whole filter (RFC 7644 table 5)."""
     check_element(condition, column)
     if column.type != "complex":
         return _value(condition, column)
@@ -127,19 +127,19 @@ def _element(condition: ValuePath, column: Column) -> Query:
 
 
 def _value(condition: ValuePath, column: Column) -> Query:
-    """Return the query for: one value, which is no object, meets the whole filter."""
+    """Return the query for: one value, which is not an object, meets the whole filter."""
     found: list[Query] = []
     for terms in alternatives(condition.filter, condition.path.column):
         one = operators(terms, column)
         if one is not None:
             if len(one.get("$regex", "").encode()) > LONGEST_PATTERN:
-                raise FilterError("The value is too long to look for inside of others", condition.path.column)
+                raise FilterError("The value is too long to be searched for inside others", condition.path.column)
             found.append(_some(column, one, of_one_element=True))
     return {"$or": found} if found else NOTHING
 
 
 def _present(column: Column) -> Query:
-    """Return the query for: the attribute has a value; the empty string is none (D-121)."""
+    """Return the query for: the attribute has a value; the empty string does not count (D-121)."""
     if column.always:
         return EVERYTHING
     if column.join is not None:

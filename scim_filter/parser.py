@@ -1,7 +1,7 @@
 """Text -> tree: the parser of filters and of PATCH paths.
 
-Fails closed, and with one kind of exception: whatever is wrong is a FilterError that names the column and what was
-expected. What could hurt is counted (in scan.py) before the parser sees the text.
+The parser fails closed, with one kind of exception: every fault is a FilterError with its position and what was
+expected. scan.py counts what would be expensive before the parser sees the text.
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ from scim_filter.scan import LONGEST, check_size, closing, is_inside_brackets
 OPERATORS = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
 
 _CACHED = 1_024
-_CACHED_LENGTH = 1_024  # the two bound what the caches hold
+_CACHED_LENGTH = 1_024  # together they bound the memory of the caches
 _FOUND = re.compile(r'"|[()\[\]]|[^\s()\[\]"]{1,40}|[^ \t\r\n]|$')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_filter(text: str, *, bare_words: bool = False, longest: int = LONGEST) -> Filter:
-    """Give the tree of a filter; `bare_words` takes values without quotes, numbers as text too. Raises FilterError."""
+    """Return the tree of a filter; `bare_words` accepts values without quotes. Raises FilterError.
+
+    `longest` is the number of characters that the text may have.
+    """
     if len(text) > _CACHED_LENGTH or len(text) > longest:
         return _parse_filter(text, bare_words, longest)
     return _cached_filter(text, bare_words)
 
 
 def parse_path(text: str, *, bare_words: bool = False) -> PatchPath:
-    """Give the tree of a PATCH path; raises PathError, or FilterError for a fault between the brackets."""
+    """Return the tree of a PATCH path; raises PathError, or FilterError for a fault between the brackets."""
     return (_parse_path if len(text) > _CACHED_LENGTH else _cached_path)(text, bare_words)
 
 
@@ -69,14 +72,14 @@ def _parse(text: str, start: str, bare_words: bool, longest: int) -> Any:
     except UnexpectedCharacters as error:
         raise _unexpected(text, (error.pos_in_stream or 0) + 1, error.allowed or set()) from error
     except (LarkError, RecursionError) as error:
-        raise FilterError(f"This is no {start}", 1) from error
+        raise FilterError(f"This is not a {start}", 1) from error
 
 
 def _unexpected(text: str, column: int, expected: set[str]) -> FilterError:
-    """Say what was expected at `column`, in the words of the RFC; the parser's own are never shown."""
+    """Return the error for what is at `column`, in the words of the RFC rather than in those of the parser."""
     found = _FOUND.search(text, column - 1)
     word = found[0] if found else ""
-    if word.isspace():  # a blank that JSON and the RFC do not know: nobody would see it in the message
+    if word.isspace():  # a blank that JSON and the RFC do not know, and that would be invisible in the message
         word = f"the character U+{ord(word):04X}"
     if "_AND" in expected:
         wanted = f'Expected "and", "or" or {closing(text, column)}'
@@ -97,7 +100,7 @@ def _unexpected(text: str, column: int, expected: set[str]) -> FilterError:
 
 @lru_cache(maxsize=2)
 def _lark(bare_words: bool) -> Lark:
-    """Build the parser; a parse keeps its state to itself, so that threads share it."""
+    """Return the parser; it has no state between calls, so threads can share it."""
     grammar = File(__file__).with_name("grammar.lark").read_text(encoding="utf-8")
     return Lark(
         grammar, parser="lalr", start=["filter", "path"], transformer=_Builder(bare_words), maybe_placeholders=False
@@ -106,7 +109,7 @@ def _lark(bare_words: bool) -> Lark:
 
 @v_args(inline=True)
 class _Builder(Transformer[Token, Any]):
-    """Builds the tree's nodes while the text is read; each method is a rule of the grammar."""
+    """Builds the nodes of the tree during the parse; each method is named after a rule of the grammar."""
 
     def __init__(self, bare_words: bool) -> None:
         super().__init__()
@@ -165,7 +168,7 @@ class _Builder(Transformer[Token, Any]):
 
 
 def both(term: Filter, also: Filter) -> Filter:
-    """Give the filter that holds where the two do, in one node."""
+    """Return the conjunction of two filters as one node."""
     return And((*term.terms, also)) if isinstance(term, And) else And((term, also))
 
 
@@ -200,9 +203,9 @@ def _string(token: Token) -> str:
 
 
 def _checked(text: str, token: Token) -> str:
-    # MongoDB takes no half of a surrogate pair, and no NUL in a pattern (measured: exceptions of the driver).
+    # The driver raises for half of a surrogate pair, and for NUL in a pattern.
     if "\x00" in text or _SURROGATE.search(text):
-        raise FilterError("A string must have neither NUL nor half of a surrogate pair in it", _column(token))
+        raise FilterError("A string must not contain NUL or half of a surrogate pair", _column(token))
     return text
 
 

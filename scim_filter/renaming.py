@@ -1,4 +1,4 @@
-"""Filters with other names in them: what a client calls an attribute, turned into what the caller calls it."""
+"""Filters with other names: a client's name for an attribute is replaced by the caller's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scim_filter.ast import And, Comparison, Filter, Not, Or, Path, Present, Val
 
 
 def rename_paths(condition: Filter, rename: Callable[[str], str]) -> Filter:
-    """Give the filter with every path renamed; paths inside brackets are names of sub-attributes, and stay."""
+    """Return the filter with every path renamed, except those of sub-attributes inside brackets."""
     if isinstance(condition, And | Or):
         return replace(condition, terms=tuple(rename_paths(term, rename) for term in condition.terms))
     if isinstance(condition, Not):

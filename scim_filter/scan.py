@@ -1,6 +1,6 @@
-"""What can be told about a text without parsing it: how large it is, and where its brackets are.
+"""What is known about a text without parsing it: its size and its brackets.
 
-One pass each, whatever the text is; what is counted here are the things that a parser would pay for.
+Each function makes one pass over the text, whatever it contains, and counts what a parser would spend time on.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ import re
 from scim_filter.errors import FilterError
 
 LONGEST = 4_096
-"""Characters of a filter or path; a caller may allow a filter others."""
+"""Characters in a filter or path; a caller may set another limit for a filter."""
 DEEPEST = 32
-"""Brackets inside each other."""
+"""Nested brackets."""
 MOST_TERMS = 100
-"""Comparisons and brackets in one filter; each costs 20 to 40 microseconds, so that none takes 10 milliseconds."""
+"""Comparisons and brackets in one filter. Each takes 20 to 40 microseconds, so a filter takes less than 10 ms."""
 _WORD = r'[^\s()\[\]"]'
 _MARK = re.compile(rf'"(?:[^"\\]|\\.)*"?|[()\[\]]|(?<!{_WORD})(?:and|or)(?!{_WORD})', re.DOTALL | re.IGNORECASE)
 
 
 def check_size(text: str, longest: int) -> None:
-    """Count what makes a filter dear, in one pass; raises FilterError."""
+    """Raise FilterError if a filter is too long, too deep or has too many terms."""
     if len(text) > longest:
-        raise FilterError(f"There are {len(text)} characters, and no more than {longest} are taken", longest + 1)
+        raise FilterError(f"There are {len(text)} characters, and no more than {longest} are accepted", longest + 1)
     depth, terms = 0, 1
     for mark in _MARK.finditer(text):
         kind = mark[0]
@@ -32,13 +32,13 @@ def check_size(text: str, longest: int) -> None:
             depth += kind in "(["
             terms += 1
             if depth > DEEPEST:
-                raise FilterError(f"There are more than {DEEPEST} brackets inside each other", mark.start() + 1)
+                raise FilterError(f"There are more than {DEEPEST} nested brackets", mark.start() + 1)
             if terms > MOST_TERMS:
                 raise FilterError(f"There are more than {MOST_TERMS} conditions and brackets", mark.start() + 1)
 
 
 def is_inside_brackets(text: str, column: int) -> bool:
-    """Tell whether a column of a PATCH path is between its square brackets."""
+    """Return whether a position in a PATCH path is between its square brackets."""
     depth = 0
     for mark in _MARK.finditer(text):
         if mark.end() >= column and mark[0] == "]":
@@ -49,7 +49,7 @@ def is_inside_brackets(text: str, column: int) -> bool:
 
 
 def closing(text: str, column: int) -> str:
-    """Name what ends the condition at `column`."""
+    """Return what ends the condition at `column`: a closing bracket in quotes, or "the end"."""
     left = ["the end"]
     for mark in _MARK.finditer(text[: column - 1]):
         if mark[0] in "([":

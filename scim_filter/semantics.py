@@ -1,4 +1,4 @@
-"""What an attribute and an operator mean together, for both readers of a filter."""
+"""What an attribute and an operator mean together, for `to_mongo` and for `matches`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from scim_filter.errors import FilterError
 _ALL = frozenset({"eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le", "pr"})
 _EQUALITY = frozenset({"eq", "ne", "pr"})
 _ORDER = _EQUALITY | {"gt", "ge", "lt", "le"}
-# RFC 7644 section 3.4.2.2: gt, ge, lt and le fail for boolean and binary. co, sw and ew are for text (D-134).
+# RFC 7644 section 3.4.2.2: gt, ge, lt and le fail for boolean and binary. co, sw and ew apply to text (D-134).
 OPERATORS = {
     "string": _ALL, "reference": _ALL, "boolean": _EQUALITY, "binary": _EQUALITY,
     "integer": _ORDER, "decimal": _ORDER, "dateTime": _ORDER,
@@ -38,7 +38,7 @@ def compared(comparison: Comparison, resolve: Resolve) -> tuple[Comparison, Colu
         comparison = replace(comparison, value=_fitted(comparison, column))
     if column.type == "complex":
         if comparison.value is None and comparison.operator in _EQUALITY:
-            return comparison, column  # asks whether there is any value
+            return comparison, column  # whether there is any value
         if column.value is None:
             raise FilterError(f"{column.path} is complex; name one of its sub-attributes", comparison.path.column)
         column = column.value
@@ -48,7 +48,7 @@ def compared(comparison: Comparison, resolve: Resolve) -> tuple[Comparison, Colu
 
 
 def _fitted(comparison: Comparison, column: Column) -> Literal:
-    """Return a value without quotes as text where the attribute takes it as text, else as JSON reads it."""
+    """Return a value without quotes as text if the attribute takes it as text, otherwise as JSON reads it."""
     bare = comparison.value
     assert isinstance(bare, Bare)
     if column.type == "complex" and bare != "null":
@@ -65,7 +65,7 @@ def _fitted(comparison: Comparison, column: Column) -> Literal:
 
 
 def check_presence(condition: Present, column: Column) -> None:
-    """Raise FilterError where not even the presence of the attribute may be asked for."""
+    """Raise FilterError if a filter may not even test the presence of the attribute."""
     if column.operators is not None and "pr" not in column.operators:
         raise _misfit("pr", column, condition.path)
 
@@ -73,22 +73,22 @@ def check_presence(condition: Present, column: Column) -> None:
 def _misfit(operator: str, column: Column, path: Path) -> FilterError:
     allowed = OPERATORS[column.type] if column.operators is None else column.operators
     if not allowed:
-        return FilterError(f"{column.path} cannot be filtered by", path.column)
+        return FilterError(f"{column.path} cannot be used in a filter", path.column)
     known = ", ".join(sorted(allowed))
     return FilterError(f"{column.path} ({column.type}) does not take {operator}; expected {known}", path.column)
 
 
 def check_element(condition: ValuePath, column: Column) -> None:
-    """Raise FilterError where the attribute has nothing that brackets could ask for (RFC 7644 table 5).
+    """Raise FilterError if the attribute has no elements that brackets could select (RFC 7644 table 5).
 
-    Several values that are no objects have `value`, which is each of them itself (RFC 7643 section 2.4).
+    Values that are not objects have one sub-attribute, `value`, which is the value itself (RFC 7643 section 2.4).
     """
     if column.type != "complex" and not column.multi_valued:
         raise FilterError(f"{column.path} has one value; brackets select among several", condition.path.column)
 
 
 def literal(comparison: Comparison, column: Column) -> Any:
-    """Give what the stored values are compared with; raises FilterError for a literal of another type."""
+    """Return the comparison key of the literal; raises FilterError if it is of another type."""
     try:
         return column.key(comparison.value)
     except ValueError as error:

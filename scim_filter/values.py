@@ -1,7 +1,7 @@
-"""Brackets on an attribute whose values are no objects, `tags[value sw "a" and value ne "ab"]`, as MongoDB operators.
+"""Brackets on an attribute whose values are not objects, `tags[value sw "a" and value ne "ab"]`, as MongoDB operators.
 
-The one sub-attribute of such a value is itself (RFC 7643 section 2.4). MongoDB has neither $and nor $or for one value,
-so a filter becomes alternatives: lists of conditions that one and the same value has to meet.
+The only sub-attribute of such a value is the value itself (RFC 7643 section 2.4). MongoDB has no $and or $or for a
+single value, so a filter becomes alternatives: lists of conditions that one value must meet together.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _PATTERNS = {"co": r"[\s\S]*%s", "sw": "%s", "ew": r"[\s\S]*%s$(?!\n)"}
 _TEXT = ("string", "reference", "binary")
 
 Term = tuple[Comparison | Present, bool]
-"""A condition, and whether it has to hold or must not."""
+"""A condition, and whether it must hold (True) or must not (False)."""
 
 
 def alternatives(condition: Filter, column: int, wanted: bool = True) -> list[list[Term]]:
-    """Return the lists of terms of which one has to hold whole; raises FilterError where they are too many."""
+    """Return lists of terms; a value matches if it meets all terms of one list. Raises FilterError for too many."""
     if isinstance(condition, Not):
         return alternatives(condition.term, column, not wanted)
     if isinstance(condition, And | Or):
@@ -36,16 +36,16 @@ def alternatives(condition: Filter, column: int, wanted: bool = True) -> list[li
         if isinstance(condition, Or) == wanted:
             return [terms for part in parts for terms in part]
         if prod(map(len, parts)) > MOST_ALTERNATIVES:
-            raise FilterError("The conditions in brackets are too many to be combined", column)
+            raise FilterError("There are too many conditions in brackets to combine", column)
         return [[term for terms in choice for term in terms] for choice in product(*parts)]
     assert not isinstance(condition, ValuePath)  # the grammar has no brackets inside brackets
     return [[(condition, wanted)]]
 
 
 def operators(terms: list[Term], column: Column) -> Query | None:
-    """Return the operators that a value meets for which all terms hold, None where there is no such value.
+    """Return the MongoDB operators for all the terms together, or None if no value can meet them.
 
-    Raises FilterError for what does not fit the attribute.
+    Raises FilterError if a term does not fit the attribute.
     """
     query: Query = {}
     equal: list[Any] = []
@@ -75,7 +75,7 @@ def operators(terms: list[Term], column: Column) -> Query | None:
 
 
 def _test(term: Comparison | Present, wanted: bool, column: Column) -> tuple[str, Any, bool]:
-    """Return operator, value and whether it is to hold, of one term; "always" and "never" need no value."""
+    """Return the operator and the value of one term, and whether it must hold; "always" and "never" have no value."""
     if isinstance(term, Present):
         check_presence(term, look_up(term.path, column.inside))
         return ("gt", "", wanted) if column.type in _TEXT else ("always", None, wanted)

@@ -49,7 +49,7 @@ CONFIG = Schema(
         ),
         _feature(
             "filter", f"Filters: up to {LONGEST:,} characters in a URL and four times as many in /.search, "
-            f"up to {MOST_TERMS} conditions and brackets, up to {DEEPEST} brackets inside each other.",
+            f"up to {MOST_TERMS} conditions and brackets, up to {DEEPEST} nested brackets.",
             _number(name="maxResults", required=True, description="The most resources in one response."),
         ),
         _feature("changePassword", "Change of a password."),
