@@ -20,6 +20,7 @@ from pymongo import MongoClient
 from app.check import CLIENTS
 from tests.auth.issuer import APP, AUDIENCE, SUBJECT, running_issuer
 from tests.conftest import make_server
+from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
 from tests.processes import until
 
@@ -49,10 +50,21 @@ def answered(status: int, token: str, url: str) -> None:
     until(lambda: requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code == status)
 
 
+def create_and_look_up(reader: Story, token: str) -> None:
+    """Type the README's two requests of `curl` for the tenant demo, and the first one twice."""
+    shown = [line for line in pages.lines("README.md") if line.startswith("curl ")]
+    create, look_up = (line.replace("http://127.0.0.1:8000", reader.server.url).replace("TOKEN", token) for line in shown)
+    made = json.loads(reader.run(create, "jane@example.com"))
+    assert json.loads(reader.run(look_up, "jane@example.com"))["Resources"][0]["id"] == made["id"]
+    reader.run(create, '"409".*"uniqueness"')
+    reader.run("scimd events demo --failed", "uniqueness")
+
+
 def connect_entra(reader: Story) -> None:
     """Do what the first half of the README says."""
     page = reader.serve("make run")
     reader.run(re.search(r"^ +(curl .*)$", page, re.MULTILINE)[1], '"totalResults":0')  # type: ignore[index]
+    create_and_look_up(reader, re.search(r"Secret Token +(\S+)", page)[1])  # type: ignore[index]
     url = f"{reader.server.url}/contoso/scim/v2"
     reader.run("scimd tenant create contoso", f"Tenant URL: {url}\n")
     token = reader.run("scimd token issue contoso --expires 90d", SECRET_TOKEN).strip()
