@@ -6,6 +6,7 @@ engine would store it: JSON text in the place of a plain value (D-150).
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.schemas.json_object import object_in
 Payload = dict[str, Any]
 HOLDS_JSON = "roles"
 """The attribute whose values may be JSON text: Entra sends role assignments as JSON, and reads them back unchanged."""
+_JSON = re.compile(r'\s*(\{\s*["}]|\[\s*["{\[\]])')
 
 
 def rewrite_value(value: Any, attribute: Attribute, array: bool) -> Any:
@@ -69,8 +71,8 @@ def read_element(value: Any, attribute: Attribute) -> Any:
 
 
 def is_json(value: Any) -> bool:
-    """Return whether a value is text that looks like a JSON object or array."""
-    return isinstance(value, str) and value.lstrip().startswith(("{", "["))
+    """Return whether a value is text that looks like a JSON object or array; `[Sales]` and `{3F25-...}` do not."""
+    return isinstance(value, str) and _JSON.match(value) is not None
 
 
 def refuse_json(element: Payload, attribute: Attribute) -> None:

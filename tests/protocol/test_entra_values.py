@@ -35,14 +35,15 @@ def test_read_element(text, read):
     assert values.read_element(text, attribute("emails")) == read
 
 
-@pytest.mark.parametrize("value", ["{}", '{"value": "a@x"}', ' [{"value": "a@x"}]', "[", "{"])
+@pytest.mark.parametrize("value", ["{}", '{"value": "a@x"}', ' [{"value": "a@x"}]', "[]", '{ "cut'])
 @pytest.mark.parametrize("path", ["emails", "photos", "members", f"{ENT}:manager"])
 def test_json_text_is_no_plain_value(path, value):
     row = attribute(path, GROUP_TYPE if path == "members" else USER_TYPE)
     with pytest.raises(InvalidValue, match=rf"^{row.name}\.value: "):
         values.refuse_json({"Value": value}, row)
     values.refuse_json({"type": value}, row)
-    values.refuse_json({"value": "plain"}, row)
+    for plain in ("plain", "[Sales]", "{3F2504E0-4F89-11D3-9A0C-0305E82C3301}", "[", "{"):
+        values.refuse_json({"value": plain}, row)
     values.refuse_json({"value": value}, attribute("roles"))
 
 
