@@ -421,7 +421,7 @@ def test_n_31_json_as_text_is_read_or_refused_and_never_an_address(profile):
     for text in ('{"value":"n@x","type":"work"}', ' {"value": "n@x", "type": "work", "unknown": 1}', ['{"value":"n@x","type":"work"}']):
         assert patch(PLAIN, op("add", "emails", text), profile=profile)["emails"] == [new]
         assert patch(USER, op("replace", "emails", text), profile=profile)["emails"] == [new]
-    for text in ('{"value":', '[{"value":"n@x"}]', "{}x", '["a"]', '{"value":{"a":1}}', '{"value":"a","value":"b"}', "{" * 1_000):
+    for text in ('{"value":', '[{"value":"n@x"}]', "{}x", '["a"]', '{"value":{"a":1}}', '{"value":"a","value":"b"}', '{"a":' * 1_000):
         for path in ("emails", 'emails[type eq "work"]', "members"):
             assert refusal(GROUP if path == "members" else USER, op("replace", path, text), profile=profile) == "invalidValue", text
     for text in ('{"value":"admin"}', '[{"value":"admin"}]', '{"value":'):
