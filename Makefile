@@ -3,16 +3,22 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: run test test-long lint bench
+.PHONY: run test test-fast test-long lint bench
 
 run: .venv/run.stamp
 	@$(BIN)/scimd serve --demo
 
+# The whole suite but for what takes minutes.
 test: .venv/test.stamp
-	@$(BIN)/python -m pytest -n auto -m "not long"
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 
+# While writing: what needs no database and no server, in less than a minute.
+test-fast: .venv/test.stamp
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long and not process"
+
+# What takes minutes, and every property with twenty times as many examples.
 test-long: .venv/test.stamp
-	@$(BIN)/python -m pytest -m long --timeout=3600
+	@$(BIN)/python -m pytest -m "long or hypothesis" --hypothesis-profile=many --timeout=3600
 
 lint: .venv/test.stamp
 	@$(BIN)/ruff check .

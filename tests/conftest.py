@@ -32,6 +32,7 @@ from app.store.accounts.shared_buckets import SharedBuckets
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database, connect
+from tests.commands import run_command
 
 APP_NAME = f"test-{os.getpid()}"
 """What the clients of this process call themselves, so that a failpoint can be for them alone."""
@@ -63,6 +64,19 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     if config.option.markexpr != "long" and "PYTEST_DEBUG_TEMPROOT" not in os.environ and _has_room(MEMORY):
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many processes `-n auto` means: one more than there are cores, since some of the tests wait."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts a database or a server, and what waits for one, as `process`: `make test-fast` leaves it out."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & {"mongod_uri", "single_server", "live_server"} or {"make_server", "SCIMD"} & vars(item.module).keys():  # type: ignore[attr-defined]
+            item.add_marker("process")
 
 
 def _has_room(folder: Path) -> bool:
@@ -143,13 +157,10 @@ class Server:
         return self.process.wait(seconds)
 
     def command(self, *arguments: str, status: int = 0) -> str:
-        """Run `scimd` beside it and give what it prints."""
-        done = subprocess.run(
-            [SCIMD, *arguments], env=self.environ, cwd=self.folder, capture_output=True, text=True, timeout=120,
-            stdin=subprocess.DEVNULL, check=False,
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-        return done.stdout
+        """Run a `scimd` command beside it, in this process, and return what it prints."""
+        done = run_command(arguments, self.environ, self.folder)
+        assert done.status == status, done.out + done.err
+        return done.out
 
     def create_tenant(self, name: str | None = None, profile: str = "gallery") -> tuple[str, str]:
         """Create a tenant; give its SCIM URL and a token. Not by the commands: hundreds of tests want a tenant each."""

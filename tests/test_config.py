@@ -147,6 +147,6 @@ def test_any_text_is_a_value_or_one_sentence(row: object, text: str) -> None:
 
 
 def test_nothing_is_read_at_import() -> None:
-    code = "import app.config, app.store.database, app.cli"
+    code = "import app.config, app.store.mongo.database, app.cli"
     done = subprocess.run([sys.executable, "-c", code], env={"SCIMD_BIND": "nonsense", "SCIMD_NONSENSE": "1"}, check=False)
     assert done.returncode == 0

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.auth.jwt import LEEWAY, decode_unverified, looks_like_jwt
 from app.errors import Forbidden, Unauthorized
 from tests.auth.issuer import APP, AUDIENCE, KEYS, OTHER_DIRECTORY, SUBJECT, running_issuer
+from tests.examples import examples
 
 
 @pytest.fixture
@@ -267,7 +268,7 @@ def test_a_refusal_shows_no_token(authenticator, trust, issuer):
     assert "eyJ" not in repr(refusal)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.one_of(
     st.text(max_size=300),
     st.lists(st.one_of(st.binary(max_size=60).map(encoded), st.text(alphabet="abcAB_-", max_size=20)), min_size=3, max_size=3)

@@ -25,6 +25,7 @@ from app.store.mongo.database import Database
 from app.store.open import open_directory
 from tests.blueprints.conftest import GROUP_URN, USER_URN, Client
 from tests.blueprints.test_bulk import BULK_URN
+from tests.examples import examples
 
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 ANN = {"schemas": [USER_URN], "userName": "ann", "displayName": "A", "name": {"givenName": "G", "familyName": "F", "formatted": "F"}}
@@ -197,7 +198,7 @@ def new_world(new_client: Callable[[str], Client], http_database: Database) -> C
 
 
 @every_profile
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sequence=sequences)
 def test_fa_30_no_sequence_of_requests_that_never_says_true_enables_anybody(
     profile: str, new_world: Callable[[str], World], sequence: list[Any]

@@ -54,9 +54,17 @@ def running(server: Server) -> list[int]:
 
 
 def by_commands(server: Server, name: str) -> tuple[str, str]:
-    """Create a tenant as an operator does; give its SCIM URL and a token."""
-    tenant = json.loads(server.command("tenant", "create", name, "--json"))
-    return tenant["tenant_url"], server.command("token", "issue", name).strip()
+    """Create a tenant as an operator does; return its SCIM URL and a token."""
+    tenant = json.loads(by_program(server, "tenant", "create", name, "--json"))
+    return tenant["tenant_url"], by_program(server, "token", "issue", name).strip()
+
+
+def by_program(server: Server, *arguments: str) -> str:
+    """Run the installed `scimd` in a process of its own, and return what it prints."""
+    return subprocess.run(
+        [SCIMD, *arguments], env=server.environ, cwd=server.folder, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=120, check=True,
+    ).stdout
 
 
 def user(number: int) -> dict[str, object]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import requests
 
+from tests.commands import Done, run_command
 from tests.conftest import SCIMD, Server
 from tests.docs import pages
 from tests.processes import until
@@ -23,6 +24,8 @@ USER = {
     "displayName": "Jane", "name": {"givenName": "Jane", "familyName": "Doe", "formatted": "Jane Doe"},
 }
 GROUP = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Sales"}
+SHELL = re.compile(r"[<>|&$`]")
+"""What only a shell understands."""
 SECRET_TOKEN = r"^scimd_[0-9a-f]{12}_[0-9a-f]{64}\n$"
 
 
@@ -38,13 +41,18 @@ class Story:
     def run(self, command: str, says: str, *, answer: str = "", status: int = 0) -> str:
         """Type a command, check its exit status and that its output matches `says`, and return its standard output."""
         self.ran.append(command)
-        done = subprocess.run(
-            ["bash", "-c", command], env=self._environ, cwd=self.server.folder, input=answer, capture_output=True,
-            text=True, timeout=120, check=False,
-        )
-        assert done.returncode == status, f"{command}\n{done.stdout}{done.stderr}"
-        assert re.search(says, done.stdout + done.stderr, re.DOTALL), f"{command}\n{done.stdout}{done.stderr}"
-        return done.stdout
+        words = shlex.split(command)
+        if words[0] == "scimd" and not SHELL.search(command):
+            done = run_command(words[1:], self._environ, self.server.folder, answer)
+        else:
+            ended = subprocess.run(
+                ["bash", "-c", command], env=self._environ, cwd=self.server.folder, input=answer, capture_output=True,
+                text=True, timeout=120, check=False,
+            )
+            done = Done(ended.returncode, ended.stdout, ended.stderr)
+        assert done.status == status, f"{command}\n{done.out}{done.err}"
+        assert re.search(says, done.out + done.err, re.DOTALL), f"{command}\n{done.out}{done.err}"
+        return done.out
 
     def follow(self, command: str, says: str) -> None:
         """Type a command that runs until Ctrl-C, and press Ctrl-C when its output matches `says`."""
@@ -92,7 +100,8 @@ class Story:
 
 
 ELSEWHERE = {
-    "make test": 'python -m pytest -n auto -m "not long"',
+    "make test": 'python -m pytest -n auto --dist worksteal -m "not long"',
+    "make test-fast": 'python -m pytest -n auto --dist worksteal -m "not long and not process"',
     "make bench": "python -m bench",
     "python -m bench.soak --minutes 10 --rate 50": "",
     "python -m bench.flood": "",

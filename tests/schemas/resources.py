@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import cache
 from typing import Any
 
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ _SIMPLE: dict[str, Strategy] = {
 }
 
 
+@cache  # making a strategy takes several times as long as drawing from it
 def values(row: Attribute) -> Strategy:
     """Give canonical values of an attribute: what the payload may have and the resource then has."""
     return st.lists(element(row), min_size=1, max_size=3).map(_tidy) if row.multi_valued else element(row)
@@ -60,6 +62,7 @@ def _tidy(items: list[Any]) -> list[Any]:
     return kept
 
 
+@cache
 def resources(resource_type: ResourceType, extended: str = "") -> Strategy:
     """Give canonical resources of a type, as `validate` leaves them; the extension `extended` is always there."""
     core = _object(resource_type.schema.attributes)

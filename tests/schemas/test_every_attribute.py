@@ -18,6 +18,7 @@ from app.schemas.fields import is_written
 from app.schemas.resource_type import ResourceType, Schema
 from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import read_value, validate
+from tests.examples import examples
 from tests.schemas.resources import resources, values
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"
@@ -61,7 +62,7 @@ CASES = {
     for case in [Case(resource_type, s, row) for s in resource_type.schemas for row in s.attributes]
 }
 EVERY = pytest.mark.parametrize(("profile", "case"), CASES.values(), ids=CASES)
-QUICK = settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=examples(2), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @EVERY
@@ -156,7 +157,7 @@ def test_what_is_discovered_is_what_is_enforced(profile: str, case: Case) -> Non
 @pytest.mark.parametrize(
     "resource_type", [t for catalogue in CATALOGUES.values() for t in catalogue.types], ids=lambda t: t.name
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(data=st.data())
 def test_a_whole_resource_comes_out_as_it_went_in(resource_type: ResourceType, data: st.DataObject) -> None:
     resource = data.draw(resources(resource_type))

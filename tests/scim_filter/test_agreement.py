@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.schemas.columns import columns
 from app.schemas.resource_type import ResourceType
 from scim_filter import Filter, matches, parse_filter
+from tests.examples import examples
 from tests.scim_filter.worlds import BASE_URL, ENDPOINTS, TYPES, World, filters, resources, shown
 
 RESOURCES, FILTERS = 20, 5
@@ -56,7 +57,7 @@ QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.
 
 
 @given(cases())
-@settings(max_examples=15, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=examples(10), deadline=None, suppress_health_check=QUIET)
 def test_a_thousand_pairs(database, mock_database, case):
     assert PAIRS * 15 >= 1_000
     check(case, [database.db, mock_database.db])

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.schemas.columns import columns
 from app.schemas.user import USER_TYPE
 from scim_filter import Comparison, FilterError, Path, matches, parse_filter, parse_path, to_mongo
+from tests.examples import examples
 from tests.scim_filter import grammar
 from tests.scim_filter.worlds import THING_TYPE, assert_is_data
 
@@ -75,7 +76,7 @@ def test_hostile_names_name_nothing(name):
 
 
 @given(grammar.logical(grammar.attr_exp(grammar.attr_name)))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(75))
 def test_no_filter_makes_a_query_of_anything_but_ours(text):
     try:
         query = to_mongo(parse_filter(text), lambda path: RESOLVE(path) or RESOLVE("title"))
@@ -149,7 +150,7 @@ def test_the_deepest_filter_is_one_that_mongodb_takes(brackets, collection):
 
 
 @given(st.text(grammar.characters, max_size=6), st.text(grammar.characters, max_size=6))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=examples(100))
 def test_patterns_are_literal_for_any_string(text, around):
     query = to_mongo(Comparison(Path("externalId"), "co", text), RESOLVE)["externalId"]["$regex"]
     assert re.search(query, around + text + around)

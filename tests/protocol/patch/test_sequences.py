@@ -15,6 +15,7 @@ from app.protocol.patch.apply import apply_patch
 from app.protocol.patch.message import read_patch
 from app.protocol.profile import PROFILES
 from app.schemas.validation import validate
+from tests.examples import examples
 from tests.protocol.patch.reference import NOTHING, Operation, Path, Refused
 from tests.protocol.patch.reference import patch as reference
 from tests.protocol.patch.things import EXTRA, EXTRA_URN, THING, THING_TYPE, THING_URN
@@ -182,7 +183,7 @@ def mended(resource: dict) -> dict:
     return validate(THING_TYPE, resource, ignore_unknown=False) | fixed
 
 
-QUICK = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @QUICK

@@ -22,6 +22,7 @@ from app.schemas.user import ENTERPRISE_URN as ENT
 from app.schemas.user import USER_TYPE
 from app.schemas.user import USER_URN as CORE
 from app.store.directory.documents import as_hashed, decode, encode, hashed, stored_keys
+from tests.examples import examples
 from tests.scim_filter.worlds import THING_TYPE, TYPES, resources
 
 ENTRA_USER = USER_TYPE.for_profile("interop")
@@ -88,7 +89,7 @@ def test_names_are_the_same_for_whom_they_are_the_same():
 
 @pytest.mark.parametrize("resource_type", TYPES, ids=lambda each: each.name)
 @given(seed=st.integers(0, 2**32))
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(15))
 def test_every_resource_comes_back_as_it_was(resource_type, seed):
     for resource in resources(resource_type, Random(seed), 10):
         document = bson.decode(bson.encode(encode(resource, resource_type, tenant="t")), CodecOptions(tz_aware=True))

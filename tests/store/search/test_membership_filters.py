@@ -23,6 +23,7 @@ from app.store.search import id_ranges
 from app.store.search.order import Order, Position, rank
 from app.store.search.search import Search
 from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, matches, parse_filter
+from tests.examples import examples
 
 USERS = [f"u{number}" for number in range(8)]
 GROUPS = [f"g{number}" for number in range(7)]
@@ -166,7 +167,7 @@ CASES = st.sampled_from(("members", "groups")).flatmap(
 
 
 @given(st.integers(0, 1_000), CASES)
-@settings(max_examples=15, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=QUIET)
 def test_joins_agree_with_what_is_shown(directory, seed, case):
     check(directory, seed, *case)
 

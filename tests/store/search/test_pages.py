@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.store.mongo.database import Database
 from app.store.search.order import Order, Position
 from app.store.search.pages import Found, Pages, Plan
+from tests.examples import examples
 
 KEYS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d"]))
 DOCUMENTS = st.lists(KEYS, max_size=12).map(
@@ -76,7 +77,7 @@ def test_a_page_by_index_is_a_slice_of_the_order(
 
 
 @given(documents=EMAILS, descending=st.booleans(), size=st.integers(1, 4))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(20))
 def test_a_multi_valued_attribute_counts_with_its_primary_value(
     mongod: Database, documents: list, descending: bool, size: int
 ) -> None:
@@ -89,7 +90,7 @@ def test_a_multi_valued_attribute_counts_with_its_primary_value(
 
 
 @given(DOCUMENTS, st.booleans(), st.integers(0, 14), st.integers(1, 5))
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=examples(20))
 def test_a_page_and_its_total_come_from_one_reading(
     mongod: Database, documents: list, descending: bool, skip: int, limit: int
 ) -> None:
