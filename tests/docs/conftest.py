@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.store.accounts import tenants
+from app.store.accounts import tenant_deletion, tenants
 
 
 @pytest.fixture(autouse=True)
@@ -15,4 +15,5 @@ def names_are_free_soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
     What the minute is for: tests/reliability/test_deleted_tenant.py.
     """
-    monkeypatch.setattr(tenants, "GRACE", timedelta(seconds=6))
+    for module in (tenants, tenant_deletion):
+        monkeypatch.setattr(module, "GRACE", timedelta(seconds=6))
