@@ -24,7 +24,9 @@ def replacement(stored: Resource, sent: Resource, resource_type: ResourceType) -
     result = dict(sent)
     for schema in resource_type.schemas:
         if schema.stored_as:
-            kept = _with_kept(schema.attributes, stored.get(schema.id, {}), sent.get(schema.id, {}), "")
+            kept = _with_kept(
+                schema.attributes, stored.get(schema.id, {}), sent.get(schema.id, {}), f"{schema.id}:"
+            )
             if kept:
                 result[schema.id] = kept
         else:
@@ -44,12 +46,11 @@ def _with_kept(rows: Iterable[Attribute], old: Resource, sent: Resource, prefix:
 
 def _keep(attribute: Attribute, old: Resource, new: Resource, path: str) -> None:
     name = attribute.name
-    if name not in new:
-        if attribute.mutability != "readWrite" or attribute.default is not None:
-            new[name] = old[name]
-    elif attribute.mutability == "immutable" and old[name] != new[name]:
-        raise Mutability(f"{path} is immutable; it has the value {old[name]!r} and cannot be given another.")
+    if name not in new and (attribute.mutability != "readWrite" or attribute.default is not None):
+        new[name] = old[name]
     if attribute.type == "complex" and not attribute.multi_valued:
         kept = _with_kept(attribute.sub_attributes, old[name], new.get(name, {}), f"{path}.")
         if kept:
             new[name] = kept
+    if attribute.mutability == "immutable" and old[name] != new[name]:  # the stored value is not told: it may be secret
+        raise Mutability(f"{path} is immutable and has a value already; send that value, or leave {name} out.")

@@ -30,10 +30,14 @@ FILES: list[dict[str, Any]] = [
         {"name": "since", "type": "dateTime"}, {"name": "serial", "mutability": "immutable"},
         {"name": "maker", "type": "complex", "subAttributes": [
             {"name": "name", "required": True}, {"name": "country", "mutability": "immutable"}, {"name": "city"}]},
-        {"name": "notes", "returned": "request"}, {"name": "pin", "mutability": "writeOnly", "returned": "never"}]},
+        {"name": "notes", "returned": "request"}, {"name": "pin", "mutability": "writeOnly", "returned": "never"},
+        {"name": "lock", "type": "complex", "mutability": "immutable", "subAttributes": [
+            {"name": "code", "mutability": "immutable", "returned": "never"}, {"name": "maker"}]}]},
     {"schemas": [SCHEMA], "id": BULB, "name": "Bulb", "attributes": [{"name": "socket", "required": True}]},
     {"schemas": [SCHEMA], "id": LABEL, "name": "Label", "attributes": [
-        {"name": "owner", "required": True}, {"name": "number", "mutability": "immutable"}, {"name": "colour"}]},
+        {"name": "owner", "required": True}, {"name": "number", "mutability": "immutable"}, {"name": "colour"},
+        {"name": "seal", "mutability": "immutable", "returned": "never", "uniqueness": "server"},
+        {"name": "batch", "uniqueness": "server"}]},
     {"schemas": [TYPE], "id": "Lamp", "name": "Lamp", "endpoint": "/Lamps", "schema": LAMP,
      "schemaExtensions": [{"schema": BULB, "required": True}, {"schema": LABEL, "required": False}]},
 ]
@@ -508,6 +512,25 @@ def test_pu_07_immutable_values(lamps: Client) -> None:
     assert lamp(lamps, "PUT", path, serial="S", watts=1).get_json()["watts"] == 1
     assert_refused(lamp(lamps, "PUT", path, serial="T"), "mutability")
     assert lamp(lamps, "PUT", path).get_json()["serial"] == "S"
+
+
+def test_pu_07_no_error_tells_the_value_of_a_secret(lamps: Client) -> None:
+    """RFC 7643 section 7: what has `returned: never` is in no response, and the provisioning log repeats the error."""
+    lock, label = {"code": "s3cret", "maker": "M"}, {"owner": "O", "seal": "s3cret", "batch": "B"}
+    created = lamp(lamps, lock=lock, **{LABEL: label}).get_json()
+    path, said = f"/Lamps/{created['id']}", []
+    for change in ({LABEL: label | {"seal": "t"}}, {"lock": lock | {"code": "t"}}, {"lock": lock | {"maker": "N"}}):
+        answer = lamp(lamps, "PUT", path, **{"lock": lock, LABEL: label} | change)
+        assert_refused(answer, "mutability")
+        said.append(answer.get_json()["detail"])
+    for change in ({"seal": "s3cret"}, {"batch": "B"}):
+        answer = lamp(lamps, **{LABEL: {"owner": "O"} | change})
+        assert_refused(answer, "uniqueness", 409)
+        said.append(answer.get_json()["detail"])
+    named = (f"{LABEL}:seal is ", "lock.code is ", "lock is ", f"{LABEL}:seal is taken", f'{LABEL}:batch "b" is taken')
+    assert all(text.startswith(start) for text, start in zip(said, named, strict=True)), said
+    assert "s3cret" not in str(said)
+    assert lamp(lamps, "PUT", path, **read(lamps, created)).status_code == 200  # what is never shown need not be sent
 
 
 def test_pu_07_an_immutable_part_keeps_what_its_value_cannot_be_without(lamps: Client) -> None:

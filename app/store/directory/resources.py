@@ -211,10 +211,17 @@ def _taken(error: DuplicateKeyError, resource_type: ResourceType) -> Uniqueness:
     if "_id" in details.get("keyPattern", {}):
         return Uniqueness(f'The id "{details.get("keyValue", {}).get("_id")}" is taken.')
     fields = [field for field in details.get("keyPattern", {}) if field.startswith("_unique.")]
-    name = fields[0].removeprefix("_unique.") if fields else "a unique attribute"
+    name, secret = _unique_attribute(fields[0], resource_type) if fields else ("a unique attribute", True)
     value = details.get("keyValue", {}).get(fields[0]) if fields else None
-    shown = f' "{value}"' if isinstance(value, str) and name not in resource_type.secrets else ""
+    shown = f' "{value}"' if isinstance(value, str) and not secret else ""
     kind = resource_type.name
     refusal = Uniqueness(f"{name}{shown} is taken by another {kind}; a {kind}'s {name} must be unique.")
     refusal.attribute = name
     return refusal
+
+
+def _unique_attribute(field: str, resource_type: ResourceType) -> tuple[str, bool]:
+    """Return the path of the attribute whose unique index is on the field, and whether its value is a secret."""
+    stored_as, _, name = field.removeprefix("_unique.").rpartition(".")
+    urn = next((schema.id for schema in resource_type.extensions if schema.stored_as == stored_as), "")
+    return f"{urn}:{name}" if urn else name, name in resource_type.secrets
