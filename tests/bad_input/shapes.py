@@ -174,6 +174,13 @@ def _patches() -> Iterator[tuple[str, int, Shape]]:
     yield "PATCH: too many operations", 2_000, lambda n: _patch(*[{"op": "remove", "path": "title"}] * n)
     yield "PATCH: many members", 1_000, lambda n: _patch(
         {"op": "add", "path": "members", "value": [{"value": f"m{i}"} for i in range(n)]}, path="/Groups/{group}")
+    filters: dict[str, Callable[[int], str]] = {
+        "one filter": lambda i: "x", "ten filters": lambda i: f"x{i % 10}", "many filters": lambda i: f"x{i}",
+    }
+    for name, text in filters.items():
+        yield f"PATCH: many members, then {name} on them", 100, lambda n, text=text: _patch(
+            {"op": "add", "path": "members", "value": [{"value": f"m{i}"} for i in range(n)]},
+            *({"op": "remove", "path": f'members[display co "{text(i)}"]'} for i in range(n)), path="/Groups/{group}")
     yield "PATCH: one value of many names", 1_000, lambda n: _patch({"op": "replace", "path": work, "value": {f"k{i}": 1 for i in range(n)}})
     yield "PATCH: many bracket keys", 125, lambda n: _patch({"op": "replace", "value": {f'emails[value eq "{i}"].type': "x" for i in range(n)}})
     yield "PATCH: bracket keys and other members", 500, lambda n: _patch(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from random import Random
 from typing import Any
 
 import pymongo
@@ -14,6 +15,7 @@ from app import create_app
 from app.config import Config
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
+from app.store.directory.membership_plan import MOST_FILTERS
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import GROUP_URN, Client
 
@@ -179,3 +181,41 @@ def test_the_members_of_a_page_of_groups_are_read_together(watched: tuple[Client
     found = client("GET", "/Groups").get_json()["Resources"]
     assert sum(len(group.get("members", ())) for group in found) == sum(number % 6 for number in range(20))
     assert len(commands.names) <= 4
+
+
+def _by_hand(stored: set[str], operations: list[tuple[str, str]]) -> set[str]:
+    """Return the members after the operations, one after the other, as RFC 7644 section 3.5.2 says."""
+    members = set(stored)
+    for kind, name in operations:
+        if kind == "add":
+            members.add(name)
+        elif kind == "replace":
+            members = {name}
+        else:
+            members = {each for each in members if name not in each}
+    return members
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_filters_select_whom_the_operations_before_them_have_left(gallery: Client, seed: int) -> None:
+    random = Random(seed)
+    ids = {name: gallery.user(name)["id"] for name in ("ab", "bc", "cd", "da")}
+    stored = set(random.sample(sorted(ids), 2))
+    group = gallery.group("G", *(ids[name] for name in stored))["id"]
+    steps = [(kind, random.choice(sorted(ids) if kind in ("add", "replace") else "abcd"))
+             for kind in random.choices(["add", "remove", "replace"], [5, 5, 1], k=7)]
+    operations = [
+        {"op": "remove", "path": f'members[display co "{name}"]'} if kind == "remove"
+        else {"op": kind, "path": "members", "value": [{"value": ids[name]}]} for kind, name in steps]
+    assert gallery.patch(f"/Groups/{group}", *operations).status_code == 204
+    shown = gallery("GET", f"/Groups/{group}").get_json().get("members", [])
+    assert {member["display"] for member in shown} == _by_hand(stored, steps), (stored, steps)
+
+
+def test_more_filters_than_one_request_can_have_are_refused(gallery: Client) -> None:
+    group = gallery.group("G", gallery.user("u")["id"])["id"]
+    filters = [{"op": "remove", "path": f'members[display co "{n}"]'} for n in range(MOST_FILTERS + 1)]
+    assert gallery.patch(f"/Groups/{group}", *filters[1:], *filters[1:]).status_code == 204
+    refused = gallery.patch(f"/Groups/{group}", *filters)
+    assert (refused.status_code, refused.get_json()["scimType"]) == (400, "tooMany")
+    assert "up to 10 filters on members, and this one has 11" in refused.get_json()["detail"]

@@ -6,7 +6,7 @@ document, its memberships and the line in the log) and returns the `Change` that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.directory.documents import decode
-from app.store.directory.membership_plan import Members, Plan, Prepared
+from app.store.directory.membership_plan import Members, Plan
 from app.store.directory.memberships import Memberships
 from app.store.directory.reader import DirectoryReader, Retention, missing
 from app.store.directory.resources import Resource
@@ -67,14 +67,13 @@ class Directory(DirectoryReader):
         self._members = Members(self._memberships, self.references, self.identities, dangling=dangling)
 
     def create(
-        self, resource_type: ResourceType, resource: Resource, members: Iterable[MemberChange], request: Request
+        self, resource_type: ResourceType, resource: Resource, members: tuple[MemberChange, ...], request: Request
     ) -> Change:
         """Store a new resource with its members; raises Uniqueness, InvalidValue for a reference to nothing."""
         store = self._resources[resource_type.name]
-        prepared = Prepared(tuple(members))
 
         def work(session: Session) -> Change:
-            plan = self._members.plan(resource_type, resource["id"], prepared, session, fresh=True)
+            plan = self._members.plan_new(resource_type, members, session)
             self._check_links(resource_type, resource, session)
             store.insert(resource, session)
             self._members.apply(resource["id"], plan, session)

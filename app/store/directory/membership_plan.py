@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,22 +17,25 @@ from app.store.directory.identities import Identities
 from app.store.directory.memberships import Memberships
 from app.store.directory.references import References
 from app.store.mongo.database import Session
-from scim_filter import Filter, matches
+from scim_filter import Filter, predicate
 
 MOST_AT_ONCE = 10_000
 """Members that are deleted in the transaction in which they leave; more of them leave by the group's clearance."""
 MOST_LOOKED_AT = 50_000
-"""Members of a group who are looked at one by one for a filter: some 3 seconds."""
+"""Members of a group that filters are held against, one by one; that takes some 3 seconds."""
+MOST_FILTERS = 10
+"""Filters on members that one request can have, so that its cost grows with its length alone (D-170)."""
+Changes = tuple[MemberChange, ...]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a request asks for, and what was done for it before its transaction, since that takes its time."""
+    """What a request asks for, and what was done for it before its transaction, whose time is short."""
 
-    changes: tuple[MemberChange, ...]
-    """Where a change has a filter, its `members` are the stored ones for which it holds."""
+    changes: Changes
+    """The `members` of a change with a filter are those stored ones that it selects."""
     clearance: ObjectId | None = None
-    """What was announced for the case that the group has to be cleared."""
+    """The clearance that was announced, in case the group has to be cleared."""
 
 
 @dataclass
@@ -42,14 +45,14 @@ class Plan:
     add: dict[str, str | None] = field(default_factory=dict)
     """Id -> resource type, None where there is no such resource."""
     unseen: bool = False
-    """Whether what is to be added is there already has not been looked up: adding it tells."""
+    """The member to add was not looked up; the upsert reports whether it was already there."""
     remove: list[str] = field(default_factory=list)
-    """Who leaves; only the first of them where `stay` is given."""
+    """The members that leave; only the first of them where `stay` is given."""
     removed_count: int = 0
     stay: set[str] | None = None
-    """Those present who stay, where more leave than are deleted in one transaction."""
+    """The present members that stay, where more leave than are deleted in one transaction."""
     since: ObjectId | None = None
-    """The group's clearance, with `stay` the one to come."""
+    """The group's clearance; with `stay`, the one to come."""
 
     def __bool__(self) -> bool:
         return bool(self.add or self.remove)
@@ -66,119 +69,168 @@ class Members:
         self._identities = identities
         self._dangling = dangling
 
-    def prepare(self, resource_type: ResourceType, group: str, changes: Iterable[MemberChange]) -> Prepared:
+    def prepare(self, resource_type: ResourceType, group: str, changes: Changes) -> Prepared:
         """Do what takes too long for a transaction, or has to be done before it.
 
-        Find the stored members for whom a filter holds, and announce that a large group may be cleared. Raises TooMany
-        for a filter that would have to be held against too many members.
+        Find the stored members that filters select, and announce that a large group may be cleared. Raises TooMany for
+        too many filters, or too many members to hold them against.
         """
-        attribute, changes = resource_type.members, tuple(changes)
+        attribute = resource_type.members
         if attribute is None:
             return Prepared(changes)
-        changes = tuple(self._found(change, group, attribute) if change.where else change for change in changes)
+        if any(change.where for change in changes):
+            changes = self._with_selected(changes, group, attribute)
         replaces = any(change.kind == "replace" for change in changes)
         if replaces and self._memberships.has_more(group, MOST_AT_ONCE):
             return Prepared(changes, self._memberships.announce(group))
         return Prepared(changes)
 
     def plan(
-        self, resource_type: ResourceType, group: str, request: Prepared, session: Session, *,
-        fresh: bool = False, sure: bool = True,
+        self, resource_type: ResourceType, group: str, prepared: Prepared, session: Session, *, sure: bool = True
     ) -> Plan | None:
-        """Fold the changes, in their order, into one plan against what is stored; None for a type without members.
+        """Compare the changes, in their order, with what is stored; None for a type without members.
 
-        `fresh`: nothing is stored yet. Where it need not be `sure`, a single new member is not looked up beforehand.
-        Raises InvalidValue for a member that does not exist, where that is not let pass.
+        Where it need not be `sure`, a single new member is not looked up beforehand. Raises InvalidValue for a member
+        that does not exist, unless references may dangle.
         """
         attribute = resource_type.members
         if attribute is None:
             return None
-        steps = self._fold(request, group, attribute, session, fresh=fresh, sure=sure)
-        if steps.add:
-            kinds = self._kinds(steps.add, attribute, session)
-            missing = [member for member in steps.add if member not in kinds]
-            if missing and not self._dangling:
-                raise InvalidValue(f"{attribute.name}: no such resource: {', '.join(missing[:20])}.")
-            steps.add = {member: kinds.get(member) for member in steps.add}
-        return steps
+        replaces, add, remove = self._folded(prepared.changes, attribute, session)
+        if not sure and len(add) == 1 and not remove and not replaces:
+            plan = Plan(dict.fromkeys(add), unseen=True)
+        else:
+            plan = self._compared(group, prepared, add, session, remove=None if replaces else remove)
+        self._find_types(plan, attribute, session)
+        return plan
 
-    def add_unseen(self, group: str, steps: Plan, session: Session) -> bool:
-        """Add the member that has not been looked up; tell whether anything has changed, or is still to be."""
-        return not steps.unseen or all(
-            self._memberships.add_one(group, member, kind, session) for member, kind in steps.add.items()
+    def plan_new(self, resource_type: ResourceType, changes: Changes, session: Session) -> Plan | None:
+        """Return the plan for a resource that is not stored yet, as `plan` does."""
+        attribute = resource_type.members
+        if attribute is None:
+            return None
+        plan = Plan({member: None for change in changes for member in change.members})
+        self._find_types(plan, attribute, session)
+        return plan
+
+    def add_unseen(self, group: str, plan: Plan, session: Session) -> bool:
+        """Add the member that was not looked up; return whether anything has changed, or is still to be."""
+        return not plan.unseen or all(
+            self._memberships.add_one(group, member, kind, session) for member, kind in plan.add.items()
         )
 
-    def apply(self, group: str, steps: Plan | None, session: Session) -> None:
+    def apply(self, group: str, plan: Plan | None, session: Session) -> None:
         """Write what the plan says."""
-        if steps is None or steps.unseen:
+        if plan is None or plan.unseen:
             return
-        since = steps.since
-        if steps.stay is not None:
-            assert since
-            self._memberships.keep_only(group, steps.stay, since, session)
-        elif steps.remove:
-            self._memberships.remove(group, steps.remove, session)
-        if steps.add:
-            self._memberships.add(group, steps.add, since, session)
+        if plan.stay is not None:
+            assert plan.since
+            self._memberships.keep_only(group, plan.stay, plan.since, session)
+        elif plan.remove:
+            self._memberships.remove(group, plan.remove, session)
+        if plan.add:
+            self._memberships.add(group, plan.add, plan.since, session)
 
-    def _fold(
-        self, request: Prepared, group: str, attribute: Attribute, session: Session, *, fresh: bool, sure: bool,
-    ) -> Plan:
-        replaces, add, remove = fresh, dict[str, None](), set[str]()
-        for change in request.changes:
-            named = change.members
-            if change.where is not None:
-                named = (*named, *self._matching(change.where, attribute, add, session))
+    def _with_selected(self, changes: Changes, group: str, attribute: Attribute) -> Changes:
+        """Return the changes with the stored members that their filters select; reads those in batches, once."""
+        filters = {str(change.where): change.where for change in changes if change.where}
+        if len(filters) > MOST_FILTERS:
+            raise TooMany(
+                f"{attribute.name}: a request can have up to {MOST_FILTERS} filters on members, and this one has "
+                f"{len(filters)}. {_instead(attribute)}, or send the operations in several requests."
+            )
+        if self._memberships.has_more(group, MOST_LOOKED_AT):
+            raise TooMany(
+                f"{attribute.name}: such a filter can be applied to up to {MOST_LOOKED_AT} members, and the group has "
+                f"more. {_instead(attribute)}, or replace all members."
+            )
+        selected = _selected(filters, self._references.all_members(group, attribute), attribute)
+        return tuple(
+            replace(change, members=tuple(selected[str(change.where)])) if change.where else change
+            for change in changes
+        )
+
+    def _folded(
+        self, changes: Changes, attribute: Attribute, session: Session
+    ) -> tuple[bool, dict[str, int], set[str]]:
+        """Fold the changes, in their order, into one: whether it replaces all members, whom it adds, whom it removes.
+
+        Each member to add has the number of the change that adds it.
+        """
+        replaces, add, remove = False, dict[str, int](), set[str]()
+        for number, change in enumerate(changes):
             if change.kind == "replace":
-                replaces, add, remove = True, dict.fromkeys(named), set()
+                replaces, add, remove = True, dict.fromkeys(change.members, number), set()
             elif change.kind == "add":
-                add |= dict.fromkeys(named)
-                remove -= set(named)
+                add |= dict.fromkeys(change.members, number)
+                remove.difference_update(change.members)
             else:
-                for member in named:
+                for member in change.members:
                     add.pop(member, None)
-                    remove.add(member)
-        if fresh:
-            return Plan(dict.fromkeys(add))
-        if not sure and len(add) == 1 and not remove and not replaces:
-            return Plan(dict.fromkeys(add), unseen=True)
-        present, since = self._memberships.present(group, {*add, *remove}, session)
+                remove.update(change.members)
+        # A filter selects those who were added before it, too. Of several equal ones the last one decides.
+        last = {str(change.where): number for number, change in enumerate(changes) if change.where}
+        if last and add:
+            filters = {str(change.where): change.where for change in changes if change.where}
+            for text, members in _selected(filters, self._rendered(add, attribute, session), attribute).items():
+                gone = [member for member in members if member in add and add[member] < last[text]]
+                remove.update(gone)
+                for member in gone:
+                    del add[member]
+        return replaces, add, remove
+
+    def _rendered(self, ids: Iterable[str], attribute: Attribute, session: Session) -> list[dict[str, Any]]:
+        """Return resources that are not members yet as the elements of `members` that they would be."""
+        found = self._identities.of(ids, attribute.references, session)
+        rows = [
+            {"member": member} | ({"type": found[member].resource_type.name} if member in found else {})
+            for member in ids
+        ]
+        return self._references.members(rows, attribute)
+
+    def _compared(
+        self, group: str, prepared: Prepared, add: Mapping[str, int], session: Session, *, remove: set[str] | None
+    ) -> Plan:
+        """Return the plan that adds and removes members; without `remove` all others leave."""
+        present, since = self._memberships.present(group, {*add, *(remove or ())}, session)
         plan = Plan(dict.fromkeys(member for member in add if member not in present), since=since)
-        if not replaces:
+        if remove is not None:
             plan.remove = sorted(remove & present)
         else:
             plan.remove = self._memberships.others(group, add, MOST_AT_ONCE + 1, since, session)
         plan.removed_count = len(plan.remove)
-        if replaces and plan.removed_count > MOST_AT_ONCE:
-            if request.clearance is None:
+        if remove is None and plan.removed_count > MOST_AT_ONCE:
+            if prepared.clearance is None:
                 raise Unavailable("The group has grown at the same time; try again.", retry_after=1)
-            plan.stay, plan.since = present.intersection(add), request.clearance
+            plan.stay, plan.since = present.intersection(add), prepared.clearance
             plan.removed_count = self._memberships.count(group, since, session) - len(plan.stay)
         return plan
 
-    def _found(self, change: MemberChange, group: str, attribute: Attribute) -> MemberChange:
-        """Return a change with a filter with the stored members for whom it holds; reads them in batches."""
-        if self._memberships.has_more(group, MOST_LOOKED_AT):
-            raise TooMany(
-                f"{attribute.name}: such a filter can be applied to up to {MOST_LOOKED_AT} members, and the group has "
-                f'more. Name those who leave, in {attribute.name}[{VALUE} eq "..."] or as the value of the operation, '
-                "or replace all members."
-            )
-        stored = self._references.all_members(group, attribute)
-        return replace(change, members=tuple(_that_match(change.where, stored, attribute)))
-
-    def _kinds(self, ids: Iterable[str], attribute: Attribute, session: Session) -> dict[str, str]:
-        """Return the resource type of each id that can be a member."""
-        found = self._identities.of(ids, attribute.references, session)
-        return {key: identity.resource_type.name for key, identity in found.items()}
-
-    def _matching(self, where: Filter, attribute: Attribute, added: Iterable[str], session: Session) -> list[str]:
-        """Return those just added for whom the filter holds."""
-        kinds = self._kinds(added, attribute, session)
-        new = [{"member": member} | ({"type": kinds[member]} if member in kinds else {}) for member in added]
-        return _that_match(where, self._references.members(new, attribute), attribute)
+    def _find_types(self, plan: Plan, attribute: Attribute, session: Session) -> None:
+        """Look up the resource types of the members to add."""
+        if not plan.add:
+            return
+        found = self._identities.of(plan.add, attribute.references, session)
+        missing = [member for member in plan.add if member not in found]
+        if missing and not self._dangling:
+            raise InvalidValue(f"{attribute.name}: no such resource: {', '.join(missing[:20])}.")
+        plan.add = {member: found[member].resource_type.name if member in found else None for member in plan.add}
 
 
-def _that_match(where: Filter | None, shown: Iterable[dict[str, Any]], attribute: Attribute) -> list[str]:
+def _selected(
+    filters: Mapping[str, Filter | None], elements: Iterable[dict[str, Any]], attribute: Attribute
+) -> dict[str, list[str]]:
+    """Return the ids of the members that each filter selects; the elements are gone through once."""
     resolve = element_columns(attribute)
-    return [element[VALUE] for element in shown if where is None or matches(where, element, resolve)]
+    holds = {text: predicate(where, resolve) for text, where in filters.items() if where}
+    selected: dict[str, list[str]] = {text: [] for text in holds}
+    for element in elements:
+        for text, ids in selected.items():
+            if holds[text](element):
+                ids.append(element[VALUE])
+    return selected
+
+
+def _instead(attribute: Attribute) -> str:
+    name = attribute.name
+    return f'Name those who leave, in {name}[{VALUE} eq "..."] or as the value of the operation'
