@@ -174,7 +174,7 @@ class PreconditionFailed(ScimError):
 
 
 class PayloadTooLarge(ScimError):
-    """The body, or the number of its operations, is over the limit."""
+    """The body, or the number of its operations or members, is over the limit."""
 
     status = 413
     cause = "too-large"

@@ -15,7 +15,7 @@ from app import create_app
 from app.config import Config
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.directory.membership_plan import MOST_FILTERS
+from app.store.directory.membership_plan import MOST_FILTERS, MOST_NAMED
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import GROUP_URN, Client
 
@@ -219,3 +219,26 @@ def test_more_filters_than_one_request_can_have_are_refused(gallery: Client) -> 
     refused = gallery.patch(f"/Groups/{group}", *filters)
     assert (refused.status_code, refused.get_json()["scimType"]) == (400, "tooMany")
     assert "up to 10 filters on members, and this one has 11" in refused.get_json()["detail"]
+
+
+def test_as_many_members_as_one_request_can_name_are_stored_and_one_more_is_refused(gallery: Client) -> None:
+    """D-171: what takes longer than a transaction may is refused at once, and the client is told what to do."""
+    ids = [str(uuid.uuid4()) for _ in range(MOST_NAMED + 1)]
+    body = {"schemas": [GROUP_URN], "displayName": "G"}
+    few, many = ([{"value": each} for each in ids[:number]] for number in (MOST_NAMED, MOST_NAMED + 1))
+    created = gallery("POST", "/Groups?attributes=id", body | {"members": few})
+    assert created.status_code == 201
+    path = f"/Groups/{created.get_json()['id']}"
+    refused = [
+        gallery("POST", "/Groups", body | {"members": many}),
+        gallery("PUT", path, body | {"members": many}),
+        gallery.patch(path, add(*ids)),
+        gallery.patch(path, add(*ids[:1]), remove(*ids[1:])),
+    ]
+    assert {each.status_code for each in refused} == {413}
+    assert {each.get_json()["detail"] for each in refused} == {
+        "members: 20001 are more than the 20000 that one request can name. Send them in several PATCH requests, each of "
+        "which adds or removes a part of them."
+    }
+    assert gallery.patch("/Groups/none", add(*ids)).status_code == 404
+    assert gallery.patch(path, add(ids[-1])).status_code == 204

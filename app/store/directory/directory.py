@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.errors import InvalidValue, NotFound, TooMany, Unavailable
+from app.errors import InvalidValue, NotFound, PayloadTooLarge, TooMany, Unavailable
 from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
 from app.schemas.resource_type import Catalogue, ResourceType
@@ -121,7 +121,7 @@ class Directory(DirectoryReader):
         store, time, version = self._resources[resource_type.name], now(), edit.version
         try:
             prepared = self._members.prepare(resource_type, resource_id, edit.members)
-        except TooMany:
+        except (PayloadTooLarge, TooMany):
             self.require(resource_type, resource_id, frozenset())  # a missing group is the error to report first
             raise
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from bson import ObjectId
 
-from app.errors import InvalidValue, TooMany, Unavailable
+from app.errors import InvalidValue, PayloadTooLarge, TooMany, Unavailable
 from app.schemas.attribute import VALUE, Attribute
 from app.schemas.columns import element_columns
 from app.schemas.membership import MemberChange
@@ -21,6 +21,8 @@ from scim_filter import Filter, predicate
 
 MOST_AT_ONCE = 10_000
 """Members that are deleted in the transaction in which they leave; more of them leave by the group's clearance."""
+MOST_NAMED = 20_000
+"""Members that one request can name: the dearest request with so many commits on a slow machine (D-171)."""
 MOST_LOOKED_AT = 50_000
 """Members of a group that filters are held against, one by one; that takes some 3 seconds."""
 MOST_FILTERS = 10
@@ -72,12 +74,13 @@ class Members:
     def prepare(self, resource_type: ResourceType, group: str, changes: Changes) -> Prepared:
         """Do what takes too long for a transaction, or has to be done before it.
 
-        Find the stored members that filters select, and announce that a large group may be cleared. Raises TooMany for
-        too many filters, or too many members to hold them against.
+        Find the stored members that filters select, and announce that a large group may be cleared. Raises
+        PayloadTooLarge for too many members; TooMany for too many filters, or too many members to hold them against.
         """
         attribute = resource_type.members
         if attribute is None:
             return Prepared(changes)
+        _check_number(attribute, changes)
         if any(change.where for change in changes):
             changes = self._with_selected(changes, group, attribute)
         replaces = any(change.kind == "replace" for change in changes)
@@ -105,10 +108,11 @@ class Members:
         return plan
 
     def plan_new(self, resource_type: ResourceType, changes: Changes, session: Session) -> Plan | None:
-        """Return the plan for a resource that is not stored yet, as `plan` does."""
+        """Return the plan for a resource that is not stored yet, as `prepare` and `plan` do for others."""
         attribute = resource_type.members
         if attribute is None:
             return None
+        _check_number(attribute, changes)
         plan = Plan({member: None for change in changes for member in change.members})
         self._find_types(plan, attribute, session)
         return plan
@@ -215,6 +219,15 @@ class Members:
         if missing and not self._dangling:
             raise InvalidValue(f"{attribute.name}: no such resource: {', '.join(missing[:20])}.")
         plan.add = {member: found[member].resource_type.name if member in found else None for member in plan.add}
+
+
+def _check_number(attribute: Attribute, changes: Changes) -> None:
+    number = sum(len(change.members) for change in changes)
+    if number > MOST_NAMED:
+        raise PayloadTooLarge(
+            f"{attribute.name}: {number} are more than the {MOST_NAMED} that one request can name. Send them in "
+            "several PATCH requests, each of which adds or removes a part of them."
+        )
 
 
 def _selected(
