@@ -1,6 +1,6 @@
-"""What an attribute is: RFC 7643 section 2.2 as one dataclass, with our own columns beside the RFC's.
+"""What an attribute is: RFC 7643 section 2.2 as a dataclass, with columns of our own beside the RFC's.
 
-A row of these is the only place that knows an attribute's name, type, case, mutability, visibility and uniqueness.
+An attribute's row is the only place that knows its name, type, case, mutability, visibility and uniqueness.
 """
 
 from __future__ import annotations
@@ -32,42 +32,42 @@ class Attribute:
     reference_types: tuple[str, ...] = ()
     sub_attributes: tuple[Attribute, ...] = ()
 
-    # Ours.
+    # Our own columns.
     indexed: bool = False
-    """Filters by this attribute are answered from an index."""
+    """Whether filters by this attribute can use an index."""
     stored_in: str = "document"
-    """`document`; `memberships` (members, groups); `derived` (made on the way out, stored nowhere)."""
+    """`document`, `memberships` (members, groups), or `derived` (computed for each response and never stored)."""
     stored_as: str = "value"
     """`value`, or `hash` for a secret."""
     listed: bool = True
-    """`/Schemas` shows it."""
+    """Whether `/Schemas` lists it."""
     default: Any = None
-    """What a resource gets that is created without a value, and what one that was stored without it is read as.
+    """The value of a new resource that is sent without one, and of a stored resource that has none.
 
-    Only for single values of a resource type's own schema (a test looks)."""
+    Only for single values in a resource type's own schema (checked by a test)."""
     in_profile: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
     """Profile name -> columns that differ in that profile."""
 
     def __hash__(self) -> int:
-        return hash((self.name, self.type))  # rows are keys of caches: the whole table below is too much to hash
+        return hash((self.name, self.type))  # rows are keys of caches, and hashing their whole tables would be slow
 
     def for_profile(self, profile: str) -> Attribute:
-        """Give this row as the tenants of `profile` see it."""
+        """Return this row as tenants with `profile` see it."""
         subs = tuple(sub.for_profile(profile) for sub in self.sub_attributes)
         return replace(self, sub_attributes=subs, **self.in_profile.get(profile, {}))
 
     @cached_property
     def is_link(self) -> bool:
-        """Whether the value names another resource: by its id in `value`, from which `$ref` is made."""
+        """Whether the value refers to another resource: `value` is its id, and `$ref` is derived from that."""
         return any(sub.name == REF and sub.stored_in == "derived" for sub in self.sub_attributes)
 
     def sub(self, name: str) -> Attribute | None:
-        """Give the sub-attribute of that name, in any letter case, or None."""
+        """Return the sub-attribute with a name, case-insensitively, or None."""
         return self._subs.get(name.lower())
 
     @cached_property
     def references(self) -> tuple[str, ...]:
-        """The resource types that a complex attribute with a `$ref` may refer to."""
+        """The names of the resource types that a complex attribute with a `$ref` may refer to."""
         reference = self.sub(REF)
         return reference.reference_types if reference else ()
 

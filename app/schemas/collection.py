@@ -1,10 +1,10 @@
 """What MongoDB enforces by itself: the tables as a `$jsonSchema` validator and as indexes.
 
-Nobody's hand stores a resource that the API could not.
+With the validator, nobody can store by hand a resource that the API would refuse.
 
-All tenants share a type's collection, whatever their profiles are and whatever schemas of their own they have: it takes
-what any of them may store. Every index starts with `tenant`: a request is answered from one shard, and a unique index
-is legal on a sharded collection.
+All tenants share the collection of a resource type, whatever their profiles and their own schemas are, so it accepts
+what any of them may store. Every index starts with `tenant`: then one shard can answer a request, and a unique index is
+allowed on a sharded collection.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _META: Shape = {
         "resourceType": {"bsonType": "string"},
         "created": {"bsonType": "date"},
         "lastModified": {"bsonType": "date"},
-        "version": {"bsonType": ["int", "long"]},  # shown as W/"3"; a write names the one that it read
+        "version": {"bsonType": ["int", "long"]},  # returned as W/"3"; a write names the version that it has read
     },
 }
 _UNIQUE: Shape = {"bsonType": ["string", "int", "long", "object"]}
@@ -61,13 +61,13 @@ class CollectionSpec:
 
 
 def collection_specs(types: Iterable[ResourceType]) -> tuple[CollectionSpec, ...]:
-    """Give the collections for all resource types of all tenants."""
+    """Return the collections for all resource types of all tenants."""
     ordered = sorted(types, key=lambda resource_type: resource_type.collection)
     return tuple(collection_spec(*group) for _, group in groupby(ordered, key=lambda each: each.collection))
 
 
 def collection_spec(*variants: ResourceType) -> CollectionSpec:
-    """Give the collection of a resource type; `variants` are the forms that it has for different tenants."""
+    """Return the collection of a resource type; `variants` are its forms for different tenants."""
     indexes = {index.name: index for variant in variants for index in _indexes(variant)}
     return CollectionSpec(
         name=variants[0].collection,
@@ -77,7 +77,7 @@ def collection_spec(*variants: ResourceType) -> CollectionSpec:
 
 
 def unique_rows(resource_type: ResourceType) -> Iterator[tuple[str, Attribute]]:
-    """Give the attributes that are unique in some profile, with their keys in `_unique`."""
+    """Yield the attributes that are unique in some profile, each after its key in `_unique`."""
     for schema in resource_type.schemas:
         for row in schema.attributes:
             if _is_stored(row) and any(value != "none" for value in _in_profiles(row, "uniqueness")):
@@ -102,7 +102,7 @@ def _document(variants: tuple[ResourceType, ...]) -> Shape:
             "schemas": {"bsonType": "array", "minItems": 1, "items": {"bsonType": "string"}},
             "meta": _META,
             **properties,
-            # What is not mirrored is not found, and what has no key is not unique: neither may be left out.
+            # A document without its mirror is not found, and one without its key is not unique: neither may be absent.
             FOLDED: _hidden(folded, [row.name for row in required if is_folded(row)]),
             "_unique": _hidden(unique, unique_required),
         },
@@ -117,7 +117,7 @@ def _hidden(properties: dict[str, Shape], required: list[str]) -> Shape:
 def _properties(
     resource_type: ResourceType, shape: Callable[[Attribute], Shape], holds: Callable[[Attribute], bool]
 ) -> dict[str, Shape]:
-    """Give the shapes of a document's fields, for those attributes that `holds` says."""
+    """Return the shapes of a document's fields, for the attributes for which `holds` is true."""
     properties = {row.name: shape(row) for row in resource_type.schema.attributes if _is_stored(row) and holds(row)}
     for extension in resource_type.extensions:
         rows = [row for row in extension.attributes if _is_stored(row) and holds(row)]
@@ -127,7 +127,7 @@ def _properties(
 
 
 def _shape(row: Attribute) -> Shape:
-    """Give the shape of an attribute's value as it is stored."""
+    """Return the shape of an attribute's stored value."""
     if row.type == "complex":
         one = _object([sub for sub in row.sub_attributes if _is_stored(sub)], _shape)
     elif row.type in _BSON_TYPES:
@@ -144,7 +144,7 @@ def _shape(row: Attribute) -> Shape:
 
 
 def _folded_shape(row: Attribute) -> Shape:
-    """Give the shape of its mirror, where strings that ignore case may be longer than they were sent."""
+    """Return the shape of an attribute's mirror, in which folded strings may be longer than those that were sent."""
     if row.type == "complex":
         one = _object([sub for sub in row.sub_attributes if _is_stored(sub)], _folded_shape)
     else:
@@ -165,7 +165,7 @@ def _object(rows: Iterable[Attribute], shape: Callable[[Attribute], Shape]) -> S
 
 
 def _merged(variants: list[dict[str, Shape]]) -> dict[str, Shape]:
-    """Give properties that take what any of the variants takes."""
+    """Return properties that accept what any of the variants accepts."""
     shapes: dict[str, list[Shape]] = {}
     for properties in variants:
         for name, shape in properties.items():
@@ -181,22 +181,25 @@ def _indexes(resource_type: ResourceType) -> Iterator[IndexSpec]:
         yield IndexSpec(
             keys=(("tenant", 1), (field, 1)), name=f"unique_{key}", unique=True, partial={field: {"$exists": True}}
         )
-    # `_id` is the last key, since that is what ties are sorted by.
+    # `_id` is the last key because it breaks ties in the order.
     for field, _ in _indexed_fields(resource_type):
         yield IndexSpec(keys=(("tenant", 1), (field, 1), ("_id", 1)), name=f"tenant_{field.removeprefix(f'{FOLDED}.')}")
 
 
 @lru_cache(maxsize=1_000)
 def indexed_fields(resource_type: ResourceType) -> Mapping[str, bool]:
-    """Return the fields of a type's documents that an index `{tenant, field, _id}` has, `_id` among them.
+    """Return the fields of a type's documents that have an index `{tenant, field, _id}`, `_id` included.
 
-    True stands beside the fields of multi-valued attributes, of which an index has several entries for a document.
+    The value is True for fields of multi-valued attributes, whose index has several entries for one document.
     """
     return {"_id": False, **dict(_indexed_fields(resource_type))}
 
 
 def _indexed_fields(resource_type: ResourceType) -> Iterator[tuple[str, bool]]:
-    """Yield where a document keeps the comparable values of the indexed attributes, and the ids of other resources."""
+    """Yield the fields with the comparable values of indexed attributes and with the ids of other resources.
+
+    Each comes with whether its attribute is multi-valued.
+    """
     for row in (*resource_type.schema.attributes, META):
         yield from _fields(row, "")
     for schema in resource_type.extensions:
@@ -219,15 +222,15 @@ def _is_stored(row: Attribute) -> bool:
 
 
 def _is_required(row: Attribute) -> bool:
-    """Say whether the attribute has a value in every profile."""
+    """Return whether the attribute is required in every profile."""
     return all(_in_profiles(row, "required"))
 
 
 def _is_unique(row: Attribute) -> bool:
-    """Say whether the attribute is unique in every profile."""
+    """Return whether the attribute is unique in every profile."""
     return all(value != "none" for value in _in_profiles(row, "uniqueness"))
 
 
 def _in_profiles(row: Attribute, column: str) -> list[Any]:
-    """Give what a column of the row says, by default and in the profiles that differ."""
+    """Return a column of the row, by default and in each profile that differs."""
     return [getattr(row, column), *(columns[column] for columns in row.in_profile.values() if column in columns)]

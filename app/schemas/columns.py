@@ -1,8 +1,8 @@
-"""The tables as filters see them: each attribute a Column that knows where its comparable value is.
+"""The tables as filters see them: each attribute is a Column that knows where documents have its comparable value.
 
-A document keeps strings that ignore letter case twice: as they were sent, and under `_folded` as they are compared. An
-attribute that is or contains such a string is compared there as a whole, so that conditions on several sub-attributes
-meet in one element.
+Documents have case-insensitive strings twice: as they were sent, and under `_folded` as they are compared. An attribute
+that is or contains such a string is compared there as a whole, so that conditions on several sub-attributes apply to
+one element.
 """
 
 from __future__ import annotations
@@ -27,87 +27,87 @@ def columns(
     resource_type: ResourceType, *, joins: Mapping[str, Join] | None = None, base_url: str = "",
     endpoints: Mapping[str, str] | None = None,
 ) -> Resolve:
-    """Give the function from a path to its Column, or None.
+    """Return the function from a path to its Column, or to None.
 
-    `joins` answers conditions on attributes whose elements are documents of their own: attribute -> query on an
-    element -> query on the resource. `base_url` is what the URIs of resources begin with, `endpoints` (resource type ->
-    its endpoint) what comes next.
+    `joins` are for attributes whose elements are documents of their own: attribute -> function from the query on an
+    element to the query on the resource. The URIs of resources are `base_url` and one of `endpoints` (by resource
+    type), followed by an id.
     """
     shared = _columns(resource_type)
     if not (joins or base_url):
         return lambda path: shared.get(path.lower())
-    place, own_joins = _Place(base_url, resource_type, endpoints), joins or {}
-    # Those of one tenant are few: of 200 columns, 20.
-    own = dict(_made(resource_type, place, own_joins, lambda row: row.name in own_joins or _has_uri(row)))
+    builder, own_joins = _Builder(base_url, resource_type, endpoints), joins or {}
+    # Only these differ between tenants: 20 of 200 columns.
+    own = dict(_made(resource_type, builder, own_joins, lambda row: row.name in own_joins or _has_uri(row)))
     return lambda path: own.get(path.lower()) or shared.get(path.lower())
 
 
 @lru_cache(maxsize=1_000)
 def paths(resource_type: ResourceType) -> Mapping[str, str]:
-    """Return the path of the attribute for each field that documents keep comparable values in."""
+    """Return the attribute's path for each field with comparable values."""
     return {column.field: column.path for column in reversed(_columns(resource_type).values())}
 
 
 @lru_cache(maxsize=1_000)
 def element_columns(attribute: Attribute) -> Resolve:
-    """Give the columns of one element of a multi-valued attribute; one that is not an object is called `value`."""
-    place = _Place("")
+    """Return the columns of one element of a multi-valued attribute; one that is no object is its own `value`."""
+    builder = _Builder("")
     if attribute.type != "complex":
-        value = place.leaf(attribute, "value", ("value",), "value")
+        value = builder.leaf(attribute, "value", ("value",), "value")
         return lambda path: value if path.lower() == "value" else None
     subs = {
-        sub.name.lower(): place.leaf(sub, sub.name, (sub.name,), sub.name, of_element=True)
+        sub.name.lower(): builder.leaf(sub, sub.name, (sub.name,), sub.name, of_element=True)
         for sub in attribute.sub_attributes
     }
     return lambda path: subs.get(path.lower())
 
 
 def is_folded(attribute: Attribute) -> bool:
-    """Tell whether the attribute is compared under `_folded`: it is, or contains, a stored string that ignores case."""
+    """Return whether the attribute is compared under `_folded`: is or contains a stored case-insensitive string."""
     if attribute.type == "complex":
         return any(sub.stored_in != "derived" and is_folded(sub) for sub in attribute.sub_attributes)
     return attribute.type == "string" and not attribute.case_exact
 
 
 def _has_uri(row: Attribute) -> bool:
-    """Return whether the URI of a resource, which begins with the tenant's base URL, is in the attribute."""
+    """Return whether the attribute contains the URI of a resource, which begins with the tenant's base URL."""
     return row is META or any(sub.name == "$ref" for sub in row.sub_attributes)
 
 
 @lru_cache(maxsize=1_000)
 def _columns(resource_type: ResourceType) -> dict[str, Column]:
-    """Return every column of a resource type, of no tenant in particular."""
-    return dict(_made(resource_type, _Place("", resource_type), {}, lambda _: True))
+    """Return all columns of a resource type, for no tenant in particular."""
+    return dict(_made(resource_type, _Builder("", resource_type), {}, lambda _: True))
 
 
 def _made(
-    resource_type: ResourceType, place: _Place, joins: Mapping[str, Join], wanted: Callable[[Attribute], bool]
+    resource_type: ResourceType, builder: _Builder, joins: Mapping[str, Join], wanted: Callable[[Attribute], bool]
 ) -> Iterator[tuple[str, Column]]:
-    """Make the columns of the attributes that are wanted, by their path in lower case.
+    """Yield the columns of the wanted attributes, each after its path in lower case.
 
-    Those of the core are there with the URN of the schema and without. The attributes of an extension have no short
-    name, since it could be another one's (RFC 7644 section 3.10), and are made together.
+    Attributes of the type's own schema have paths with and without its URN. Attributes of an extension have no short
+    path, since another attribute may have the same name (RFC 7644 section 3.10); their columns are made together.
     """
     core = resource_type.schema
     for row in filter(wanted, (*COMMON.values(), *core.attributes)):
-        yield from _paths(place.column(row, join=joins.get(row.name)), core)
+        yield from _paths(builder.column(row, join=joins.get(row.name)), core)
     for schema in resource_type.extensions:
         if any(map(wanted, schema.attributes)):
-            extension = place.extension(schema)
+            extension = builder.extension(schema)
             yield schema.id.lower(), extension
             for column in extension.subs:
                 yield from _paths(column, schema)
 
 
 def _paths(column: Column, schema: Schema) -> Iterator[tuple[str, Column]]:
-    """Give the ways to write a column and its sub-attributes, in lower case."""
+    """Yield a column and its sub-attributes' columns by each of their paths, in lower case."""
     for one in (column, *column.subs):
         yield one.path.lower(), one
         if not schema.stored_as:
             yield f"{schema.id}:{one.path}".lower(), one
 
 
-class _Place:
+class _Builder:
     """Makes columns for the documents of one resource type."""
 
     def __init__(
@@ -118,14 +118,14 @@ class _Place:
         self._endpoints = endpoints or {}
 
     def extension(self, schema: Schema) -> Column:
-        """Give the column of an extension as a whole."""
+        """Return the column of an extension as a whole."""
         column = Column(path=schema.id, type="complex", keys=(schema.id,), field=schema.stored_as, key=_no_key)
         return _with_subs(column, [self.column(row, schema, parent=column) for row in schema.attributes])
 
     def column(
         self, row: Attribute, schema: Schema | None = None, *, parent: Column | None = None, join: Join | None = None
     ) -> Column:
-        """Give the column of an attribute, with those of its sub-attributes."""
+        """Return the column of an attribute, with the columns of its sub-attributes."""
         path = f"{schema.id}:{row.name}" if schema else row.name
         keys = (schema.id, row.name) if schema else (row.name,)
         field = f"{schema.stored_as}.{row.name}" if schema else row.name
@@ -150,7 +150,7 @@ class _Place:
         self, row: Attribute, path: str, keys: tuple[str, ...], field: str, parent: Column | None = None, *,
         of_element: bool = False, references: tuple[str, ...] = (),
     ) -> Column:
-        """Give the column of an attribute that is not complex."""
+        """Return the column of an attribute that is not complex."""
         kind, key, operators = row.type, comparison_key(row), None
         if row.returned == "never" or row.mutability == "writeOnly":
             operators = _NONE  # a filter must not tell a secret bit by bit (D-124)
@@ -164,7 +164,7 @@ class _Place:
             if keys == (META.name, "location"):
                 key, operators, field = self._id_key((self._type.endpoint,) if self._type else ()), _EQUALITY, "_id"
             elif row.name == "$ref":
-                # What is kept of it is the id in `value`.
+                # Documents only have the id, in `value`.
                 known = tuple(self._endpoints[name] for name in references if name in self._endpoints)
                 key, operators, field = self._id_key(known), _EQUALITY, field.removesuffix(row.name) + "value"
                 keys = (*keys[:-1], "value")
@@ -173,14 +173,14 @@ class _Place:
         return Column(
             path=path, type=kind, keys=keys, field=field, key=key, multi_valued=row.multi_valued,
             case_exact=row.case_exact, parent=parent, operators=operators, always=row.default is not None,
-            # RFC 7643 section 2.4: where a value does not say whether it is the primary one, it is not.
+            # RFC 7643 section 2.4: a value without `primary` is not the primary one.
             absent=False if of_element and row.name == "primary" and row.type == "boolean" else row.default,
         )
 
     def _id_key(self, endpoints: tuple[str, ...]) -> Callable[[Any], str]:
-        """Give the function that cuts the id out of the URI of a resource at one of the endpoints.
+        """Return the function from the URI of a resource at one of the endpoints to its id.
 
-        Of any other URI it makes what no id can be. Without endpoints it takes any.
+        For any other URI it returns "", which is no id. Without endpoints it accepts all of them.
         """
         base_url = self._base_url
 
@@ -198,7 +198,7 @@ class _Place:
         return key
 
     def _urn_key(self) -> Callable[[Any], str]:
-        """Give the function that spells a schema's URN as it is stored; URNs are compared in any letter case."""
+        """Return the function from a schema's URN, case-insensitively, to its stored spelling."""
         spelled = {schema.id.lower(): schema.id for schema in self._type.schemas} if self._type else {}
 
         def key(value: Any) -> str:
@@ -210,7 +210,7 @@ class _Place:
 
 
 def _with_subs(column: Column, subs: list[Column]) -> Column:
-    object.__setattr__(column, "subs", tuple(subs))  # they know their parent, and it knows them
+    object.__setattr__(column, "subs", tuple(subs))  # parent and subs refer to each other
     return column
 
 

@@ -8,7 +8,7 @@ READ_ONLY = "readOnly"
 
 SCHEMAS = Attribute(
     name="schemas", type="reference", multi_valued=True, required=True, returned="always", mutability=READ_ONLY,
-    reference_types=("uri",), description="The URNs of the schemas that the resource uses; made by the server.",
+    reference_types=("uri",), description="The URNs of the schemas that the resource uses, set by the server.",
 )
 ID = Attribute(
     name="id", case_exact=True, mutability=READ_ONLY, returned="always", uniqueness="server",
@@ -17,7 +17,7 @@ ID = Attribute(
 EXTERNAL_ID = Attribute(
     name="externalId", case_exact=True, indexed=True,
     description="The client's identifier of the resource.",
-    # RFC 7643 lists common attributes in no schema; Entra maps only what /Schemas lists.
+    # RFC 7643 lists the common attributes in no schema, but Entra maps only what /Schemas lists.
     in_profile={"rfc": {"listed": False}},
 )
 META = Attribute(
@@ -37,7 +37,11 @@ def multi_valued(
     name: str, description: str, *, types: tuple[str, ...] = (), value: Attribute | None = None,
     display_in_profile: dict[str, dict[str, bool]] | None = None, indexed: bool = False,
 ) -> Attribute:
-    """Give a multi-valued attribute with the sub-attributes of RFC 7643 section 2.4: value, display, type, primary."""
+    """Return a multi-valued attribute with the sub-attributes of RFC 7643 section 2.4.
+
+    These are value, display, type (with the canonical values `types`) and primary. `value` replaces the row of the
+    first, which `indexed` gives an index.
+    """
     return Attribute(
         name=name, type="complex", multi_valued=True, description=description,
         sub_attributes=(

@@ -1,5 +1,7 @@
-"""How values compare: one key function for filters, sorting, uniqueness and PATCH, so that no two of them can disagree
-about who is who (RFC 7643 section 2.2 `caseExact`, RFC 7644 sections 3.4.2.2 and 5).
+"""How values compare: one key function for filters, sorting, uniqueness and PATCH.
+
+So they can never disagree about which values are equal (RFC 7643 section 2.2 `caseExact`, RFC 7644 sections 3.4.2.2
+and 5).
 """
 
 from __future__ import annotations
@@ -15,17 +17,19 @@ from app.schemas.meta import version_number
 from app.schemas.moments import exact_moment
 
 BOOLEANS = {"true": True, "false": False}
-"""The booleans that clients send as strings, in lower case: any case is taken (D-112)."""
+"""The booleans that clients send as strings, in lower case; they are read case-insensitively (D-112)."""
 
 _MANY_MARKS = re.compile(r"[^\w\x00-\x7f]{33}")
-"""More signs in a row than any text has on a letter; every combining mark is such a sign (a test looks at each)."""
+"""More non-ASCII, non-word characters in a row than any letter has combining marks.
+
+Every combining mark is such a character (checked by a test)."""
 
 
 def fold(text: str) -> str:
-    """Return what a string that ignores case is compared by: NFC and lower case.
+    """Return the comparison key of a case-insensitive string: NFC and lower case.
 
-    Lower case and not case folding: PRECIS keeps `Straße` and `STRASSE` apart (RFC 8265 section 3.3.2, D-113). A sigma
-    at the end of a word is folded like any other, or else `ΟΔΟΣΑ` would not begin with `ΟΔΟΣ`.
+    Lower case rather than case folding, since PRECIS keeps `Straße` and `STRASSE` apart (RFC 8265 section 3.3.2,
+    D-113). A sigma at the end of a word is folded like any other; otherwise `ΟΔΟΣΑ` would not begin with `ΟΔΟΣ`.
     """
     if text.isascii():
         return text.lower()
@@ -36,9 +40,9 @@ def fold(text: str) -> str:
 
 
 def _in_order(text: str) -> str:
-    """Return the text decomposed, with the marks of each letter in their canonical order (UAX #15 section 3).
+    """Return the text decomposed, with the marks of each letter in canonical order (UAX #15 section 3).
 
-    `normalize` would do it by insertion, in the square of their number: 70 ms for 8,192 of them.
+    `normalize` sorts by insertion, in quadratic time: 70 ms for 8,192 marks.
     """
     apart = [part for character in text for part in unicodedata.normalize("NFD", character)]
     return "".join(
@@ -48,9 +52,9 @@ def _in_order(text: str) -> str:
 
 
 def comparison_key(attribute: Attribute) -> Callable[[Any], Any]:
-    """Give the function that makes of a value of the attribute what it is compared by.
+    """Return the function from a value of the attribute to its comparison key.
 
-    The function raises ValueError, with what was expected, for a value that cannot be one of the attribute.
+    The function raises ValueError, with what was expected, for a value of another type.
     """
     if attribute.type == "string":
         return _exact if attribute.case_exact else _folded
@@ -58,9 +62,9 @@ def comparison_key(attribute: Attribute) -> Callable[[Any], Any]:
 
 
 def version_key(value: Any) -> int:
-    """Give what a version is compared by: its number, -1 for one that is not written as ours are.
+    """Return the comparison key of a version: its number, or -1 for a string that is not a version of ours.
 
-    The quotes and the mark of a weak tag may be missing: in a filter they are much to type.
+    The quotes and the weak prefix `W/` may be missing, since they are tedious to type in a filter.
     """
     number = version_number(_exact(value))
     return number if value in (f'W/"{number}"', f'"{number}"', str(number)) else -1
@@ -93,7 +97,7 @@ def _number(value: Any) -> int | float:
 
 
 def _moment(value: Any) -> Any:
-    # In a URL the `+` of an offset becomes a blank where a client does not escape it (D-123).
+    # The `+` of an offset becomes a blank if a client does not escape it in a URL (D-123).
     text = _exact(value).replace(" ", "+")
     try:
         return exact_moment(text)

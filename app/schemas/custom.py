@@ -1,8 +1,8 @@
-"""Schemas and resource types of an operator's own: RFC-format JSON files in the folder that SCIMD_SCHEMAS_DIR names.
+"""An operator's own schemas and resource types: RFC-format JSON files in the folder that SCIMD_SCHEMAS_DIR names.
 
-Files in the folder itself are for all tenants, those in a folder with a tenant's name are for that tenant. A Schema
-that a ResourceType names is its schema or its extension; any other extends the resource type that its URN ends with, as
-`...:2.0:User` does. A ResourceType with the name of one that is there adds extensions to it.
+Files in the folder itself are for all tenants; those in a folder with a tenant's name are for that tenant. A Schema
+that a ResourceType names is its schema or its extension; any other extends the resource type that its URN ends with,
+such as `...:2.0:User`. A ResourceType with the name of an existing one adds extensions to it.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ __all__ = ["SchemaFileError", "all_types", "load_catalogue"]
 
 BUILT_IN = (USER_TYPE, GROUP_TYPE)
 DESCRIBES_ITSELF = ("rfc",)
-"""The profiles whose /Schemas list those of discovery too; Entra would take their attributes for mappable ones."""
+"""The profiles whose /Schemas also lists the schemas of discovery; Entra would offer their attributes for mapping."""
 PROTOCOL = frozenset((
     "me", "bulk", "schemas", "resourcetypes", "serviceproviderconfig", "serviceproviderconfigs", "serviceconfiguration",
 ))
-"""The endpoints of the protocol itself, which have no resources of a tenant."""
+"""The endpoints of the protocol itself."""
 RESERVED = PROTOCOL | frozenset((
-    # Collections and views of the store: a type's collection has the name of its endpoint.
+    # Collections and views of the store: a resource type's collection is named after its endpoint.
     "acts", "clients", "counters", "counts", "days", "deleted", "events", "memberships", "pulses", "server", "tenants",
     "tokens", "trusts", "group_members", "user_groups",
 ))
 RESERVED_NAMES = frozenset(("membership", *NO_RESOURCE))
-"""Type names in lower case that mean something else: a line of an export, and references to no resource."""
+"""Type names, in lower case, that mean something else: a line of an export, or a reference to no resource."""
 NOTHING_OWN = ""
-"""The scope of the tenants without a folder."""
+"""The scope of tenants without a folder."""
 
 
 def load_catalogue(directory: Path | None, profile: str, tenant: str) -> Catalogue:
-    """Give the resource types of a tenant as its profile sees them; read once. Raises SchemaFileError."""
+    """Return the resource types of a tenant as its profile sees them; files are read once. Raises SchemaFileError."""
     scope = tenant if directory is not None and tenant in _tenants(directory) else NOTHING_OWN
     return _catalogue(directory, profile, scope)
 
 
 def all_types(directory: Path | None) -> tuple[ResourceType, ...]:
-    """Give the resource types of all tenants, each form of one once; raises SchemaFileError for any bad file."""
+    """Return the resource types of all tenants, each form of a type once; raises SchemaFileError for any bad file."""
     scopes = (NOTHING_OWN, *(_tenants(directory) if directory is not None else ()))
     return tuple({id(found): found for scope in scopes for found in _types(directory, scope)}.values())
 
@@ -61,7 +61,7 @@ def _catalogue(directory: Path | None, profile: str, scope: str) -> Catalogue:
 
 @lru_cache(maxsize=4_096)
 def _types(directory: Path | None, scope: str) -> tuple[ResourceType, ...]:
-    """Give the types of the tenants that share the files of `scope`."""
+    """Return the types of the tenants that share the files of a scope."""
     found = _Types()
     types: list[tuple[Path, TypeFile]] = []
     for path in _files(directory, scope) if directory is not None else ():
@@ -82,27 +82,27 @@ def _types(directory: Path | None, scope: str) -> tuple[ResourceType, ...]:
 
 
 class _Types:
-    """The types of one scope while its files are read."""
+    """The types of one scope, while its files are read."""
 
     def __init__(self) -> None:
         self.types = {resource_type.name.lower(): resource_type for resource_type in BUILT_IN}
         self.schemas = {schema.id.lower(): schema for resource_type in BUILT_IN for schema in resource_type.schemas}
         self.unused: dict[str, Path] = {}
-        """The schemas from files that nothing has named yet."""
+        """Schemas from files that no resource type has named yet: URN in lower case -> file."""
 
     def add_schema(self, schema: Schema, path: Path) -> None:
         if self.schemas.setdefault(schema.id.lower(), schema) is not schema:
-            raise SchemaFileError(f"{schema.id} is there already, from another file or from scimd itself")
+            raise SchemaFileError(f"{schema.id} exists already, from another file or from scimd itself")
         self.unused[schema.id.lower()] = path
 
     def add_type(self, file: TypeFile) -> None:
-        """Add a type, or the extensions of one that is there."""
+        """Add a type, or extensions to an existing one."""
         known = self.types.get(file.name.lower())
         if known is None:
             known = self._new(file)
         elif (file.endpoint.lower(), file.schema.lower()) != (known.endpoint.lower(), known.schema.id.lower()):
             raise SchemaFileError(
-                f"{known.name} is there already, at {known.endpoint} with the schema {known.schema.id}; "
+                f"{known.name} exists already, at {known.endpoint} with the schema {known.schema.id}; "
                 "a file with its name can only add extensions"
             )
         for urn, required in file.extensions.items():
@@ -110,7 +110,7 @@ class _Types:
         self.types[known.name.lower()] = known
 
     def extend_by_name(self, urn: str) -> None:
-        """Make a schema that nothing names an extension of the type that its URN ends with."""
+        """Add a schema that no type names as an extension to the type at the end of its URN."""
         schema = self.schemas[urn]
         name = schema.id.rpartition(":")[2]
         if name.lower() not in self.types:
@@ -120,7 +120,7 @@ class _Types:
         self.types[name.lower()] = _extended(self.types[name.lower()], schema, False)
 
     def complete(self) -> tuple[ResourceType, ...]:
-        """Give the types, with groups that may have those as members that show the groups they belong to."""
+        """Return the types; members of groups may be of every type with an attribute like `groups`."""
         names = {resource_type.name for resource_type in self.types.values()}
         own = [schema for found in self.types.values() for schema in found.schemas if found not in BUILT_IN]
         for schema in own:
@@ -168,7 +168,7 @@ def _extended(resource_type: ResourceType, schema: Schema, required: bool) -> Re
 
 
 def _with_members(group: ResourceType, names: tuple[str, ...]) -> ResourceType:
-    """Give the Group type whose members may be of the types with these names too."""
+    """Return the Group type, with members that may also be of the types with these names."""
 
     def widened(sub: Attribute) -> Attribute:
         more = replace(sub, reference_types=sub.reference_types + names) if sub.reference_types else sub
@@ -184,14 +184,14 @@ def _with_members(group: ResourceType, names: tuple[str, ...]) -> ResourceType:
 def _check_references(row: Attribute, names: set[str], where: str) -> None:
     for kind in row.reference_types:
         if kind not in names and kind not in NO_RESOURCE:
-            raise SchemaFileError(f"{where}: {row.name} refers to {kind}, which is no resource type.")
+            raise SchemaFileError(f"{where}: {row.name} refers to {kind}, which is not a resource type.")
     for sub in row.sub_attributes:
         _check_references(sub, names, f"{where}:{row.name}")
 
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Put the file's name before the sentence that says what is wrong."""
+    """Put the file's name in front of the message of a SchemaFileError."""
     try:
         yield
     except SchemaFileError as error:
@@ -202,7 +202,7 @@ def _descriptions(path: Path) -> list[object]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
-        raise SchemaFileError(f"is not JSON that can be read: {error}") from None
+        raise SchemaFileError(f"cannot be read as JSON: {error}") from None
     return content if isinstance(content, list) else [content]
 
 
@@ -212,8 +212,8 @@ def _files(directory: Path, scope: str) -> list[Path]:
 
 @lru_cache(maxsize=1_024)
 def _tenants(directory: Path) -> frozenset[str]:
-    """Give the names of the tenants that have a folder."""
+    """Return the names of the tenants that have a folder."""
     try:
         return frozenset(path.name for path in directory.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError as error:
-        raise SchemaFileError(f"{directory}: the folder of the schemas cannot be read: {error.strerror}.") from None
+        raise SchemaFileError(f"{directory}: the folder of schemas cannot be read: {error.strerror}.") from None

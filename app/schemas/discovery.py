@@ -1,4 +1,4 @@
-"""What `/Schemas`, `/ResourceTypes` and `/ServiceProviderConfig` say (RFC 7644 section 4): the tables, nothing else."""
+"""What `/Schemas`, `/ResourceTypes` and `/ServiceProviderConfig` return (RFC 7644 section 4), from the tables alone."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ BEARER = AuthenticationScheme(
 )
 OAUTH2 = AuthenticationScheme(
     type="oauth2", name="OAuth 2.0 Client Credentials", spec_uri="https://www.rfc-editor.org/info/rfc6749",
-    description="A token that is had from the token endpoint for a client id and its secret or assertion",
+    description="A token from the token endpoint, for a client id and its secret or assertion",
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Features:
-    """What the service provider supports, and its limits; None where it does not."""
+    """What the service provider supports, and its limits; None for what it does not support."""
 
     default_page_size: int = 100
     max_results: int = 200
     bulk_operations: int | None = None
     bulk_payload: int | None = None
     cursor_timeout: int | None = None
-    """The seconds for which a cursor of RFC 9865 is good."""
+    """The seconds for which a cursor of RFC 9865 is valid."""
     sort: bool = True
     etag: bool = True
     documentation_uri: str = ""
@@ -51,7 +51,7 @@ class Features:
 
 
 def service_provider_config(features: Features, base_url: str) -> Description:
-    """Give the configuration (RFC 7643 section 5)."""
+    """Return the configuration (RFC 7643 section 5)."""
     bulk = features.bulk_operations is not None
     cursors = features.cursor_timeout is not None
     description: Description = {
@@ -63,7 +63,7 @@ def service_provider_config(features: Features, base_url: str) -> Description:
             "maxPayloadSize": features.bulk_payload or 0,
         },
         "filter": {"supported": True, "maxResults": features.max_results},
-        "changePassword": {"supported": False},  # a client cannot ask a user for the old one
+        "changePassword": {"supported": False},  # it would need the old password, which a client does not know
         "sort": {"supported": features.sort},
         "etag": {"supported": features.etag},
         "pagination": {
@@ -94,7 +94,7 @@ def resource_types(catalogue: Catalogue, base_url: str) -> list[Description]:
 
 
 def resource_type(catalogue: Catalogue, name: str, base_url: str) -> Description | None:
-    """Give the resource type of that name, in any letter case, or None."""
+    """Return the resource type with a name, case-insensitively, or None."""
     found = catalogue.named(name)
     return _resource_type(found, base_url) if found else None
 
@@ -105,7 +105,7 @@ def schemas(catalogue: Catalogue, base_url: str) -> list[Description]:
 
 
 def schema(catalogue: Catalogue, urn: str, base_url: str) -> Description | None:
-    """Give the schema of that URN, in any letter case, or None."""
+    """Return the schema with a URN, case-insensitively, or None."""
     lowered = urn.lower()
     found = next((schema for schema in catalogue.listed_schemas if schema.id.lower() == lowered), None)
     return _schema(found, base_url) if found else None
@@ -144,7 +144,7 @@ def _attributes(rows: Iterable[Attribute]) -> list[Description]:
 
 
 def _attribute(row: Attribute) -> Description:
-    """Give a row with every characteristic that its type has, the defaults written out (RFC 7643 section 7)."""
+    """Return a row with every characteristic that its type has, defaults included (RFC 7643 section 7)."""
     is_text = row.type in ("string", "reference", "binary")
     description: Description = {"name": row.name, "type": row.type}
     if row.type == "complex":

@@ -1,4 +1,4 @@
-"""From bytes to a JSON object: strict UTF-8, with everything refused that JSON or BSON cannot mean."""
+"""From bytes to a JSON object: strict UTF-8, refusing everything that JSON or BSON cannot represent."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from app.errors import InvalidSyntax, InvalidValue
 
 DEEPEST = 32
 MOST_DIGITS = 1_000
-"""Of an integer; one that is stored has 19."""
+"""Digits in an integer; one that can be stored has 19."""
 LONGEST_PATH = 200
-"""Characters that a detail shows of a path: the names in it are the client's."""
+"""Characters of a path that an error shows; the names in it come from the client."""
 
 
 def object_in(data: bytes, what: str) -> dict[str, Any]:
-    """Give the JSON object in `data`, which `what` names: "The body", "The line".
+    """Return the JSON object in `data`; `what` names the data in errors: "The body", "The line".
 
-    Raises InvalidSyntax; InvalidValue for text that cannot be stored.
+    Raises InvalidSyntax, or InvalidValue for text that cannot be stored.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -59,7 +59,7 @@ def _number(text: str) -> float:
 
 
 def _constant(text: str) -> Any:
-    raise ValueError(f"{text} is no JSON value")
+    raise ValueError(f"{text} is not a JSON value")
 
 
 _DECODER = json.JSONDecoder(
@@ -68,7 +68,7 @@ _DECODER = json.JSONDecoder(
 
 
 def _check(value: Any, what: str) -> None:
-    """Look at every string and at the depth, without recursion: the depth is the client's."""
+    """Check every string and the depth, without recursion: the client decides on the depth."""
     level: list[Any] = [value]
     for _ in range(DEEPEST):
         below: list[Any] = []
@@ -88,7 +88,7 @@ def _check(value: Any, what: str) -> None:
 
 
 def _fault(text: str) -> str:
-    """Give what the text has in it that cannot be stored, or ""."""
+    """Return what in the text cannot be stored, or ""."""
     if "\0" in text:
         return "the character U+0000"
     if not text.isascii():
@@ -100,7 +100,7 @@ def _fault(text: str) -> str:
 
 
 def _place(text: str, value: Any, deepest: int = DEEPEST) -> str | None:
-    """Give where in a value a text is, or an object with such a key, e.g. `.emails[1].value`; None if nowhere."""
+    """Return the path of a text in a value, or of an object with such a key, e.g. `.emails[1].value`, or None."""
     if value == text or (isinstance(value, dict) and text in value):
         return ""
     if not deepest or not isinstance(value, dict | list):
@@ -108,6 +108,6 @@ def _place(text: str, value: Any, deepest: int = DEEPEST) -> str | None:
     for key, each in value.items() if isinstance(value, dict) else enumerate(value):
         place = _place(text, each, deepest - 1)
         if place is not None:
-            shown = f"[{key}]" if isinstance(key, int) else "." + (key if key.isprintable() else ascii(key)[1:-1])
-            return shown + place
+            step = f"[{key}]" if isinstance(key, int) else "." + (key if key.isprintable() else ascii(key)[1:-1])
+            return step + place
     return None

@@ -1,4 +1,4 @@
-"""A change of memberships as a request asks for it, before it is held against what is stored."""
+"""A requested change of memberships, before it is compared with what is stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scim_filter import Filter
 
 @dataclass(frozen=True)
 class MemberChange:
-    """One step: `add`, `remove` or `replace` of the members named, or `remove` of those for which `where` holds."""
+    """One step: `add`, `remove` or `replace` the members with these ids, or `remove` those that match `where`."""
 
     kind: str
     members: tuple[str, ...] = ()

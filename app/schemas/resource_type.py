@@ -1,4 +1,4 @@
-"""The resource types that there are, and what a path means (RFC 7643 sections 6 and 7, RFC 7644 section 3.10)."""
+"""Resource types, their schemas, and what a path means (RFC 7643 sections 6 and 7, RFC 7644 section 3.10)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON, EXTERNAL_ID
 
 LONGEST_REMEMBERED = 256
-"""Characters of a path up to which its meaning is kept for the next time: clients may send any."""
+"""Characters in a path up to which its meaning is cached; clients may send longer ones."""
 
 
 @dataclass(frozen=True, eq=False)
 class Schema:
-    """A schema: its URN, its names, and its attribute table."""
+    """A schema: its URN, name and description, and its attribute table."""
 
     id: str
     name: str
     description: str
     attributes: tuple[Attribute, ...]
     stored_as: str = ""
-    """The key under which an extension lives in a document; "" for the schema of the resource type itself."""
+    """The field of a document that has an extension's values; "" for the schema of the resource type itself."""
 
     @cached_property
     def by_name(self) -> dict[str, Attribute]:
@@ -31,41 +31,41 @@ class Schema:
         return {attribute.name.lower(): attribute for attribute in self.attributes}
 
     def for_profile(self, profile: str) -> Schema:
-        """Give this schema as the tenants of `profile` see it."""
+        """Return this schema as tenants with `profile` see it."""
         attributes = tuple(attribute.for_profile(profile) for attribute in self.attributes)
         return Schema(self.id, self.name, self.description, attributes, self.stored_as)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a path names: an attribute of a schema, perhaps one of its sub-attributes, or a whole extension."""
+    """What a path names: an attribute, one of its sub-attributes, or a whole extension."""
 
     schema: Schema | None
     """None for the common attributes of RFC 7643 section 3.1."""
     attribute: Attribute | None
-    """None where the path is an extension's bare URN."""
+    """None if the path is the URN of a schema."""
     sub: Attribute | None = None
 
     @property
     def leaf(self) -> Attribute | None:
-        """The sub-attribute where the path has one, the attribute otherwise."""
+        """The sub-attribute if the path has one, otherwise the attribute."""
         return self.sub or self.attribute
 
     @property
     def is_extension(self) -> bool:
-        """Whether the value lives under an extension's URN."""
+        """Whether the value is under an extension's URN."""
         return self.schema is not None and bool(self.schema.stored_as)
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Where SCIM JSON keeps it, e.g. ("urn:...:User", "manager", "value")."""
+        """Its keys in SCIM JSON, e.g. ("urn:...:User", "manager", "value")."""
         prefix = (self.schema.id,) if self.schema is not None and self.is_extension else ()
         names = tuple(part.name for part in (self.attribute, self.sub) if part is not None)
         return prefix + names
 
     @property
     def path(self) -> str:
-        """The path in its canonical spelling, e.g. `emails.value` or `urn:...:User:manager.value`."""
+        """Its canonical path, e.g. `emails.value` or `urn:...:User:manager.value`."""
         names = ".".join(part.name for part in (self.attribute, self.sub) if part is not None)
         if self.schema is not None and self.is_extension:
             return f"{self.schema.id}:{names}" if names else self.schema.id
@@ -96,29 +96,29 @@ class ResourceType:
 
     @cached_property
     def label(self) -> str:
-        """The attribute that references to such a resource show as `display`."""
+        """The attribute whose value is the `display` of references to such a resource."""
         return "displayName" if "displayname" in self.schema.by_name else self.identifier
 
     @cached_property
     def identifier(self) -> str:
-        """The attribute by which people know such a resource: the first string that every one has."""
+        """The attribute by which people know such a resource: the first required string."""
         rows = (row for row in self.schema.attributes if row.returned != "never")
         strings = [row.name for row in rows if row.type == "string" and row.required]
         return strings[0] if strings else "id"
 
     def name_in(self, payload: Mapping[str, Any]) -> str:
-        """Give the name that a payload has for its resource, in any letter case of the key (RFC 7643 section 2.1)."""
+        """Return the resource's name from a payload, whose keys are case-insensitive (RFC 7643 section 2.1), or ""."""
         wanted = self.identifier.lower()
         return next((text for key, text in payload.items() if key.lower() == wanted and isinstance(text, str)), "")
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """The attributes by which somebody may look for such a resource."""
+        """The attributes by which an operator may look for such a resource."""
         return frozenset({self.identifier, self.label, EXTERNAL_ID.name}) - self.secrets
 
     @cached_property
     def secrets(self) -> frozenset[str]:
-        """The attributes whose values, or parts of them, are never shown, anywhere."""
+        """The attributes with values, or parts of values, that are never returned."""
         return frozenset(
             row.name for schema in self.schemas for row in schema.attributes
             if any(each.returned == "never" for each in (row, *row.sub_attributes))
@@ -126,12 +126,12 @@ class ResourceType:
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
-        """The attributes that no resource is without, with their defaults."""
+        """The attributes that every resource has, with their defaults."""
         return {row.name: row.default for row in self.schema.attributes if row.default is not None}
 
     @cached_property
     def switch(self) -> str | None:
-        """The attribute that disables such a resource where it is false (a user's `active`), or None."""
+        """The attribute that disables such a resource when it is false (a user's `active`), or None."""
         return next((a.name for a in self.schema.attributes if a.type == "boolean" and a.default is True), None)
 
     def is_disabled(self, resource: Mapping[str, Any]) -> bool:
@@ -140,12 +140,12 @@ class ResourceType:
 
     @cached_property
     def members(self) -> Attribute | None:
-        """The attribute that lists what belongs to such a resource (a group's `members`), or None."""
+        """The attribute with the members of such a resource (a group's `members`), or None."""
         return next((a for a in self._memberships if a.mutability != "readOnly"), None)
 
     @cached_property
     def groups(self) -> Attribute | None:
-        """The attribute that lists what such a resource belongs to (a user's `groups`), or None."""
+        """The attribute with the groups of such a resource (a user's `groups`), or None."""
         return next((a for a in self._memberships if a.mutability == "readOnly"), None)
 
     @cached_property
@@ -164,16 +164,16 @@ class ResourceType:
 
     @cached_property
     def _schemas_by_urn(self) -> list[tuple[str, Schema]]:
-        # Longest first: a URN may be the beginning of another one (D-126).
+        # Longest first: a URN may be a prefix of another one (D-126).
         return sorted(((s.id.lower(), s) for s in self.schemas), key=lambda pair: -len(pair[0]))
 
     def extension(self, urn: str) -> Schema | None:
-        """Give the extension of that URN, in any letter case, or None."""
+        """Return the extension with a URN, case-insensitively, or None."""
         lowered = urn.lower()
         return next((schema for schema in self.extensions if schema.id.lower() == lowered), None)
 
     def for_profile(self, profile: str) -> ResourceType:
-        """Give this resource type as the tenants of `profile` see it."""
+        """Return this resource type as tenants with `profile` see it."""
         extensions = tuple(extension.for_profile(profile) for extension in self.extensions)
         return ResourceType(
             self.name, self.endpoint, self.description, self.schema.for_profile(profile), extensions,
@@ -181,14 +181,14 @@ class ResourceType:
         )
 
     def resolve(self, path: str) -> Target | None:
-        """Give what `path` names, in any letter case and with or without a URN, or None where it names nothing.
+        """Return what a path names, case-insensitively and with or without a URN, or None if it names nothing.
 
-        Known URNs are cut off first, the longest one, since a URN has dots and colons of its own (D-126).
+        The longest known URN is split off first, since a URN has dots and colons of its own (D-126).
         """
-        return self._resolve_again(path) if len(path) <= LONGEST_REMEMBERED else self._resolve(path)
+        return self._resolve_cached(path) if len(path) <= LONGEST_REMEMBERED else self._resolve(path)
 
-    @lru_cache(maxsize=8_192)  # noqa: B019 - there are as many types as there are schemas, and they stay
-    def _resolve_again(self, path: str) -> Target | None:
+    @lru_cache(maxsize=8_192)  # noqa: B019 - resource types live as long as the process
+    def _resolve_cached(self, path: str) -> Target | None:
         return self._resolve(path)
 
     def _resolve(self, path: str) -> Target | None:
@@ -215,7 +215,7 @@ class ResourceType:
 
 
 class Catalogue:
-    """The resource types that a tenant has, as its profile sees them."""
+    """The resource types of a tenant, as its profile sees them."""
 
     def __init__(self, types: Iterable[ResourceType], more_schemas: Iterable[Schema] = ()) -> None:
         self.types = tuple(types)
@@ -224,19 +224,19 @@ class Catalogue:
         self._by_name = {t.name.lower(): t for t in self.types}
 
     def at(self, endpoint: str) -> ResourceType | None:
-        """Give the type served at `endpoint`, with or without slashes and in any letter case, or None."""
+        """Return the type served at an endpoint, with or without slashes and case-insensitively, or None."""
         return self._by_endpoint.get(endpoint.strip("/").lower())
 
     def named(self, name: str) -> ResourceType | None:
-        """Give the type of that name, in any letter case, or None."""
+        """Return the type with a name, case-insensitively, or None."""
         return self._by_name.get(name.lower())
 
     @cached_property
     def schemas(self) -> tuple[Schema, ...]:
-        """Every schema of every type, each once, in the order of the types."""
+        """The schemas of all types, each once, in the order of the types."""
         return tuple({schema.id: schema for t in self.types for schema in t.schemas}.values())
 
     @cached_property
     def listed_schemas(self) -> tuple[Schema, ...]:
-        """The schemas that `/Schemas` lists: those of the types, and those that describe discovery itself."""
+        """The schemas that `/Schemas` lists: those of the types, and those of discovery itself."""
         return self.schemas + self._more_schemas

@@ -1,6 +1,6 @@
-"""What a response shows: `returned` of the table, `attributes` and `excludedAttributes` of the request.
+"""What a response contains: `returned` in the table, `attributes` and `excludedAttributes` in the request.
 
-RFC 7643 section 7, RFC 7644 section 3.9. What an answer leaves out need not be read: `top_level` names what it shows.
+RFC 7643 section 7, RFC 7644 section 3.9. What a response omits is not read from the database: see `top_level`.
 """
 
 from __future__ import annotations
@@ -16,48 +16,48 @@ from app.schemas.common import COMMON
 from app.schemas.resource_type import ResourceType, Schema
 
 MAX_CACHED = 1_000
-"""Characters of attribute names in a request up to which its projection is kept for the next one like it."""
+"""Characters of attribute names in a request up to which its projection is cached."""
 
 Tree = dict[str, "Tree | None"]
-"""Attributes by name; None stands for the whole attribute, a tree for some of its sub-attributes."""
+"""Attributes by name: None for the whole attribute, a tree for some of its sub-attributes."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Which members of an object are shown: those in `keep`, if it is given, without those in `hide`."""
+    """Which keys of an object a response contains: those in `keep` (None for all), without those in `hide`."""
 
     keep: frozenset[str] | None = None
     hide: frozenset[str] = frozenset()
     inner: Mapping[str, View] = field(default_factory=dict)
-    """The views of those members that are not shown whole."""
+    """The views of keys whose values are returned in part."""
 
     def of(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """Give what is shown of an object."""
+        """Return the part of an object that this view selects."""
         keep, hide = self.keep, self.hide
         if keep is None:
-            shown = dict(value)
+            rendered = dict(value)
             for name in hide:
-                shown.pop(name, None)
+                rendered.pop(name, None)
         else:
-            shown = {name: item for name, item in value.items() if name in keep and name not in hide}
+            rendered = {name: item for name, item in value.items() if name in keep and name not in hide}
         for name, view in self.inner.items():
-            if name in shown:
-                shown[name] = view.of_all(shown[name])
-                if not shown[name]:
-                    del shown[name]
-        return shown
+            if name in rendered:
+                rendered[name] = view.of_all(rendered[name])
+                if not rendered[name]:
+                    del rendered[name]
+        return rendered
 
     def of_all(self, value: Any) -> Any:
-        """Give what is shown of an object, of an array of objects, or of an array that is still being read."""
+        """Return the selected part of an object or of an array of objects, which may be an iterator."""
         if isinstance(value, Mapping):
             return self.of(value)
-        shown: Iterator[dict[str, Any]] = (part for part in map(self.of, value) if part)
-        return list(shown) if isinstance(value, list | tuple) else shown
+        rendered: Iterator[dict[str, Any]] = (part for part in map(self.of, value) if part)
+        return list(rendered) if isinstance(value, list | tuple) else rendered
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What one request wants to see of the resources of one type."""
+    """What the response to one request contains of resources of one type."""
 
     resource_type: ResourceType
     view: View
@@ -68,9 +68,9 @@ class Projection:
     def parse(
         resource_type: ResourceType, attributes: Iterable[str] | None = None, excluded: Iterable[str] | None = None
     ) -> Projection:
-        """Give the projection for the two parameters; names that are unknown are ignored, no name at all is no wish.
+        """Return the projection for the two parameters; unknown names are ignored, an empty list means none is given.
 
-        Raises InvalidValue where both are given: RFC 7644 section 3.9 lets them exclude each other.
+        Raises InvalidValue if both are given: RFC 7644 section 3.9 makes them mutually exclusive.
         """
         if not attributes and not excluded:
             return _projection(resource_type, (), (), frozenset())
@@ -81,18 +81,18 @@ class Projection:
         return make(resource_type, wanted, unwanted, frozenset())
 
     def apply(self, resource: Mapping[str, Any], requested: frozenset[str] = frozenset()) -> dict[str, Any]:
-        """Give what the answer shows of a resource; `requested` are the paths that `requested_by` gives for a write."""
+        """Return what the response contains of a resource; `requested` is what `requested_by` returns for a write."""
         if not requested or self.attributes:
             return self.view.of(resource)
         return _projection(self.resource_type, (), self.excluded, requested).view.of(resource)
 
     def wants(self, name: str) -> bool:
-        """Say whether anything of a top-level attribute, or of an extension by its URN, is shown."""
+        """Return whether the response contains any of a top-level attribute, or of an extension by its URN."""
         names = self.top_level()
         return names is None or name in names
 
     def top_level(self) -> frozenset[str] | None:
-        """Give the top-level attributes and the extensions' URNs that the answer shows, or None for all of them."""
+        """Return the top-level attributes and the extensions' URNs in the response, or None for all of them."""
         if self.attributes:
             return self.view.keep
         if self.excluded:
@@ -103,18 +103,18 @@ class Projection:
 def requested_by(
     resource_type: ResourceType, sent: Mapping[str, Any], before: Mapping[str, Any] | None = None
 ) -> frozenset[str]:
-    """Give the paths of those attributes with `returned: request` that a client sent: a write shows them again.
+    """Return the paths of those attributes with `returned: request` that a client sent; the response contains them.
 
-    With `before`, those that are not what they were there: a PATCH sends only what it changes.
+    With `before`, only those that differ from it: a PATCH sends only what it changes.
     """
-    rows = _shown_on_request(resource_type)
+    rows = _rows_on_request(resource_type)
     if not rows:
         return frozenset()
     return frozenset(_requested(rows, sent if before is None else _changed(before, sent), ""))
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the part of `after` that differs from `before`."""
+    """Return the part of `after` that differs from `before`."""
     found = {}
     for name, value in after.items():
         old = before.get(name)
@@ -124,7 +124,7 @@ def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, A
 
 
 @lru_cache(maxsize=4_096)
-def _shown_on_request(resource_type: ResourceType) -> tuple[Attribute, ...]:
+def _rows_on_request(resource_type: ResourceType) -> tuple[Attribute, ...]:
     return _on_request(_rows(resource_type))
 
 
@@ -169,7 +169,7 @@ def _projection(
 
 @lru_cache(maxsize=4_096)
 def _rows(resource_type: ResourceType) -> tuple[Attribute, ...]:
-    """Give the members of a resource as rows: its attributes, the common ones, and each extension as a complex one."""
+    """Return a resource's keys as rows: its attributes, the common ones, and each extension as a complex attribute."""
     own = resource_type.schema
     common = tuple(row for name, row in COMMON.items() if name not in own.by_name)
     extensions = (Attribute(name=s.id, type="complex", sub_attributes=s.attributes) for s in resource_type.extensions)
@@ -181,7 +181,7 @@ def _without_always(schema: Schema) -> Iterator[Attribute]:
 
 
 def _selected(rows: Sequence[Attribute], tree: Tree) -> View:
-    """Give the view of the named attributes and of those that are always returned."""
+    """Return the view of the named attributes and of those that are always returned."""
     keep, inner = set(), {}
     for row in rows:
         if row.returned == "always" or (row.name in tree and row.returned != "never"):
@@ -195,7 +195,7 @@ def _selected(rows: Sequence[Attribute], tree: Tree) -> View:
 
 
 def _pruned(rows: Sequence[Attribute], tree: Tree, requested: frozenset[str], prefix: str) -> View:
-    """Give the view of the attributes that are returned by default, without the named ones."""
+    """Return the view of the attributes that are returned by default, without the named ones."""
     hide, inner = set(), {}
     for row in rows:
         path = prefix + row.name
@@ -211,7 +211,7 @@ def _pruned(rows: Sequence[Attribute], tree: Tree, requested: frozenset[str], pr
 
 
 def _plant(tree: Tree, keys: Sequence[str]) -> None:
-    """Add a path to the tree; a whole attribute swallows its sub-attributes."""
+    """Add a path to the tree; a whole attribute includes its sub-attributes."""
     *branches, leaf = keys
     for key in branches:
         branch = tree.setdefault(key, {})
@@ -222,7 +222,7 @@ def _plant(tree: Tree, keys: Sequence[str]) -> None:
 
 
 def _names(given: Iterable[str]) -> tuple[str, ...]:
-    """Give the names without blanks around them, and without the value filters that Microsoft's tests put there."""
+    """Return the names without surrounding blanks, and without the value filters that Microsoft's tests add."""
     names = []
     for name in given:
         head, bracket, rest = name.strip().partition("[")

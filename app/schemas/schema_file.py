@@ -1,6 +1,7 @@
-"""A Schema or a ResourceType as the RFC writes it in JSON (RFC 7643 sections 6 and 7), read into our tables.
+"""Reads a Schema or a ResourceType in the JSON format of RFC 7643 sections 6 and 7 into our tables.
 
-The tables that describe schemas check such a file as any resource is checked; what they cannot say is checked here.
+Such a file is validated like a resource, by the tables that describe schemas; what they cannot express is checked
+here.
 """
 
 from __future__ import annotations
@@ -29,32 +30,32 @@ from app.schemas.validation import validate
 _ATTRIBUTE_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9$_-]*")  # RFC 7643 section 2.1; $ref by erratum 8924
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _ENDPOINT = re.compile(r"/[A-Za-z][A-Za-z0-9_-]{0,99}")
-"""Its collection has the same name, and MongoDB allows 255 bytes for that of the database and of the collection."""
+"""The collection has the same name; MongoDB allows 255 bytes for the names of database and collection together."""
 _URN = re.compile(r"urn:[A-Za-z0-9-]+(?::[A-Za-z0-9._-]+)+", re.IGNORECASE)
 _USUAL_PREFIX = "urn:ietf:params:scim:schemas:"
 _CHOICES = {"type": TYPES, "mutability": MUTABILITIES, "returned": RETURNED, "uniqueness": UNIQUENESS}
 NO_RESOURCE = ("external", "uri")
 _UNIQUE_TYPES = ("string", "reference", "binary", "integer")
 OURS = "tenant"
-"""The field of a document that is no attribute."""
+"""The field of a document that no attribute may be named after."""
 
 
 class SchemaFileError(Exception):
-    """A schema file cannot be used; the text is one sentence for the operator."""
+    """A schema file cannot be used; the message is one sentence for the operator."""
 
     for_operators = True
 
 
 @dataclass(frozen=True)
 class TypeFile:
-    """A ResourceType as its file has it: the schemas are named, and not found yet."""
+    """A ResourceType as in its file: its schemas are URNs that have not been looked up yet."""
 
     name: str
     endpoint: str
     description: str
     schema: str
     extensions: Mapping[str, bool]
-    """URN -> whether every such resource must have it."""
+    """URN -> whether every such resource must have the extension."""
 
 
 def _writable(rows: Iterable[Attribute], optional: tuple[str, ...], inside: tuple[str, ...]) -> tuple[Attribute, ...]:
@@ -68,13 +69,13 @@ def _writable(rows: Iterable[Attribute], optional: tuple[str, ...], inside: tupl
 
 
 def _form(schema: Schema, *, optional: tuple[str, ...] = (), inside: tuple[str, ...]) -> ResourceType:
-    """Give the resource type that a file is one resource of; what has a default may be left out (section 2.2)."""
+    """Return the resource type for validating a file; what has a default may be absent (RFC 7643 section 2.2)."""
     rows = _writable(schema.attributes, optional, inside)
     return ResourceType(schema.name, "/", "", replace(schema, attributes=rows))
 
 
 def _with_index(schema: Schema) -> Schema:
-    """Give the schema of schemas with `indexed`, the one characteristic of ours that a file may have."""
+    """Return the schema of schemas with `indexed`, the only characteristic of our own that a file may have."""
     flag = Attribute(name="indexed", type="boolean")
 
     def widened(row: Attribute) -> Attribute:
@@ -89,7 +90,7 @@ _RESOURCE_TYPE_FORM = _form(RESOURCE_TYPE, inside=("required",))
 
 
 def read_description(description: Any) -> Schema | TypeFile:
-    """Give what the JSON describes; raises SchemaFileError."""
+    """Return the schema or the resource type that the JSON describes; raises SchemaFileError."""
     if not isinstance(description, Mapping):
         raise SchemaFileError("must hold a Schema or a ResourceType as a JSON object, or an array of them")
     kinds, names = description.get("schemas"), {name.lower() for name in description}
@@ -107,10 +108,10 @@ def read_description(description: Any) -> Schema | TypeFile:
 
 
 def short_name(urn: str) -> str:
-    """Give the key under which an extension's data lives in a document.
+    """Return the field of a document for an extension's values.
 
-    It depends on nothing but the URN, since it must stay the same whatever is added later; it has no dot, which
-    MongoDB would take for a path.
+    It depends only on the URN, so that it stays the same whatever is added later. It has no dot, which MongoDB would
+    read as a path.
     """
     words = urn.lower().removeprefix(_USUAL_PREFIX).removeprefix("extension:").removeprefix("urn:")
     return "ext_" + re.sub(r"[^a-z0-9]+", "_", words).strip("_")
@@ -140,18 +141,18 @@ def _schema(checked: dict[str, Any]) -> Schema:
 
 
 def own_schema(schema: Schema) -> Schema:
-    """Give the schema as the one of a resource type itself, beside the common attributes; raises SchemaFileError."""
+    """Return the schema as that of a resource type itself, with `externalId`; raises SchemaFileError."""
     external_id = replace(EXTERNAL_ID, in_profile={}, listed=False)
     rows = []
     for row in schema.attributes:
         lowered = row.name.lower()
         if lowered == EXTERNAL_ID.name.lower():
-            external_id = replace(external_id, listed=True)  # the file only says that it is to be listed
+            external_id = replace(external_id, listed=True)  # in a file this only means that `/Schemas` lists it
             continue
         if lowered in COMMON or lowered == OURS:
             raise SchemaFileError(f"{schema.id}: {row.name} is a name that every resource has already")
         if row.is_link and row.multi_valued and row.mutability == READ_ONLY and row.references == ("Group",):
-            row = replace(row, stored_in="memberships")  # like a user's groups: made from the groups' members
+            row = replace(row, stored_in="memberships")  # like a user's groups: derived from the groups' members
         rows.append(row)
     return replace(schema, attributes=(*rows, external_id), stored_as="")
 
@@ -184,7 +185,7 @@ def _row(data: Mapping[str, Any], where: str, *, inside: bool = False) -> Attrib
 
 
 def _check(row: Attribute, path: str, inside: bool) -> None:
-    """Check what goes with what; raises SchemaFileError."""
+    """Check that the characteristics of a row fit together; raises SchemaFileError."""
     if row.type == "complex":
         if inside:
             raise SchemaFileError(f"{path}: a complex attribute cannot be inside another one")  # section 2.3.8
@@ -212,12 +213,12 @@ def _check_names(rows: tuple[Attribute, ...], where: str) -> None:
     seen: set[str] = set()
     for row in rows:
         if row.name.lower() in seen:
-            raise SchemaFileError(f"{where}: {row.name} is there more than once; letter case makes no difference")
+            raise SchemaFileError(f"{where}: {row.name} is there more than once; names are case-insensitive")
         seen.add(row.name.lower())
 
 
 def _with_links(row: Attribute) -> Attribute:
-    """Mark what is made from the id on the way out: `$ref`, and the name of what it points to."""
+    """Return the row with `$ref`, and the name of the resource that it refers to, marked as derived."""
     if row.sub("$ref") is None:
         return row
     subs = tuple(

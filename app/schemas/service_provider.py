@@ -1,6 +1,6 @@
-"""The schemas that describe the service provider itself (RFC 7643 sections 5 to 7 and 8.7.2, RFC 9865 section 4).
+"""The schemas of the service provider itself (RFC 7643 sections 5 to 7 and 8.7.2, RFC 9865 section 4).
 
-Differences from the printed tables, each with its reason, stand beside their rows; the errata are those of RFC 7643.
+A comment beside a row gives the reason for each difference from the RFC's tables; the errata are those of RFC 7643.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _row = partial(Attribute, mutability="readOnly")
 _exact = partial(_row, case_exact=True)
 _flag = partial(_row, type="boolean")
 _number = partial(_row, type="integer")
-# RFC 7643 section 2.3.7: references are case exact. The printed tables say so of some only.
+# RFC 7643 section 2.3.7: references are case exact. The RFC's tables say so only for some.
 _link = partial(_exact, type="reference", reference_types=("external",))
 _uri = partial(_exact, type="reference", reference_types=("uri",), required=True)
 
@@ -44,34 +44,34 @@ CONFIG = Schema(
         _feature("patch", "PATCH."),
         _feature(
             "bulk", "Bulk requests.",
-            _number(name="maxOperations", required=True, description="The most operations in one request."),
-            _number(name="maxPayloadSize", required=True, description="The most bytes of one request."),
+            _number(name="maxOperations", required=True, description="The maximum number of operations in a request."),
+            _number(name="maxPayloadSize", required=True, description="The maximum size of a request in bytes."),
         ),
         _feature(
             "filter", f"Filters: up to {LONGEST:,} characters in a URL and four times as many in /.search, "
             f"up to {MOST_TERMS} conditions and brackets, up to {DEEPEST} nested brackets.",
-            _number(name="maxResults", required=True, description="The most resources in one response."),
+            _number(name="maxResults", required=True, description="The maximum number of resources in a response."),
         ),
-        _feature("changePassword", "Change of a password."),
+        _feature("changePassword", "Password changes."),
         _feature("sort", "Sorting."),
-        _feature("etag", "Versions of resources as ETags."),  # not printed, though section 5 requires it
+        _feature("etag", "Versions of resources as ETags."),  # not in the RFC's table, though section 5 requires it
         _row(
             name="pagination", type="complex", description="Pages of a long list.",  # RFC 9865 section 4
             sub_attributes=(
-                _flag(name="cursor", required=True, description="Whether pages can be had by cursor."),
-                _flag(name="index", required=True, description="Whether pages can be had by startIndex."),
+                _flag(name="cursor", required=True, description="Whether a client can page by cursor."),
+                _flag(name="index", required=True, description="Whether a client can page by startIndex."),
                 _row(name="defaultPaginationMethod", canonical_values=("cursor", "index"),
-                     description="The method where a request names none."),
-                _number(name="defaultPageSize", description="The resources in a page where a request says nothing."),
-                _number(name="maxPageSize", description="The most resources in a page."),
-                _number(name="cursorTimeout", description="The seconds for which a cursor is good at least."),
+                     description="The method for a request that names none."),
+                _number(name="defaultPageSize", description="The resources in a page for a request without count."),
+                _number(name="maxPageSize", description="The maximum number of resources in a page."),
+                _number(name="cursorTimeout", description="The minimum number of seconds for which a cursor is valid."),
             ),
         ),
         _row(
             name="authenticationSchemes", type="complex", multi_valued=True, required=True,
             description="The ways to authenticate.",
             sub_attributes=(
-                # type and primary are not printed, though section 5 requires the first and the example has both.
+                # type and primary are not in the RFC's table; section 5 requires the former and the example has both.
                 _row(name="type", required=True, description="The kind of authentication.",
                      canonical_values=("oauth", "oauth2", "oauthbearertoken", "httpbasic", "httpdigest")),
                 _row(name="name", required=True, description="The name for people."),

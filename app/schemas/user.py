@@ -1,6 +1,6 @@
-"""The User resource: its table and that of the Enterprise extension (RFC 7643 sections 4.1, 4.3 and 8.7.1).
+"""The User resource: its table and that of the enterprise extension (RFC 7643 sections 4.1, 4.3 and 8.7.1).
 
-Differences from the printed tables, each with its reason, stand beside their rows; the errata are those of RFC 7643.
+A comment beside a row gives the reason for each difference from the RFC's tables; the errata are those of RFC 7643.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from app.schemas.resource_type import ResourceType, Schema
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-# The article's "required" column (the profile of its gallery app).
+# The attributes that Microsoft's documentation of the gallery requires.
 REQUIRED_IN_GALLERY = {"gallery": {"required": True}}
-# Entra's schema test refuses sub-attributes and secrets that it cannot map or read back.
+# Entra's schema test rejects sub-attributes and secrets that it cannot map or read back.
 UNLISTED_FOR_ENTRA = {"gallery": {"listed": False}, "interop": {"listed": False}}
 
 NAME = Attribute(
@@ -61,7 +61,7 @@ USER = Schema(
     id=USER_URN, name="User", description="User Account",
     attributes=(
         Attribute(name="userName", required=True, uniqueness="server", indexed=True,
-                  description="The name that identifies the user to the service; unique, in any letter case."),
+                  description="The name that identifies the user to the service; unique, case-insensitively."),
         EXTERNAL_ID,
         NAME,
         Attribute(name="displayName", indexed=True, description="The name to show for the user.",
@@ -75,11 +75,11 @@ USER = Schema(
         Attribute(name="locale", description="The locale for dates, numbers and currency, e.g. en-US."),
         Attribute(name="timezone", description="The time zone, e.g. America/Los_Angeles."),
         Attribute(name="active", type="boolean", default=True,
-                  # D-62: always assigned, which is what a client that removes it has to know (RFC 7644 section 3.5.2.2)
+                  # D-62: it always has a value, which a client that removes it must know (RFC 7644 section 3.5.2.2)
                   in_profile={**REQUIRED_IN_GALLERY, "rfc": {"required": True}},
-                  description="Whether the account may be used; true where nothing is said."),
+                  description="Whether the account may be used; true by default."),
         Attribute(name="password", case_exact=True, mutability="writeOnly", returned="never", stored_as="hash",
-                  description="A secret; kept as a salted hash, never shown.", in_profile=UNLISTED_FOR_ENTRA),
+                  description="A secret; stored as a salted hash and never returned.", in_profile=UNLISTED_FOR_ENTRA),
         multi_valued("emails", "E-mail addresses.", types=("work", "home", "other"), indexed=True,
                      display_in_profile=UNLISTED_FOR_ENTRA),
         multi_valued("phoneNumbers", "Telephone numbers.", types=("work", "home", "mobile", "fax", "pager", "other")),

@@ -78,7 +78,7 @@ def bring(operator: Operator, tmp_path: Path) -> Any:
     ('{"type": "User", "resource": {"id": "x", "userName": "a\\ud800b"}}', "lone surrogate"),
     ('{"type": "User", "resource": {"id": "x\\ud800", "userName": "ab"}}', "lone surrogate"),
     ('{"type": "User", "type": "Group", "resource": {"id": "x"}}', '"type" is given twice'),
-    ('{"type": "User", "resource": {"id": "x", "userName": NaN}}', "NaN is no JSON"),
+    ('{"type": "User", "resource": {"id": "x", "userName": NaN}}', "NaN is not a JSON value"),
     ('{"type": "User", "resource": ' + '{"a":' * 5_000 + "1" + "}" * 5_000 + "}", "nested"),
     ('{"type": "User", "resource": [1]}', "must be an object"),
     ('{"type": 5}', "no type"), ("17", "must be a JSON object"), ('"type"', "must be a JSON object"),

@@ -196,8 +196,8 @@ def load(folder: Path, *files: Any) -> list[ResourceType]:
 
 REF = row("$ref", type="reference", referenceTypes=["User"])
 BAD = [
-    ("not json", "is not JSON that can be read: Expecting value"),
-    ("[" * 100_000, "is not JSON that can be read: "),
+    ("not json", "cannot be read as JSON: Expecting value"),
+    ("[" * 100_000, "cannot be read as JSON: "),
     ("5", "must hold a Schema or a ResourceType as a JSON object"),
     ({}, "as the one value of schemas"),
     (schema(row(), schemas=S + R), "as the one value of schemas"),
@@ -230,7 +230,7 @@ BAD = [
         "attributes[0].subAttributes[0].subAttributes: is no attribute here",
     ),
     (schema(row(referenceTypes=["User"])), "a: only a reference has referenceTypes"),
-    (schema(row(type="reference", referenceTypes=["Robot"])), "a refers to Robot, which is no resource type"),
+    (schema(row(type="reference", referenceTypes=["Robot"])), "a refers to Robot, which is not a resource type"),
     (schema(row(mutability="writeOnly")), "a: what is writeOnly must have returned never"),
     (schema(row(multiValued=True, uniqueness="server")), "a: uniqueness is for single values"),
     (schema(row(type="boolean", uniqueness="server")), "a: uniqueness is for single values"),
@@ -238,7 +238,7 @@ BAD = [
     (schema(REF), "$ref: $ref must be a sub-attribute"),
     (schema(row(type="complex", subAttributes=[REF])), "a: $ref needs a sub-attribute value"),
     (schema(row(type="complex", subAttributes=[row("$ref"), row("value")])), "a.$ref: $ref must be a reference"),
-    (schema(row(), id=USER_URN), f"{USER_URN} is there already"),
+    (schema(row(), id=USER_URN), f"{USER_URN} exists already"),
     (schema(row(), id="urn:x:more:Robot"), "urn:x:more:Robot belongs to no resource type"),
     (kind(), "no file has the schema urn:x:Thing"),
     (kind(name="a b"), 'the name "a b" must be letters'),
@@ -250,7 +250,7 @@ BAD = [
     (kind(endpoint="/group_members"), "the endpoint /group_members of Thing is taken"),
     (kind(endpoint="/" + "a" * 101), "must be one word of up to 100 characters"),
     (kind(endpoint="/Tokens"), "the endpoint /Tokens of Thing is taken"),
-    (kind(name="user"), f"User is there already, at /Users with the schema {USER_URN}"),
+    (kind(name="user"), f"User exists already, at /Users with the schema {USER_URN}"),
     (kind(schemaExtensions=[{"required": True}]), "schemaExtensions[0].schema: is required"),
 ]
 
@@ -270,10 +270,10 @@ THING = schema(row(), id="urn:x:Thing")
 @pytest.mark.parametrize(
     ("files", "problem"),
     [
-        ([schema(row()), schema(row("b"), id="URN:X:More:User")], "URN:X:More:User is there already"),
-        ([THING, kind(), kind(endpoint="/Others")], "Thing is there already, at /Things"),
+        ([schema(row()), schema(row("b"), id="URN:X:More:User")], "URN:X:More:User exists already"),
+        ([THING, kind(), kind(endpoint="/Others")], "Thing exists already, at /Things"),
         ([THING, kind(), kind(name="Other")], "the endpoint /Things of Other is taken"),
-        ([THING, kind(), kind(name="THING", schema="urn:x:Other")], "Thing is there already"),
+        ([THING, kind(), kind(name="THING", schema="urn:x:Other")], "Thing exists already"),
         ([schema(row("id"), id="urn:x:Thing"), kind()], "urn:x:Thing: id is a name that every resource has"),
         ([schema(row("Meta"), id="urn:x:Thing"), kind()], "Meta is a name that every resource has"),
         ([schema(row("tenant"), id="urn:x:Thing"), kind()], "tenant is a name that every resource has"),
@@ -296,12 +296,12 @@ def test_files_that_clash(files: list[Any], problem: str, tmp_path: Path) -> Non
 
 def test_a_tenants_file_must_not_clash_with_one_for_all(tmp_path: Path) -> None:
     write(write(tmp_path, schema(row())) / "acme", schema(row("b")))
-    with pytest.raises(SchemaFileError, match=r"acme/0\.json: urn:x:more:User is there already"):
+    with pytest.raises(SchemaFileError, match=r"acme/0\.json: urn:x:more:User exists already"):
         all_types(tmp_path)
 
 
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SchemaFileError, match="the folder of the schemas cannot be read: No such file"):
+    with pytest.raises(SchemaFileError, match="the folder of schemas cannot be read: No such file"):
         all_types(tmp_path / "nothing")
 
 
