@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from flask import Request, Response, g
+from flask import Request, Response
 from werkzeug.datastructures import MIMEAccept
 
+from app.blueprints.exchange import current
 from app.blueprints.service import service
 from app.blueprints.streaming import Stream, is_streamed
 from app.errors import NotAcceptable, ScimError
@@ -64,8 +65,9 @@ def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Respon
     except orjson.JSONEncodeError:
         if not is_streamed(body):
             raise
-        content = Stream(body, g.request_id, service().budget)
-        content.on_close = g.pop("held", None)
+        exchange = current()
+        content = Stream(body, exchange.request_id, service().budget)
+        content.on_close, exchange.release = exchange.release, None
     return _private(_Answer(content, status, mimetype=mimetype))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from socket import socket
 from typing import IO, Any
 
 from flask import Request
@@ -44,18 +45,18 @@ def read_bytes(request: Request, most: int) -> bytes:
     return data
 
 
-def discard(request: Request) -> None:
-    """Read what is left of a refused request's body, up to a size and a time, and forget it.
+def discard(stream: IO[bytes], connection: socket | None) -> None:
+    """Read the rest of a refused request's body, up to a size and a time, and forget it.
 
-    Called when the response has been sent. Many clients send all of a body before they look for a response, and a
-    connection that is closed while they send takes the response with it (RFC 9112 section 9.6).
+    Called when the response has been sent. Many clients send all of a body before they look for a response, and closing
+    a connection while they send takes the response with it (RFC 9112 section 9.6). `connection` is what `stream` reads
+    from: WSGI has no time limit for `read`.
     """
-    connection = request.environ.get("gunicorn.socket")  # WSGI has no time limit for `read`
     if connection is not None:
         connection.settimeout(DISCARD_PAUSE)
     left, deadline = MOST_DISCARDED, time.monotonic() + DISCARD_SECONDS
     try:
-        while left > 0 and time.monotonic() < deadline and (data := _next(request.stream, _PIECE)):
+        while left > 0 and time.monotonic() < deadline and (data := _next(stream, _PIECE)):
             left -= len(data)
     except InvalidSyntax as error:  # the client is gone, or was refused for this very reason
         log.debug("a refused request ends early: %s", describe(error))

@@ -6,11 +6,12 @@ import logging
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from app.blueprints.answers import answer, media_type
 from app.blueprints.body import MOST_BYTES, read_object
 from app.blueprints.errors import log_refusal, told, wanted
+from app.blueprints.exchange import current_principal, current_provider
 from app.blueprints.prefer import apply_preference, preference_of
 from app.blueprints.service import service
 from app.errors import InvalidPath, MethodNotAllowed, NotFound, ScimError
@@ -22,14 +23,14 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 
 log = logging.getLogger("scimd")
-bulk = Blueprint("bulk", __name__, url_prefix="/<tenant>/scim/v2")
+bulk = Blueprint("bulk", __name__, url_prefix="/v2")
 
 
 @bulk.post("/Bulk")
 def run() -> Response:
     """Carry out a BulkRequest."""
     mimetype, preference = media_type(request), preference_of(request)
-    executor = _Executor(g.provider, with_resources=preference == "representation")
+    executor = _Executor(current_provider(), with_resources=preference == "representation")
     response = answer(run_bulk(read_object(request), executor), mimetype=mimetype)
     if executor.not_logged:
         log.warning("not in the provisioning log: %d operations that were refused", executor.not_logged)
@@ -52,7 +53,7 @@ class _Executor:
     def admit(self, number: int) -> None:
         """Count the operations against the tenant's rate; the request itself was counted as one of them."""
         if number > 1:
-            service().count(g.principal, number - 1)
+            service().count(current_principal(), number - 1)
 
     def execute(self, call: Call) -> Outcome:
         """Carry out one operation; raises ScimError, or anything else for a bug."""

@@ -6,47 +6,52 @@ import hashlib
 import json
 from typing import Any
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from app.blueprints.answers import answer, empty_answer, media_type
+from app.blueprints.exchange import current, current_catalogue
 from app.blueprints.service import service
 from app.errors import Forbidden, NotFound
 from app.protocol.etag import Condition
 from app.protocol.messages import list_response
 from app.schemas import discovery as described
 
-discovery = Blueprint("discovery", __name__, url_prefix="/<tenant>/scim/v2")
+discovery = Blueprint("discovery", __name__, url_prefix="/v2")
 
 
 @discovery.get("/ServiceProviderConfig")
 @discovery.get("/serviceConfiguration")
 def service_provider_config() -> Response:
     """Give the configuration; `/serviceConfiguration` is what Microsoft's collection calls it."""
-    return _described(described.service_provider_config(service().features, g.base_url))
+    return _described(described.service_provider_config(service().features, _base_url()))
 
 
 @discovery.get("/ResourceTypes")
 def resource_types() -> Response:
     """Give the resource types of the tenant."""
-    return _listed(described.resource_types(g.catalogue, g.base_url))
+    return _listed(described.resource_types(current_catalogue(), _base_url()))
 
 
 @discovery.get("/ResourceTypes/<name>")
 def resource_type(name: str) -> Response:
     """Give one resource type."""
-    return _described(_found(described.resource_type(g.catalogue, name, g.base_url), name))
+    return _described(_found(described.resource_type(current_catalogue(), name, _base_url()), name))
 
 
 @discovery.get("/Schemas")
 def schemas() -> Response:
     """Give the schemas of the tenant, as its profile has them."""
-    return _listed(described.schemas(g.catalogue, g.base_url))
+    return _listed(described.schemas(current_catalogue(), _base_url()))
 
 
 @discovery.get("/Schemas/<urn>")
 def schema(urn: str) -> Response:
     """Give one schema."""
-    return _described(_found(described.schema(g.catalogue, urn, g.base_url), urn))
+    return _described(_found(described.schema(current_catalogue(), urn, _base_url()), urn))
+
+
+def _base_url() -> str:
+    return service().base_url(current().tenant_name or "")
 
 
 def _found(description: dict[str, Any] | None, name: str) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from app.blueprints import scim
+from app.blueprints.exchange import current_principal
 from app.errors import NotImplementedHere
 
-me = Blueprint("me", __name__, url_prefix="/<tenant>/scim/v2")
+me = Blueprint("me", __name__, url_prefix="/v2")
 USERS = "Users"
 
 
@@ -42,7 +43,7 @@ def create() -> Response:
 
 
 def _user() -> str:
-    user: str | None = g.principal.user_id
+    user = current_principal().user_id
     if user is None:
         raise NotImplementedHere("The credential stands for a client and for no user, so that there is no /Me.")
     return user

@@ -5,11 +5,12 @@ Both exist for every name, so that they do not tell which tenants there are.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from app.auth import TokenAnswer, TokenRequest, metadata
 from app.blueprints.answers import answer
 from app.blueprints.body import read_bytes
+from app.blueprints.exchange import current
 from app.blueprints.service import service
 from app.protocol.messages import JSON
 from app.provider import Actor, Event
@@ -47,4 +48,4 @@ def _note(tenant: str, given: TokenAnswer) -> None:
     if given.refusal is not None:
         checks = [vars(check) for check in given.refusal.checks]
         event = Event("sign-in", status=given.status, detail=str(given.refusal), checks=checks)
-        service().refused(tenant, event, Actor(request_id=g.request_id))
+        service().refused(tenant, event, Actor(request_id=current().request_id))

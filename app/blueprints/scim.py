@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import unquote_to_bytes
 
-from flask import Blueprint, Request, Response, g, request
+from flask import Blueprint, Response, request
 
 from app.blueprints.answers import answer, empty_answer, media_type, resource_answer
 from app.blueprints.body import read_object
+from app.blueprints.exchange import current_principal, current_provider
 from app.blueprints.prefer import apply_preference, preference_of
-from app.blueprints.service import current
 from app.errors import InvalidValue, NotFound
 from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile
@@ -18,51 +18,53 @@ from app.provider import Conditions, Provider, Shown
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 
-scim = Blueprint("scim", __name__, url_prefix="/<tenant>/scim/v2")
+scim = Blueprint("scim", __name__, url_prefix="/v2")
 
 
 @scim.get("/<endpoint>")
 def query(endpoint: str) -> Response:
     """Query the resources of one type (RFC 7644 section 3.4.2)."""
-    return answer(_provider().query([_type(endpoint)], _search_in_url()), mimetype=media_type(request))
+    provider = current_provider()
+    return answer(provider.query([_type(provider, endpoint)], _search_in_url()), mimetype=media_type(request))
 
 
 @scim.get("/")
 def query_all() -> Response:
     """Query the resources of all types (RFC 7644 section 3.4.2.1)."""
-    provider = _provider()
+    provider = current_provider()
     return answer(provider.query(provider.catalogue.types, _search_in_url()), mimetype=media_type(request))
 
 
 @scim.post("/<endpoint>/.search")
 def search(endpoint: str) -> Response:
     """Query the resources of one type by POST (RFC 7644 section 3.4.3)."""
-    return answer(_provider().query([_type(endpoint)], _search_in_body()), mimetype=media_type(request))
+    provider = current_provider()
+    return answer(provider.query([_type(provider, endpoint)], _search_in_body()), mimetype=media_type(request))
 
 
 @scim.post("/.search")
 def search_all() -> Response:
     """Query the resources of all types by POST (RFC 7644 section 3.4.3)."""
-    provider = _provider()
+    provider = current_provider()
     return answer(provider.query(provider.catalogue.types, _search_in_body()), mimetype=media_type(request))
 
 
 @scim.post("/<endpoint>")
 def create(endpoint: str) -> Response:
     """Create a resource (RFC 7644 section 3.3)."""
-    asked, here = current()
-    resource_type, mimetype = _type(endpoint), media_type(asked)
-    shown = here.provider.create(resource_type, read_object(asked), _projection(resource_type, asked))
-    return _written(shown, 201, mimetype, asked)
+    provider = current_provider()
+    resource_type, mimetype = _type(provider, endpoint), media_type(request)
+    shown = provider.create(resource_type, read_object(request), _projection(resource_type))
+    return _written(shown, 201, mimetype)
 
 
 @scim.get("/<endpoint>/<resource_id>")
 def read(endpoint: str, resource_id: str) -> Response:
     """Give a resource (RFC 7644 section 3.4.1), or 304 where the client has its version."""
-    asked, here = current()
-    resource_type, mimetype = _type(endpoint), media_type(asked)
-    shown = here.provider.get(resource_type, resource_id, _projection(resource_type, asked))
-    known = Condition.parse(asked.headers.get("If-None-Match"))
+    provider = current_provider()
+    resource_type, mimetype = _type(provider, endpoint), media_type(request)
+    shown = provider.get(resource_type, resource_id, _projection(resource_type))
+    known = Condition.parse(request.headers.get("If-None-Match"))
     if known and known.holds(shown.version):
         return empty_answer(304, shown)
     return resource_answer(shown, mimetype=mimetype)
@@ -71,42 +73,38 @@ def read(endpoint: str, resource_id: str) -> Response:
 @scim.put("/<endpoint>/<resource_id>")
 def replace(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 section 3.5.1)."""
-    asked, here = current()
-    resource_type, mimetype = _type(endpoint), media_type(asked)
-    payload, projection, conditions = read_object(asked), _projection(resource_type, asked), _conditions(asked)
-    shown = here.provider.replace(resource_type, resource_id, payload, projection, conditions)
-    return _written(shown, 200, mimetype, asked)
+    provider = current_provider()
+    resource_type, mimetype = _type(provider, endpoint), media_type(request)
+    payload, projection, conditions = read_object(request), _projection(resource_type), _conditions()
+    shown = provider.replace(resource_type, resource_id, payload, projection, conditions)
+    return _written(shown, 200, mimetype)
 
 
 @scim.patch("/<endpoint>/<resource_id>")
 def patch(endpoint: str, resource_id: str) -> Response:
     """Modify a resource (RFC 7644 section 3.5.2)."""
-    asked, here = current()
-    resource_type, mimetype = _type(endpoint), media_type(asked)
-    payload, projection, conditions = read_object(asked), _projection(resource_type, asked), _conditions(asked)
-    show = _shows_patched(resource_type, asked)
-    shown = here.provider.patch(resource_type, resource_id, payload, projection if show else None, conditions)
-    return _written(shown, 200, mimetype, asked, show=show)
+    provider = current_provider()
+    resource_type, mimetype = _type(provider, endpoint), media_type(request)
+    payload, projection, conditions = read_object(request), _projection(resource_type), _conditions()
+    show = _shows_patched(resource_type)
+    shown = provider.patch(resource_type, resource_id, payload, projection if show else None, conditions)
+    return _written(shown, 200, mimetype, show=show)
 
 
 @scim.delete("/<endpoint>/<resource_id>")
 def delete(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 section 3.6)."""
-    _provider().delete(_type(endpoint), resource_id, _conditions(current()[0]))
+    provider = current_provider()
+    provider.delete(_type(provider, endpoint), resource_id, _conditions())
     return empty_answer()
 
 
-def _provider() -> Provider:
-    provider: Provider = g.provider
-    return provider
-
-
 def _profile() -> Profile:
-    return PROFILES[g.principal.tenant.profile]
+    return PROFILES[current_principal().tenant.profile]
 
 
-def _type(endpoint: str) -> ResourceType:
-    resource_type = _provider().catalogue.at(endpoint)
+def _type(provider: Provider, endpoint: str) -> ResourceType:
+    resource_type = provider.catalogue.at(endpoint)
     if resource_type is None:
         raise NotFound(f"There is no endpoint /{endpoint} here.")
     return resource_type
@@ -124,31 +122,31 @@ def _search_in_body() -> SearchRequest:
     return SearchRequest.from_body(read_object(request), bare_words=_profile().bare_words)
 
 
-def _projection(resource_type: ResourceType, asked: Request) -> Projection:
-    if not asked.query_string:  # most have none, and to read that costs as much
+def _projection(resource_type: ResourceType) -> Projection:
+    if not request.query_string:  # most have none, and to read that costs as much
         return Projection.parse(resource_type, None, None)
-    given = once(asked.args.to_dict(flat=False))
+    given = once(request.args.to_dict(flat=False))
     return Projection.parse(resource_type, names(given.get("attributes")), names(given.get("excludedAttributes")))
 
 
-def _conditions(asked: Request) -> Conditions:
-    headers = asked.headers
+def _conditions() -> Conditions:
+    headers = request.headers
     return Conditions(Condition.parse(headers.get("If-Match")), Condition.parse(headers.get("If-None-Match")))
 
 
-def _shows_patched(resource_type: ResourceType, asked: Request) -> bool:
+def _shows_patched(resource_type: ResourceType) -> bool:
     """Tell whether the answer to a PATCH has a body: `attributes` asks for one, a group may be too large for one."""
-    if asked.query_string and any(key.lower() in ("attributes", "excludedattributes") for key in asked.args):
+    if request.query_string and any(key.lower() in ("attributes", "excludedattributes") for key in request.args):
         return True
-    preference = preference_of(asked)
+    preference = preference_of(request)
     if preference:
         return preference == "representation"
     return _profile().group_patch_body or resource_type.members is None
 
 
-def _written(shown: Shown, status: int, mimetype: str, asked: Request, *, show: bool = True) -> Response:
-    preference = preference_of(asked)
-    if not show or (preference == "minimal" and not asked.args):
+def _written(shown: Shown, status: int, mimetype: str, *, show: bool = True) -> Response:
+    preference = preference_of(request)
+    if not show or (preference == "minimal" and not request.args):
         response = empty_answer(status if status == 201 else 204, shown)
     else:
         response = resource_answer(shown, status, mimetype=mimetype)

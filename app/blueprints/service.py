@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from flask import Request, current_app, g, request
-from flask.ctx import _AppCtxGlobals
+from flask import current_app
 
 from app.auth import Principal, Refusal, TokenAnswer, TokenRequest
+from app.errors import ScimError
 from app.provider import Actor, Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
@@ -51,18 +51,12 @@ class Service:
     """The time that a request may take of the database."""
     out_of_time: Callable[[], bool]
     """Whether that time is over."""
+    translate: Callable[[BaseException], ScimError | None]
+    """An exception -> what the client is told about it if it is a failure of the database, else None."""
     answered: Callable[[str, AnsweredRequest], None]
     """Tenant, what was answered: count it among what came lately."""
     refused: Callable[[str, Event, Actor], None]
     """Tenant, event, who that was: write into the tenant's log that somebody was not let in."""
-
-
-def current() -> tuple[Request, _AppCtxGlobals]:
-    """Give the request that is being answered and its `g`.
-
-    `flask.request` and `flask.g` look them up anew for each attribute; what reads many of them asks here once.
-    """
-    return request._get_current_object(), g._get_current_object()  # type: ignore[attr-defined]
 
 
 def service() -> Service:

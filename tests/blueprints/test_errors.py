@@ -10,7 +10,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app.errors import Unavailable
-from app.store.mongo.database import Database, _deadline
+from app.store.mongo.budget import current_deadline
+from app.store.mongo.database import Database
 from tests.blueprints.conftest import ERROR_URN, GROUP_URN, USER_URN, Client
 from tests.conftest import Fault
 
@@ -152,12 +153,12 @@ def test_sc_05_the_log_line_of_a_refusal_has_what_is_left_of_the_requests_budget
     deadlines: list[float | None] = []
 
     def hangs(*_: object) -> None:
-        deadlines.append(_deadline.get())
+        deadlines.append(current_deadline())
         if not token:
             raise Unavailable("The database does not answer.")
 
     def noted(*_: object, **__: object) -> None:
-        deadlines.append(_deadline.get())
+        deadlines.append(current_deadline())
 
     monkeypatch.setattr(begins, hangs)
     monkeypatch.setattr("app.store.log.events.Events.append", noted)

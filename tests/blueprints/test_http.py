@@ -86,6 +86,22 @@ def test_ht_11_unknown_endpoint(rfc: Client, path: str) -> None:
     assert rfc("GET", path).status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/Nothing", "/Users/x/y", "/Users/x/y%0Az", "/Users/x%0A/y", "/v3/Users%0A/y"])
+def test_ht_11_an_unknown_path_asks_for_a_credential_first(rfc: Client, path: str) -> None:
+    assert rfc("GET", path).status_code == 404
+    rfc.headers = {}
+    assert rfc("GET", path).status_code == 401
+
+
+@pytest.mark.parametrize("headers", [
+    {"Host": "a..b"}, {"Host": "x" * 64 + ".example.com"}, {"Host": "no_name:port"}, {"Connection": "Upgrade", "Upgrade": "websocket"},
+])
+def test_no_route_depends_on_the_host_or_on_an_upgrade(rfc: Client, headers: dict[str, str]) -> None:
+    assert rfc("GET", "/Users", **headers).status_code == 200
+    rfc.headers = {}
+    assert rfc("GET", "/Users", **headers).status_code == 401
+
+
 @pytest.mark.parametrize("version", ["v1", "v3", "v20"])
 def test_ht_13_other_versions(rfc: Client, version: str) -> None:
     rfc.base = rfc.base.replace("/v2", f"/{version}")

@@ -1,0 +1,95 @@
+"""What is known about the request that is being answered; kept in Flask's `g` from its start to its response."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flask import g, request
+from werkzeug.routing import Rule
+
+from app.auth import Principal
+from app.errors import ScimError
+from app.provider import Provider
+from app.schemas.resource_type import Catalogue
+
+UNKNOWN_PATH = "tenant.unknown_path"
+"""The endpoint of paths that do not exist below a tenant's SCIM URL."""
+READING = ("GET", "HEAD", "OPTIONS")
+_SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,64}$")
+
+
+@dataclass(slots=True)
+class Exchange:
+    """A request and what becomes of it.
+
+    The functions around a view read it in place of Flask's `request` and `g`, which are looked up for each attribute:
+    with those a GET of one user took 8 % more time of the processor.
+    """
+
+    method: str
+    route: str
+    """Without what the client wrote, such as `/<tenant>/scim/v2/<endpoint>`; "none" for a path that does not exist."""
+    tenant_name: str | None
+    """As the path has it; the tenant may not exist."""
+    request_id: str
+    started: float = field(default_factory=time.perf_counter)
+    principal: Principal | None = None
+    """Set once the credential is known."""
+    provider: Provider | None = None
+    """Set once the client has been let in."""
+    catalogue: Catalogue | None = None
+    """Set for a client that has been let in, and for open discovery."""
+    error: ScimError | None = None
+    """What the client is told, if the request is refused."""
+    release: Callable[[], None] | None = None
+    """Releases the thread that the tenant holds; called once."""
+
+    def reads(self) -> bool:
+        """Return whether the request only reads; a search by POST does (RFC 7644 section 3.4.3)."""
+        return self.method in READING or (self.method == "POST" and request.path.endswith("/.search"))
+
+    def seconds(self) -> float:
+        """Return the seconds since the request began."""
+        return time.perf_counter() - self.started
+
+
+def begin() -> None:
+    """Create the exchange of the request; runs before everything else."""
+    given = request.headers.get("X-Request-Id", "")
+    request_id = given if _SANE_ID.match(given) else f"{random.getrandbits(128):032x}"  # noqa: S311 - no secret
+    g.exchange = Exchange(request.method, _route(request.url_rule), g.get("tenant_name"), request_id)
+
+
+def current() -> Exchange:
+    """Return the exchange of the request that is being answered."""
+    exchange: Exchange = g.exchange
+    return exchange
+
+
+def current_provider() -> Provider:
+    """Return the operations for the client, which has been let in."""
+    provider = current().provider
+    assert provider is not None
+    return provider
+
+
+def current_principal() -> Principal:
+    """Return the client, which has been let in."""
+    principal = current().principal
+    assert principal is not None
+    return principal
+
+
+def current_catalogue() -> Catalogue:
+    """Return the resource types of the tenant, for a client that has been let in and for open discovery."""
+    catalogue = current().catalogue
+    assert catalogue is not None
+    return catalogue
+
+
+def _route(rule: Rule | None) -> str:
+    return "none" if rule is None or rule.endpoint == UNKNOWN_PATH else rule.rule

@@ -1,0 +1,59 @@
+"""What no view takes: a method that a path does not have (RFC 9110 section 15.5.6), and a path that does not exist.
+
+Flask would answer both before the door is asked. A path with views of its own (`/Schemas`) would also borrow its
+other methods from `/<endpoint>`.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+from werkzeug.routing import PathConverter, Rule
+
+from app.blueprints import door
+from app.blueprints.answers import empty_answer
+from app.blueprints.exchange import UNKNOWN_PATH, current_catalogue
+from app.errors import InvalidVersion, MethodNotAllowed, NotFound
+
+OTHER_METHODS = "other_methods"
+
+
+class AnyPath(PathConverter):
+    """The rest of a path, line breaks included."""
+
+    regex = "(?s:.+)"
+    part_isolating = False
+
+
+def install(app: Flask) -> None:
+    """Add the fallbacks beside all routes that the application has."""
+    methods: dict[str, set[str]] = {}
+    for rule in app.url_map.iter_rules():
+        methods.setdefault(rule.rule, {"OPTIONS"}).update(rule.methods or ())
+    allow = {path: ", ".join(sorted(names)) for path, names in methods.items()}
+
+    def other_methods(endpoint: str | None = None, **_: str) -> Response:
+        assert request.url_rule is not None
+        allowed = allow[request.url_rule.rule]
+        if request.method == "OPTIONS":  # answered from the routes alone: it needs no credential and names no endpoint
+            response = empty_answer()
+            response.headers["Allow"] = allowed
+            return response
+        if endpoint is not None and current_catalogue().at(endpoint) is None:
+            raise NotFound(f"There is no endpoint /{endpoint} here.")
+        raise MethodNotAllowed(f"{request.method} is not allowed for {request.path}.", allow=allowed)
+
+    # A rule without methods takes all that are left; `add_url_rule` would make that GET.
+    for path in allow:
+        below = path.startswith(f"{door.PREFIX}/")  # a name inside the blueprint, whose door is asked then
+        app.url_map.add(Rule(path, endpoint=f"{door.NAME}.{OTHER_METHODS}" if below else OTHER_METHODS))
+    app.view_functions[OTHER_METHODS] = app.view_functions[f"{door.NAME}.{OTHER_METHODS}"] = other_methods
+    app.url_map.converters["any_path"] = AnyPath
+    app.url_map.add(Rule(f"{door.PREFIX}/<any_path:path>", endpoint=UNKNOWN_PATH))
+    app.view_functions[UNKNOWN_PATH] = unknown_path
+
+
+def unknown_path(path: str) -> Response:
+    """Refuse a path below a tenant's SCIM URL that does not exist; raises InvalidVersion, NotFound."""
+    if path.partition("/")[0] != "v2":
+        raise InvalidVersion("Only version v2 of the protocol is supported.")
+    raise NotFound(f"There is no {request.path} here.")
