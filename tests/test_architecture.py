@@ -200,6 +200,69 @@ def test_the_test_lets_through_what_is_allowed(source: str, package: str) -> Non
     assert forbidden(source, package) == []
 
 
+FRAMEWORKS = {"flask", "flask_httpauth", "werkzeug", "pymongo", "bson", "gunicorn"}
+DOCUMENTED = {"_asdict", "_replace", "_make", "_fields"}
+"""Public methods of the standard library's named tuples, in spite of their names."""
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
+
+
+def defined(tree: ast.AST) -> set[str]:
+    """Return the private names that a module gives to something: functions, classes, variables, attributes."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
+            names.add(node.attr)
+    return names
+
+
+def foreign_internals(source: str, ours: set[str]) -> list[str]:
+    """Return the private names of others that a module imports, reads or replaces.
+
+    A private name that is in none of our modules, `ours`, is somebody else's, whatever object it is read from.
+    """
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FRAMEWORKS:
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            found += [f"line {node.lineno}: imports {name}" for name in names if is_private(name)]
+        elif isinstance(node, ast.Attribute) and is_private(node.attr) and node.attr not in ours | DOCUMENTED:
+            found.append(f"line {node.lineno}: {ast.unparse(node)}")
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "setattr", "hasattr"):
+            name = node.args[1]
+            if isinstance(name, ast.Constant) and is_private(str(name.value)) and name.value not in ours:
+                found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+def test_nothing_private_of_a_framework_is_used() -> None:
+    code = [*modules(), Module(ROOT / "gunicorn.conf.py")]
+    ours = set().union(*(defined(module.tree) for module in code))
+    found = {module.name: foreign_internals(module.path.read_text(), ours) for module in code}
+    assert {name: uses for name, uses in found.items() if uses} == {}
+
+
+@pytest.mark.parametrize("source", [
+    "from flask.ctx import _AppCtxGlobals", "from werkzeug._internal import wraps", "request._get_current_object()",
+    "g = 1\nvars(app)._got_first_request", "class A(Flask):\n    def f(self):\n        return self._request_blueprints",
+    "client._topology.open()", "super()._make_response(1)", "app._check = 1", 'getattr(collection, "_Database__client")',
+    'setattr(app, "_got_first_request", False)',
+])
+def test_the_test_sees_what_is_private(source: str) -> None:
+    assert len(foreign_internals(source, {"_ours", "_app"})) == 1
+
+
+@pytest.mark.parametrize("source", ["self._ours", "Pair(1, 2)._asdict()", "from pymongo import MongoClient", "app.__class__"])
+def test_the_test_lets_through_what_is_public(source: str) -> None:
+    assert foreign_internals(source, {"_ours"}) == []
+
+
 def test_a_module_says_what_lives_there() -> None:
     silent = [m.name for m in modules() if m.path.read_text().strip() and not ast.get_docstring(m.tree)]
     assert silent == []
