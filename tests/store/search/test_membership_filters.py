@@ -167,7 +167,7 @@ CASES = st.sampled_from(("members", "groups")).flatmap(
 
 
 @given(st.integers(0, 1_000), CASES)
-@settings(max_examples=examples(15), deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=examples(5), deadline=None, suppress_health_check=QUIET)
 def test_joins_agree_with_what_is_shown(directory, seed, case):
     check(directory, seed, *case)
 
