@@ -33,6 +33,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database, connect
 from tests.commands import run_command
+from tests.processes import children, of_folder
 
 APP_NAME = f"test-{os.getpid()}"
 """What the clients of this process call themselves, so that a failpoint can be for them alone."""
@@ -145,10 +146,16 @@ class Server:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
             with contextlib.suppress(requests.ConnectionError):
-                if requests.get(f"{self.url}/readyz", timeout=30).status_code == 200:
+                if requests.get(f"{self.url}/readyz", timeout=30).status_code == 200 and self._has_all_workers():
                     return
-            time.sleep(0.05)
+            time.sleep(0.02)
         raise AssertionError(f"not ready in {seconds} s:\n{self.log.read_text()}")
+
+    def _has_all_workers(self) -> bool:
+        """Return whether as many workers run as are set: the first one answers before the others are started."""
+        assert self.process
+        keepers = of_folder(self.folder, "app.embedded.keeper")
+        return len({*children(self.process.pid)} - {*keepers}) >= int(self.environ.get("SCIMD_WORKERS", 1))
 
     def stop(self, seconds: float = 60) -> int:
         """End it as an operator would, and give its exit status."""

@@ -1,4 +1,4 @@
-"""Looking at processes, as an operator would with `ps`."""
+"""Looks at processes, as an operator would with `ps`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def of_folder(folder: Path, name: str = "") -> list[int]:
-    """Give the processes whose command line names something in the folder, and contains `name`."""
+    """Return the ids of processes whose command line contains the folder's path and `name`."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -23,7 +23,7 @@ def of_folder(folder: Path, name: str = "") -> list[int]:
 
 
 def children(parent: int) -> list[int]:
-    """Return the children of a process, whichever of its threads has started them."""
+    """Return the ids of a process's children, of all its threads."""
     return [
         int(number) for thread in Path(f"/proc/{parent}/task").iterdir()
         for number in (thread / "children").read_text().split()
@@ -31,15 +31,15 @@ def children(parent: int) -> list[int]:
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until the condition holds; fails where it does not in time."""
+    """Wait until the condition holds; raise AssertionError if it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not in {seconds} s"
-        time.sleep(0.02)
+        time.sleep(0.01)
 
 
 def listens_on_a_port(process: int) -> bool:
-    """Tell whether the process listens on a TCP port."""
+    """Return whether the process listens on a TCP port."""
     listening = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
