@@ -1,7 +1,7 @@
-"""The settings: each environment variable in one row, with its default and one sentence.
+"""The settings: each environment variable is one row, with its default and one sentence.
 
-Nothing is read at import; what reads the environment is `Config.from_environment`, which says in one sentence what is
-wrong with a value. The README's table of settings is compared with these rows by a test.
+Nothing is read at import; `Config.from_environment` reads the environment, and its errors say in one sentence what is
+wrong with a value. A test compares the README's table of settings with these rows.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _INJECTED = tuple(re.compile(pattern) for pattern in (
     r"\w+_PORT_\d+_(TCP|UDP|SCTP)_(ADDR=[\da-fA-F.:]+|PORT=\d+|PROTO=(tcp|udp|sctp))",
     r"\w+_NAME=/\S+/\S+",
 ))
-"""What a kubelet puts into the environment for a Service whose name begins with `scimd`, as `NAME=value` (D-70).
+"""The variables that a kubelet sets for a Service whose name begins with `scimd`, as `NAME=value` (D-70).
 
-The last one is only Docker's, whose links have set the others since before there was a kubelet.
+Docker's links set the same ones, and the last one besides.
 """
 
 
 class ConfigError(Exception):
-    """A setting is not what it must be; the text is one sentence for the operator."""
+    """A setting has a wrong value, or there is no such setting; the text is one sentence for the operator."""
 
     for_operators = True
 
@@ -47,15 +47,15 @@ class Setting:
 
 
 def setting(default: str, sentence: str, read: Callable[[str], Any] = str) -> Any:
-    """Describe one setting: its default as one would write it, what it is for, and how its text becomes a value."""
+    """Describe one setting: its default as written in the environment, what it is for, and how to read its text."""
     return field(metadata={"default": default, "sentence": sentence, "read": read})
 
 
-# How a text becomes a value. Each raises ValueError with what was expected.
+# The readers of values; each raises ValueError with what was expected, to follow "must be".
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Give the reader of a whole number from `least` to `most`."""
+    """Return a reader for whole numbers from `least` to `most`."""
 
     def read(text: str) -> int:
         if not (text.isascii() and text.isdigit() and len(text) < 10) or not least <= int(text) <= most:
@@ -77,13 +77,13 @@ def folder(text: str) -> Path:
     try:
         return Path(text).expanduser().absolute()
     except RuntimeError:
-        raise ValueError("a folder; there is no such user") from None
+        raise ValueError("a folder: the user after ~ does not exist") from None
 
 
 def optional_folder(text: str) -> Path | None:
     """Read a folder, or nothing."""
     if text and not folder(text).is_dir():
-        raise ValueError("a folder that is there")
+        raise ValueError("an existing folder")
     return folder(text) if text else None
 
 
@@ -185,7 +185,7 @@ class Config:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:
-        """Return the settings; raises ConfigError for a value that cannot be and for a name that nobody knows."""
+        """Return the settings; raises ConfigError for a wrong value and for an unknown name."""
         known = {row.name: row for row in SETTINGS}
         for name in sorted(environ):
             if name.startswith(PREFIX) and name not in known and not _is_injected(name, environ[name]):
@@ -197,19 +197,19 @@ class Config:
             try:
                 values[key] = row.read(text)
             except ValueError as error:
-                # The text is not repeated: a connection string has a password in it.
+                # The value is not repeated, since a connection string has a password.
                 raise ConfigError(f"{row.name} must be {error}.") from None
         return cls(**values)
 
     @property
     def base_url(self) -> str:
-        """Give what the server's own URLs start with, with no slash at the end."""
+        """The start of the server's own URLs, without a slash at the end."""
         if self.public_url:
             return self.public_url
         if self.bind.startswith("unix:"):
             return "http://localhost"
         host, _, port = self.bind.rpartition(":")
-        # A wildcard is where one listens, not where one connects to.
+        # One can listen on a wildcard address but not connect to it.
         return f"http://{'localhost' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104
 
 

@@ -1,7 +1,7 @@
-"""The tree of SCIM errors: one class for each scimType of RFC 7644 section 3.12, table 9.
+"""The SCIM errors: one class for each scimType of RFC 7644 section 3.12, table 9, and for each other status.
 
-The one place that spells a status code of an error. Raise the narrowest class; its detail names the attribute
-and what was expected, and never repeats a secret.
+This is the only place with the status codes of errors. Raise the narrowest class; its detail names the attribute and
+what was expected, and never repeats a secret.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ class ScimError(Exception):
     status = 500
     scim_type: str | None = None
     cause = "failure"
-    """The word by which refusals are counted and explained."""
+    """The word under which refusals are counted and explained."""
     attribute = ""
-    """The path of the attribute that it is about, as far as that is known."""
+    """The path of the attribute that it is about, "" if that is not known."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -33,21 +33,21 @@ class BadRequest(ScimError):
 
 
 class InvalidFilter(BadRequest):
-    """The filter's syntax is wrong, or attribute and operator do not go together."""
+    """The filter's syntax is wrong, or the operator does not suit the attribute."""
 
     scim_type = "invalidFilter"
     cause = "bad-filter"
 
 
 class TooMany(BadRequest):
-    """The filter yields more than the server is willing to process."""
+    """The filter matches more than the server is willing to process."""
 
     scim_type = "tooMany"
     cause = "bad-filter"
 
 
 class InvalidSyntax(BadRequest):
-    """The body is no JSON object or does not have the message's structure."""
+    """The body is not a JSON object or does not have the structure of the message."""
 
     scim_type = "invalidSyntax"
 
@@ -81,14 +81,14 @@ class InvalidVersion(BadRequest):
 
 
 class Mutability(BadRequest):
-    """The change goes against the attribute's mutability."""
+    """The attribute's mutability does not allow the change."""
 
     scim_type = "mutability"
     cause = "read-only"
 
 
 class InvalidCursor(BadRequest):
-    """The cursor is not one of ours, or not for this query (RFC 9865 section 2.1)."""
+    """The cursor was not made by this server, or is for another query (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCursor"
     cause = "bad-filter"
@@ -109,7 +109,7 @@ class InvalidCount(BadRequest):
 
 
 class Unauthorized(ScimError):
-    """No credential, or one that is not good here; always with `WWW-Authenticate` (RFC 6750 section 3)."""
+    """No credential, or one that is not valid here; always with `WWW-Authenticate` (RFC 6750 section 3)."""
 
     status = 401
     cause = "no-credential"
@@ -120,7 +120,7 @@ class Unauthorized(ScimError):
 
 
 class Forbidden(ScimError):
-    """The credential is good, but not for this."""
+    """The credential is valid, but not for this request."""
 
     status = 403
     cause = "scope"
@@ -134,7 +134,7 @@ class NotFound(ScimError):
 
 
 class MethodNotAllowed(ScimError):
-    """The endpoint exists, this method of it does not; `Allow` names those that do."""
+    """The endpoint does not have this method; `Allow` names those that it has."""
 
     status = 405
     cause = "bad-path"
@@ -145,7 +145,7 @@ class MethodNotAllowed(ScimError):
 
 
 class NotAcceptable(ScimError):
-    """The client takes no media type that SCIM has."""
+    """The client accepts none of SCIM's media types."""
 
     status = 406
     cause = "bad-body"
@@ -160,14 +160,14 @@ class Uniqueness(ScimError):
 
 
 class Conflict(ScimError):
-    """The change cannot be brought together with what is there."""
+    """The change conflicts with the current state."""
 
     status = 409
     cause = "taken"
 
 
 class PreconditionFailed(ScimError):
-    """`If-Match` names another version than the stored one (RFC 7644 section 3.14)."""
+    """`If-Match` does not name the stored version (RFC 7644 section 3.14)."""
 
     status = 412
     cause = "version"
@@ -195,10 +195,10 @@ class UnsupportedMediaType(ScimError):
 
 
 class TooManyRequests(ScimError):
-    """A tenant or an address is over a limit; `Retry-After` says for how long, in seconds.
+    """A tenant or an address is over a limit; `Retry-After` says for how many seconds.
 
-    `tenant` names it where its credential was good; an address that sends wrong ones is nobody's. `limit` says which
-    limit it is: `rate`, `share` of the threads, `scans`, or `credentials`.
+    `tenant` is its name if its credential was valid, "" for an address that sends wrong ones. `limit` says which limit
+    it is: `rate`, `share` of the threads, `scans` or `credentials`.
     """
 
     status = 429
@@ -212,9 +212,7 @@ class TooManyRequests(ScimError):
 
 
 class InternalError(ScimError):
-    """A bug of ours; the detail carries a reference into the log and nothing else."""
-
-    status = 500
+    """A bug of ours; the detail has only a reference to the log."""
 
 
 class NotImplementedHere(ScimError):
@@ -225,7 +223,7 @@ class NotImplementedHere(ScimError):
 
 
 class Unavailable(ScimError):
-    """The database does not answer now; try again after `Retry-After` seconds."""
+    """The database does not answer at the moment; the client may try again after `Retry-After` seconds."""
 
     status = 503
     for_operators = True
@@ -237,10 +235,10 @@ class Unavailable(ScimError):
 
 
 def describe(error: BaseException) -> str:
-    """Return what a log may say of an exception: its type and codes, and its text only where we wrote it for operators.
+    """Return what a log may say of an exception: its type and codes, and its text only if we wrote it for operators.
 
-    Any other text may repeat what a client sent: MongoDB's repeats whole documents, a `KeyError` its key. A class says
-    `for_operators = True` where its text never does.
+    Any other text may repeat what a client sent: MongoDB's repeats whole documents, a `KeyError` its key. A class whose
+    text never does has `for_operators = True`.
     """
     name = type(error).__qualname__
     if getattr(error, "for_operators", False):

@@ -1,4 +1,4 @@
-"""Processes of this machine: modules of ours that run on their own, locks that end with a process, taken ports."""
+"""Processes on this machine: starting a module of ours, locks that end with their process, and ports in use."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class AddressTaken(Exception):
 
 
 def start_module(module: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
-    """Start a module of ours as a process of its own, which Ctrl-C does not reach; `options` are those of Popen.
+    """Start a module of ours as a process that Ctrl-C does not reach; `options` are passed to Popen.
 
-    -P, and the root of this package in front: another package named `app` in the current folder is not ours.
+    `-P` and our root at the front of PYTHONPATH keep a package named `app` in the current folder from being imported.
     """
     paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(  # noqa: S603 - our own module, in our own interpreter
@@ -34,7 +34,10 @@ def start_module(module: str, *arguments: str, **options: Any) -> subprocess.Pop
 
 
 def try_lock(lock: int, kind: int) -> bool:
-    """Take the lock of an open file if it is free, and return whether it was; the kernel frees it with the process."""
+    """Lock an open file if it is free, and return whether it was; the kernel releases the lock with the process.
+
+    `lock` is the file's descriptor, `kind` is LOCK_SH or LOCK_EX.
+    """
     try:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
         return True
@@ -43,15 +46,15 @@ def try_lock(lock: int, kind: int) -> bool:
 
 
 def wait_for_address(host: str, port: int, seconds: float) -> None:
-    """Wait until the address can be listened on; raises AddressTaken, which names the process that holds it.
+    """Wait until no process listens on the address; raises AddressTaken, which names the one that does.
 
-    Any other reason why it cannot be listened on is left to the one who does.
+    Other reasons why the address cannot be used are left to the caller's own attempt.
     """
     deadline = time.monotonic() + seconds
     while _is_taken(host, port):
         if time.monotonic() >= deadline:
             holder = next(listeners(port), "another process")
-            raise AddressTaken(f"{host}:{port} is in use by {holder}: end it, or listen on another address.")
+            raise AddressTaken(f"{host}:{port} is in use by {holder}: end that, or listen on another address.")
         time.sleep(PAUSE)
 
 
@@ -66,7 +69,7 @@ def _is_taken(host: str, port: int) -> bool:
 
 
 def listeners(port: int) -> Iterator[str]:
-    """Return the processes that listen on a TCP port, as `process 4711 (scimd serve)`: those that we may look at."""
+    """Yield the processes that listen on a TCP port, as `process 4711 (scimd serve)`, as far as we may inspect them."""
     sockets = {
         f"socket:[{row[9]}]" for table in ("tcp", "tcp6") for row in _rows(Path("/proc/net") / table)
         if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port  # 0A: it listens

@@ -106,7 +106,7 @@ def gunicorn(application: str, environment: Mapping[str, str], log: Path, probe:
 def serve(folder: Path, environment: Mapping[str, str], log: Path) -> Iterator[Server]:
     """Run `scimd serve` with a mongod of its own in the folder, as an operator would."""
     port = _free_port()
-    place = private.Place(folder)
+    place = private.MongodFolder(folder)
     settings = {"SCIMD_BIND": f"127.0.0.1:{port}", "SCIMD_DATA_DIR": str(folder), **environment}
     with _running([str(Path(sys.executable).with_name("scimd")), "serve"], settings, log, port, "/readyz") as server:
         yield Server(server.pid, port=port, uri=place.uri())

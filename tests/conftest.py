@@ -27,7 +27,7 @@ import requests
 
 from app.auth.limits import ROOM
 from app.embedded import private
-from app.embedded.keeper import find_binary
+from app.embedded.binary import find_binary
 from app.store.accounts.shared_buckets import SharedBuckets
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
@@ -178,7 +178,7 @@ class Server:
     @cached_property
     def database(self) -> Database:
         """The server's own database, reached beside it."""
-        return connect(private.Place(self.folder / "data").uri())
+        return connect(private.MongodFolder(self.folder / "data").uri())
 
 
 def spend(database: Database, tenant: str, amount: int = ROOM) -> None:

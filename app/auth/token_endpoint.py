@@ -102,7 +102,7 @@ class TokenEndpoint(AuthorizationServer):
         self._limits = limits or Limits(database, None)
 
     def answer(self, request: TokenRequest) -> TokenAnswer:
-        """Answer a token request; raises TooManyRequests."""
+        """Return the response to a token request; raises TooManyRequests."""
         try:
             parameters = _parameters(request)
             answer: TokenAnswer = self.create_token_response(_Request(request, parameters))

@@ -1,6 +1,7 @@
-"""The threads that do what was left for later: count what is still to be counted, and clear what was kept for a while
-when its time is over. Every worker has them; they do not get in each other's way, and it does not matter which of them
-is killed."""
+"""The janitor: counts what is still to be counted, and deletes what has expired or was left for later.
+
+Every worker runs every chore in a thread of its own. They do not interfere with each other, and any may be killed.
+"""
 
 from __future__ import annotations
 
@@ -25,59 +26,54 @@ log = logging.getLogger("scimd")
 
 @dataclass(frozen=True)
 class Chore:
-    """What is done again and again."""
+    """Work that is repeated."""
 
     name: str
-    work: Callable[[Database], object]
-    """Raises Unavailable; the next round goes on where this one stopped."""
+    work: Callable[[Database], int | None]
+    """Returns how much it did, for the log. Raises Unavailable; the next round continues where this one stopped."""
     pause: float
-    """Seconds between two rounds, half of it or half as much again: not all workers are to begin at once."""
+    """Seconds between two rounds, on average: half to one and a half times that, so that workers do not coincide."""
     first: float
-    """Seconds within which the first one begins."""
+    """The most seconds before the first round."""
     seconds: float
-    """What a round may take of the database."""
+    """The time for the database calls of one round."""
+    done: str = ""
+    """The log line about what was done, with %s for the number; "" for none."""
 
 
-def _clear(database: Database) -> None:
-    cleared = clear_expired(database, datetime.now(UTC))
-    if cleared:
-        log.info("cleared %s deleted resources whose time was over", cleared)
+def _until_now(work: Callable[[Database, datetime], int]) -> Callable[[Database], int]:
+    """Return the work of a chore that deals with everything up to the current time."""
+    return lambda database: work(database, datetime.now(UTC))
 
 
-def _settle(database: Database) -> None:
-    settled = settle_deleted(database, datetime.now(UTC))
-    if settled:
-        log.info("put aside %s memberships of resources that were deleted in the same moment", settled)
-
-
-def _delete_tenants(database: Database) -> None:
-    cleared = finish_deletions(database, datetime.now(UTC))
-    if cleared:
-        log.info("cleared what was left of %s deleted tenants", cleared)
-
-
-def _sweep(database: Database) -> None:
-    swept = sweep(database, datetime.now(UTC))
-    if swept:
-        log.info("deleted %s memberships of groups that were cleared", swept)
-
-
-# What came since the last round is added up by each request that tells a total.
+# Each request for a total adds what came since the last round.
 COUNTING = Chore("counting", settle, pause=5, first=5, seconds=REQUEST_SECONDS)
-SETTLING = Chore("settling", _settle, pause=10, first=10, seconds=3_600)
-SWEEPING = Chore("sweeping", _sweep, pause=10, first=10, seconds=3_600)
-# Within a minute: a worker that is given much to do is replaced after some minutes.
-CLEARING = Chore("clearing", _clear, pause=3_600, first=60, seconds=3_600)
-DELETING = Chore("deleting", _delete_tenants, pause=10, first=10, seconds=3_600)
-# Soon after an operator has dropped one: until then a name may be taken twice.
+SETTLING = Chore(
+    "settling", _until_now(settle_deleted), pause=10, first=10, seconds=3_600,
+    done="put aside %s memberships of resources that were deleted at the same moment",
+)
+SWEEPING = Chore(
+    "sweeping", _until_now(sweep), pause=10, first=10, seconds=3_600,
+    done="deleted %s memberships of groups that were cleared",
+)
+# The first round comes within a minute: a busy worker is replaced after some minutes.
+CLEARING = Chore(
+    "clearing", _until_now(clear_expired), pause=3_600, first=60, seconds=3_600,
+    done="deleted %s resources for good, which can no longer be restored",
+)
+DELETING = Chore(
+    "deleting", _until_now(finish_deletions), pause=10, first=10, seconds=3_600,
+    done="finished the deletion of %s tenants",
+)
+# Often: after an operator has dropped a unique index, a name can be taken twice until it is built again.
 CHECKING = Chore("checking the indexes", Database.ready, pause=5, first=5, seconds=REQUEST_SECONDS)
 CHORES = (COUNTING, SETTLING, SWEEPING, CLEARING, DELETING, CHECKING)
 
 
 def start(database: Database, chores: Iterable[Chore] = CHORES) -> list[threading.Thread]:
-    """Start a thread for each chore; they end with the process."""
+    """Start a thread for each chore and return them; they end with the process."""
     threads = [
-        threading.Thread(target=_go_on, args=(database, chore), name=chore.name, daemon=True) for chore in chores
+        threading.Thread(target=_repeat, args=(database, chore), name=chore.name, daemon=True) for chore in chores
     ]
     for thread in threads:
         thread.start()
@@ -85,20 +81,22 @@ def start(database: Database, chores: Iterable[Chore] = CHORES) -> list[threadin
 
 
 def once(database: Database, chore: Chore) -> bool:
-    """Do a chore once, and tell whether there can be another round; what fails is logged and tried again."""
+    """Do a chore once and log it; return whether there can be another round."""
     try:
         with database.budget(chore.seconds):
-            chore.work(database)
+            number = chore.work(database)
+        if number and chore.done:
+            log.info(chore.done, number)
     except Unavailable as error:
         log.warning("%s is not finished: %s", chore.name, describe(error))
     except Exception:
-        if database.closed:  # the process ends
+        if database.closed:  # the process is ending
             return False
         log.exception("%s failed", chore.name)
     return True
 
 
-def _go_on(database: Database, chore: Chore) -> None:
+def _repeat(database: Database, chore: Chore) -> None:
     time.sleep(random.uniform(0, chore.first))  # noqa: S311
     while once(database, chore):
         time.sleep(random.uniform(0.5, 1.5) * chore.pause)  # noqa: S311

@@ -1,4 +1,7 @@
-"""scimd on the command line. Each noun is a file, and an error is one sentence and a non-zero exit."""
+"""The commands of scimd: one module for each noun, thin layers over the store and the use cases.
+
+Every error is one sentence on stderr and a non-zero exit status. No request passes through here.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from importlib import import_module
 import click
 
 from app.cli.connection import Connection, in_time
-from app.cli.output import say, take_any_text
+from app.cli.output import escape_unencodable, say
 from app.config import ConfigError
 from app.errors import ScimError, describe
 from app.store.mongo.database import StoreError, translating
@@ -32,9 +35,9 @@ COMMANDS = {
     "check": "app.cli.check:check",
     "mongo": "app.cli.mongo:mongo",
 }
-"""Command -> where it is; what a run does not need is not imported."""
+"""Command -> module and function; a run imports only its own."""
 LASTING = ("serve", "import", "export", "check", "events", "tenant delete")
-"""Commands that take as long as they take; `events` has a limit of its own, but not for what it follows."""
+"""Commands without a time limit; `events` has one of its own, which does not apply to `--follow`."""
 
 
 class _Commands(click.Group):
@@ -59,32 +62,32 @@ def scimd(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run a command and end the process with its status."""
-    take_any_text(sys.stdout)
+    escape_unencodable(sys.stdout)
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str], connection: Connection | None = None) -> int:
-    """Run a command and give its exit status."""
+    """Run a command and return its exit status."""
     try:
         with _limit(arguments):
             return scimd.main(arguments, "scimd", standalone_mode=False, obj=connection) or 0
-    except click.exceptions.NoArgsIsHelpError as error:  # a noun without a verb: what there is
+    except click.exceptions.NoArgsIsHelpError as error:  # a noun without a verb: show its help
         say(*error.format_message().splitlines(), err=True)
         return error.exit_code
     except click.ClickException as error:
-        return _say(error.format_message(), error.exit_code)
+        return _fail(error.format_message(), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _say("Stopped.", 130)
+        return _fail("Stopped.", 130)
     except ScimError as error:
-        return _say(error.detail)
+        return _fail(error.detail)
     except (ConfigError, StoreError, OSError) as error:
-        return _say(str(error))
-    except Exception as error:  # noqa: BLE001 - a fault of ours is one sentence, too; `python -X dev` shows the rest
+        return _fail(str(error))
+    except Exception as error:  # noqa: BLE001 - a bug of ours is one sentence, too; `python -X dev` shows the traceback
         if sys.flags.dev_mode:
             raise
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{frame.name}, {frame.filename}:{frame.lineno}"
-        return _say(f"This is a fault in scimd itself: {describe(error)} in {place}")
+        return _fail(f"This is a bug in scimd itself: {describe(error)} in {place}")
 
 
 def _limit(arguments: list[str]) -> AbstractContextManager[None]:
@@ -93,6 +96,6 @@ def _limit(arguments: list[str]) -> AbstractContextManager[None]:
     return translating() if lasting else in_time(shlex.join(["scimd", *arguments]))
 
 
-def _say(sentence: str, status: int = 1) -> int:
+def _fail(sentence: str, status: int = 1) -> int:
     say(f"scimd: {' '.join(sentence.split())}", err=True)
     return status

@@ -1,4 +1,4 @@
-"""scimd acts: what operators did, to whichever tenant, and who they were."""
+"""scimd acts: what operators did, and who they were."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import click
 
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows
-from app.cli.values import Span
+from app.cli.values import Duration
 from app.store.accounts.audit import AuditLog
 
 
 @click.command()
 @click.option("--tenant", help="Only what was done to this tenant, which may be deleted.")
-@click.option("--since", type=Span(), help="Only the last while, such as 7d.")
+@click.option("--since", type=Duration(), help="Only the last while, such as 7d.")
 @json_option
 @click.pass_obj
 def acts(connection: Connection, tenant: str | None, since: timedelta | None, as_json: bool) -> None:
-    """List what operators did: the newest thousand acts of 400 days, the oldest of them first."""
+    """List what operators did: the newest thousand acts of the last 400 days, oldest first."""
     start = datetime.now(UTC) - since if since else None
     rows = [_row(each) for each in AuditLog(connection.database).find(tenant=tenant, since=start)]
-    print_rows(rows, as_json=as_json, empty="Nothing was done.")
+    print_rows(rows, as_json=as_json, empty="There are no acts.")
 
 
 def _row(each: dict[str, Any]) -> dict[str, Any]:

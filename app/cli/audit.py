@@ -1,4 +1,4 @@
-"""Who runs a command, and the lines about it: one in `acts`, and one in the tenant's log where it concerns a tenant."""
+"""Records what commands do and who runs them: in the audit log, and in the tenant's log if a tenant is concerned."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Subject(Protocol):
 
 @dataclass(frozen=True)
 class TenantItself:
-    """A tenant as what an operator changes."""
+    """A tenant as the subject of a change."""
 
     tenant: str
     label: str = ""
@@ -48,34 +48,37 @@ def operator() -> Operator:
     number = os.getuid()
     try:
         name = pwd.getpwuid(number).pw_name
-    except KeyError:  # a container may run under a number that has no name
+    except KeyError:  # a container may run under a user id without a name
         name = f"uid {number}"
     return Operator(name, HOW, address=socket.gethostname())
 
 
 def actor() -> Actor:
-    """Return who stands in a tenant's log for what this command does, and the statuses that it would have by HTTP."""
+    """Return the actor for this command's changes in a tenant's log, with the statuses that HTTP would have."""
     return Actor(str(operator()), statuses=Statuses(created=201, shown=200, not_shown=204))
 
 
-def act(connection: Connection, name: str, tenant: str, object_: str = "") -> AbstractContextManager[AuditEntry]:
-    """Begin an act, such as `tenant delete`; what is done inside is settled at the end."""
+def audited(connection: Connection, name: str, tenant: str, object_: str = "") -> AbstractContextManager[AuditEntry]:
+    """Record the act that the block is, such as `tenant delete`, and its outcome."""
     return AuditLog(connection.database).begin(operator(), name, tenant=tenant, object_=object_)
 
 
-def change(
+def audited_change(
     connection: Connection, kind: str, operation: str, work: Callable[[Session], tuple[Subject, T]], *,
     tenant: str = "", object_: str = "",
 ) -> T:
-    """Do `work`, with its line in the tenant's log and its act, as one transaction; return what it returns second."""
-    with act(connection, f"{kind} {operation}", tenant, object_) as begun:
+    """Do `work` in one transaction with its entries in the audit log and in the tenant's log.
 
-        def whole(session: Session) -> T:
+    `work` returns what it changed and a result; the result is returned.
+    """
+    with audited(connection, f"{kind} {operation}", tenant, object_) as entry:
+
+        def logged(session: Session) -> T:
             subject, result = work(session)
-            begun.tenant, begun.object = subject.tenant, subject.id
+            entry.tenant, entry.object = subject.tenant, subject.id
             event = Event(operation, resource_type=kind, resource_id=subject.id, name=subject.label)
             log = Events(connection.database, subject.tenant, days=connection.config.log_days)
             log.append(event, actor(), session)
             return result
 
-        return begun.commit(whole)
+        return entry.commit(logged)

@@ -1,4 +1,4 @@
-"""scimd check: looks at a running SCIM server as an identity provider would, and says in plain words what is wrong."""
+"""scimd check: tries a running SCIM server as an identity provider would, and says in plain words what is wrong."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ MARKS = {"ok": "ok    ", "wrong": "WRONG ", "skipped": "-     "}
 
 @click.command()
 @click.argument("url")
-@click.option("--token", required=True, envvar="SCIM_TOKEN", help="The Secret Token; or the variable SCIM_TOKEN.")
+@click.option("--token", required=True, envvar="SCIM_TOKEN", help="The Secret Token; or set the variable SCIM_TOKEN.")
 @click.option("--as", "name", type=click.Choice(tuple(CLIENTS)), default="entra", show_default=True,
-              help="Whose requests to send.")
+              help="Which identity provider's requests to send.")
 @json_option
 def check(url: str, token: str, name: str, as_json: bool) -> None:
-    """Try a SCIM server as an identity provider would; makes a user and a group and deletes them again."""
+    """Try a SCIM server as an identity provider would; create a user and a group, and delete them again."""
     client = CLIENTS[name]
     report = run_check(url, token, name, client)
     if as_json:

@@ -7,16 +7,16 @@ from typing import Any
 
 import click
 
-from app.cli.audit import change
+from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
-from app.cli.values import Span, label_option, scope_option
+from app.cli.values import Duration, label_option, scope_option
 from app.store.accounts.clients import LONGEST_SECRET, LONGEST_TOKEN, Client, Clients, Secret
 from app.store.accounts.tenants import Tenants
 from app.store.mongo.database import Session
 
 expires_option = click.option(
-    "--expires", type=Span(longest=LONGEST_SECRET), default="365d", show_default=True,
+    "--expires", type=Duration(longest=LONGEST_SECRET), default="365d", show_default=True,
     help="How long the secret is valid: a number and s, m, h or d; at most three years.",
 )
 
@@ -30,7 +30,7 @@ def client() -> None:
 @click.argument("tenant")
 @expires_option
 @label_option
-@click.option("--token-lifetime", type=Span(longest=LONGEST_TOKEN), default="1h", show_default=True,
+@click.option("--token-lifetime", type=Duration(longest=LONGEST_TOKEN), default="1h", show_default=True,
               help="How long its access tokens are valid: 1h to 6h.")
 @scope_option
 @json_option
@@ -39,16 +39,16 @@ def create(
     connection: Connection, tenant: str, expires: timedelta, label: str, token_lifetime: timedelta,
     scope: tuple[str, ...], as_json: bool,
 ) -> None:
-    """Create a client and print its first secret, this once."""
+    """Create a client and print its first secret, which is shown only once."""
     Tenants(connection.database).require(tenant)
 
     def work(session: Session) -> tuple[Client, tuple[Client, str]]:
-        made = Clients(connection.database).create(
+        created = Clients(connection.database).create(
             tenant, lifetime=expires, label=label, scopes=scope, token_lifetime=token_lifetime, session=session
         )
-        return made[0], made
+        return created[0], created
 
-    created, secret = change(connection, "client", "create", work, tenant=tenant)
+    created, secret = audited_change(connection, "client", "create", work, tenant=tenant)
     _print_secret(connection, created, created.secrets[0], secret, as_json=as_json)
 
 
@@ -71,13 +71,13 @@ def list_clients(connection: Connection, tenant: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: bool) -> None:
-    """Print another secret, this once; those there are live on until they are deleted or expire."""
+    """Add a secret and print it, which is shown only once; the others stay valid until they expire or are deleted."""
 
     def work(session: Session) -> tuple[Client, tuple[Client, Secret, str]]:
-        made = Clients(connection.database).rotate(client_id, expires, session)
-        return made[0], made
+        rotated = Clients(connection.database).rotate(client_id, expires, session)
+        return rotated[0], rotated
 
-    found, row, secret = change(connection, "client", "rotate", work, object_=client_id)
+    found, row, secret = audited_change(connection, "client", "rotate", work, object_=client_id)
     _print_secret(connection, found, row, secret, as_json=as_json)
 
 
@@ -85,13 +85,13 @@ def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: 
 @click.argument("client_id", metavar="ID")
 @click.pass_obj
 def delete(connection: Connection, client_id: str) -> None:
-    """Delete a client: within five seconds its access tokens are worthless."""
+    """Delete a client; its access tokens stop working within five seconds."""
     clients = Clients(connection.database)
 
     def work(session: Session) -> tuple[Client, None]:
         return clients.delete(client_id, session), None
 
-    change(connection, "client", "delete", work, object_=client_id)
+    audited_change(connection, "client", "delete", work, object_=client_id)
 
 
 @client.group()
@@ -104,13 +104,13 @@ def secret() -> None:
 @click.argument("secret_id", metavar="SECRET_ID")
 @click.pass_obj
 def delete_secret(connection: Connection, client_id: str, secret_id: str) -> None:
-    """Delete a secret: nobody gets an access token for it any more."""
+    """Delete a secret, so that it gets no more access tokens."""
     clients = Clients(connection.database)
 
     def work(session: Session) -> tuple[Client, None]:
         return clients.delete_secret(client_id, secret_id, session), None
 
-    change(connection, "client", "delete secret", work, object_=client_id)
+    audited_change(connection, "client", "delete secret", work, object_=client_id)
 
 
 def _print_secret(connection: Connection, each: Client, row: Secret, secret: str, *, as_json: bool) -> None:
@@ -125,7 +125,7 @@ def _print_secret(connection: Connection, each: Client, row: Secret, secret: str
         "Tenant URL": connection.tenant_url(each.tenant), "OAuth token endpoint": endpoint, "Client ID": each.id,
         "Client Secret": secret,
     })
-    say(f"The secret is shown this once and expires on {row.expires:%Y-%m-%d}.", err=True)
+    say(f"The secret is shown only this once; it expires on {row.expires:%Y-%m-%d}.", err=True)
 
 
 def _row(each: Client) -> dict[str, Any]:

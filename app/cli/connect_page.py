@@ -1,6 +1,6 @@
-"""What an administrator pastes into Entra, under the names that Entra's own page uses, for each way that is set up.
+"""What an administrator pastes into Entra, under the names of Entra's own page, for each credential that is set up.
 
-Secrets are stored as hashes, and so are shown by the command that makes them and nowhere else.
+Only hashes of secrets are stored, so secrets are shown by the command that makes them and nowhere else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.store.log.events import Events
 
 
 def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
-    """Give the ways in that a tenant has, each with its values, the last contact and the last error."""
+    """Return a tenant's URLs, its credentials with the values to paste, the last contact and the last error."""
     database, now = connection.database, datetime.now(UTC)
     tokens = Tokens(database)
     trusts = Trusts(database).of_tenant(tenant.name)
@@ -30,41 +30,41 @@ def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
         "federated": [_trust(each, tokens) for each in trusts if each.kind == ASSERTION],
         "bearers": [_trust(each, tokens) for each in trusts if each.kind != ASSERTION],
     }
-    ways = [*page["tokens"], *page["clients"], *page["federated"], *page["bearers"]]
-    page["last_contact"] = max((way["last_used"] for way in ways if way["last_used"]), default=None)
+    credentials = [*page["tokens"], *page["clients"], *page["federated"], *page["bearers"]]
+    page["last_contact"] = max((each["last_used"] for each in credentials if each["last_used"]), default=None)
     errors = Events(database, tenant.name, days=connection.config.log_days).find(failed=True, limit=1)
     page["last_error"] = {"time": errors[0]["time"], "detail": errors[0]["detail"]} if errors else None
     return page
 
 
 def print_connect_page(tenant: Tenant, page: dict[str, Any]) -> None:
-    """Print the ways in for people."""
+    """Print what `connect_page` returned, for people."""
     url, endpoint = {"Tenant URL": page["tenant_url"]}, {"OAuth token endpoint": page["token_endpoint"]}
     rate = f", {tenant.rate_limit} requests a second" if tenant.rate_limit else ""
     say(f"{tenant.name}: profile {tenant.profile}, {'suspended' if tenant.suspended else 'active'}{rate}")
     if page["tokens"] or not (page["clients"] or page["federated"] or page["bearers"]):
         say("", "Secret Token")
         print_values(url | {"Secret Token": f"(scimd token issue {tenant.name} prints one, once)"})
-        _print_ways(page["tokens"], "token", "id")
+        _print_credentials(page["tokens"], "token", "id")
     for each in page["clients"]:
         say("", "OAuth 2.0 client credentials")
         again = f"(scimd client rotate {each['client_id']} prints another, once)"
         print_values(url | endpoint | {"Client ID": each["client_id"], "Client Secret": again})
-        _print_ways(each["secrets"], "secret", "secret_id")
+        _print_credentials(each["secrets"], "secret", "secret_id")
     for each in page["federated"]:
         say("", "Workload Identity Federation")
         print_values(url | endpoint | {"Client ID": each["id"]})
-        _print_ways([each], "trust in", "issuer")
+        _print_credentials([each], "trust in", "issuer")
     for each in page["bearers"]:
         say("", "Tokens of Entra itself")
         print_values(url | {"Secret Token": "(leave it empty)"})
-        _print_ways([each], "trust in", "issuer")
+        _print_credentials([each], "trust in", "issuer")
     error = page["last_error"]
     say("", f"Last contact: {cell(page['last_contact'])}")
     say(f"Last error: {cell(error['time'])}  {error['detail']}" if error else "Last error: -")
 
 
-def _print_ways(rows: list[dict[str, Any]], word: str, key: str) -> None:
+def _print_credentials(rows: list[dict[str, Any]], word: str, key: str) -> None:
     for row in rows:
         facts = [repr(row["label"])] if row.get("label") else []
         if "expires" in row:

@@ -1,4 +1,4 @@
-"""What every command has at hand: the settings, and the database they name, opened when it is first used."""
+"""What every command gets: the settings, and the database that they name, opened when it is first used."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from app.store.mongo.failures import took_too_long
 from app.store.open import open_database, prepare
 
 COMMAND_SECONDS = 60.0
-"""What a command may take of the database, unless it moves, deletes or follows a whole tenant."""
+"""The time for a command's database calls, unless it copies, deletes or follows a whole tenant."""
 
 
 @contextmanager
 def in_time(what: str) -> Iterator[None]:
-    """Let the database take `COMMAND_SECONDS` for what is inside; raises Unavailable, which says `what` that was."""
+    """Limit the database calls inside the block to `COMMAND_SECONDS`; raises Unavailable, which names `what` ran."""
     try:
         with budget(COMMAND_SECONDS):
             yield
@@ -28,7 +28,7 @@ def in_time(what: str) -> Iterator[None]:
         why = error.detail
         if took_too_long(error.__cause__):
             why = f"The database did not finish within {COMMAND_SECONDS:g} seconds."
-        raise Unavailable(f"{why} It was asked for: {what}") from error
+        raise Unavailable(f"{why} It was working on: {what}") from error
 
 
 class Connection:
@@ -45,14 +45,14 @@ class Connection:
 
     @cached_property
     def database(self) -> Database:
-        """The database, which answers and has transactions; raises StoreError, Unavailable."""
+        """The database, checked to answer and to have transactions; raises StoreError, Unavailable."""
         database = self._given or open_database(self.config, watch=False)
         database.check()
         return database
 
     @cached_property
     def prepared(self) -> Database:
-        """The database with its collections and indexes; nothing else may have made them yet.
+        """The database with its collections and indexes, which are created if they are missing.
 
         Raises ConfigError, StoreError, Unavailable.
         """
@@ -60,9 +60,9 @@ class Connection:
         return self.database
 
     def tenant_url(self, tenant: str) -> str:
-        """Return what is pasted into Entra as Tenant URL."""
+        """Return the Tenant URL to paste into Entra."""
         return f"{self.config.base_url}/{tenant}/scim/v2"
 
     def token_endpoint(self, tenant: str) -> str:
-        """Return what is pasted into Entra as OAuth token endpoint."""
+        """Return the OAuth token endpoint to paste into Entra."""
         return f"{self.config.base_url}/{tenant}/oauth/token"

@@ -1,10 +1,10 @@
-"""scimd deleted, scimd restore: what was deleted is kept for a while and can be brought back."""
+"""scimd deleted, scimd restore: deleted users and groups are kept for a while and can be restored."""
 
 from __future__ import annotations
 
 import click
 
-from app.cli.audit import act, actor
+from app.cli.audit import actor, audited
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows, say
 from app.store.accounts.tenants import Tenants
@@ -14,7 +14,7 @@ from app.store.open import open_directory
 
 @click.group()
 def deleted() -> None:
-    """What was deleted and can be restored."""
+    """Deleted users and groups that can be restored."""
 
 
 @deleted.command("list")
@@ -39,8 +39,8 @@ def list_deleted(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.argument("resource_id", metavar="ID")
 @click.pass_obj
 def restore(connection: Connection, tenant: str, resource_id: str) -> None:
-    """Bring a deleted user or group back, with its memberships."""
+    """Restore a deleted user or group with its memberships."""
     directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
-    with act(connection, "restore", tenant, resource_id):
+    with audited(connection, "restore", tenant, resource_id):
         change = directory.restore(resource_id, Request("restore", actor()))
     say(f"Restored {change.name}.", err=True)

@@ -1,4 +1,4 @@
-"""What `make run` shows: a tenant to try scimd with, and what is pasted into Entra to reach it."""
+"""The demo that `make run` shows: a tenant to try scimd with, and what to paste into Entra to reach it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from app.cli.audit import change
+from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.output import cell, say
 from app.cli.tenant import create_tenant
@@ -21,12 +21,12 @@ LIFETIME = timedelta(days=90)
 
 
 def demo_page(connection: Connection) -> str:
-    """Create the tenant unless it is there, issue a token, and give the page that shows both.
+    """Create the tenant unless it exists, issue a token, and return the text that shows both.
 
-    A token is stored as a hash and shown once, so that each start issues one; the earlier ones stay valid.
+    Each start issues a new token, since only the hashes of earlier ones are stored; those stay valid.
     """
     if Tenants(connection.prepared).get(NAME) is None:
-        with suppress(Conflict):  # somebody else was quicker
+        with suppress(Conflict):  # another process has just created it
             create_tenant(connection, NAME, PROFILES[0])
 
     def work(session: Session) -> tuple[Token, str]:
@@ -35,7 +35,7 @@ def demo_page(connection: Connection) -> str:
         )
         return issued, text
 
-    token = change(connection, "token", "issue", work, tenant=NAME)
+    token = audited_change(connection, "token", "issue", work, tenant=NAME)
     url = connection.tenant_url(NAME)
     return f"""
 The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:
@@ -54,11 +54,11 @@ Ctrl-C stops everything; the data stays.
 @click.command()
 @click.pass_obj
 def demo(connection: Connection) -> None:
-    """Make sure of a tenant `demo`, and print what Entra needs to reach it.
+    """Create the tenant `demo` unless it exists, and print what Entra needs to reach it.
 
     A second run changes nothing: while the tenant has a valid token, no other is issued.
     """
-    connection.prepared  # noqa: B018 - the indexes come first
+    connection.prepared  # noqa: B018 - creates the indexes first
     now = datetime.now(UTC)
     valid = [token for token in Tokens(connection.database).of_tenant(NAME) if token.state(now) == "valid"]
     if not valid:

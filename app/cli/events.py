@@ -1,4 +1,4 @@
-"""scimd events: the provisioning log, for whoever has to find out why a user did not sync."""
+"""scimd events: the provisioning log, for finding out why a user was not provisioned."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 
 from app.cli.connection import Connection, in_time
 from app.cli.output import json_text, print_table, say
-from app.cli.values import Name, Span
+from app.cli.values import Duration, ResourceName
 from app.errors import Unavailable
 from app.store.accounts.tenants import Tenants
 from app.store.log.events import NO_TENANT, Events
@@ -20,16 +20,17 @@ from app.store.open import open_directory
 
 PAUSE = 1.0
 _MOST = 100_000
-_THE_REST = f"--limit takes up to {_MOST}, and --user, --failed and --since choose among them."
+_HINT = f"--limit can be up to {_MOST}, and --user, --failed and --since select among them."
 
 
 @click.command()
 @click.argument("tenant")
-@click.option("--user", type=Name(), help="Only this user or group: a name, id or externalId, now or then.")
+@click.option("--user", type=ResourceName(),
+              help="Only this user or group, by its present or an earlier name, id or externalId.")
 @click.option("--failed", is_flag=True, help="Only what was refused or failed.")
-@click.option("--since", type=Span(), help="Only the last while, such as 2h.")
-@click.option("--limit", type=click.IntRange(1, _MOST), default=1_000, show_default=True, help="The newest so many.")
-@click.option("--follow", is_flag=True, help="Go on with what comes.")
+@click.option("--since", type=Duration(), help="Only the last while, such as 2h.")
+@click.option("--limit", type=click.IntRange(1, _MOST), default=1_000, show_default=True, help="The newest lines only.")
+@click.option("--follow", is_flag=True, help="Go on with new lines as they come.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
 @click.pass_obj
 def events(
@@ -38,14 +39,14 @@ def events(
 ) -> None:
     """Show what was changed, by whom, and what was refused, and why.
 
-    The tenant - stands for all that there are none of: who has mistyped a Tenant URL.
+    The tenant - stands for names that no tenant has: requests to a mistyped Tenant URL.
     """
     start = datetime.now(UTC) - since if since else None
     with in_time(f"the log of {tenant}{f', and in it {user}' if user else ''}. With --since it has less to read."):
         tail = Tail(_log(connection, tenant), name=user, failed=failed, since=start, limit=limit)
         found = tail.read()
     if tail.left_out:
-        say(f"scimd: Only the newest {limit} are shown; {_THE_REST}", err=True)
+        say(f"scimd: Only the newest {limit} are shown; {_HINT}", err=True)
     _print(found, as_json=as_json, empty="" if follow else "There is nothing in the log.")
     headed = bool(found)
     while follow:
@@ -63,19 +64,19 @@ def _log(connection: Connection, tenant: str) -> Events:
 
 
 def _read_on(connection: Connection, tail: Tail) -> list[dict[str, Any]]:
-    """Give what has come; where the database is away, wait until it is back: whoever follows wants to see just that."""
-    told = False
+    """Return the new events; while the database does not answer, say so once and wait for it."""
+    waiting = False
     while True:
         try:
             with connection.database.budget():
                 found = tail.read()
         except Unavailable as error:
-            if not told:
+            if not waiting:
                 say(f"scimd: {error.detail} Waiting for it.", err=True)
-            told = True
+            waiting = True
             sleep(PAUSE)
         else:
-            if told:
+            if waiting:
                 say("scimd: The database answers again.", err=True)
             return found
 

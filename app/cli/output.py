@@ -1,4 +1,4 @@
-"""How commands print data: a table for people, or one JSON document and nothing else."""
+"""How commands print data: as a table for people, or as one JSON document and nothing else."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any, TextIO
 import click
 
 LONGEST_CELL = 120
-"""Characters of a cell, so that one name does not push the columns behind it away; JSON has the whole of it."""
+"""The most characters in a cell, so that one long name does not push the other columns away; JSON has all of it."""
 LONGEST_LAST_CELL = 300
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-def take_any_text(stream: TextIO | None) -> None:
-    """Let a stream that is not UTF-8 take what its encoding has not, as the escapes of JSON."""
+def escape_unencodable(stream: TextIO | None) -> None:
+    """Let a stream write characters that its encoding lacks as JSON escapes."""
     codecs.register_error("json", _as_escapes)
     if isinstance(stream, TextIOWrapper):
         stream.reconfigure(errors="json")
@@ -37,7 +37,7 @@ def print_json(data: Any) -> None:
 
 
 def json_text(data: Any, *, default: Callable[[Any], Any] | None = None, indent: int | None = None) -> str:
-    """Give data as JSON in which nothing can command the terminal either: it is written as JSON's escapes."""
+    """Return data as JSON, with JSON escapes for characters that could control the terminal."""
     text = json.dumps(data, default=default or _plain, indent=indent, ensure_ascii=False)
     if text.isprintable():
         return text
@@ -45,7 +45,7 @@ def json_text(data: Any, *, default: Callable[[Any], Any] | None = None, indent:
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], *, empty: str, header: bool = True) -> None:
-    """Print rows with the same keys as a table, or the sentence that says that there are none."""
+    """Print rows with the same keys as a table, or the sentence `empty` if there are none."""
     if not rows:
         say(empty)
         return
@@ -60,7 +60,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], *, empty: str, header: bool =
         table.add_row(*(_short(each, LONGEST_CELL) for each in cells), _short(last, LONGEST_LAST_CELL))
     console = Console(markup=False, highlight=False, soft_wrap=False)
     if not console.is_terminal:
-        console.width = 1_000_000  # a pipe has no width: nothing is wrapped there
+        console.width = 1_000_000  # no wrapping in a pipe, which has no width
     console.print(table)
 
 
@@ -73,14 +73,14 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str) 
 
 
 def print_values(values: Mapping[str, str]) -> None:
-    """Print named values, one on a line, ready to be pasted."""
+    """Print named values, one per line, ready to be pasted."""
     width = max(map(len, values))
     for name, value in values.items():
         say(f"  {name:<{width}}  {value}")
 
 
 def cell(value: Any) -> str:
-    """Give a value as people read it."""
+    """Return a value as text for people."""
     if value is None:
         return "-"
     if isinstance(value, bool):
@@ -93,7 +93,7 @@ def cell(value: Any) -> str:
 
 
 def printable(text: str) -> str:
-    """Give a text in which nothing can command the terminal: a customer chooses the names of its users."""
+    """Return a text with escapes for characters that could control the terminal, since customers choose names."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
@@ -115,4 +115,4 @@ def _plain(value: Any) -> Any:
         return sorted(value)
     if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
-    raise TypeError(f"{type(value).__name__} is no data")
+    raise TypeError(f"{type(value).__name__} cannot be printed as JSON")

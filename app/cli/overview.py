@@ -1,4 +1,4 @@
-"""What operators ask of a tenant first: how many users and groups, when was the last contact, what fails, what ends."""
+"""What operators want to know about a tenant first: users and groups, last contact, failures, expiring credentials."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ DAY = timedelta(days=1)
 
 
 def overview(connection: Connection, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return what is known of each tenant, by its name: users, groups, last contact, failures, what ends first.
+    """Return the numbers of each tenant by its name: users, groups, last contact, failures, earliest expiry.
 
-    A handful of queries, whatever the number of tenants; no log is read and nothing is counted.
+    This takes a handful of queries for any number of tenants; no log is read and nothing is counted.
     """
     now = datetime.now(UTC)
     names = list(names)
@@ -46,7 +46,7 @@ def _numbers(users: Any) -> dict[str, int]:
 
 
 def print_overview(facts: dict[str, Any]) -> None:
-    """Print the facts about one tenant for people."""
+    """Print the numbers of one tenant for people."""
     say("", f"Users: {facts['users']} ({facts['active']} active, {facts['disabled']} disabled). "
             f"Groups: {facts['groups']}.")
     say(f"Refused or failed in the last 24 hours: {facts['failures_24h']}")

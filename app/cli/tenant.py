@@ -1,4 +1,4 @@
-"""scimd tenant: the customers."""
+"""scimd tenant: the customers of this server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.cli.audit import TenantItself, act, change
+from app.cli.audit import TenantItself, audited, audited_change
 from app.cli.connect_page import connect_page, print_connect_page
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
@@ -31,7 +31,7 @@ class _Rate(click.ParamType):
         try:
             return requests_a_second(value)
         except ValueError as error:
-            self.fail(f"{value!r} is not {error}, nor default.", param, ctx)
+            self.fail(f"{value!r} is neither {error} nor default", param, ctx)
 
 
 @click.group()
@@ -46,7 +46,7 @@ def tenant() -> None:
               "OneLogin, Google, JumpCloud and all other identity providers. rfc: conformance suites, and clients "
               "that are known to be exact. entra: the older name of interop.")
 @click.option("--rate-limit", type=_Rate(), metavar="RATE",
-              help="Requests a second that it may make, at least 25; without it what SCIMD_RATE_LIMIT says.")
+              help="Requests a second that it may make, at least 25; the default is SCIMD_RATE_LIMIT.")
 @json_option
 @click.pass_obj
 def create(connection: Connection, name: str, profile: str, rate_limit: int | None, as_json: bool) -> None:
@@ -75,7 +75,7 @@ def list_tenants(connection: Connection, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(connection: Connection, name: str, as_json: bool) -> None:
-    """Show what is to be pasted into Entra, for each way that is set up."""
+    """Show what to paste into Entra, for each credential that is set up."""
     found = Tenants(connection.database).require(name)
     page, facts = connect_page(connection, found), overview(connection, [name])[name]
     last = max(filter(None, (facts.pop("last_contact"), page["last_contact"])), default=None)
@@ -98,7 +98,7 @@ def delete(connection: Connection, name: str, yes: bool) -> None:
         Tenants(connection.prepared).require(name)
     if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
         raise click.ClickException("Nothing was deleted.")
-    with act(connection, "tenant delete", name, name):
+    with audited(connection, "tenant delete", name, name):
         deletion.delete(name)
     say(f"Deleted {name}.", err=True)
 
@@ -115,12 +115,12 @@ def suspend(connection: Connection, name: str) -> None:
 @click.argument("name")
 @click.pass_obj
 def resume(connection: Connection, name: str) -> None:
-    """Answer a tenant's requests again."""
+    """Accept a tenant's requests again."""
     _change(connection, name, "resume", Tenants(connection.database).resume)
 
 
 def create_tenant(connection: Connection, name: str, profile: str, rate_limit: int | None = None) -> Tenant:
-    """Create a tenant; where one of that name was deleted a moment ago, wait until its name is free."""
+    """Create a tenant; if one with this name was just deleted, wait until the name is free."""
     tenants, deletion = Tenants(connection.prepared), TenantDeletion(connection.prepared)
     check_name(name)
     try:
@@ -133,15 +133,15 @@ def create_tenant(connection: Connection, name: str, profile: str, rate_limit: i
     def work(session: Session) -> tuple[TenantItself, Tenant]:
         return TenantItself(name, profile), tenants.create(name, profile, session, rate_limit=rate_limit)
 
-    return change(connection, "tenant", "create", work, tenant=name, object_=name)
+    return audited_change(connection, "tenant", "create", work, tenant=name, object_=name)
 
 
-def _change(connection: Connection, name: str, operation: str, done: Callable[[str, Session], None]) -> None:
+def _change(connection: Connection, name: str, operation: str, change: Callable[[str, Session], None]) -> None:
     def work(session: Session) -> tuple[TenantItself, None]:
-        done(name, session)
+        change(name, session)
         return TenantItself(name), None
 
-    change(connection, "tenant", operation, work, tenant=name, object_=name)
+    audited_change(connection, "tenant", operation, work, tenant=name, object_=name)
 
 
 @tenant.command()
@@ -149,7 +149,7 @@ def _change(connection: Connection, name: str, operation: str, done: Callable[[s
 @click.argument("rate", type=_Rate(), metavar="RATE|default")
 @click.pass_obj
 def limit(connection: Connection, name: str, rate: int | None) -> None:
-    """Let a tenant make RATE requests a second, at least 25, or as many as SCIMD_RATE_LIMIT says."""
+    """Let a tenant make RATE requests a second, at least 25; `default` stands for SCIMD_RATE_LIMIT."""
     tenants = Tenants(connection.prepared)
     _change(connection, name, "limit", lambda name, session: tenants.limit(name, rate, session))
 

@@ -16,7 +16,7 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
-from app.cli.audit import act, actor
+from app.cli.audit import actor, audited
 from app.cli.connection import Connection
 from app.cli.output import printable, say
 from app.errors import ScimError
@@ -28,7 +28,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.open import open_directory, unknown
 
 LONGEST_LINE = 16 * 1024 * 1024
-"""Bytes; MongoDB holds no larger document."""
+"""Bytes; MongoDB stores no larger document."""
 MOST_LINES = 250
 STRICT_PROFILE = "rfc"
 
@@ -38,9 +38,9 @@ STRICT_PROFILE = "rfc"
 @click.option("--output", type=click.Path(dir_okay=False), default="-", help="A file; else standard output.")
 @click.pass_obj
 def export(connection: Connection, tenant: str, output: str) -> None:
-    """Write every user, group and membership of a tenant, one JSON object a line.
+    """Write every user, group and membership of a tenant, one JSON object per line.
 
-    What changes meanwhile may be in it or not: for the picture of one moment suspend the tenant first.
+    A change made meanwhile may be in the export or not; for a consistent export, suspend the tenant first.
     """
     found = Tenants(connection.database).require(tenant)
     directory = open_directory(connection.config, connection.database, found)
@@ -48,8 +48,8 @@ def export(connection: Connection, tenant: str, output: str) -> None:
     number = 0
     left_out = unknown(connection.config, connection.database)
     if left_out:
-        say(f"Warning: {left_out} It is not in the export.", err=True)
-    with act(connection, "export", tenant), _opened(output) as file, _progress() as progress:
+        say(f"Warning: {left_out} They are not in the export.", err=True)
+    with audited(connection, "export", tenant), _opened(output) as file, _progress() as progress:
         task = progress.add_task("Exporting", total=total)
         for line in lines_of(directory):
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
@@ -64,27 +64,28 @@ def export(connection: Connection, tenant: str, output: str) -> None:
 @click.argument("source", type=click.File("rb"))
 @click.pass_obj
 def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
-    """Bring the lines of an export into a tenant; can be started again where it was interrupted."""
+    """Import the lines of an export into a tenant; an interrupted import can be repeated."""
     found = Tenants(connection.prepared).require(tenant)
     directory = open_directory(connection.config, connection.prepared, found)
     importer = Importer(
         directory, all_types=all_types(connection.config.schemas_dir), strict=found.profile == STRICT_PROFILE,
-        actor=actor(), refused=_tell,
+        actor=actor(), refused=_report,
     )
-    with act(connection, "import", tenant), _progress() as progress:
+    with audited(connection, "import", tenant), _progress() as progress:
         task = progress.add_task("Importing", total=_size(source))
         for size, lines in _batches(source):
             importer.run(lines)
             progress.advance(task, size)
     done = importer.report
-    click.echo(f"Imported {done.imported}, there already {done.present}, refused {done.refused}.", err=True)
+    click.echo(f"Imported {done.imported}, already present {done.present}, refused {done.refused}.", err=True)
     if done.refused:
-        raise click.ClickException(f"{done.refused} lines were refused; the others went in.")
+        what = "line was" if done.refused == 1 else "lines were"
+        raise click.ClickException(f"{done.refused} {what} refused; the others were imported.")
 
 
 @contextmanager
 def _opened(output: str) -> Iterator[IO[str]]:
-    """Give a file to write to, which has its name once it is whole; a pipe or a device is written to as it is."""
+    """Open the output; a regular file gets its name when it is complete, a pipe or a device is written directly."""
     if output == "-":
         if sys.stdout is None:
             raise click.ClickException("Standard output is closed: name a file with --output.")
@@ -110,7 +111,7 @@ def _opened(output: str) -> Iterator[IO[str]]:
 
 
 def _batches(source: IO[bytes]) -> Iterator[tuple[int, list[Numbered]]]:
-    """Give the lines some at a time, with the number of bytes that they took: neither many nor large ones."""
+    """Yield the lines in batches limited in lines and bytes, each with the number of bytes read for it."""
     batch: list[Numbered] = []
     number = size = 0
     while text := source.readline(LONGEST_LINE):
@@ -135,12 +136,12 @@ def _line(text: bytes) -> dict[str, object] | str:
         return error.detail
 
 
-def _tell(number: int, why: str) -> None:
+def _report(number: int, why: str) -> None:
     click.echo(printable(f"line {number}: {why}"), err=True)
 
 
 def _size(source: IO[bytes]) -> int | None:
-    """Give the number of bytes that there are to read, None where that is not known."""
+    """Return the number of bytes to read, None if that is not known."""
     try:
         status = os.fstat(source.fileno())
     except OSError:
@@ -149,6 +150,6 @@ def _size(source: IO[bytes]) -> int | None:
 
 
 def _progress() -> Progress:
-    """Give a progress bar, on a terminal only."""
+    """Return a progress bar, which is shown on a terminal only."""
     console = Console(stderr=True)
     return Progress(console=console, disable=not console.is_terminal, transient=True)

@@ -1,4 +1,4 @@
-"""scimd trust: the issuers whose JSON Web Tokens a tenant takes."""
+"""scimd trust: the issuers whose JSON Web Tokens a tenant accepts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from app.auth.keys import Keys
-from app.cli.audit import change
+from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import label_option, scope_option
@@ -18,20 +18,21 @@ from app.store.mongo.database import Session
 
 @click.group()
 def trust() -> None:
-    """The issuers whose JSON Web Tokens a tenant takes, in place of a secret."""
+    """The issuers whose JSON Web Tokens a tenant accepts in place of a secret."""
 
 
 @trust.command()
 @click.argument("tenant")
 @click.option("--kind", type=click.Choice(KINDS), required=True,
-              help="assertion: exchanged for an access token (workload identity federation); bearer: comes itself.")
+              help="assertion: is exchanged for an access token (workload identity federation). bearer: is sent "
+              "with each request.")
 @click.option("--issuer", required=True, metavar="URL", help="The exact iss of its tokens.")
 @click.option("--audience", "audiences", required=True, multiple=True,
-              help="An aud that is taken; give it again for more. For an assertion, an app id stands for its three "
+              help="An accepted aud; repeat the option for more. For an assertion, an app id stands for its three "
               "forms: <app id>, api://<app id> and api://<app id>/.default.")
-@click.option("--subject", default="", help="The only sub that is taken.")
-@click.option("--app-id", default="", help="The only appid or azp that is taken.")
-@click.option("--jwks-uri", default="", metavar="URL", help="Where its keys are, if its metadata does not say.")
+@click.option("--subject", default="", help="The only accepted sub.")
+@click.option("--app-id", default="", help="The only accepted appid or azp.")
+@click.option("--jwks-uri", default="", metavar="URL", help="Where its keys are, if its metadata does not say so.")
 @label_option
 @scope_option
 @json_option
@@ -44,15 +45,15 @@ def add(
     Tenants(connection.database).require(tenant)
 
     def work(session: Session) -> tuple[Trust, Trust]:
-        made = Trusts(connection.database).add(
+        trust = Trusts(connection.database).add(
             tenant, kind, issuer=issuer, audiences=audiences, subject=subject, app_id=app_id, jwks_uri=jwks_uri,
             label=label, scopes=scope, session=session,
         )
-        return made, made
+        return trust, trust
 
-    added = change(connection, "trust", "add", work, tenant=tenant)
+    added = audited_change(connection, "trust", "add", work, tenant=tenant)
     if not (subject or app_id):
-        say("Warning: without --subject or --app-id every application of that issuer is let in.", err=True)
+        say("Warning: without --subject or --app-id every application of that issuer has access.", err=True)
     fault = Keys(connection.database).refresh(added)
     if fault:
         say(f"Warning: its keys could not be fetched yet: {fault}.", err=True)
@@ -63,7 +64,7 @@ def add(
             "Tenant URL": connection.tenant_url(tenant), "OAuth token endpoint": connection.token_endpoint(tenant),
             "Client ID": added.id,
         })
-        say(*(f"Audience {each}, taken as {_either(audience_forms(each))}" for each in audiences))
+        say(*(f"Audience {each}, accepted as {_either(audience_forms(each))}" for each in audiences))
     else:
         print_values({"Tenant URL": connection.tenant_url(tenant), "Secret Token": "(leave it empty)"})
 
@@ -83,9 +84,11 @@ def list_trusts(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.argument("trust_id", metavar="ID")
 @click.pass_obj
 def delete(connection: Connection, trust_id: str) -> None:
-    """Delete a trust: within five seconds nobody is let in by it."""
+    """Delete a trust; its tokens stop working within five seconds."""
     trusts = Trusts(connection.database)
-    change(connection, "trust", "delete", lambda session: (trusts.delete(trust_id, session), None), object_=trust_id)
+    audited_change(
+        connection, "trust", "delete", lambda session: (trusts.delete(trust_id, session), None), object_=trust_id
+    )
 
 
 def _either(words: tuple[str, ...]) -> str:

@@ -1,4 +1,4 @@
-"""How the values of options are written: spans of time and scopes."""
+"""The types of option values: durations, names, labels and scopes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import click
 from app.store.accounts.tokens import SCOPES
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_SPAN = re.compile(r"([0-9]{1,9})([smhd])")
+_DURATION = re.compile(r"([0-9]{1,9})([smhd])")
 _LONGEST = timedelta(days=36_500)
 
 
-class Span(click.ParamType):
-    """A span of time such as 90d."""
+class Duration(click.ParamType):
+    """A duration such as 90d."""
 
     name = "time"
 
@@ -25,59 +25,59 @@ class Span(click.ParamType):
         self._never = never
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta | None:
-        """Give the span, or None for `never` where that is allowed."""
+        """Return the duration, or None for `never` if that is allowed."""
         if isinstance(value, timedelta):
             return value
         if self._never and value == "never":
             return None
-        match = _SPAN.fullmatch(value)
+        match = _DURATION.fullmatch(value)
         if match is None or int(match[1]) == 0:
             rest = ", or never" if self._never else ""
-            self.fail(f"{value!r} is no span of time: write a number and s, m, h or d, such as 90d{rest}", param, ctx)
-        span = timedelta(days=int(match[1]) * _UNITS[match[2]] / 86_400)
-        if span > self._longest:
+            self.fail(f"{value!r} is not a duration: write a number and s, m, h or d, such as 90d{rest}", param, ctx)
+        duration = timedelta(days=int(match[1]) * _UNITS[match[2]] / 86_400)
+        if duration > self._longest:
             self.fail(f"{value} is too long: at most {self._longest.days}d", param, ctx)
-        return span
+        return duration
 
 
-class Name(click.ParamType):
-    """A name by which a user or group is known."""
+class ResourceName(click.ParamType):
+    """A name, id or externalId of a user or group."""
 
     name = "name"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Give the name."""
+        """Return the name."""
         if not value.strip():
             self.fail("give a name, an id or an externalId", param, ctx)
         return str(value)
 
 
 class Label(click.ParamType):
-    """A word or two by which an operator knows a credential again."""
+    """A word or two by which an operator recognizes a credential."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Give the label."""
+        """Return the label."""
         if len(value) > 100 or not value.isprintable():
-            self.fail("a label has at most 100 characters, all of them printable", param, ctx)
+            self.fail("a label can have at most 100 characters, all of them printable", param, ctx)
         return str(value)
 
 
 class ScopeList(click.ParamType):
-    """Scopes as OAuth 2.0 writes them: separated by blanks."""
+    """Scopes as in OAuth 2.0: separated by blanks."""
 
     name = "scopes"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Give the scopes, each once."""
+        """Return the scopes, each once."""
         scopes = tuple(dict.fromkeys(value.split())) if isinstance(value, str) else tuple(value)
         if not scopes or not set(scopes) <= set(SCOPES):
-            self.fail(f"{value!r} is no list of scopes: there are {' and '.join(SCOPES)}", param, ctx)
+            self.fail(f"{value!r} is not a list of scopes: the scopes are {' and '.join(SCOPES)}", param, ctx)
         return scopes
 
 
-label_option = click.option("--label", type=Label(), default="", help="What you will know it by.")
+label_option = click.option("--label", type=Label(), default="", help="A name by which you will recognize it.")
 scope_option = click.option(
     "--scope", type=ScopeList(), default=" ".join(SCOPES), show_default=True, help="What it may be used for."
 )

@@ -1,4 +1,4 @@
-"""The private mongod of a machine without MongoDB: its process, its locks and its keeper.
+"""The private mongod of a machine without MongoDB: its binary, its folder, its keeper process and its locks.
 
-Nothing in here is about what is stored.
+Nothing here knows what is stored.
 """

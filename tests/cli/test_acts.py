@@ -158,7 +158,7 @@ def test_fa_19_a_change_and_its_line_are_one_write(world: World) -> None:
     events.create_index("operation", name="mine", unique=True, partialFilterExpression={"operation": "issue", "tenant": "acme"})
     with pytest.raises(DuplicateKeyError):
         events.insert_one({"tenant": "acme", "operation": "issue"})
-    assert "fault in scimd itself: DuplicateKeyError" in world.operator("token", "issue", "acme", status=1)
+    assert "bug in scimd itself: DuplicateKeyError" in world.operator("token", "issue", "acme", status=1)
     assert len(Tokens(world.operator.database).of_tenant("acme")) == before
     assert acts_of(world.operator)[-1]["outcome"] == "failed"
 
@@ -182,7 +182,7 @@ def test_acts_outlive_their_tenant_and_are_shown(world: World) -> None:
     assert [each["act"] for each in shown] == ["token issue", "client create", "trust add"]
     assert shown[0]["who"] == WHO and "secret" not in json.dumps(shown)
     assert "trust add" in world.operator("acts")
-    assert world.operator("acts", "--tenant", "nobody").strip() == "Nothing was done."
+    assert world.operator("acts", "--tenant", "nobody").strip() == "There are no acts."
 
 
 def test_acts_are_kept_for_400_days(world: World) -> None:

@@ -410,7 +410,7 @@ def test_that_older_events_are_left_out_is_said(operator: Operator) -> None:
     for more in ([], ["--json"]):
         assert "one" not in operator("events", "acme", "--limit", "2", *more)
         assert operator.said.splitlines() == [
-            "scimd: Only the newest 2 are shown; --limit takes up to 100000, and --user, --failed and --since choose among them."]
+            "scimd: Only the newest 2 are shown; --limit can be up to 100000, and --user, --failed and --since select among them."]
         assert "one" in operator("events", "acme", "--limit", "3", *more)
         assert operator.said == ""
 
@@ -518,12 +518,12 @@ def test_sc_06_a_command_says_what_was_asked_where_the_database_is_too_slow(
     monkeypatch.setattr(command_line, "COMMAND_SECONDS", 0.5)
     with fault(["find", "aggregate"], "alwaysOn", blockConnection=True, blockTimeMS=1_500):
         said = operator("events", "acme", "--user", "jane@x", status=1)
-        assert said.startswith("scimd: The database did not finish within 0.5 seconds. It was asked for: the log of acme, and in it jane@x.")
+        assert said.startswith("scimd: The database did not finish within 0.5 seconds. It was working on: the log of acme, and in it jane@x.")
         said = operator("deleted", "list", "acme", status=1)
-        assert said == "scimd: The database did not finish within 0.5 seconds. It was asked for: scimd deleted list acme\n"
+        assert said == "scimd: The database did not finish within 0.5 seconds. It was working on: scimd deleted list acme\n"
     with fault(["find"], "alwaysOn", errorCode=91):
         said = operator("deleted", "list", "acme", status=1)
-    assert said == "scimd: The database does not answer at the moment; try again. It was asked for: scimd deleted list acme\n"
+    assert said == "scimd: The database does not answer at the moment; try again. It was working on: scimd deleted list acme\n"
 
 
 def test_sc_06_the_log_of_a_busy_name_is_found_by_its_index(operator: Operator) -> None:

@@ -41,7 +41,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     (Unavailable("Try again."), "Try again."),
     (OSError(28, "No space left on device"), "No space left on device"),
     (KeyboardInterrupt(), "Stopped."),
-    (ZeroDivisionError("a\nb"), "This is a fault in scimd itself: ZeroDivisionError in "),
+    (ZeroDivisionError("a\nb"), "This is a bug in scimd itself: ZeroDivisionError in "),
 ])
 def test_a_failure_is_one_sentence_and_a_status(fail: Any, error: BaseException, said: str) -> None:
     status, err = fail(error)

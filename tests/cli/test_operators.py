@@ -75,7 +75,7 @@ def test_fa_38_a_name_of_two_users_is_refused(operator: Operator) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (["events", "nobody"], "no tenant"), (["events", "acme", "--since", "soon"], "no span of time"),
+    (["events", "nobody"], "no tenant"), (["events", "acme", "--since", "soon"], "not a duration"),
     (["deleted", "list", "nobody"], "no tenant"), (["restore", "acme", "nobody"], "can be restored"),
     (["export", "nobody"], "no tenant"), (["import", "acme", "/no/such/file"], "No such file"),
 ])
@@ -122,14 +122,14 @@ def test_a_tenant_moves_with_its_ids_and_dates(operator: Operator, tmp_path: Pat
     delete_for_good(operator.database, "acme")
     Tenants(operator.database).create("acme", "rfc")
     operator("import", "acme", str(file))
-    assert "Imported 11, there already 0, refused 0" in operator.said
+    assert "Imported 11, already present 0, refused 0" in operator.said
     for name, documents in kept.items():
         for before, after in zip(documents, db[name].find({"tenant": "acme"}, sort=[("_id", 1)]), strict=True):
             before["meta"]["version"] = 1
             assert after == before
     assert sorted((m["group"], m["member"], m["type"]) for m in db.memberships.find({"tenant": "acme"})) == memberships
     operator("import", "acme", str(file))
-    assert "Imported 0, there already 11" in operator.said
+    assert "Imported 0, already present 11" in operator.said
     assert len([event for event in operator.events() if event["operation"] == "import"]) == 7
 
 
@@ -143,7 +143,7 @@ def test_a_bad_line_is_told_and_the_others_go_in(operator: Operator, tmp_path: P
     file = tmp_path / "bad.jsonl"
     file.write_text("\n".join(lines))
     said = operator("import", "acme", str(file), status=1)
-    assert "Imported 3, there already 0, refused 7" in said
+    assert "Imported 3, already present 0, refused 7" in said
     for number in (2, 3, 4, 6, 7, 8, 9):
         assert f"line {number}: " in said
     assert sorted(operator.client.found("/Users")) == ["u0", "u1", "u2"]

@@ -230,7 +230,7 @@ def test_a_reload_loses_no_request(server: Server) -> None:
 
 
 def test_a_database_that_is_away_at_the_start_is_waited_for(server: Server, tmp_path: Path) -> None:
-    place = private.Place(tmp_path / "other")
+    place = private.MongodFolder(tmp_path / "other")
     server.environ["SCIMD_MONGODB_URI"] = place.uri()
     with server.log.open("ab") as log:
         server.process = subprocess.Popen(
@@ -310,7 +310,7 @@ def test_fa_08_a_single_server_is_refused_in_one_sentence(server: Server, single
 
 def test_what_mongosh_needs(server: Server) -> None:
     uri = server.command("mongo", "uri").strip()
-    assert uri == private.Place(server.folder / "data").uri("directConnection=true")
+    assert uri == private.MongodFolder(server.folder / "data").uri("directConnection=true")
     assert server.command("mongo", "uri", "--json") == f'{{\n  "uri": "{uri}"\n}}\n'
     server.environ["SCIMD_MONGODB_URI"] = "mongodb://somewhere/x"
     assert server.command("mongo", "uri") == "mongodb://somewhere/x\n"

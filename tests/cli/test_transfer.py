@@ -99,7 +99,7 @@ def bring(operator: Operator, tmp_path: Path) -> Any:
 ])
 def test_a_bad_line_is_told_with_its_number(bring: Any, operator: Operator, line: str, reason: str) -> None:
     said = bring(text(user(1), group("G"), line, member("G", 1), user(2)), status=1)
-    assert "Imported 4, there already 0, refused 1." in said
+    assert "Imported 4, already present 0, refused 1." in said
     [told] = [each for each in said.splitlines() if each.startswith("line ")]
     assert told.startswith("line 3: ")
     assert reason in told
@@ -112,12 +112,12 @@ def test_every_bad_line_is_told_in_their_order(bring: Any) -> None:
     said = bring(text(*lines), status=1)
     told = [int(each.split()[1].rstrip(":")) for each in said.splitlines() if each.startswith("line ")]
     assert told == [number for number in range(1, 1801) if number % 3 != 1]
-    assert "Imported 600, there already 0, refused 1200." in said
+    assert "Imported 600, already present 0, refused 1200." in said
 
 
 def test_a_line_of_20_megabytes_is_one_line(bring: Any) -> None:
     said = bring(text(user(1), "x" * 20_000_000, "x" * 16 * 1024 * 1024, "{", user(2)), status=1)
-    assert "Imported 2, there already 0, refused 3." in said
+    assert "Imported 2, already present 0, refused 3." in said
     assert [each.split()[1] for each in said.splitlines() if each.startswith("line ")] == ["2:", "3:", "4:"]
 
 
@@ -126,17 +126,17 @@ def test_a_line_of_20_megabytes_is_one_line(bring: Any) -> None:
     text(user(1), "", "  ", user(2), ""),
 ])
 def test_files_of_other_editors_are_read(bring: Any, data: bytes) -> None:
-    assert "Imported 2, there already 0, refused 0." in bring(data)
+    assert "Imported 2, already present 0, refused 0." in bring(data)
 
 
 def test_a_file_that_is_no_text_is_refused(bring: Any) -> None:
     assert "is not UTF-8" in bring(b"\xff\xfe{\x00\n", status=1)
-    assert "Imported 0, there already 0, refused 0." in bring(b"")
+    assert "Imported 0, already present 0, refused 0." in bring(b"")
 
 
 def test_an_id_that_comes_twice_is_there_already(bring: Any, operator: Operator) -> None:
     said = bring(text(user(1), user(1, userName="other"), *(user(n) for n in range(2, 600)), user(1, userName="third")))
-    assert "Imported 599, there already 2, refused 0." in said
+    assert "Imported 599, already present 2, refused 0." in said
     assert operator.client("GET", f"/Users/{user(1)['resource']['id']}").get_json()["userName"] == "u1"
 
 
@@ -146,7 +146,7 @@ def test_a_group_that_gains_members_has_a_new_version_and_its_dates(bring: Any, 
     before, other = (operator.client("GET", f"/Groups/group-{name}") for name in "GH")
     assert before.get_json()["meta"].items() > made.items()
     said = bring(text(member("G", 1), member("G", 2), member("H", 1), member("G", 3)))
-    assert "Imported 2, there already 2, refused 0." in said
+    assert "Imported 2, already present 2, refused 0." in said
     after = operator.client("GET", "/Groups/group-G", If_None_Match=before.headers["ETag"])
     assert after.status_code == 200
     assert len(after.get_json()["members"]) == 3
@@ -175,7 +175,7 @@ def test_what_was_deleted_is_restored_and_not_imported_beside_itself(
     operator.client("DELETE", "/Groups/group-G")
     operator.client("DELETE", f"/Users/{user(1)['resource']['id']}")
     operator("import", "acme", str(file), status=1)
-    assert "Imported 0, there already 1, refused 4." in operator.said
+    assert "Imported 0, already present 1, refused 4." in operator.said
     assert "line 3: the resource was deleted and is kept; `scimd restore acme group-G` brings it back" in operator.said
     operator("import", "other", str(file), status=1)
     assert "was deleted in the tenant acme" in operator.said
@@ -192,7 +192,7 @@ def test_an_id_is_of_one_resource_among_all_types_and_tenants(bring: Any, operat
     said = bring(text(user(1, id="a"), group("A", id="a"), group("B", id="b")), status=1)
     assert "line 2: the id is that of a resource of the type User in the tenant acme" in said
     said = bring(text(user(1, id="b"), user(2, id="c"), group("A", id="a"), user(3, id="d")), status=1, tenant="other")
-    assert "Imported 2, there already 0, refused 2." in said
+    assert "Imported 2, already present 0, refused 2." in said
     assert "line 1: the id is that of a resource of the type Group in the tenant acme" in said
     assert "line 3: the id is that of a resource of the type User in the tenant acme" in said
     assert operator.client("DELETE", "/Users/a").status_code == 204
@@ -241,7 +241,7 @@ def test_what_another_profile_requires_is_told(bring: Any, operator: Operator) -
     said = bring(text(user(1), user(2, **full)), tenant="gallery", status=1)
     assert "line 1: " in said
     assert "displayName: is required" in said
-    assert "Imported 1, there already 0, refused 1." in said
+    assert "Imported 1, already present 0, refused 1." in said
 
 
 def test_types_and_extensions_of_ones_own_move_too(

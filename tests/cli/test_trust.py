@@ -37,7 +37,7 @@ def test_n_02_the_form_that_was_given_and_the_one_that_came_last(scimd, acme, is
     arguments = ["trust", "add", acme, "--kind", "assertion", "--issuer", issuer.url, "--subject", SUBJECT]
     said = scimd(*arguments, "--audience", "api://x").out
     assert "Audience" in said
-    assert "api://x, taken as api://x/.default, api://x or x" in said
+    assert "api://x, accepted as api://x/.default, api://x or x" in said
     [row] = scimd("trust", "list", acme, "--json").json
     assert (row["audiences"], row["last_audience"]) == (["api://x"], None)
     assert "audience api://x, none came yet" in scimd("tenant", "show", acme).out

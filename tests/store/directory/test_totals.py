@@ -234,7 +234,7 @@ def test_a_server_counts_by_itself(live_server: Server) -> None:
     emails = {"emails": [{"type": "work", "value": "ann@example.com"}], "externalId": "ann"}
     answer = requests.post(f"{url}/Users", json=body | names | emails, headers=headers, timeout=30)
     assert answer.status_code == 201, answer.text
-    database = connect(private.Place(live_server.folder / "data").uri())
+    database = connect(private.MongodFolder(live_server.folder / "data").uri())
     while stored(database).get((name, "User")) != 1:
         Signal().wait(0.1)
     assert not database.db.events.count_documents({"tenant": name, "uncounted": {"$exists": True}})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pymongo import MongoClient
 
-from app.embedded.keeper import find_binary
+from app.embedded.binary import find_binary
 from app.store.mongo.database import StoreError
 from app.store.mongo.replica_set import initiate
 from tests.conftest import SCIMD, end_with_parent, free_port
