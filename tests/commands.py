@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.cli import run
 from app.cli.connection import Connection
-from app.cli.output import take_any_text
+from app.cli.output import escape_unencodable
 from app.embedded import private
 
 
@@ -30,7 +30,7 @@ class Done:
 def run_command(arguments: Sequence[str], environ: Mapping[str, str], folder: Path, stdin: str = "") -> Done:
     """Run `scimd` with these arguments and environment variables in a working directory."""
     out, err = _stream(), _stream()
-    take_any_text(out)
+    escape_unencodable(out)
     connection = Connection(environ)
     with (
         contextlib.chdir(folder), _stdin(stdin), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err),
