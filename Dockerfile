@@ -1,5 +1,5 @@
-# scimd as a container: the package in a virtual environment, run by a user who owns nothing.
-# The build needs no secret and leaves none; .dockerignore names the few files it sees.
+# scimd as a container: the package in a virtual environment, run by a user that owns no files.
+# The build needs no secret and leaves none; .dockerignore lists the few files that it sees.
 FROM python:3.12-slim AS build
 COPY . /src
 RUN python3 -m venv /opt/scimd \
@@ -13,7 +13,7 @@ ENV PATH=/opt/scimd/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     SCIMD_BIND=0.0.0.0:8000
 WORKDIR /srv/scimd
-# A number, so that an orchestrator can see that it is not root.
+# A numeric id, so that an orchestrator can tell that it is not root.
 USER 10001:10001
 EXPOSE 8000
 CMD ["scimd", "serve"]
