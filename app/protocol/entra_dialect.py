@@ -187,13 +187,12 @@ def lift_own_keys(payload: Payload, resource_type: ResourceType) -> Payload:
     urn = resource_type.schema.id.lower()
     for key, value in payload.items():
         if key.lower() == urn and isinstance(value, dict):
-            lifted |= value
+            lifted |= _without_nulls(value)
         elif key.lower().startswith(f"{urn}:") and (target := resource_type.resolve(key)) and not target.is_extension:
-            lifted[key[len(urn) + 1 :]] = value
+            lifted |= _without_nulls({key[len(urn) + 1 :]: value})
         else:
             result[key] = value
-    given = {name.lower() for name in result}
-    return {name: value for name, value in lifted.items() if name.lower() not in given} | result
+    return _completed(result, lifted)
 
 
 def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payload:
@@ -213,6 +212,18 @@ def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payloa
         key = next((name for name in result if name.lower() == urn.lower()), urn)
         nested = result.get(key) or {}
         if isinstance(nested, dict):
-            given = {name.lower() for name in nested}
-            result[key] = {name: value for name, value in values.items() if name.lower() not in given} | nested
+            result[key] = _completed(nested, _without_nulls(values))
     return result
+
+
+def _completed(values: Payload, others: Payload) -> Payload:
+    """Return the values, and those of the others whose names have no value among them: null is none."""
+    given = {name.lower() for name in _without_nulls(values)}
+    added = {name: value for name, value in others.items() if name.lower() not in given}
+    names = {name.lower() for name in added}
+    return added | {name: value for name, value in values.items() if name.lower() not in names}
+
+
+def _without_nulls(values: Payload) -> Payload:
+    """Return the values without null, which is the same as no value (RFC 7643 section 2.5)."""
+    return {name: value for name, value in values.items() if value is not None}

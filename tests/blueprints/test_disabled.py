@@ -130,6 +130,13 @@ def test_fa_30_a_body_that_disables_by_a_qualified_name(profile: str, said: dict
     assert client("PUT", path, ANN | {"active": True}).get_json()["active"] is True
     assert client("PUT", path, ANN | said).get_json()["active"] is False
     assert client("PUT", path, ANN | {"active": True} | said).get_json()["active"] is True  # the plain name counts
+    for nothing in ({"active": None}, {"ACTIVE": ""}, {f"{USER_URN}:ACTIVE": None}, {USER_URN.upper(): {"Active": None}}):
+        for body in (ANN | nothing | said, ANN | said | nothing):  # null says nothing, wherever it stands
+            assert client("PUT", path, body).get_json()["active"] is False
+            assert client("PUT", path, ANN | {"active": True}).get_json()["active"] is True
+            created = client("POST", "/Users", body | {"userName": "bob"})
+            assert (created.status_code, created.get_json()["active"]) == (201, False)
+            assert client("DELETE", f"/Users/{created.get_json()['id']}").status_code == 204
 
 
 def test_fa_30_the_strict_profile_refuses_a_qualified_name(rfc: Client) -> None:

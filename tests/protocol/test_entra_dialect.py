@@ -145,6 +145,8 @@ def test_nest_extension_keys():
         "userName": "u", ENT.upper(): {"manager": "m", "Department": "nested"},
     }
     assert dialect.nest_extension_keys({f"{ENT}:department": "d"}, USER_TYPE) == {ENT: {"department": "d"}}
+    empty = {f"{ENT}:department": "d", f"{ENT}:division": None, ENT: {"Department": None, "division": "e"}}
+    assert dialect.nest_extension_keys(empty, USER_TYPE) == {ENT: {"department": "d", "division": "e"}}
     odd = {f"{ENT}:department": "d", ENT: "no object", "urn:x:y": 1}
     assert dialect.nest_extension_keys(odd, USER_TYPE) == {ENT: "no object", "urn:x:y": 1}
 
