@@ -61,11 +61,11 @@ def _stdin(text: str) -> Iterator[None]:
 @contextlib.contextmanager
 def _released(connection: Connection) -> Iterator[None]:
     """Close afterwards what the command has opened, as the end of its process would."""
-    used = set(private._uses)
+    used = set(private._in_use)
     try:
         yield
     finally:
         if "database" in vars(connection):
             connection.database.close()
-        for folder in set(private._uses) - used:
+        for folder in set(private._in_use) - used:
             private.leave(folder.parent)
