@@ -1,49 +1,40 @@
 """Bulk (RFC 7644 section 3.7): many operations in one request, each carried out by the provider as if it came alone.
 
-Operations run in their order, but for one that names a resource that a later one creates (`bulkId:...`): that one is
-run first. Where resources name each other in a circle, one is created without the reference, which is added when the
-others are there; RFC 7644 section 3.7.1 asks to try, and that works unless one of the others fails.
+Operations run in their order, except that one whose resource an earlier operation refers to (`bulkId:...`) runs before
+it. If resources refer to each other in a circle, one is created without the reference, which is added once the others
+exist. RFC 7644 section 3.7.1 asks to try this; it works unless one of the others fails.
 
-Each operation has an outcome of its own, whatever goes wrong in it: what the others have stored is always told.
+Each operation has an outcome of its own, whatever goes wrong in it: the response always says what the others stored.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
 from app.errors import Conflict, ScimError, Unavailable
 from app.protocol.bulk_message import MOST_OPERATIONS, Call, Operation, Outcome, bulk_response, read_bulk
+from app.protocol.bulk_references import references, resolved, split
 from app.protocol.messages import PATCH_URN
 
 __all__ = ["MOST_OPERATIONS", "Call", "Executor", "Outcome", "run_bulk"]
 
-_END = r'(?=\Z|")'
-_REFERENCE = re.compile(
-    rf'(?:^|(?<="))bulkId:([^"\s\])]+){_END}|(?<=/)bulkId:([^"/\s\])]+){_END}'
-)
-"""A whole value or a string in a filter; the end of a path or URI. A text that only mentions one is left alone.
-
-A name ends where the next one could begin (`"`, and in a path `/`), so that no character is read for two of them.
-"""
-
 
 class Executor(Protocol):
-    """What carries the operations out."""
+    """What carries out the operations."""
 
     def admit(self, number: int) -> None:
-        """Count the operations of a request before the first one; raises TooManyRequests, which refuses them all."""
+        """Count the operations of a request before the first one runs; raises TooManyRequests to refuse all of them."""
 
     def execute(self, call: Call) -> Outcome:
-        """Carry out one operation. Whatever this raises is the outcome of that operation alone."""
+        """Carry out one operation. An exception, of whatever type, is the outcome of this operation alone."""
 
     def refused(self, call: Call, error: Exception) -> ScimError:
-        """Take note of an operation that failed; return the error that the client is told."""
+        """Record an operation that failed, and return the error for the response."""
 
     def locate(self, endpoint: str, resource_id: str) -> str:
-        """Return the URI of a resource, or "" where there is no such endpoint."""
+        """Return the URI of a resource, or "" if there is no such endpoint."""
 
     def out_of_time(self) -> bool:
         """Return whether the time that a request may take is over."""
@@ -52,8 +43,8 @@ class Executor(Protocol):
 def run_bulk(payload: Mapping[str, Any], executor: Executor) -> dict[str, Any]:
     """Carry out a BulkRequest and return the BulkResponse.
 
-    Raises InvalidSyntax, InvalidValue and PayloadTooLarge for the message itself, and TooManyRequests; what goes wrong
-    with an operation is in its part of the response.
+    Raises InvalidSyntax, InvalidValue, PayloadTooLarge and TooManyRequests for the message as a whole; an error in an
+    operation is in its part of the response.
     """
     operations, limit = read_bulk(payload)
     executor.admit(len(operations))
@@ -62,7 +53,7 @@ def run_bulk(payload: Mapping[str, Any], executor: Executor) -> dict[str, Any]:
 
 
 class _Run:
-    """One bulk request on its way."""
+    """One BulkRequest while it is carried out; `limit` is its `failOnErrors`."""
 
     def __init__(self, operations: list[Operation], executor: Executor, limit: int | None) -> None:
         self._operations = operations
@@ -70,22 +61,23 @@ class _Run:
         self._limit = limit
         self._errors = 0
         self._creators = {op.bulk_id: op for op in operations if op.method == "POST" and op.bulk_id}
+        """By bulkId, the operations that create a resource."""
         self._open: list[Operation] = []
-        """Those in a circle that is still to be closed."""
+        """Operations in a circle of references that is not closed yet."""
 
     def run(self) -> None:
         for operation in self._operations:
             if self._is_over():
-                return  # a chain of those that are left would be followed from each of them
-            self._with_what_it_needs(operation)
-            self._close()
+                return  # before the next operation: following its references is work, too
+            self._run_after_its_needs(operation)
+            self._close_circles()
 
     def _is_over(self) -> bool:
-        """Return whether there were as many errors as `failOnErrors` allows."""
+        """Return whether `failOnErrors` has stopped the request."""
         return self._limit is not None and self._errors >= self._limit
 
-    def _with_what_it_needs(self, first: Operation) -> None:
-        """Run an operation after those that create what it names; a stack, since a chain may be a thousand long."""
+    def _run_after_its_needs(self, first: Operation) -> None:
+        """Run an operation after those that create what it refers to; a stack, as a chain may have a thousand links."""
         stack, met = [(first, self._needs(first))], {first.index}
         while stack:
             operation, needs = stack[-1]
@@ -98,7 +90,8 @@ class _Run:
                 met.add(needed.index)
 
     def _needs(self, operation: Operation) -> Iterator[Operation]:
-        for name in () if operation.done else _references([operation.resource_id, operation.data]):
+        """Yield the operations that create what this one refers to."""
+        for name in () if operation.done else references([operation.resource_id, operation.data]):
             if name in self._creators:
                 yield self._creators[name]
 
@@ -110,54 +103,26 @@ class _Run:
             if operation.error:
                 raise operation.error
             if self._executor.out_of_time():
-                raise Unavailable("The time of the request was over before this operation began; send it again.")
-            data = self._without_circle(operation)
+                raise Unavailable("The request ran out of time before this operation began; send it again.")
+            data = operation.data
+            if operation.method == "POST" and self._waits(data):
+                data, operation.later = split(data, self._waits)
             operation.resource_id = self._resolved(operation.resource_id)
             operation.outcome = self._executor.execute(operation.call(self._resolved(data)))
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is this operation's alone
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the outcome of this operation alone
             self._fail(operation, error)
         else:
             self._open += [operation] if operation.later else []
 
-    def _without_circle(self, operation: Operation) -> Any:
-        """Return the data without what names a resource that waits for this one; that is added later."""
-        if operation.method != "POST" or not self._waits(operation.data):
-            return operation.data
-        kept: dict[str, Any] = {}
-        for key, value in operation.data.items():
-            inner = ":" in key and isinstance(value, dict)
-            parts = value if inner else {key: value}
-            left: dict[str, Any] = {}
-            for name, part in parts.items():
-                now, then = self._split(part)
-                if then is not None:
-                    operation.later.append({key: {name: then}} if inner else {name: then})
-                if now is not None:
-                    left[name] = now
-            if inner:
-                kept[key] = left
-            else:
-                kept.update(left)
-        return kept
-
-    def _split(self, value: Any) -> tuple[Any, Any]:
-        """Divide a value into what can be stored now and what has to wait."""
-        if isinstance(value, list):
-            now: list[Any] = []
-            then: list[Any] = []
-            for item in value:
-                (then if self._waits(item) else now).append(item)
-            return now, then or None
-        return (None, value) if self._waits(value) else (value, None)
-
     def _waits(self, value: Any) -> bool:
-        creators = (self._creators[name] for name in _references(value) if name in self._creators)
+        """Return whether a value refers to a resource that is still to be created."""
+        creators = (self._creators[name] for name in references(value) if name in self._creators)
         return any(creator.outcome is None and creator.error is None for creator in creators)
 
-    def _close(self) -> None:
-        """Add what circles have left out; where that fails the resource goes again: a failed POST leaves nothing.
+    def _close_circles(self) -> None:
+        """Add the references that circles have left out; if that fails, delete the resource: a failed POST leaves none.
 
-        What they name has been run, unless `failOnErrors` has stopped it, and then it never will be.
+        All that they refer to has run, unless `failOnErrors` has stopped the request; then it never will.
         """
         circles, self._open = self._open, []
         for operation in circles:
@@ -172,10 +137,11 @@ class _Run:
                 self._fail(operation, error)
 
     def _take_back(self, operation: Operation, call: Call) -> None:
+        """Delete a resource that was created without its references."""
         try:
             self._executor.execute(call)
             operation.outcome = None
-        except Exception as error:  # noqa: BLE001 - what cannot be deleted keeps its location in the response
+        except Exception as error:  # noqa: BLE001 - a resource that cannot be deleted keeps its location in the response
             self._executor.refused(call, error)
 
     def _fail(self, operation: Operation, error: Exception) -> None:
@@ -183,31 +149,11 @@ class _Run:
         operation.error = self._executor.refused(operation.call(operation.data), error)
 
     def _resolved(self, value: Any) -> Any:
-        """Put ids in place of the `bulkId:...`; raises Conflict for one that stands for none."""
-        if isinstance(value, str):
-            return _REFERENCE.sub(lambda match: self._id(match[1] or match[2]), value) if "bulkId:" in value else value
-        if isinstance(value, list):
-            return [self._resolved(item) for item in value]
-        if isinstance(value, dict):
-            return {key: self._resolved(item) for key, item in value.items()}
-        return value
+        return resolved(value, self._id)
 
     def _id(self, name: str) -> str:
+        """Return the id of the resource that a bulkId stands for; raises Conflict if it stands for none."""
         creator = self._creators.get(name)
         if creator is None or creator.outcome is None:
-            raise Conflict(f"bulkId:{name} stands for no resource: no operation of this request has created it.")
+            raise Conflict(f"bulkId:{name} stands for no resource: no operation of this request created it.")
         return creator.outcome.resource_id
-
-
-def _references(value: Any) -> Iterator[str]:
-    """Return the names of all `bulkId:...` in a value."""
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            if "bulkId:" in item:
-                yield from (match[1] or match[2] for match in _REFERENCE.finditer(item))
-        elif isinstance(item, list):
-            stack.extend(item)
-        elif isinstance(item, dict):
-            stack.extend(item.values())

@@ -1,4 +1,4 @@
-"""The messages of Bulk (RFC 7644 section 3.7): a BulkRequest as operations, and operations as a BulkResponse."""
+"""The messages of Bulk (RFC 7644 section 3.7): a BulkRequest is read as operations, which become a BulkResponse."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _PATH = re.compile(r"^/?(?:v2/)?([A-Za-z][\w-]*)(?:/([^/?#]+))?/?$")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the provider made of one operation."""
+    """The result of one operation that succeeded."""
 
     status: int
     location: str = ""
     version: str = ""
     resource_id: str = ""
     resource: Any = None
-    """What the response shows of the resource, in a form that the JSON encoder takes; None for nothing."""
+    """The resource in the response, in a form that the JSON encoder takes; None leaves it out."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """One operation as the provider gets it: the same as if it came alone."""
+    """One operation as the provider receives it, as if it came alone."""
 
     method: str
     endpoint: str
@@ -40,7 +40,7 @@ class Call:
 
 @dataclass
 class Operation:
-    """One operation of the request, and what became of it."""
+    """One operation of the request, and its result."""
 
     index: int
     method: str = ""
@@ -53,17 +53,17 @@ class Operation:
     outcome: Outcome | None = None
     done: bool = False
     later: list[dict[str, Any]] = field(default_factory=list)
-    """References of a circle, to be added when what they name is there: values of a PATCH `add` without a path."""
+    """References in a circle, to be added once their targets exist: values of PATCH operations `add` without a path."""
 
     def call(self, data: Any) -> Call:
-        """Return the call of this operation, with `data` in place of its own."""
+        """Return the call for this operation, with `data` in place of its own."""
         return Call(self.method, self.endpoint, self.resource_id, data, self.version)
 
 
 def read_bulk(payload: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
     """Return the operations of a BulkRequest and its `failOnErrors`.
 
-    An operation that cannot be read has its `error`. Raises InvalidSyntax and InvalidValue for the message itself,
+    An operation that cannot be read has an `error`. Raises InvalidSyntax and InvalidValue for the message itself, and
     PayloadTooLarge for too many operations.
     """
     given = {key.lower(): value for key, value in payload.items()}
@@ -72,7 +72,7 @@ def read_bulk(payload: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
     if not isinstance(items, list) or not items:
         raise InvalidSyntax("Operations: must be an array with at least one operation.")
     if len(items) > MOST_OPERATIONS:
-        raise PayloadTooLarge(f"Operations: {len(items)} are more than the {MOST_OPERATIONS} that a request may have.")
+        raise PayloadTooLarge(f"Operations: must have at most {MOST_OPERATIONS} operations, not {len(items)}.")
     limit = given.get("failonerrors")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise InvalidValue("failOnErrors: must be a whole number from 1.")
@@ -80,9 +80,9 @@ def read_bulk(payload: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
 
 
 def bulk_response(operations: list[Operation], locate: Callable[[str, str], str]) -> dict[str, Any]:
-    """Return the BulkResponse for the operations that were done; `locate` returns the URI for an endpoint and an id."""
-    shown = [_shown(operation, locate) for operation in operations if operation.done]
-    return {"schemas": [BULK_RESPONSE_URN], "Operations": shown}
+    """Return the BulkResponse for the operations that ran; `locate` returns the URI for an endpoint and an id."""
+    results = [_result(operation, locate) for operation in operations if operation.done]
+    return {"schemas": [BULK_RESPONSE_URN], "Operations": results}
 
 
 def _read(items: list[Any]) -> list[Operation]:
@@ -94,7 +94,7 @@ def _read(items: list[Any]) -> list[Operation]:
             if operation.bulk_id is not None:
                 if operation.bulk_id in seen:
                     operation.bulk_id, taken = None, operation.bulk_id
-                    raise InvalidValue(f"bulkId: {taken} is given to two operations.")
+                    raise InvalidValue(f"bulkId: {taken} is used by two operations.")
                 seen.add(operation.bulk_id)
         except ScimError as error:
             operation.error = error
@@ -102,6 +102,7 @@ def _read(items: list[Any]) -> list[Operation]:
 
 
 def _read_one(operation: Operation, item: Any) -> None:
+    """Fill an operation from its JSON; raises a ScimError, with everything filled that could be read before."""
     if not isinstance(item, dict):
         raise InvalidSyntax("An operation must be an object.")
     given = {key.lower(): value for key, value in item.items()}
@@ -125,10 +126,11 @@ def _read_one(operation: Operation, item: Any) -> None:
         raise InvalidSyntax("data: must be an object.")
 
 
-def _shown(operation: Operation, locate: Callable[[str, str], str]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"method": operation.method} if operation.method else {}
+def _result(operation: Operation, locate: Callable[[str, str], str]) -> dict[str, Any]:
+    """Return an operation as the response contains it."""
+    result: dict[str, Any] = {"method": operation.method} if operation.method else {}
     if operation.bulk_id is not None:
-        shown["bulkId"] = operation.bulk_id
+        result["bulkId"] = operation.bulk_id
     outcome, error = operation.outcome, operation.error
     location = outcome.location if outcome else ""
     named = operation.resource_id if operation.method != "POST" else None
@@ -136,12 +138,12 @@ def _shown(operation: Operation, locate: Callable[[str, str], str]) -> dict[str,
         # Only a POST that failed has no location (RFC 7644 section 3.7.3).
         location = locate(operation.endpoint, named)
     if location:
-        shown["location"] = location
+        result["location"] = location
     if error is not None:
-        return shown | {"status": str(error.status), "response": error_message(error)}
+        return result | {"status": str(error.status), "response": error_message(error)}
     assert outcome is not None
     if outcome.version:
-        shown["version"] = outcome.version
+        result["version"] = outcome.version
     if outcome.resource is not None:
-        shown["response"] = outcome.resource
-    return shown | {"status": str(outcome.status)}
+        result["response"] = outcome.resource
+    return result | {"status": str(outcome.status)}
