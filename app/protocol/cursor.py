@@ -1,7 +1,7 @@
-"""Cursors (RFC 9865): a place in the order of a query, sealed, so that the server need not remember it.
+"""Cursors (RFC 9865): a position in the results of a query, sealed, so that the server need not remember it.
 
-A cursor is encrypted and signed (Fernet), bound to tenant, query and page size, and carries when it was made.
-Forged, foreign and mistaken ones are answered alike.
+A cursor is encrypted and signed (Fernet), bound to tenant, query and page size, and contains the time of its creation.
+Forged cursors and those of another tenant or query get the same error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from app.errors import ExpiredCursor, InvalidCount, InvalidCursor
 
 TIMEOUT = 3_600
-"""Seconds for which a cursor is good."""
+"""Seconds for which a cursor is valid."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Cursor:
 
     id: str
     key: Any
-    """The value that the query is sorted by, of the last resource seen; None where it has none."""
+    """The value by which the query is sorted, of the last resource on the page; None if it has none."""
     total: int
-    """How many resources matched when the first page was read."""
+    """The number of resources that matched when the first page was read."""
     backwards: bool = False
 
 
@@ -39,7 +39,10 @@ class Cursors:
         self._fernet = Fernet(key)
 
     def seal(self, cursor: Cursor, query: str, count: int) -> str:
-        """Give the text of a cursor: letters, digits, `-` and `_` only (RFC 9865 section 2)."""
+        """Return a cursor as text of letters, digits, `-` and `_` (RFC 9865 section 2).
+
+        `query` identifies the query and its tenant, `count` is the page size.
+        """
         key, kind = cursor.key, "plain"
         if isinstance(key, datetime):
             key, kind = round(key.timestamp() * 1000), "date"
@@ -47,17 +50,17 @@ class Cursors:
         return self._fernet.encrypt(json.dumps(content).encode()).decode().rstrip("=")
 
     def open(self, text: str, query: str, count: int) -> Cursor:
-        """Give the cursor in a text; raises InvalidCursor, ExpiredCursor, InvalidCount (RFC 9865 section 2.1)."""
+        """Return the cursor in a text; raises InvalidCursor, ExpiredCursor, InvalidCount (RFC 9865 section 2.1)."""
         token = (text + "=" * (-len(text) % 4)).encode("utf-8", "replace")
         try:
             digest, sealed_count, resource_id, key, kind, total, backwards = json.loads(self._fernet.decrypt(token))
             age = datetime.now(UTC).timestamp() - self._fernet.extract_timestamp(token)
         except (InvalidToken, ValueError) as error:
-            raise InvalidCursor("The cursor is not one of this query.") from error
+            raise InvalidCursor("The cursor does not belong to this query.") from error
         if digest != _digest(query):
-            raise InvalidCursor("The cursor is not one of this query.")
+            raise InvalidCursor("The cursor does not belong to this query.")
         if age > TIMEOUT:
-            raise ExpiredCursor(f"The cursor is older than {TIMEOUT} seconds; start again with an empty one.")
+            raise ExpiredCursor(f"The cursor is older than {TIMEOUT} seconds; start again with an empty cursor.")
         if count != sealed_count:
             raise InvalidCount(f"count: must stay {sealed_count}, as on the first page.")
         if kind == "date":

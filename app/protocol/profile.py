@@ -1,7 +1,7 @@
-"""The tenant profiles: named tolerances as data. What differs between attributes by profile stands in their rows.
+"""The profiles of tenants: named tolerances as data. How attributes differ between profiles is in their rows.
 
-`rfc` is to the letter; `interop` takes what identity providers and Microsoft's validators really send; `gallery` is
-`interop` with the required attributes of the gallery app's own table.
+`rfc` follows the RFCs to the letter; `interop` accepts what identity providers and Microsoft's validators really send;
+`gallery` is `interop` with the required attributes of the gallery app's own table.
 """
 
 from __future__ import annotations
@@ -11,44 +11,44 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """The tolerances of one kind of client; every default is what RFC 7643 and RFC 7644 say."""
+    """The tolerances for one kind of client; every default is what RFC 7643 and RFC 7644 say."""
 
     name: str
     ignore_unknown: bool = False
-    """Unknown attributes and schema URNs in a body are left out, and not refused with `invalidSyntax`.
+    """Unknown attributes and schema URNs in a body are dropped instead of being refused with `invalidSyntax`.
 
-    Nor is any text refused for a URI, a whole number for the text of its digits, or text for the number that it spells.
+    A URI may be any text, a whole number is accepted as text, and text that spells a number as that number.
     """
     any_message_schemas: bool = False
-    """The `schemas` of a PATCH message are not judged: they may be missing, or anything."""
+    """The `schemas` of a PATCH message are not checked: they may be missing, or contain anything."""
     ignore_unknown_paths: bool = False
-    """A PATCH operation whose path makes no sense is skipped, and noted in the log; it is not refused.
+    """A PATCH operation whose path makes no sense is skipped, with a warning in the log, instead of being refused.
 
-    Its attribute is unknown, or has one value and is filtered, or its values are not what the filter asks for.
+    The attribute is unknown, or has a single value and a filter, or the filter does not fit its values.
     """
     dangling_references: bool = False
-    """Members and managers that do not exist are kept, and not refused with `invalidValue`."""
+    """Members and managers that do not exist are stored instead of being refused with `invalidValue`."""
     bare_words: bool = False
-    """Filters may have unquoted words and timestamps as values."""
+    """Filters may contain unquoted words and timestamps as values."""
     create_missing_elements: bool = False
-    """PATCH of `emails[type eq "work"].value` makes the element where there is none, and does not answer `noTarget`.
+    """PATCH of `emails[type eq "work"].value` creates a missing element instead of answering `noTarget`.
 
-    In return an element goes when nothing but `type` and `primary` is left of it.
+    In return, an element is removed once it has nothing but `type` and `primary`.
     """
     several_primaries: bool = False
-    """One PATCH operation may make several values `primary`; the last one is it, and it is not refused."""
+    """One PATCH operation may make several values `primary`: the last one wins, and none is refused."""
     required_at_end: bool = False
-    """A required attribute may be unassigned between the operations of a PATCH, if it is there at the end."""
+    """A required attribute may be unassigned between the operations of a PATCH, if it has a value at the end."""
     keep_defaults: bool = False
-    """A PATCH that would unassign an attribute with a default leaves its value, and is not refused."""
+    """A PATCH that would unassign an attribute with a default leaves its value instead of being refused."""
     empty_operations: bool = False
-    """A PATCH without operations changes nothing, and is not refused with `invalidSyntax`."""
+    """A PATCH without operations changes nothing instead of being refused with `invalidSyntax`."""
     dialect: bool = False
     """The rewrites of `entra_dialect` are applied to requests."""
     open_discovery: bool = True
     """`/Schemas` and `/ResourceTypes` answer without a credential, as `/ServiceProviderConfig` always does."""
     group_patch_body: bool = True
-    """PATCH of a group answers 200 with the group; otherwise 204 (204 is what Entra advises: a group may be huge)."""
+    """PATCH of a group answers 200 with the group; otherwise 204, as Entra advises (a group may be huge)."""
 
 
 _INTEROP = Profile(

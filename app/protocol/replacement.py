@@ -1,4 +1,4 @@
-"""PUT: which of the stored attributes outlive a replacement (RFC 7644 section 3.5.1)."""
+"""PUT: which stored attributes survive a replacement (RFC 7644 section 3.5.1)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Resource = dict[str, Any]
 
 
 def replacement(stored: Resource, sent: Resource, resource_type: ResourceType) -> Resource:
-    """Give the resource that a PUT of `sent` leaves; raises Mutability where it would change an immutable value.
+    """Return the resource that a PUT of `sent` makes of `stored`; raises Mutability for a changed immutable value.
 
-    What is left out is cleared. Kept are readOnly attributes, immutable ones that have a value, secrets, and those with
-    a default of their own: a disabled user is never enabled by what a client does not say. Where parts of a value are
-    kept, so are those that it cannot be without (RFC 7643 section 7).
+    An attribute that was not sent is cleared. Kept are readOnly attributes, immutable ones that have a value, secrets,
+    and attributes with a default: leaving out `active` must not enable a disabled user. If only part of a complex value
+    is kept, its required sub-attributes are kept, too (RFC 7643 section 7).
     """
     result = dict(sent)
     for schema in resource_type.schemas:
@@ -35,6 +35,7 @@ def replacement(stored: Resource, sent: Resource, resource_type: ResourceType) -
 
 
 def _with_kept(rows: Iterable[Attribute], old: Resource, sent: Resource, prefix: str) -> Resource:
+    """Return what was sent, with the old values of these attributes that are kept; `prefix` begins their paths."""
     new = dict(sent)
     for row in rows:
         if row.name in old and row.stored_in != "memberships":
@@ -45,6 +46,7 @@ def _with_kept(rows: Iterable[Attribute], old: Resource, sent: Resource, prefix:
 
 
 def _keep(attribute: Attribute, old: Resource, new: Resource, path: str) -> None:
+    """Put the old value of an attribute, or the part of it that is kept, into `new`; raises Mutability."""
     name = attribute.name
     if name not in new and (attribute.mutability != "readWrite" or attribute.default is not None):
         new[name] = old[name]
@@ -52,5 +54,5 @@ def _keep(attribute: Attribute, old: Resource, new: Resource, path: str) -> None
         kept = _with_kept(attribute.sub_attributes, old[name], new.get(name, {}), f"{path}.")
         if kept:
             new[name] = kept
-    if attribute.mutability == "immutable" and old[name] != new[name]:  # the stored value is not told: it may be secret
-        raise Mutability(f"{path} is immutable and has a value already; send that value, or leave {name} out.")
+    if attribute.mutability == "immutable" and old[name] != new[name]:  # the error must not repeat it: it may be secret
+        raise Mutability(f"{path} is immutable and already has a value; send that value, or leave {name} out.")

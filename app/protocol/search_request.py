@@ -1,4 +1,4 @@
-"""A query, by GET or by POST `/.search` (RFC 7644 sections 3.4.2 and 3.4.3): one class for both."""
+"""A query by GET or by POST `/.search` (RFC 7644 sections 3.4.2 and 3.4.3): one class for both."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST_IN_URL = LONGEST
 LONGEST_IN_BODY = 4 * LONGEST
 """Characters of a filter."""
 _OUTSIDE_OF_STRINGS = re.compile(r'("(?:[^"\\]|\\.)*")|[^"]+')
-"""A string of a filter, or what stands before the next one."""
+"""A string in a filter, or the text up to the next string."""
 
 NAMES = (
     "attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor",
@@ -27,7 +27,7 @@ NAMES = (
 
 @dataclass(frozen=True)
 class SearchRequest:
-    """What is asked for; every field has been checked."""
+    """A query whose fields have all been checked."""
 
     filter: Filter | None = None
     sort_by: str | None = None
@@ -40,9 +40,9 @@ class SearchRequest:
 
     @classmethod
     def from_query(cls, parameters: Mapping[str, list[str]], *, bare_words: bool = False) -> SearchRequest:
-        """Read the parameters of a URL, whose names may be in any letter case; unknown ones are ignored.
+        """Return the query in the parameters of a URL: name -> values. Names ignore case; unknown ones are ignored.
 
-        Raises InvalidValue for a number that is none or a parameter given twice, InvalidFilter.
+        Raises InvalidFilter, InvalidCount, and InvalidValue for any other wrong value or a parameter given twice.
         """
         given = once(parameters)
         _one_way_of_paging(given)
@@ -59,7 +59,7 @@ class SearchRequest:
 
     @classmethod
     def from_body(cls, payload: Mapping[str, Any], *, bare_words: bool = False) -> SearchRequest:
-        """Read a SearchRequest message; raises InvalidSyntax, InvalidValue, InvalidFilter."""
+        """Return the query in a SearchRequest message; raises InvalidSyntax, InvalidValue, InvalidFilter."""
         check_urn({key.lower(): value for key, value in payload.items()}, SEARCH_REQUEST_URN)
         given = {name: value for name, value in _spelled(payload).items() if value is not None}
         for name in ("filter", "sortBy", "sortOrder", "cursor"):
@@ -81,19 +81,20 @@ class SearchRequest:
         )
 
     def identity(self, endpoint: str) -> str:
-        """Return what makes two pages pages of one query: names and operators ignore case, values do not."""
-        names = (endpoint, self.sort_by, self.descending, self.attributes, self.excluded)
-        wanted = _OUTSIDE_OF_STRINGS.sub(lambda match: match[1] or match[0].lower(), str(self.filter))
-        return "\n".join([*(str(name).lower() for name in names), wanted])
+        """Return a text that all pages of one query share: names and operators ignore case, values do not (D-55)."""
+        parts = (endpoint, self.sort_by, self.descending, self.attributes, self.excluded)
+        condition = _OUTSIDE_OF_STRINGS.sub(lambda match: match[1] or match[0].lower(), str(self.filter))
+        return "\n".join([*(str(part).lower() for part in parts), condition])
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
-    """Split a list of attribute names at its commas; None where there is none."""
+    """Return the attribute names in a comma-separated list; None if there are none."""
     found = tuple(part.strip() for part in (text or "").split(",") if part.strip())
     return found or None
 
 
 def _spelled(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the known members of a message in our spelling; raises InvalidValue for one that is given twice."""
     canonical = {name.lower(): name for name in NAMES}
     spelled: dict[str, Any] = {}
     for key, value in given.items():
@@ -106,7 +107,7 @@ def _spelled(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def once(parameters: Mapping[str, list[str]]) -> dict[str, str]:
-    """Give the known parameters of a URL in our spelling; raises InvalidValue for one that is given twice."""
+    """Return the known parameters of a URL in our spelling; raises InvalidValue for one that is given twice."""
     seen: dict[str, str] = {}
     canonical = {name.lower(): name for name in NAMES}
     for key, values in parameters.items():
@@ -137,10 +138,11 @@ def _descending(text: str | None) -> bool:
 
 def _one_way_of_paging(given: Mapping[str, Any]) -> None:
     if "cursor" in given and "startIndex" in given:
-        raise InvalidValue("cursor and startIndex do not go together.")
+        raise InvalidValue("cursor and startIndex cannot be combined.")
 
 
 def _integer(text: str | None, name: str, default: int, *, by_cursor: bool = False) -> int:
+    """Return the integer in a parameter, bounded by 32 bits; raises InvalidValue, or InvalidCount beside a cursor."""
     if text is None or not text.strip():
         return default
     digits = text.strip().removeprefix("-").removeprefix("+")
