@@ -152,9 +152,9 @@ class Importer:
                 store.insert(resources[0], session)
             else:
                 store.insert_all(resources, session)
-            self._log((Change(Kind.IMPORTED, store.type, after=each) for each in resources), session)
             disabled = sum(map(store.type.is_disabled, resources))
             Totals(self._database, self._tenant).add(store.type.name, More(len(resources), disabled), session)
+            self._log((Change(Kind.IMPORTED, store.type, after=each) for each in resources), session)
             self._arrive(store.type.name, [each["id"] for each in resources], session)
 
         self._commit(work)
