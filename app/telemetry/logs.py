@@ -6,12 +6,13 @@ not their texts, which repeat documents (`app.errors.describe`).
 
 from __future__ import annotations
 
+import atexit
 import logging
 import logging.config
 import sys
 import threading
 import traceback
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import orjson
 import structlog
@@ -38,6 +39,7 @@ _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
+    structlog.stdlib.ExtraAdder(),
     _TIME,
     _TRACES,
 ]
@@ -91,21 +93,24 @@ def logging_config(*, pretty: bool | None = None) -> dict[str, Any]:
 
 
 def configure() -> None:
-    """Let this process log so.
+    """Make this process log through a queue, so that no request waits for a slow reader of the log.
 
-    The line of a request does not go through the standard library's logging, where it costs three times as much (28
-    and 9 microseconds, measured), on each request; nor is it waited for: see `lines`.
+    The line of a request takes 10 microseconds more than one that structlog alone writes: 1.4 % of a GET of one user.
     """
     logging.config.dictConfig(logging_config())
     threading.excepthook = _thread_ended
-    pretty = sys.stderr.isatty()
-    structlog.configure(
-        processors=[structlog.processors.add_log_level, _TIME, _TRACES, _renderer(True) if pretty else _AS_BYTES],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr) if pretty
-        else structlog.BytesLoggerFactory(cast(BinaryIO, Lines(sys.stderr.fileno()))),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        cache_logger_on_first_use=True,
-    )
+    root = logging.getLogger()
+    (direct,) = root.handlers
+    lines = Lines(sys.stderr.fileno())
+    lines.handler.setFormatter(direct.formatter)
+    root.handlers = [lines.handler]
+    lines.start()
+
+    def stop() -> None:
+        root.handlers = [direct]
+        lines.stop()
+
+    atexit.register(stop)
 
 
 def _thread_ended(ended: threading.ExceptHookArgs) -> None:
@@ -114,7 +119,8 @@ def _thread_ended(ended: threading.ExceptHookArgs) -> None:
 
 
 def _renderer(pretty: bool) -> Any:
-    return structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer(serializer=_as_json)
 
 
-_AS_BYTES = structlog.processors.JSONRenderer(serializer=orjson.dumps)
+def _as_json(line: Any, **_: Any) -> str:
+    return orjson.dumps(line, default=str).decode()

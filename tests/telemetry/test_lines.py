@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,54 +25,102 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(end)
 
 
+@pytest.fixture
+def start() -> Iterator[Callable[[int], Lines]]:
+    """Start a queue whose lines go to a descriptor; stop it after the test."""
+    started: list[Lines] = []
+
+    def new(descriptor: int) -> Lines:
+        lines = Lines(descriptor)
+        lines.start()
+        started.append(lines)
+        return lines
+
+    yield new
+    for lines in started:
+        lines.stop()
+
+
+def put(lines: Lines, text: str) -> None:
+    lines.handler.handle(logging.makeLogRecord({"msg": text}))
+
+
 def read(descriptor: int, end: bytes) -> list[bytes]:
-    """Give the lines up to and with the last one."""
+    """Return the lines up to and with the last one."""
     text = b""
     while end not in text:
         text += os.read(descriptor, 65_536)
     return text.splitlines()
 
 
-def test_lines_are_written_without_being_asked_for(pipe: tuple[int, int]) -> None:
-    lines = Lines(pipe[1])
-    lines.write(b"one\n")
-    lines.flush()
-    lines.write(b"two\n")
+def test_lines_are_written_without_being_asked_for(pipe: tuple[int, int], start: Callable[[int], Lines]) -> None:
+    lines = start(pipe[1])
+    put(lines, "one")
+    put(lines, "two")
     assert read(pipe[0], b"two\n") == [b"one", b"two"]
 
 
-def test_the_lines_of_several_writers_stay_whole_and_in_order(pipe: tuple[int, int]) -> None:
+def test_the_lines_of_several_writers_stay_whole_and_in_order(
+    pipe: tuple[int, int], start: Callable[[int], Lines]
+) -> None:
     """As those of several workers on one pipe, which takes no more than 4,096 bytes at once."""
-    number, rest = 2_000, b"." * 300
+    number, rest = 2_000, "." * 300
 
-    def write(name: bytes) -> None:
-        lines = Lines(pipe[1])
+    def write(name: str) -> None:
+        lines = start(pipe[1])
         for count in range(number):
-            lines.write(b"%s %d %s\n" % (name, count, rest))
-        lines.drain()
+            put(lines, f"{name} {count} {rest}")
 
-    writers = [threading.Thread(target=write, args=(name,)) for name in (b"a", b"b", b"c")]
+    writers = [threading.Thread(target=write, args=(name,)) for name in "abc"]
     for writer in writers:
         writer.start()
     text = b""
     while text.count(b"\n") < len(writers) * number:
         text += os.read(pipe[0], 65_536)
-    for name in (b"a", b"b", b"c"):
-        mine = [line for line in text.splitlines() if line.startswith(name)]
-        assert mine == [b"%s %d %s" % (name, count, rest) for count in range(number)]
+    for name in "abc":
+        mine = [line for line in text.decode().splitlines() if line.startswith(name)]
+        assert mine == [f"{name} {count} {rest}" for count in range(number)]
 
 
-def test_a_log_that_cannot_be_written_stops_nobody() -> None:
+def test_a_stop_writes_what_is_in_the_queue(pipe: tuple[int, int]) -> None:
+    lines = Lines(pipe[1])
+    lines.start()
+    for count in range(100):
+        put(lines, str(count))
+    lines.stop()
+    put(lines, "of a thread that is still running")
+    lines.start()
+    lines.stop()
+    written = [str(count).encode() for count in range(100)] + [b"of a thread that is still running"]
+    assert read(pipe[0], b"running\n") == written
+
+
+def test_a_reader_that_is_slow_delays_nobody_and_is_told_how_many_lines_were_dropped(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = Lines(pipe[1])
+    logger = logging.getLogger("scimd")
+    monkeypatch.setattr(logger, "handlers", [lines.handler])
+    monkeypatch.setattr(logger, "propagate", False)
+    for count in range(MOST + 5):  # nothing reads yet, and the queue does not grow without end
+        put(lines, str(count))
+    assert lines.queue.qsize() == MOST
+    lines.start()
+    *kept, last = read(pipe[0], b"dropped")
+    assert kept == [str(count).encode() for count in range(MOST)]
+    assert last.startswith(b"5 lines of the log were dropped")
+    lines.stop()
+
+
+def test_a_log_that_cannot_be_written_stops_nobody(start: Callable[[int], Lines]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    lines = Lines(writing)
-    for count in range(MOST + 5):  # nothing grows without end
-        lines.write(b"%d\n" % count)
-    lines.drain()  # EPIPE
-    assert lines.waiting <= MOST
-    while lines.waiting:
-        lines.drain()
-    os.close(writing)
+    lines = start(writing)
+    put(lines, "lost")  # EPIPE
+    until(lines.queue.empty)
+    lines.stop()
+    lines.start()
+    assert lines.queue.empty()
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
