@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.common import COMMON, EXTERNAL_ID
-
-LONGEST_REMEMBERED = 256
-"""Characters in a path up to which its meaning is cached; clients may send longer ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,13 +182,6 @@ class ResourceType:
 
         The longest known URN is split off first, since a URN has dots and colons of its own (D-126).
         """
-        return self._resolve_cached(path) if len(path) <= LONGEST_REMEMBERED else self._resolve(path)
-
-    @lru_cache(maxsize=8_192)  # noqa: B019 - resource types live as long as the process
-    def _resolve_cached(self, path: str) -> Target | None:
-        return self._resolve(path)
-
-    def _resolve(self, path: str) -> Target | None:
         lowered = path.lower()
         for urn, schema in self._schemas_by_urn:
             if lowered == urn:

@@ -31,12 +31,12 @@ _SIMPLE: dict[str, Strategy] = {
 
 @cache  # making a strategy takes several times as long as drawing from it
 def values(row: Attribute) -> Strategy:
-    """Give canonical values of an attribute: what the payload may have and the resource then has."""
+    """Return canonical values of an attribute: the same in a payload and in the resource."""
     return st.lists(element(row), min_size=1, max_size=3).map(_tidy) if row.multi_valued else element(row)
 
 
 def element(row: Attribute) -> Strategy:
-    """Give canonical values of one element of an attribute."""
+    """Return canonical values of one element of an attribute."""
     if row.type == "complex":
         subs = [sub for sub in row.sub_attributes if is_written(sub) and sub.stored_in == "document"]
         required = {sub.name: values(sub) for sub in subs if sub.required or (row.is_link and sub.name == "value")}
@@ -64,7 +64,7 @@ def _tidy(items: list[Any]) -> list[Any]:
 
 @cache
 def resources(resource_type: ResourceType, extended: str = "") -> Strategy:
-    """Give canonical resources of a type, as `validate` leaves them; the extension `extended` is always there."""
+    """Return canonical resources of a type, as `validate` returns them; the extension `extended` is always present."""
     core = _object(resource_type.schema.attributes)
     extensions = {schema.id: _object(schema.attributes).filter(bool) for schema in resource_type.extensions}
     needed = {extended: extensions.pop(extended)} if extended in extensions else {}

@@ -67,7 +67,7 @@ def test_whatever_the_api_stores_is_taken_and_comes_back(name: str, data: st.Dat
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    """Give a good user with something else at a path; None takes it away."""
+    """Return a valid user with another value at a path; None removes it."""
     user = {**ANN, "emails": [{"value": "a"}], "name": {"givenName": "A"}, "active": True}
     whole = document(user, USER_TYPE)
     *way, last = path.split(".")
@@ -131,7 +131,7 @@ def test_unique_in_an_extension(prepared: Database) -> None:
             prepared.db.users.insert_one(stored)
 
 
-def test_what_a_schema_file_left_behind_is_not_shown() -> None:
+def test_what_a_schema_file_left_behind_is_not_returned() -> None:
     before = load_catalogue(SAMPLES / "badges", "rfc", "acme").types[0]
     urns = [schema.id for schema in before.schemas]
     user = {**ANN, "schemas": urns, urns[-1]: {"badgeNumber": "X1"}, USER_TYPE.extensions[0].id: {"department": "IT"}}

@@ -1,4 +1,4 @@
-"""The tables as filters see them: paths, places in a document, and what may be asked."""
+"""The tables as filters see them: paths, fields of a document, and what a filter may use."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_names_nothing(path):
     assert RESOLVE(path) is None
 
 
-def test_secrets_and_what_is_derived_cannot_be_asked_for():
+def test_filters_cannot_use_secrets_and_derived_attributes():
     for path in ("password", f"{CORE}:password", f"{ENT}:manager.displayName"):
         assert RESOLVE(path).operators == frozenset()
 
@@ -80,10 +80,10 @@ def test_urns_of_schemas_are_spelled_as_they_are_stored():
 
 
 def test_joins_answer_for_their_attribute_alone():
-    asked = []
+    queries = []
 
     def join(query):
-        asked.append(query)
+        queries.append(query)
         return {"_id": {"$in": []}}
 
     resolve = columns(GROUP_TYPE, joins={"members": join})

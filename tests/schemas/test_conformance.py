@@ -18,7 +18,7 @@ DEVICES = Path(__file__).parent.parent / "samples" / "schemas" / "devices"
 
 
 def relay(server: str) -> Callable[..., Iterable[bytes]]:
-    """Give an application that hands each request on to a server; the client needs one, or a library that we have not."""
+    """Return an application that forwards each request to a server, for a client that needs one."""
     session = requests.Session()
 
     def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -41,7 +41,7 @@ def is_fit_for_the_tester(row: dict[str, Any]) -> bool:
     """Leave out what it cannot do itself.
 
     It fills a decimal and a dateTime with a word that it then cannot read, compares base64 with bytes, wants a GET to
-    show what is shown on request only or never, and `add` to replace an array where an extension must have one.
+    return what is returned on request only or never, and `add` to replace an array where an extension must have one.
     """
     known = row["type"] not in ("decimal", "dateTime", "binary") and row.get("returned", "default") == "default"
     return known and (not row["multiValued"] or row["name"] == "groups")
@@ -49,7 +49,7 @@ def is_fit_for_the_tester(row: dict[str, Any]) -> bool:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Give a server that has Devices besides Users and Groups, from JSON files alone."""
+    """Return a server with Devices besides Users and Groups, from JSON files alone."""
     folder = tmp_path_factory.mktemp("conformance")
     for file in DEVICES.glob("*.json"):
         content = json.loads(file.read_text())
@@ -63,7 +63,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def results(server: Server) -> list[CheckResult]:
-    """Give what the tester finds out about a tenant of profile `rfc`."""
+    """Return what the tester reports about a tenant with profile `rfc`."""
     url, token = server.create_tenant(profile="rfc")
     return check_server(WSGISCIMClient(relay(server.url), url, headers={"Authorization": f"Bearer {token}"}))
 

@@ -61,8 +61,8 @@ def test_a_device_comes_to_life_from_json_alone() -> None:
     assert resource[BLE_URN]["firstSeen"] == "2025-12-31T23:00:00.000Z"
     assert resource[APPS_URN] == {"owner": {"value": "ann"}}
     assert resource["active"] is True and "groups" not in resource
-    shown = Projection.parse(device).apply(resource)
-    assert shown[BLE_URN].keys() == payload[BLE_URN].keys() - {"irk", "lastPassKey"}
+    response = Projection.parse(device).apply(resource)
+    assert response[BLE_URN].keys() == payload[BLE_URN].keys() - {"irk", "lastPassKey"}
     assert Projection.parse(device, [f"{BLE_URN}:LASTPASSKEY"]).apply(resource)[BLE_URN] == {"lastPassKey": 7}
     with pytest.raises(InvalidValue) as caught:
         validate(device, {"schemas": [DEVICE_URN], BLE_URN: {"txPower": "x", "pairingMethods": [{}, {"tags": [1]}]}},
@@ -84,7 +84,7 @@ def test_a_device_is_discovered_as_its_files_say() -> None:
         ours = described[file["id"]]
         assert (ours["name"], ours["description"]) == (file["name"], file["description"])
         pairs = zip(ours["attributes"], file["attributes"], strict=True)
-        assert all(row.items() <= shown.items() for shown, row in pairs if "subAttributes" not in row)
+        assert all(row.items() <= listed.items() for listed, row in pairs if "subAttributes" not in row)
     assert discovery.resource_type(catalogue, "device", "") == {
         **json.loads((DEVICES / "device_type.json").read_text()),
         "meta": {"resourceType": "ResourceType", "location": "/ResourceTypes/Device"},
@@ -326,7 +326,7 @@ def test_external_id_may_be_listed(tmp_path: Path) -> None:
     assert validate(thing, {"schemas": ["urn:x:Thing"], "externalId": "1"}, ignore_unknown=False)["externalId"] == "1"
 
 
-def test_names_of_keys_may_be_in_any_letter_case(tmp_path: Path) -> None:
+def test_names_of_keys_are_case_insensitive(tmp_path: Path) -> None:
     load(tmp_path, {"ID": "urn:x:more:User", "Attributes": [{"NAME": "a", "Type": "integer", "INDEXED": True}]})
     extension = load_catalogue(tmp_path, "rfc", "x").types[0].extensions[1]
     assert extension.name == "User" and extension.attributes[0].type == "integer" and extension.attributes[0].indexed

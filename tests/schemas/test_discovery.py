@@ -192,7 +192,7 @@ def test_resource_types_are_those_of_the_rfc() -> None:
     assert ours == theirs
 
 
-def test_one_of_them_is_found_in_any_letter_case() -> None:
+def test_one_of_them_is_found_case_insensitively() -> None:
     ours = catalogue("rfc")
     assert discovery.schema(ours, USER_URN.upper(), BASE) == published("rfc")[USER_URN]
     assert discovery.schema(ours, SCHEMA_URN, BASE) == published("rfc")[SCHEMA_URN]

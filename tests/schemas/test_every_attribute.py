@@ -45,13 +45,13 @@ class Case:
         return f"{self.schema.id}:{self.row.name}" if self.schema.stored_as else self.row.name
 
     def payload(self, resource: dict[str, Any], value: Any) -> dict[str, Any]:
-        """Give the resource with this value of the attribute."""
+        """Return the resource with this value of the attribute."""
         if not self.schema.stored_as:
             return resource | {self.row.name: value}
         return resource | {self.schema.id: resource.get(self.schema.id, {}) | {self.row.name: value}}
 
     def of(self, resource: dict[str, Any]) -> Any:
-        """Give the resource's value of the attribute, or None."""
+        """Return the resource's value of the attribute, or None."""
         return (resource.get(self.schema.id, {}) if self.schema.stored_as else resource).get(self.row.name)
 
 
@@ -68,7 +68,7 @@ QUICK = settings(max_examples=examples(2), deadline=None, suppress_health_check=
 @EVERY
 @QUICK
 @given(data=st.data())
-def test_what_is_sent_is_what_is_kept_and_shown(profile: str, case: Case, data: st.DataObject) -> None:
+def test_what_is_sent_is_stored_and_returned(profile: str, case: Case, data: st.DataObject) -> None:
     base = data.draw(resources(case.resource_type, case.schema.id))
     if not is_written(case.row):
         kept = validate(case.resource_type, case.payload(base, object()), ignore_unknown=False)
@@ -100,8 +100,8 @@ def check_projection(case: Case, resource: dict[str, Any]) -> None:
     assert rest == always
     for sub in row.sub_attributes:
         parts = [part for part in elements(case.of(resource)) if sub.name in part]
-        shown = Projection.parse(case.resource_type, [f"{case.path}.{sub.name}".lower()]).apply(resource)
-        assert elements(case.of(shown)) == [{sub.name: part[sub.name]} for part in parts]
+        response = Projection.parse(case.resource_type, [f"{case.path}.{sub.name}".lower()]).apply(resource)
+        assert elements(case.of(response)) == [{sub.name: part[sub.name]} for part in parts]
         left = Projection.parse(case.resource_type, None, [f"{case.path}.{sub.name}".upper()]).apply(resource)
         assert not any(sub.name in part for part in elements(case.of(left)))
 
@@ -162,12 +162,12 @@ def test_what_is_discovered_is_what_is_enforced(profile: str, case: Case) -> Non
 def test_a_whole_resource_comes_out_as_it_went_in(resource_type: ResourceType, data: st.DataObject) -> None:
     resource = data.draw(resources(resource_type))
     assert validate(resource_type, shouted(resource), ignore_unknown=False) == resource
-    shown = Projection.parse(resource_type, None, ["bogus"]).apply(resource)
-    assert shown == Projection.parse(resource_type).apply(resource)
+    response = Projection.parse(resource_type, None, ["bogus"]).apply(resource)
+    assert response == Projection.parse(resource_type).apply(resource)
 
 
 def shouted(value: Any) -> Any:
-    """Give the same with its names in capitals, and with nothing in places where nothing means nothing."""
+    """Return the same value with names in capitals, and with nulls and empty values where they have no effect."""
     if isinstance(value, list):
         return [shouted(item) for item in value]
     if isinstance(value, dict):

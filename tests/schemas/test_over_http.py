@@ -92,18 +92,18 @@ class Case:
         return self.path.removesuffix(f".{self.sub.name}") if self.sub else self.path
 
     @property
-    def shown(self) -> bool:
+    def returned(self) -> bool:
         return "never" not in (self.leaf.returned, self.row.returned)
 
     def values(self, client: Client) -> tuple[Any, Any]:
-        """Give two values for the leaf, the first one smaller."""
+        """Return two values for the leaf, the smaller one first."""
         if self.sub and self.sub.name == "value" and self.row.is_link:
             ids = sorted(client("POST", "/Users", user()).get_json()["id"] for _ in range(2))
             return ids[0], ids[1]
         return PAIRS[self.leaf.type]
 
     def whole(self, value: Any) -> Any:
-        """Give the value of the attribute whose leaf is `value`."""
+        """Return the value of the attribute whose leaf is `value`."""
         leaf = [value] if self.leaf.multi_valued else value
         if not self.sub:
             return leaf
@@ -114,7 +114,7 @@ class Case:
         return [element] if self.row.multi_valued else element
 
     def resource(self, whole: Any) -> dict[str, Any]:
-        """Give a payload in which the attribute has this value; None leaves it out."""
+        """Return a payload in which the attribute has this value; None omits it."""
         body: dict[str, Any] = {"schemas": [self.type.schema.id]}
         for schema in self.type.schemas:
             if schema.stored_as and schema is not self.schema:
@@ -130,7 +130,7 @@ class Case:
         return body
 
     def of(self, resource: dict[str, Any]) -> Any:
-        """Give what a resource shows of the leaf: the first element's, the first value's."""
+        """Return the leaf in a resource: that of the first element, or the first value."""
         value = (resource.get(self.schema.id, {}) if self.schema.stored_as else resource).get(self.row.name)
         for sub in (self.row, self.sub):
             if sub is not None and value is not None:
@@ -140,7 +140,7 @@ class Case:
 
 
 def filled(row: Attribute) -> Any:
-    """Give a value that no other resource has, where it must be there."""
+    """Return a value that no other resource has, for an attribute that must have one."""
     value = f"{row.name} {uuid.uuid4()}" if row.type == "string" else PAIRS[row.type][0]
     return [value] if row.multi_valued else value
 
@@ -176,12 +176,12 @@ def test_an_attribute_does_all_that_attributes_do(case: Case, new_client: Callab
     first, second, none = (
         created(client, case, None if value is None else case.whole(value)) for value in (low, high, None)
     )
-    on_write = low if case.shown else None
+    on_write = low if case.returned else None
     assert case.of(first) == on_write
     read = client("GET", f"{case.type.endpoint}/{first['id']}").get_json()
     assert case.of(read) == (on_write if case.leaf.returned != "request" else None)
     check_projection(client, case, first, on_write)
-    if case.shown and case.row.stored_as != "hash":
+    if case.returned and case.row.stored_as != "hash":
         check_filters(client, case, (low, first["id"]), (high, second["id"]), none["id"])
         check_order(client, case, [first["id"], second["id"]], none["id"])
     else:
@@ -258,7 +258,7 @@ def check_patch(client: Client, case: Case, resource_id: str, values: tuple[Any,
         assert answer.status_code == 200, (op, more, answer.get_json())
         return answer.get_json()
 
-    wanted = (lambda value: value) if case.shown else (lambda value: None)
+    wanted = (lambda value: value) if case.returned else (lambda value: None)
     first = "replace" if case.row.required and case.row.multi_valued else "add"  # add would leave what is there
     assert case.of(patched(first, path=case.top.upper(), value=case.whole(low))) == wanted(low)
     if "immutable" in (case.leaf.mutability, case.row.mutability):
@@ -286,7 +286,7 @@ def check_put(client: Client, case: Case, resource: dict[str, Any], value: Any) 
         assert answer.get_json()["scimType"] == "mutability"
         return
     assert answer.status_code == 200, answer.get_json()
-    assert case.of(answer.get_json()) == (case.of(body) if case.shown else None)
+    assert case.of(answer.get_json()) == (case.of(body) if case.returned else None)
 
 
 def test_a_device_may_be_in_a_group(new_client: Callable[[str], Client]) -> None:
@@ -297,8 +297,8 @@ def test_a_device_may_be_in_a_group(new_client: Callable[[str], Client]) -> None
     assert group["members"] == [
         {"value": device["id"], "$ref": device["meta"]["location"], "display": "Lamp", "type": "Device"}
     ]
-    shown = client("GET", f"/Devices/{device['id']}").get_json()
-    assert shown["groups"] == [
+    response = client("GET", f"/Devices/{device['id']}").get_json()
+    assert response["groups"] == [
         {"value": group["id"], "$ref": group["meta"]["location"], "display": "lamps", "type": "direct"}
     ]
     assert client("GET", f'/Devices?filter=groups.value eq "{group["id"]}"').get_json()["totalResults"] == 1

@@ -26,15 +26,15 @@ SHOWN = {key: value for key, value in ANN.items() if key != "password"}
 ALWAYS = {"schemas": ANN["schemas"], "id": "1"}
 
 
-def shown(attributes: list[str] | None = None, excluded: list[str] | None = None) -> dict[str, Any]:
+def returned(attributes: list[str] | None = None, excluded: list[str] | None = None) -> dict[str, Any]:
     return Projection.parse(USER, attributes, excluded).apply(ANN)
 
 
 @pytest.mark.parametrize("none", [None, [], [""], [" ", ""]])
 def test_without_a_wish_all_but_secrets(none: list[str] | None) -> None:
-    assert shown(none, none) == SHOWN
+    assert returned(none, none) == SHOWN
     assert Projection.parse(USER, none, none).top_level() is None
-    assert list(shown()) == list(SHOWN)  # in the order of the resource
+    assert list(returned()) == list(SHOWN)  # in the order of the resource
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_without_a_wish_all_but_secrets(none: list[str] | None) -> None:
     ],
 )
 def test_attributes(attributes: list[str], expected: dict[str, Any]) -> None:
-    assert shown(attributes) == ALWAYS | expected
+    assert returned(attributes) == ALWAYS | expected
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_attributes(attributes: list[str], expected: dict[str, Any]) -> None:
     ],
 )
 def test_excluded_attributes(excluded: list[str], gone: dict[str, Any]) -> None:
-    assert shown(None, excluded) == {key: value for key, value in (SHOWN | gone).items() if value is not None}
+    assert returned(None, excluded) == {key: value for key, value in (SHOWN | gone).items() if value is not None}
 
 
 def test_both_at_once_are_refused() -> None:
@@ -101,7 +101,7 @@ def test_what_need_not_be_read() -> None:
     assert Projection.parse(USER).wants("anything")
 
 
-def test_members_that_are_still_being_read_are_shown_as_they_come() -> None:
+def test_members_are_returned_while_they_are_read() -> None:
     taken = []
 
     def members() -> Iterator[dict[str, str]]:

@@ -64,7 +64,7 @@ def test_the_examples_of_the_rfc_come_out_as_they_went_in(name: str, resource_ty
 # Names and structure
 
 
-def test_names_may_be_in_any_letter_case() -> None:
+def test_names_are_case_insensitive() -> None:
     payload = {
         "SCHEMAS": [USER_URN.upper(), ENTERPRISE_URN], "USERNAME": "Ann", "Emails": [{"VALUE": "A@b", "Primary": True}],
         ENTERPRISE_URN.lower(): {"Department": "IT", "MANAGER": {"Value": "m"}},

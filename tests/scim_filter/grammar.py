@@ -91,7 +91,7 @@ paths = st.one_of(
 
 
 def mutated(texts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Give texts with a few characters taken out, put in or doubled."""
+    """Return texts with a few characters removed, inserted or doubled."""
     piece = st.one_of(
         st.sampled_from(list('()[]".\\ :$-') + [" and ", " or ", "not", " pr", " eq ", "null", "\x00", "\ud800", "\n"]),
         st.text(max_size=2),

@@ -13,7 +13,7 @@ from app.schemas.columns import columns
 from app.schemas.resource_type import ResourceType
 from scim_filter import Filter, matches, parse_filter
 from tests.examples import examples
-from tests.scim_filter.worlds import BASE_URL, ENDPOINTS, TYPES, World, filters, resources, shown
+from tests.scim_filter.worlds import BASE_URL, ENDPOINTS, TYPES, World, filters, rendered, resources
 
 RESOURCES, FILTERS = 20, 5
 PAIRS = RESOURCES * FILTERS
@@ -50,7 +50,7 @@ def check(case: Case, databases: list[Any]) -> None:
             for resource in found:
                 if (resource["id"] in answer) != (resource["id"] in expected):
                     in_each = [resource["id"] in each for each in answers]
-                    raise AssertionError(f"{condition}\n{shown(resource)}\n[mongod, mongomock]={in_each}")
+                    raise AssertionError(f"{condition}\n{rendered(resource)}\n[mongod, mongomock]={in_each}")
 
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]

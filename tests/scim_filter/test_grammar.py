@@ -14,7 +14,7 @@ from tests.scim_filter.worlds import TYPES, filters
 
 
 def same(one, other):
-    """Say whether two trees are equal, down to the types of their values (True is 1 for Python, and not for us)."""
+    """Return whether two trees are equal, types of values included (for Python, True equals 1)."""
     return one == other and re.sub(r"column=\d+", "", repr(one)) == re.sub(r"column=\d+", "", repr(other))
 
 

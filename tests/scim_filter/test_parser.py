@@ -132,7 +132,7 @@ OPERATOR = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
         ("emails.type[a pr]", 1, "Expected no sub-attribute before the bracket"),
         ("emails[(type pr]", 16, 'Expected ")", not ]'),
         ("emails[(type pr x)]", 17, 'Expected "and", "or" or ")", not x'),
-        # RFC 8259 section 2: blanks are space, tab, line feed and carriage return; of any other one the name is told
+        # RFC 8259 section 2: blanks are space, tab, line feed and carriage return; any other is named in the error
         ('userName\u00a0eq "x"', 9, f"Expected an operator: {OPERATOR}, not the character U+00A0"),
         ("a pr\u2003and b pr", 5, 'Expected "and", "or" or the end, not the character U+2003'),
         ("emails[type pr] pr", 17, 'Expected "and", "or" or the end, not pr'),

@@ -34,7 +34,7 @@ def test_rfc7644_3_4_2_2_figure_2(text):
     assert str(tree).split() == text.replace("(emails.type", "emails.type").replace('"work")', '"work"').split()
 
 
-def test_rfc7644_3_4_2_2_operators_ignore_letter_case():
+def test_rfc7644_3_4_2_2_operators_ignore_case():
     upper, lower = parse_filter('userName Eq "john"'), parse_filter('Username eq "john"')
     assert (upper.operator, upper.value) == (lower.operator, lower.value) == ("eq", "john")
 

@@ -67,7 +67,7 @@ URNS = tuple(s.id for s in (*USER_TYPE.schemas, *GROUP_TYPE.schemas, *THING_TYPE
 
 
 def resources(resource_type: ResourceType, random: Random, count: int) -> list[dict[str, Any]]:
-    """Give canonical resources: no nulls, nothing empty but strings."""
+    """Return canonical resources: no nulls, and nothing empty but strings."""
     return [_resource(resource_type, random, number) for number in range(count)]
 
 
@@ -136,7 +136,7 @@ class Name:
 
 
 def names(resource_type: ResourceType) -> list[Name]:
-    """Give every path of a resource type, with its URN and without."""
+    """Return every path of a resource type, with its URN and without."""
     common = (
         Attribute(name="id", case_exact=True), Attribute(name="schemas", type="urn", multi_valued=True),
         Attribute(name="externalId", case_exact=True),
@@ -175,7 +175,7 @@ LITERALS = {
 
 
 def filters(resource_type: ResourceType) -> st.SearchStrategy[Filter]:
-    """Give filters that fit a resource type."""
+    """Return filters that fit a resource type."""
     known = names(resource_type)
     leaves = st.sampled_from(known).flatmap(lambda name: _condition(name))
     return _logic(leaves)
@@ -253,7 +253,7 @@ class World:
         self.resolve = columns(resource_type, joins=joins, base_url=BASE_URL, endpoints=ENDPOINTS)
 
     def ids(self, condition: Filter) -> set[str]:
-        """Give the ids of the resources that the compiled filter finds."""
+        """Return the ids of the resources that the compiled filter finds."""
         query = to_mongo(condition, self.resolve)
         assert_is_data(query)
         return {row["_id"] for row in self._documents.find({"tenant": "t", **query}, {"_id": 1})}
@@ -287,9 +287,9 @@ KNOWN_OPERATORS = {
 }
 
 
-def shown(resource: dict[str, Any]) -> str:
-    """Give a resource as one line."""
+def rendered(resource: dict[str, Any]) -> str:
+    """Return a resource as one line."""
     return json.dumps(resource, ensure_ascii=True)
 
 
-__all__ = ["TYPES", "World", "filters", "resources", "shown"]
+__all__ = ["TYPES", "World", "filters", "rendered", "resources"]
