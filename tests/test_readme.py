@@ -151,3 +151,13 @@ def test_the_mappings_name_existing_attributes() -> None:
         assert isinstance(target.leaf, Attribute), path
     required = {row[0].strip("`") for row in rows(section(page, "The mappings")) if row[2] != ""} & set(users)
     assert required == {"userName", "active", "displayName", "name.givenName", "name.familyName", "name.formatted"}
+
+
+REPLACED = ("letter case", "whoever", "but for", "he", "his", "him", "somebody", "nobody")
+"""Words for which the pages have plainer ones: case, a client that, except, they, a user, no one."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_pages_use_plain_words(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text(), flags=re.DOTALL)
+    assert [word for word in REPLACED if re.search(rf"\b{word}\b", text, re.IGNORECASE)] == []
