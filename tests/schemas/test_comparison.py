@@ -1,4 +1,4 @@
-"""One key for filters, sorting, uniqueness and PATCH (standards FI-34, FI-45, A-09)."""
+"""One key for filters, sorting, uniqueness and PATCH (RFC 7644 section 5, RFC 7643 section 7, D-113)."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ def check_filters(
         literal = f'"{value}"' if isinstance(value, str) else str(value).lower()
         default = {without} if case.row.default == value else set()
         assert found(f"{case.path.swapcase()} EQ {literal}") == {one} | default | (required & found(f"{case.path} eq {literal}"))
-        if case.row.multi_valued and not case.sub and case.leaf.type != "binary":  # FA-36
+        if case.row.multi_valued and not case.sub and case.leaf.type != "binary":
             assert found(f"{case.path}[value eq {literal}]") == {one}
             assert found(f"{case.path}[value eq {literal} and not (value eq null)]") == {one}
         if isinstance(value, str) and case.leaf.type == "string" and not case.leaf.case_exact:

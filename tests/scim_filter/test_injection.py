@@ -1,4 +1,4 @@
-"""Text is data: whatever a filter says, it reaches MongoDB as a value (reliability 3.3, standards FI-36)."""
+"""Text is data: whatever a filter says, it reaches MongoDB as a value (RFC 7644 section 3.4.2.2)."""
 
 from __future__ import annotations
 

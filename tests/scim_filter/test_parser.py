@@ -1,4 +1,4 @@
-"""What is a filter and what is none, and what is said about it (standards sections 7 and 9)."""
+"""What is a filter or a path, what is not, and what the error says (RFC 7644 sections 3.4.2.2 and 3.5.2)."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ OPERATOR = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
         ("emails[]", 8, "Expected an attribute, not ]"),
         ("emails[type pr", 15, 'Expected "and", "or" or "]"; the text ends here'),
         ("emails type pr]", 8, f"The operator 'type' is not supported; expected {OPERATOR}"),
-        # FI-18, erratum 4690
+        # erratum 4690 of RFC 7644
         ("emails[a[b pr]]", 9, f"Expected an operator: {OPERATOR}, not ["),
         ("emails.type[a pr]", 1, "Expected no sub-attribute before the bracket"),
         ("emails[(type pr]", 16, 'Expected ")", not ]'),
@@ -239,7 +239,7 @@ def test_columns_are_no_part_of_equality_and_point_into_the_text():
     assert (inside.path.column, inside.filter.path.column) == (6, 14)
 
 
-# FI-39: limits
+# limits
 
 
 def nested(depth):
