@@ -24,6 +24,7 @@ from app.background import janitor
 from app.config import Config, ConfigError
 from app.errors import ScimError, Unavailable
 from app.processes import AddressTaken, wait_for_address
+from app.protocol.messages import error_message
 from app.store.mongo.database import StoreError
 from app.store.open import open_database, unknown
 from app.telemetry import folder
@@ -104,11 +105,17 @@ class _NoAccessLog(Logger):
 logger_class = _NoAccessLog
 
 
+_REFUSED = {
+    414: f"the request line may have {limit_request_line} bytes; send a long query by POST to /.search.",
+    431: f"there may be {limit_request_fields} headers of up to {limit_request_field_size} bytes each.",
+}
+
+
 def _write_error(sock, status, reason, _):
     """Answer what gunicorn itself refuses with a SCIM Error message (RFC 7644 section 3.12), and repeat none of it."""
-    error = ScimError(f"{reason}: the request cannot be read.")
+    error = ScimError(f"{reason}: {_REFUSED.get(status, 'the request is not valid HTTP.')}")
     error.status = status
-    body = json.dumps(error.to_message())
+    body = json.dumps(error_message(error))
     head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/scim+json\r\n"
     util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode("ascii"))
 

@@ -156,13 +156,16 @@ def bulk(person: dict[str, Any]) -> dict[str, Any]:
     f"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{MARK}\r\n",
     f"GET /{MARK}/scim/v2/Users?filter={MARK} HTTP/1.1\r\nHost: {MARK}\r\nConnection: close\r\n\r\n",
 ])
-def test_what_is_hardly_http_is_not_repeated_in_the_log(live_server: Server, request_: str) -> None:
+def test_what_is_hardly_http_is_answered_and_not_repeated_in_the_log(live_server: Server, request_: str) -> None:
     parts = urlsplit(live_server.url)
     before = len(live_server.log.read_text())
     with socket.create_connection((parts.hostname, parts.port), timeout=10) as plain:
         plain.sendall(request_.encode())
-        while plain.recv(65_536):
-            pass
+        answer = b"".join(iter(lambda: plain.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    error = json.loads(body)  # RFC 7644 section 3.12, whoever refuses it
+    assert error["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
+    assert error["status"] == head.split()[1].decode() and error["detail"], error
     line(live_server, requests.get(f"{live_server.url}/nothing", timeout=30))
     written = live_server.log.read_text()[before:].lower()
     assert MARK.lower() not in written, written
