@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from app.schemas.attribute import Attribute
-from app.schemas.common import COMMON, ID, META, SCHEMAS
+from app.schemas.attribute import REF, VALUE, Attribute
+from app.schemas.common import COMMON, ID, META, PRIMARY, SCHEMAS
 from app.schemas.comparison import comparison_key, version_key
 from app.schemas.resource_type import ResourceType, Schema
 from scim_filter import Column, Query, Resolve
@@ -53,10 +53,10 @@ def element_columns(attribute: Attribute) -> Resolve:
     """Return the columns of one element of a multi-valued attribute; one that is no object is its own `value`."""
     builder = _Builder("")
     if attribute.type != "complex":
-        value = builder.leaf(attribute, "value", ("value",), "value")
-        return lambda path: value if path.lower() == "value" else None
+        value = builder.leaf(attribute, _Address(VALUE, (VALUE,), VALUE))
+        return lambda path: value if path.lower() == VALUE else None
     subs = {
-        sub.name.lower(): builder.leaf(sub, sub.name, (sub.name,), sub.name, of_element=True)
+        sub.name.lower(): builder.leaf(sub, _Address(sub.name, (sub.name,), sub.name), owner=attribute)
         for sub in attribute.sub_attributes
     }
     return lambda path: subs.get(path.lower())
@@ -71,7 +71,7 @@ def is_folded(attribute: Attribute) -> bool:
 
 def _has_uri(row: Attribute) -> bool:
     """Return whether the attribute contains the URI of a resource, which begins with the tenant's base URL."""
-    return row is META or any(sub.name == "$ref" for sub in row.sub_attributes)
+    return row is META or any(sub.name == REF for sub in row.sub_attributes)
 
 
 @lru_cache(maxsize=1_000)
@@ -107,6 +107,18 @@ def _paths(column: Column, schema: Schema) -> Iterator[tuple[str, Column]]:
             yield f"{schema.id}:{one.path}".lower(), one
 
 
+class _Address(NamedTuple):
+    """Where an attribute is: its canonical path, its keys in SCIM JSON, and its field in a document."""
+
+    path: str
+    keys: tuple[str, ...]
+    field: str
+
+    def sub(self, name: str) -> _Address:
+        """Return the address of a sub-attribute."""
+        return _Address(f"{self.path}.{name}", (*self.keys, name), f"{self.field}.{name}")
+
+
 class _Builder:
     """Makes columns for the documents of one resource type."""
 
@@ -125,32 +137,25 @@ class _Builder:
     def column(
         self, row: Attribute, schema: Schema | None = None, *, parent: Column | None = None, join: Join | None = None
     ) -> Column:
-        """Return the column of an attribute, with the columns of its sub-attributes."""
-        path = f"{schema.id}:{row.name}" if schema else row.name
-        keys = (schema.id, row.name) if schema else (row.name,)
-        field = f"{schema.stored_as}.{row.name}" if schema else row.name
+        """Return the column of an attribute, with the columns of its sub-attributes; `schema` is an extension."""
+        at = _Address(row.name, (row.name,), row.name)
+        if schema is not None:
+            at = _Address(f"{schema.id}:{row.name}", (schema.id, row.name), f"{schema.stored_as}.{row.name}")
         if is_folded(row):
-            field = f"{FOLDED}.{field}"
+            at = at._replace(field=f"{FOLDED}.{at.field}")
         if row.type != "complex":
-            return self.leaf(row, path, keys, field, parent)
+            return self.leaf(row, at, parent)
         column = Column(
-            path=path, type="complex", keys=keys, field=field, key=_no_key, multi_valued=row.multi_valued,
+            path=at.path, type="complex", keys=at.keys, field=at.field, key=_no_key, multi_valued=row.multi_valued,
             parent=parent, join=join,
         )
-        subs = [
-            self.leaf(
-                sub, f"{path}.{sub.name}", (*keys, sub.name), f"{field}.{sub.name}", column,
-                of_element=row.multi_valued, references=row.references,
-            )
-            for sub in row.sub_attributes
-        ]
-        return _with_subs(column, subs)
+        return _with_subs(column, [self.leaf(sub, at.sub(sub.name), column, owner=row) for sub in row.sub_attributes])
 
     def leaf(
-        self, row: Attribute, path: str, keys: tuple[str, ...], field: str, parent: Column | None = None, *,
-        of_element: bool = False, references: tuple[str, ...] = (),
+        self, row: Attribute, at: _Address, parent: Column | None = None, *, owner: Attribute | None = None
     ) -> Column:
-        """Return the column of an attribute that is not complex."""
+        """Return the column of an attribute that is not complex, or of a sub-attribute of `owner`."""
+        path, keys, field = at
         kind, key, operators = row.type, comparison_key(row), None
         if row.returned == "never" or row.mutability == "writeOnly":
             operators = _NONE  # a filter must not tell a secret bit by bit (D-124)
@@ -160,21 +165,21 @@ class _Builder:
             field = "_id"
         elif keys == (META.name, "version"):
             kind, key, operators = "integer", version_key, _EQUALITY
+        elif keys == (META.name, "location"):
+            key, operators, field = self._id_key((self._type.endpoint,) if self._type else ()), _EQUALITY, "_id"
+        elif row.stored_in == "derived" and row.name == REF:
+            # Documents only have the id, in `value`.
+            known = tuple(self._endpoints[name] for name in (owner or row).references if name in self._endpoints)
+            key, operators, field = self._id_key(known), _EQUALITY, field.removesuffix(REF) + VALUE
+            keys = (*keys[:-1], VALUE)
         elif row.stored_in == "derived":
-            if keys == (META.name, "location"):
-                key, operators, field = self._id_key((self._type.endpoint,) if self._type else ()), _EQUALITY, "_id"
-            elif row.name == "$ref":
-                # Documents only have the id, in `value`.
-                known = tuple(self._endpoints[name] for name in references if name in self._endpoints)
-                key, operators, field = self._id_key(known), _EQUALITY, field.removesuffix(row.name) + "value"
-                keys = (*keys[:-1], "value")
-            else:
-                operators = _NONE
+            operators = _NONE
+        # RFC 7643 section 2.4: a value without `primary` is not the primary one.
+        is_primary = owner is not None and owner.multi_valued and (row.name, row.type) == (PRIMARY.name, PRIMARY.type)
         return Column(
             path=path, type=kind, keys=keys, field=field, key=key, multi_valued=row.multi_valued,
             case_exact=row.case_exact, parent=parent, operators=operators, always=row.default is not None,
-            # RFC 7643 section 2.4: a value without `primary` is not the primary one.
-            absent=False if of_element and row.name == "primary" and row.type == "boolean" else row.default,
+            absent=False if is_primary else row.default,
         )
 
     def _id_key(self, endpoints: tuple[str, ...]) -> Callable[[Any], str]:

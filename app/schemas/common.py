@@ -35,17 +35,17 @@ META = Attribute(
 
 def multi_valued(
     name: str, description: str, *, types: tuple[str, ...] = (), value: Attribute | None = None,
-    display_in_profile: dict[str, dict[str, bool]] | None = None, indexed: bool = False,
+    display_in_profile: dict[str, dict[str, bool]] | None = None,
 ) -> Attribute:
     """Return a multi-valued attribute with the sub-attributes of RFC 7643 section 2.4.
 
-    These are value, display, type (with the canonical values `types`) and primary. `value` replaces the row of the
-    first, which `indexed` gives an index.
+    These are value (the row `value`, or else a plain string), display, type (with the canonical values `types`) and
+    primary.
     """
     return Attribute(
         name=name, type="complex", multi_valued=True, description=description,
         sub_attributes=(
-            value or Attribute(name="value", description="The value itself.", indexed=indexed),
+            value or Attribute(name="value", description="The value itself."),
             Attribute(name="display", description="A name to show for the value.", in_profile=display_in_profile or {}),
             Attribute(name="type", description="What the value is used for.", canonical_values=types),
             PRIMARY,
