@@ -161,7 +161,7 @@ def test_a_single_tenant(reader: Story) -> None:
     reader.run(delete, "", answer="y\n")
     assert not any(stored(reader)[name] for name in ("users", "groups", "memberships"))
     reader.run(create, "/demo/scim/v2")
-    reader.run(bring_in, "there already 0, refused 0")
+    reader.run(bring_in, "already present 0, refused 0")
     token = reader.run(issue, SECRET_TOKEN).strip()
     after = stored(reader)
     for name in ("users", "groups"):

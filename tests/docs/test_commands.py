@@ -142,7 +142,7 @@ def run_the_rest(reader: Story) -> None:
     reader.did("scimd export acme")
     reader.run("scimd tenant delete acme", "", answer="y\n")
     reader.run("scimd tenant create acme", "/acme/")
-    reader.run("scimd import acme acme.jsonl", "Imported 4, there already 0, refused 0")
+    reader.run("scimd import acme acme.jsonl", "Imported 4, already present 0, refused 0")
     token = reader.run("scimd token issue acme", SECRET_TOKEN).strip()
     assert reader.send(token, "GET", f"{url}/Users/{jane}") == shown | {"meta": shown["meta"] | {"version": 'W/"1"'}}
 
@@ -216,7 +216,7 @@ def test_mongodb(reader: Story) -> None:
     reader.send(token, "DELETE", f"{url}/Users/{jane}", status=204)
     reader.run(f"scimd restore demo {jane}", "Restored")
     reader.run("scimd export demo > demo.jsonl", "Exported 1 lines")
-    reader.run("scimd import demo demo.jsonl", "there already 1")
+    reader.run("scimd import demo demo.jsonl", "already present 1")
     reader.run("scimd mongo uri", "^mongodb://")
     assert reader.untried("docs/mongodb.md") == []
 
