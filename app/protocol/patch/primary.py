@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.common import PRIMARY
 
@@ -20,13 +21,15 @@ def sets_primary(value: Any, sub: Attribute | None) -> bool:
     return isinstance(value, dict) and any(name.lower() == PRIMARY.name for name in value)
 
 
-def keep_last_claim(values: list[Any], claims: list[int]) -> list[Any]:
+def keep_last_claim(values: list[Any], claims: list[int], path: str, *, several: bool) -> list[Any]:
     """Return the values with `primary` true only at the last of the claims, which are positions in `values` (D-130).
 
-    Without a claim, nothing changes.
+    Without a claim, nothing changes. Unless `several` is true, raises InvalidValue for more than one claim.
     """
     if not claims:
         return values
+    if len(set(claims)) > 1 and not several:
+        raise InvalidValue(f"{path} must have at most one value with {PRIMARY.name} true.")
     return [
         {**value, PRIMARY.name: False} if index != claims[-1] and is_primary(value) else value
         for index, value in enumerate(values)

@@ -82,7 +82,8 @@ class Edit:
         elif (new_element := inner._new_element(row, sub, where, shown)) is not None:
             claims = [len(values)] if is_primary(new_element) else []
             values.append(new_element)
-        new = [value for value in self._with_one_primary(values, claims, path) if value is not None] or None
+        values = keep_last_claim(values, claims, path, several=self.profile.several_primaries)
+        new = [value for value in values if value is not None] or None
         self.check(row, old, new, path)
         return new
 
@@ -104,6 +105,8 @@ class Edit:
         """Check that an attribute may change from `old` to `new`; raises Mutability and InvalidValue."""
         if new == old:
             return
+        if isinstance(new, list) and len(new) > MAX_VALUES:
+            raise InvalidValue(f"{path} must have at most {MAX_VALUES} values.")
         if row.mutability == "immutable" and old is not None:
             raise Mutability(f"{path} is immutable and already has a value.")
         if new is not None:
@@ -155,7 +158,7 @@ class Edit:
                 keys[index] = keys[index] | key
             if is_primary(value):
                 claims.append(index)
-        return self._with_one_primary(values, claims, path) or None
+        return keep_last_claim(values, claims, path, several=self.profile.several_primaries) or None
 
     def _in_element(self, row: Attribute, sub: Attribute | None, old: Any, path: str) -> Any:
         """Return one value of a multi-valued attribute after the operation; None if it is gone."""
@@ -185,14 +188,6 @@ class Edit:
         if where is not None and not find(row, [new], where):
             raise NoTarget(f"{path} has no value to {self.op}, and the new one would not match.")
         return new
-
-    def _with_one_primary(self, values: list[Any], claims: list[int], path: str) -> list[Any]:
-        """Return the values with `primary` true only at the last claim; raises InvalidValue if there are too many."""
-        if len(values) > MAX_VALUES:
-            raise InvalidValue(f"{path} must have at most {MAX_VALUES} values.")
-        if len(set(claims)) > 1 and not self.profile.several_primaries:
-            raise InvalidValue(f"{path} must have at most one value with {PRIMARY.name} true.")
-        return keep_last_claim(values, claims)
 
     def _parts(self, row: Attribute, path: str) -> tuple[Element, set[str]]:
         """Return what a complex value assigns and what it clears; read once, however many stored values it changes."""
