@@ -1,4 +1,4 @@
-"""Every recording of the other identity providers, against a real server: a folder for each of them."""
+"""Every recording of the other identity providers, against a real server; each has a folder."""
 
 from __future__ import annotations
 

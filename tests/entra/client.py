@@ -1,4 +1,4 @@
-"""Sends requests as Entra does: the path byte for byte as it is written, nothing quoted again, no redirect followed."""
+"""Sends requests as Entra does: the path byte for byte as written, never quoted again, and no redirect is followed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCIM = "application/scim+json; charset=utf-8"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back."""
+    """A response."""
 
     status: int
     headers: Mapping[str, str]
@@ -23,7 +23,7 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        """The body as JSON, or None where it is none."""
+        """The body as JSON, or None if it is not JSON."""
         try:
             return json.loads(self.text) if self.text else None
         except ValueError:
@@ -31,7 +31,7 @@ class Answer:
 
 
 class Client:
-    """One connection to one tenant."""
+    """A connection to one tenant."""
 
     def __init__(self, base_url: str, token: str) -> None:
         self.base = urlsplit(base_url.rstrip("/"))
@@ -41,7 +41,7 @@ class Client:
     def send(
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str | None] | None = None
     ) -> Answer:
-        """Send one request. A text body goes as it is; a header that is None is left out."""
+        """Send one request and return the response. A text is sent as it is; a header that is None is left out."""
         content = body if isinstance(body, str) or body is None else json.dumps(body, ensure_ascii=False)
         sent: dict[str, str | None] = {"Authorization": f"Bearer {self.token}"}
         if content is not None:
@@ -60,7 +60,7 @@ class Client:
         return Answer(response.status, dict(response.getheaders()), response.read().decode())
 
     def _leave_if_closed(self) -> None:
-        """Connect anew where the server has closed the connection, as it does when nobody asks for a while."""
+        """Connect again if the server has closed the connection, as it does after a while without requests."""
         if self._connection.sock and select.select([self._connection.sock], [], [], 0)[0]:
             self._connection.close()
 

@@ -1,7 +1,7 @@
-"""Compares an answer with what a recording expects of it: a subset, unless the recording says more.
+"""Compares a response with what a recording expects: a subset, unless the recording says otherwise.
 
 A dictionary expects its members and allows others; a list expects as many elements, in any order. A dictionary with one
-of these keys says something else: `$exact` (this and nothing more), `$contains` (these elements, or these words in a
+of these keys expects something else: `$exact` (this and nothing more), `$contains` (these elements, or these words in a
 text), `$matches` (a regular expression for the whole text), `$one_of` (any of these).
 """
 
@@ -16,7 +16,7 @@ ABSENT = object()
 
 
 def differences(expected: Any, actual: Any, where: str = "") -> Iterator[str]:
-    """Give a line for each place where the answer is not what is expected."""
+    """Return a line for each place where the response differs from what is expected."""
     if isinstance(expected, dict):
         special = next((key for key in SPECIAL if key in expected), None)
         if special:
@@ -36,7 +36,7 @@ def differences(expected: Any, actual: Any, where: str = "") -> Iterator[str]:
 
 
 def list_differences(expected: list[Any], actual: list[Any], where: str) -> Iterator[str]:
-    """Say what is wrong with a list: its length, or the element that nothing fits."""
+    """Return what is wrong with a list: its length, or the expected element that no element matches."""
     if len(expected) != len(actual):
         yield f"{where}: expected {len(expected)} elements, got {len(actual)}: {shown(actual)}"
         return
@@ -51,7 +51,7 @@ def list_differences(expected: list[Any], actual: list[Any], where: str) -> Iter
 
 
 def pairs(expected: list[Any], actual: list[Any]) -> bool:
-    """Tell whether each expected element has an actual one of its own."""
+    """Return whether each expected element has an actual one of its own."""
     if not expected:
         return True
     first, rest = expected[0], expected[1:]
@@ -61,7 +61,7 @@ def pairs(expected: list[Any], actual: list[Any]) -> bool:
 
 
 def fits(expected: Any, actual: Any) -> bool:
-    """Tell whether there is no difference."""
+    """Return whether there is no difference."""
     return next(differences(expected, actual), None) is None
 
 
@@ -72,7 +72,7 @@ def exact(expected: Any, actual: Any, where: str) -> Iterator[str]:
 
 
 def contains(expected: list[Any], actual: Any, where: str) -> Iterator[str]:
-    """Expect these elements in a list, or these words in a text."""
+    """Expect these elements in a list, or these words in a text, among others."""
     if isinstance(actual, str):
         yield from (f"{where}: expected {word!r} in {actual!r}" for word in expected if word not in actual)
     elif isinstance(actual, list):
@@ -99,7 +99,7 @@ SPECIAL = {"$exact": exact, "$contains": contains, "$matches": matches, "$one_of
 
 
 def at(pointer: str, value: Any) -> Any:
-    """Give what a JSON pointer (RFC 6901) finds, or a top-level member by its plain name; ABSENT where there is none."""
+    """Return the value at a JSON pointer (RFC 6901) or at the name of a top-level member; ABSENT if there is none."""
     parts = pointer.split("/")[1:] if pointer.startswith("/") else [pointer]
     for part in parts:
         if isinstance(value, list):
@@ -112,12 +112,12 @@ def at(pointer: str, value: Any) -> Any:
 
 
 def wrong(expected: Any, actual: Any, where: str) -> str:
-    """Say what was expected where, and what came."""
+    """Return a line with the place, the expected value, and the actual one."""
     return f"{where or '/'}: expected {shown(expected)}, got {shown(actual)}"
 
 
 def shown(value: Any, **options: Any) -> str:
-    """Give a value as JSON, not too long."""
+    """Return a value as JSON, shortened."""
     if value is ABSENT:
         return "nothing"
     text = json.dumps(value, ensure_ascii=False, **options) if not options else json.dumps(value, **options)

@@ -1,4 +1,4 @@
-"""What is true of every answer that Entra gets, whatever was asked (`differences` are of one answer, these of all)."""
+"""What is true of every response to Entra, whatever the request; what one response must contain is in its recording."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BOOLEANS = ("active", "primary")
 
 
 def broken_laws(answer: Answer, media_type: str = "application/scim+json") -> Iterator[str]:
-    """Give a line for each law that the answer breaks; `media_type` is the one that it must have."""
+    """Yield a line for each law that the response breaks; `media_type` is the one that it must have."""
     if 300 <= answer.status < 400:
         yield f"a redirect ({answer.status}) to {answer.headers.get('Location')}"
     if answer.status >= 500:
@@ -42,7 +42,7 @@ def broken_laws(answer: Answer, media_type: str = "application/scim+json") -> It
 
 
 def broken_token_laws(answer: Answer) -> Iterator[str]:
-    """RFC 6749 sections 5.1 and 5.2: plain JSON that nobody keeps, with a token or an error."""
+    """RFC 6749 sections 5.1 and 5.2: plain JSON that is never cached, with a token or an error."""
     if answer.headers.get("Content-Type") != "application/json" or answer.headers.get("Cache-Control") != "no-store":
         yield f"the headers are {answer.headers}"
     if not isinstance(answer.json, dict) or ("access_token" in answer.json) != (answer.status == 200):
@@ -70,7 +70,7 @@ def error_laws(answer: Answer, error: dict[str, Any]) -> Iterator[str]:
 
 
 def list_laws(message: dict[str, Any]) -> Iterator[str]:
-    """RFC 7644 section 3.4.2: every list is complete, also an empty one."""
+    """RFC 7644 section 3.4.2: every list has all its members, even an empty one."""
     resources = message.get("Resources")
     if not isinstance(resources, list):
         yield f"Resources is {resources!r}"
@@ -98,7 +98,7 @@ def resource_laws(resource: dict[str, Any]) -> Iterator[str]:
     for urn in {key for key in resource if key.startswith(EXTENSION)}:
         if urn not in schemas:
             yield f"there is data under {urn}, which schemas does not name"
-    if "meta" in resource:  # the answer is whole
+    if "meta" in resource:  # the resource is complete
         for urn in schemas:
             if urn.startswith(EXTENSION) and urn not in resource:
                 yield f"schemas names {urn}, which has no data"
@@ -106,7 +106,7 @@ def resource_laws(resource: dict[str, Any]) -> Iterator[str]:
 
 
 def value_laws(value: Any, where: str) -> Iterator[str]:
-    """No nulls, nothing empty, nothing private, booleans that are booleans."""
+    """No null, nothing empty, nothing private, and every boolean is one."""
     if value is None or value == [] or value == {}:
         yield f"{where} is {value!r}"
     elif isinstance(value, dict):

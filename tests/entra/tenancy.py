@@ -1,4 +1,4 @@
-"""Makes tenants on the running server, hundreds of them: through its database, since each run of `scimd` takes a second."""
+"""Makes hundreds of tenants on the running server: in its database, since each run of `scimd` takes a second."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _opened: dict[str, Database] = {}
 
 
 def database_of(server: Any) -> Database:
-    """Give the database of a running server."""
+    """Return the database of a running server."""
     if server.url not in _opened:
         _opened[server.url] = Connection(server.environ).database
     return _opened[server.url]
@@ -29,10 +29,10 @@ def new_client(server: Any, base_url: str) -> tuple[str, str]:
 
 
 def new_tenant(server: Any, profile: str) -> tuple[str, str]:
-    """Create a tenant of a new name; give its SCIM URL and a token."""
+    """Create a tenant with a new name; return its SCIM URL and a token."""
     name = f"t-{uuid.uuid4().hex[:12]}"
     Tenants(database_of(server)).create(name, profile)
-    if profile == "entra":  # as versions before `interop` have stored it (N-20)
+    if profile == "entra":  # as versions before `interop` stored it (N-20)
         database_of(server).db.tenants.update_one({"_id": name}, {"$set": {"profile": profile}})
     token, _ = Tokens(database_of(server)).issue(name)
     return f"{server.url}/{name}/scim/v2", token

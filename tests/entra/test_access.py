@@ -1,4 +1,4 @@
-"""What Test Connection gets for a credential that was good once, or is good elsewhere: the same 401."""
+"""Test Connection gets the same 401 for every credential that was valid once, or is valid for another tenant."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROBE = "/Users?filter=userName+eq+%223f0c5a52-6d1f-4b7e-9a64-1c0a8f0f7d11%22"
 
 
 def probe(base_url: str, token: str) -> Answer:
-    """Ask as Test Connection does."""
+    """Send the request of Test Connection and return the response."""
     client = Client(base_url, token)
     try:
         answer = client.send("GET", PROBE)
@@ -29,7 +29,7 @@ def probe(base_url: str, token: str) -> Answer:
 
 @pytest.fixture(scope="module")
 def refused(live_server: Any) -> Answer:
-    """Give the answer to a token that never was one."""
+    """Return the response to a token that never existed."""
     return probe(new_tenant(live_server, "gallery")[0], "no-token")
 
 
@@ -62,6 +62,6 @@ def test_a_tenant_that_does_not_exist(live_server: Any, refused: Answer) -> None
 
 
 def same(answer: Answer, other: Answer) -> bool:
-    """Tell whether two refusals cannot be told apart."""
+    """Return whether two refusals cannot be told apart."""
     headers = [{**each.headers, "Date": "", "X-Request-Id": ""} for each in (answer, other)]
     return answer.status == 401 and answer.text == other.text and headers[0] == headers[1]

@@ -1,4 +1,4 @@
-"""Entra asks over many connections at once: nothing is made twice, and nothing is lost."""
+"""Entra sends requests over many connections at once: nothing is created twice, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ AT_ONCE = 12
 
 
 class Tenant:
-    """A tenant that is asked over as many connections as there are requests."""
+    """A tenant that gets each request over a connection of its own."""
 
     def __init__(self, server: Any) -> None:
         self.where = new_tenant(server, "entra")
 
     def all(self, *requests: tuple[Any, ...]) -> list[Answer]:
-        """Send all requests at the same time and give their answers in the order of the requests."""
+        """Send all requests at the same time; return the responses in the order of the requests."""
         clients = [Client(*self.where) for _ in requests]
         with ThreadPoolExecutor(len(requests)) as pool:
             answers = list(pool.map(_sent, clients, requests))
@@ -35,12 +35,12 @@ class Tenant:
         return answers
 
     def one(self, *request: Any) -> Answer:
-        """Send one request."""
+        """Send one request and return the response."""
         return self.all(request)[0]
 
 
 def _sent(client: Client, request: tuple[Any, ...]) -> Answer:
-    """Send a request, again as long as the tenant has too many at once."""
+    """Send a request, and repeat it while the tenant has too many at once; return the response."""
     while (answer := client.send(*request)).status == 429:
         time.sleep(int(answer.headers["Retry-After"]))
     return answer

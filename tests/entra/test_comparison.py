@@ -1,4 +1,4 @@
-"""The comparison and the laws can fail: a wrong answer is told from a right one."""
+"""The comparison and the laws can fail: they tell a wrong response from a right one."""
 
 from __future__ import annotations
 

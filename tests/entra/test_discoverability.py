@@ -27,7 +27,7 @@ REQUIRED = {"userName", "active", "displayName", "name.givenName", "name.familyN
 
 
 def flattened(schema: dict[str, Any]) -> Iterator[str]:
-    """Give the target attributes of a schema as the portal names them."""
+    """Return the target attributes of a schema as the portal names them."""
     prefix = "" if schema["id"] in (USER, GROUP) else schema["id"] + ":"
     for attribute in schema["attributes"]:
         name, subs = prefix + attribute["name"], attribute.get("subAttributes", [])
@@ -43,7 +43,7 @@ def flattened(schema: dict[str, Any]) -> Iterator[str]:
 
 @pytest.fixture
 def schemas(live_server: Any, request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
-    """Give the schemas that a tenant of the profile is shown, by their URNs."""
+    """Return the schemas in `/Schemas` of a tenant with this profile, by URN."""
     client = Client(*new_tenant(live_server, request.param))
     answer = client.send("GET", "/Schemas", headers={"Accept": "application/scim+json"})
     client.close()

@@ -1,12 +1,12 @@
-"""Walks recorded exchanges: JSON files, each in every profile that it names, on a tenant of its own.
+"""Replays recorded exchanges: JSON files, each in every profile that it names, on a tenant of its own.
 
-A file says what it `shows` and from which `source` we know it. `given` are requests that set the stage; the answer of
-one is kept under its `as`. `exchanges` are the requests in question: `method`, `path` (after the Tenant URL), `headers`,
-`body` (a text goes as it is); what must come: `status` (one, or any of a list), `answer` (see `comparison`), `absent`
-(members or JSON pointers that must not be there), `answer_headers`; and `save`, names for parts of the answer.
+A file says what it `shows`, and its `source`. `given` are requests that prepare the tenant; the response to one is
+saved under its `as`. `exchanges` are the requests in question: `method`, `path` (after the Tenant URL), `headers`,
+`body` (text is sent as it is); the expected response: `status` (one, or any in a list), `answer` (see `comparison`),
+`absent` (members or JSON pointers that must not exist), `answer_headers`; and `save`, names for parts of the response.
 `{{name}}` stands for something saved; `{"$each": 3, "of": {"value": "{{n}}"}}` in a list for three elements;
-`"times": 3` repeats a request. Saved from the start: `base`, `token`, and where a recording names them `foreign_token`,
-and `client_id`, `client_secret`, `basic` (both, encoded) and `token_endpoint` of a client of OAuth 2.0.
+`"times": 3` repeats a request. Saved from the start: `base` and `token`; if a recording names them, `foreign_token`, and
+of an OAuth 2.0 client `client_id`, `client_secret`, `basic` (both, encoded) and `token_endpoint`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read_recordings(folder: Path, pattern: str = "*.json") -> dict[str, Any]:
 
 
 def check_form(name: str, recording: dict[str, Any]) -> None:
-    """Check that a recording says what it is, and has no word that the walker would overlook."""
+    """Check that a recording has all members that it needs, and none that the walker would ignore."""
     assert recording.keys() <= {"shows", "source", "profile", "given", "exchanges"}, name
     assert recording["shows"].endswith("."), name
     assert recording["source"], name
@@ -56,7 +56,7 @@ def each_case(recordings: dict[str, Any]) -> pytest.MarkDecorator:
 
 
 def walk(name: str, recording: dict[str, Any], profile: str, server: Any) -> None:
-    """Send a recording's requests to a new tenant of `server`; fails where an answer is not the one expected."""
+    """Send a recording's requests to a new tenant of `server`; fails if a response is not the expected one."""
     base_url, token = new_tenant(server, profile)
     saved: dict[str, Any] = {"base": base_url, "token": token}
     text = json.dumps(recording)
@@ -78,7 +78,7 @@ def walk(name: str, recording: dict[str, Any], profile: str, server: Any) -> Non
 
 
 def oauth_client(server: Any, base_url: str) -> dict[str, str]:
-    """Return what a new OAuth 2.0 client of the tenant sends, and where."""
+    """Return the credentials of a new OAuth 2.0 client of the tenant, and its token endpoint."""
     client_id, secret = new_client(server, base_url)
     basic = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
     endpoint = base_url.removesuffix("/scim/v2") + "/oauth/token"
@@ -86,7 +86,7 @@ def oauth_client(server: Any, base_url: str) -> dict[str, str]:
 
 
 def play(client: Client, exchange: dict[str, Any], saved: dict[str, Any], where: str) -> list[Answer]:
-    """Send a request as often as it says, and check each answer."""
+    """Send a request as often as the exchange says, check each response, and return them."""
     answers = []
     for n in range(1, exchange.get("times", 1) + 1):
         exchange_now = fill(exchange, saved | ({"n": str(n)} if "times" in exchange else {}))
@@ -107,7 +107,7 @@ def play(client: Client, exchange: dict[str, Any], saved: dict[str, Any], where:
 
 
 def lawless(request: dict[str, Any], answer: Answer, saved: dict[str, Any]) -> Iterator[str]:
-    """Give a line for each law that the answer to this request breaks."""
+    """Return a line for each law that the response to this request breaks."""
     if request["path"] == saved.get("token_endpoint"):
         return broken_token_laws(answer)
     plain = request.get("headers", {}).get("Accept") == "application/json" and answer.status < 400
@@ -115,7 +115,7 @@ def lawless(request: dict[str, Any], answer: Answer, saved: dict[str, Any]) -> I
 
 
 def unexpected(exchange: dict[str, Any], answer: Answer) -> list[str]:
-    """Give a line for each thing that the exchange does not expect."""
+    """Return a line for each difference from what the exchange expects."""
     allowed = exchange["status"] if isinstance(exchange["status"], list) else [exchange["status"]]
     faults = [] if answer.status in allowed else [f"status: expected {exchange['status']}, got {answer.status}"]
     if "answer" in exchange and not (answer.status == 204 and 204 in allowed):
@@ -131,7 +131,7 @@ def unexpected(exchange: dict[str, Any], answer: Answer) -> list[str]:
 
 
 def fill(value: Any, saved: dict[str, Any]) -> Any:
-    """Put what was saved in the place of each placeholder."""
+    """Return a value with each placeholder replaced by what was saved under its name."""
     if isinstance(value, str):
         return PLACEHOLDER.sub(lambda match: str(look_up(match[1], saved)), value)
     if isinstance(value, list):
@@ -142,14 +142,14 @@ def fill(value: Any, saved: dict[str, Any]) -> Any:
 
 
 def fill_element(item: Any, saved: dict[str, Any]) -> list[Any]:
-    """Give the elements that an element of a list stands for: one, or as many as `$each` says."""
+    """Return the elements that an element of a list stands for: one, or as many as `$each` says."""
     if isinstance(item, dict) and "$each" in item:
         return [fill(item["of"], saved | {"n": str(n)}) for n in range(1, item["$each"] + 1)]
     return [fill(item, saved)]
 
 
 def look_up(name: str, saved: dict[str, Any]) -> Any:
-    """Give what was saved under `user`, or a part of it as `user.meta.location`."""
+    """Return what was saved under a name such as `user`, or a part of it, such as `user.meta.location`."""
     first, *rest = name.split(".")
     value: Any = saved[first] if first in saved else "{{" + name + "}}"
     for part in rest:

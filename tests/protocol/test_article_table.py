@@ -1,4 +1,4 @@
-"""The attribute table of the gallery app's article, in both dialects of PATCH: the same user comes out."""
+"""The attribute table of the gallery app's article: both dialects of PATCH make the same user."""
 
 import pytest
 
@@ -28,19 +28,19 @@ FULL = MINIMAL | {
 
 
 def default_dialect(verb):
-    """One operation for each attribute, with a path, booleans as text."""
+    """Return one operation for each attribute, with a path and with booleans as text."""
     return [op(verb, path, "False" if path == "active" else VALUES[path]) for path in TABLE]
 
 
 def flag_dialect(verb):
-    """Paths with brackets and managers by themselves, all the rest in one object without a path."""
+    """Return one operation for each path with brackets and for the manager; the rest is one object without a path."""
     alone = [path for path in TABLE if "[" in path or path.endswith(":manager")]
     rest = {path: VALUES[path] for path in TABLE if path not in alone}
     return [*(op(verb, path, VALUES[path]) for path in alone), op(verb, None, rest)]
 
 
 def nested_dialect(verb):
-    """All of it in one object without a path: brackets as keys, the other attributes nested."""
+    """Return one operation without a path: paths with brackets are keys, the other attributes are nested."""
     value = {path: VALUES[path] for path in TABLE if "[" in path or ("." not in path and ":" not in path)}
     value["name"] = {path.removeprefix("name."): VALUES[path] for path in TABLE if path.startswith("name.")}
     value[ENT] = {path.removeprefix(f"{ENT}:"): VALUES[path] for path in TABLE if path.startswith(ENT)}
@@ -48,7 +48,7 @@ def nested_dialect(verb):
 
 
 def plain(operations):
-    """The same without Entra's own ways, as any client would say it; the elements are there already."""
+    """Return the operations as any other client would send them; the elements exist already."""
     mended = [{**o, "op": o["op"].lower(), "value": False if o.get("path") == "active" else o["value"]} for o in operations]
     return [{**o, "value": {"value": o["value"]}} if o.get("path", "").endswith(":manager") else o for o in mended]
 

@@ -1,4 +1,4 @@
-"""Every rewrite of the dialect by itself, and what they come to together."""
+"""Every rewrite of requests and names by itself, and all rewrites together."""
 
 import copy
 
@@ -77,7 +77,7 @@ def test_json_text_is_found_wherever_a_plain_value_is_expected():
     assert patch(USER, op("replace", 'emails[type eq "work"].value', text))["emails"][0]["value"] == text  # rfc
 
 
-def test_a_text_stays_a_text_where_there_is_a_path():
+def test_text_stays_text_at_the_path_of_a_simple_attribute():
     operation = {"op": "replace", "path": "title", "value": '{"a": 1}'}
     assert dialect.rewrite_patch({"Operations": [operation]}, USER_TYPE)["Operations"] == [operation]
 
@@ -151,7 +151,7 @@ def test_nest_extension_keys():
     assert dialect.nest_extension_keys(odd, USER_TYPE) == {ENT: "no object", "urn:x:y": 1}
 
 
-# PATCH requests of the fact sheet
+# PATCH requests
 
 
 @tolerant
@@ -374,7 +374,7 @@ def test_a_group_body():
     }
 
 
-def test_what_is_right_stays_as_it_is():
+def test_a_correct_body_is_unchanged():
     for payload, resource_type in ((USER, USER_TYPE), (GROUP, GROUP_TYPE), (PLAIN, USER_TYPE)):
         assert dialect.rewrite_resource(payload, resource_type) == payload
     message = body(op("replace", "emails", USER["emails"]), op("add", None, {"name": USER["name"], ENT: USER[ENT]}), op("remove", "title"))
@@ -384,7 +384,7 @@ def test_what_is_right_stays_as_it_is():
 # Searches
 
 
-def test_a_question_for_a_reference():
+def test_a_lookup_of_a_reference():
     search = SearchRequest(
         filter=parse_filter('id eq "u" and not (Manager eq "m") and emails[type eq "x"]'), attributes=("id",), excluded=("members",),
     )

@@ -88,7 +88,7 @@ class Edit:
         return new
 
     def merge(self, row: Attribute, old: Element, path: str) -> Element:
-        """Return a complex value with the sub-attributes changed that the operation's value names.
+        """Return a complex value with the sub-attributes changed that the operation's value names (D-151).
 
         Raises Mutability, InvalidValue and InvalidSyntax.
         """

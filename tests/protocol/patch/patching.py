@@ -61,14 +61,14 @@ def body(*operations: Any) -> dict[str, Any]:
 
 
 def op(kind: str, path: str | None = None, *value: Any) -> dict[str, Any]:
-    """Give an operation; leave `path` or the value out to send none."""
+    """Return an operation, without a path or a value unless one is given."""
     return {"op": kind} | ({} if path is None else {"path": path}) | ({"value": value[0]} if value else {})
 
 
 def run(
     payload: Any, resource: dict[str, Any], profile: str = "rfc", resource_type: ResourceType = USER_TYPE
 ) -> tuple[dict[str, Any], tuple[MemberChange, ...]]:
-    """Give the resource after a PATCH and the changes of its members; the resource handed in stays as it is."""
+    """Return the resource after a PATCH and the changes of its members; check that `resource` is left unchanged."""
     tolerances = PROFILES[profile]
     of_profile = resource_type.for_profile(profile)
     before = copy.deepcopy(resource)
@@ -85,19 +85,19 @@ def run(
 
 
 def patch(resource: dict[str, Any], *operations: Any, profile: str = "rfc") -> dict[str, Any]:
-    """Give the user after the operations."""
+    """Return the user after the operations."""
     return run(body(*operations), resource, profile)[0]
 
 
 def changes(*operations: Any, profile: str = "rfc") -> tuple[MemberChange, ...]:
-    """Give what the operations do to the members of a group, and check that they leave the group itself alone."""
+    """Return the membership changes that the operations make; check that they leave the group itself unchanged."""
     group, found = run(body(*operations), GROUP, profile, GROUP_TYPE)
     assert group == GROUP
     return found
 
 
 def refusal(resource: dict[str, Any], *operations: Any, profile: str = "rfc") -> str | None:
-    """Give the scimType with which the operations are refused; fails where they are not."""
+    """Return the scimType of the error that the operations raise; fails if they raise none."""
     before = copy.deepcopy(resource)
     with pytest.raises(ScimError) as caught:
         run(body(*operations), resource, profile, GROUP_TYPE if resource is GROUP else USER_TYPE)

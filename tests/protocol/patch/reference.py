@@ -1,7 +1,7 @@
-"""PATCH as RFC 7644 section 3.5.2 tells it, sentence by sentence: slow, in place, on a copy. The engine is held against it.
+"""PATCH as in RFC 7644 section 3.5.2, sentence by sentence: slow, in place, on a copy. Tests compare the engine with it.
 
-Paths come as their parts and not as text, filters as tuples, so that nothing of the real parser is needed. Where the RFC
-leaves something open, the decision of the project's list of ambiguities (`A-nn`) is cited.
+Paths are given as parts, not as text, and filters as tuples, so that no real parser is needed. Where the RFC leaves
+something open, the line of docs/decisions.md is cited.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Operation:
 
 
 def patch(resource: dict, operations: list[Operation], resource_type: Any) -> dict:
-    """Give the resource after all of the operations, or raise Refused: all or nothing."""
+    """Return the resource after all operations; raises Refused if one fails, and then none applies."""
     work = Reference(copy.deepcopy(resource), resource_type)
     for operation in operations:
         work.apply(copy.deepcopy(operation))
@@ -93,7 +93,7 @@ class Reference:
             path = self.split(key, urn)
             row, sub = self.rows(path, "invalidSyntax")
             if "readOnly" in (row.mutability, sub.mutability if sub else None) and self.unchanged(path, item):
-                continue  # A-40: clients send back what they read
+                continue  # D-133: clients send back what they read
             self.one(op, path, item, missing="invalidSyntax")
 
     def split(self, key: str, urn: str | None) -> Path:
@@ -129,7 +129,7 @@ class Reference:
         return row, sub
 
     def place(self, path: Path) -> dict:
-        """Give the object that has the attribute."""
+        """Return the object that contains the attribute."""
         return self.resource.get(path.urn, {}) if path.urn else self.resource
 
     def one(self, op: str, path: Path, value: Any, missing: str = "invalidPath") -> None:
@@ -166,16 +166,16 @@ class Reference:
                 if sub.mutability == "immutable" and sub.name in before and before[sub.name] != (after or {}).get(sub.name):
                     raise Refused("mutability")
         if row.required and after is None:
-            # "... the server SHALL return ... a "scimType" error code of "mutability""; of a null: A-25
+            # "... the server SHALL return ... a "scimType" error code of "mutability""; of a null: D-117
             raise Refused("mutability" if op == "remove" else "invalidValue")
 
     def plain(self, op: str, row: Any, place: dict, value: Any) -> None:
-        """Do an operation whose target has no filter."""
+        """Apply an operation whose path has no filter."""
         old = copy.deepcopy(place.get(row.name))
         if op == "remove" and value is None:
             value = NOTHING  # RFC 7643 2.5: null is the absence of a value
         if op == "remove" and row.multi_valued and value is not NOTHING:
-            self.remove_listed(row, place, value)  # A-15
+            self.remove_listed(row, place, value)  # D-116
         elif op == "remove":
             place.pop(row.name, None)
         elif value is None or value == []:
@@ -221,7 +221,7 @@ class Reference:
         return distinct
 
     def add_values(self, row: Any, place: dict, value: Any) -> None:
-        """"If the target location already contains the value specified, no changes SHOULD be made" (A-12)."""
+        """"If the target location already contains the value specified, no changes SHOULD be made" (D-114)."""
         values = place.setdefault(row.name, [])
         claimed = None
         for item in self.read_all(row, value):
@@ -266,7 +266,7 @@ class Reference:
             if sub is not None:
                 self.plain(op, sub, hit, value)
             elif row.type == "complex":
-                self.merge(row, hit, value)  # A-17
+                self.merge(row, hit, value)  # D-151
             else:
                 values[next(i for i, v in enumerate(values) if v is hit)] = read(row, value)
         sets = sub.name == "primary" if sub is not None else isinstance(value, dict) and "primary" in value
@@ -295,7 +295,7 @@ def tidy(place: dict, name: str) -> None:
 
 
 def read(row: Any, value: Any) -> Any:
-    """Give a value of the attribute's type, or refuse it."""
+    """Return a value of the attribute's type; raises Refused for any other."""
     if row.type == "complex":
         if not isinstance(value, dict):
             raise Refused("invalidValue")
@@ -350,7 +350,7 @@ def contains(row: Any, stored: Any, given: Any) -> bool:
 
 
 def holds(where: tuple, row: Any, value: Any) -> bool:
-    """Say whether a filter on one value holds (RFC 7644 section 3.4.2.2)."""
+    """Return whether one value matches a filter (RFC 7644 section 3.4.2.2)."""
     kind = where[0]
     if kind == "and":
         return holds(where[1], row, value) and holds(where[2], row, value)
@@ -376,7 +376,7 @@ def holds(where: tuple, row: Any, value: Any) -> bool:
 
 
 def show(where: tuple) -> str:
-    """Give the filter's text."""
+    """Return the filter as text."""
     kind = where[0]
     if kind in ("and", "or"):
         return f"({show(where[1])}) {kind} ({show(where[2])})"

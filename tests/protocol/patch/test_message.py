@@ -1,4 +1,4 @@
-"""PA-01 to PA-10: the message, and what holds for all of its operations."""
+"""PA-01 to PA-10: the message, and what applies to all of its operations."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_pa_01_schemas_must_have_the_urn(schemas):
 
 @tolerant
 @pytest.mark.parametrize("schemas", [*SCHEMAS, ["urn:ietf:params:scim:schemas:core:2.0:PatchOp"]])
-def test_n_23_tolerant_profiles_do_not_judge_the_schemas_of_a_message(profile, schemas):
+def test_n_23_tolerant_profiles_do_not_check_the_schemas_of_a_message(profile, schemas):
     payload = body(op("replace", "title", "x")) | {"schemas": schemas}
     assert run(payload, USER, profile)[0]["title"] == "x"
     del payload["schemas"]
@@ -61,19 +61,19 @@ def test_pa_02_no_operations_change_nothing_for_tolerant_profiles(profile):
 
 @both
 @pytest.mark.parametrize("name", ["operations", "OPERATIONS", "Operations"])
-def test_pa_02_operations_in_any_letter_case(profile, name):
+def test_pa_02_operations_in_any_case(profile, name):
     result, _ = run({"SCHEMAS": [PATCH_URN], name: [{"OP": "Replace", "Path": "title", "VALUE": "x"}]}, USER, profile)
     assert result["title"] == "x"
 
 
-def test_pa_02_the_same_name_in_two_letter_cases_is_refused():
+def test_pa_02_the_same_name_twice_in_different_case_is_refused():
     with pytest.raises(InvalidSyntax, match="twice"):
         read_patch(body() | {"operations": []}, RFC)
 
 
 @both
 @pytest.mark.parametrize("kind", ["add", "Add", "ADD", "rePlace"])
-def test_pa_03_op_in_any_letter_case(profile, kind):
+def test_pa_03_op_in_any_case(profile, kind):
     assert patch(USER, op(kind, "title", "x"), profile=profile)["title"] == "x"
 
 
@@ -130,7 +130,7 @@ def test_pa_07_the_same_patch_twice_changes_nothing_the_second_time(profile):
 
 
 @both
-def test_pa_09_members_of_an_operation_that_mean_nothing_are_ignored(profile):
+def test_pa_09_unknown_members_of_an_operation_are_ignored(profile):
     result, _ = run(body({"name": "x", "op": "add", "id": 5, "path": "title", "value": "x"}) | {"id": "y"}, USER, profile)
     assert result["title"] == "x"
 

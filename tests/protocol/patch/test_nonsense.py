@@ -1,4 +1,4 @@
-"""Nonsense of every kind: a PATCH is done or refused with an error of SCIM, and never anything else."""
+"""Nonsense of every kind: a PATCH is applied or refused with a SCIM error, and nothing else happens."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""PA-06, PA-07, PA-08 and PA-25: what only the whole way from request to answer shows."""
+"""PA-06, PA-07, PA-08 and PA-25: what only a whole request and its response can show."""
 
 import uuid
 

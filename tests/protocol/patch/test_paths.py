@@ -75,7 +75,7 @@ def test_pa_11_every_form_of_a_path_removes(profile):
 @pytest.mark.parametrize(
     "path", ["NAME.GIVENNAME", "urn:ietf:params:scim:schemas:CORE:2.0:user:NAME.givenname", "Name.givenName"]
 )
-def test_pa_12_paths_ignore_letter_case(profile, path):
+def test_pa_12_paths_ignore_case(profile, path):
     result = patch(USER, op("replace", path, "x"), profile=profile)
     assert result["name"] == USER["name"] | {"givenName": "x"}
     result = patch(USER, op("replace", 'EMAILS[TYPE EQ "WORK"].VALUE', "x@y"), profile=profile)
@@ -86,7 +86,7 @@ def test_pa_12_paths_ignore_letter_case(profile, path):
 @both
 def test_pa_13_a_urn_is_known_not_cut(profile):
     assert refusal(USER, op("replace", f"{ENT}:manager.displayName", "x"), profile=profile) == "mutability"
-    # One schema's URN is the beginning of another's.
+    # One schema's URN is a prefix of another's.
     assert thing(THING, op("add", f"{EXTRA_URN}:colour", "red"))[EXTRA_URN] == {"colour": "red"}
 
 
@@ -344,7 +344,7 @@ def test_pa_22_read_only_values_that_would_not_change_are_passed_over(profile, k
 @both
 @pytest.mark.parametrize("kind", ["add", "replace"])
 def test_pa_22_groups_without_a_path_are_passed_over(profile, kind):
-    """They are not the user's own, so that what was read a moment ago may differ (RFC 7644 section 3.5.1)."""
+    """They change independently of the user, so a client may have read others (RFC 7644 section 3.5.1)."""
     groups = [{"value": "1", "$ref": "https://x/Groups/1", "display": "G", "type": "direct"}]
     assert patch(USER, op(kind, None, {"groups": groups, "title": "x"}), profile=profile) == USER | {"title": "x"}
 

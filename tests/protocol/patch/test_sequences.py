@@ -1,4 +1,4 @@
-"""Random PATCH requests, one after the other on the same resource: the engine and the reference agree on every answer."""
+"""Random PATCH requests, one after the other on the same resource: the engine and the reference always agree."""
 
 import json
 from collections.abc import Callable
@@ -45,7 +45,7 @@ STRING_SUBS = {"emails": ["value", "type", "note"], "keys": ["value", "note"]}
 
 @cache
 def one_value(row: Any) -> st.SearchStrategy[Any]:
-    """Give values for one element of an attribute."""
+    """Return values for one element of an attribute."""
     if row.type != "complex":
         return VALUES[row.type]
     subs = {sub.name: mostly(VALUES[sub.type], st.none()) for sub in row.sub_attributes}
@@ -56,7 +56,7 @@ def one_value(row: Any) -> st.SearchStrategy[Any]:
 
 @cache
 def a_value(row: Any) -> st.SearchStrategy[Any]:
-    """Give values for an attribute: mostly right, sometimes nothing, sometimes of another type."""
+    """Return values for an attribute: mostly valid, sometimes none, sometimes of another type."""
     right = one_value(row)
     if row.multi_valued:
         right = st.one_of(st.lists(right, min_size=1, max_size=3), right)
@@ -79,7 +79,7 @@ def mostly(right: st.SearchStrategy[Any], *others: st.SearchStrategy[Any]) -> st
 
 @cache
 def filters(row: Any) -> st.SearchStrategy[tuple]:
-    """Give filters on the values of an attribute."""
+    """Return filters on the values of an attribute."""
     names = STRING_SUBS.get(row.name, ["value"])
     leaf = st.one_of(
         st.tuples(st.just("eq"), st.sampled_from(names[:2]), words),
@@ -112,7 +112,7 @@ def with_path(draw: Callable[..., Any]) -> Operation:
 
 @cache
 def objects(urn: str | None) -> st.SearchStrategy[dict]:
-    """Give objects of attributes: plain, dotted and qualified names, and the extension's object."""
+    """Return objects of attributes: plain, dotted and qualified names, and the extension's object."""
     return _objects(urn)
 
 
@@ -138,7 +138,7 @@ odd = st.sampled_from(
     [Operation("remove"), Operation("add", Path("bogus"), "x"), Operation("replace", Path("name", "bogus"), "x"),
      Operation("add", None, {"bogus": "x"}), Operation("replace", None, {"owner": "o", "note": "n"}), Operation("add", None)]
 )
-# What may be there already: the same value and type in another letter case, or with more to say.
+# What may be stored already: the same value and type in another case, or with more sub-attributes.
 known = st.fixed_dictionaries(
     {"value": st.sampled_from(["a", "A", "b", "É"]), "type": st.sampled_from(["a", "B"])},
     optional={"note": words, "primary": st.booleans()},
@@ -178,7 +178,7 @@ def agree(start: dict, requests: list[list[Operation]]) -> None:
 
 
 def mended(resource: dict) -> dict:
-    """Give the resource as it is stored: validation has nothing to refuse, at most values that have become alike to join."""
+    """Return the resource as it is stored: validation refuses nothing, and merges at most values that have become equal."""
     fixed = {name: resource[name] for name in ("id", "owner", "meta")}
     return validate(THING_TYPE, resource, ignore_unknown=False) | fixed
 

@@ -1,4 +1,4 @@
-"""PATCH of types that demand more than users and groups do: required parts, extensions that must be there."""
+"""PATCH of types that are stricter than users and groups: required sub-attributes and required extensions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""No PATCH costs more than a second or two, whatever its operations are and whatever is stored (FA-01)."""
+"""No PATCH takes more than a second or two, whatever its operations and the stored values are (FA-01)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MANY = 1_000
 
 
 def patched(text: str, operation: Operation, times: int = MANY) -> dict[str, Any]:
-    """Return a user with 100 roles of that text after an operation has been done many times."""
+    """Return a user with 100 roles of that text after an operation was applied many times."""
     roles = [{"value": f"{n}{text}", "display": f"{n}{text}", "type": "work"} for n in range(100)]
     resource = {"schemas": [USER.schema.id], "userName": "u", "roles": roles}
     return apply_patch(resource, (operation,) * times, USER, PROFILES["rfc"]).resource

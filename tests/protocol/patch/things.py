@@ -1,4 +1,4 @@
-"""A resource type that has every kind of attribute PATCH has a rule for, and nothing else."""
+"""A resource type with one attribute of each kind that PATCH has a rule for."""
 
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import ResourceType, Schema
