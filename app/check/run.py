@@ -1,4 +1,4 @@
-"""One run of a check: every step of a client, one after the other, and the report on them."""
+"""One run of a check: all steps of a client in order, and the report about them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from string import Template
 from typing import Any, TypedDict
 from urllib.parse import quote, urlsplit
 
-from app.check.moves import Client, Move, Step
-from app.check.target import Sent, Target, Wrong, detail_of
+from app.check.exchanges import Client, Exchange, Step
+from app.check.target import CheckFailed, SentRequest, Target, detail_of
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class Result(TypedDict):
-    """A step of the report: `result` is ok, wrong or skipped; `detail` says what is wrong, in one or two sentences."""
+    """The result of a step: `result` is ok, wrong or skipped; `detail` says what is wrong, in one or two sentences."""
 
     step: str
     result: str
     detail: str
-    requests: list[Sent]
+    requests: list[SentRequest]
 
 
 class Report(TypedDict):
-    """What a check has found: `ok` where every step is."""
+    """The results of a check; `ok` says whether every step is."""
 
     url: str
     client: str
@@ -34,13 +34,13 @@ class Report(TypedDict):
 
 
 class Skipped(Exception):
-    """A step needs what an earlier one could not make."""
+    """A step needs a resource that an earlier step could not create."""
 
 
 def run_check(url: str, token: str, name: str, client: Client) -> Report:
-    """Do every step of `client`, delete what was made for it, and return the report.
+    """Do every step of `client`, delete what they created, and return the report.
 
-    Without a good address and a good token there is nothing more to look at.
+    The run ends early if the URL, the first step or the test of a wrong token fails.
     """
     run = _Run(url.rstrip("/"), token, client)
     run.run()
@@ -77,20 +77,20 @@ class _Run:
 
     def _as_step(self, step: Step) -> tuple[str, Callable[[], None]]:
         def take() -> None:
-            for move in step.moves:
-                self._make(move)
+            for exchange in step.exchanges:
+                self._make(exchange)
 
         return step.sentence, take
 
     def _take(self, sentence: str, step: Callable[[], None]) -> bool:
-        sent: list[Sent] = []
+        sent: list[SentRequest] = []
         self._target.sent = sent
         result, detail = "ok", ""
         try:
             step()
         except Skipped as skipped:
             result, detail = "skipped", str(skipped)
-        except Wrong as wrong:
+        except CheckFailed as wrong:
             result, detail = "wrong", str(wrong)
         self.results.append({"step": sentence, "result": result, "detail": detail, "requests": sent})
         return result == "ok"
@@ -98,54 +98,54 @@ class _Run:
     def _address(self) -> None:
         parts = urlsplit(self._target.url)
         if parts.scheme != "https" and parts.hostname not in LOOPBACK:
-            raise Wrong(f"{self._client.title} takes only https; put a proxy with TLS in front.")
+            raise CheckFailed(f"{self._client.title} uses only https; put a proxy with TLS in front of the server.")
         if parts.query or parts.fragment:
-            raise Wrong("The URL must end with its path, without ? and #.")
+            raise CheckFailed("The URL must end with its path, without ? and #.")
 
     def _wrong_token(self) -> None:
         answer = self._target.send("GET", "/Users?count=1", token="wrong-" + uuid.uuid4().hex)
         if answer.status_code != 401:
-            raise Wrong(f"A wrong token is answered with {answer.status_code}; it must be 401.")
+            raise CheckFailed(f"The response to a wrong token is {answer.status_code}; it must be 401.")
 
-    def _make(self, move: Move) -> None:
-        """Send the request of a move and judge the answer; raises Wrong, Skipped."""
-        path = self._fill(move.path, quote)
-        body = self._fill(move.body)
-        if move.merge:
-            body = self._answer(Move(path=path), path, None) | body
-        shown = self._answer(move, path, body)
-        where = f"{move.method} {path.partition('?')[0]}"
-        if move.save:
+    def _make(self, exchange: Exchange) -> None:
+        """Send the request of an exchange and check the response; raises CheckFailed, Skipped."""
+        path = self._fill(exchange.path, quote)
+        body = self._fill(exchange.body)
+        if exchange.merge:
+            body = self._answer(Exchange(path=path), path, None) | body
+        shown = self._answer(exchange, path, body)
+        where = f"{exchange.method} {path.partition('?')[0]}"
+        if exchange.save:
             if not isinstance(shown.get("id"), str):
-                raise Wrong(f"{where} must answer with the resource and its id.")
-            self._names[move.save] = shown["id"]
-        if move.shows is not None and not _shows(shown, self._fill(move.shows)):
-            raise Wrong(f"{where} must show {json.dumps(self._fill(move.shows))}. {move.why}".strip())
-        if move.lacks is not None and _shows(shown, self._fill(move.lacks)):
-            raise Wrong(f"{where} still shows {json.dumps(self._fill(move.lacks))}.")
+                raise CheckFailed(f"{where} must answer with the resource and its id.")
+            self._names[exchange.save] = shown["id"]
+        if exchange.shows is not None and not _shows(shown, self._fill(exchange.shows)):
+            raise CheckFailed(f"{where} must show {json.dumps(self._fill(exchange.shows))}. {exchange.why}".strip())
+        if exchange.lacks is not None and _shows(shown, self._fill(exchange.lacks)):
+            raise CheckFailed(f"{where} still shows {json.dumps(self._fill(exchange.lacks))}.")
 
-    def _answer(self, move: Move, path: str, body: Any) -> dict[str, Any]:
-        """Return the object that the answer has, {} for one without a body; raises Wrong."""
-        answer = self._target.send(move.method, path, body)
+    def _answer(self, exchange: Exchange, path: str, body: Any) -> dict[str, Any]:
+        """Return the object in the response, {} if it has no body; raises CheckFailed."""
+        answer = self._target.send(exchange.method, path, body)
         if answer.status_code == 401:
-            raise Wrong("The token is refused. Issue a new one: scimd token issue TENANT.")
-        if answer.status_code not in move.status:
-            where = f"{move.method} {path.partition('?')[0]}"
-            raise Wrong(f"{where} is answered with {answer.status_code}: {detail_of(answer)}")
+            raise CheckFailed("The token is refused. Issue a new one: scimd token issue TENANT.")
+        if answer.status_code not in exchange.status:
+            where = f"{exchange.method} {path.partition('?')[0]}"
+            raise CheckFailed(f"The response to {where} is {answer.status_code}: {detail_of(answer)}")
         return self._target.read(answer) if answer.content else {}
 
     def _deleting(self, path: str) -> Callable[[], None]:
         def delete() -> None:
             status = self._target.send("DELETE", path).status_code
             if status not in (204, 404):
-                raise Wrong(f"DELETE is answered with {status}; {path} may be left behind.")
+                raise CheckFailed(f"The response to DELETE is {status}; {path} may be left on the server.")
             if (status := self._target.send("GET", path).status_code) != 404:
-                raise Wrong(f"A deleted resource is answered with {status}; it must be 404.")
+                raise CheckFailed(f"The response for a deleted resource is {status}; it must be 404.")
 
         return delete
 
     def _fill(self, value: Any, encode: Callable[[str], str] = str) -> Any:
-        """Return `value` with the names of this run filled in; raises Skipped for one that is not there."""
+        """Return `value` with the names of this run substituted; raises Skipped for one that does not exist."""
         if isinstance(value, str):
             try:
                 return Template(value).substitute({name: encode(text) for name, text in self._names.items()})
@@ -157,7 +157,7 @@ class _Run:
 
 
 def _shows(actual: Any, expected: Any) -> bool:
-    """Return whether an answer has what is expected of it; see `Move.shows`."""
+    """Return whether a response has what is expected; see `Exchange.shows`."""
     if isinstance(expected, dict):
         return isinstance(actual, dict) and all(_shows(actual.get(key), value) for key, value in expected.items())
     if isinstance(expected, list):

@@ -52,7 +52,7 @@ def test_a_wrong_token_is_told_in_words(live_server: Server) -> None:
 
 
 def test_nobody_there_is_told_in_words(live_server: Server) -> None:
-    assert "Nobody answers" in live_server.command("check", "http://127.0.0.1:9", "--token", "x", status=1)
+    assert "Nothing answers" in live_server.command("check", "http://127.0.0.1:9", "--token", "x", status=1)
     assert "https" in live_server.command("check", "http://example.com/scim", "--token", "x", status=1)
 
 
@@ -107,11 +107,11 @@ def test_what_is_wrong_is_told_step_by_step(live_server: Server, broken_server: 
         "wrong", "POST /Users must answer with the resource and its id.")
     assert told["The user is found by its userName"] == ("skipped", "There is no user to try this with.")
     assert told["The group is renamed (PATCH without a path, with the id)"] == (
-        "wrong", "PATCH /Groups/g is answered with 501: PATCH is not implemented.")
+        "wrong", "The response to PATCH /Groups/g is 501: PATCH is not implemented.")
     assert told["What was made for the check is deleted: Groups"] == (
-        "wrong", "DELETE is answered with 501; /Groups/g may be left behind.")
+        "wrong", "The response to DELETE is 501; /Groups/g may be left on the server.")
     pages = live_server.command("check", broken_server, "--as", "onelogin", "--token", "x", status=1)
-    assert "WRONG  The groups are read\n       The answer is text/html; it must be application/scim+json." in pages
+    assert "WRONG  The groups are read\n       The media type of the response is text/html; it must be application/scim+json." in pages
 
 
 @pytest.fixture

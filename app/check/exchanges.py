@@ -1,7 +1,7 @@
-"""What each identity provider asks of a SCIM server and sends to it: a table for each, in the order of a run.
+"""What each identity provider sends to a SCIM server and expects of it: one table for each, in the order of a run.
 
-`$name`, `$upper` (the same in capitals), `$nobody` and `$group_name` are made for a run; `$user` and `$group` are the
-ids that the server gives. They are filled in everywhere, and percent-encoded in paths.
+`$name`, `$upper` (the same in capitals), `$nobody` and `$group_name` are chosen for each run; `$user` and `$group` are
+the ids that the server assigns. They are substituted everywhere, and percent-encoded in paths.
 """
 
 from __future__ import annotations
@@ -23,60 +23,61 @@ TWICE = "Exactly this user must be found; otherwise a second one is created."
 
 
 @dataclass(frozen=True, kw_only=True)
-class Move:
-    """One request, and what its answer must be."""
+class Exchange:
+    """One request, and what the response must be."""
 
     method: str = "GET"
     path: str
     body: Any = None
     merge: bool = False
-    """The body is what a GET of the path shows, with the members of `body` replaced."""
+    """Whether the body is what a GET of the path returns, with the members of `body` replaced."""
     status: tuple[int, ...] = (200,)
     shows: Mapping[str, Any] | None = None
-    """Members of the answer: of an object those named, of an array those elements; [] is an empty one."""
+    """What the response must contain: of an object these members, of an array these elements; [] means none at all."""
     lacks: Mapping[str, Any] | None = None
-    """What the answer must not show."""
+    """What the response must not contain, in the same form."""
     save: str = ""
-    """The name under which the id of the answer is kept."""
+    """The name for the id in the response, for later requests."""
     why: str = ""
-    """What happens otherwise, for the reader of a report."""
+    """Why it matters, for the reader of the report."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A sentence of the report, and the requests that show whether it is true."""
+    """A sentence of the report, and the exchanges that prove it."""
 
     sentence: str
-    moves: tuple[Move, ...]
+    exchanges: tuple[Exchange, ...]
 
 
 @dataclass(frozen=True)
 class Client:
-    """An identity provider: its name, its steps, the media type that it wants."""
+    """An identity provider: its name, its steps, and the media type that it uses."""
 
     title: str
     steps: tuple[Step, ...]
     media_type: str = SCIM_JSON
 
 
-def _step(sentence: str, *moves: Move) -> Step:
-    return Step(sentence, moves)
+def _step(sentence: str, *exchanges: Exchange) -> Step:
+    return Step(sentence, exchanges)
 
 
-def _get(path: str, shows: Mapping[str, Any] | None = None, **more: Any) -> Move:
-    return Move(path=path, shows=shows, **more)
+def _get(path: str, shows: Mapping[str, Any] | None = None, **more: Any) -> Exchange:
+    return Exchange(path=path, shows=shows, **more)
 
 
-def _post(path: str, body: Mapping[str, Any], save: str) -> Move:
-    return Move(method="POST", path=path, body=body, status=CREATED, save=save)
+def _post(path: str, body: Mapping[str, Any], save: str) -> Exchange:
+    return Exchange(method="POST", path=path, body=body, status=CREATED, save=save)
 
 
-def _patch(path: str, *operations: Mapping[str, Any]) -> Move:
-    return Move(method="PATCH", path=path, body={"schemas": [PATCH], "Operations": list(operations)}, status=CHANGED)
+def _patch(path: str, *operations: Mapping[str, Any]) -> Exchange:
+    body = {"schemas": [PATCH], "Operations": list(operations)}
+    return Exchange(method="PATCH", path=path, body=body, status=CHANGED)
 
 
-def _put(path: str, **changes: Any) -> Move:
-    return Move(method="PUT", path=path, body=changes, merge=True, shows=changes)
+def _put(path: str, **changes: Any) -> Exchange:
+    return Exchange(method="PUT", path=path, body=changes, merge=True, shows=changes)
 
 
 def _person(**more: Any) -> dict[str, Any]:
@@ -186,7 +187,7 @@ ONELOGIN = Client("OneLogin", (
     ),
     _step(
         "The user is changed (PUT with a schema of before the RFC)",
-        Move(method="PUT", path=U, body=_person(schemas=["urn:scim:schemas:core:2.0"], title="Engineer"),
+        Exchange(method="PUT", path=U, body=_person(schemas=["urn:scim:schemas:core:2.0"], title="Engineer"),
              shows={"id": "$user", "title": "Engineer"}),
     ),
     _step(
@@ -230,7 +231,7 @@ GOOGLE = Client("Google", (
         "The user is suspended (PATCH)", _patch(U, {"op": "replace", "path": "active", "value": False}),
         _get(U, {"active": False}),
     ),
-    _step("The user is deleted", Move(method="DELETE", path=U, status=(204,)), _get(U, status=(404,))),
+    _step("The user is deleted", Exchange(method="DELETE", path=U, status=(204,)), _get(U, status=(404,))),
 ), media_type="application/json")
 
 CLIENTS = {"entra": ENTRA, "okta": OKTA, "onelogin": ONELOGIN, "jumpcloud": JUMPCLOUD, "google": GOOGLE}
