@@ -132,7 +132,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares) 
         token=TokenEndpoint(database, limits=limits).answer,
         provider=parts.provider,
         catalogue=parts.open_catalogue,
-        base_url=parts.base_url,
+        base_url=config.scim_url,
         issuer=lambda tenant: f"{config.base_url}/{tenant}",
         features=Features(
             default_page_size=DEFAULT_COUNT, max_results=MOST_RESULTS, bulk_operations=MOST_OPERATIONS,
@@ -166,9 +166,6 @@ class _Parts:
                 seconds=60,
             ),
         )
-
-    def base_url(self, tenant: str) -> str:
-        return f"{self._config.base_url}/{tenant}/scim/v2"
 
     def provider(self, principal: Principal, request_id: str) -> Provider:
         tenant = principal.tenant

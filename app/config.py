@@ -212,6 +212,10 @@ class Config:
         # One can listen on a wildcard address but not connect to it.
         return f"http://{'localhost' if host in ('0.0.0.0', '[::]') else host}:{port}"  # noqa: S104
 
+    def scim_url(self, tenant: str) -> str:
+        """Return a tenant's SCIM URL, to which its endpoints are appended: what Entra calls the Tenant URL."""
+        return f"{self.base_url}/{tenant}/scim/v2"
+
 
 def _is_injected(name: str, value: str) -> bool:
     return any(pattern.fullmatch(f"{name}={value}") for pattern in _INJECTED)

@@ -50,6 +50,7 @@ def test_nothing_is_as_good_as_an_empty_value_and_blanks_do_not_matter() -> None
 def test_what_urls_start_with_follows_from_the_address(bind: str, url: str) -> None:
     assert config(bind=bind).base_url == url
     assert config(bind=bind, public_url="https://scim.example.com/x/").base_url == "https://scim.example.com/x"
+    assert config(bind=bind).scim_url("acme") == f"{url}/acme/scim/v2"
 
 
 @pytest.mark.parametrize(("name", "value"), [

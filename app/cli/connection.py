@@ -61,7 +61,7 @@ class Connection:
 
     def tenant_url(self, tenant: str) -> str:
         """Return the Tenant URL to paste into Entra."""
-        return f"{self.config.base_url}/{tenant}/scim/v2"
+        return self.config.scim_url(tenant)
 
     def token_endpoint(self, tenant: str) -> str:
         """Return the OAuth token endpoint to paste into Entra."""

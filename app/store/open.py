@@ -60,5 +60,5 @@ def open_directory(config: Config, database: Database, tenant: Tenant, *, dangli
     """Return the directory of a tenant; `dangling` says whether it may refer to resources that do not exist."""
     catalogue = load_catalogue(config.schemas_dir, tenant.profile, tenant.name)
     retention = Retention(config.log_days, config.deleted_days, config.log_values)
-    base_url = f"{config.base_url}/{tenant.name}/scim/v2"
+    base_url = config.scim_url(tenant.name)
     return Directory(database, tenant.name, catalogue, base_url=base_url, retention=retention, dangling=dangling)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
+import pymongo.errors
 import pytest
 from werkzeug.test import TestResponse
 
@@ -142,6 +143,23 @@ def test_who_it_is_and_what_he_asks_for_have_one_time_budget(
         late = rfc("GET", f"/Users/{NOBODY}")  # its token, its tenant and the user: three times half a second
     assert late.status_code == 503 and late.headers["Retry-After"]
     assert rfc("GET", f"/Users/{NOBODY}").status_code == 404
+
+
+@pytest.mark.parametrize("failure", [
+    RuntimeError("Zyx9Marked"), pymongo.errors.WriteError("Zyx9Marked", 121), Unavailable("Later."), KeyError("Zyx9Marked"),
+])
+def test_a_log_line_that_cannot_be_written_changes_no_answer(
+    rfc: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, failure: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("app.store.log.events.Events.append", fail)
+    assert rfc("POST", "/Users", {"schemas": [USER_URN], "title": "T"}).status_code == 400
+    rfc.headers = {"Authorization": "Bearer wrong"}
+    assert rfc("POST", "/Users", {"schemas": [USER_URN], "title": "T"}).status_code == 401
+    lines = [record.getMessage() for record in caplog.records if "its refusal is not in" in record.getMessage()]
+    assert len(lines) == 2 and not any("Zyx9Marked" in line for line in lines)
 
 
 @pytest.mark.parametrize(("token", "begins"), [
