@@ -1,4 +1,4 @@
-"""scimd: a SCIM 2.0 service provider. `create_app` is the one place where the parts meet."""
+"""scimd, a SCIM 2.0 service provider; `create_app` returns the WSGI application."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
 
 
 def create_app(config: Config | None = None, database: Database | None = None) -> Flask:
-    """Give the WSGI application; the settings come from the environment and the database from the settings.
+    """Return the WSGI application.
 
-    Raises ConfigError for a setting that cannot be, StoreError for a database that cannot be used as it is. One that
-    does not answer yet is waited for: until then requests are answered with 503.
+    Without arguments, the settings come from the environment and the database from the settings. Raises ConfigError for
+    an invalid setting and StoreError for a database that cannot be used. While the database does not answer, requests
+    are answered with 503.
     """
     from app.assembly import assemble
 

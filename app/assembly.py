@@ -1,4 +1,4 @@
-"""How the parts are put together, once for each process that answers requests."""
+"""The assembly: puts the parts together, once in each process that answers requests."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ from app.telemetry.activity import Book
 
 log = logging.getLogger("scimd")
 MOST_DIRECTORIES = 1_000
-"""Tenants whose parts a process keeps at hand: those that were last asked for. Each takes about 15 KB."""
+"""The number of tenants whose parts a process keeps, those used last. Each takes about 15 KB."""
 
 
 class Application(Flask):
-    """Flask, with what a worker needs beside its requests; no route depends on a request's host."""
+    """The Flask application; no route depends on the host."""
 
     database: Database
     chores: tuple[Chore, ...]
-    """What a worker does beside its requests."""
+    """What a worker does besides answering requests."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         # Flask's own would answer 400 to a `Host` that is no valid name and to an upgrade to WebSocket (D-160).
@@ -69,7 +69,7 @@ class Application(Flask):
 
 
 class OneBudget:
-    """WSGI middleware that gives a request one time budget for all its calls of the database (D-103).
+    """WSGI middleware that limits the time of all database calls of one request together (D-103).
 
     The log line of a refusal is included; each block of a streamed response has a budget of its own.
     """
@@ -79,7 +79,7 @@ class OneBudget:
         self._database = database
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request (PEP 3333)."""
+        """Respond to a request (PEP 3333)."""
         with self._database.budget():
             return self._app(environ, start_response)
 
@@ -115,7 +115,7 @@ def _prepare(config: Config, database: Database) -> None:
     try:
         prepare(config, database)
         count_disabled(database, all_types(config.schemas_dir))
-    except Unavailable as error:  # requests are answered with 503 until it is there
+    except Unavailable as error:  # requests are answered with 503 until it does
         log.warning("the database does not answer yet: %s", describe(error))
 
 
@@ -149,7 +149,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares) 
 
 
 class _Parts:
-    """What is made for each tenant, and kept at hand for the next request."""
+    """The parts of each tenant, made at its first request and kept for the next ones."""
 
     def __init__(self, config: Config, database: Database, shares: Shares) -> None:
         self._config = config
@@ -182,8 +182,8 @@ class _Parts:
         return load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
 
     def refused(self, tenant_name: str, event: Event, actor: Actor) -> None:
-        # Who knocks at the wrong door is in the log as well: it takes the time that it takes at a right one, which so
-        # does not tell which tenants there are, and a mistyped Tenant URL can be found.
+        # A request for an unknown tenant is logged, too: it takes as long as one for a known tenant, which therefore
+        # does not reveal which tenants exist, and a mistyped Tenant URL can be found.
         if Tenants(self._database).get(tenant_name) is None:
             tenant_name, event = NO_TENANT, replace(event, name=loggable(tenant_name)[:63])
         Events(self._database, tenant_name, days=self._config.log_days).append(event, actor)

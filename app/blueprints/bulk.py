@@ -1,4 +1,4 @@
-"""Many operations in one request (RFC 7644 section 3.7): each is handed to the provider as if it came alone."""
+"""Bulk requests (RFC 7644 section 3.7): the provider gets each operation as if it were a request of its own."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from app.blueprints.answers import answer, media_type
+from app.blueprints.answers import json_response, media_type
 from app.blueprints.body import MOST_BYTES, read_object
-from app.blueprints.errors import log_refusal, told, wanted
+from app.blueprints.errors import attempt_of, error_for_client, log_refusal
 from app.blueprints.exchange import current_principal, current_provider
 from app.blueprints.prefer import apply_preference, preference_of
 from app.blueprints.service import service
@@ -28,62 +28,62 @@ bulk = Blueprint("bulk", __name__, url_prefix="/v2")
 
 @bulk.post("/Bulk")
 def run() -> Response:
-    """Carry out a BulkRequest."""
+    """Run the operations of a BulkRequest."""
     mimetype, preference = media_type(request), preference_of(request)
     executor = _Executor(current_provider(), with_resources=preference == "representation")
-    response = answer(run_bulk(read_object(request), executor), mimetype=mimetype)
+    response = json_response(run_bulk(read_object(request), executor), mimetype=mimetype)
     if executor.not_logged:
         log.warning("not in the provisioning log: %d operations that were refused", executor.not_logged)
     return apply_preference(response, preference if executor.complete else None)
 
 
 class _Executor:
-    """Carries out the operations of one request; `with_resources` shows what those that succeed have stored."""
+    """Runs the operations of one request; with `with_resources` the response contains the stored resources."""
 
     def __init__(self, provider: Provider, *, with_resources: bool) -> None:
         self._provider = provider
         self._with_resources = with_resources
         self._room = MOST_BYTES
-        """Bytes that resources may still have in the response: it may be as large as a request."""
+        """Bytes that are left for resources: a response may be as large as a request."""
         self.complete = True
-        """Whether all resources had room in it."""
+        """Whether the response contains all resources."""
         self.not_logged = 0
-        """Operations that failed and could not be written into the provisioning log."""
+        """The number of failed operations that the provisioning log does not have."""
 
     def admit(self, number: int) -> None:
-        """Count the operations against the tenant's rate; the request itself was counted as one of them."""
+        """Count the operations against the tenant's rate limit; the request itself has been counted as one."""
         if number > 1:
             service().count(current_principal(), number - 1)
 
     def execute(self, call: Call) -> Outcome:
-        """Carry out one operation; raises ScimError, or anything else for a bug."""
+        """Run one operation; raises ScimError, or anything else for a bug."""
         with service().budget():
             outcome = self._one(_type(self._provider, call), call)
-        self._provider.attempt = Attempt()  # what is refused next is not about this resource
+        self._provider.attempt = Attempt()  # a later refusal is not about this resource
         return outcome
 
     def refused(self, call: Call, error: Exception) -> ScimError:
-        """Write an operation that failed into the provisioning log; return the error that the client is told."""
-        refusal = told(error)
+        """Write a failed operation into the provisioning log; return the error for the client."""
+        refusal = error_for_client(error)
         try:
             if self.out_of_time():
                 self.not_logged += 1
             else:
                 with service().budget():
-                    log_refusal(refusal, wanted(call.method, call.endpoint, call.resource_id, call.data))
-        except Exception as failure:  # noqa: BLE001 - the database is away, or a bug: the others go on all the same
-            told(failure)
+                    log_refusal(refusal, attempt_of(call.method, call.endpoint, call.resource_id, call.data))
+        except Exception as failure:  # noqa: BLE001 - no database, or a bug: the other operations run all the same
+            error_for_client(failure)
             self.not_logged += 1
         self._provider.attempt = Attempt()
         return refusal
 
     def locate(self, endpoint: str, resource_id: str) -> str:
-        """Return the URI of a resource, or "" where there is no such endpoint."""
+        """Return the URI of a resource, or "" if the endpoint does not exist."""
         resource_type = self._provider.catalogue.at(endpoint)
         return self._provider.location(resource_type, resource_id) if resource_type else ""
 
     def out_of_time(self) -> bool:
-        """Return whether the time that a request may take is over."""
+        """Return whether the request has used up its time."""
         return service().out_of_time()
 
     def _one(self, resource_type: ResourceType, call: Call) -> Outcome:
@@ -103,14 +103,14 @@ class _Executor:
         return Outcome(204, location=provider.location(resource_type, resource_id))
 
     def _outcome(self, status: int, shown: Shown) -> Outcome:
-        resource = self._in_response(shown.resource) if self._with_resources else None
+        resource = self._as_fragment(shown.resource) if self._with_resources else None
         return Outcome(status, shown.location, shown.version, shown.location.rpartition("/")[2], resource)
 
-    def _in_response(self, resource: dict[str, Any]) -> orjson.Fragment | None:
-        """Return a resource as the response shows it, or None where it has no room (docs/decisions.md, D-51)."""
+    def _as_fragment(self, resource: dict[str, Any]) -> orjson.Fragment | None:
+        """Return a resource as JSON for the response, or None if there is no room for it (D-51)."""
         try:
             content = orjson.dumps(resource)
-        except orjson.JSONEncodeError:  # a group with so many members that they are read while an answer is sent
+        except orjson.JSONEncodeError:  # a group with so many members that they are streamed
             content = b""
         if not content or len(content) > self._room:
             self.complete = False
@@ -120,13 +120,13 @@ class _Executor:
 
 
 def _type(provider: Provider, call: Call) -> ResourceType:
-    """Return the resource type that an operation is about; raises InvalidPath, NotFound, MethodNotAllowed."""
+    """Return the resource type of an operation; raises InvalidPath, NotFound, MethodNotAllowed."""
     resource_type = provider.catalogue.at(call.endpoint)
     if call.endpoint.lower() in PROTOCOL:
         raise InvalidPath(f"path: /{call.endpoint} has no resources.")
     if resource_type is None:
-        raise NotFound(f"There is no endpoint /{call.endpoint} here.")
+        raise NotFound(f"The endpoint /{call.endpoint} does not exist.")
     if (call.method == "POST") == (call.resource_id is not None):
         place, allow = ("a resource", "DELETE, PATCH, PUT") if call.resource_id else (f"/{call.endpoint}", "POST")
-        raise MethodNotAllowed(f"{call.method} does not go with {place}, but {allow}.", allow=allow)
+        raise MethodNotAllowed(f"{call.method} is not allowed for {place}; allowed: {allow}.", allow=allow)
     return resource_type

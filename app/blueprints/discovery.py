@@ -1,4 +1,4 @@
-"""What the service provider can do: `/ServiceProviderConfig`, `/ResourceTypes`, `/Schemas` (RFC 7644 section 4)."""
+"""Discovery: `/ServiceProviderConfig`, `/ResourceTypes` and `/Schemas` (RFC 7644 section 4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.blueprints.answers import answer, empty_answer, media_type
+from app.blueprints.answers import empty_response, json_response, media_type
 from app.blueprints.exchange import current, current_catalogue
 from app.blueprints.service import service
 from app.errors import Forbidden, NotFound
@@ -22,31 +22,31 @@ discovery = Blueprint("discovery", __name__, url_prefix="/v2")
 @discovery.get("/ServiceProviderConfig")
 @discovery.get("/serviceConfiguration")
 def service_provider_config() -> Response:
-    """Give the configuration; `/serviceConfiguration` is what Microsoft's collection calls it."""
+    """Return the configuration; Microsoft's Postman collection calls it `/serviceConfiguration`."""
     return _described(described.service_provider_config(service().features, _base_url()))
 
 
 @discovery.get("/ResourceTypes")
 def resource_types() -> Response:
-    """Give the resource types of the tenant."""
+    """Return the resource types of the tenant."""
     return _listed(described.resource_types(current_catalogue(), _base_url()))
 
 
 @discovery.get("/ResourceTypes/<name>")
 def resource_type(name: str) -> Response:
-    """Give one resource type."""
+    """Return one resource type."""
     return _described(_found(described.resource_type(current_catalogue(), name, _base_url()), name))
 
 
 @discovery.get("/Schemas")
 def schemas() -> Response:
-    """Give the schemas of the tenant, as its profile has them."""
+    """Return the schemas of the tenant's profile."""
     return _listed(described.schemas(current_catalogue(), _base_url()))
 
 
 @discovery.get("/Schemas/<urn>")
 def schema(urn: str) -> Response:
-    """Give one schema."""
+    """Return one schema."""
     return _described(_found(described.schema(current_catalogue(), urn, _base_url()), urn))
 
 
@@ -56,7 +56,7 @@ def _base_url() -> str:
 
 def _found(description: dict[str, Any] | None, name: str) -> dict[str, Any]:
     if description is None:
-        raise NotFound(f"There is no {name} here.")
+        raise NotFound(f"{name} does not exist.")
     return description
 
 
@@ -65,13 +65,16 @@ def _listed(descriptions: list[dict[str, Any]]) -> Response:
 
 
 def _described(description: dict[str, Any]) -> Response:
-    """Answer with a description, or 304 where the client has it; a filter is refused (RFC 7644 section 4)."""
+    """Return a response with a description, or 304 if the client has it.
+
+    Raises Forbidden for a filter (RFC 7644 section 4).
+    """
     if any(key.lower() == "filter" for key in request.args):
-        raise Forbidden("Discovery takes no filter.")
+        raise Forbidden("Discovery supports no filter.")
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
     known = Condition.parse(request.headers.get("If-None-Match"))
-    there = known is not None and known.holds(digest)
-    response = empty_answer(304) if there else answer(description, mimetype=media_type(request))
+    unchanged = known is not None and known.holds(digest)
+    response = empty_response(304) if unchanged else json_response(description, mimetype=media_type(request))
     response.headers["ETag"] = f'W/"{digest}"'
     response.headers["Cache-Control"] = "private, no-cache"
     return response

@@ -24,7 +24,7 @@ _ALWAYS_OPEN = f"{_DISCOVERY}.service_provider_config"
 
 
 def tenant_blueprint(*children: Blueprint) -> Blueprint:
-    """Return the parent of all blueprints whose paths belong to a tenant, with the door before each view of theirs."""
+    """Return the parent of the blueprints below a tenant's SCIM URL, with the door before all their views."""
     parent = Blueprint(NAME, __name__, url_prefix=PREFIX)
     parent.url_value_preprocessor(_take_tenant)
     parent.before_request(_let_in)
@@ -45,7 +45,7 @@ def _let_in() -> None:
     parts, exchange = service(), current()
     parts.require()
     if exchange.method == "OPTIONS":
-        return  # answered from the routes alone
+        return  # needs no credential
     if exchange.method in READING and "Authorization" not in request.headers:
         # Decided by the view, not by the path: /ServiceProviderConfig/Users is another view.
         if request.endpoint == _ALWAYS_OPEN:
@@ -57,7 +57,7 @@ def _let_in() -> None:
 
 
 def _release_thread(_: BaseException | None) -> None:
-    """Release the thread that the tenant holds, unless a response that is still being read has taken it over."""
+    """Release the tenant's thread, unless a streamed response does so at its end."""
     exchange = current()
     if exchange.release is not None:
         exchange.release()
@@ -75,7 +75,7 @@ def verify(token: str) -> Principal:
 
 @bearer.error_handler
 def refuse(status: int) -> None:
-    """Refuse a request without a token as one with a wrong token is refused; raises Unauthorized."""
+    """Refuse a request without a token like one with a wrong token; raises Unauthorized."""
     verify("")
 
 

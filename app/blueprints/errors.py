@@ -1,4 +1,4 @@
-"""Whatever goes wrong is answered with a SCIM Error message, unknown routes and our own bugs included."""
+"""Errors: each is answered with a SCIM Error message, unknown routes and bugs included."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app.blueprints.answers import error_answer
+from app.blueprints.answers import error_response
 from app.blueprints.body import discard
 from app.blueprints.exchange import Exchange, current, current_catalogue, current_provider
 from app.blueprints.service import service
@@ -36,31 +36,31 @@ _BY_STATUS: dict[int, type[ScimError]] = {
 
 
 def install(app: Flask) -> None:
-    """Make the application answer every error as SCIM says."""
+    """Register the handlers of all errors."""
     app.register_error_handler(ScimError, refuse)
     app.register_error_handler(HTTPException, _framework)
     app.register_error_handler(Exception, _bug)
 
 
 def refuse(error: ScimError) -> Response:
-    """Answer with the error, and write a refused change into the provisioning log."""
+    """Return the response for an error, and write the refusal into the provisioning log."""
     exchange = current()
     exchange.error = error
     try:
-        _note(error, exchange)
-    except Unavailable as why:  # the database is away: the answer says so, and the server's own log
+        _log(error, exchange)
+    except Unavailable as why:  # the response and the server's own log say so
         log.warning("request %s: its refusal is not in the provisioning log: %s", exchange.request_id, describe(why))
-    except Exception:  # a bug of ours, but the client gets its answer
+    except Exception:  # a bug, but the client gets its response
         log.exception("request %s: its refusal is not in the provisioning log", exchange.request_id)
-    if isinstance(error, TooManyRequests) and error.limit in ("rate", "credentials"):  # the others have waited
+    if isinstance(error, TooManyRequests) and error.limit in ("rate", "credentials"):  # others have been delayed
         service().hold_back()
-    response = error_answer(error)
+    response = error_response(error)
     response.call_on_close(partial(discard, request.stream, request.environ.get("gunicorn.socket")))
     return response
 
 
-def _note(error: ScimError, exchange: Exchange) -> None:
-    """Write a change that was refused, and whoever was not let in, into the provisioning log."""
+def _log(error: ScimError, exchange: Exchange) -> None:
+    """Write a refused change, or a client that was not let in, into the provisioning log."""
     refusal = getattr(error, "refusal", None)
     if isinstance(error, TooManyRequests) and exchange.principal:
         refusal = service().refusal_to_log(exchange.principal, error.detail)
@@ -71,16 +71,16 @@ def _note(error: ScimError, exchange: Exchange) -> None:
         with service().budget():
             service().refused(exchange.tenant_name, event, Actor(known, exchange.request_id))
     elif isinstance(error, TooManyRequests):
-        return  # the log has a line of it already
+        return  # logged already
     elif exchange.provider and exchange.method in _OPERATIONS and not exchange.reads():
         with service().budget():
             arguments = request.view_args or {}
-            what = wanted(exchange.method, arguments.get("endpoint"), arguments.get("resource_id"))
-            log_refusal(error, what)
+            attempt = attempt_of(exchange.method, arguments.get("endpoint"), arguments.get("resource_id"))
+            log_refusal(error, attempt)
 
 
-def wanted(method: str, endpoint: str | None, resource_id: str | None, data: Any = None) -> Attempt:
-    """Return what the log says about a write that was refused before the provider began it."""
+def attempt_of(method: str, endpoint: str | None, resource_id: str | None, data: Any = None) -> Attempt:
+    """Return the attempt at a write that was refused before the provider began it."""
     resource_type = current_catalogue().at(endpoint or "")
     if method not in _OPERATIONS or resource_type is None:
         return Attempt()
@@ -89,7 +89,7 @@ def wanted(method: str, endpoint: str | None, resource_id: str | None, data: Any
 
 
 def log_refusal(error: ScimError, otherwise: Attempt) -> None:
-    """Write a refused write into the provisioning log; `otherwise` says what it was if the provider had not begun."""
+    """Write a refused write into the provisioning log; `otherwise` is the attempt if the provider had not begun it."""
     provider = current_provider()
     if provider.attempt.resource_type is None:
         provider.attempt = otherwise
@@ -98,7 +98,7 @@ def log_refusal(error: ScimError, otherwise: Attempt) -> None:
 
 def _framework(error: HTTPException) -> Response:
     if error.code == 404:
-        return refuse(NotFound(f"There is no {request.path} here."))
+        return refuse(NotFound(f"{request.path} does not exist."))
     kind = _BY_STATUS.get(error.code or 500)
     if kind:
         return refuse(kind(error.description or error.name))
@@ -108,11 +108,11 @@ def _framework(error: HTTPException) -> Response:
 
 
 def _bug(error: Exception) -> Response:
-    return refuse(told(error))
+    return refuse(error_for_client(error))
 
 
-def told(error: Exception) -> ScimError:
-    """Return the error that the client is told; a bug of ours is in the server's log, under the reference it names."""
+def error_for_client(error: Exception) -> ScimError:
+    """Return the error for the client; a bug is logged under the reference that the error contains."""
     if isinstance(error, ScimError):
         return error
     failure = service().translate(error)
@@ -121,4 +121,4 @@ def told(error: Exception) -> ScimError:
     exchange = current()
     reference = exchange.request_id
     log.exception("request %s failed: %s %s", reference, exchange.method, exchange.route, exc_info=error)
-    return InternalError(f"The server failed. The reference of the failure in its log is {reference}.")
+    return InternalError(f"The server failed; its log has the reason under {reference}.")

@@ -1,7 +1,7 @@
-"""What no view takes: a method that a path does not have (RFC 9110 section 15.5.6), and a path that does not exist.
+"""Requests without a view: a method that the path does not have (RFC 9110 section 15.5.6), or an unknown path.
 
-Flask would answer both before the door is asked. A path with views of its own (`/Schemas`) would also borrow its
-other methods from `/<endpoint>`.
+Flask would answer both without asking for a credential, and a path with views of its own (`/Schemas`) would inherit
+further methods from `/<endpoint>`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from werkzeug.routing import PathConverter, Rule
 
 from app.blueprints import door
-from app.blueprints.answers import empty_answer
+from app.blueprints.answers import empty_response
 from app.blueprints.exchange import UNKNOWN_PATH, current_catalogue
 from app.errors import InvalidVersion, MethodNotAllowed, NotFound
 
@@ -25,7 +25,7 @@ class AnyPath(PathConverter):
 
 
 def install(app: Flask) -> None:
-    """Add the fallbacks beside all routes that the application has."""
+    """Add the fallbacks to the routes of the application."""
     methods: dict[str, set[str]] = {}
     for rule in app.url_map.iter_rules():
         methods.setdefault(rule.rule, {"OPTIONS"}).update(rule.methods or ())
@@ -34,17 +34,17 @@ def install(app: Flask) -> None:
     def other_methods(endpoint: str | None = None, **_: str) -> Response:
         assert request.url_rule is not None
         allowed = allow[request.url_rule.rule]
-        if request.method == "OPTIONS":  # answered from the routes alone: it needs no credential and names no endpoint
-            response = empty_answer()
+        if request.method == "OPTIONS":  # needs no credential, because it reveals no endpoint
+            response = empty_response()
             response.headers["Allow"] = allowed
             return response
         if endpoint is not None and current_catalogue().at(endpoint) is None:
-            raise NotFound(f"There is no endpoint /{endpoint} here.")
+            raise NotFound(f"The endpoint /{endpoint} does not exist.")
         raise MethodNotAllowed(f"{request.method} is not allowed for {request.path}.", allow=allowed)
 
-    # A rule without methods takes all that are left; `add_url_rule` would make that GET.
+    # A rule without methods matches all that no other rule has; `add_url_rule` would make it GET.
     for path in allow:
-        below = path.startswith(f"{door.PREFIX}/")  # a name inside the blueprint, whose door is asked then
+        below = path.startswith(f"{door.PREFIX}/")  # the blueprint's name makes the door run first
         app.url_map.add(Rule(path, endpoint=f"{door.NAME}.{OTHER_METHODS}" if below else OTHER_METHODS))
     app.view_functions[OTHER_METHODS] = app.view_functions[f"{door.NAME}.{OTHER_METHODS}"] = other_methods
     app.url_map.converters["any_path"] = AnyPath
@@ -53,7 +53,7 @@ def install(app: Flask) -> None:
 
 
 def unknown_path(path: str) -> Response:
-    """Refuse a path below a tenant's SCIM URL that does not exist; raises InvalidVersion, NotFound."""
+    """Refuse an unknown path below a tenant's SCIM URL; raises InvalidVersion, NotFound."""
     if path.partition("/")[0] != "v2":
         raise InvalidVersion("Only version v2 of the protocol is supported.")
-    raise NotFound(f"There is no {request.path} here.")
+    raise NotFound(f"{request.path} does not exist.")

@@ -1,10 +1,10 @@
-"""Is the process alive, and can it answer requests: for load balancers and for those who are woken."""
+"""Health checks for load balancers and monitoring: is the process alive, and can it answer requests?"""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from app.blueprints.answers import answer
+from app.blueprints.answers import json_response
 from app.blueprints.service import service
 from app.protocol.messages import JSON
 
@@ -13,12 +13,12 @@ health = Blueprint("health", __name__)
 
 @health.get("/healthz")
 def alive() -> Response:
-    """Tell that the process lives."""
-    return answer({"status": "ok"}, mimetype=JSON)
+    """Return 200: the process is alive."""
+    return json_response({"status": "ok"}, mimetype=JSON)
 
 
 @health.get("/readyz")
 def ready() -> Response:
-    """Tell whether the database answers with all that is needed; 503 otherwise."""
+    """Return 200 if the database answers and has all its indexes; raises Unavailable."""
     service().ready()
-    return answer({"status": "ready"}, mimetype=JSON)
+    return json_response({"status": "ready"}, mimetype=JSON)

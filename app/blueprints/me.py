@@ -1,4 +1,4 @@
-"""`/Me`: the user that the credential stands for (RFC 7644 section 3.11); 501 where it stands for none."""
+"""`/Me`: the user that the credential belongs to (RFC 7644 section 3.11); 501 if it belongs to none."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ USERS = "Users"
 
 @me.get("/Me")
 def read() -> Response:
-    """Give the user."""
+    """Return the user."""
     return _located(scim.read(USERS, _user()))
 
 
@@ -38,14 +38,14 @@ def delete() -> Response:
 
 @me.post("/Me")
 def create() -> Response:
-    """Refuse: a credential that stands for a user has one already."""
+    """Refuse the request: the user of a credential already exists."""
     raise NotImplementedHere("POST /Me is not supported; POST /Users creates a user.")
 
 
 def _user() -> str:
     user = current_principal().user_id
     if user is None:
-        raise NotImplementedHere("The credential stands for a client and for no user, so that there is no /Me.")
+        raise NotImplementedHere("The credential belongs to a client, not to a user, so there is no /Me.")
     return user
 
 

@@ -1,6 +1,6 @@
 """OAuth 2.0 over HTTP: the token endpoint (RFC 6749 section 3.2) and its metadata (RFC 8414 section 3).
 
-Both exist for every name, so that they do not tell which tenants there are.
+Both exist for every name, so they do not reveal which tenants exist.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.auth import TokenAnswer, TokenRequest, metadata
-from app.blueprints.answers import answer
+from app.blueprints.answers import json_response
 from app.blueprints.body import read_bytes
 from app.blueprints.exchange import current
 from app.blueprints.service import service
@@ -22,30 +22,30 @@ MOST_BYTES = 64 * 1024
 @oauth.post("/<tenant>/oauth/token")
 def token(tenant: str) -> Response:
     """Issue an access token."""
-    asked = TokenRequest(
+    token_request = TokenRequest(
         tenant, read_bytes(request, MOST_BYTES), request.content_type or "", request.headers.get("Authorization", ""),
         request.remote_addr or "",
     )
     service().require()
-    given = service().token(asked)
-    _note(tenant, given)
-    response = answer(given.body, given.status, mimetype=JSON)
-    response.headers.update(given.headers)
+    token_answer = service().token(token_request)
+    _log_refusal(tenant, token_answer)
+    response = json_response(token_answer.body, token_answer.status, mimetype=JSON)
+    response.headers.update(token_answer.headers)
     return response
 
 
 @oauth.get("/<tenant>/.well-known/oauth-authorization-server")
 @oauth.get("/.well-known/oauth-authorization-server/<tenant>")
-def tell(tenant: str) -> Response:
-    """Tell what the tenant's token endpoint is and can do."""
-    response = answer(metadata(service().issuer(tenant)), mimetype=JSON)
+def server_metadata(tenant: str) -> Response:
+    """Return the metadata of the tenant's authorization server."""
+    response = json_response(metadata(service().issuer(tenant)), mimetype=JSON)
     response.headers["Cache-Control"] = "public, max-age=3600"
     return response
 
 
-def _note(tenant: str, given: TokenAnswer) -> None:
-    """Write a refusal into the provisioning log: the client learns less than the operator."""
-    if given.refusal is not None:
-        checks = [vars(check) for check in given.refusal.checks]
-        event = Event("sign-in", status=given.status, detail=str(given.refusal), checks=checks)
+def _log_refusal(tenant: str, token_answer: TokenAnswer) -> None:
+    """Write a refusal into the provisioning log, which says more than the client is told."""
+    if token_answer.refusal is not None:
+        checks = [vars(check) for check in token_answer.refusal.checks]
+        event = Event("sign-in", status=token_answer.status, detail=str(token_answer.refusal), checks=checks)
         service().refused(tenant, event, Actor(request_id=current().request_id))

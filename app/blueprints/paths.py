@@ -1,7 +1,7 @@
-"""One spelling for each URL: what clients write differently is set right before routing, since no client is redirected.
+"""One spelling for each URL: other spellings are corrected before routing, because no client follows a redirect.
 
-Entra joins the Tenant URL and its paths by hand: slashes come doubled (`//Users`) and at the end (`/Users/?filter=`).
-A path without a version means the newest one (RFC 7644 section 3.13).
+Entra concatenates the Tenant URL and its paths: slashes are doubled (`//Users`) and trailing (`/Users/?filter=`).
+A path without a version means the latest one (RFC 7644 section 3.13).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ROOT = re.compile(r"^/[^/]+/scim/v2$")
 
 
 def one_spelling(path: str) -> str:
-    """Give the path that the routes know."""
+    """Return the spelling of a path that the routes have."""
     if _USUAL.fullmatch(path):
         return path
     path = _SLASHES.sub("/", path)
@@ -28,12 +28,12 @@ def one_spelling(path: str) -> str:
 
 
 class OneSpelling:
-    """WSGI middleware that hands on each request with the one spelling of its path."""
+    """WSGI middleware that passes on each request with the one spelling of its path."""
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request (PEP 3333)."""
+        """Respond to a request (PEP 3333)."""
         environ["PATH_INFO"] = one_spelling(environ.get("PATH_INFO", ""))
         return self._app(environ, start_response)

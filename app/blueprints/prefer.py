@@ -1,4 +1,4 @@
-"""`Prefer: return=...`, and the answer that says that it was followed (RFC 7240 sections 3 and 4.2)."""
+"""`Prefer: return=...`, and the header that confirms it (RFC 7240 sections 3 and 4.2)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _KNOWN = ("return=minimal", "return=representation")
 
 
 def preference_of(request: Request) -> str | None:
-    """Return "minimal" or "representation", the first of them that the client names, or None."""
+    """Return the first of "minimal" and "representation" that the client names, or None."""
     header = request.headers.get("Prefer")
     if not header:
         return None
@@ -17,7 +17,7 @@ def preference_of(request: Request) -> str | None:
 
 
 def apply_preference(response: Response, preference: str | None) -> Response:
-    """Return the response, which now says that it follows the preference, if there is one."""
+    """Return the response with the header that confirms the preference, if there is one."""
     if preference:
         response.headers["Preference-Applied"] = f"return={preference}"
     return response

@@ -1,4 +1,4 @@
-"""SCIM over HTTP: each view reads the request, makes one provider call and answers (RFC 7644 section 3.2)."""
+"""SCIM over HTTP: each view reads the request, makes one call and returns a response (RFC 7644 section 3.2)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, request
 
-from app.blueprints.answers import answer, empty_answer, media_type, resource_answer
+from app.blueprints.answers import empty_response, json_response, media_type, resource_response
 from app.blueprints.body import read_object
 from app.blueprints.exchange import current_principal, current_provider
 from app.blueprints.prefer import apply_preference, preference_of
@@ -25,28 +25,28 @@ scim = Blueprint("scim", __name__, url_prefix="/v2")
 def query(endpoint: str) -> Response:
     """Query the resources of one type (RFC 7644 section 3.4.2)."""
     provider = current_provider()
-    return answer(provider.query([_type(provider, endpoint)], _search_in_url()), mimetype=media_type(request))
+    return json_response(provider.query([_type(provider, endpoint)], _search_in_url()), mimetype=media_type(request))
 
 
 @scim.get("/")
 def query_all() -> Response:
     """Query the resources of all types (RFC 7644 section 3.4.2.1)."""
     provider = current_provider()
-    return answer(provider.query(provider.catalogue.types, _search_in_url()), mimetype=media_type(request))
+    return json_response(provider.query(provider.catalogue.types, _search_in_url()), mimetype=media_type(request))
 
 
 @scim.post("/<endpoint>/.search")
 def search(endpoint: str) -> Response:
     """Query the resources of one type by POST (RFC 7644 section 3.4.3)."""
     provider = current_provider()
-    return answer(provider.query([_type(provider, endpoint)], _search_in_body()), mimetype=media_type(request))
+    return json_response(provider.query([_type(provider, endpoint)], _search_in_body()), mimetype=media_type(request))
 
 
 @scim.post("/.search")
 def search_all() -> Response:
     """Query the resources of all types by POST (RFC 7644 section 3.4.3)."""
     provider = current_provider()
-    return answer(provider.query(provider.catalogue.types, _search_in_body()), mimetype=media_type(request))
+    return json_response(provider.query(provider.catalogue.types, _search_in_body()), mimetype=media_type(request))
 
 
 @scim.post("/<endpoint>")
@@ -60,14 +60,14 @@ def create(endpoint: str) -> Response:
 
 @scim.get("/<endpoint>/<resource_id>")
 def read(endpoint: str, resource_id: str) -> Response:
-    """Give a resource (RFC 7644 section 3.4.1), or 304 where the client has its version."""
+    """Return a resource (RFC 7644 section 3.4.1), or 304 if the client has its version."""
     provider = current_provider()
     resource_type, mimetype = _type(provider, endpoint), media_type(request)
     shown = provider.get(resource_type, resource_id, _projection(resource_type))
-    known = Condition.parse(request.headers.get("If-None-Match"))
-    if known and known.holds(shown.version):
-        return empty_answer(304, shown)
-    return resource_answer(shown, mimetype=mimetype)
+    condition = Condition.parse(request.headers.get("If-None-Match"))
+    if condition and condition.holds(shown.version):
+        return empty_response(304, shown)
+    return resource_response(shown, mimetype=mimetype)
 
 
 @scim.put("/<endpoint>/<resource_id>")
@@ -86,7 +86,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
     provider = current_provider()
     resource_type, mimetype = _type(provider, endpoint), media_type(request)
     payload, projection, conditions = read_object(request), _projection(resource_type), _conditions()
-    show = _shows_patched(resource_type)
+    show = _wants_body(resource_type)
     shown = provider.patch(resource_type, resource_id, payload, projection if show else None, conditions)
     return _written(shown, 200, mimetype, show=show)
 
@@ -96,7 +96,7 @@ def delete(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 section 3.6)."""
     provider = current_provider()
     provider.delete(_type(provider, endpoint), resource_id, _conditions())
-    return empty_answer()
+    return empty_response()
 
 
 def _profile() -> Profile:
@@ -106,14 +106,14 @@ def _profile() -> Profile:
 def _type(provider: Provider, endpoint: str) -> ResourceType:
     resource_type = provider.catalogue.at(endpoint)
     if resource_type is None:
-        raise NotFound(f"There is no endpoint /{endpoint} here.")
+        raise NotFound(f"The endpoint /{endpoint} does not exist.")
     return resource_type
 
 
 def _search_in_url() -> SearchRequest:
     try:
         unquote_to_bytes(request.query_string).decode()
-    except UnicodeDecodeError:  # Flask would go on with `%FF` as text, and a filter would compare names with that
+    except UnicodeDecodeError:  # Flask would read `%FF` as text, and a filter would compare names with it
         raise InvalidValue("The query of the URL is not in UTF-8.") from None
     return SearchRequest.from_query(request.args.to_dict(flat=False), bare_words=_profile().bare_words)
 
@@ -123,10 +123,11 @@ def _search_in_body() -> SearchRequest:
 
 
 def _projection(resource_type: ResourceType) -> Projection:
-    if not request.query_string:  # most have none, and to read that costs as much
+    if not request.query_string:  # most requests have none
         return Projection.parse(resource_type, None, None)
-    given = once(request.args.to_dict(flat=False))
-    return Projection.parse(resource_type, names(given.get("attributes")), names(given.get("excludedAttributes")))
+    parameters = once(request.args.to_dict(flat=False))
+    attributes, excluded = names(parameters.get("attributes")), names(parameters.get("excludedAttributes"))
+    return Projection.parse(resource_type, attributes, excluded)
 
 
 def _conditions() -> Conditions:
@@ -134,8 +135,8 @@ def _conditions() -> Conditions:
     return Conditions(Condition.parse(headers.get("If-Match")), Condition.parse(headers.get("If-None-Match")))
 
 
-def _shows_patched(resource_type: ResourceType) -> bool:
-    """Tell whether the answer to a PATCH has a body: `attributes` asks for one, a group may be too large for one."""
+def _wants_body(resource_type: ResourceType) -> bool:
+    """Return whether the response to a PATCH has a body: `attributes` requests one, a group may be too large."""
     if request.query_string and any(key.lower() in ("attributes", "excludedattributes") for key in request.args):
         return True
     preference = preference_of(request)
@@ -147,7 +148,7 @@ def _shows_patched(resource_type: ResourceType) -> bool:
 def _written(shown: Shown, status: int, mimetype: str, *, show: bool = True) -> Response:
     preference = preference_of(request)
     if not show or (preference == "minimal" and not request.args):
-        response = empty_answer(status if status == 201 else 204, shown)
+        response = empty_response(status if status == 201 else 204, shown)
     else:
-        response = resource_answer(shown, status, mimetype=mimetype)
+        response = resource_response(shown, status, mimetype=mimetype)
     return apply_preference(response, preference)

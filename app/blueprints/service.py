@@ -1,4 +1,4 @@
-"""What the views are given: the parts that `create_app` has put together, and nothing else."""
+"""The parts of the application that the views use; `create_app` puts them together."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ from app.telemetry.activity import AnsweredRequest
 
 @dataclass(frozen=True)
 class Service:
-    """The parts that the views need."""
+    """The parts, as functions."""
 
     authenticate: Callable[[str, str | None, str], Principal]
-    """Tenant, token and address -> who that is; raises Unauthorized, Forbidden, TooManyRequests."""
+    """Tenant, token and address -> the principal; raises Unauthorized, Forbidden, TooManyRequests."""
     count: Callable[[Principal, int], None]
-    """Principal and number: count operations beyond the one that a request is; raises TooManyRequests."""
+    """Principal and number: count further operations of a request; raises TooManyRequests."""
     refusal_to_log: Callable[[Principal, str], Refusal | None]
     """Principal and detail of the refusal -> what to log about it; None if a line was logged within the last minute."""
     enter: Callable[[str], None]
-    """Tenant: take one of the threads that it may hold; raises TooManyRequests."""
+    """Tenant: take one of the tenant's threads; raises TooManyRequests."""
     leave: Callable[[str], None]
-    """Tenant: give the thread back."""
+    """Tenant: release the thread."""
     hold_back: Callable[[], None]
-    """Let the refusal of a client that asks too often wait a moment."""
+    """Delay the refusal of a client that sends too many requests."""
     token: Callable[[TokenRequest], TokenAnswer]
-    """What is asked of the token endpoint -> its answer; raises TooManyRequests."""
+    """A request to the token endpoint -> its response; raises TooManyRequests."""
     provider: Callable[[Principal, str], Provider]
-    """Who asks, and the request's id -> the operations for him."""
+    """Principal and request id -> the operations for that principal."""
     catalogue: Callable[[str], Catalogue]
-    """Tenant -> its resource types, for discovery without a credential; raises Unauthorized where that is not open."""
+    """Tenant -> its resource types, for discovery without a credential; raises Unauthorized, Forbidden."""
     base_url: Callable[[str], str]
     """Tenant -> its SCIM URL."""
     issuer: Callable[[str], str]
     """Tenant -> the URL of its authorization server."""
     features: Features
     ready: Callable[[], None]
-    """Raises Unavailable where requests cannot be answered."""
+    """Raises Unavailable if requests cannot be answered."""
     require: Callable[[], None]
-    """The same, at no cost once the database was as it must be."""
+    """The same, at no cost once the database has been prepared."""
     budget: Callable[[], AbstractContextManager[None]]
-    """The time that a request may take of the database."""
+    """A time limit for calls of the database."""
     out_of_time: Callable[[], bool]
-    """Whether that time is over."""
+    """Returns whether that time is over."""
     translate: Callable[[BaseException], ScimError | None]
-    """An exception -> what the client is told about it if it is a failure of the database, else None."""
+    """An exception -> the error for the client if the database failed, else None."""
     answered: Callable[[str, AnsweredRequest], None]
-    """Tenant, what was answered: count it among what came lately."""
+    """Tenant and request: count it among the tenant's latest requests."""
     refused: Callable[[str, Event, Actor], None]
-    """Tenant, event, who that was: write into the tenant's log that somebody was not let in."""
+    """Tenant, event and actor: write into the tenant's log that a request was not let in."""
 
 
 def service() -> Service:
-    """Give the parts of the application that answers now."""
+    """Return the parts of the current application."""
     parts: Service = current_app.extensions["scimd"]
     return parts

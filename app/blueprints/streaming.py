@@ -1,8 +1,8 @@
-"""A body that is written while it is read: JSON in which something is an iterator, such as a large group's members.
+"""Streamed bodies: JSON that contains an iterator, such as a large group's members, is sent while it is read.
 
-The first block is read before the response begins, so that a database that fails then is a 503. What fails later cannot
-change the status any more: the connection is closed before the body's end, which a client sees (RFC 9112 section 8).
-Each block has a budget of its own: a group of a million takes longer than any request may wait for one answer.
+The first block is read before the response begins, so that a failure of the database is a 503. A later failure cannot
+change the status: the connection is closed before the end of the body, which the client notices (RFC 9112 section 8).
+Each block has a time budget of its own: reading a group of a million takes longer than one request may wait.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from app.errors import ScimError, describe
 
 log = logging.getLogger("scimd")
 ELEMENTS = 500
-"""Elements of an iterator that become JSON at a time."""
+"""Elements of an iterator that are rendered at a time."""
 BLOCK = 64 * 1024
-"""Bytes, at least, that are read within one budget and written together."""
+"""The minimum size of a block in bytes."""
 
 
 class Stream:
-    """The blocks of a body; `close` ends the reading and frees what it holds, at any time and more than once."""
+    """The blocks of a body; `close` ends the reading, at any time and more than once."""
 
     def __init__(self, value: Any, request_id: str, budget: Callable[[], AbstractContextManager[None]]) -> None:
-        """Read the first block; raises ScimError where that fails."""
+        """Read the first block; raises ScimError."""
         self._blocks = _blocks(_pieces(value))
         self._request_id = request_id
         self._budget = budget
@@ -40,7 +40,7 @@ class Stream:
         return self
 
     def __next__(self) -> bytes:
-        """Return the next block; raises BrokenPipeError, which closes the connection, where it cannot be read."""
+        """Return the next block; raises BrokenPipeError, which closes the connection, if it cannot be read."""
         first, self._first = self._first, None
         if first is not None:
             return first
@@ -64,7 +64,7 @@ class Stream:
 
 
 def is_streamed(value: Any) -> bool:
-    """Return whether there is an iterator somewhere in a value."""
+    """Return whether a value contains an iterator."""
     if isinstance(value, dict):
         return any(map(is_streamed, value.values()))
     return isinstance(value, Iterator) or (isinstance(value, list) and any(map(is_streamed, value)))
@@ -82,7 +82,7 @@ def _blocks(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
 
 
 def _pieces(value: Any) -> Iterator[bytes]:
-    """Write a value a piece at a time, as far as there are iterators in it."""
+    """Yield a value as JSON, in one piece unless it contains an iterator."""
     if isinstance(value, Iterator):
         before = b"["
         while elements := list(islice(value, ELEMENTS)):

@@ -1,4 +1,4 @@
-"""One log line and one count for each request, whatever became of it. No query string: filters hold people's names."""
+"""A log line and a count for each request, whatever its outcome; without the query, which contains people's names."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ log = logging.getLogger("scimd.request")
 
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
-"""Those that are counted by name: a method that a client made up would be a series of its own."""
+"""The methods that are counted by name: each that a client made up would be another series."""
 
 
 def install(app: Flask, *, counted: bool) -> None:
-    """Log every request; with `counted` write the metrics too."""
+    """Log every request; with `counted` update the metrics, too."""
     app.before_request(begin)
     app.after_request(partial(_finish, counted=counted))
 
@@ -53,12 +53,12 @@ def _log(exchange: Exchange, status: int) -> None:
 
 
 def _tenant(name: str | None) -> str | None:
-    """Return the tenant that the path names if it can be one: a token that was pasted there cannot."""
+    """Return the name in the path if it can be a tenant's, which a pasted token cannot."""
     return name if name and _NAME.fullmatch(name) else None
 
 
 def _remember(exchange: Exchange, tenant: str, status: int) -> None:
-    """Count the response among the latest ones to the tenant's clients."""
+    """Count the request among the tenant's latest."""
     provider, principal = exchange.provider, exchange.principal
     error = exchange.error if status >= 400 else None
     kind = "reads" if exchange.reads() else "done"
@@ -74,13 +74,13 @@ def _remember(exchange: Exchange, tenant: str, status: int) -> None:
 
 
 def _resource_type(provider: Provider | None) -> str:
-    """Return the resource type that a write was about, "" where there was none."""
+    """Return the resource type of a write, or ""."""
     resource_type = provider.attempt.resource_type if provider else None
     return resource_type.name if resource_type else ""
 
 
 def _cause(error: ScimError, provider: Provider) -> str:
-    """Return why a request was refused, in a word, and which attribute of our tables that is about."""
+    """Return in a word why a request was refused, with the attribute if it is one of the tables'."""
     resource_type = provider.attempt.resource_type
     known = error.attribute and resource_type and columns(resource_type)(error.attribute)
     return f"{error.cause} {error.attribute}" if known else error.cause
@@ -90,7 +90,7 @@ def _count(exchange: Exchange, status: int) -> None:
     from app.telemetry import metrics
 
     principal, provider, error = exchange.principal, exchange.provider, exchange.error
-    # A name that nobody has been let in with could be anything, and each would be a series of its own.
+    # Without a valid credential the name could be anything, and each would be another series.
     tenant = tenant_label(principal.tenant.name if principal else getattr(error, "tenant", ""))
     method = exchange.method if exchange.method in _METHODS else "other"
     metrics.REQUESTS.labels(exchange.route, method, str(status), tenant).inc()

@@ -68,7 +68,7 @@ def test_fa_06_a_bug_that_shows_when_a_failure_is_logged_loses_no_answer(
     def broken(*_: Any) -> Any:
         raise KeyError("secret")
 
-    monkeypatch.setattr(blueprint, "wanted", broken)
+    monkeypatch.setattr(blueprint, "attempt_of", broken)
     results = bulk(rfc, user("a"), user("b", "A"), user("c"))
     assert [result["status"] for result in results] == ["201", "409", "201"]
     assert "not in the provisioning log: 1 operations" in caplog.text
