@@ -115,7 +115,7 @@ class _Types:
         name = schema.id.rpartition(":")[2]
         if name.lower() not in self.types:
             raise SchemaFileError(
-                f"{schema.id} belongs to no resource type: no ResourceType names it, and none has the name {name}"
+                f"{schema.id} belongs to no resource type: no ResourceType names it, and no type is named {name}"
             )
         self.types[name.lower()] = _extended(self.types[name.lower()], schema, False)
 
@@ -159,7 +159,7 @@ def _extended(resource_type: ResourceType, schema: Schema, required: bool) -> Re
     taken = {*resource_type.schema.by_name, *(extension.stored_as for extension in resource_type.extensions)}
     if schema.stored_as in taken:
         raise SchemaFileError(
-            f"{schema.id} would be stored as {schema.stored_as}, which {resource_type.name} has already; "
+            f"{schema.id} would be stored as {schema.stored_as}, a name that {resource_type.name} already uses; "
             "give it another URN"
         )
     return replace(

@@ -98,7 +98,7 @@ def read_description(description: Any) -> Schema | TypeFile:
         kinds = [SCHEMA_URN] if "attributes" in names else [RESOURCE_TYPE_URN] if "endpoint" in names else []
     is_type = kinds == [RESOURCE_TYPE_URN]
     if not is_type and kinds != [SCHEMA_URN]:
-        raise SchemaFileError(f"must have {SCHEMA_URN} or {RESOURCE_TYPE_URN} as the one value of schemas")
+        raise SchemaFileError(f"must have {SCHEMA_URN} or {RESOURCE_TYPE_URN} as the only value of schemas")
     form = _RESOURCE_TYPE_FORM if is_type else _SCHEMA_FORM
     try:
         checked = validate(form, {**description, "schemas": kinds}, ignore_unknown=False)
@@ -123,7 +123,7 @@ def _type_file(checked: dict[str, Any]) -> TypeFile:
         raise SchemaFileError(f'the name "{name}" must be letters, digits, "-" and "_", and start with a letter')
     if not _ENDPOINT.fullmatch(endpoint):
         raise SchemaFileError(
-            f'the endpoint "{endpoint}" must be one word of up to 100 characters behind a slash, such as '
+            f'the endpoint "{endpoint}" must be a slash and one word of up to 100 characters, such as '
             "/Devices"
         )
     extensions = {each["schema"]: each.get("required", False) for each in checked.get("schemaExtensions", [])}
@@ -150,7 +150,7 @@ def own_schema(schema: Schema) -> Schema:
             external_id = replace(external_id, listed=True)  # in a file this only means that `/Schemas` lists it
             continue
         if lowered in COMMON or lowered == OURS:
-            raise SchemaFileError(f"{schema.id}: {row.name} is a name that every resource has already")
+            raise SchemaFileError(f"{schema.id}: {row.name} is a name that every resource already has")
         if row.is_link and row.multi_valued and row.mutability == READ_ONLY and row.references == ("Group",):
             row = replace(row, stored_in="memberships")  # like a user's groups: derived from the groups' members
         rows.append(row)
@@ -163,7 +163,7 @@ def _row(data: Mapping[str, Any], where: str, *, inside: bool = False) -> Attrib
         raise SchemaFileError(f'{path}: a name must be letters, digits, "$", "-" and "_", and start with a letter')
     for key, values in _CHOICES.items():
         if data.get(key, values[0]) not in values:
-            raise SchemaFileError(f'{path}: {key} "{data[key]}" is none of {", ".join(values)}')
+            raise SchemaFileError(f'{path}: {key} "{data[key]}" is not one of {", ".join(values)}')
     subs = tuple(_row(sub, path, inside=True) for sub in data.get("subAttributes", ()))
     row = Attribute(
         name=data["name"],
@@ -193,20 +193,23 @@ def _check(row: Attribute, path: str, inside: bool) -> None:
             raise SchemaFileError(f"{path}: a complex attribute needs subAttributes")
         _check_names(row.sub_attributes, path)
     elif row.sub_attributes:
-        raise SchemaFileError(f"{path}: only a complex attribute has subAttributes, and the type is {row.type}")
+        raise SchemaFileError(f"{path}: only a complex attribute can have subAttributes, and the type is {row.type}")
     if row.reference_types and row.type != "reference":
-        raise SchemaFileError(f"{path}: only a reference has referenceTypes, and the type is {row.type}")
+        raise SchemaFileError(f"{path}: only a reference can have referenceTypes, and the type is {row.type}")
     if row.mutability == "writeOnly" and row.returned != "never":
-        raise SchemaFileError(f"{path}: what is writeOnly must have returned never")  # section 7
+        raise SchemaFileError(f"{path}: a writeOnly attribute must have returned never")  # section 7
     if row.uniqueness != "none" and (inside or row.multi_valued or row.type not in _UNIQUE_TYPES):
-        raise SchemaFileError(f"{path}: uniqueness is for single values of a resource, not for parts of others")
+        raise SchemaFileError(
+            f"{path}: only an attribute that is single-valued, of a resource itself, and of one of these types can be "
+            f"unique: {', '.join(_UNIQUE_TYPES)}"
+        )
     if row.name == "$ref":
         if row.type != "reference" or row.multi_valued or not set(row.reference_types) - set(NO_RESOURCE):
             raise SchemaFileError(f"{path}: $ref must be a reference with a resource type among its referenceTypes")
         if not inside:
             raise SchemaFileError(f"{path}: $ref must be a sub-attribute, beside value")
     if row.sub("$ref") and not row.sub("value"):
-        raise SchemaFileError(f"{path}: $ref needs a sub-attribute value beside it, which holds the id")
+        raise SchemaFileError(f"{path}: $ref needs a sub-attribute value beside it, for the id")
 
 
 def _check_names(rows: tuple[Attribute, ...], where: str) -> None:

@@ -26,7 +26,7 @@ from app.schemas.attribute import REF, TYPE, VALUE, Attribute
 from app.schemas.common import PRIMARY, SCHEMAS
 from app.schemas.fields import MAX_VALUES, is_written, simple_field
 
-UNKNOWN = "is no attribute here"
+UNKNOWN = "is not an attribute here"
 
 
 class Misplaced(str):

@@ -193,7 +193,7 @@ def _wrong_schemas(resource_type: ResourceType, payload: Mapping[str, Any]) -> l
     urns = [urn.lower() for urn in given]
     known = {schema.id.lower() for schema in resource_type.schemas}
     problems: list[Problem] = [
-        (f"{name}[{index}]", Misplaced("is no schema of this resource type"))
+        (f"{name}[{index}]", Misplaced("is not a schema of this resource type"))
         for index, urn in enumerate(urns) if urn not in known
     ]
     if resource_type.schema.id.lower() not in urns:

@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_refused_by_name(profile: str, case: Case, data: st
             assert case.path + where in paths
     if row.type == "complex":
         unknown = {"bogus": 1} if not row.multi_valued else [{"bogus": 1}]
-        with pytest.raises(InvalidSyntax, match="bogus: is no attribute here"):
+        with pytest.raises(InvalidSyntax, match="bogus: is not an attribute here"):
             validate(case.resource_type, case.payload(base, unknown), ignore_unknown=False)
 
 

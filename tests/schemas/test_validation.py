@@ -102,7 +102,7 @@ def test_unknown_names_are_refused_all_at_once() -> None:
         "dispalyName", "urn:x:y", "", "_folded", "a.b", "$set", "tenant", "_id", "name.given", "emails[1].label",
         f"{ENTERPRISE_URN}:departement", f"{ENTERPRISE_URN}:manager.name",
     ]
-    assert sorted(refused(InvalidSyntax, UNKNOWN)) == sorted(f"{path}: is no attribute here" for path in paths)
+    assert sorted(refused(InvalidSyntax, UNKNOWN)) == sorted(f"{path}: is not an attribute here" for path in paths)
 
 
 def test_unknown_names_are_left_out_where_they_are_tolerated() -> None:
@@ -124,7 +124,7 @@ def test_a_body_is_an_object(payload: Any) -> None:
         ([], f"schemas: must have {USER_URN}"),
         (USER_URN, "schemas: must be an array of URNs"),
         ([1], "schemas: must be an array of URNs"),
-        ([USER_URN, "urn:x"], "schemas[1]: is no schema of this resource type"),
+        ([USER_URN, "urn:x"], "schemas[1]: is not a schema of this resource type"),
         ([ENTERPRISE_URN], f"schemas: must have {USER_URN}"),
         ([USER_URN, USER_URN], "schemas: must not have a URN more than once"),
     ],
@@ -467,7 +467,7 @@ def test_reading_one_attribute_or_one_value_of_it() -> None:
         assert read_value(emails, nothing, path="emails", ignore_unknown=False) is None
     with pytest.raises(InvalidValue, match=r"^x\[1\]\.value: must be a string$"):
         read_value(emails, [{}, {"value": 1}], path="x", ignore_unknown=False)
-    with pytest.raises(InvalidSyntax, match=r"^x\.a: is no attribute here$"):
+    with pytest.raises(InvalidSyntax, match=r"^x\.a: is not an attribute here$"):
         read_value(emails, {"a": 1}, path="x", ignore_unknown=False, element=True)
     row = USER_TYPE.extensions[0].by_name["manager"]
     with pytest.raises(InvalidValue, match=r":manager\.value: must be a string$"):
