@@ -1,8 +1,9 @@
-"""Measure scimd: one real mongod, two servers under the same gunicorn, one client, in turns.
+"""Measure scimd: one real mongod, two servers under the same gunicorn, one load generator, in turn.
 
-    python -m bench                        all scenarios, about three minutes
-    python -m bench --only get post        some of them
-    python -m bench --seconds 10           longer, for steadier figures
+    python -m bench                                  all scenarios but soak and memory-tenants, about four minutes
+    python -m bench --only get post                  some of them
+    python -m bench --seconds 10                     longer, for steadier figures
+    python -m bench --only soak --seconds 600        Entra's mix at 50 requests a second for ten minutes
 """
 
 from __future__ import annotations
@@ -12,30 +13,41 @@ import contextlib
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from bench import cursors, loading, memory, report
+from app.store.mongo.database import connect
+from bench import loading, report
 from bench.client import Client
+from bench.loading import Credentials
+from bench.measurements import LONG, MEASUREMENTS, Options
 from bench.people import Population
-from bench.processes import ROOT, gunicorn, mongod
+from bench.processes import ROOT, Server, gunicorn, mongod
 from bench.rounds import Course
-from bench.scenarios import ACME, LARGE, Token, scenarios
+from bench.scenarios import ACME, CURSOR_PAGE, LARGE, scenarios
+from tests.auth.issuer import running_issuer
 
 ROUND = 0.25
-"""Seconds of a turn. The machine changes within seconds: of turns of one second the ratios differ by a fifth, between
-four runs; of short ones by a twelfth."""
+"""Seconds of a turn. The machine changes within seconds: with turns of one second the ratios of four runs differ by a
+fifth, with short ones by a twelfth."""
 RESULTS = ROOT / "bench" / "results"
-MEMORY = {"memory": (memory.after_many, ACME), "memory-huge-group": (memory.huge_group, LARGE)}
+APPLICATIONS = {
+    "scimd": ("app:create_app()", "/healthz", {"SCIMD_RATE_LIMIT": "off"}),
+    "limited": ("app:create_app()", "/healthz", {"SCIMD_WORKERS": "2"}),
+    "bare": ("bench.bare:create_app()", "/users/0", {}),
+}
+"""Server -> its application, a path that it answers, its settings."""
 
 
 def main() -> int:
-    """Run what the command line asks for; 1 where a goal is missed."""
-    names = [*(scenario.name for scenario in scenarios(lambda _: "")), cursors.NAME, *MEMORY]
+    """Run what the command line asks for; return 1 if a goal is missed."""
+    names = [*(scenario.name for scenario in scenarios(defaultdict(str))), *MEASUREMENTS]
     options = _options(names)
+    wanted = options.only or [name for name in names if name not in LONG]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        results = _measure(Path(folder), options.only or names, options.seconds)
-        if any(side["failure"] for result in results for side in result.get("sides", ())):
+        results = _measure(Path(folder), wanted, Options(options.seconds, options.rate))
+        if any(side.get("failure") for result in results for side in result.get("sides", [result])):
             print((Path(folder) / "scimd.log").read_text()[-3000:], file=sys.stderr)
     report.table(results)
     rounds = _rounds(options.seconds)
@@ -46,67 +58,66 @@ def main() -> int:
 
 
 def _options(names: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure scimd beside a bare app.")
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Compare scimd with a bare app.")
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of: {', '.join(names)}")
     parser.add_argument("--seconds", type=float, default=8.0, help="for each side of a scenario (default: 8)")
-    parser.add_argument("--json", type=Path, help="where the figures go (default: bench/results/latest.json)")
+    parser.add_argument("--rate", type=float, default=50.0, help="requests per second of the soak (default: 50)")
+    parser.add_argument("--json", type=Path, help="the file for the figures (default: bench/results/latest.json)")
     parser.add_argument("--plot", type=Path, help="draw a PNG; needs the extra `bench`")
     return parser.parse_args()
 
 
-def _measure(folder: Path, wanted: list[str], seconds: float) -> list[Any]:
+def _measure(folder: Path, wanted: list[str], options: Options) -> list[Any]:
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(mongod(folder))
-        compared = [scenario for scenario in scenarios(lambda _: "") if scenario.name in wanted]
+        compared = [scenario for scenario in scenarios(defaultdict(str)) if scenario.name in wanted]
         populations = {population for scenario in compared for population in scenario.populations}
-        populations |= {MEMORY[name][1] for name in wanted if name in MEMORY}
-        populations |= {LARGE} if cursors.NAME in wanted else set()
-        tokens = _load(database.uri, populations)
-        environment = {"SCIMD_MONGODB_URI": database.uri, "SCIMD_RATE_LIMIT": "off"}
-        applications = {"scimd": ("app:create_app()", "/healthz"), "bare": ("bench.bare:create_app()", "/users/0")}
+        populations |= {population for name in wanted if name in MEASUREMENTS for population in MEASUREMENTS[name][1]}
+        credentials = defaultdict(str, _load(database, populations))
+        if ACME in populations:
+            issuer = stack.enter_context(running_issuer())
+            with contextlib.closing(connect(database.uri)) as opened:
+                credentials |= loading.other_credentials(opened, ACME.name, issuer)
         servers = {
-            name: stack.enter_context(gunicorn(application, environment, folder / f"{name}.log", probe))
-            for name, (application, probe) in applications.items()
+            name: stack.enter_context(gunicorn(
+                application, {"SCIMD_MONGODB_URI": database.uri} | settings, folder / f"{name}.log", probe
+            ))
+            for name, (application, probe, settings) in APPLICATIONS.items() if name != "limited" or "flood" in wanted
         }
+        if "cursor-depth" in wanted:
+            credentials["cursor"] = loading.walk(servers["scimd"].port, LARGE, credentials[LARGE.name], CURSOR_PAGE)
         course = Course(stack.enter_context(Client()), servers, database)
-
-        def token(population: Population) -> str:
-            return tokens.get(population.name, "")
-
-        return _results(course, wanted, seconds, token)
+        return _results(course, wanted, options, credentials)
 
 
-def _results(course: Course, wanted: list[str], seconds: float, token: Token) -> list[Any]:
+def _results(course: Course, wanted: list[str], options: Options, credentials: Credentials) -> list[Any]:
     results: list[Any] = []
-    for scenario in scenarios(token):
+    for scenario in scenarios(credentials):
         if scenario.name in wanted:
             _say(scenario.name)
-            results.append(course.run(scenario, seconds, _rounds(seconds)))
-    if cursors.NAME in wanted:
-        _say(cursors.NAME)
-        results.append(cursors.depth(course, token, seconds, _rounds(seconds)))
-    for name, (measure, _) in MEMORY.items():
+            results.append(course.run(scenario, options.seconds, _rounds(options.seconds)))
+    for name, (measure, _) in MEASUREMENTS.items():
         if name in wanted:
             _say(name)
-            results.append(measure(course, token))
+            results.append(measure(course, credentials, options))
     return results
 
 
-def _load(uri: str, populations: set[Population]) -> dict[str, str]:
-    """Store the populations and give each one's token."""
+def _load(mongod: Server, populations: set[Population]) -> dict[str, str]:
+    """Store the populations; return the token of each."""
     tokens: dict[str, str] = {}
-    for population in sorted(populations, key=lambda population: population.users):
-        _say(f"loading {population.users:,} users")
-        tokens[population.name] = loading.tenant(uri, population)
-        loading.load_scimd(uri, population)
-    if ACME in populations:
-        loading.load_bare(uri, ACME)
-    loading.prepare(uri)
+    with contextlib.closing(connect(mongod.uri)) as database:
+        _say(f"loading {sum(population.users for population in populations):,} users")
+        for population in sorted(populations, key=lambda population: population.users):
+            tokens[population.name] = loading.load_scimd(database, population)
+        if ACME in populations:
+            loading.load_bare(mongod.uri, ACME)
+        loading.prepare(database)
     return tokens
 
 
 def _rounds(seconds: float) -> int:
-    """Give the number of turns in which a side has its seconds."""
+    """Return the number of turns in which a side has its seconds."""
     return max(2, round(seconds / ROUND))
 
 

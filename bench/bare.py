@@ -1,7 +1,7 @@
-"""The yardstick: what a Flask + PyMongo app does that knows nothing of SCIM, and does no more than it is asked.
+"""The yardstick: a Flask and PyMongo app that knows nothing of SCIM.
 
-No credential, no validation, no log, no transactions; a group's members are an array. Writes wait for the majority, as
-scimd's do, and the same gunicorn runs it with the same settings.
+It has no credentials, no validation, no log and no transactions, and a group's members are an array. Its writes wait
+for the majority, as scimd's do, and the same gunicorn runs it with the same settings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DATABASE = "bare"
 
 
 def create_app() -> Flask:
-    """Make the application; its worker makes the one client that it has."""
+    """Return the application, with a client for the worker that calls this."""
     app = Flask(__name__)
     client: MongoClient[dict[str, Any]] = MongoClient(os.environ["SCIMD_MONGODB_URI"], w="majority", maxPoolSize=20)
     users, groups = client[DATABASE]["users"], client[DATABASE]["groups"]

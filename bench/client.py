@@ -1,7 +1,8 @@
-"""The client: a process of its own with some keep-alive connections, each of which asks again when it is answered.
+"""The load generator: one process with some keep-alive connections, in one thread over plain sockets.
 
-It is one thread over plain sockets, so that little of the machine goes into asking. What it sends is made by a source,
-a callable of (connection, turn).
+With `rate` it sends at a steady pace, otherwise each connection sends again as soon as it is answered. A source, a
+callable of (connection, turn), makes the requests. One thread and plain sockets leave most of the machine to the
+server.
 """
 
 from __future__ import annotations
@@ -11,35 +12,31 @@ import re
 import selectors
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import ClassVar, Protocol, Self
 
-from bench.processes import holder
+from bench.connections import PATIENCE, connect, deal
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
-"""scimd ends a connection after some answers; who takes the next one is not looked at."""
-_PATIENCE = 60.0
-_TRIES = 1_000
-"""Connections that are opened until each worker has its share."""
 
 
 class Source(Protocol):
     """Makes the requests."""
 
     expected: ClassVar[bytes]
-    """What is in every good answer."""
+    """Part of the body of every good response."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        """Give the bytes of one HTTP request."""
+        """Return the bytes of one HTTP request."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """What is to be asked: of whom, by how many connections, until when."""
+    """What is sent to which port, by how many connections, for how long."""
 
     port: int
     source: Source
@@ -47,10 +44,13 @@ class Round:
     connections: int = 8
     seconds: float = 1.0
     most: int = 100_000
-    """Requests that are sent at most."""
+    """The number of requests after which the round ends."""
     workers: tuple[int, ...] = ()
-    """The processes that are to have as many of the connections each. Left to themselves the first one that wakes takes
-    all, in four rounds of ten, and such a round is half as fast: it tells how they were dealt out, not what they do."""
+    """Processes that get an equal share of the connections. Without it the first worker that wakes takes them all in
+    four rounds of ten, and such a round is half as fast: it measures how connections are dealt out, not the server."""
+    rate: float = 0.0
+    """Requests per second, over all connections. A request is timed from the moment it is due, even if no connection is
+    free then, so that a server that falls behind is not spared (an open loop). 0: as fast as they are answered."""
 
 
 @dataclass
@@ -59,21 +59,22 @@ class Outcome:
 
     seconds: float = 0.0
     times: list[float] = field(default_factory=list)
-    """Seconds from a request to the end of its answer."""
+    """Seconds from each request to the end of its response."""
     statuses: Counter[int] = field(default_factory=Counter)
     turns: int = 0
-    """How many turns the busiest connection had."""
+    """The turns of the busiest connection."""
     failure: str = ""
-    """The first answer that is not a good one."""
+    """The start of the first bad response: an error, or a body without what the source expects."""
+    failures: int = 0
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return len(self.times) / self.seconds if self.seconds else 0.0
 
 
 class Client:
-    """The client's process."""
+    """The load generator's process."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
@@ -91,7 +92,7 @@ class Client:
             self._process.terminate()
 
     def run(self, work: Round) -> Outcome:
-        """Drive one round and give how it went; raises RuntimeError where the server hangs or hangs up."""
+        """Drive one round; raises RuntimeError if the server hangs or closes a connection unasked."""
         self._pipe.send(work)
         answer = self._pipe.recv()
         if isinstance(answer, str):
@@ -112,124 +113,119 @@ def _serve(pipe: Connection) -> None:
             pipe.send(f"{type(error).__name__}: {error}")
 
 
-@dataclass
+def drive(work: Round) -> Outcome:
+    """Send and receive until the time or the number is up; raises OSError, RuntimeError."""
+    with selectors.DefaultSelector() as selector:
+        return _Drive(work, selector).run()
+
+
+@dataclass(eq=False)
 class _Line:
     """One connection."""
 
     number: int
     socket: socket.socket
     turn: int
-    sent: float = 0.0
-    answer: bytearray = field(default_factory=bytearray)
+    since: float = 0.0
+    response: bytearray = field(default_factory=bytearray)
 
 
-def drive(work: Round) -> Outcome:
-    """Ask and ask again over all connections until time or number is up; raises OSError, RuntimeError."""
-    outcome = Outcome()
-    lines = [_Line(number, opened, work.first_turn) for number, opened in enumerate(_connections(work))]
-    with selectors.DefaultSelector() as selector:
-        start = time.perf_counter()
-        busy = min(len(lines), work.most)
-        for first in lines[:busy]:
-            selector.register(first.socket, selectors.EVENT_READ, first)
-            _ask(first, work.source)
-        left = work.most - busy
-        while busy:
-            ready = selector.select(_PATIENCE)
-            if not ready:
-                raise RuntimeError(f"no answer within {_PATIENCE:.0f} s")
-            for key, _ in ready:
-                line: _Line = key.data
-                if not _read(line):
-                    continue
-                now = time.perf_counter()
-                outcome.times.append(now - line.sent)
-                _note(outcome, line, work.source.expected)
-                if left and now - start < work.seconds:
-                    left -= 1
-                    if _CLOSES.search(line.answer, 0, 4_096):
-                        selector.unregister(line.socket)
-                        line.socket.close()
-                        line.socket = _connect(work.port)
-                        selector.register(line.socket, selectors.EVENT_READ, line)
-                    _ask(line, work.source)
-                else:
-                    busy -= 1
-                    selector.unregister(line.socket)
-        outcome.seconds = time.perf_counter() - start
-    for line in lines:
-        line.socket.close()
-    outcome.turns = max(line.turn for line in lines) - work.first_turn
-    return outcome
+class _Drive:
+    """One round while it runs."""
+
+    def __init__(self, work: Round, selector: selectors.BaseSelector) -> None:
+        self._work = work
+        self._selector = selector
+        self._outcome = Outcome()
+        opened = deal(work.port, work.connections, work.workers)
+        self._lines = [_Line(number, each, work.first_turn) for number, each in enumerate(opened)]
+        self._idle = deque(self._lines)
+        self._sent = 0
+        self._start = time.perf_counter()
+
+    def run(self) -> Outcome:
+        for line in self._lines:
+            self._selector.register(line.socket, selectors.EVENT_READ, line)
+        self._start = heard = time.perf_counter()
+        self._send()
+        while len(self._idle) < len(self._lines) or not self._is_over():
+            for key, _ in self._selector.select(self._until_due()):
+                heard = time.perf_counter()
+                if self._read(key.data):
+                    self._note(key.data)
+                    self._idle.append(key.data)
+                    self._send()
+            self._send()
+            if time.perf_counter() - heard > PATIENCE:
+                raise RuntimeError(f"no response within {PATIENCE:.0f} s")
+        self._outcome.seconds = time.perf_counter() - self._start
+        for line in self._lines:
+            line.socket.close()
+        self._outcome.turns = max(line.turn for line in self._lines) - self._work.first_turn
+        return self._outcome
+
+    def _is_over(self) -> bool:
+        work = self._work
+        return self._sent >= work.most or (
+            self._sent >= work.rate * work.seconds if work.rate else time.perf_counter() - self._start >= work.seconds
+        )
+
+    def _due(self) -> float:
+        """Return when the next request is due."""
+        return self._start + self._sent / self._work.rate if self._work.rate else 0.0
+
+    def _until_due(self) -> float:
+        if self._work.rate and self._idle and not self._is_over():
+            return max(0.0, self._due() - time.perf_counter())
+        return 1.0
+
+    def _send(self) -> None:
+        """Send what is due over the idle connections. At a rate of 0, each has its first request in any case."""
+        while self._idle and (self._sent < len(self._lines) and not self._work.rate or not self._is_over()):
+            now, due = time.perf_counter(), self._due()
+            if due > now or self._sent >= self._work.most:
+                return
+            line = self._idle.popleft()
+            request = self._work.source(line.number, line.turn)
+            line.turn += 1
+            line.response.clear()
+            line.since = due or time.perf_counter()
+            line.socket.sendall(request)
+            self._sent += 1
+
+    def _read(self, line: _Line) -> bool:
+        """Read what there is; return whether the response is complete. Raises RuntimeError at an unasked end."""
+        data = line.socket.recv(262_144)
+        if not data:
+            raise RuntimeError(f"the server closed connection {line.number} in turn {line.turn}")
+        line.response += data
+        return is_complete(line.response)
+
+    def _note(self, line: _Line) -> None:
+        outcome, status = self._outcome, int(line.response[9:12])
+        outcome.times.append(time.perf_counter() - line.since)
+        outcome.statuses[status] += 1
+        if status >= 300 or self._work.source.expected not in line.response:
+            outcome.failures += 1
+            outcome.failure = outcome.failure or bytes(line.response[:1500]).decode(errors="replace")
+        if _CLOSES.search(line.response, 0, 4_096):  # which worker takes the next one is not looked at
+            self._selector.unregister(line.socket)
+            line.socket.close()
+            line.socket = connect(self._work.port)
+            self._selector.register(line.socket, selectors.EVENT_READ, line)
 
 
-def _connections(work: Round) -> list[socket.socket]:
-    """Open the connections; raises RuntimeError where a worker does not get its share."""
-    if not work.workers:
-        return [_connect(work.port) for _ in range(work.connections)]
-    share = -(-work.connections // len(work.workers))
-    dealt: Counter[int] = Counter()
-    chosen: list[socket.socket] = []
-    others: list[socket.socket] = []
-    while len(chosen) < work.connections:
-        if len(chosen) + len(others) >= _TRIES:
-            raise RuntimeError(f"of {_TRIES} connections the workers took {dict(dealt)}")
-        opened = _connect(work.port)
-        worker = _taker(work, opened)
-        good = dealt[worker] < share
-        dealt[worker] += 1
-        (chosen if good else others).append(opened)
-    for one in others:
-        one.close()
-    return chosen
-
-
-def _taker(work: Round, opened: socket.socket) -> int:
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        if worker := holder(work.workers, work.port, opened.getsockname()[1]):
-            return worker
-        time.sleep(0.001)
-    raise RuntimeError(f"nobody accepted a connection within {_PATIENCE:.0f} s")
-
-
-def _connect(port: int) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=_PATIENCE)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
-
-
-def _ask(line: _Line, source: Source) -> None:
-    request = source(line.number, line.turn)
-    line.turn += 1
-    line.answer.clear()
-    line.sent = time.perf_counter()
-    line.socket.sendall(request)
-
-
-def _read(line: _Line) -> bool:
-    """Read what there is; tell whether the answer is complete. Raises RuntimeError where the server hangs up."""
-    data = line.socket.recv(262_144)
-    if not data:
-        raise RuntimeError(f"the server closed connection {line.number} in turn {line.turn}")
-    line.answer += data
-    head_end = line.answer.find(b"\r\n\r\n", 0, 16_384)
+def is_complete(response: bytearray) -> bool:
+    """Return whether these are the bytes of a whole HTTP response; raises RuntimeError if nothing tells its length."""
+    head_end = response.find(b"\r\n\r\n", 0, 16_384)
     if head_end < 0:
         return False
-    status = int(line.answer[9:12])
-    if status in (204, 304):
+    if int(response[9:12]) in (204, 304):
         return True
-    head = bytes(line.answer[:head_end])
+    head = bytes(response[:head_end])
     length = _LENGTH.search(head)
     if length:
-        return len(line.answer) >= head_end + 4 + int(length[1])
+        return len(response) >= head_end + 4 + int(length[1])
     if _CHUNKED.search(head):
-        return line.answer.endswith(b"0\r\n\r\n")  # JSON has no line breaks in it: nothing else ends so
-    raise RuntimeError(f"an answer without a length: {head!r}")
-
-
-def _note(outcome: Outcome, line: _Line, expected: bytes) -> None:
-    status = int(line.answer[9:12])
-    outcome.statuses[status] += 1
-    if (status >= 300 or expected not in line.answer) and not outcome.failure:
-        outcome.failure = bytes(line.answer[:1500]).decode(errors="replace")
+        return response.endswith(b"0\r\n\r\n")  # JSON has no line breaks in it: nothing else ends so
+    raise RuntimeError(f"a response without a length: {head!r}")

@@ -1,8 +1,11 @@
-"""The people and groups, put straight into MongoDB as scimd and the bare app would have stored them."""
+"""Users and groups, stored in MongoDB as scimd and the bare app would have stored them, and credentials."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import http.client
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -10,28 +13,35 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.write_concern import WriteConcern
 
+from app.auth import TokenEndpoint, TokenRequest
 from app.config import Config
 from app.schemas.group import GROUP_TYPE
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.user import USER_TYPE
+from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
+from app.store.accounts.trusts import Trusts
 from app.store.directory.documents import encode
 from app.store.directory.totals import Totals
 from app.store.log.events import More
-from app.store.mongo.database import connect
+from app.store.mongo.database import Database
 from app.store.open import collections
 from bench import bare, people
 from bench.people import Population
+from bench.requests import CursorPage
+from tests.auth.issuer import AUDIENCE, Issuer
 
 BATCH = 5_000
 Document = dict[str, Any]
+Credentials = Mapping[str, str]
+"""Tenant -> its token; `access-token`, `jwt` -> other credentials of one of them; `cursor` -> that of a late page."""
 
 
-def load_scimd(uri: str, population: Population) -> None:
-    """Store a population as a tenant's."""
-    database = connect(uri)
+def load_scimd(database: Database, population: Population) -> str:
+    """Make a tenant with a population, and return a token of it."""
+    Tenants(database).create(population.name, "gallery")
     db = database.db
     _insert(db[USER_TYPE.collection], (_encoded(u, USER_TYPE, population) for u in _users(population)))
     _insert(db[GROUP_TYPE.collection], (_encoded(g, GROUP_TYPE, population) for g in _groups(population)))
@@ -42,27 +52,40 @@ def load_scimd(uri: str, population: Population) -> None:
     counts = Totals(database, population.name)
     counts.add(USER_TYPE.name, More(population.users))
     counts.add(GROUP_TYPE.name, More(sum(1 for _ in _groups(population))))
-    database.close()
+    return Tokens(database).issue(population.name)[0]
 
 
-def tenant(uri: str, population: Population) -> str:
-    """Make the tenant of a population and give a token that is good for it."""
-    database = connect(uri)
-    Tenants(database).create(population.name, "gallery")
-    token, _ = Tokens(database).issue(population.name)
-    database.close()
-    return token
-
-
-def prepare(uri: str) -> None:
-    """Make validators and indexes; sooner, each document that is loaded would cost several times as much."""
-    database = connect(uri)
+def prepare(database: Database) -> None:
+    """Make validators and indexes; earlier, each loaded document would cost several times as much."""
     database.prepare(collections(Config.from_environment({})))
-    database.close()
+
+
+def other_credentials(database: Database, tenant: str, issuer: Issuer) -> dict[str, str]:
+    """Return an access token and a JWT of an issuer, which are as good as the tenant's token."""
+    client, secret = Clients(database).create(tenant, lifetime=timedelta(days=1))
+    body = f"grant_type=client_credentials&client_id={client.id}&client_secret={secret}".encode()
+    access = TokenEndpoint(database).answer(TokenRequest(tenant, body)).body["access_token"]
+    Trusts(database).add(tenant, "bearer", issuer=issuer.url, audiences=[AUDIENCE])
+    return {"access-token": access, "jwt": issuer.token()}
+
+
+def walk(port: int, population: Population, token: str, pages: int) -> str:
+    """Go from page to page and return the cursor of the last one; raises RuntimeError if the pages end before."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    cursor = ""
+    for number in range(1, pages):
+        line = CursorPage(population, token, cursor)(0, 0).split()[1].decode()
+        connection.request("GET", line, headers={"Authorization": f"Bearer {token}"})
+        page = json.loads(connection.getresponse().read())
+        if not page.get("nextCursor"):
+            raise RuntimeError(f"page {number} has no nextCursor: {str(page)[:300]}")
+        cursor = page["nextCursor"]
+    connection.close()
+    return cursor
 
 
 def load_bare(uri: str, population: Population) -> None:
-    """Store a population as the bare app's: what a client sees is what is stored, members are an array."""
+    """Store a population for the bare app: documents are what a client sees, members are an array."""
     with MongoClient[Document](uri) as client:
         database = client[bare.DATABASE]
         members: dict[str, list[str]] = {group["id"]: [] for group in _groups(population)}
@@ -77,7 +100,7 @@ def load_bare(uri: str, population: Population) -> None:
 
 
 def memberships(population: Population) -> Iterator[tuple[str, str, bool]]:
-    """Give who is in which group, and whether the member is a user of the population."""
+    """Return each membership: group, member, and whether the member is a user of the population."""
     for number in population.connected:
         for group in population.circles_of(number):
             yield group, population.user_id(number), True
@@ -86,7 +109,7 @@ def memberships(population: Population) -> Iterator[tuple[str, str, bool]]:
     for place, size in enumerate(population.crowds):
         group = population.group_id("crowd", place)
         users = min(size, population.users)
-        # Those with a high number: the others are left for being added.
+        # The users with high numbers; the others are left to be added.
         for number in range(size):
             exists = number < users // 2
             member = population.user_id(population.users - 1 - number) if exists else population.extra_id(number)
@@ -125,7 +148,7 @@ def _encoded(resource: Document, resource_type: ResourceType, population: Popula
 
 
 def _insert(collection: Collection[Document], documents: Iterable[Document]) -> None:
-    # Nothing is lost where loading fails: the measurement fails with it.
+    # Nothing is lost if loading fails: the measurement fails with it.
     loose = collection.with_options(write_concern=WriteConcern(w=1, j=False))
     left = iter(documents)
     while batch := list(islice(left, BATCH)):

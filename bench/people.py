@@ -1,4 +1,4 @@
-"""The people and groups of the measurements: made from a number, so that every process knows everybody's id."""
+"""The users and groups of the measurements, made from numbers, so that every process knows their ids."""
 
 from __future__ import annotations
 
@@ -12,57 +12,57 @@ PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
 FRESH = 10_000_000
-"""From here on are the numbers of the people that a measurement creates."""
+"""The first number of the users that a measurement creates."""
 
 
 @dataclass(frozen=True)
 class Population:
-    """The people and groups of one tenant, or of the bare app."""
+    """The users and groups of one tenant, or of the bare app."""
 
     name: str
     users: int
     circles: int = 20
-    """Groups that the connected half of the people are in, two each."""
+    """Groups of the connected half of the users, two for each user."""
     tens: int = 200
     """Groups of ten."""
     empties: int = 400
-    """Groups of nobody."""
+    """Empty groups."""
     crowds: tuple[int, ...] = ()
-    """Groups of as many members as are given here."""
+    """The sizes of the large groups."""
 
     @property
     def alone(self) -> range:
-        """The numbers of the people without a group and a manager."""
+        """The numbers of the users without a group and a manager."""
         return range(self.users // 2)
 
     @property
     def connected(self) -> range:
-        """The numbers of the people with a manager and in two groups."""
+        """The numbers of the users with a manager and two groups."""
         return range(self.users // 2, self.users)
 
     def circles_of(self, number: int) -> tuple[str, str]:
-        """Give the two groups that a connected person is in."""
+        """Return the ids of the two groups of a connected user."""
         first = number % self.circles
         return self.group_id("circle", first), self.group_id("circle", (first + 7) % self.circles)
 
     def manager_of(self, number: int) -> str:
-        """Give the id of a connected person's manager."""
+        """Return the id of a connected user's manager."""
         return self.user_id(number // 2)
 
     def user_id(self, number: int) -> str:
-        """Give a person's id."""
+        """Return a user's id."""
         return self._id(f"user/{number}")
 
     def extra_id(self, number: int) -> str:
-        """Give the id of a member who is no user here: groups may be larger than the number of people."""
+        """Return the id of a member that is no user here: a group may be larger than the population."""
         return self._id(f"extra/{number}")
 
     def group_id(self, kind: str, number: int) -> str:
-        """Give a group's id."""
+        """Return a group's id."""
         return self._id(f"{kind}/{number}")
 
     def groups(self, kind: str, number: int) -> tuple[str, ...]:
-        """Give the ids of all groups of a kind."""
+        """Return the ids of all groups of a kind."""
         return tuple(self.group_id(kind, place) for place in range(number))
 
     def _id(self, what: str) -> str:
@@ -70,12 +70,12 @@ class Population:
 
 
 def user_name(number: int) -> str:
-    """Give the userName of a person."""
+    """Return a user's userName."""
     return f"Person.{number:07d}@bench.example"
 
 
 def user(number: int) -> dict[str, Any]:
-    """Give a person with every attribute that Entra's default mapping sends, as Entra sends it."""
+    """Return a user with every attribute of Entra's default mapping, as Entra sends it."""
     given, family = _GIVEN[number % len(_GIVEN)], _FAMILY[number // len(_GIVEN) % len(_FAMILY)]
     return {
         "schemas": [USER_URN, ENTERPRISE_URN],
@@ -101,12 +101,12 @@ def user(number: int) -> dict[str, Any]:
 
 
 def patch(*operations: dict[str, Any]) -> dict[str, Any]:
-    """Give a PATCH body, as Entra writes it."""
+    """Return the body of a PATCH, as Entra writes it."""
     return {"schemas": [PATCH_URN], "Operations": list(operations)}
 
 
 def _uuid(text: str) -> str:
-    """Give a UUID: random to look at, the same in every process and every run."""
+    """Return a UUID that looks random and is the same in every process and every run."""
     digits = blake2b(text.encode(), digest_size=16).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 

@@ -1,4 +1,4 @@
-"""What came out: a table on the terminal, JSON for comparing runs, a plot for the eye."""
+"""The results: a table on the terminal, JSON to compare runs, a plot."""
 
 from __future__ import annotations
 
@@ -32,19 +32,17 @@ def table(results: list[Result]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 150)
     console.print(shown)
     for result in results:
-        for side in result.get("sides", ()):
-            if side["failure"]:
-                console.print(f"{result['scenario']}, {side['side']}: {side['failure']}", markup=False)
+        for side in result.get("sides", [result]):
+            if side.get("failure"):
+                console.print(f"{result['scenario']}, {side.get('side', 'scimd')}: {side['failure']}", markup=False)
 
 
 def _rows(shown: Table, result: Result) -> None:
     verdict = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: ""}[result["passed"]]
     if "sides" not in result:
-        megabytes = f"{result['megabytes']} MB"
-        blank = [""] * 6
-        shown.add_row(
-            result["scenario"], "scimd", *blank, megabytes, *blank[:3], result["goal"], verdict, end_section=True
-        )
+        times = [f"{result[key]:.1f}" if key in result else "" for key in ("p50_ms", "p95_ms", "p99_ms")]
+        cells = ["", *times, "", "", result["figure"], "", "", "", result["goal"]]
+        shown.add_row(result["scenario"], "scimd", *cells, verdict, end_section=True)
         return
     first, second = result["sides"]
     ratios = [_ratio(result), *(f"{result[key] or 0:.2f}" for key in ("ratio_by_cpu", "cpu_ratio", "mongod_ratio"))]
@@ -59,14 +57,14 @@ def _figures(side: Result) -> list[str]:
 
 
 def _ratio(result: Result) -> str:
-    """Give the ratio as the goal is put: of the rates, or of what a request costs."""
+    """Return the ratio in the terms of the goal: of the rates, or of the cost of a request."""
     if result["goal"].startswith("cost"):
         return f"{1 / result['ratio']:.2f}x" if result["ratio"] else "-"
     return f"{result['ratio']:.2f}"
 
 
 def keep(results: list[Result], path: Path, **settings: Any) -> None:
-    """Write the results, with where and when they were measured."""
+    """Write the results, and when and where they were measured, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -80,7 +78,7 @@ def keep(results: list[Result], path: Path, **settings: Any) -> None:
 
 
 def plot(results: list[Result], path: Path) -> None:
-    """Draw the rates of both sides, scenario by scenario; needs matplotlib (the extra `bench`)."""
+    """Draw the rates of both sides of each scenario; needs matplotlib (the extra `bench`)."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -98,7 +96,7 @@ def plot(results: list[Result], path: Path) -> None:
     axes.set_yticks(range(len(compared)), goals, size=8)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.3)
-    axes.set_xlabel("requests a second, as part of the faster side's")
+    axes.set_xlabel("requests a second, as a part of the faster side's")
     axes.set_title("scimd side by side with a bare Flask + PyMongo app")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=120)

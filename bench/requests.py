@@ -1,6 +1,6 @@
-"""What the client sends: for each request of the measurements the two ways to ask for it, scimd's and the bare app's.
+"""What the load generator sends: each request of the measurements, to scimd and to the bare app.
 
-A source is called with the number of the connection and its turn, and gives the bytes of one HTTP request.
+A source is called with the number of a connection and its turn, and returns the bytes of one HTTP request.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bench import people
 from bench.people import Population
 
 CONNECTIONS = 8
-"""The most that a source is asked to tell apart."""
+"""The most connections that a source tells apart."""
 BLOCK = 100
 """Members in one PATCH while a group grows."""
 BLOCKS = 20
@@ -22,7 +22,7 @@ BLOCKS = 20
 
 
 def request(method: str, path: str, body: Any = None, *, token: str = "") -> bytes:
-    """Give the bytes of a request."""
+    """Return the bytes of a request."""
     content = b"" if body is None else json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     head = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1"]
     if token:
@@ -33,61 +33,59 @@ def request(method: str, path: str, body: Any = None, *, token: str = "") -> byt
 
 
 @dataclass(frozen=True)
-class Asker:
-    """Somebody who asks one side: of a tenant with its token, or the bare app, which wants none."""
+class Requests:
+    """Requests of one kind: to a tenant with its token, or without one to the bare app."""
 
     population: Population
     token: str = ""
     expected: ClassVar[bytes] = b'"userName":'
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        """Give the request of a connection's turn."""
+        """Return the request of a connection's turn."""
         raise NotImplementedError
 
     def send(self, method: str, path: str, body: Any = None) -> bytes:
-        """Give a request on a path below the side's root."""
+        """Return a request to a path below the tenant's SCIM URL, or below the bare app's root."""
         root = f"/{self.population.name}/scim/v2" if self.token else ""
         return request(method, root + path, body, token=self.token)
 
     def add(self, group: str, ids: list[str]) -> bytes:
-        """Give the request that adds members to a group."""
+        """Return the request that adds members to a group."""
         if not self.token:
             return self.send("POST", f"/groups/{group}/members", ids)
         operation = {"op": "Add", "path": "members", "value": [{"value": member} for member in ids]}
         return self.send("PATCH", f"/Groups/{group}", people.patch(operation))
 
     def user(self, connection: int, turn: int, among: range) -> str:
-        """Give the id of somebody of a range, another one each time."""
-        return self.population.user_id(_somebody(connection, turn, among))
+        """Return the path of one of these users, another one each turn."""
+        return ("/Users/" if self.token else "/users/") + self.population.user_id(_number(connection, turn, among))
 
 
-class Get(Asker):
+class Get(Requests):
     """GET of a user in no group and without a manager."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        path = "/Users/" if self.token else "/users/"
-        return self.send("GET", path + self.user(connection, turn, self.population.alone))
+        return self.send("GET", self.user(connection, turn, self.population.alone))
 
 
-class GetConnected(Asker):
+class GetConnected(Requests):
     """GET of a user in two groups and with a manager."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        path = "/Users/" if self.token else "/users/"
-        return self.send("GET", path + self.user(connection, turn, self.population.connected))
+        return self.send("GET", self.user(connection, turn, self.population.connected))
 
 
-class Find(Asker):
-    """The query by userName with which Entra looks for somebody, here in no group and without a manager."""
+class Find(Requests):
+    """The query by userName with which Entra looks up a user, here one in no group and without a manager."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        name = people.user_name(_somebody(connection, turn, self.population.alone))
+        name = people.user_name(_number(connection, turn, self.population.alone))
         if self.token:
             return self.send("GET", "/Users?filter=" + quote(f'userName eq "{name}"', safe=""))
         return self.send("GET", "/users?userName=" + quote(name, safe=""))
 
 
-class Page(Asker):
+class Page(Requests):
     """A page of 100 users, somewhere among the first thousand."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
@@ -97,28 +95,38 @@ class Page(Asker):
         return self.send("GET", f"/users?skip={start}&limit=100")
 
 
-class Post(Asker):
-    """POST of a full Entra user."""
+@dataclass(frozen=True)
+class CursorPage(Requests):
+    """A page by its cursor (RFC 9865); the first page has an empty one."""
+
+    cursor: str = ""
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        return self.send("GET", f"/Users?count=100&attributes=userName&cursor={quote(self.cursor, safe='')}")
+
+
+class Post(Requests):
+    """POST of a user with all that Entra sends."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
         body = people.user(people.FRESH + turn * CONNECTIONS + connection)
         return self.send("POST", "/Users" if self.token else "/users", body)
 
 
-class Patch(Asker):
-    """PATCH of one attribute of a full user in no group and without a manager."""
+class Patch(Requests):
+    """PATCH of one attribute of a user in no group and without a manager."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        user = self.user(connection, turn, self.population.alone)
+        path = self.user(connection, turn, self.population.alone)
         title = f"Title {connection}.{turn}"
         if not self.token:
-            return self.send("PATCH", f"/users/{user}", {"title": title})
-        return self.send("PATCH", f"/Users/{user}", people.patch({"op": "Replace", "path": "title", "value": title}))
+            return self.send("PATCH", path, {"title": title})
+        return self.send("PATCH", path, people.patch({"op": "Replace", "path": "title", "value": title}))
 
 
 @dataclass(frozen=True)
-class AddMember(Asker):
-    """One member more for a group, for each of `groups` in turn."""
+class AddMember(Requests):
+    """One more member for a group, for each of `groups` in turn."""
 
     groups: tuple[str, ...] = ()
     expected: ClassVar[bytes] = b""
@@ -131,8 +139,8 @@ class AddMember(Asker):
 
 
 @dataclass(frozen=True)
-class Grow(Asker):
-    """100 members in one PATCH; a group takes 20 of them, then the next one follows."""
+class Grow(Requests):
+    """100 members in one PATCH; after 20 of them, the next group follows."""
 
     groups: tuple[str, ...] = ()
     expected: ClassVar[bytes] = b""
@@ -145,7 +153,7 @@ class Grow(Asker):
 
 
 @dataclass(frozen=True)
-class GetGroup(Asker):
+class GetGroup(Requests):
     """GET of one whole group."""
 
     group: str = ""
@@ -155,14 +163,38 @@ class GetGroup(Asker):
         return self.send("GET", f"/Groups/{self.group}")
 
 
-class Cycle(Asker):
-    """What Entra sends all day: look for somebody, read him, change him, create somebody."""
+class Mix(Requests):
+    """What Entra sends all day: in twenty requests 8 lookups, 5 reads, 4 changes, 2 new users and 1 new member."""
+
+    expected: ClassVar[bytes] = b""
+    KINDS = (
+        Find, Get, Patch, Find, Post, Find, GetConnected, Find, Patch, Get,
+        Find, AddMember, Find, Get, Patch, Find, Post, GetConnected, Find, Patch,
+    )
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        kinds = (Find, Get, Find, Patch, GetConnected, Post)
-        ask = kinds[turn % len(kinds)](self.population, self.token)
-        return ask(connection, 1_000_000 + turn)
+        kind = self.KINDS[(turn + 7 * connection) % len(self.KINDS)]
+        groups = {"groups": self.population.groups("ten", self.population.tens)} if kind is AddMember else {}
+        return kind(self.population, self.token, **groups)(connection, 1_000_000 + turn)
 
 
-def _somebody(connection: int, turn: int, among: range) -> int:
+class Flood(Requests):
+    """Filters without an index, and on every eighth connection Bulk requests of 100 new users."""
+
+    expected: ClassVar[bytes] = b""
+    CONNECTIONS = 48
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        if connection % 8:
+            return self.send("GET", "/Users?filter=nickName%20co%20%22zzz%22")
+        first = people.FRESH + (turn * self.CONNECTIONS + connection) * 100
+        operations = [
+            {"method": "POST", "path": "/Users", "bulkId": str(number), "data": people.user(number)}
+            for number in range(first, first + 100)
+        ]
+        schemas = ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"]
+        return self.send("POST", "/Bulk", {"schemas": schemas, "Operations": operations})
+
+
+def _number(connection: int, turn: int, among: range) -> int:
     return among[(connection * 7919 + turn * 104_729) % len(among)]

@@ -1,4 +1,4 @@
-"""Two sides driven by turns, so that what else the machine does meets both of them alike."""
+"""Two sides driven in turn, so that other work of the machine affects both alike."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bench.requests import BLOCKS
 from bench.scenarios import Scenario, Side
 
 WARM_UP = 0.3
-"""Seconds: each worker opens its connections and fills its caches."""
+"""Seconds in which each worker opens its connections and fills its caches."""
 
 
 @dataclass
 class Tally:
-    """What one side did in all its rounds."""
+    """What one side did in all of its rounds."""
 
     side: str
     rates: list[float] = field(default_factory=list)
@@ -30,7 +30,7 @@ class Tally:
     failure: str = ""
 
     def add(self, outcome: Outcome, server: float, mongod: float) -> None:
-        """Add one round: how it went, and the processor time that it took of the server and of mongod."""
+        """Add one round, and the seconds of processor time that it took of the server and of mongod."""
         self.rates.append(outcome.rate)
         self.times += outcome.times
         self.statuses += outcome.statuses
@@ -39,33 +39,36 @@ class Tally:
         self.failure = self.failure or outcome.failure
 
     def figures(self) -> dict[str, Any]:
-        """Give the figures of the side: rate, milliseconds of the quantiles, processor milliseconds a request."""
-        number = len(self.times)
-        cuts = statistics.quantiles(self.times, n=100, method="inclusive") if number > 1 else [0.0] * 99
+        """Return the figures of the side: rate, percentiles, and processor milliseconds per request."""
+        number = max(len(self.times), 1)
         return {
             "side": self.side,
-            "requests": number,
+            "requests": len(self.times),
             "rate": round(statistics.median(self.rates), 1),
-            "p50_ms": round(cuts[49] * 1000, 2),
-            "p95_ms": round(cuts[94] * 1000, 2),
-            "p99_ms": round(cuts[98] * 1000, 2),
-            "server_cpu_ms": round(self.server_seconds * 1000 / max(number, 1), 3),
-            "mongod_cpu_ms": round(self.mongod_seconds * 1000 / max(number, 1), 3),
+            **percentiles(self.times),
+            "server_cpu_ms": round(self.server_seconds * 1000 / number, 3),
+            "mongod_cpu_ms": round(self.mongod_seconds * 1000 / number, 3),
             "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
             "failure": self.failure,
         }
 
 
-class Course:
-    """The servers and the client, ready to be measured."""
+def percentiles(times: list[float]) -> dict[str, float]:
+    """Return three percentiles of these seconds, in milliseconds."""
+    cuts = statistics.quantiles(times, n=100, method="inclusive") if len(times) > 1 else [0.0] * 99
+    return {f"p{part}_ms": round(cuts[part - 1] * 1000, 2) for part in (50, 95, 99)}
 
-    def __init__(self, client: Client, servers: Mapping[str, Server], mongod: Server) -> None:
-        self._client = client
-        self._servers = servers
-        self._mongod = mongod
+
+@dataclass
+class Course:
+    """The servers and the load generator, ready for measurements."""
+
+    client: Client
+    servers: Mapping[str, Server]
+    mongod: Server
 
     def run(self, scenario: Scenario, seconds: float, rounds: int) -> dict[str, Any]:
-        """Drive both sides of a scenario, `seconds` each in `rounds` turns, and give what came out."""
+        """Drive both sides of a scenario, each for `seconds` in `rounds` turns, and return the result."""
         sides = (scenario.first, scenario.second)
         tallies = [Tally(side.name) for side in sides]
         turns = [0, 0]
@@ -79,34 +82,24 @@ class Course:
         ratios = [first / second for first, second in zip(tallies[0].rates, tallies[1].rates, strict=True) if second]
         return _result(scenario, tallies, ratios)
 
-    def drive(self, side: Side, number: int, first_turn: int, connections: int = 8) -> Outcome:
-        """Send a number of requests to one side; raises RuntimeError where one is no success."""
-        port = self._servers[side.server].port
-        work = Round(port, side.source, first_turn, connections, 600.0, number)
-        outcome = self._client.run(work)
+    def drive(self, side: Side, number: int, connections: int = 8) -> None:
+        """Send a number of requests to one side; raises RuntimeError if one fails."""
+        work = Round(self.servers[side.server].port, side.source, 0, connections, 600.0, number)
+        outcome = self.client.run(work)
         if outcome.failure:
             raise RuntimeError(f"{side.name}: {outcome.failure}")
-        return outcome
-
-    def port(self, server: str) -> int:
-        """Give where a server listens."""
-        return self._servers[server].port
-
-    def workers(self, server: str) -> list[int]:
-        """Give the processes that answer for a server."""
-        return self._servers[server].workers()
 
     def _drive(self, side: Side, scenario: Scenario, turn: int, seconds: float) -> tuple[Outcome, float, float]:
-        server = self._servers[side.server]
+        server = self.servers[side.server]
         workers = tuple(server.workers())
         work = Round(server.port, side.source, turn, scenario.connections, seconds, workers=workers)
-        before = server.cpu_seconds(), self._mongod.cpu_seconds()
-        outcome = self._client.run(work)
-        return outcome, server.cpu_seconds() - before[0], self._mongod.cpu_seconds() - before[1]
+        before = server.cpu_seconds(), self.mongod.cpu_seconds()
+        outcome = self.client.run(work)
+        return outcome, server.cpu_seconds() - before[0], self.mongod.cpu_seconds() - before[1]
 
     @staticmethod
     def _next(outcome: Outcome, turn: int) -> int:
-        """Give the turn with which the next round starts: never in the middle of a group that grows."""
+        """Return the turn with which the next round starts: never in the middle of a group that grows."""
         return -(-(turn + outcome.turns) // BLOCKS) * BLOCKS
 
 
@@ -129,7 +122,7 @@ def _result(scenario: Scenario, tallies: list[Tally], ratios: list[float]) -> di
 
 
 def _processor(side: dict[str, Any]) -> float:
-    """Give the processor time of a request in all: on a busy machine it is steadier than rates are."""
+    """Return the processor time of a request in all, which on a busy machine is steadier than the rate."""
     total: float = side["server_cpu_ms"] + side["mongod_cpu_ms"]
     return total
 

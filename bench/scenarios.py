@@ -1,22 +1,21 @@
-"""What is measured, and what must come out: the figures are those that scimd has set itself."""
+"""Two sides compared, and what must come out: the goals are those that scimd has set itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import requests as ask
+from bench import requests
 from bench.client import Source
+from bench.loading import Credentials
 from bench.people import Population
 from bench.requests import CONNECTIONS
 
 ACME = Population("bench", users=2_000)
-"""Compared with the bare app, which has the same people."""
+"""Compared with the bare app, which has the same users."""
 SMALL = Population("bench-small", users=1_000)
 LARGE = Population("bench-large", users=200_000, crowds=(1_000_000, 100_000))
-POPULATIONS = (ACME, SMALL, LARGE)
-
-Token = Callable[[Population], str]
+CURSOR_PAGE = 1_000
 
 
 @dataclass(frozen=True)
@@ -31,13 +30,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Scenario:
-    """Two sides, driven by turns, and the goal for what the first one costs."""
+    """Two sides, driven in turn, and the goal for the first one."""
 
     name: str
     first: Side
     second: Side
     least: float = 0.0
-    """The least that the first side's rate may be of the second one's; 0 where it is measured for information."""
+    """The least that the first side's rate may be, as a part of the second one's; 0 for no goal."""
     connections: int = CONNECTIONS
     populations: tuple[Population, ...] = (ACME,)
 
@@ -46,43 +45,58 @@ class Scenario:
         """The goal in words."""
         if not self.least:
             return "-"
-        return f">= {self.least:.2f}" if self.second.server == "bare" else f"cost <= {1 / self.least:.1f}x"
+        return f">= {self.least:.2f}" if self.second.server == "bare" else f"cost <= {1 / self.least:.2f}x"
 
 
-def _against_bare(
-    name: str, least: float, source: Callable[[Population, str], Source], token: Token, connections: int = CONNECTIONS
-) -> Scenario:
-    first, second = Side("scimd", "scimd", source(ACME, token(ACME))), Side("bare", "bare", source(ACME, ""))
-    return Scenario(name, first, second, least, connections)
+def scenarios(credentials: Credentials) -> list[Scenario]:
+    """Return all comparisons; what was not loaded has empty credentials."""
+    return [*_with_bare_app(credentials), *_by_size(credentials), *_by_credential(credentials)]
 
 
-def _by_size(
-    name: str, most: float, large: tuple[str, Source], small: tuple[str, Source], connections: int,
-    populations: tuple[Population, ...],
-) -> Scenario:
-    first, second = Side(large[0], "scimd", large[1]), Side(small[0], "scimd", small[1])
-    return Scenario(name, first, second, 1 / most, connections, populations)
+def _with_bare_app(credentials: Credentials) -> list[Scenario]:
+    def compared(name: str, least: float, source: Callable[[str], Source]) -> Scenario:
+        return Scenario(name, Side("scimd", "scimd", source(token)), Side("bare", "bare", source("")), least)
 
-
-def scenarios(token: Token) -> list[Scenario]:
-    """Give all scenarios; `token` gives the credential of a tenant."""
-    crowd = (LARGE.group_id("crowd", 0),)
+    token = credentials[ACME.name]
     tens, empties = ACME.groups("ten", ACME.tens), ACME.groups("empty", ACME.empties)
-    sizes = (SMALL, LARGE)
-    large, small = token(LARGE), token(SMALL)
     return [
-        _against_bare("get", 0.6, ask.Get, token),
-        _against_bare("get-connected", 0, ask.GetConnected, token),
-        _against_bare("find", 0.5, ask.Find, token),
-        _against_bare("post", 0.35, ask.Post, token),
-        _against_bare("patch", 0.3, ask.Patch, token),
-        _against_bare("add-member", 0.35, lambda people, key: ask.AddMember(people, key, tens), token),
-        _against_bare("grow", 0.2, lambda people, key: ask.Grow(people, key, empties), token),
-        _against_bare("page", 0.3, ask.Page, token),
-        _by_size("add-member-size", 1.5, ("1,000,000 members", ask.AddMember(LARGE, large, crowd)), (
-            "10 members", ask.AddMember(LARGE, large, LARGE.groups("ten", LARGE.tens))), 1, (LARGE,)),
-        _by_size("page-size", 1.5, ("200,000 users", ask.Page(LARGE, large)), ("1,000 users", ask.Page(SMALL, small)),
-                 CONNECTIONS, sizes),
-        _by_size("find-size", 1.2, ("200,000 users", ask.Find(LARGE, large)), ("1,000 users", ask.Find(SMALL, small)),
-                 CONNECTIONS, sizes),
+        compared("get", 0.6, lambda key: requests.Get(ACME, key)),
+        compared("get-connected", 0, lambda key: requests.GetConnected(ACME, key)),
+        compared("find", 0.5, lambda key: requests.Find(ACME, key)),
+        compared("post", 0.35, lambda key: requests.Post(ACME, key)),
+        compared("patch", 0.3, lambda key: requests.Patch(ACME, key)),
+        compared("add-member", 0.35, lambda key: requests.AddMember(ACME, key, tens)),
+        compared("grow", 0.2, lambda key: requests.Grow(ACME, key, empties)),
+        compared("page", 0.3, lambda key: requests.Page(ACME, key)),
+    ]
+
+
+def _by_size(credentials: Credentials) -> list[Scenario]:
+    def compared(name: str, most: float, first: tuple[str, Source], second: tuple[str, Source], *of: Population,
+                 connections: int = CONNECTIONS) -> Scenario:
+        sides = [Side(title, "scimd", source) for title, source in (first, second)]
+        return Scenario(name, sides[0], sides[1], 1 / most, connections, of)
+
+    large, small = (LARGE, credentials[LARGE.name]), (SMALL, credentials[SMALL.name])
+    crowd, tens = (LARGE.group_id("crowd", 0),), LARGE.groups("ten", LARGE.tens)
+    cursor = credentials["cursor"]
+    return [
+        compared("add-member-size", 1.5, ("1,000,000 members", requests.AddMember(*large, crowd)),
+                 ("10 members", requests.AddMember(*large, tens)), LARGE, connections=1),
+        compared("page-size", 1.5, ("200,000 users", requests.Page(*large)), ("1,000 users", requests.Page(*small)),
+                 SMALL, LARGE),
+        compared("find-size", 1.2, ("200,000 users", requests.Find(*large)), ("1,000 users", requests.Find(*small)),
+                 SMALL, LARGE),
+        compared("cursor-depth", 1.3, (f"page {CURSOR_PAGE:,}", requests.CursorPage(*large, cursor)),
+                 ("page 1", requests.CursorPage(*large)), LARGE),
+    ]
+
+
+def _by_credential(credentials: Credentials) -> list[Scenario]:
+    """Return the credentials compared. Every four seconds a worker checks each in full: that is in the figures."""
+    token = Side("token", "scimd", requests.Find(ACME, credentials[ACME.name]))
+    kinds = {"access-token": "access token", "jwt": "JWT of an issuer"}
+    return [
+        Scenario(kind, Side(title, "scimd", requests.Find(ACME, credentials[kind])), token, 1 / 1.25)
+        for kind, title in kinds.items()
     ]

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import socket
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,9 @@ from typing import Any, ClassVar
 import pytest
 
 from bench.client import Round, drive
-from bench.processes import holder
+from bench.connections import holder
+
+SLOW = 0.05
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -33,6 +36,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 self.wfile.flush()
             return
+        if self.path == "/slow":
+            time.sleep(SLOW)
         status = {"/none": 204, "/error": 500}.get(self.path, 200)
         body = b"" if status == 204 else b'{"userName":"a"}'
         self.send_response(status)
@@ -83,6 +88,14 @@ def test_it_sends_as_many_requests_as_it_is_told(server: ThreadingHTTPServer, pa
 def test_it_stops_when_the_time_is_up(server: ThreadingHTTPServer) -> None:
     outcome = drive(Round(server.server_port, Ask("/length"), connections=2, seconds=0.2))
     assert 0.2 <= outcome.seconds < 5 and outcome.turns > 1
+
+
+def test_a_paced_round_sends_at_its_rate_and_counts_the_wait(server: ThreadingHTTPServer) -> None:
+    outcome = drive(Round(server.server_port, Ask("/length"), connections=2, seconds=0.5, rate=100))
+    assert len(outcome.times) == 50 and outcome.seconds > 0.49
+    late = drive(Round(server.server_port, Ask("/slow"), connections=1, seconds=0.1, rate=100))
+    assert len(late.times) == 10
+    assert late.times[-1] > 10 * SLOW - 0.1, "it waits for those before it, and that counts"
 
 
 @pytest.mark.parametrize("source", [Ask("/error"), AskForSomebodyElse("/length")])

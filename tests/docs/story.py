@@ -104,8 +104,8 @@ ELSEWHERE = {
     "make test-fast": 'python -m pytest -n auto --dist worksteal -m "not long and not process"',
     "make test-long": 'python -m pytest -m "long or hypothesis" --hypothesis-profile=many --timeout=3600',
     "make bench": "python -m bench",
-    "python -m bench.soak --minutes 10 --rate 50": "",
-    "python -m bench.flood": "",
+    "python -m bench --only soak --seconds 600 --rate 50": "",
+    "python -m bench --only flood": "",
     "kill -s HUP": "",
     "scimd mongo init [COMMAND]": "",
 }

@@ -48,14 +48,16 @@ def test_make_bench_measures(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_the_soak_soaks(tmp_path: Path) -> None:
-    (command,) = [each for each in pages.commands("docs/operating.md") if each.startswith("python -m bench.soak")]
-    words = re.sub(r"--minutes \d+", "--minutes 0.2", command).split()[1:]
+    (command,) = [each for each in pages.commands("docs/operating.md") if "--only soak" in each]
+    words = re.sub(r"--seconds \d+", "--seconds 12", command).split()[1:]
+    figures = tmp_path / "soak.json"
     done = subprocess.run(
-        [sys.executable, *words, "--results", str(tmp_path / "soak")], cwd=pages.ROOT, capture_output=True, text=True,
+        [sys.executable, *words, "--json", str(figures)], cwd=pages.ROOT, capture_output=True, text=True,
         timeout=280, check=False,
     )
-    assert list(tmp_path.iterdir()), done.stdout + done.stderr
-    assert json.loads((tmp_path / "soak.json").read_text())
+    assert figures.exists(), done.stdout + done.stderr
+    (result,) = json.loads(figures.read_text())["results"]
+    assert (result["requests"], result["errors"]) == (12 * 50, 0), result
 
 
 @pytest.mark.parametrize("page", pages.PAGES)

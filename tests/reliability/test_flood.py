@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.embedded import private
-from app.store.accounts.tokens import Tokens
-from bench import flood, loading
+from bench import loading
+from bench.measurements import NOISY, QUIET, flooded
 from tests.conftest import Server, free_port, make_server
 from tests.processes import until
 from tests.telemetry.scraping import listens, scrape
@@ -25,28 +24,24 @@ def server(tmp_path: Path) -> Iterator[Server]:
     settings = {"SCIMD_WORKERS": "2", "SCIMD_RATE_LIMIT": "100", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
     server = make_server(tmp_path, **settings)
     server.start()
-    uri = private.MongodFolder(server.folder / "data").uri()
-    for population in (flood.NOISY, flood.QUIET):
-        loading.tenant(uri, population)
-        loading.load_scimd(uri, population)
     yield server
     assert server.stop() == 0, server.log.read_text()
 
 
 def test_fa_09_one_tenant_cannot_take_the_service_from_another(server: Server) -> None:
     until(lambda: listens(server))
-    tokens = Tokens(server.database)
+    credentials = {each.name: loading.load_scimd(server.database, each) for each in (NOISY, QUIET)}
     port = urlsplit(server.url).port
     assert port
-    result = flood.measure(port, lambda population: tokens.issue(population.name)[0], SECONDS)
+    result = flooded(port, credentials, SECONDS)
     print(result)
     assert result["errors"] == 0
     assert result["requests"] > SECONDS
     assert result["flood"].keys() == {200, 429}, "the other one is served as well, as far as its share goes"
-    lines = server.command("events", flood.NOISY.name, "--failed", "--json").splitlines()
+    lines = server.command("events", NOISY.name, "--failed", "--json").splitlines()
     refused = [line for line in map(json.loads, lines) if line["status"] == 429]
     assert 1 <= len(refused) <= 2, "a line a minute"
     assert "Too many" in refused[0]["detail"]
     labels = {frozenset(has) for name, has in scrape(server) if name == "scimd_rate_limited_total"}
-    assert frozenset({("tenant", flood.NOISY.name), ("limit", "scans")}) in labels
-    assert not [each for each in labels if ("tenant", flood.QUIET.name) in each]
+    assert frozenset({("tenant", NOISY.name), ("limit", "scans")}) in labels
+    assert not [each for each in labels if ("tenant", QUIET.name) in each]

@@ -1,0 +1,145 @@
+"""What is measured of scimd alone: memory, a steady load, and a flood by another tenant."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from bench import requests
+from bench.client import Client, Outcome, Round
+from bench.loading import Credentials
+from bench.people import Population
+from bench.processes import forget_highest, memory
+from bench.rounds import Course, percentiles
+from bench.scenarios import ACME, LARGE, Side
+
+NOISY = Population("noisy", users=20_000)
+QUIET = Population("quiet", users=1_000)
+MANY = tuple(Population(f"tenant-{number}", users=20, circles=8, tens=0, empties=1) for number in range(500))
+LOOKUPS = 25.0
+"""Requests per second of the quiet tenant, as of one provisioning job."""
+FLOOD_GOAL_MS = 250.0
+"""Of the quiet tenant's 99th percentile."""
+SOAK_GROWTH = 0.05
+"""Of a worker's memory, from the second quarter of a soak to the last one."""
+LOOK = 1.0
+"""Seconds between two looks at the memory."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says about a measurement."""
+
+    seconds: float
+    rate: float
+
+
+Measure = Callable[[Course, Credentials, Options], dict[str, Any]]
+
+
+def after_many(course: Course, credentials: Credentials, _: Options) -> dict[str, Any]:
+    """Send 10,000 requests of all kinds and return the memory of the largest worker."""
+    course.drive(Side("scimd", "scimd", requests.Mix(ACME, credentials[ACME.name])), 10_000)
+    return _megabytes("memory", max(memory(pid) for pid in course.servers["scimd"].workers()), 120)
+
+
+def huge_group(course: Course, credentials: Credentials, _: Options) -> dict[str, Any]:
+    """Read a group of 100,000 members several times and return by how much the largest worker grew at most."""
+    token = credentials[LARGE.name]
+    course.drive(Side("scimd", "scimd", requests.Get(LARGE, token)), 200)
+    before = {pid: memory(pid) for pid in course.servers["scimd"].workers()}
+    for pid in before:
+        forget_highest(pid)
+    group = requests.GetGroup(LARGE, token, LARGE.group_id("crowd", 1))
+    course.drive(Side("scimd", "scimd", group), 6, connections=2)
+    return _megabytes("memory-huge-group", max(memory(pid, "VmHWM") - before[pid] for pid in before), 50)
+
+
+def many_tenants(course: Course, credentials: Credentials, _: Options) -> dict[str, Any]:
+    """Look up each of 20 users of 500 tenants and return by how much the largest worker grew."""
+    workers = course.servers["scimd"].workers()
+    before = {pid: memory(pid) for pid in workers}
+    for population in MANY:
+        source = requests.Find(population, credentials[population.name])
+        course.drive(Side("scimd", "scimd", source), 2 * population.users)
+    return _megabytes("memory-tenants", max(memory(pid) - before[pid] for pid in workers), 25)
+
+
+def soak(course: Course, credentials: Credentials, options: Options) -> dict[str, Any]:
+    """Send Entra's mix at a steady rate, and watch the memory of every process; no worker may grow, no request fail."""
+    server = course.servers["scimd"]
+    pids = {f"worker {number}": pid for number, pid in enumerate(server.workers(), 1)}
+    pids |= {"master": server.pid, "mongod": course.mongod.pid}
+    seen: dict[str, list[float]] = {name: [] for name in pids}
+    source = requests.Mix(ACME, credentials[ACME.name])
+    work = Round(server.port, source, 10_000, seconds=options.seconds, most=10**9, rate=options.rate)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(course.client.run, work)
+        while not running.done() or not seen["master"]:
+            for name, pid in pids.items():
+                seen[name].append(memory(pid))
+            time.sleep(LOOK)
+        outcome = running.result()
+    grown = {name: growth(values) for name, values in seen.items()}
+    # mongod keeps what is stored in a cache of its own, and more is stored all the time.
+    flat = all(grown[name] <= max(1.0, SOAK_GROWTH * seen[name][-1]) for name in pids if name != "mongod")
+    most = max(grown[name] for name in pids if name.startswith("worker"))
+    return {
+        "scenario": "soak", "goal": "flat, no error", "passed": flat and not outcome.failures,
+        "figure": f"{most:+.1f} MB, {outcome.failures} errors", **percentiles(outcome.times), **_responses(outcome),
+        "memory_mb": {name: round(values[-1], 1) for name, values in seen.items()},
+        "growth_mb": {name: round(value, 2) for name, value in grown.items()},
+    }
+
+
+def growth(values: list[float]) -> float:
+    """Return the difference between the medians of the last and of the second quarter."""
+    quarter = max(1, len(values) // 4)
+    return statistics.median(values[-quarter:]) - statistics.median(values[quarter:2 * quarter] or values)
+
+
+def flood(course: Course, credentials: Credentials, options: Options) -> dict[str, Any]:
+    """Flood a server that has limits, and return how another tenant's lookups are answered meanwhile."""
+    return flooded(course.servers["limited"].port, credentials, options.seconds)
+
+
+def flooded(port: int, credentials: Credentials, seconds: float) -> dict[str, Any]:
+    """The same for a server on a port."""
+    noise = Round(port, requests.Flood(NOISY, credentials[NOISY.name]), 0, requests.Flood.CONNECTIONS, seconds)
+    lookups = Round(port, requests.Find(QUIET, credentials[QUIET.name]), seconds=seconds, rate=LOOKUPS)
+    with Client() as noisy, Client() as quiet, ThreadPoolExecutor(1) as pool:
+        flooding = pool.submit(noisy.run, noise)
+        outcome = quiet.run(lookups)
+        times = percentiles(outcome.times)
+        return {
+            "scenario": "flood", "goal": f"< {FLOOD_GOAL_MS:.0f} ms", "figure": f"{times['p99_ms']:.1f} ms", **times,
+            "passed": times["p99_ms"] < FLOOD_GOAL_MS and not outcome.failures, **_responses(outcome),
+            "flood": dict(flooding.result().statuses),
+        }
+
+
+def _responses(outcome: Outcome) -> dict[str, Any]:
+    return {"requests": len(outcome.times), "errors": outcome.failures, "failure": outcome.failure}
+
+
+def _megabytes(name: str, megabytes: float, most: int) -> dict[str, Any]:
+    return {
+        "scenario": name, "goal": f"< {most} MB", "figure": f"{megabytes:.1f} MB", "passed": megabytes < most,
+        "megabytes": round(megabytes, 1),
+    }
+
+
+MEASUREMENTS: dict[str, tuple[Measure, tuple[Population, ...]]] = {
+    "memory": (after_many, (ACME,)),
+    "memory-huge-group": (huge_group, (LARGE,)),
+    "flood": (flood, (NOISY, QUIET)),
+    "soak": (soak, (ACME,)),
+    "memory-tenants": (many_tenants, MANY),
+}
+"""Name -> what measures it, and whom it needs."""
+LONG = ("soak", "memory-tenants")
+"""Measured only if they are named."""
