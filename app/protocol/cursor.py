@@ -47,7 +47,9 @@ class Cursors:
         if isinstance(key, datetime):
             key, kind = round(key.timestamp() * 1000), "date"
         content = [_digest(query), count, cursor.id, key, kind, cursor.total, cursor.backwards]
-        return self._fernet.encrypt(json.dumps(content).encode()).decode().rstrip("=")
+        # Not as ASCII, where each Chinese character has six bytes and not three: a cursor has to fit into a URL.
+        text = json.dumps(content, ensure_ascii=False)
+        return self._fernet.encrypt(text.encode()).decode().rstrip("=")
 
     def open(self, text: str, query: str, count: int) -> Cursor:
         """Return the cursor in a text; raises InvalidCursor, ExpiredCursor, InvalidCount (RFC 9865 section 2.1)."""

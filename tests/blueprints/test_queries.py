@@ -161,6 +161,15 @@ def test_cu_08_bad_cursors(ten: Client, query: str, scim_type: str) -> None:
     assert (answer.status_code, answer.get_json()["scimType"]) == (400, scim_type)
 
 
+def test_cu_a_cursor_fits_into_a_url_whatever_it_is_sorted_by(gallery: Client) -> None:
+    """The longest value of an attribute with an index, in the characters that take most bytes; a URL may have 8,190."""
+    for number in range(2):
+        gallery.user(f"u{number}", displayName=chr(0x1F600 + number) * 1_024)
+    shown = by_cursor(gallery, "sortBy=displayName", 1)
+    assert [user["userName"] for user in shown] == ["u0", "u1"]
+    assert len(page(gallery, "sortBy=displayName&count=1&cursor=")["nextCursor"]) < 6_000
+
+
 def test_cu_08_and_18_forged_and_foreign_cursors_look_alike(ten: Client, gallery: Client) -> None:
     cursor = page(ten, "cursor=&count=2")["nextCursor"]
     assert ten("GET", f"/Users?cursor={cursor}&count=3").get_json()["scimType"] == "invalidCount"
