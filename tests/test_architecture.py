@@ -78,7 +78,6 @@ ALSO_MEAN = {
     "patch": ("app/",),  # the operation
     "primary": ("app/store/mongo/",),  # of a replica set
     "required": ("app/store/",),  # a keyword of `$jsonSchema`
-    "sort": ("app/store/accounts/",),  # what MongoDB calls it
     # A field of memberships, lines of a log and of an export; a label of metrics.
     "type": ("app/auth/", "app/cli/", "app/export_import/", "app/store/", "app/telemetry/"),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
@@ -309,6 +308,15 @@ def test_the_name_of_an_attribute_has_one_address() -> None:
     ours = (module for module in modules() if not module.name.startswith(SPELL_ATTRIBUTES))
     found = {module.name: spelled(module.path.read_text(), module.name) for module in ours}
     assert {name: places for name, places in found.items() if places} == {}
+
+
+def test_each_exception_is_needed() -> None:
+    used = {
+        (word, place) for module in modules() if not module.name.startswith(SPELL_ATTRIBUTES)
+        for node in literals(module.tree) for word in re.split(r"[.:\[]", str(node.value)) if word in ALSO_MEAN
+        for place in ALSO_MEAN[word] if module.name.startswith(place)
+    }
+    assert {(word, place) for word, places in ALSO_MEAN.items() for place in places} - used == set()
 
 
 @pytest.mark.parametrize(("source", "module"), [

@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import VALUE, Attribute
 from app.schemas.columns import FOLDED, is_folded
 from app.schemas.common import META
 from app.schemas.fields import MAX_VALUES, text_limit
@@ -212,7 +212,7 @@ def _fields(row: Attribute, prefix: str) -> Iterator[tuple[str, bool]]:
     if row.indexed and _is_stored(row) and row.type != "complex":
         yield f"{mirror}{prefix}{row.name}", row.multi_valued
     for sub in row.sub_attributes:
-        wanted = sub.indexed or (sub.name == "value" and row.is_link)
+        wanted = sub.indexed or (sub.name == VALUE and row.is_link)
         if wanted and _is_stored(row) and _is_stored(sub):
             yield f"{mirror}{prefix}{row.name}.{sub.name}", row.multi_valued
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.errors import ScimError
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import DISPLAY, REF, VALUE, Attribute
 from app.schemas.common import COMMON, EXTERNAL_ID, READ_ONLY
 from app.schemas.resource_type import ResourceType, Schema
 from app.schemas.service_provider import (
@@ -203,12 +203,12 @@ def _check(row: Attribute, path: str, inside: bool) -> None:
             f"{path}: only an attribute that is single-valued, of a resource itself, and of one of these types can be "
             f"unique: {', '.join(_UNIQUE_TYPES)}"
         )
-    if row.name == "$ref":
+    if row.name == REF:
         if row.type != "reference" or row.multi_valued or not set(row.reference_types) - set(NO_RESOURCE):
             raise SchemaFileError(f"{path}: $ref must be a reference with a resource type among its referenceTypes")
         if not inside:
             raise SchemaFileError(f"{path}: $ref must be a sub-attribute, beside value")
-    if row.sub("$ref") and not row.sub("value"):
+    if row.sub(REF) and not row.sub(VALUE):
         raise SchemaFileError(f"{path}: $ref needs a sub-attribute value beside it, for the id")
 
 
@@ -222,11 +222,11 @@ def _check_names(rows: tuple[Attribute, ...], where: str) -> None:
 
 def _with_links(row: Attribute) -> Attribute:
     """Return the row with `$ref`, and the name of the resource that it refers to, marked as derived."""
-    if row.sub("$ref") is None:
+    if row.sub(REF) is None:
         return row
     subs = tuple(
         replace(sub, stored_in="derived")
-        if sub.name == "$ref" or (sub.name in ("display", "displayName") and sub.mutability == READ_ONLY)
+        if sub.name == REF or (sub.name in (DISPLAY, "displayName") and sub.mutability == READ_ONLY)
         else sub
         for sub in row.sub_attributes
     )
