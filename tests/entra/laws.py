@@ -52,7 +52,7 @@ def broken_token_laws(answer: Answer) -> Iterator[str]:
 
 
 def error_laws(answer: Answer, error: dict[str, Any]) -> Iterator[str]:
-    """RFC 7644 section 3.12, and quirks 33 and 34."""
+    """RFC 7644 section 3.12: an Error message with its status as a string, and a detail."""
     if error.get("schemas") != [MESSAGES + "Error"]:
         yield f"the schemas of an error are {error.get('schemas')}"
     if error.get("status") != str(answer.status):
@@ -86,7 +86,7 @@ def list_laws(message: dict[str, Any]) -> Iterator[str]:
 
 
 def resource_laws(resource: dict[str, Any]) -> Iterator[str]:
-    """Quirks 2, 35, 36 and 37: a wrong type anywhere makes Entra drop the whole resource."""
+    """Types as in the schema, an id, and `schemas` that match the data: Entra drops a resource with a wrong type."""
     schemas = resource.get("schemas")
     if not isinstance(schemas, list) or not schemas:
         yield f"the schemas of a resource are {schemas!r}"

@@ -1,4 +1,4 @@
-"""Schema discovery as the gallery's validation judges it (entra.md 3.5, 4.B test 15): /Schemas, flattened by its rule,
+"""Schema discovery as the gallery's validation judges it (its test 15): /Schemas, flattened by its rule,
 must name every attribute that the app maps."""
 
 from __future__ import annotations

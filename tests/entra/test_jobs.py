@@ -1,4 +1,4 @@
-"""What several provisioning jobs, and account discovery, ask of one tenant (N-04, N-05)."""
+"""Several provisioning jobs, and account discovery, use one tenant at once."""
 
 from __future__ import annotations
 
