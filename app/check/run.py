@@ -96,7 +96,10 @@ class _Run:
         return result == "ok"
 
     def _address(self) -> None:
-        parts = urlsplit(self._target.url)
+        try:
+            parts = urlsplit(self._target.url)
+        except ValueError as error:
+            raise CheckFailed(f"This is not a URL: {error}.") from None
         if parts.scheme != "https" and parts.hostname not in LOOPBACK:
             raise CheckFailed(f"{self._client.title} uses only https; put a proxy with TLS in front of the server.")
         if parts.query or parts.fragment:

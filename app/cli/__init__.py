@@ -85,9 +85,21 @@ def run(arguments: list[str], connection: Connection | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - a bug of ours is one sentence, too; `python -X dev` shows the traceback
         if sys.flags.dev_mode:
             raise
+        wrong = next((argument for argument in arguments if not _is_utf_8(argument)), None)
+        if isinstance(error, UnicodeEncodeError) and wrong is not None:
+            return _fail(f"The argument {wrong!r} is not valid UTF-8; write it in UTF-8.", 2)
         frame = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{frame.name}, {frame.filename}:{frame.lineno}"
         return _fail(f"This is a bug in scimd itself: {describe(error)} in {place}")
+
+
+def _is_utf_8(argument: str) -> bool:
+    """Return whether an argument can be stored; bytes that are not UTF-8 arrive as lone surrogates."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _limit(arguments: list[str]) -> AbstractContextManager[None]:

@@ -10,7 +10,7 @@ from app.auth.keys import Keys
 from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
-from app.cli.values import label_option, scope_option
+from app.cli.values import Text, label_option, scope_option
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.trusts import ASSERTION, KINDS, Trust, Trusts, audience_forms
 from app.store.mongo.database import Session
@@ -27,27 +27,27 @@ def trust() -> None:
               help="assertion: is exchanged for an access token (workload identity federation). bearer: is sent "
               "with each request.")
 @click.option("--issuer", required=True, metavar="URL", help="The exact iss of its tokens.")
-@click.option("--audience", "audiences", required=True, multiple=True,
+@click.option("--audience", "audiences", type=Text(), required=True, multiple=True,
               help="An accepted aud; repeat the option for more. For an assertion, an app id stands for its three "
               "forms: <app id>, api://<app id> and api://<app id>/.default.")
-@click.option("--subject", default="", help="The only accepted sub.")
-@click.option("--app-id", default="", help="The only accepted appid or azp.")
+@click.option("--subject", type=Text(), help="The only accepted sub.")
+@click.option("--app-id", type=Text(), help="The only accepted appid or azp.")
 @click.option("--jwks-uri", default="", metavar="URL", help="Where its keys are, if its metadata does not say so.")
 @label_option
 @scope_option
 @json_option
 @click.pass_obj
 def add(
-    connection: Connection, tenant: str, kind: str, issuer: str, audiences: tuple[str, ...], subject: str, app_id: str,
-    jwks_uri: str, label: str, scope: tuple[str, ...], as_json: bool,
+    connection: Connection, tenant: str, kind: str, issuer: str, audiences: tuple[str, ...], subject: str | None,
+    app_id: str | None, jwks_uri: str, label: str, scope: tuple[str, ...], as_json: bool,
 ) -> None:
     """Trust an issuer."""
     Tenants(connection.database).require(tenant)
 
     def work(session: Session) -> tuple[Trust, Trust]:
         trust = Trusts(connection.database).add(
-            tenant, kind, issuer=issuer, audiences=audiences, subject=subject, app_id=app_id, jwks_uri=jwks_uri,
-            label=label, scopes=scope, session=session,
+            tenant, kind, issuer=issuer, audiences=audiences, subject=subject or "", app_id=app_id or "",
+            jwks_uri=jwks_uri, label=label, scopes=scope, session=session,
         )
         return trust, trust
 

@@ -36,8 +36,24 @@ class Duration(click.ParamType):
             self.fail(f"{value!r} is not a duration: write a number and s, m, h or d, such as 90d{rest}", param, ctx)
         duration = timedelta(days=int(match[1]) * _UNITS[match[2]] / 86_400)
         if duration > self._longest:
-            self.fail(f"{value} is too long: at most {self._longest.days}d", param, ctx)
+            self.fail(f"{value} is too long: at most {_written(self._longest)}", param, ctx)
         return duration
+
+
+def _written(duration: timedelta) -> str:
+    return f"{duration.days}d" if duration.days else f"{duration.seconds // 3_600}h"
+
+
+class Text(click.ParamType):
+    """A text that is not empty; an empty one is mostly a shell variable that was never set."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text."""
+        if not value.strip() or not value.isprintable():
+            self.fail("write a text of printable characters, which is not empty", param, ctx)
+        return str(value)
 
 
 class ResourceName(click.ParamType):

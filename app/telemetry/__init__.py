@@ -1,1 +1,4 @@
-"""What scimd tells those who run it: a log line a request, and metrics. No secrets, no attribute values in either."""
+"""What scimd tells the people who run it: one log line for each request, and metrics.
+
+Neither has secrets or attribute values.
+"""

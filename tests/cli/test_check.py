@@ -54,6 +54,7 @@ def test_a_wrong_token_is_told_in_words(live_server: Server) -> None:
 def test_nobody_there_is_told_in_words(live_server: Server) -> None:
     assert "Nothing answers" in live_server.command("check", "http://127.0.0.1:9", "--token", "x", status=1)
     assert "https" in live_server.command("check", "http://example.com/scim", "--token", "x", status=1)
+    assert "This is not a URL" in live_server.command("check", "https://[", "--token", "x", status=1)
 
 
 class Broken(BaseHTTPRequestHandler):

@@ -11,6 +11,7 @@ import pytest
 from app.store.accounts.activity import Activity
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
+from app.store.accounts.trusts import Trusts
 from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.tenants import delete_for_good
@@ -83,6 +84,26 @@ def test_an_error_is_one_sentence(operator: Operator, arguments: list[str], sent
     said = operator(*arguments, status=2 if "soon" in arguments or "/no/such/file" in arguments else 1)
     assert sentence in said
     assert len(said.splitlines()) == 1
+
+
+BEARER = ["trust", "add", "acme", "--kind", "bearer", "--issuer", "https://127.0.0.1:9"]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["token", "revoke", "\udcff"], "is not valid UTF-8"), (["events", "\udcff"], "is not valid UTF-8"),
+    (["client", "create", "acme", "--token-lifetime", "7h"], "7h is too long: at most 6h"),
+    (["client", "create", "acme", "--expires", "4000d"], "4000d is too long: at most 1096d"),
+    ([*BEARER, "--audience", ""], "'--audience': write a text of printable characters"),
+    ([*BEARER, "--audience", "a", "--subject", ""], "'--subject': write a text of printable characters"),
+    ([*BEARER, "--audience", "a", "--app-id", " "], "'--app-id': write a text of printable characters"),
+    ([*BEARER, "--audience", "\udcff"], "'--audience': write a text of printable characters"),
+])
+def test_a_value_that_makes_no_sense_is_one_sentence(operator: Operator, arguments: list[str], sentence: str) -> None:
+    """`--subject "$SUBJECT"` without that variable would otherwise let in every application of the issuer."""
+    said = operator(*arguments, status=2)
+    assert sentence in said
+    assert len(said.splitlines()) == 1
+    assert Trusts(operator.database).of_tenant("acme") == []
 
 
 def test_nothing_to_show(operator: Operator) -> None:

@@ -1,1 +1,4 @@
-"""The provisioning log: what was changed, by whom, and what was refused, and why."""
+"""The provisioning log: what was changed, by whom, what was refused, and why.
+
+A change and its line are one transaction; each line knows its tenant and expires with the log.
+"""
