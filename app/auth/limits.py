@@ -13,7 +13,6 @@ import ipaddress
 import math
 import time
 from collections.abc import Callable
-from functools import lru_cache
 
 from app.auth.buckets import Buckets, Rate
 from app.errors import TooManyRequests
@@ -84,7 +83,6 @@ class Limits:
         return not (self._per_second and self._missing.take(_neighbourhood(address), self._wrong_rate))
 
 
-@lru_cache(256)
 def rate_of(per_second: int) -> Rate:
     """Return the limit for a tenant with this rate."""
     return Rate(per_second, max(ROOM, ROOM_SECONDS * per_second), max(1, per_second // REPORTS))
