@@ -1,7 +1,7 @@
 """How gunicorn runs scimd: processes, threads, limits and hooks; nothing about SCIM.
 
-Found by `gunicorn "app:create_app()"` in this folder, and used by `scimd serve`. The reasons for the figures stand in
-docs/operating.md; those that were measured are marked.
+`gunicorn "app:create_app()"` finds it in this folder, and `scimd serve` uses it. docs/operating.md has the reasons for
+the figures.
 """
 
 import gc
@@ -40,10 +40,10 @@ if _config.metrics_bind:
 
 
 class Worker(ThreadWorker):
-    """A thread worker that lets go of its addresses as soon as it stops.
+    """A thread worker that closes its listeners as soon as it stops.
 
-    Gunicorn's own holds them until its last request is answered: a client could still connect, whom nobody accepts, and
-    after the death of the master a new one could not listen.
+    Gunicorn's own keeps them open until its last request is answered: clients could still connect without being
+    accepted, and after the death of the master a new one could not listen.
     """
 
     def set_accept_enabled(self, enabled):
@@ -58,45 +58,45 @@ workers = _config.workers
 worker_class = Worker
 threads = _config.threads
 
-# A request has 20 seconds for its calls of the database; a worker that says nothing for 60 is stuck.
+# A request has 20 seconds for its database calls; a worker without a sign of life for 60 seconds is stuck.
 timeout = 60
-# Seconds that a client may take to read a response, or one block of a long one (64 KB or somewhat more), and between
-# two pieces of its request's body. `timeout` is about the worker alone.
+# Seconds that a client may take to read a response, or one block of a streamed one (64 KB or slightly more), and
+# to send the next piece of its request's body. `timeout` is about the worker alone.
 CLIENT_SECONDS = 20
-# Seconds that a thread waits for the client to hang up where the response has said so.
+# Seconds that a thread waits for the client to close a connection after `Connection: close`.
 HANG_UP_SECONDS = 2
-# A stop lets requests that have begun finish.
+# A stop waits for requests that have begun.
 graceful_timeout = 30
-# Longer than a proxy keeps a connection that it may use again.
+# Longer than a proxy keeps an idle connection.
 keepalive = 5
 
-# Nothing is replaced without a reason (D-73): no `max_requests`. A connection ends after as many answers, so that those
-# that stay open are shared out again among the workers.
+# Workers are not replaced after a number of requests: no `max_requests` (D-73). A connection ends after this many
+# responses, so that open connections are distributed among the workers again.
 ANSWERS_OF_A_CONNECTION = 100
-# How long a start waits for an address that is in use: workers whose master was killed let go of it within a second.
+# Seconds that a start waits for an address in use: workers whose master was killed release it within a second.
 ADDRESS_SECONDS = 10
 
-# The longest that gunicorn allows. A longer filter goes to .search, in a body.
+# The maximum that gunicorn allows. A longer filter goes to .search, in a body.
 limit_request_line = 8_190
 limit_request_fields = 100
 limit_request_field_size = 8_190
 
-# The heartbeat of a worker is a file; on a disk it can stand still under load.
+# The heartbeat of a worker is a file, which on a disk can stall under load.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") and os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-# gunicorn 25 and later open a socket for commands in the home folder; nobody needs it here.
+# gunicorn 25 and later open a socket for commands in the home folder, which is not needed here.
 control_socket_disable = True
-# X-Forwarded-Proto and the like are believed when this machine's own proxy sends them, and are of no use to others.
+# X-Forwarded-Proto and similar headers are trusted only from a proxy on this machine.
 forwarded_allow_ips = "127.0.0.1,::1"
 header_map = "drop"
-# A client does not survive a fork: each worker makes its own, and so the application too.
+# A database client does not survive a fork, so each worker creates its own, and therefore its own application.
 preload_app = False
 
-# One JSON object a line; what is logged of a request is written by the application, which knows the tenant.
+# One JSON object a line; the application logs requests, because it knows the tenant.
 logconfig_dict = logging_config()
 
 
 class _NoAccessLog(Logger):
-    """Gunicorn's log; where there is a `logconfig_dict` it would gather what to say of each request all the same."""
+    """Gunicorn's log without access lines, which it would prepare for each request because of `logconfig_dict`."""
 
     def access(self, *_):
         return
@@ -112,7 +112,7 @@ _REFUSED = {
 
 
 def _write_error(sock, status, reason, _):
-    """Answer what gunicorn itself refuses with a SCIM Error message (RFC 7644 section 3.12), and repeat none of it."""
+    """Send a SCIM Error message (RFC 7644 section 3.12) for a request that gunicorn refuses; repeat none of it."""
     error = ScimError(f"{reason}: {_REFUSED.get(status, 'the request is not valid HTTP.')}")
     error.status = status
     body = json.dumps(error_message(error))
@@ -120,19 +120,19 @@ def _write_error(sock, status, reason, _):
     util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode("ascii"))
 
 
-util.write_error = _write_error  # gunicorn has no setting for it, and would answer with HTML
+util.write_error = _write_error  # gunicorn has no setting for its error page, which is HTML
 
 _STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 def on_starting(server):
-    """Put everything together once before there are workers, so that what is wrong is one sentence and no start.
+    """Assemble the application once before there are workers, so that a mistake prevents the start with one sentence.
 
-    The private mongod is started here, and used by this process until it ends; indexes are built here, where nobody
-    looks at the clock. What is opened is closed again before the first fork.
+    The private mongod is started here and used by this process until it ends. Indexes are built here, without a time
+    limit. The database is closed before the first fork.
     """
-    # A new worker has the master's handlers until it has its own, and a signal for it would be lost in them: those
-    # that mean a stop wait until `post_fork`.
+    # A new worker has the master's signal handlers until it has its own, and they would lose its signals: those for a
+    # stop are blocked until `post_fork`.
     os.register_at_fork(
         before=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS),
         after_in_parent=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS),
@@ -144,7 +144,7 @@ def on_starting(server):
                     wait_for_address(*address, ADDRESS_SECONDS)
         database = open_database(_config, watch=False)
         create_app(_config, database)
-        with suppress(Unavailable):  # `create_app` has said so, and the workers wait for it
+        with suppress(Unavailable):  # `create_app` has logged it, and the workers wait
             left_out = unknown(_config, database)
             if left_out:
                 server.log.warning(left_out)
@@ -154,14 +154,14 @@ def on_starting(server):
 
 
 def post_fork(server, worker):
-    """Make every stop a graceful one, and one that comes while the worker is being made count.
+    """Make every stop graceful, including one during the start of the worker.
 
-    Ctrl-C reaches all processes, and the master then sends SIGQUIT to its workers. For either a thread worker shuts
-    its pool down in the signal's handler, where it waits for a lock that the interrupted code may hold (gunicorn
+    Ctrl-C reaches all processes, and the master then sends SIGQUIT to its workers. For both signals a thread worker
+    shuts down its pool in the signal handler, where it waits for a lock that the interrupted code may hold (gunicorn
     27.0.1: one stop in ten hung for 30 seconds).
     """
-    # Whether we can begin at all was found out by `on_starting`. What has come between, a database that is on its way
-    # up or an index that cannot be built, ends one worker, which is made anew, and not all, as gunicorn would have it.
+    # `on_starting` has checked that the server can start. A later failure, such as an index that cannot be built, ends
+    # this worker, which is replaced; gunicorn would stop the server.
     worker.booted = True
     worker.handle_quit = worker.handle_exit
     for number in _STOPS:
@@ -172,9 +172,9 @@ def post_fork(server, worker):
 
 
 def pre_request(worker, req):
-    """Let no client hold a thread by not reading, and no connection stay with its worker for ever.
+    """Limit the time that a client may take to read, and the number of responses on a connection.
 
-    `sendall` takes the time limit for all that it is given.
+    `sendall` applies the time limit to everything that it sends.
     """
     req.unreader.sock.settimeout(CLIENT_SECONDS)
     if req.req_number >= ANSWERS_OF_A_CONNECTION:
@@ -182,25 +182,25 @@ def pre_request(worker, req):
 
 
 def post_request(worker, req, environ, resp):
-    """End a connection in this thread; reset it where its client is gone, too slow, or was sent half a response.
+    """Close a connection in this thread; reset it if its client is gone, too slow, or was sent half a response.
 
-    gunicorn waits up to 2 seconds until the client hangs up, in the thread that accepts connections (27.0.1): each
-    client that does not would hold up all others of the worker. What is shut here is not waited for there.
+    gunicorn waits up to 2 seconds for the client to close it, in the thread that accepts connections (27.0.1): a client
+    that does not would delay all other clients of the worker. gunicorn does not wait for what is shut down here.
     """
     connection = req.unreader.sock
-    with suppress(OSError):  # it is closed already
+    with suppress(OSError):  # already closed
         if isinstance(sys.exception(), OSError):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif resp is None or not resp.should_close():
             return
         else:
             connection.shutdown(socket.SHUT_WR)
-            _until_it_hangs_up(connection)
+            _wait_for_close(connection)
         connection.shutdown(socket.SHUT_RD)
 
 
-def _until_it_hangs_up(connection):
-    """Read and forget for a while: a close with unread data would take the response with it (RFC 9112 section 9.6)."""
+def _wait_for_close(connection):
+    """Read and discard for a while: closing with unread data would destroy the response (RFC 9112 section 9.6)."""
     deadline = time.monotonic() + HANG_UP_SECONDS
     while (left := deadline - time.monotonic()) > 0:
         connection.settimeout(left)
@@ -209,18 +209,18 @@ def _until_it_hangs_up(connection):
 
 
 def worker_exit(server, worker):
-    """Wait a moment with another try where a worker could not begin."""
+    """Pause before the next attempt if a worker could not start."""
     if worker.wsgi is None:
         time.sleep(1)
 
 
 def post_worker_init(worker):
-    """Start what a worker does beside its requests, and spare the collector what stays for good.
+    """Start what a worker does besides answering requests, and exempt permanent objects from garbage collection.
 
-    Looking for circles after each 700 new objects took a twentieth of the time of a write (measured); there are few.
+    Searching for cycles after every 700 new objects took 5 % of the time of a write, and finds few.
     """
     configure()
-    if isinstance(worker.wsgi, Application):  # the bench runs an application of its own with these settings
+    if isinstance(worker.wsgi, Application):  # the bench runs another application with these settings
         janitor.start(worker.wsgi.database, worker.wsgi.chores)
     if _config.metrics_bind:
         folder.supervise_exporter()
@@ -230,12 +230,12 @@ def post_worker_init(worker):
 
 
 def child_exit(server, worker):
-    """Forget the gauges of a worker that is gone."""
+    """Remove the gauges of a worker that has ended."""
     if _config.metrics_bind:
-        folder.forget_the_dead()
+        folder.remove_gauges_of_ended()
 
 
 def on_exit(server):
-    """Leave nothing behind but the data."""
+    """Remove the folder of the metrics."""
     if _config.metrics_bind:
         folder.leave()

@@ -1,4 +1,4 @@
-"""What scimd tells the people who run it: one log line for each request, and metrics.
+"""Logs and metrics, for operators: a line for each request, and numbers for Prometheus.
 
-Neither has secrets or attribute values.
+Neither contains a secret or the value of an attribute.
 """

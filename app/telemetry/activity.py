@@ -1,4 +1,4 @@
-"""What a worker has answered since it last told the database, tenant by tenant."""
+"""The requests of each tenant that a worker has answered since it last wrote their sums into the database."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from app.store.accounts.activity import Activity, AnsweredRequest, PendingActivi
 __all__ = ["AnsweredRequest", "Book"]
 
 MOST_TENANTS = 10_000
-"""Tenants that are added up at a time: a client may make up names faster than they are written."""
+"""The maximum number of tenants to add up: a client may make up names faster than they are written."""
 
 
 class Book:
-    """The sums of one worker; several threads write in it at once."""
+    """The sums of one worker; safe for several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sums: dict[str, PendingActivity] = {}
 
     def add(self, tenant: str, answered: AnsweredRequest) -> None:
-        """Count an answer to a tenant; one more tenant than there is room for is not counted."""
+        """Count a request of a tenant; a tenant beyond `MOST_TENANTS` is not counted."""
         with self._lock:
             sums = self._sums.get(tenant)
             if sums is None:
@@ -30,7 +30,7 @@ class Book:
             sums.add(answered)
 
     def close(self, activity: Activity) -> None:
-        """Write what was added up and begin anew; raises Unavailable, after which those sums are lost."""
+        """Write the sums and start again from zero; raises Unavailable, which loses the sums."""
         with self._lock:
             sums, self._sums = self._sums, {}
         if sums:

@@ -1,6 +1,6 @@
 """The process that serves `/metrics`: on `SCIMD_METRICS_BIND`, never on the public port.
 
-It adds up what the workers wrote and asks the database how many resources each tenant has. It ends with its parent.
+It adds up what the workers have written and queries the database for each tenant's totals. It ends with its parent.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from app.telemetry.labels import MOST_TENANTS, largest_apart
 
 PAUSE = 1.0
 PATIENCE = 10
-"""Pauses before the log tells that the address cannot be listened on."""
+"""Failed attempts to listen before the log says so."""
 
 
 class Tenants(Collector):
-    """What each tenant has: resources, and credentials that end."""
+    """Metrics of each tenant: its resources, and when its credentials expire."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Ask the database; a database that does not answer has no numbers."""
+        """Query the database; without an answer there are no samples."""
         resources = GaugeMetricFamily("scimd_resources", "Resources of a tenant.", labels=["tenant", "type", "state"])
         ends = GaugeMetricFamily(
             "scimd_credential_expiry_seconds", "Seconds until the first credential of a kind expires.",
@@ -60,7 +60,7 @@ class Tenants(Collector):
 
 
 def main() -> None:
-    """Serve metrics until the parent process, whose number is the argument, is gone."""
+    """Serve metrics until the parent process, whose id is the argument, has ended."""
     parent = int(sys.argv[1])
     config = Config.from_environment(os.environ)
     registry = CollectorRegistry()
@@ -69,7 +69,7 @@ def main() -> None:
     waited = 0
     while os.getppid() == parent and not _listen(config.metrics_bind, registry):
         if waited == PATIENCE:
-            print(f"scimd metrics: {config.metrics_bind} is in use or not ours; trying on.", file=sys.stderr)
+            print(f"scimd metrics: {config.metrics_bind} cannot be listened on; still trying.", file=sys.stderr)
         waited += 1
         time.sleep(PAUSE)
     while os.getppid() == parent:
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def _listen(bind: str, registry: CollectorRegistry) -> bool:
-    """Serve from now on; False where that cannot be: another process, say of the version before, has the address."""
+    """Start to serve; return False if the address is in use, such as by the previous version."""
     host, _, port = bind.rpartition(":")
     try:
         start_http_server(int(port), host.strip("[]"), registry=registry)

@@ -1,4 +1,4 @@
-"""Which tenants the metrics tell apart: a bounded number, since each is several series that stay (D-78)."""
+"""The tenants that metrics distinguish: a bounded number, because each adds several series for good (D-78)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 MOST_TENANTS = 1_000
 OTHERS = "(others)"
-"""The label of all tenants beyond these; none can have this name."""
+"""The label of all other tenants; no tenant can have this name."""
 
 _named: set[str] = set()
 
 
 def tenant_label(name: str) -> str:
-    """Return the label of a tenant: its name, or `OTHERS` where this process tells enough tenants apart already."""
+    """Return a tenant's label: its name, or `OTHERS` if this process distinguishes `MOST_TENANTS` already."""
     if name not in _named:
         if len(_named) >= MOST_TENANTS:
             return OTHERS
@@ -22,7 +22,7 @@ def tenant_label(name: str) -> str:
 
 
 def largest_apart(numbers: Mapping[tuple[str, str, str], int]) -> Counter[tuple[str, str, str]]:
-    """Return the numbers by tenant, type and state: each of the largest tenants, and all others together."""
+    """Return numbers by tenant, type and state, with all but the largest tenants added up as `OTHERS`."""
     sizes = Counter[str]()
     for (tenant, *_), number in numbers.items():
         sizes[tenant] += number

@@ -1,7 +1,7 @@
-"""Structured logs: JSON, one object a line; readable on a terminal.
+"""Structured logs: JSON, one object a line; on a terminal, text for people.
 
-Kept here: no value of an attribute is in any line. So a traceback has the places, types and codes of its exceptions and
-not their texts, which repeat documents (`app.errors.describe`).
+No line contains the value of an attribute. Tracebacks contain the places, types and codes of exceptions, but not their
+texts, which repeat documents (`app.errors.describe`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ log = logging.getLogger("scimd")
 
 
 def trace(error: BaseException) -> str:
-    """Return the traceback of an exception, and of those that led to it, without their texts."""
+    """Return the traceback of an exception and of its causes, without their texts."""
     chain: list[BaseException] = []
     following: BaseException | None = error
     while following is not None and following not in chain:
@@ -46,15 +46,14 @@ _SHARED: list[Any] = [
 
 
 class Discreet(logging.Filter):
-    """Takes what a client sent out of gunicorn's lines.
+    """Removes what a client sent from gunicorn's lines.
 
-    Of what is hardly HTTP gunicorn repeats the line that it stumbled over, which can be a misspelt `Authorization` or
-    an address with a filter in it; of a request that failed, the whole address. A client that
-    is too slow is no failure of ours and needs no traceback.
+    Gunicorn repeats the line that it cannot parse, which can be a misspelt `Authorization` or a URL with a filter, and
+    the URL of a request that failed. A slow client is not a failure of the server and needs no traceback.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Shorten the line, and let it pass."""
+        """Shorten the record; return True."""
         text = record.getMessage()
         if text.startswith("Invalid request from ip="):
             record.msg, record.args = ": ".join(text.split(": ")[:2]), ()
@@ -67,9 +66,9 @@ class Discreet(logging.Filter):
 
 
 def logging_config(*, pretty: bool | None = None) -> dict[str, Any]:
-    """Give the configuration of the standard library's logging, for this process and for gunicorn.
+    """Return the configuration of the standard library's logging, for this process and for gunicorn.
 
-    `pretty` is for people; without it that is found out from what the standard error is.
+    `pretty` is text for people; by default it is chosen if standard error is a terminal.
     """
     if pretty is None:
         pretty = sys.stderr.isatty()
@@ -114,7 +113,7 @@ def configure() -> None:
 
 
 def _thread_ended(ended: threading.ExceptHookArgs) -> None:
-    """Log what has ended a thread; Python would write its text to the same place."""
+    """Log the exception that has ended a thread; Python would print its text."""
     log.error("the thread %s has ended", ended.thread.name if ended.thread else "-", exc_info=ended.exc_value)
 
 

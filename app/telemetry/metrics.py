@@ -1,7 +1,7 @@
 """The metrics of the processes that answer requests (Prometheus).
 
-Each process writes its numbers into files of a folder that all share (see `folder`, which gunicorn.conf.py makes before
-this module is imported); `exporter` adds them up and serves them, on a port of its own.
+Each process writes its numbers into files in a shared folder (see `folder`; gunicorn.conf.py creates it before this
+module is imported). `exporter` adds them up and serves them on a port of its own.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ CONNECTIONS = Gauge(
 
 
 def result(status: int) -> str:
-    """Give the outcome of an operation in a word."""
+    """Return the outcome of an operation in a word."""
     return "done" if status < 400 else "refused" if status < 500 else "failed"
 
 
 class MongoObserver:
-    """Totals what the database's client does."""
+    """Counts the commands and connections of the database's client."""
 
     def command(self, name: str, seconds: float, *, failed: bool) -> None:
-        """Take note of a command."""
+        """Count a command."""
         COMMANDS.labels(name).observe(seconds)
         if failed:
             FAILED_COMMANDS.labels(name).inc()
 
     def connections(self, change: int) -> None:
-        """Take note that a connection was taken or given back."""
+        """Count connections that are taken (1) or released (-1)."""
         CONNECTIONS.inc(change)

@@ -184,7 +184,7 @@ def test_fa_18_an_exporter_that_dies_is_started_again_and_the_folder_is_not_impo
     until(lambda: len(exporters(busy)) == 1)
     until(lambda: listens(busy))
     log = busy.log.read_text()
-    assert log.count("the process that serves /metrics has ended (-9); it is started again") == 2
+    assert log.count("the process that serves /metrics has ended (-9) and is restarted") == 2
     assert "foreign" not in log
 
 
