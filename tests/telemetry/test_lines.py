@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +16,10 @@ import pytest
 import requests
 
 from app.telemetry.lines import MOST, Lines
-from tests.conftest import make_server
+from tests.conftest import end_with_parent, make_server
 from tests.processes import until
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -121,6 +126,31 @@ def test_a_log_that_cannot_be_written_stops_nobody(start: Callable[[int], Lines]
     lines.stop()
     lines.start()
     assert lines.queue.empty()
+
+
+LOGS_MUCH = """
+import logging, sys
+from app.telemetry.logs import configure
+
+configure()
+for number in range(2_000):
+    logging.getLogger("scimd").warning("number %d of many, %s", number, "." * 100)
+print("done", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_process_waits_for_no_reader_of_its_log_and_loses_no_line_at_its_end() -> None:
+    """A pipe takes 64 KB; what is logged here is more, and nothing reads it yet."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOGS_MUCH], cwd=ROOT, text=True, preexec_fn=end_with_parent,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )
+    assert process.stdout and process.stdout.readline() == "done\n"
+    _, log = process.communicate()
+    rows = [json.loads(line) for line in log.splitlines()]
+    assert [int(row["event"].split()[1]) for row in rows] == list(range(2_000))
+    assert rows[0].keys() == {"event", "level", "logger", "timestamp"}
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
