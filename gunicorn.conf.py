@@ -126,7 +126,7 @@ _STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 def on_starting(server):
-    """Assemble the application once before there are workers, so that a mistake prevents the start with one sentence.
+    """Assemble the application once before the workers start, so that a mistake ends the start with one sentence.
 
     The private mongod is started here and used by this process until it ends. Indexes are built here, without a time
     limit. The database is closed before the first fork.

@@ -61,7 +61,7 @@ class Client:
         return self("PATCH", path, {"schemas": [PATCH_URN], "Operations": list(operations)}, **headers)
 
     def found(self, path: str) -> list[str]:
-        """Give the userNames or displayNames that a query finds, in its order."""
+        """Return the userNames or displayNames that a query finds, in its order."""
         answer = self("GET", path)
         assert answer.status_code == 200, answer.get_json()
         return [each.get("userName") or each["displayName"] for each in answer.get_json()["Resources"]]
@@ -81,7 +81,7 @@ def application(http_database: Database) -> Flask:
 
 @pytest.fixture
 def new_client(application: Flask, http_database: Database) -> Callable[[str], Client]:
-    """Give what makes a client of a new tenant with a profile."""
+    """Return a function that makes a client of a new tenant with a profile."""
 
     def make(profile: str) -> Client:
         name = f"t-{uuid.uuid4().hex[:12]}"

@@ -16,7 +16,7 @@ _OURS = ("created", "lastModified", "version", "nextCursor", "previousCursor", "
 
 
 def example(document: str, name: str) -> dict[str, Any]:
-    """Give a printed exchange."""
+    """Return a printed exchange."""
     return json.loads((SAMPLES / document / f"{name}.json").read_text())
 
 
@@ -36,7 +36,7 @@ class Replay:
         self.ids[printed_id] = answer.get_json()["id"]
 
     def placed(self, value: Any) -> Any:
-        """Give a value with the identifiers and places of this world."""
+        """Return a value with the identifiers and locations of this test."""
         if isinstance(value, dict):
             return {key: self.placed(each) for key, each in value.items()}
         if isinstance(value, list):
@@ -48,7 +48,7 @@ class Replay:
         return value
 
     def version(self, path: str) -> str:
-        """Give the version that a resource has now."""
+        """Return the version that a resource has now."""
         return self.client("GET", path).headers["ETag"]
 
     def send(self, request: dict[str, Any]) -> TestResponse:
@@ -62,7 +62,7 @@ class Replay:
         return self.client(request["method"], path, body, **{name.replace("-", "_"): v for name, v in headers.items()})
 
     def differences(self, printed: dict[str, Any], answer: TestResponse) -> set[str]:
-        """Give what is otherwise than printed: `+x` is there in addition, `-x` is missing, `x` has another value."""
+        """Return the differences from what is printed: `+x` is additional, `-x` is missing, `x` has another value."""
         found = set() if answer.status_code == printed["status"] else {f"status {answer.status_code}"}
         found |= {f"-header {name}" for name in printed["headers"] if name not in answer.headers}
         if answer.status_code == printed["status"]:

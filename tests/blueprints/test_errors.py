@@ -134,7 +134,7 @@ def test_ht_23_a_failure_of_ours_tells_nothing_of_us(rfc: Client, monkeypatch: p
         assert word not in answer.text
 
 
-def test_who_it_is_and_what_he_asks_for_have_one_time_budget(
+def test_authentication_and_the_operation_share_one_time_budget(
     rfc: Client, fault: Fault, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budget = Database.budget

@@ -138,7 +138,7 @@ class Commands(monitoring.CommandListener):
 
 @pytest.fixture
 def watched(mongod_uri: str) -> Iterator[tuple[Client, Commands]]:
-    """Give a client of an application whose commands are noted."""
+    """Return a client of an application whose commands are noted."""
     commands = Commands()
     client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
         mongod_uri, tz_aware=True, event_listeners=[commands]

@@ -66,7 +66,7 @@ def test_totals_follow_creates_and_deletes(ten: Client) -> None:
 
 @pytest.fixture
 def mixed(rfc: Client) -> Client:
-    """Give users with and without a nickname, with several e-mails, and with employee numbers."""
+    """Return users with and without a nickname, with several e-mails, and with employee numbers."""
     rfc.user("a", nickName="Zed", emails=[{"value": "m@x"}, {"value": "b@x", "primary": True}],
              **{ENTERPRISE_URN: {"employeeNumber": "9"}})
     rfc.user("B", nickName="alpha", emails=[{"value": "c@x"}], **{ENTERPRISE_URN: {"employeeNumber": "10"}})

@@ -1,4 +1,4 @@
-"""The examples of RFC 7644 and RFC 9865 by section; what is otherwise than printed is named, with its reason."""
+"""The examples of RFC 7644 and RFC 9865 by section; what is different from what is printed is named, with its reason."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def test_7_5_2_nothing_is_too_sensitive_for_a_query(world: Replay) -> None:
 
 @pytest.fixture
 def thirty(gallery: Client) -> Replay:
-    """Give a tenant that takes words without quotation marks, as RFC 9865 prints them."""
+    """Return a tenant that accepts words without quotation marks, as RFC 9865 prints them."""
     for number in range(30):
         gallery.user(f"J{number:02}", displayName=f"Smith {number}")
     gallery.user("other")

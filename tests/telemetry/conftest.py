@@ -13,7 +13,7 @@ from tests.telemetry.scraping import listens
 
 @pytest.fixture(scope="module")
 def metered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Give a server of two workers that serves metrics."""
+    """Return a server of two workers that serves metrics."""
     settings = {"SCIMD_WORKERS": "2", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
     server = make_server(tmp_path_factory.mktemp("metered"), **settings)
     server.start()
@@ -25,7 +25,7 @@ def metered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Give a server that serves metrics and lets a tenant ask as seldom as can be set."""
+    """Return a server that serves metrics and has the lowest rate limit that can be set."""
     settings = {"SCIMD_WORKERS": "2", "SCIMD_RATE_LIMIT": "25", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
     server = make_server(tmp_path_factory.mktemp("limited"), **settings)
     server.start()

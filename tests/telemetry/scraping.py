@@ -11,7 +11,7 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def scrape(server: Server) -> Series:
-    """Give the value of each series by its name and labels."""
+    """Return the value of each series by its name and labels."""
     url = f"http://{server.environ['SCIMD_METRICS_BIND']}/metrics"
     text = requests.get(url, timeout=30).text
     return {
@@ -26,7 +26,7 @@ def total(server: Server, name: str, **labels: str) -> float:
 
 
 def listens(server: Server) -> bool:
-    """Tell whether the exporter answers already; it starts beside the workers."""
+    """Return whether the exporter answers yet; it starts after the workers."""
     try:
         scrape(server)
     except requests.ConnectionError:

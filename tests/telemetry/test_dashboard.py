@@ -41,7 +41,7 @@ OPERATORS_ASK = {
 
 @pytest.fixture(scope="module")
 def series(limited: Server) -> dict[str, set[str]]:
-    """Give the labels of each metric, after some traffic of every kind."""
+    """Return the labels of each metric, after some traffic of every kind."""
     url, token = limited.create_tenant()
     tenant, headers = url.split("/")[3], {"Authorization": f"Bearer {token}"}
     body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Sales"}
@@ -98,7 +98,7 @@ def test_a_panel_asks_the_chosen_source(panel: dict[str, Any]) -> None:
 
 
 def asked(text: str) -> list[tuple[str, set[str]]]:
-    """Give the metrics that an expression names, each with the labels that are asked of it."""
+    """Return the metrics that an expression names, each with the labels that it requires."""
     found = [(name, set(re.findall(r"(\w+)\s*[=!]", labels or ""))) for name, labels in SELECTOR.findall(text)]
     by = {label for labels in BY.findall(text) for label in labels.split(", ")}
     return [(name, labels | by) for name, labels in found]

@@ -19,13 +19,13 @@ MARK = "Zyx9Marked"
 
 
 def lines(server: Server, request_id: str) -> list[dict[str, Any]]:
-    """Give the log lines of one request."""
+    """Return the log lines of one request."""
     rows = [json.loads(line) for line in server.log.read_text().splitlines() if request_id in line]
     return [row for row in rows if row["event"] == "request"]
 
 
 def line(server: Server, answer: requests.Response) -> dict[str, Any]:
-    """Give the only log line of an answer."""
+    """Return the only log line of an answer."""
     request_id = answer.headers["X-Request-Id"]
     until(lambda: lines(server, request_id))
     (row,) = lines(server, request_id)
@@ -163,7 +163,7 @@ def test_what_is_hardly_http_is_answered_and_not_repeated_in_the_log(live_server
         plain.sendall(request_.encode())
         answer = b"".join(iter(lambda: plain.recv(65_536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
-    error = json.loads(body)  # RFC 7644 section 3.12, whoever refuses it
+    error = json.loads(body)  # RFC 7644 section 3.12, also from gunicorn
     assert error["schemas"] == ["urn:ietf:params:scim:api:messages:2.0:Error"]
     assert error["status"] == head.split()[1].decode() and error["detail"], error
     line(live_server, requests.get(f"{live_server.url}/nothing", timeout=30))

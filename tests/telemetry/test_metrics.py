@@ -28,7 +28,7 @@ PERSON = {
 
 
 def exporters(server: Server) -> list[int]:
-    """Give the processes that serve the metrics of a server: children of its workers, where it has started."""
+    """Return the processes that serve the metrics of a server: children of its workers, if it has started."""
     found = []
     for worker in workers(server):
         with suppress(FileNotFoundError):  # it has just ended
@@ -119,7 +119,7 @@ def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Serve
 
 @pytest.fixture
 def busy(tmp_path: Path) -> Iterator[Server]:
-    """Give a metered server of its own, whose current folder has packages of the names that ours have."""
+    """Return a metered server of its own, whose current folder has packages with the names of ours."""
     for name in ("app", "scim_filter", "structlog", "prometheus_client", "pymongo", "flask"):
         (tmp_path / f"{name}.py").write_text(f"raise SystemExit('the foreign {name} was imported')")
     server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_METRICS_BIND=f"127.0.0.1:{free_port()}")
