@@ -20,7 +20,7 @@ from app.schemas.returned import Projection
 from app.store.directory.directory import Directory
 from app.store.mongo.indexes import unindexed
 from app.store.search.order import Order, Position, rank
-from app.store.search.pages import MANY
+from app.store.search.pages import MANY, Window
 from app.store.search.results import check_depth
 from app.store.search.search import Search
 from scim_filter import Column, Comparison, FilterError
@@ -135,7 +135,7 @@ class _Part:
     def rows(self, after: Position, limit: int, total: int, *, backwards: bool) -> list[Row]:
         """Return the resources behind a position; `total` match."""
         order = self.order.reversed() if backwards else self.order
-        found = self._results.page(order, after=after, skip=0, limit=limit, keys=self.keys, many=total > MANY)
+        found = self._results.page(order, Window(limit, after=after), self.keys, many=total > MANY)
         return [(resource, position, self.type) for resource, position in found]
 
     def first_page(self, skip: int, limit: int) -> tuple[list[Row], int]:

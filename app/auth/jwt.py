@@ -39,8 +39,9 @@ _OF_APPS = ("appid", "azp", "client_id", "cid")
 
 @dataclass(frozen=True)
 class Unverified:
-    """The contents of a token whose signature has not been verified."""
+    """A token whose signature has not been verified: its text and contents."""
 
+    text: str
     header: dict[str, Any]
     claims: dict[str, Any]
 
@@ -59,7 +60,7 @@ def decode_unverified(text: str) -> Unverified | None:
         header, claims = _json(match[1]), _json(match[2])
     except (ValueError, RecursionError):
         return None
-    return Unverified(header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
+    return Unverified(text, header, claims) if isinstance(header, dict) and isinstance(claims, dict) else None
 
 
 def verify(
@@ -84,14 +85,14 @@ def verify(
         inspection.checks = list(before)
         inspection.credential_id, inspection.label = trust.id, trust.label
         try:
-            return trust, _verify(inspection, text, unverified, trust, keys, int(now))
+            return trust, _verify(inspection, unverified, trust, keys, int(now))
         except Refused as error:
             refused = error
     raise refused or AssertionError("there is a candidate")
 
 
 def _verify(
-    inspection: Inspection, text: str, unverified: Unverified, trust: Trust, keys: Keys, now: int
+    inspection: Inspection, unverified: Unverified, trust: Trust, keys: Keys, now: int
 ) -> dict[str, Any]:
     header = unverified.header
     inspection.check(
@@ -107,7 +108,7 @@ def _verify(
     inspection.check("key", key is not None, expected="a key of the issuer", received=key_id, reason="unknown key")
     assert key is not None
     try:
-        claims = jwt.decode(text, key, registry=_REGISTRY).claims
+        claims = jwt.decode(unverified.text, key, registry=_REGISTRY).claims
     except (JoseError, ValueError) as error:
         fault = type(error).__name__
         inspection.fail("signature", expected="one by that key", received=fault, reason="wrong signature")

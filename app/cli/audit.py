@@ -64,14 +64,16 @@ def audited(connection: Connection, name: str, tenant: str, object_: str = "") -
 
 
 def audited_change(
-    connection: Connection, kind: str, operation: str, work: Callable[[Session], tuple[Subject, T]], *,
-    tenant: str = "", object_: str = "",
+    connection: Connection, act: str, work: Callable[[Session], tuple[Subject, T]], *, tenant: str = "",
+    object_: str = "",
 ) -> T:
     """Do `work` in one transaction with its entries in the audit log and in the tenant's log.
 
-    `work` returns what it changed and a result; the result is returned.
+    `act` names the kind of what changes and the operation, such as `token revoke`. `work` returns what it changed and a
+    result; the result is returned.
     """
-    with audited(connection, f"{kind} {operation}", tenant, object_) as entry:
+    kind, _, operation = act.partition(" ")
+    with audited(connection, act, tenant, object_) as entry:
 
         def logged(session: Session) -> T:
             subject, result = work(session)

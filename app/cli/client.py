@@ -48,7 +48,7 @@ def create(
         )
         return created[0], created
 
-    created, secret = audited_change(connection, "client", "create", work, tenant=tenant)
+    created, secret = audited_change(connection, "client create", work, tenant=tenant)
     _print_secret(connection, created, created.secrets[0], secret, as_json=as_json)
 
 
@@ -77,7 +77,7 @@ def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: 
         rotated = Clients(connection.database).rotate(client_id, expires, session)
         return rotated[0], rotated
 
-    found, row, secret = audited_change(connection, "client", "rotate", work, object_=client_id)
+    found, row, secret = audited_change(connection, "client rotate", work, object_=client_id)
     _print_secret(connection, found, row, secret, as_json=as_json)
 
 
@@ -91,7 +91,7 @@ def delete(connection: Connection, client_id: str) -> None:
     def work(session: Session) -> tuple[Client, None]:
         return clients.delete(client_id, session), None
 
-    audited_change(connection, "client", "delete", work, object_=client_id)
+    audited_change(connection, "client delete", work, object_=client_id)
 
 
 @client.group()
@@ -110,7 +110,7 @@ def delete_secret(connection: Connection, client_id: str, secret_id: str) -> Non
     def work(session: Session) -> tuple[Client, None]:
         return clients.delete_secret(client_id, secret_id, session), None
 
-    audited_change(connection, "client", "delete secret", work, object_=client_id)
+    audited_change(connection, "client delete secret", work, object_=client_id)
 
 
 def _print_secret(connection: Connection, each: Client, row: Secret, secret: str, *, as_json: bool) -> None:

@@ -35,7 +35,7 @@ def demo_page(connection: Connection) -> str:
         )
         return issued, text
 
-    token = audited_change(connection, "token", "issue", work, tenant=NAME)
+    token = audited_change(connection, "token issue", work, tenant=NAME)
     url = connection.tenant_url(NAME)
     return f"""
 The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:

@@ -133,7 +133,7 @@ def create_tenant(connection: Connection, name: str, profile: str, rate_limit: i
     def work(session: Session) -> tuple[TenantItself, Tenant]:
         return TenantItself(name, profile), tenants.create(name, profile, session, rate_limit=rate_limit)
 
-    return audited_change(connection, "tenant", "create", work, tenant=name, object_=name)
+    return audited_change(connection, "tenant create", work, tenant=name, object_=name)
 
 
 def _change(connection: Connection, name: str, operation: str, change: Callable[[str, Session], None]) -> None:
@@ -141,7 +141,7 @@ def _change(connection: Connection, name: str, operation: str, change: Callable[
         change(name, session)
         return TenantItself(name), None
 
-    audited_change(connection, "tenant", operation, work, tenant=name, object_=name)
+    audited_change(connection, f"tenant {operation}", work, tenant=name, object_=name)
 
 
 @tenant.command()

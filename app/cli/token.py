@@ -48,7 +48,7 @@ def issue(
         )
         return issued[1], issued
 
-    text, issued = audited_change(connection, "token", "issue", work, tenant=tenant)
+    text, issued = audited_change(connection, "token issue", work, tenant=tenant)
     if as_json:
         print_json({"token": text, "tenant": tenant} | _row(issued))
     else:
@@ -73,7 +73,7 @@ def revoke(connection: Connection, token_id: str) -> None:
     """Revoke a token; it stops working within five seconds."""
     tokens = Tokens(connection.database)
     audited_change(
-        connection, "token", "revoke", lambda session: (tokens.revoke(token_id, session), None), object_=token_id
+        connection, "token revoke", lambda session: (tokens.revoke(token_id, session), None), object_=token_id
     )
 
 

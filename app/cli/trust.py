@@ -51,7 +51,7 @@ def add(
         )
         return trust, trust
 
-    added = audited_change(connection, "trust", "add", work, tenant=tenant)
+    added = audited_change(connection, "trust add", work, tenant=tenant)
     if not (subject or app_id):
         say("Warning: without --subject or --app-id every application of that issuer has access.", err=True)
     fault = Keys(connection.database).refresh(added)
@@ -87,7 +87,7 @@ def delete(connection: Connection, trust_id: str) -> None:
     """Delete a trust; its tokens stop working within five seconds."""
     trusts = Trusts(connection.database)
     audited_change(
-        connection, "trust", "delete", lambda session: (trusts.delete(trust_id, session), None), object_=trust_id
+        connection, "trust delete", lambda session: (trusts.delete(trust_id, session), None), object_=trust_id
     )
 
 

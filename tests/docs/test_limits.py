@@ -13,7 +13,7 @@ from app.protocol import bulk_message, search_request
 from app.protocol.patch import message
 from app.schemas import fields
 from app.store.directory import membership_plan
-from app.store.search import results
+from app.store.search import results, time_limit
 from scim_filter import scan
 from tests.docs import pages
 
@@ -25,7 +25,7 @@ LIMITS = {
     "a URL": [URL, search_request.LONGEST_IN_URL, search_request.LONGEST_IN_BODY],
     "a filter or a PATCH path": [scan.MOST_TERMS, scan.DEEPEST],
     "a page": [search_request.DEFAULT_COUNT, search_request.MOST_RESULTS],
-    "a query": [int(results.SEARCH_SECONDS)],
+    "a query": [int(time_limit.SEARCH_SECONDS)],
     "`startIndex` across several resource types (`GET /`)": [results.MOST_POSITIONS + 1],
     "operations in a PATCH, in a Bulk request": [message.MAX_OPERATIONS],
     "members that one request names, to add or remove": [membership_plan.MOST_NAMED, 413],

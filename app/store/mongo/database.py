@@ -140,13 +140,10 @@ class Database:
                 try:
                     with self.budget(PREPARE_SECONDS):
                         for spec in self._specs:
-                            prepare_collection(self.db, spec, self._set_state)
+                            prepare_collection(self.db, spec, self._preparation.report)
                 except OperationFailure as error:
                     raise StoreError(f"The database refuses to prepare its collections: {reason(error)}") from error
                 self._prepared = True
-
-    def _set_state(self, state: str) -> None:
-        self._preparation.state = state
 
     def require(self) -> None:
         """Make sure that the database is prepared; raises Unavailable, which says what is missing.

@@ -45,6 +45,10 @@ class Preparation:
             self._thread.start()
             return self._thread
 
+    def report(self, state: str) -> None:
+        """Set the sentence about what is being done."""
+        self.state = state
+
     def wait(self, seconds: float) -> None:
         """Start the thread unless it runs, and wait until it ends or has run for `seconds`."""
         thread = self.begin()

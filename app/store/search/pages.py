@@ -35,6 +35,15 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Which part of the results to read: `limit` of those that follow `after`, without the first `skip` of them."""
+
+    limit: int
+    skip: int = 0
+    after: Position | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """How the documents of a query are read."""
 
@@ -61,8 +70,9 @@ class Pages:
         self._order = order
         self._plan = plan
 
-    def page(self, *, after: Position | None, skip: int, limit: int, fields: Mapping[str, int]) -> list[Found]:
-        """Return up to `limit` of the documents that follow `after`, without the first `skip` of them."""
+    def page(self, window: Window, fields: Mapping[str, int]) -> list[Found]:
+        """Return the documents in the window, with these fields (a MongoDB projection)."""
+        after, skip, limit = window.after, window.skip, window.limit
         if not self._plan.in_order:
             room: Steps = [{"$skip": skip}, {"$limit": limit}]
             return self._rows([*self._ranked(after), self._sort(), *room, *_shape(self._order, fields, ranked=True)])

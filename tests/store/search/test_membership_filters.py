@@ -21,6 +21,7 @@ from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
 from app.store.search import id_ranges
 from app.store.search.order import Order, Position, rank
+from app.store.search.pages import Window
 from app.store.search.search import Search
 from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, matches, parse_filter
 from tests.examples import examples
@@ -149,12 +150,12 @@ def pages(directory: Directory, resource_type: ResourceType, condition: Filter, 
     assert whole == sorted(whole, key=rank, reverse=order.descending)
     assert {position.id for position in whole} == expected, str(condition)
     walked: list[Position] = []
-    while read := results.page(order, after=walked[-1] if walked else None, skip=0, limit=2, keys=frozenset()):
+    while read := results.page(order, Window(2, after=walked[-1] if walked else None), frozenset()):
         assert [one["id"] for one, _ in read] == [position.id for _, position in read]
         walked += [position for _, position in read]
     assert walked == whole
     for skip in range(len(whole) + 1):
-        read = results.page(order, after=None, skip=skip, limit=3, keys=frozenset())
+        read = results.page(order, Window(3, skip), frozenset())
         assert [position for _, position in read] == whole[skip : skip + 3], (str(condition), skip)
 
 
@@ -234,7 +235,7 @@ def test_sc_04_what_takes_too_long_is_too_many_where_no_index_answers_and_an_out
     user = ours.catalogue.named("User")
     for text, expected in (("groups pr", TooMany), ("groups pr and title pr", TooMany), ("title pr", TooMany), ("userName sw \"a\"", Unavailable)):
         results = search.results(user, search.query(user, parse_filter(text)))
-        reads = (results.count, lambda: results.positions(Order(), 1), lambda: results.page(Order(), after=None, skip=0, limit=1, keys=None))  # noqa: B023
+        reads = (results.count, lambda: results.positions(Order(), 1), lambda: results.page(Order(), Window(1), None))  # noqa: B023
         with fault(["find", "aggregate"], "alwaysOn", errorCode=50):
             for read in reads:
                 with pytest.raises(expected), database.budget():

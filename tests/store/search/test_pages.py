@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.store.mongo.database import Database
 from app.store.search.order import Order, Position
-from app.store.search.pages import Found, Pages, Plan
+from app.store.search.pages import Found, Pages, Plan, Window
 from tests.examples import examples
 
 KEYS = st.one_of(st.none(), st.sampled_from(["a", "b", "c", "d"]))
@@ -45,7 +45,7 @@ def preferred(document: dict[str, Any]) -> str | None:
 
 
 def page(made: Any, order: Order, after: Position | None, skip: int, limit: int, *, in_order: bool) -> list[Found]:
-    return Pages(made, {"t": 1}, order, Plan(None, in_order)).page(after=after, skip=skip, limit=limit, fields={"t": 0})
+    return Pages(made, {"t": 1}, order, Plan(None, in_order)).page(Window(limit, skip, after), {"t": 0})
 
 
 def walk(made: Any, order: Order, size: int, *, in_order: bool) -> list[str]:
