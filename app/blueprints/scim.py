@@ -13,7 +13,7 @@ from app.blueprints.prefer import apply_preference, preference_of
 from app.errors import InvalidValue, NotFound
 from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile
-from app.protocol.search_request import SearchRequest, names, once
+from app.protocol.search_request import SearchRequest, attribute_names, known_parameters
 from app.provider import Conditions, Provider, Shown
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
@@ -125,8 +125,9 @@ def _search_in_body() -> SearchRequest:
 def _projection(resource_type: ResourceType) -> Projection:
     if not request.query_string:  # most requests have none
         return Projection.parse(resource_type, None, None)
-    parameters = once(request.args.to_dict(flat=False))
-    attributes, excluded = names(parameters.get("attributes")), names(parameters.get("excludedAttributes"))
+    parameters = known_parameters(request.args.to_dict(flat=False))
+    attributes = attribute_names(parameters.get("attributes"))
+    excluded = attribute_names(parameters.get("excludedAttributes"))
     return Projection.parse(resource_type, attributes, excluded)
 
 

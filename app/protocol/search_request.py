@@ -16,11 +16,11 @@ MOST_RESULTS = 200
 _MOST_INDEX = 2**31
 LONGEST_IN_URL = LONGEST
 LONGEST_IN_BODY = 4 * LONGEST
-"""Characters of a filter."""
+"""Characters of a filter, in a URL and in a SearchRequest message."""
 _OUTSIDE_OF_STRINGS = re.compile(r'("(?:[^"\\]|\\.)*")|[^"]+')
 """A string in a filter, or the text up to the next string."""
 
-NAMES = (
+PARAMETERS = (
     "attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor",
 )
 
@@ -44,8 +44,8 @@ class SearchRequest:
 
         Raises InvalidFilter, InvalidCount, and InvalidValue for any other wrong value or a parameter given twice.
         """
-        given = once(parameters)
-        _one_way_of_paging(given)
+        given = known_parameters(parameters)
+        _check_paging(given)
         return cls(
             filter=_filter(given.get("filter"), bare_words),
             sort_by=given.get("sortBy") or None,
@@ -53,19 +53,19 @@ class SearchRequest:
             start_index=max(1, _integer(given.get("startIndex"), "startIndex", 1)),
             count=_count(_integer(given.get("count"), "count", DEFAULT_COUNT, by_cursor="cursor" in given)),
             cursor=given.get("cursor"),
-            attributes=names(given.get("attributes")),
-            excluded=names(given.get("excludedAttributes")),
+            attributes=attribute_names(given.get("attributes")),
+            excluded=attribute_names(given.get("excludedAttributes")),
         )
 
     @classmethod
     def from_body(cls, payload: Mapping[str, Any], *, bare_words: bool = False) -> SearchRequest:
         """Return the query in a SearchRequest message; raises InvalidSyntax, InvalidValue, InvalidFilter."""
         check_urn({key.lower(): value for key, value in payload.items()}, SEARCH_REQUEST_URN)
-        given = {name: value for name, value in _spelled(payload).items() if value is not None}
+        given = {name: value for name, value in _known_members(payload).items() if value is not None}
         for name in ("filter", "sortBy", "sortOrder", "cursor"):
             if not isinstance(given.get(name, ""), str):
                 raise InvalidValue(f"{name}: must be a string.")
-        _one_way_of_paging(given)
+        _check_paging(given)
         for name in ("startIndex", "count"):
             if isinstance(given.get(name, 0), bool) or not isinstance(given.get(name, 0), int):
                 raise InvalidValue(f"{name}: must be an integer.")
@@ -76,8 +76,8 @@ class SearchRequest:
             start_index=min(max(1, given.get("startIndex", 1)), _MOST_INDEX),
             count=_count(given.get("count", DEFAULT_COUNT)),
             cursor=given.get("cursor"),
-            attributes=_listed(given.get("attributes"), "attributes"),
-            excluded=_listed(given.get("excludedAttributes"), "excludedAttributes"),
+            attributes=_attribute_list(given.get("attributes"), "attributes"),
+            excluded=_attribute_list(given.get("excludedAttributes"), "excludedAttributes"),
         )
 
     def identity(self, endpoint: str) -> str:
@@ -87,15 +87,15 @@ class SearchRequest:
         return "\n".join([*(str(part).lower() for part in parts), condition])
 
 
-def names(text: str | None) -> tuple[str, ...] | None:
+def attribute_names(text: str | None) -> tuple[str, ...] | None:
     """Return the attribute names in a comma-separated list; None if there are none."""
     found = tuple(part.strip() for part in (text or "").split(",") if part.strip())
     return found or None
 
 
-def _spelled(given: Mapping[str, Any]) -> dict[str, Any]:
+def _known_members(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the known members of a message in our spelling; raises InvalidValue for one that is given twice."""
-    canonical = {name.lower(): name for name in NAMES}
+    canonical = {name.lower(): name for name in PARAMETERS}
     spelled: dict[str, Any] = {}
     for key, value in given.items():
         name = canonical.get(key.lower())
@@ -106,10 +106,10 @@ def _spelled(given: Mapping[str, Any]) -> dict[str, Any]:
     return spelled
 
 
-def once(parameters: Mapping[str, list[str]]) -> dict[str, str]:
+def known_parameters(parameters: Mapping[str, list[str]]) -> dict[str, str]:
     """Return the known parameters of a URL in our spelling; raises InvalidValue for one that is given twice."""
     seen: dict[str, str] = {}
-    canonical = {name.lower(): name for name in NAMES}
+    canonical = {name.lower(): name for name in PARAMETERS}
     for key, values in parameters.items():
         name = canonical.get(key.lower())
         if name is None:
@@ -136,7 +136,7 @@ def _descending(text: str | None) -> bool:
     return order == "descending"
 
 
-def _one_way_of_paging(given: Mapping[str, Any]) -> None:
+def _check_paging(given: Mapping[str, Any]) -> None:
     if "cursor" in given and "startIndex" in given:
         raise InvalidValue("cursor and startIndex cannot be combined.")
 
@@ -157,9 +157,9 @@ def _count(number: int) -> int:
     return min(max(0, number), MOST_RESULTS)
 
 
-def _listed(value: Any, name: str) -> tuple[str, ...] | None:
+def _attribute_list(value: Any, name: str) -> tuple[str, ...] | None:
     if isinstance(value, str):
-        return names(value)
+        return attribute_names(value)
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):

@@ -71,15 +71,15 @@ class Edit:
         """
         values = list(old or ())
         hits = range(len(values)) if where is None else find(row, values, where)
-        shown = path if where is None else f"{path}[{str(where)[:MAX_SHOWN]}]"
+        selected = path if where is None else f"{path}[{str(where)[:MAX_SHOWN]}]"
         inner = replace(self, late=None)
         claims: list[int] = []
         if hits:
             for index in hits:
-                values[index] = inner._in_element(row, sub, values[index], shown)
+                values[index] = inner._in_element(row, sub, values[index], selected)
             if sets_primary(self.value, sub):
                 claims = [index for index in hits if is_primary(values[index])]
-        elif (new_element := inner._new_element(row, sub, where, shown)) is not None:
+        elif (new_element := inner._new_element(row, sub, where, selected)) is not None:
             claims = [len(values)] if is_primary(new_element) else []
             values.append(new_element)
         values = keep_last_claim(values, claims, path, several=self.profile.several_primaries)
