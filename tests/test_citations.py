@@ -54,6 +54,14 @@ def test_a_decision_has_a_sentence_a_reason_and_evidence() -> None:
     assert thin == [], "a sentence is missing"
 
 
+def test_a_test_that_is_named_as_evidence_exists() -> None:
+    tests = "\n".join(path.read_text() for path in ROOT.glob("tests/**/test_*.py"))
+    names = re.findall(r"`(test_[a-z_0-9]+)(\.\.\.)?`", DECISIONS)
+    assert names
+    missing = [name for name, prefix in names if not re.search(rf"^def {name}{'' if prefix else r'[(]'}", tests, re.MULTILINE)]
+    assert missing == []
+
+
 @pytest.mark.parametrize("citation", ["(reliability 3.2)", "(standards FI-27)", "(PA-13)", "see A-13", "spec/entra.md 1.1"])
 def test_the_test_sees_a_citation_that_leads_nowhere(citation: str) -> None:
     assert UNKNOWN.search(citation)
