@@ -26,12 +26,14 @@ import pytest
 import requests
 
 from app.auth.limits import ROOM
+from app.config import Config
 from app.embedded import private
 from app.embedded.binary import find_binary
 from app.store.accounts.shared_buckets import SharedBuckets
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database, connect
+from app.store.open import collections
 from tests.commands import run_command
 from tests.processes import children, of_folder
 
@@ -76,7 +78,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what starts a database or a server, and what waits for one, as `process`: `make test-fast` leaves it out."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & {"mongod_uri", "single_server", "live_server"} or {"make_server", "SCIMD"} & vars(item.module).keys():  # type: ignore[attr-defined]
+        if fixtures & {"mongod_uri", "single_server", "live_server", "metered", "limited"} or {"make_server", "SCIMD"} & vars(item.module).keys():  # type: ignore[attr-defined]
             item.add_marker("process")
 
 
@@ -247,11 +249,42 @@ def single_server(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def database(mongod: Database, sweeper: ThreadPoolExecutor) -> Iterator[Database]:
-    """Give an empty database on the real MongoDB, which is gone afterwards."""
+def fresh_database(mongod: Database, sweeper: ThreadPoolExecutor) -> Iterator[Database]:
+    """Yield a database that does not exist yet on the real MongoDB, and is dropped afterwards."""
     fresh = Database(mongod.client, f"test-{uuid.uuid4().hex}")
     yield fresh
     sweeper.submit(mongod.client.drop_database, fresh.db.name)
+
+
+@pytest.fixture
+def database(fresh_database: Database) -> Database:
+    """Return a fresh database; a module whose tests need no more than an empty one overrides this."""
+    return fresh_database
+
+
+@pytest.fixture(scope="session")
+def reused_name(mongod: Database) -> Iterator[str]:
+    """Yield the name of the database that `reused_database` empties and uses again."""
+    name = f"reused-{uuid.uuid4().hex}"
+    yield name
+    mongod.client.drop_database(name)
+
+
+@pytest.fixture
+def reused_database(mongod: Database, reused_name: str) -> Iterator[Database]:
+    """Yield a database that is empty but has the collections and indexes of the test before.
+
+    Making and dropping them takes 0.09 s of mongod's processor time, finding them 0.006 s.
+    """
+    reused = Database(mongod.client, reused_name)
+    yield reused
+    usual = {spec.name for spec in collections(Config.from_environment({}))} | {"system.views"}
+    reused.db.command("profile", 0)
+    for name in reused.db.list_collection_names(filter={"type": "collection"}):
+        if name not in usual:
+            reused.db.drop_collection(name)
+        elif name != "system.views":
+            reused.db[name].delete_many({})
 
 
 class Fault(Protocol):

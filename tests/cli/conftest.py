@@ -33,6 +33,11 @@ class Done:
 
 
 @pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
+@pytest.fixture
 def scimd(database, capsys, monkeypatch):
     """Run `scimd` with some arguments."""
     settings = {"SCIMD_PUBLIC_URL": "https://scim.example.com"}

@@ -440,13 +440,13 @@ def test_nothing_is_added_to_what_had_no_value(operator: Operator, database: Dat
 
 
 def test_the_first_command_finds_or_makes_the_indexes(
-    database: Database, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    fresh_database: Database, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Nobody has served this database yet: names are unique all the same."""
     source = tmp_path / "lines"
     names = [{"type": "User", "resource": {"schemas": [USER_URN], "id": f"u{n}", "userName": "same"}} for n in range(2)]
     source.write_text("\n".join(map(json.dumps, names)))
-    assert run(["tenant", "create", "acme", "--profile", "rfc"], Connection({}, database)) == 0
-    assert run(["import", "acme", str(source)], Connection({}, database)) == 1
+    assert run(["tenant", "create", "acme", "--profile", "rfc"], Connection({}, fresh_database)) == 0
+    assert run(["import", "acme", str(source)], Connection({}, fresh_database)) == 1
     assert "line 2: userName" in capsys.readouterr().err
-    assert "tenant_group_member" in database.db.memberships.index_information()
+    assert "tenant_group_member" in fresh_database.db.memberships.index_information()

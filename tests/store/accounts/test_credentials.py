@@ -17,7 +17,7 @@ from app.store.accounts.trusts import Trusts
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(params=["mongomock", "mongod"])
+@pytest.fixture(params=["mongomock", pytest.param("mongod", marks=pytest.mark.process)])
 def store(request):
     """A database with the collections of this file; the real one has their validators as well."""
     if request.param == "mongomock":

@@ -34,6 +34,11 @@ URL = "/Groups/{}"
 
 
 @pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
+@pytest.fixture
 def client(database: Database) -> Client:
     prepare_views(database)
     app = assemble(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), database)

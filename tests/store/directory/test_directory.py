@@ -37,6 +37,11 @@ ACTOR = Actor("token-1", "request-1")
 
 
 @pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
+@pytest.fixture
 def provider(database: Database) -> Callable[[], Provider]:
     """Give what makes a provider of one tenant of the profile rfc, one for each request."""
     database.prepare(collections(CONFIG))

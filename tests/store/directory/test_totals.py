@@ -35,6 +35,11 @@ THREADS, EACH = 4, 25
 
 
 @pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
+@pytest.fixture
 def directory(database: Database) -> Callable[[str], Directory]:
     """Give what makes a tenant."""
     database.prepare(collections(CONFIG))
