@@ -38,7 +38,7 @@ class Queries:
         self, directory: Directory, cursors: Cursors, tenant: str,
         scan: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """Answer for a tenant; what no index answers runs inside `scan`, which raises TooManyRequests."""
+        """Make the queries of a tenant; one that no index answers runs inside `scan`, which raises TooManyRequests."""
         self._directory = directory
         self._search = Search(directory)
         self._cursors = cursors
@@ -46,7 +46,7 @@ class Queries:
         self._scan = scan
 
     def page(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
-        """Give one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, TooManyRequests, ..."""
+        """Return one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, TooManyRequests, ..."""
         absent = len(types) > 1
         parts = [_Part(self._directory, self._search, each, search, absent=absent) for each in types]
         with self._scan() if any(part.unindexed for part in parts) else nullcontext():
@@ -58,7 +58,7 @@ class Queries:
         skip = search.start_index - 1
         if not search.count:
             return list_response([], sum(part.total() for part in parts), search.start_index)
-        if len(parts) == 1 and not skip and parts[0].names_somebody(search):
+        if len(parts) == 1 and not skip and parts[0].looks_up_a_name(search):
             found = parts[0].named(search.count)
             return list_response(found, len(found), search.start_index)
         if len(parts) == 1:
@@ -66,7 +66,7 @@ class Queries:
         else:
             check_depth(skip)
             rows, total = _merged_by_index(parts, skip, search.count)
-        return list_response(self._shown(parts, rows), total, search.start_index)
+        return list_response(self._rendered(parts, rows), total, search.start_index)
 
     def _by_cursor(self, parts: list[_Part], search: SearchRequest) -> dict[str, Any]:
         identity = self._tenant + "\n" + search.identity(",".join(part.type.endpoint for part in parts))
@@ -90,12 +90,12 @@ class Queries:
 
         ahead, behind = (True, more) if backwards else (more, start is not None)
         return list_response(
-            self._shown(parts, found), total, None,
+            self._rendered(parts, found), total, None,
             next_cursor=seal(found[-1], back=False) if found and ahead else None,
             previous_cursor=seal(found[0], back=True) if found and behind else None,
         )
 
-    def _shown(self, parts: list[_Part], rows: list[Row]) -> list[Resource]:
+    def _rendered(self, parts: list[_Part], rows: list[Row]) -> list[Resource]:
         for part in parts:
             mine = [resource for resource, _, resource_type in rows if resource_type is part.type]
             self._directory.fill(mine, part.type, part.keys)
@@ -146,8 +146,8 @@ class _Part:
             total = skip + len(found) if whole else self.total()
         return [(resource, position, self.type) for resource, position in found], total
 
-    def names_somebody(self, search: SearchRequest) -> bool:
-        """Tell whether the filter is the one by which clients look for one user, and his groups are shown."""
+    def looks_up_a_name(self, search: SearchRequest) -> bool:
+        """Return whether the filter looks for one user by name, and the response shows the user's groups."""
         wanted, groups, name = search.filter, self.type.groups, self.type.identifier
         if not isinstance(wanted, Comparison) or wanted.operator != "eq" or groups is None:
             return False
@@ -158,7 +158,7 @@ class _Part:
         return column is not None and column.path == name
 
     def named(self, limit: int) -> list[Resource]:
-        """Give who has the name, with his groups, in one round trip: of all queries Entra sends this one most."""
+        """Return the resource with the name and its groups in one round trip; Entra sends this query most of all."""
         found, groups = self._directory.find_with_groups(self.type, self._query, self.keys, limit)
         self._directory.fill(found, self.type, self.keys, groups)
         return [self.projection.apply(resource) for resource in found]
@@ -186,7 +186,7 @@ def _merged_by_index(parts: list[_Part], skip: int, count: int) -> tuple[list[Ro
 
 
 def _order(column: Column | None, search: SearchRequest, resource_type: ResourceType, *, absent: bool) -> Order:
-    """Give the order that `sortBy` means; raises InvalidValue for what cannot be sorted by."""
+    """Return the order that `sortBy` asks for; raises InvalidValue for an attribute without an order."""
     if search.sort_by is None:
         return Order()
     if column is None:

@@ -1,6 +1,6 @@
-"""Deletes the memberships that count no more since their group was cleared; see `memberships`.
+"""Deletes the memberships that no longer count because their group was cleared; see `memberships`.
 
-Nobody sees them, so that it does not matter when this is done, in how many steps, and who is killed in between.
+They are invisible, so it can be done at any time and in any number of steps, and a killed process does no harm.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from app.store.mongo.indexes import by_ids
 
 
 def sweep(database: Database, now: datetime) -> int:
-    """Delete what counts no more, of every tenant, and return how many memberships that were."""
+    """Delete the memberships of all tenants that no longer count, and return how many there were."""
     collection, swept = database.db[SPEC.name], 0
     while clearance := collection.find_one({"due": {"$lte": now}}):
         if not collection.update_one(clearance, {"$set": {"due": datetime.now(UTC) + LEASE}}).modified_count:
             continue  # another worker has taken it
-        number = _sweep(database, _key(clearance)) if "since" in clearance else 0  # was announced only
+        number = _sweep(database, _key(clearance)) if "since" in clearance else 0  # only announced
         if not number:
             collection.delete_one(_key(clearance))
         swept += number
@@ -28,7 +28,7 @@ def sweep(database: Database, now: datetime) -> int:
 
 
 def _sweep(database: Database, clearance: dict[str, Any]) -> int:
-    """Go through the group once; return how many memberships were deleted."""
+    """Go through the group once and return how many memberships were deleted."""
     collection, swept, after = database.db[SPEC.name], 0, ""
     while found := database.transaction(partial(_sweep_batch, database, clearance, after)):
         after, number = found
@@ -41,9 +41,9 @@ def _sweep(database: Database, clearance: dict[str, Any]) -> int:
 def _sweep_batch(
     database: Database, clearance: dict[str, Any], after: str, session: Session
 ) -> tuple[str, int] | None:
-    """Delete what counts no more among the next members; return the last member and the number of deletions.
+    """Delete what no longer counts among the next members; return the last member and the number of deletions.
 
-    None is returned at the end, and where the group has been cleared again meanwhile.
+    Returns None at the end, and if the group has been cleared again.
     """
     collection = database.db[SPEC.name]
     if collection.find_one(clearance, {"_id": 1}, session=session) is None:
@@ -59,5 +59,5 @@ def _sweep_batch(
 
 
 def _key(clearance: dict[str, Any]) -> dict[str, Any]:
-    """Return the query for a clearance as long as the group is not cleared again."""
+    """Return the query that finds a clearance until the group is cleared again."""
     return {key: clearance.get(key) for key in ("_id", "tenant", "group", "member", "since")}

@@ -1,9 +1,9 @@
-"""What was deleted and can still be restored: the documents, apart, with the memberships that they had.
+"""Deleted resources that can still be restored: their documents, with the memberships that they had.
 
-SCIM sees nothing of it, and its names are free again. When the time of a resource is over it is marked first: from then
-on it cannot be restored, however long it takes, and a restore that is on its way fails the mark, or the other way
-round. A group's own memberships, left where they were, are cleared next, and those that it was given in the moment in
-which it was deleted; it goes after them, so that it does not matter who is killed in between.
+SCIM does not see them, and their names are free again. When the retention of a resource ends, it is first marked: from
+then on it cannot be restored, and a restore at the same moment conflicts with the mark. Next, a group's own memberships
+are deleted, which were left in place, and so are those that it got at the moment of its deletion. The resource itself
+is deleted last, so that a process that is killed in between leaves work that another one can finish.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ SPEC = CollectionSpec(
 COLLECTIONS = (SPEC,)
 
 SETTLED = timedelta(seconds=2 * TRANSACTION_SECONDS)
-"""Nothing that began before the deletion is still on its way then, with some seconds for clocks that differ."""
+"""After this time, nothing that began before a deletion is still under way; some seconds are for clocks that differ."""
 _GOING = "going"
-"""The mark of what is being cleared."""
+"""The field that marks what is being deleted for good."""
 
 
 class Deleted:
@@ -50,7 +50,7 @@ class Deleted:
         self, resource_type: ResourceType, document: dict[str, Any], memberships: Iterable[dict[str, Any]],
         session: Session = None,
     ) -> None:
-        """Put a deleted document aside, with the memberships that it had in others."""
+        """Store a deleted document, with its memberships in groups."""
         now = datetime.now(UTC)
         known_by = [document.get(each) for each in resource_type.names]
         row = {
@@ -68,42 +68,42 @@ class Deleted:
         self._collection.insert_one(row, session=session)
 
     def list(self) -> list[dict[str, Any]]:
-        """Give what can be restored, the last deleted first: id, type, name, deleted, expires."""
+        """Return what can be restored, the latest first: id, type, name, deleted, expires."""
         query = {"tenant": self._tenant, "expires": {"$gt": datetime.now(UTC)}, _GOING: None}
         fields = {"type": 1, "name": 1, "deleted": 1, "expires": 1}
         return list(self._collection.find(query, fields, sort=[("deleted", -1)]))
 
     def named(self, name: str, limit: int) -> set[str]:
-        """Give the ids of up to `limit` resources that had the name or externalId, in any letter case."""
+        """Return the ids of up to `limit` resources that had the name or externalId, case-insensitively."""
         query = {"tenant": self._tenant, "keys": fold(name)}
         return {row["_id"] for row in self._collection.find(query, {"_id": 1}, limit=limit)}
 
     def claim(self, resource_id: str, session: Session = None) -> dict[str, Any] | None:
-        """Give one deleted resource with its document and memberships, or None; nobody else gets it meanwhile."""
+        """Return a deleted resource with its document and memberships, or None, and lock it for this transaction."""
         now = datetime.now(UTC)
         query = {"_id": resource_id, "tenant": self._tenant, "expires": {"$gt": now}, _GOING: None}
         # A write, so that another restore and the janitor's mark conflict with this transaction.
         return self._collection.find_one_and_update(query, {"$set": {"claimed": now}}, session=session)
 
     def forget(self, resource_id: str, session: Session = None) -> None:
-        """Take a resource out of what can be restored."""
+        """Remove a resource from those that can be restored."""
         self._collection.delete_one({"_id": resource_id, "tenant": self._tenant}, session=session)
 
     def kept(self, ids: Iterable[str], session: Session = None) -> set[str]:
-        """Tell which of the ids are those of resources that can be restored."""
+        """Return those of the ids whose resources can be restored."""
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}, _GOING: None}
         rows = self._collection.find(query, {"_id": 1}, session=session, **by_ids(self._collection))
         return {row["_id"] for row in rows}
 
 
 def kept_for(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Give for each id that a deleted resource still has, in whichever tenant, the tenant and the resource's type."""
+    """Return the tenant and the resource type of each id that a deleted resource has, in any tenant."""
     rows = database.db[SPEC.name].find({"_id": {"$in": list(ids)}}, {"tenant": 1, "type": 1})
     return {row["_id"]: (row["tenant"], row["type"]) for row in rows}
 
 
 def settle(database: Database, now: datetime) -> int:
-    """Put aside what was made a member while it was deleted, of every tenant; give how many memberships that were."""
+    """Move memberships added while their member was being deleted to the deleted one; return how many there were."""
     collection = database.db[SPEC.name]
     settled = 0
     while row := collection.find_one({"unsettled": {"$lte": now}}, {"tenant": 1}):
@@ -113,7 +113,7 @@ def settle(database: Database, now: datetime) -> int:
 
 def _settle(database: Database, row: dict[str, Any], session: Session) -> int:
     collection = database.db[SPEC.name]
-    # A write, so that a restore conflicts with this transaction; what is restored is a member again.
+    # A write, so that a restore conflicts with this transaction: a restored resource is a member again.
     if not collection.update_one(row, {"$unset": {"unsettled": ""}}, session=session).matched_count:
         return 0
     memberships = Memberships(database, row["tenant"])
@@ -125,13 +125,13 @@ def _settle(database: Database, row: dict[str, Any], session: Session) -> int:
 
 
 def clear_expired(database: Database, now: datetime) -> int:
-    """Delete for good what is kept longer than it should be, of every tenant; give how many resources that were."""
+    """Delete for good the resources of all tenants whose retention has ended; return how many there were."""
     collection = database.db[SPEC.name]
     cleared = 0
-    # One after the other, and no cursor over all: the next one may be minutes away, and a cursor does not wait.
+    # One query for each, not one cursor: a large group takes minutes, and the cursor would time out.
     while row := collection.find_one({"expires": {"$lte": now}}, {"tenant": 1}):
         if not collection.update_one(row | {"expires": {"$lte": now}}, {"$set": {_GOING: True}}).matched_count:
-            continue  # somebody else was quicker
+            continue  # another worker was first
         memberships = Memberships(database, row["tenant"])
         while memberships.clear(row["_id"], BATCH):
             continue

@@ -1,12 +1,12 @@
-"""Between resources and documents: what the API shows and what MongoDB keeps are the same, but for what stands here.
+"""The conversion between resources and documents; they are the same apart from what is listed here.
 
 `_id` is the id and `tenant` comes second; an extension lives under its short name, since a URN has dots; dates are BSON
 dates and the version is an integer; a secret is a salted hash. `_folded` has the comparable values (see `columns`), and
 `_unique` the keys that the unique indexes are on. What other documents know (`$ref`, `display`, `meta.location`) is not
 kept at all.
 
-Kept here: a write keeps what it does not know. A schema's file may be missing for one start, or be older in one process
-than in another; what a document holds beyond the schemas is not shown, and stays when the document is replaced.
+Kept here: a write keeps the fields that it does not know. A schema file may be missing at one start, or be older in one
+process than in another; unknown fields are not in responses, and stay when the document is replaced.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ _COST = (2**14, 8, 1)
 
 
 class Hashed(str):
-    """A secret that has been hashed already."""
+    """A secret that is already hashed."""
 
     __slots__ = ()
 
 
 def encode(resource: Mapping[str, Any], resource_type: ResourceType, *, tenant: str) -> Document:
-    """Give the document of a resource."""
+    """Return the document for a resource."""
     return _codec(resource_type).encode(resource, tenant)
 
 
 def decode(document: Document, resource_type: ResourceType, keys: frozenset[str] | None = None) -> Resource:
-    """Return the resource in a document, which is used up by it.
+    """Return the resource in a document, which it modifies.
 
-    `keys` are the top-level attributes that were read, None means all: an attribute with a default that is not in the
-    document is read as its default.
+    `keys` are the top-level attributes that were read, None means all. An attribute with a default has it where the
+    document lacks the attribute.
     """
     resource = _codec(resource_type).decode(document)
     for name, default in resource_type.defaults.items():
@@ -61,18 +61,18 @@ def decode(document: Document, resource_type: ResourceType, keys: frozenset[str]
 
 
 def keep_unknown(before: Document, after: Document, resource_type: ResourceType) -> None:
-    """Add to the new document of a resource what the one before holds and no schema of the type knows."""
+    """Copy the fields that no schema of the type knows from the old document of a resource to the new one."""
     _codec(resource_type).keep_unknown(before, after)
 
 
 def stored_keys(keys: Iterable[str], resource_type: ResourceType) -> list[str]:
-    """Give the names that a document has for top-level attributes of a resource; what is not stored has none."""
+    """Return the names of top-level attributes in documents; attributes that are not stored have none."""
     names = _codec(resource_type).names
     return [names[key] for key in keys if key in names]
 
 
 def hashed(secret: str) -> Hashed:
-    """Give a secret as it is kept: salted, and slow to guess (RFC 7643 section 9.2)."""
+    """Return the hash under which a secret is stored: salted, and slow to guess (RFC 7643 section 9.2)."""
     if isinstance(secret, Hashed):
         return secret
     salt = os.urandom(16)
@@ -82,7 +82,7 @@ def hashed(secret: str) -> Hashed:
 
 
 def as_hashed(text: str) -> Hashed:
-    """Give a secret out of an export: a hash as it is, anything else hashed."""
+    """Return the hash for a secret in an export, which is a hash already or is hashed now."""
     return Hashed(text) if _HASH.match(text) else hashed(text)
 
 
@@ -92,7 +92,7 @@ def _codec(resource_type: ResourceType) -> _Codec:
 
 
 class _Codec:
-    """One resource type's way into a document and out of it, worked out once."""
+    """The conversion of one resource type, computed once."""
 
     def __init__(self, resource_type: ResourceType) -> None:
         self._urns = frozenset(schema.id for schema in resource_type.schemas)
@@ -174,7 +174,7 @@ class _Rows:
         self._keys = {row.name: comparison_key(row) for row in rows if row.uniqueness != "none"}
         self._readers = {row.name: _reader(row) for row in rows}
         self.subs: dict[str, frozenset[str]] = {}
-        """The parts of each complex attribute of a schema that comes from a file."""
+        """The sub-attributes of each complex attribute of a schema from a file."""
         for row in rows:
             if row.type == "complex" and schema.id not in _BUILT_IN:
                 self.subs[row.name] = frozenset(sub.name for sub in row.sub_attributes if sub.stored_in == "document")
@@ -191,7 +191,7 @@ class _Rows:
                     unique[name] = self._keys[name](value)
 
     def take(self, document: Document, resource: Resource) -> None:
-        """Put the values of a document into a resource, but those that the schema does not know."""
+        """Put the values of a document that the schema knows into a resource."""
         readers = self._readers
         for name, value in document.items():
             if name in readers:
@@ -208,7 +208,7 @@ class _Rows:
 
 
 def _writer(row: Attribute) -> Callable[[Any], Any] | None:
-    """Give what makes of a value what is stored, or None where that is the value itself."""
+    """Return the function from a value to its stored form, or None if they are the same."""
     return _each(row, _one_writer(row))
 
 
@@ -230,7 +230,7 @@ def _one_writer(row: Attribute) -> Callable[[Any], Any] | None:
 
 
 def _reader(row: Attribute) -> Callable[[Any], Any] | None:
-    """Give what makes of a stored value what is shown, or None where that is the value itself."""
+    """Return the function from a stored value to the API's form, or None if they are the same."""
     if row.stored_as == "hash":
         return Hashed
     if row.type == "dateTime":
@@ -243,7 +243,7 @@ def _reader(row: Attribute) -> Callable[[Any], Any] | None:
 
 
 def _folder(row: Attribute) -> Callable[[Any], Any]:
-    """Return the function from a value to what is stored to be compared; moments are cut as the value itself is."""
+    """Return the function from a value to its form for comparison; times are cut to milliseconds, as stored."""
     if row.type != "complex":
         one: Callable[[Any], Any] = read_moment if row.type == "dateTime" else comparison_key(row)
     else:

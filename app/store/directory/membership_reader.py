@@ -1,6 +1,6 @@
-"""Reading memberships: a group's members, the groups of a member, and what filters on them ask for.
+"""Reading memberships: a group's members, the groups of a member, and the matches of filters on them.
 
-Whatever has been cleared is left out, see `memberships`: each method sees the clearances as of the moment of the rest.
+Memberships that were cleared are left out, see `memberships`: each method reads the clearances as of the same moment.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from app.store.mongo.indexes import Index, by_index
 
 T = TypeVar("T")
 Parents = Mapping[str, set[str]]
-"""The groups that each one is in: id of a member -> ids of groups."""
+"""The groups of members: id of a member -> ids of groups."""
 
 
 class MembershipReader:
-    """The memberships of one tenant, as they are read."""
+    """The memberships of one tenant, for reading."""
 
     def __init__(self, database: Database, tenant: str) -> None:
         self._database = database
@@ -47,9 +47,9 @@ class MembershipReader:
         self._none_until = 0.0
 
     def members(self, group: str) -> Iterator[list[Row]]:
-        """Return the group's members in batches of `member` and, where known, `type`, by their ids, as of one moment.
+        """Return the group's members in batches, by their ids, each with `member` and, if known, `type`.
 
-        Never the whole of it at once.
+        All batches are of one moment, and never in memory at once.
         """
         fields, by = {"_id": 0, "member": 1, "type": 1}, [("member", 1)]
         with self._database.snapshot_session() as session:
@@ -61,9 +61,9 @@ class MembershipReader:
                 yield batch
 
     def first_of(self, groups: Sequence[str], limit: int) -> tuple[list[Row], str]:
-        """Return up to `limit` memberships of several groups, by group and member, and the group that is cut off.
+        """Return up to `limit` memberships of several groups, by group and member, and the group that did not fit.
 
-        They have `group`, `member` and `type`. The group that is cut off has none of them; "" where all are whole.
+        They have `group`, `member` and `type`. None of them is of the group that did not fit; that is "" if all did.
         """
         query = {"tenant": self._tenant, "group": {"$in": [CLEARED, *groups]}}
         fields = {"_id": 0, "group": 1, "member": 1, "type": 1, "since": 1}
@@ -75,14 +75,14 @@ class MembershipReader:
 
     @property
     def lookup(self) -> Row:
-        """Return the $graphLookup that finds what `parents` needs, beside a resource that is being read."""
+        """Return the $graphLookup that reads what `parents` needs together with a resource."""
         return {
             "from": SPEC.name, "startWith": "$_id", "connectFromField": "group", "connectToField": "member",
             "restrictSearchWithMatch": {"tenant": self._tenant},
         }
 
     def parents(self, members: Iterable[str], rows: Iterable[Row]) -> Parents:
-        """Return the groups in what `lookup` has found for `members`; it is read anew where one has a clearance."""
+        """Return the groups in what `lookup` found for `members`; reads them again if one has a clearance."""
         rows = list(rows)
         return self.above(members) if clearances(rows) else parents(rows)
 
@@ -96,16 +96,16 @@ class MembershipReader:
         return parents(rows)
 
     def _above(self, members: Iterable[str], session: Session = None) -> list[Row]:
-        """Return memberships and clearances; only in a session with the `since` of each.
+        """Return memberships and clearances, with the `since` of each if there is a session.
 
-        Each group is looked at once, so that groups that contain each other do no harm (RFC 7644 section 3.7.1's own
-        example makes such a circle).
+        Each group is read once, so that a circle of groups does no harm (the example in RFC 7644 section 3.7.1 makes
+        one).
         """
         fields = {"_id": 0, "member": 1, "group": 1} | ({"since": 1} if session else {})
         found, seen, to_read = list[Row](), set[str](), set(members)
         while to_read:
             query = {"tenant": self._tenant, "member": {"$in": list(to_read)}}
-            # A page of users is in more groups than the 101 rows of a first batch.
+            # The users of a page have more memberships than the 101 rows of a first batch.
             find = partial(self._collection.find, query, fields, batch_size=BATCH, session=session)
             rows = by_index(self._collection, BY_MEMBER, lambda find=find, **hint: list(find(**hint)))
             found += rows
@@ -114,7 +114,7 @@ class MembershipReader:
         return found
 
     def groups_within(self, groups: Iterable[str]) -> set[str]:
-        """Return `groups` and every group that is in them, directly or not."""
+        """Return `groups` and every group nested in them, directly or not."""
         groups = set(groups)
 
         def read(cleared: Clearances, session: Session) -> set[str]:
@@ -128,7 +128,7 @@ class MembershipReader:
         return self._counting(read)
 
     def nesting(self, groups: Iterable[str]) -> list[str]:
-        """Return those of the groups that have groups in them."""
+        """Return those of the groups that have nested groups."""
         query = self._groups_in(groups)
 
         def read(cleared: Clearances, session: Session) -> list[str]:
@@ -140,10 +140,10 @@ class MembershipReader:
         return {"tenant": self._tenant, "group": {"$in": list(groups)}, "type": GROUP}
 
     def _counting(self, read: Callable[[Clearances, Session], T]) -> T:
-        """Return what `read` finds, given the clearances of that moment.
+        """Return the result of `read`, called with the clearances of that moment.
 
-        They are looked for afterwards: nothing that did not count has been read where there is none even now, since a
-        clearance stays for longer than a request after the last of what it ended is deleted.
+        Clearances are read afterwards. If there is none then, `read` has seen no cleared membership: a clearance exists
+        for longer than a request takes, after the last of its memberships was deleted.
         """
         found, query = read({}, None), {"tenant": self._tenant, "group": CLEARED}
         if not found or not self._may_be_cleared(query):
@@ -152,7 +152,7 @@ class MembershipReader:
             return read(clearances(self._collection.find(query, hint=HINT, session=session)), session)
 
     def _may_be_cleared(self, query: Row) -> bool:
-        """Return whether there may be a clearance; each is announced for as long as the answer "no" is believed."""
+        """Return whether there may be a clearance; "no" is remembered for as long as each one is announced before."""
         now = time.monotonic()
         if now < self._none_until:
             return False
@@ -161,24 +161,24 @@ class MembershipReader:
         self._none_until = now + BELIEVED
         return False
 
-    def ids(self, give: str, query: Mapping[str, Any], limit: int, *, ordered: bool = False) -> list[str]:
-        """Return up to `limit` `group` or `member` values of the memberships that match; one may come several times.
+    def ids(self, field: str, query: Mapping[str, Any], limit: int, *, ordered: bool = False) -> list[str]:
+        """Return up to `limit` values of a field, `group` or `member`, of the memberships that match, with duplicates.
 
-        `ordered` gives the first ones, and of `limit` of them two that differ.
+        `ordered` returns the first ones, and at least two different ones if there are and `limit` is more than 1.
         """
-        # Where the other id is asked for, its index has what is wanted; elsewhere that of the wanted begins with it. An
-        # index for groups in groups MongoDB takes by itself where they are asked for.
-        other = "member" if give == "group" else "group"
+        # A condition on the other field: the index that begins with it has the values, too. Otherwise the index that
+        # begins with this field. For conditions on `type`, MongoDB chooses the index of nested groups by itself.
+        other = "member" if field == "group" else "group"
         named = {"group": BY_GROUP, "member": BY_MEMBER}
-        free = None if has_condition_on(query, "type") else named[give]
+        free = None if has_condition_on(query, "type") else named[field]
         index = named[other] if has_condition_on(query, other) else free
 
         def read(cleared: Clearances, session: Session) -> list[str]:
-            groups = {} if give == "member" else {"group": {"$gt": CLEARED}}
+            groups = {} if field == "member" else {"group": {"$gt": CLEARED}}
             all_of = that_count({"tenant": self._tenant, "$and": [query, groups]}, cleared)
             if ordered:
-                return self._ordered(give, all_of, limit, session)
-            return self._values(give, all_of, None if cleared else index, session, limit)
+                return self._ordered(field, all_of, limit, session)
+            return self._values(field, all_of, None if cleared else index, session, limit)
 
         return self._counting(read)
 
@@ -188,18 +188,18 @@ class MembershipReader:
         find = partial(self._collection.find, query, {"_id": 0, field: 1}, limit=limit, session=session)
         return [row[field] for row in by_index(self._collection, index, lambda **named: list(find(**named)))]
 
-    def _ordered(self, give: str, query: Row, limit: int, session: Session) -> list[str]:
-        if give == "member":  # a group has a million members, but a member is in few groups: the index has the order
-            rows = self._collection.find(query, {"_id": 0, give: 1}, sort=[(give, 1)], limit=limit, session=session)
-            found = [row[give] for row in rows]
+    def _ordered(self, field: str, query: Row, limit: int, session: Session) -> list[str]:
+        if field == "member":  # read in the order of the index: a group has a million members, a member few groups
+            rows = self._collection.find(query, {"_id": 0, field: 1}, sort=[(field, 1)], limit=limit, session=session)
+            found = [row[field] for row in rows]
             if len(found) < limit or found[0] != found[-1]:
                 return found
-        steps = [{"$match": query}, {"$group": {"_id": f"${give}"}}, {"$sort": {"_id": 1}}, {"$limit": limit}]
+        steps = [{"$match": query}, {"$group": {"_id": f"${field}"}}, {"$sort": {"_id": 1}}, {"$limit": limit}]
         return [row["_id"] for row in self._collection.aggregate(steps, session=session)]
 
 
 def that_count(query: Row, cleared: Clearances) -> Row:
-    """Return the query for those of what matches that count; the index is then left to MongoDB."""
+    """Return the query for the matches that count; MongoDB then chooses the index."""
     if not cleared:
         return query
     ways = [{"group": {"$nin": list(cleared)}}, *({"group": group, "since": cleared[group]} for group in cleared)]
@@ -207,7 +207,7 @@ def that_count(query: Row, cleared: Clearances) -> Row:
 
 
 def parents(rows: Iterable[Row]) -> Parents:
-    """Return the groups that each member of some memberships is in; clearances among them are heeded."""
+    """Return the groups of each member in some rows; clearances among the rows are applied."""
     rows = list(rows)
     cleared = clearances(rows)
     found: dict[str, set[str]] = defaultdict(set)
@@ -218,7 +218,7 @@ def parents(rows: Iterable[Row]) -> Parents:
 
 
 def has_condition_on(query: Mapping[str, Any], field: str) -> bool:
-    """Tell whether a query has a condition on a field."""
+    """Return whether a query has a condition on a field."""
     return field in query or any(
         has_condition_on(part, field) for logic in ("$and", "$or", "$nor") for part in query.get(logic, ())
     )

@@ -1,14 +1,14 @@
-"""Who is in which group: one document a membership, never an array.
+"""The members of groups: one document for each membership, never an array.
 
 A membership is {_id, tenant, group, member, type}. `members` of a group and `groups` of a user are both read from here,
-so that adding a member costs the same at ten members and at a million. `type` is the member's resource type; it is
-missing where the member does not exist (a client may be allowed to name members before it creates them).
+so adding a member costs the same in a group of ten and in one of a million. `type` is the member's resource type; it is
+missing if the member does not exist (profiles may allow a client to name members before it creates them).
 
-More members than one transaction can delete leave a group by its clearance, {_id, tenant, group: "", member: the
-group's id, since, due}: while there is one, only those memberships count that have the same `since`. The others are
-deleted in batches (`clearances`), and then the clearance itself. It is found beside what is read anyway, as if the
-group were a member of "", or is announced a moment before it counts, by being there without `since`: so readers pay
-nothing where there is none (D-32).
+If more members leave a group than one transaction can delete, the group gets a clearance: {_id, tenant, group: "",
+member: the group's id, since, due}. While it exists, only memberships with the same `since` count. The others are
+deleted in batches (`clearances`), and then the clearance itself. Queries find it beside the rows that they read anyway,
+as if the group were a member of ""; and it is announced a moment before it counts, as a clearance without `since`. So
+reading costs nothing more while there is none (D-32).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ Clearances = dict[str, ObjectId]
 GROUP = "Group"
 """The resource type that has members."""
 CLEARED = ""
-"""What a clearance has as `group`; no resource has this id, and it comes before all others."""
+"""The `group` of a clearance; no resource has this id, and it sorts before all others."""
 BY_GROUP: Index = (("tenant", 1), ("group", 1), ("member", 1))
 BY_MEMBER: Index = (("tenant", 1), ("member", 1), ("group", 1))
 NESTED: Index = (*BY_GROUP, ("type", 1))
 SINCE: Index = (("tenant", 1), ("group", 1), ("since", 1), ("member", 1))
 HINT = dict(BY_GROUP)
-"""Names the unique index, which is always there, so that it can be named in a transaction, too."""
+"""The unique index, which always exists, so that it can be named in a transaction, too."""
 SPEC = CollectionSpec(
     name="memberships",
     validator={
@@ -59,9 +59,9 @@ SPEC = CollectionSpec(
     indexes=(
         IndexSpec(keys=BY_GROUP, name="tenant_group_member", unique=True),
         IndexSpec(keys=BY_MEMBER, name="tenant_member_group"),
-        # The few groups in groups, which would else be looked for among a group's million members.
+        # The few nested groups, which queries would otherwise look for among a group's million members.
         IndexSpec(keys=NESTED, name="tenant_group_nested", partial={"type": GROUP}),
-        # Those that count after a clearance, which would else be looked for among the million that do not.
+        # The memberships that count after a clearance, among a million that do not.
         IndexSpec(keys=SINCE, name="tenant_group_since", partial={"since": {"$exists": True}}),
         IndexSpec(keys=(("due", 1),), name="due", partial={"due": {"$exists": True}}),
     ),
@@ -69,14 +69,14 @@ SPEC = CollectionSpec(
 COLLECTIONS = (SPEC,)
 
 BATCH = 1_000
-"""Memberships that are read and written at a time."""
+"""Memberships that are read or written at a time."""
 BELIEVED = 1.0
-"""Seconds for which a process believes that a tenant has no clearance."""
+"""Seconds for which a process relies on having found no clearance in a tenant."""
 LEASE = timedelta(seconds=2 * REQUEST_SECONDS)
-"""How long others leave a clearance to the worker that has taken it, which renews it when half is over.
+"""How long a worker that sweeps a clearance keeps it from the others; it renews the lease after half the time.
 
-So a clearance stays for at least REQUEST_SECONDS after the last membership was deleted, and no request that has read
-one of them before looks for its clearance later.
+So a clearance exists for at least REQUEST_SECONDS after the last membership was deleted, and a request that has read
+one of those still finds the clearance.
 """
 
 
@@ -88,7 +88,7 @@ class Memberships:
         self._tenant = tenant
 
     def present(self, group: str, members: Collection[str], session: Session) -> tuple[set[str], ObjectId | None]:
-        """Return which of `members` are in the group, and the group's clearance; costs what they are, not the group."""
+        """Return which of `members` are in the group, and its clearance; independent of the group's size."""
         found, since = set[str](), None
         fields = {"_id": 0, "group": 1, "member": 1}
         for batch in [*_batches(members)] or [[]]:
@@ -105,20 +105,20 @@ class Memberships:
     def add(
         self, group: str, members: Mapping[str, str | None], since: ObjectId | None = None, session: Session = None
     ) -> None:
-        """Add members that are not in the group yet: id -> resource type, or None where there is no such resource.
+        """Add members that are not in the group yet: id -> resource type, or None if there is no such resource.
 
         `since` is the group's clearance.
         """
-        if since is not None:  # those that do not count any more would be in the way
+        if since is not None:  # memberships that no longer count would violate the unique index
             self.remove(group, members, session)
         for batch in _batches(sorted(members)):  # in the order of the indexes it takes a quarter less time
             rows = (self._row(group, member, members[member], since) for member in batch)
             self._collection.insert_many(list(rows), session=session)
 
     def add_one(self, group: str, member: str, kind: str | None, session: Session = None) -> bool:
-        """Add a member; False where it is in the group already. One round trip, which is what Entra mostly needs."""
+        """Add a member in one round trip; return False if it is in the group already."""
         key = self._row(group, member)
-        # The first one changes nothing, and tells whether there is a clearance.
+        # The first update changes nothing; its match count says whether there is a clearance.
         clearance = UpdateOne(self._row(CLEARED, group), {"$setOnInsert": {"due": None}})
         row = UpdateOne(key, {"$setOnInsert": self._row(group, member, kind)}, upsert=True)
         done = self._collection.bulk_write([clearance, row], session=session)
@@ -132,7 +132,7 @@ class Memberships:
         return self._collection.replace_one(key | {"since": {"$ne": since}}, counts, session=session).matched_count == 1
 
     def put(self, rows: Iterable[tuple[str, str, str | None]], session: Session = None) -> list[tuple[str, str]]:
-        """Add memberships (group, member, type) as far as they are not there yet; give group and member of those."""
+        """Add memberships (group, member, type) that do not exist yet; return group and member of those."""
         cleared = self._clearances(session)
         rows = list(rows)
         new = [row[:2] for row in rows if row[0] in cleared and self.add_one(*row, session)]
@@ -146,7 +146,7 @@ class Memberships:
         return new
 
     def remove(self, group: str, members: Iterable[str], session: Session = None) -> None:
-        """Take members out of the group."""
+        """Remove members from the group."""
         for batch in _batches(members):
             query = {"tenant": self._tenant, "group": group, "member": {"$in": batch}}
             self._collection.delete_many(query, hint=HINT, session=session)
@@ -171,16 +171,16 @@ class Memberships:
         return self._collection.find_one(query, {"_id": 0, "member": 1}, hint=hint, skip=number) is not None
 
     def announce(self, group: str) -> ObjectId:
-        """Announce a clearance of the group and return it, when every process has heard of it."""
+        """Announce a clearance of the group and return it once every process knows of it."""
         due = datetime.now(UTC) + LEASE
         self._collection.update_one(self._row(CLEARED, group), {"$max": {"due": due}}, upsert=True)
         time.sleep(BELIEVED)
         return ObjectId()
 
     def keep_only(self, group: str, keep: Iterable[str], since: ObjectId, session: Session) -> None:
-        """Let no members but `keep` count from now on; costs what those are, not the group.
+        """Let only the members `keep` count from now on; the cost does not depend on the group's size.
 
-        `since` is what `announce` has returned. Raises Unavailable where it is not announced any more.
+        `since` is the result of `announce`. Raises Unavailable if the announcement is gone.
         """
         change = {"$set": {"since": since, "due": datetime.now(UTC)}}
         if not self._collection.update_one(self._row(CLEARED, group), change, session=session).matched_count:
@@ -199,13 +199,13 @@ class Memberships:
         return clearances(self._collection.find(query, hint=HINT, session=session))
 
     def of_member(self, member: str, session: Session = None) -> list[Row]:
-        """Return the memberships that somebody has, each with `group` and, where known, `type`."""
+        """Return the memberships of a member, each with `group` and, if known, `type`."""
         rows = list(self._collection.find(self._groups_of(member), session=session))
         cleared = self._clearances(session) if rows else {}
         return [{key: row[key] for key in ("group", "type") if key in row} for row in rows if counts(row, cleared)]
 
     def rejoin(self, member: str, kind: str, groups: Iterable[str], session: Session = None) -> list[str]:
-        """Put a restored member into groups; give those, and those into which it was put while it did not exist."""
+        """Add a restored member to groups; return those, and the ones that it was added to while it did not exist."""
         there = {row["group"] for row in self.of_member(member, session)}
         self._collection.update_many(self._groups_of(member), {"$set": {"type": kind}}, session=session)
         missing = sorted(set(groups) - there)
@@ -213,7 +213,7 @@ class Memberships:
         return [*missing, *there]
 
     def arrive(self, members: Iterable[str], kind: str, session: Session = None) -> list[str]:
-        """Give new resources' type to the memberships that have named them before; give the groups of those."""
+        """Set the type of new resources in memberships that named them before; return the groups of those."""
         query = self._groups_of({"$in": list(members)}) | {"type": {"$exists": False}}
         groups = {row["group"] for row in self._collection.find(query, {"_id": 0, "group": 1}, session=session)}
         if groups:
@@ -221,30 +221,30 @@ class Memberships:
         return sorted(groups)
 
     def remove_member(self, member: str, session: Session = None) -> None:
-        """Take somebody out of all groups."""
+        """Remove a member from all groups."""
         self._collection.delete_many(self._groups_of(member), session=session)
 
     def clear_member(self, member: str, session: Session = None) -> None:
-        """Take somebody who is gone out of all groups; what a client has said of them since stays.
+        """Remove a deleted member from all groups, except where a client has added it since.
 
-        A client may name who does not exist, and such a membership has no type.
+        Such a membership has no type, because the member did not exist.
         """
         query = self._groups_of(member) | {"type": {"$exists": True}}
         self._collection.delete_many(query, session=session)
 
     def _groups_of(self, member: Any) -> Row:
-        """Return the query for what has a member, or meets a condition on it; a group's clearance is none of them."""
+        """Return the query for the memberships of a member, or of those that meet a condition; without clearances."""
         return {"tenant": self._tenant, "member": member, "group": {"$gt": CLEARED}}
 
     def clear(self, group: str, limit: int) -> int:
-        """Delete up to `limit` memberships of the group; give how many were deleted."""
+        """Delete up to `limit` memberships of the group and return how many were deleted."""
         query = {"tenant": self._tenant, "group": group}
         ids = [row["_id"] for row in self._collection.find(query, {"_id": 1}).limit(limit)]
         return self._collection.delete_many({"_id": {"$in": ids}}).deleted_count if ids else 0
 
 
 def clearances(rows: Iterable[Row]) -> Clearances:
-    """Return the clearances among some memberships, without those that are only announced."""
+    """Return the clearances among some rows, without those that are only announced."""
     return {row["member"]: row["since"] for row in rows if row["group"] == CLEARED and "since" in row}
 
 

@@ -1,4 +1,4 @@
-"""Whose a name is, as far as what is stored tells: the log forgets who has not changed for longer than it is kept."""
+"""The resources with a name, as far as they are stored: the log only has those that changed while it is kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from app.store.directory.resources import Resources
 
 
 class Names:
-    """The names of one tenant's resources, and of those that were deleted."""
+    """The names of one tenant's resources, and of its deleted ones."""
 
     def __init__(self, resources: Iterable[Resources], deleted: Deleted, memberships: MembershipReader) -> None:
         self._resources = tuple(resources)
@@ -18,10 +18,10 @@ class Names:
         self._memberships = memberships
 
     def ids(self, name: str, limit: int) -> list[str]:
-        """Give the ids of the resources that have the name, or had it when they were deleted; `limit` of each type."""
+        """Return the ids of the resources that have the name, or had it before their deletion; `limit` of each type."""
         found = [each for resources in self._resources for each in resources.named(name, limit)]
         return [*found, *self._deleted.named(name, limit)]
 
     def deleted_groups(self, ids: Iterable[str]) -> set[str]:
-        """Give the deleted groups that the resources were in, as long as those can be restored."""
+        """Return the deleted groups that the resources were in, as long as those can be restored."""
         return self._deleted.kept(self._memberships.ids("group", {"member": {"$in": sorted(ids)}}, 0))

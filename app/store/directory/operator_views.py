@@ -36,7 +36,7 @@ def prepare_views(database: Database) -> None:
 def _make(database: Database, name: str, **options: Any) -> None:
     try:
         database.db.create_collection(name, **options)
-    except CollectionInvalid:  # it is there, an older one
+    except CollectionInvalid:  # an older version of it exists
         database.db.command("collMod", name, **options)
     except OperationFailure as error:
         if error.code != NAMESPACE_EXISTS:
@@ -50,7 +50,7 @@ def _views() -> dict[str, tuple[str, Pipeline]]:
     members: Pipeline = [
         *_that_count(),
         {"$lookup": {"from": groups, "localField": "group", "foreignField": "_id", "as": "_group"}},
-        {"$unwind": "$_group"},  # a deleted group keeps its memberships for a while, and nobody sees them
+        {"$unwind": "$_group"},  # a deleted group keeps its memberships for a while
         {"$lookup": {"from": users, "localField": "member", "foreignField": "_id", "as": "_user"}},
         {"$lookup": {"from": groups, "localField": "member", "foreignField": "_id", "as": "_inner"}},
         {
@@ -61,14 +61,14 @@ def _views() -> dict[str, tuple[str, Pipeline]]:
             }
         },
     ]
-    shown = {"id": "$$g._id", "name": f"$$g.{group_name}"}
+    entry = {"id": "$$g._id", "name": f"$$g.{group_name}"}
     belongs: Pipeline = [
         {"$lookup": _memberships({"member": "$_id"}, _that_count()) | {"as": "_memberships"}},
         {"$lookup": {"from": groups, "localField": "_memberships.group", "foreignField": "_id", "as": "_groups"}},
         {
             "$project": {
                 "tenant": 1, name: 1, switch: 1, EXTERNAL_ID.name: 1, FOLDED: {name: 1},
-                "groups": {"$map": {"input": "$_groups", "as": "g", "in": shown}},
+                "groups": {"$map": {"input": "$_groups", "as": "g", "in": entry}},
             }
         },
     ]

@@ -1,4 +1,4 @@
-"""What is never stored and always right: `$ref`, `display`, `type`, `meta.location`, made at the moment of reading."""
+"""The parts of a resource that are computed when it is read: `$ref`, `display`, `type`, `meta.location`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.store.directory.resources import Resource
 
 
 class References:
-    """Fills in what other documents know about a resource."""
+    """Adds to resources what other documents say about them."""
 
     def __init__(
         self, catalogue: Catalogue, identities: Identities, memberships: MembershipReader, base_url: str
@@ -27,11 +27,11 @@ class References:
         self._base_url = base_url
 
     def location(self, resource_type: ResourceType, resource_id: str) -> str:
-        """Give the URI of a resource."""
+        """Return the URI of a resource."""
         return f"{self._base_url}{resource_type.endpoint}/{resource_id}"
 
     def links(self, resource: Resource, resource_type: ResourceType) -> Iterator[tuple[Attribute, str]]:
-        """Give each reference to another resource that the resource holds: the attribute and the id."""
+        """Return each reference to another resource that the resource holds: the attribute and the id."""
         for attribute, path in resource_type.links:
             for _, value in _values([resource], path, attribute):
                 yield attribute, value
@@ -40,10 +40,10 @@ class References:
         self, resources: Sequence[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
         groups: Parents | None = None,
     ) -> None:
-        """Add to each resource what the answer shows and its document does not hold.
+        """Add to each resource what the response shows and its document does not hold.
 
-        `keys` are the top-level attributes that the answer shows, None means all. What is not among them is not read,
-        nor are the `groups` that the resources are in, directly or not, where they are known.
+        `keys` are the top-level attributes in the response, None means all; nothing is read for the others. `groups`
+        are the groups that the resources are in, directly or not, if they have been read already.
         """
         for resource in resources:
             if "meta" in resource:
@@ -60,48 +60,48 @@ class References:
         ids = {group for above in groups.values() for group in above}
         if not ids:
             return
-        # A deleted group keeps its memberships for a while: nobody sees them, nor is in another group through it.
+        # A deleted group keeps its memberships for a while; they do not count, not even for nested groups.
         names = self._names(ids, attribute.references)
         for resource in resources:
-            shown = [
+            rendered = [
                 _filled({VALUE: group, REF: names[group][0], DISPLAY: names[group][1], TYPE: kind})
                 for group, kind in _kinds(resource["id"], groups, names.keys()).items()
             ]
-            if shown:
-                resource[attribute.name] = shown
+            if rendered:
+                resource[attribute.name] = rendered
 
     def _fill_members(self, resources: Sequence[Resource], attribute: Attribute) -> None:
-        """Add the members: those of many groups in one reading, those of a large one while the answer is written."""
+        """Add the members: those of many groups with one query, those of a large one while the response is written."""
         by_id = {resource["id"]: resource for resource in resources}
         left = sorted(by_id)
         while left:
             rows, unfinished = self._memberships.first_of(left, BATCH)
-            for group, shown in groupby(self._shown(rows, attribute), itemgetter(0)):
-                by_id[group][attribute.name] = [element for _, element in shown]
+            for group, elements in groupby(self._rendered(rows, attribute), itemgetter(0)):
+                by_id[group][attribute.name] = [element for _, element in elements]
             if unfinished:
                 by_id[unfinished][attribute.name] = self.all_members(unfinished, attribute)
             left = [group for group in left if unfinished and group > unfinished]
 
     def all_members(self, group: str, attribute: Attribute) -> Iterator[dict[str, Any]]:
-        """Give the members of a group of any size; they are read when they are asked for."""
+        """Return the members of a group of any size; they are read while the result is iterated."""
         return chain.from_iterable(self.members(batch, attribute) for batch in self._memberships.members(group))
 
     def members(self, rows: Sequence[dict[str, Any]], attribute: Attribute) -> list[dict[str, Any]]:
-        """Give memberships as the elements of `members`."""
-        return [element for _, element in self._shown(rows, attribute)]
+        """Return memberships as the elements of `members`."""
+        return [element for _, element in self._rendered(rows, attribute)]
 
-    def _shown(
+    def _rendered(
         self, rows: Sequence[dict[str, Any]], attribute: Attribute
     ) -> Iterator[tuple[str | None, dict[str, Any]]]:
-        """Give for each membership its group, where the row has it, and the element of `members`."""
+        """Return for each membership its group, if the row has it, and the element of `members`."""
         kinds = {row["type"] for row in rows if "type" in row}
         types = [name for name in attribute.references if name in kinds]
         names = self._names({row["member"] for row in rows if "type" in row}, types)
         for row in rows:
             kind, (uri, name) = row.get("type", ""), names.get(row["member"], ("", ""))
             if kind and self._catalogue.named(kind) is None:
-                kind = ""  # of a type whose schema file is missing: without its id a PUT of what was shown would end it
-            if uri or not kind:  # who was deleted in the moment in which he was added is seen by nobody
+                kind = ""  # its schema file is missing; if a GET left the member out, a PUT of that would remove it
+            if uri or not kind:  # a member deleted at the moment at which it was added is left out
                 yield row.get("group"), _filled({VALUE: row["member"], REF: uri, DISPLAY: name, TYPE: kind})
 
     def _fill_links(self, resources: Sequence[Resource], resource_type: ResourceType) -> None:
@@ -122,7 +122,7 @@ class References:
 
 
 def _kinds(member: str, groups: Parents, existing: Set[str]) -> dict[str, str]:
-    """Give the groups of a member: id -> `direct`, or `indirect` through a group in a group."""
+    """Return the groups of a member: id -> `direct`, or `indirect` through a nested group."""
     kinds: dict[str, str] = {}
     to_visit, kind = [member], "direct"
     while to_visit:

@@ -27,7 +27,7 @@ Resource = dict[str, Any]
 Query = Mapping[str, Any]
 
 EACH = 500
-"""Documents that are read at a time where all are wanted; the database's own 16 MB of them take 100 MB here."""
+"""Documents in a batch when all are read; MongoDB's own batches of 16 MB take 100 MB of memory here."""
 HIDDEN = {"_folded": 0, "_unique": 0, "tenant": 0}
 
 
@@ -40,16 +40,16 @@ class Resources:
         self.tenant = tenant
 
     def get(self, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
-        """Give the resource, or None; `keys` are the top-level attributes that are needed, None means all."""
+        """Return the resource, or None; `keys` are the top-level attributes to read, None means all."""
         document = self.collection.find_one({"_id": resource_id, "tenant": self.tenant}, self.fields(keys))
         return decode(document, self.type, keys) if document else None
 
     def find_with(
         self, query: Query, keys: frozenset[str] | None, lookup: Mapping[str, Any], limit: int
     ) -> list[tuple[Resource, list[dict[str, Any]]]]:
-        """Give up to `limit` resources that match, each with what a $graphLookup finds for it: one round trip, not two.
+        """Return up to `limit` resources that match, each with what a $graphLookup finds for it, in one round trip.
 
-        For a few only: for a page of 100 a second query costs the database a third of 100 lookups.
+        For a few only: for a page of 100, a second query takes a third of the time of 100 lookups.
         """
         steps = [
             {"$match": {"tenant": self.tenant, **query}}, {"$limit": limit}, {"$project": self.fields(keys)},
@@ -59,29 +59,29 @@ class Resources:
         def run(**named: Any) -> list[dict[str, Any]]:
             return list(self.collection.aggregate(steps, **named))
 
-        # A single id is found all the same, and naming its index would be 2 % of a GET.
+        # MongoDB finds a single id without a hint, which would take 2 % of a GET.
         rows = by_index(self.collection, None if "_id" in query else self.access(query).index, run)
         found = ((document, document.pop("_found")) for document in rows)
         return [(decode(document, self.type, keys), memberships) for document, memberships in found]
 
     def insert(self, resource: Resource, session: Session = None) -> None:
-        """Store a new resource; raises Uniqueness where another one has its name."""
+        """Store a new resource; raises Uniqueness if another one has its name."""
         self.insert_document(encode(resource, self.type, tenant=self.tenant), session)
 
     def insert_all(self, resources: Iterable[Resource], session: Session = None) -> None:
-        """Store new resources; where that fails it does not say whose fault it is."""
+        """Store new resources; a failure does not say which document caused it."""
         documents = [encode(each, self.type, tenant=self.tenant) for each in resources]
         self.collection.insert_many(documents, session=session)
 
     def insert_document(self, document: dict[str, Any], session: Session = None) -> None:
-        """Store a document as it is; raises Uniqueness where another one has its name."""
+        """Store a document unchanged; raises Uniqueness if another one has its name."""
         with _unique(self.type):
             self.collection.insert_one(document, session=session)
 
     def replace(self, resource: Resource, before: Resource, session: Session = None) -> bool:
-        """Store a resource in place of the one that was read; return False where that is not the stored one any more.
+        """Store a resource in place of `before`; return False if the stored version is another one by now.
 
-        What its document holds and no schema knows stays.
+        Fields of its document that no schema knows are kept.
         """
         document = encode(resource, self.type, tenant=self.tenant)
         version = version_number(before["meta"]["version"])
@@ -98,10 +98,10 @@ class Resources:
         self, resource_id: str, now: datetime, version: str | None = None, session: Session = None,
         keys: frozenset[str] | None = frozenset(),
     ) -> Resource | None:
-        """Give the resource a new version, since something that belongs to it has changed.
+        """Set a new version of the resource, because something that belongs to it has changed.
 
-        Where `version` is given it must be the stored one. Gives what the resource is called, its new `meta` and those
-        of its top-level attributes that are named, None means all; or None where there is no such resource or version.
+        If `version` is given, it must be the stored one. Returns the names of the resource, its new `meta` and the
+        top-level attributes `keys`, None means all; or None if there is no such resource or version.
         """
         query: dict[str, Any] = {"_id": resource_id, "tenant": self.tenant}
         if version is not None:
@@ -118,7 +118,7 @@ class Resources:
         return decode(document, self.type, keys) if document else None
 
     def touch_all(self, ids: Iterable[str], now: datetime | None, session: Session = None) -> None:
-        """Give each of the resources a new version; without a time it keeps its dates."""
+        """Set a new version of each of the resources; without a time their dates stay the same."""
         query = {"tenant": self.tenant, "_id": {"$in": list(ids)}}
         change: dict[str, Any] = {"$inc": {"meta.version": 1}}
         if now is not None:
@@ -126,14 +126,14 @@ class Resources:
         self.collection.update_many(query, change, session=session, **by_ids(self.collection))
 
     def remove(self, resource_id: str, version: str | None, session: Session = None) -> dict[str, Any] | None:
-        """Delete the resource and give its document, or None where there is no such resource or version."""
+        """Delete the resource and return its document, or None if there is no such resource or version."""
         query: dict[str, Any] = {"_id": resource_id, "tenant": self.tenant}
         if version is not None:
             query["meta.version"] = version_number(version)
         return self.collection.find_one_and_delete(query, session=session)
 
     def several(self, ids: list[str], keys: frozenset[str] | None = None) -> list[Resource]:
-        """Return the resources with these ids, as far as there are such."""
+        """Return the resources with these ids; ids without a resource are left out."""
         query = {"tenant": self.tenant, "_id": {"$in": ids}}
         cursor = self.collection.find(query, self.fields(keys), **by_ids(self.collection)) if ids else ()
         return [decode(document, self.type, keys) for document in cursor]
@@ -151,7 +151,7 @@ class Resources:
         return [document["_id"] for document in found]
 
     def named(self, name: str, limit: int) -> list[str]:
-        """Give the ids of up to `limit` resources that have the name, or the externalId as it is or in lower case."""
+        """Return the ids of up to `limit` resources that have the name, or the externalId as given or in lower case."""
         resolve = columns(self.type)
         found = (resolve(attribute) for attribute in sorted(self.type.names))
         spellings = {name, fold(name)}
@@ -162,7 +162,7 @@ class Resources:
         return self.ids({"$or": either}, limit)
 
     def id_after(self, start: str | None, number: int) -> str | None:
-        """Give the id that `number` resources with ids from `start` on stand before; None where there is none."""
+        """Return the id that comes `number` resources after the first id from `start` on, or None."""
         query = {"tenant": self.tenant} | ({"_id": {"$gte": start}} if start is not None else {})
         order = [("tenant", 1), ("_id", 1)]
         find = partial(self.collection.find_one, query, {"_id": 1}, sort=order, skip=number)
@@ -170,19 +170,19 @@ class Resources:
         return row["_id"] if row else None
 
     def all(self) -> Iterator[Resource]:
-        """Give every resource, one after the other, in the order of their ids."""
+        """Return every resource, by id."""
         by_id = [("tenant", 1), ("_id", 1)]
         cursor = self.collection.find({"tenant": self.tenant}, HIDDEN, sort=by_id, batch_size=EACH)
         return (decode(document, self.type) for document in cursor)
 
     def all_ids(self) -> Iterator[str]:
-        """Give the id of every resource, in their order."""
+        """Return the id of every resource, in order."""
         by_id = [("tenant", 1), ("_id", 1)]
         cursor = self.collection.find({"tenant": self.tenant}, {"_id": 1}, sort=by_id)
         return (document["_id"] for document in cursor)
 
     def access(self, query: Query) -> Access:
-        """Return which index answers a query, and how straight it leads to what matches."""
+        """Return the index that answers a query, and how directly it leads to the matches."""
         return access(query, indexed_fields(self.type))
 
     def fields(self, keys: frozenset[str] | None) -> dict[str, int]:
@@ -193,7 +193,7 @@ class Resources:
 
 
 class _unique:
-    """Turn the unique index's answer into the SCIM error that names the attribute."""
+    """Turn a unique index's error into the SCIM error that names the attribute."""
 
     def __init__(self, resource_type: ResourceType) -> None:
         self._type = resource_type
@@ -213,9 +213,9 @@ def _taken(error: DuplicateKeyError, resource_type: ResourceType) -> Uniqueness:
     fields = [field for field in details.get("keyPattern", {}) if field.startswith("_unique.")]
     name, secret = _unique_attribute(fields[0], resource_type) if fields else ("a unique attribute", True)
     value = details.get("keyValue", {}).get(fields[0]) if fields else None
-    shown = f' "{value}"' if isinstance(value, str) and not secret else ""
+    quoted = f' "{value}"' if isinstance(value, str) and not secret else ""
     kind = resource_type.name
-    refusal = Uniqueness(f"{name}{shown} is taken by another {kind}; a {kind}'s {name} must be unique.")
+    refusal = Uniqueness(f"{name}{quoted} is taken by another {kind}; a {kind}'s {name} must be unique.")
     refusal.attribute = name
     return refusal
 

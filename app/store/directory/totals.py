@@ -1,8 +1,8 @@
 """How many resources a tenant has of each type, and how many of those are disabled, without counting them.
 
-One number that every write adds to would make them wait for each other and fail each other. So the event of a change
-says what is still to be counted, and the janitor adds many of those to the numbers at a time. A total is the number and
-what is still to be counted, both read as they were at one moment.
+If every write added to one number, writes would wait for each other and conflict. So the line of a change in the log
+says what is still to be counted, and the janitor adds many of them to the number at a time. A total is the number and
+what is still to be counted, both read at one moment.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 BATCH = 1_000
-"""Events that are counted in one transaction."""
+"""Lines of the log that are counted in one transaction."""
 Kind = tuple[str, str]
 """Tenant and resource type."""
 
@@ -39,7 +39,7 @@ class Totals:
         self._tenant = tenant
 
     def add(self, resource_type: str, more: More, session: Session = None) -> None:
-        """Add to the numbers of resources of a type, or take away."""
+        """Add to the numbers of resources of a type, or subtract."""
         _add(self._database, (self._tenant, resource_type), more, session)
 
     def of(self, resource_type: str) -> More:
@@ -58,9 +58,9 @@ def every_tenant(database: Database, tenant: str | None = None) -> dict[Kind, Mo
 
 
 def settle(database: Database) -> int:
-    """Count what is still to be counted and return how many events that were; raises Unavailable.
+    """Count what is still to be counted and return the number of lines; raises Unavailable.
 
-    Several may do it at once: of two that take the same event one begins again.
+    Several workers may do this at once: of two that take the same line, one starts again.
     """
     settled = 0
     while _uncounted(database, 1) and (done := database.transaction(lambda session: _settle(database, session))):
@@ -69,7 +69,7 @@ def settle(database: Database) -> int:
 
 
 def count_disabled(database: Database, types: Iterable[ResourceType]) -> None:
-    """Count the disabled resources once, for the numbers of a version that did not tell them apart."""
+    """Count the disabled resources once, where the numbers are from a version that did not count them."""
     known = {each.name: each for each in types}
     with database.budget(PREPARE_SECONDS):
         for row in list(database.db[SPEC.name].find({"disabled": {"$exists": False}}, {"tenant": 1, "type": 1})):
@@ -131,7 +131,7 @@ def _numbers(database: Database, counted: dict[str, Any], uncounted: dict[str, A
 def _rows(database: Database, counted: dict[str, Any], uncounted: dict[str, Any]) -> Iterable[dict[str, Any]]:
     kind = {"tenant": "$tenant", "type": "$resource.type"}
     sums = {"number": {"$sum": "$uncounted.number"}, "disabled": {"$sum": "$uncounted.disabled"}}
-    # The events come first, since only the first collection of a pipeline can have its index named.
+    # `events` comes first, because a hint is only for the first collection of a pipeline.
     steps = [
         {"$match": UNCOUNTED | uncounted},
         {"$group": {"_id": kind, **sums}},

@@ -4,8 +4,8 @@ No write is acknowledged before a majority of the replica set has it on disk (D-
 A client does not survive a fork, so each process makes its own.
 
 Transactions are retried here and not by PyMongo's `with_transaction`, which does not repeat a commit that ended with
-MaxTimeMSExpired, although its outcome is unknown: `test_what_goes_by_is_not_seen` fails for it (PyMongo 4.20). All other
-tests of transactions passed with it, and it was neither faster nor slower.
+MaxTimeMSExpired, although its outcome is unknown: `test_what_goes_by_is_not_seen` fails for it (PyMongo 4.20). It kept
+the laws of the other tests of transactions, and was neither faster nor slower.
 """
 
 from __future__ import annotations
