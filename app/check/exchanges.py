@@ -32,7 +32,7 @@ class Exchange:
     merge: bool = False
     """Whether the body is what a GET of the path returns, with the members of `body` replaced."""
     status: tuple[int, ...] = (200,)
-    shows: Mapping[str, Any] | None = None
+    contains: Mapping[str, Any] | None = None
     """What the response must contain: of an object these members, of an array these elements; [] means none at all."""
     lacks: Mapping[str, Any] | None = None
     """What the response must not contain, in the same form."""
@@ -63,8 +63,8 @@ def _step(sentence: str, *exchanges: Exchange) -> Step:
     return Step(sentence, exchanges)
 
 
-def _get(path: str, shows: Mapping[str, Any] | None = None, **more: Any) -> Exchange:
-    return Exchange(path=path, shows=shows, **more)
+def _get(path: str, contains: Mapping[str, Any] | None = None, **more: Any) -> Exchange:
+    return Exchange(path=path, contains=contains, **more)
 
 
 def _post(path: str, body: Mapping[str, Any], save: str) -> Exchange:
@@ -77,7 +77,7 @@ def _patch(path: str, *operations: Mapping[str, Any]) -> Exchange:
 
 
 def _put(path: str, **changes: Any) -> Exchange:
-    return Exchange(method="PUT", path=path, body=changes, merge=True, shows=changes)
+    return Exchange(method="PUT", path=path, body=changes, merge=True, contains=changes)
 
 
 def _person(**more: Any) -> dict[str, Any]:
@@ -188,7 +188,7 @@ ONELOGIN = Client("OneLogin", (
     _step(
         "The user is changed (PUT with a schema of before the RFC)",
         Exchange(method="PUT", path=U, body=_person(schemas=["urn:scim:schemas:core:2.0"], title="Engineer"),
-             shows={"id": "$user", "title": "Engineer"}),
+             contains={"id": "$user", "title": "Engineer"}),
     ),
     _step(
         "The user is no member any more (remove with a value)",

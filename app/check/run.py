@@ -116,16 +116,16 @@ class _Run:
         body = self._fill(exchange.body)
         if exchange.merge:
             body = self._answer(Exchange(path=path), path, None) | body
-        shown = self._answer(exchange, path, body)
+        response = self._answer(exchange, path, body)
         where = f"{exchange.method} {path.partition('?')[0]}"
         if exchange.save:
-            if not isinstance(shown.get("id"), str):
+            if not isinstance(response.get("id"), str):
                 raise CheckFailed(f"{where} must answer with the resource and its id.")
-            self._names[exchange.save] = shown["id"]
-        if exchange.shows is not None and not _shows(shown, self._fill(exchange.shows)):
-            raise CheckFailed(f"{where} must show {json.dumps(self._fill(exchange.shows))}. {exchange.why}".strip())
-        if exchange.lacks is not None and _shows(shown, self._fill(exchange.lacks)):
-            raise CheckFailed(f"{where} still shows {json.dumps(self._fill(exchange.lacks))}.")
+            self._names[exchange.save] = response["id"]
+        if exchange.contains is not None and not _contains(response, self._fill(exchange.contains)):
+            raise CheckFailed(f"{where} must show {json.dumps(self._fill(exchange.contains))}. {exchange.why}".strip())
+        if exchange.lacks is not None and _contains(response, self._fill(exchange.lacks)):
+            raise CheckFailed(f"{where} still contains {json.dumps(self._fill(exchange.lacks))}.")
 
     def _answer(self, exchange: Exchange, path: str, body: Any) -> dict[str, Any]:
         """Return the object in the response, {} if it has no body; raises CheckFailed."""
@@ -159,12 +159,12 @@ class _Run:
         return [self._fill(inner, encode) for inner in value] if isinstance(value, list) else value
 
 
-def _shows(actual: Any, expected: Any) -> bool:
-    """Return whether a response has what is expected; see `Exchange.shows`."""
+def _contains(actual: Any, expected: Any) -> bool:
+    """Return whether a response has what is expected; see `Exchange.contains`."""
     if isinstance(expected, dict):
-        return isinstance(actual, dict) and all(_shows(actual.get(key), value) for key, value in expected.items())
+        return isinstance(actual, dict) and all(_contains(actual.get(key), value) for key, value in expected.items())
     if isinstance(expected, list):
         if not isinstance(actual, list) or (not expected and actual):
             return False
-        return all(any(_shows(each, element) for each in actual) for element in expected)
+        return all(any(_contains(each, element) for each in actual) for element in expected)
     return type(actual) is type(expected) and bool(actual == expected)
