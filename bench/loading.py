@@ -22,7 +22,7 @@ from app.schemas.user import USER_TYPE
 from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.accounts.trusts import Trusts
+from app.store.accounts.trusts import Conditions, Trusts
 from app.store.directory.documents import encode
 from app.store.directory.totals import Totals
 from app.store.log.events import More
@@ -65,7 +65,7 @@ def other_credentials(database: Database, tenant: str, issuer: Issuer) -> dict[s
     client, secret = Clients(database).create(tenant, lifetime=timedelta(days=1))
     body = f"grant_type=client_credentials&client_id={client.id}&client_secret={secret}".encode()
     access = TokenEndpoint(database).answer(TokenRequest(tenant, body)).body["access_token"]
-    Trusts(database).add(tenant, "bearer", issuer=issuer.url, audiences=[AUDIENCE])
+    Trusts(database).add(tenant, Conditions("bearer", issuer=issuer.url, audiences=[AUDIENCE]))
     return {"access-token": access, "jwt": issuer.token()}
 
 

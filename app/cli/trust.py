@@ -12,7 +12,7 @@ from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import Text, label_option, scope_option
 from app.store.accounts.tenants import Tenants
-from app.store.accounts.trusts import ASSERTION, KINDS, Trust, Trusts, audience_forms
+from app.store.accounts.trusts import ASSERTION, KINDS, Conditions, Trust, Trusts, audience_forms
 from app.store.mongo.database import Session
 
 
@@ -44,11 +44,10 @@ def add(
     """Trust an issuer."""
     Tenants(connection.database).require(tenant)
 
+    conditions = Conditions(kind, issuer, audiences, subject or "", app_id or "", jwks_uri)
+
     def work(session: Session) -> tuple[Trust, Trust]:
-        trust = Trusts(connection.database).add(
-            tenant, kind, issuer=issuer, audiences=audiences, subject=subject or "", app_id=app_id or "",
-            jwks_uri=jwks_uri, label=label, scopes=scope, session=session,
-        )
+        trust = Trusts(connection.database).add(tenant, conditions, label=label, scopes=scope, session=session)
         return trust, trust
 
     added = audited_change(connection, "trust add", work, tenant=tenant)

@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from app.auth.jwt import LEEWAY, decode_unverified, looks_like_jwt
 from app.errors import Forbidden, Unauthorized
+from app.store.accounts.trusts import Conditions
 from tests.auth.issuer import APP, AUDIENCE, KEYS, OTHER_DIRECTORY, SUBJECT, running_issuer
 from tests.examples import examples
 
 
 @pytest.fixture
 def trust(trusts, tenants, issuer):
-    return trusts.add("acme", "bearer", issuer=issuer.url, audiences=["another", AUDIENCE], subject=SUBJECT, app_id=APP,
-                      label="entra")
+    return trusts.add(
+        "acme", Conditions("bearer", issuer.url, audiences=["another", AUDIENCE], subject=SUBJECT, app_id=APP),
+        label="entra",
+    )
 
 
 def refused(authenticator, token, tenant="acme"):
@@ -147,7 +150,7 @@ def test_expiry_ends_what_is_remembered(authenticator, trust, issuer, clock):
 
 
 def test_a_person_may_not_come_with_an_id_token(authenticator, trusts, tenants, issuer):
-    trusts.add("acme", "bearer", issuer=issuer.url, audiences=[AUDIENCE])
+    trusts.add("acme", Conditions("bearer", issuer=issuer.url, audiences=[AUDIENCE]))
     person = {"appid": ..., "name": "Ann", "preferred_username": "ann@example.com"}
     assert refused(authenticator, issuer.token(**person)).reason == "an ID token in place of an access token"
     assert authenticator.authenticate("acme", issuer.token())
@@ -220,7 +223,7 @@ def test_another_tenants_trust_does_not_count(authenticator, trust, issuer):
 
 
 def test_an_assertions_trust_lets_no_bearer_in(authenticator, trusts, tenants, issuer):
-    trusts.add("acme", "assertion", issuer=issuer.url, audiences=[AUDIENCE])
+    trusts.add("acme", Conditions("assertion", issuer=issuer.url, audiences=[AUDIENCE]))
     assert refused(authenticator, issuer.token())
 
 
@@ -229,14 +232,14 @@ def test_another_issuers_key_of_the_same_id(authenticator, trust, issuer, trusts
     with running_issuer() as other:
         other.keys = ["b"]
         monkeypatch.setitem(KEYS, "a2", KEYS["a"])
-        trusts.add("acme", "bearer", issuer=other.url, audiences=[AUDIENCE])
+        trusts.add("acme", Conditions("bearer", issuer=other.url, audiences=[AUDIENCE]))
         assert authenticator.authenticate("acme", other.token(key="b"))
         assert refused(authenticator, issuer.token(key="b"))
         assert refused(authenticator, other.token(key="a"))
 
 
 def test_two_trusts_in_one_issuer(authenticator, trust, trusts, issuer):
-    second = trusts.add("acme", "bearer", issuer=issuer.url, audiences=["second"])
+    second = trusts.add("acme", Conditions("bearer", issuer=issuer.url, audiences=["second"]))
     assert authenticator.authenticate("acme", issuer.token(aud="second")).credential_id == second.id
     assert authenticator.authenticate("acme", issuer.token()).credential_id == trust.id
 

@@ -10,13 +10,13 @@ from app.auth.jwks import MOST_BYTES, FetchError, fetch_keys, usable_keys
 from app.auth.keys import MOST_AGE, PAUSE, Keys
 from app.errors import InvalidValue, Unauthorized
 from app.store.accounts.tenants import Tenants
-from app.store.accounts.trusts import Trusts, check_url
+from app.store.accounts.trusts import Conditions, Trusts, check_url
 from tests.auth.issuer import AUDIENCE, KEYS, make_key
 
 
 @pytest.fixture
 def trust(trusts, tenants, issuer):
-    return trusts.add("acme", "bearer", issuer=issuer.url, audiences=[AUDIENCE])
+    return trusts.add("acme", Conditions("bearer", issuer=issuer.url, audiences=[AUDIENCE]))
 
 
 def accepted(authenticator, token):
@@ -63,7 +63,7 @@ def test_threads_wait_for_the_one_that_asks(real_database, issuer):
     """On the real MongoDB, since mongomock is for one thread."""
     authenticator = Authenticator(real_database)
     Tenants(real_database).create("acme", "gallery")
-    Trusts(real_database).add("acme", "bearer", issuer=issuer.url, audiences=[AUDIENCE])
+    Trusts(real_database).add("acme", Conditions("bearer", issuer=issuer.url, audiences=[AUDIENCE]))
     tokens = [issuer.token(uti=str(n)) for n in range(8)]
     results = []
     threads = [threading.Thread(target=lambda t=t: results.append(accepted(authenticator, t))) for t in tokens]
@@ -134,7 +134,7 @@ def test_api10_bad_answers_are_refused_in_three_seconds(authenticator, trust, is
 
 
 def test_an_issuer_that_nobody_answers_for(trusts, tenants):
-    trust = trusts.add("acme", "bearer", issuer="http://127.0.0.1:1/x", audiences=["x"])
+    trust = trusts.add("acme", Conditions("bearer", issuer="http://127.0.0.1:1/x", audiences=["x"]))
     with pytest.raises(FetchError, match="could not be read"):
         fetch_keys(trust)
 
@@ -148,7 +148,7 @@ def test_size_is_limited(issuer, trust):
 
 def test_keys_at_a_given_url(authenticator, trusts, tenants, issuer):
     issuer.metadata = {}
-    trusts.add("acme", "bearer", issuer=issuer.url, audiences=[AUDIENCE], jwks_uri=issuer.jwks_uri)
+    trusts.add("acme", Conditions("bearer", issuer=issuer.url, audiences=[AUDIENCE], jwks_uri=issuer.jwks_uri))
     assert accepted(authenticator, issuer.token())
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from app.auth import outgoing
 from app.auth.jwks import FetchError, fetch_keys
+from app.store.accounts.trusts import Conditions
 from tests.auth.issuer import AUDIENCE, running_issuer
 from tests.auth.proxy import HOST, Proxy, certificate, running_proxy
 
@@ -41,7 +42,7 @@ def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def trust(trusts: Any, tenants: Any, far: Any) -> Any:
-    return trusts.add("acme", "bearer", issuer=far.url, audiences=[AUDIENCE])
+    return trusts.add("acme", Conditions("bearer", issuer=far.url, audiences=[AUDIENCE]))
 
 
 def test_fa_15_keys_are_fetched_where_only_a_proxy_leads_out(
@@ -81,7 +82,9 @@ def test_fa_15_a_certificate_of_another_host(
     trusts: Any, tenants: Any, far: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-    other = trusts.add("acme", "bearer", issuer=far.url.replace(HOST, f"other.{HOST}"), audiences=[AUDIENCE])
+    other = trusts.add(
+        "acme", Conditions("bearer", issuer=far.url.replace(HOST, f"other.{HOST}"), audiences=[AUDIENCE]),
+    )
     with pytest.raises(FetchError, match="SSLError"):
         fetch_keys(other)
 
@@ -90,7 +93,7 @@ def test_fa_15_what_is_on_this_machine_is_asked_directly(
     trusts: Any, tenants: Any, issuer: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", proxy.url)
-    assert fetch_keys(trusts.add("acme", "bearer", issuer=issuer.url, audiences=[AUDIENCE]))
+    assert fetch_keys(trusts.add("acme", Conditions("bearer", issuer=issuer.url, audiences=[AUDIENCE])))
     assert proxy.targets == []
 
 

@@ -12,6 +12,7 @@ from app.auth import TokenEndpoint, TokenRequest, metadata
 from app.auth.client_authentication import ASSERTION_TYPE
 from app.store.accounts.clients import Clients
 from app.store.accounts.tokens import Tokens
+from app.store.accounts.trusts import Conditions
 from tests.auth.issuer import APP, AUDIENCE, SUBJECT
 
 
@@ -267,8 +268,9 @@ def test_metadata():
 
 @pytest.fixture
 def trust(trusts, tenants, issuer):
-    return trusts.add("acme", "assertion", issuer=issuer.url, audiences=[f"api://{APP}", AUDIENCE], subject=SUBJECT,
-                      label="wif")
+    return trusts.add(
+        "acme", Conditions("assertion", issuer=issuer.url, audiences=[f"api://{APP}", AUDIENCE], subject=SUBJECT), label="wif",
+    )
 
 
 def assertion(trust, token, **changes):
@@ -294,7 +296,7 @@ def test_one_of_the_audiences(ask, trust, issuer, audience):
 @pytest.mark.parametrize("given", [APP, f"api://{APP}", f"api://{APP}/.default", "api://scim"])
 def test_n_02_one_audience_stands_for_its_three_forms(ask, trusts, tenants, issuer, given):
     name = "scim" if given == "api://scim" else APP
-    trust = trusts.add("acme", "assertion", issuer=issuer.url, audiences=[given], subject=SUBJECT)
+    trust = trusts.add("acme", Conditions("assertion", issuer=issuer.url, audiences=[given], subject=SUBJECT))
     for came in (f"api://{name}/.default", f"api://{name}", name, ["x", f"api://{name}"]):
         assert ask(assertion(trust, issuer.token(aud=came))).status == 200
         [stored] = trusts.of_tenant("acme")
@@ -306,7 +308,9 @@ def test_n_02_one_audience_stands_for_its_three_forms(ask, trusts, tenants, issu
 
 
 def test_n_02_an_audience_that_is_no_app_id_stands_for_itself(ask, trusts, tenants, issuer):
-    trust = trusts.add("acme", "assertion", issuer=issuer.url, audiences=["https://scim.example.com"], subject=SUBJECT)
+    trust = trusts.add(
+        "acme", Conditions("assertion", issuer=issuer.url, audiences=["https://scim.example.com"], subject=SUBJECT),
+    )
     assert ask(assertion(trust, issuer.token(aud="https://scim.example.com"))).status == 200
     assert ask(assertion(trust, issuer.token(aud="api://https://scim.example.com"))).status == 401
 
@@ -362,7 +366,7 @@ def test_another_tenants_trust(ask, trust, issuer):
 
 
 def test_a_bearers_trust_exchanges_nothing(ask, trusts, tenants, issuer):
-    trust = trusts.add("acme", "bearer", issuer=issuer.url, audiences=[AUDIENCE])
+    trust = trusts.add("acme", Conditions("bearer", issuer=issuer.url, audiences=[AUDIENCE]))
     assert is_error(ask(assertion(trust, issuer.token())), 401, "invalid_client")
 
 

@@ -13,7 +13,7 @@ from app.config import Config
 from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.accounts.trusts import Trusts
+from app.store.accounts.trusts import Conditions, Trusts
 from app.store.directory.totals import settle
 from app.store.mongo.database import Database
 from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
@@ -73,8 +73,12 @@ class World:
         home.credentials["token"], _ = Tokens(database).issue(name)
         client, secret = Clients(database).create(name, lifetime=timedelta(days=1))
         audience = f"api://{name}"
-        trust = Trusts(database).add(name, "assertion", issuer=issuer.url, audiences=[audience], subject=SUBJECT)
-        Trusts(database).add(name, "bearer", issuer=issuer.url, audiences=[audience + AUDIENCE], subject=SUBJECT)
+        trust = Trusts(database).add(
+            name, Conditions("assertion", issuer=issuer.url, audiences=[audience], subject=SUBJECT),
+        )
+        Trusts(database).add(
+            name, Conditions("bearer", issuer=issuer.url, audiences=[audience + AUDIENCE], subject=SUBJECT),
+        )
         home.credentials["access token"] = self.grant(name, client_id=client.id, client_secret=secret)
         home.credentials["federated access token"] = self.grant(
             name, client_id=trust.id, client_assertion_type=ASSERTION_TYPE, client_assertion=issuer.token(aud=audience)

@@ -91,6 +91,18 @@ class Trust:
         return tuple(dict.fromkeys(form for audience in self.audiences for form in audience_forms(audience)))
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """Which tokens a trust accepts: the fields of `Trust` that an operator sets."""
+
+    kind: str
+    issuer: str
+    audiences: Iterable[str]
+    subject: str = ""
+    app_id: str = ""
+    jwks_uri: str = ""
+
+
 class Trusts:
     """The trusts of all tenants."""
 
@@ -100,18 +112,21 @@ class Trusts:
         self._tokens = Tokens(database)
 
     def add(
-        self, tenant: str, kind: str, *, issuer: str, audiences: Iterable[str], subject: str = "", app_id: str = "",
-        jwks_uri: str = "", label: str = "", scopes: Iterable[str] = SCOPES, session: Session = None,
+        self, tenant: str, conditions: Conditions, *, label: str = "", scopes: Iterable[str] = SCOPES,
+        session: Session = None,
     ) -> Trust:
         """Add a trust and return it; raises InvalidValue for a URL that is not allowed."""
-        check_url(issuer, "The issuer")
-        if jwks_uri:
-            check_url(jwks_uri, "The JWKS URI", query=True)  # Entra's own may end in ?appid=...
+        check_url(conditions.issuer, "The issuer")
+        if conditions.jwks_uri:
+            check_url(conditions.jwks_uri, "The JWKS URI", query=True)  # Entra's own may end in ?appid=...
         document: dict[str, Any] = {
-            "_id": f"trust_{secrets.token_hex(8)}", "tenant": tenant, "kind": kind, "issuer": issuer,
-            "audiences": list(dict.fromkeys(audiences)), "scopes": sorted(scopes), "created": now(),
+            "_id": f"trust_{secrets.token_hex(8)}", "tenant": tenant, "kind": conditions.kind,
+            "issuer": conditions.issuer, "audiences": list(dict.fromkeys(conditions.audiences)),
+            "scopes": sorted(scopes), "created": now(),
         }
-        optional = {"subject": subject, "appId": app_id, "jwksUri": jwks_uri, "label": label}
+        optional = {
+            "subject": conditions.subject, "appId": conditions.app_id, "jwksUri": conditions.jwks_uri, "label": label,
+        }
         document |= {field: value for field, value in optional.items() if value}
         self._collection.insert_one(document, session=session)
         return _trust(document)

@@ -12,7 +12,7 @@ from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import COLLECTIONS as TENANTS
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens, is_secret
-from app.store.accounts.trusts import Trusts
+from app.store.accounts.trusts import Conditions, Trusts
 
 DAY = timedelta(days=1)
 
@@ -123,8 +123,9 @@ def test_last_use_of_a_clients_tokens(store):
 
 def test_a_trust(store):
     trusts = Trusts(store)
-    trust = trusts.add("acme", "bearer", issuer="https://sts.windows.net/x/", audiences=["a", "b", "a"], subject="s",
-                       app_id="p", jwks_uri="https://login.microsoftonline.com/x/keys?appid=y", label="l")
+    trust = trusts.add(
+        "acme", Conditions("bearer", issuer="https://sts.windows.net/x/", audiences=["a", "b", "a"], subject="s", app_id="p", jwks_uri="https://login.microsoftonline.com/x/keys?appid=y"), label="l",
+    )
     assert trusts.find(trust.id) == trust
     assert trust.audiences == ("a", "b")
     assert trusts.of_tenant("acme") == [trust]
@@ -138,7 +139,7 @@ def test_a_trust(store):
 
 def test_keys_are_asked_for_by_one_at_a_time(store):
     trusts = Trusts(store)
-    trust = trusts.add("acme", "bearer", issuer="https://example.com", audiences=["a"])
+    trust = trusts.add("acme", Conditions("bearer", issuer="https://example.com", audiences=["a"]))
     moment, pause = datetime.now(UTC).replace(microsecond=0), timedelta(minutes=1)
     assert trusts.claim_fetch(trust, moment, pause)
     assert not trusts.claim_fetch(trust, moment + timedelta(seconds=59), pause)
@@ -159,7 +160,7 @@ def test_everything_goes_with_the_tenant(store):
     tenants.create("acme", "gallery")
     Tokens(store).issue("acme", label="l", user="u", lifetime=DAY)
     Clients(store).create("acme", lifetime=DAY, label="l")
-    Trusts(store).add("acme", "assertion", issuer="https://example.com", audiences=["a"])
+    Trusts(store).add("acme", Conditions("assertion", issuer="https://example.com", audiences=["a"]))
     tenants.suspend("acme")
     TenantDeletion(store).delete("acme")
     for name in ("tokens", "clients", "trusts"):
