@@ -310,7 +310,7 @@ def test_the_name_of_an_attribute_has_one_address() -> None:
     assert {name: places for name, places in found.items() if places} == {}
 
 
-def test_the_test_has_no_exception_that_nothing_needs() -> None:
+def test_each_exception_is_needed() -> None:
     used = {
         (word, place) for module in modules() if not module.name.startswith(SPELL_ATTRIBUTES)
         for node in literals(module.tree) for word in re.split(r"[.:\[]", str(node.value)) if word in ALSO_MEAN
