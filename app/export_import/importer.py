@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from app.errors import NotFound, ScimError, Unavailable
 from app.export_import.lines import MEMBERSHIP, Line, Numbered, read_resource
+from app.schemas.fields import MAX_TEXT
 from app.schemas.resource_type import ResourceType
 from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import kept_for
@@ -188,10 +189,12 @@ class Importer:
         read: list[tuple[int, str, str]] = []
         for number, line in lines:
             group, member = line.get("group"), line.get("member")
-            if isinstance(group, str) and isinstance(member, str) and group and member:
-                read.append((number, group, member))
+            if not (isinstance(group, str) and isinstance(member, str)):
+                self._refuse(number, "a membership must have the strings group and member")
+            elif not member.strip() or len(member) > MAX_TEXT:  # no request could name such a member, to remove it
+                self._refuse(number, f"member: must have 1 to {MAX_TEXT} characters and not be blank")
             else:
-                self._refuse(number, "a membership has the texts group and member")
+                read.append((number, group, member))
         identities = self._directory.identities
         with_members = [each.name for each in self._with_members]
         groups = identities.of((group for _, group, _ in read), with_members, names=all_names)

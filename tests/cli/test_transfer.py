@@ -96,6 +96,8 @@ def bring(operator: Operator, tmp_path: Path) -> Any:
     (json.dumps(member("G", 77)), "there is no resource 00000000-0000-4000-8000-000000000077"),
     (json.dumps({"type": "Membership", "group": user(1)["resource"]["id"], "member": "group-G"}), "there is no group"),
     (json.dumps({"type": "Membership", "group": "group-G"}), "group and member"),
+    (json.dumps({"type": "Membership", "group": "group-G", "member": " "}), "member: must have 1 to 8192 characters"),
+    (json.dumps({"type": "Membership", "group": "group-G", "member": "m" * 8_193}), "member: must have 1 to 8192 characters"),
 ])
 def test_a_bad_line_is_told_with_its_number(bring: Any, operator: Operator, line: str, reason: str) -> None:
     said = bring(text(user(1), group("G"), line, member("G", 1), user(2)), status=1)
