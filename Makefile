@@ -1,4 +1,4 @@
-# Each target is a line that a person could type; the environment is made anew when the dependencies have changed.
+# Each target is a command that you could type yourself; .venv is updated when the dependencies have changed.
 
 PYTHON ?= python3
 BIN = .venv/bin
@@ -8,15 +8,15 @@ BIN = .venv/bin
 run: .venv/run.stamp
 	@$(BIN)/scimd serve --demo
 
-# The whole suite but for what takes minutes.
+# Everything except the tests marked `long`, which take minutes.
 test: .venv/test.stamp
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 
-# While writing: what needs no database and no server, in less than a minute.
+# While writing: only tests that need no database and no server (tests/conftest.py marks the others), under a minute.
 test-fast: .venv/test.stamp
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long and not process"
 
-# What takes minutes, and every property with twenty times as many examples.
+# The tests marked `long`, and every property with twenty times as many examples.
 test-long: .venv/test.stamp
 	@$(BIN)/python -m pytest -m "long or hypothesis" --hypothesis-profile=many --timeout=3600
 

@@ -1,4 +1,4 @@
-"""What the tests stand on: a real MongoDB, a mongomock, and a real server on a port of its own."""
+"""What all tests share: a real MongoDB, a mongomock, and a real server on its own port."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ from tests.commands import run_command
 from tests.processes import children, of_folder
 
 APP_NAME = f"test-{os.getpid()}"
-"""What the clients of this process call themselves, so that a failpoint can be for them alone."""
+"""The application name of this process's MongoDB clients, so that a failpoint affects them alone."""
 SCIMD = str(Path(sys.executable).with_name("scimd"))
 
 for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
-    # Where a shell starts us with `&` or under `nohup` they are ignored, and our children would inherit that.
+    # A shell that starts us with `&` or under `nohup` ignores these signals, and our children would inherit that.
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _handler)
 
@@ -50,7 +50,7 @@ SECRET = re.compile(
     rb"scimd_[0-9a-f]{12}_[0-9a-f]{64}|scimd_secret_[0-9a-f]{64}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}"
     rb"|(?:Bearer|Basic) +[\w.~+/-]{12,}"
 )
-"""What no log may hold: a token, a client's secret, a JWT, the value of an Authorization header."""
+"""What no log may contain: a token, a client secret, a JWT, the value of an Authorization header."""
 
 
 MEMORY = Path("/dev/shm")
@@ -69,13 +69,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many processes `-n auto` means: one more than there are cores, since some of the tests wait."""
     return len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what starts a database or a server, and what waits for one, as `process`: `make test-fast` leaves it out."""
+    """Mark the tests that use a database or a server as `process`; `make test-fast` leaves them out."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         if fixtures & {"mongod_uri", "single_server", "live_server", "metered", "limited"} or {"make_server", "SCIMD"} & vars(item.module).keys():  # type: ignore[attr-defined]
@@ -112,7 +113,7 @@ def _look_for_secrets(folder: Path) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """Fail a test in whose log there is a secret."""
+    """Fail a test whose log contains a secret."""
     report = yield
     for title, text in report.sections:
         found = SECRET.search(text.encode("utf-8", "replace")) if "log" in title else None
@@ -123,7 +124,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @dataclass
 class Server:
-    """A running `scimd serve`, and the commands that go with it."""
+    """A `scimd serve` process, and the commands beside it."""
 
     url: str
     folder: Path
@@ -131,14 +132,14 @@ class Server:
     process: subprocess.Popen[bytes] | None = None
     log: Path = field(init=False)
     page: Path = field(init=False)
-    """What it has printed for people: with `--demo`, a token."""
+    """What it has printed, such as a token with `--demo`."""
 
     def __post_init__(self) -> None:
         self.log = self.folder / "server.log"
         self.page = self.folder / "page"
 
     def start(self, *arguments: str, seconds: float = 60) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it is ready and all of its workers run."""
         with self.log.open("ab") as log, self.page.open("wb") as page:
             self.process = subprocess.Popen(
                 [SCIMD, "serve", *arguments], env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
@@ -160,7 +161,7 @@ class Server:
         return len({*children(self.process.pid)} - {*keepers}) >= int(self.environ.get("SCIMD_WORKERS", 1))
 
     def stop(self, seconds: float = 60) -> int:
-        """End it as an operator would, and give its exit status."""
+        """Stop it with SIGTERM, and return its exit status."""
         assert self.process
         self.process.terminate()
         return self.process.wait(seconds)
@@ -172,36 +173,36 @@ class Server:
         return done.out
 
     def create_tenant(self, name: str | None = None, profile: str = "gallery") -> tuple[str, str]:
-        """Create a tenant; give its SCIM URL and a token. Not by the commands: hundreds of tests want a tenant each."""
+        """Create a tenant, and return its SCIM URL and a token; not by commands, since hundreds of tests do this."""
         name = name or f"t-{uuid.uuid4().hex[:12]}"
         Tenants(self.database).create(name, profile)
         return f"{self.url}/{name}/scim/v2", Tokens(self.database).issue(name)[0]
 
     @cached_property
     def database(self) -> Database:
-        """The server's own database, reached beside it."""
+        """A connection of this process to the server's database."""
         return connect(private.MongodFolder(self.folder / "data").uri())
 
 
 def spend(database: Database, tenant: str, amount: int = ROOM) -> None:
-    """Use up what a tenant may ask at once, or a part of it, as its own requests would, at 25 requests a second."""
+    """Use up what a tenant may send at once, or a part of it, as its own requests would at 25 a second."""
     SharedBuckets(database).add(f"requests:{tenant}", amount, 25, time.time())
 
 
 def end_with_parent() -> None:
-    """Ask the kernel for SIGTERM should this run of the tests be killed (prctl: PR_SET_PDEATHSIG is 1)."""
+    """Ask the kernel for SIGTERM if the parent process is killed (prctl: PR_SET_PDEATHSIG is 1)."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def free_port() -> int:
-    """Give a port of the loopback that nobody uses at the moment."""
+    """Return a free port of the loopback interface."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def make_server(folder: Path, **settings: str) -> Server:
-    """Give a server of its own folder and port, not started yet."""
+    """Return a server with its own folder and port, not started yet."""
     url = f"127.0.0.1:{free_port()}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SCIMD_")}
     ours = {"SCIMD_BIND": url, "SCIMD_DATA_DIR": str(folder / "data"), "SCIMD_RATE_LIMIT": "off"} | settings
@@ -209,21 +210,21 @@ def make_server(folder: Path, **settings: str) -> Server:
 
 
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder that all processes of the run share; under pytest-xdist each has one of its own in it."""
+    """Return the folder that all pytest-xdist processes of the run share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
 @pytest.fixture(scope="session")
 def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give a real MongoDB, one for the whole run: a replica set of one member that takes failpoints."""
+    """Yield the URI of the run's one real MongoDB: a replica set of one member that takes failpoints."""
     with private.using(shared_folder(tmp_path_factory) / "mongod", test_commands=True) as place:
         yield place.uri()
 
 
 @pytest.fixture(scope="session")
 def mongod(mongod_uri: str) -> Iterator[Database]:
-    """Give one client of the real MongoDB."""
+    """Yield one client of the real MongoDB."""
     database = connect(f"{mongod_uri}&appname={APP_NAME}", name="scimd", heartbeat_ms=1_000)
     yield database
     database.close()
@@ -231,14 +232,14 @@ def mongod(mongod_uri: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def sweeper(mongod: Database) -> Iterator[ThreadPoolExecutor]:
-    """Give a thread that clears up behind the tests: dropping a database takes 0.1 s, which nobody need wait for."""
+    """Yield a thread that drops databases, which takes 0.1 s each, so that no test waits for it."""
     with ThreadPoolExecutor(1) as pool:
         yield pool
 
 
 @pytest.fixture
 def single_server(tmp_path: Path) -> Iterator[str]:
-    """Give the connection string of a mongod that is no replica set, and so has no transactions."""
+    """Yield the URI of a mongod that is no replica set, and so has no transactions."""
     socket = tmp_path / "single.sock"
     (tmp_path / "single").mkdir()
     command = [find_binary(), "--dbpath", str(tmp_path / "single"), "--bind_ip", str(socket), "--nounixsocket"]
@@ -288,7 +289,7 @@ def reused_database(mongod: Database, reused_name: str) -> Iterator[Database]:
 
 
 class Fault(Protocol):
-    """Let commands of these names fail inside the block: as many as `times` says, "alwaysOn", or after {"skip": n}."""
+    """Makes commands of these names fail inside the block: `times` of them, "alwaysOn", or after {"skip": n}."""
 
     def __call__(
         self, commands: list[str], times: int | str | dict[str, int], **data: Any
@@ -297,13 +298,13 @@ class Fault(Protocol):
 
 @pytest.fixture
 def fault(mongod: Database, tmp_path_factory: pytest.TempPathFactory) -> Fault:
-    """Give what makes the commands of this process on the real MongoDB fail."""
+    """Return a function that makes commands of this process fail on the real MongoDB."""
 
     @contextlib.contextmanager
     def fail(commands: list[str], times: int | str | dict[str, int], **data: Any) -> Iterator[None]:
         point = {"configureFailPoint": "failCommand"}
         mode = {"times": times} if isinstance(times, int) else times
-        # There is one failpoint in a mongod: the processes of pytest-xdist take it in turns.
+        # A mongod has one failpoint; the processes of pytest-xdist take turns.
         with (shared_folder(tmp_path_factory) / "failpoint.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             data = {"failCommands": commands, "appName": APP_NAME} | data
@@ -318,13 +319,13 @@ def fault(mongod: Database, tmp_path_factory: pytest.TempPathFactory) -> Fault:
 
 @pytest.fixture
 def mock_database() -> Database:
-    """Give an empty database of mongomock: no sessions, no transactions, no validators."""
+    """Return an empty database of mongomock: no sessions, no transactions, no validators."""
     return Database(mongomock.MongoClient(tz_aware=True))
 
 
 @pytest.fixture(scope="session")
 def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Give a real server under gunicorn, with a private MongoDB of its own."""
+    """Yield a real server under gunicorn, with a private MongoDB of its own."""
     server = make_server(tmp_path_factory.mktemp("server"))
     server.start()
     yield server

@@ -53,7 +53,7 @@ class Issuer:
         return {name: value for name, value in claims.items() if value is not ...}
 
     def token(self, *, key="a", header=None, **changes):
-        """Give a token; a claim of `...` is left out."""
+        """Return a token; a claim of `...` is left out."""
         whole = {"alg": "RS256", "kid": key} | (header or {})
         whole = {name: value for name, value in whole.items() if value is not ...}
         return jwt.encode(whole, self.claims(**changes), KEYS[key], registry=_ANY_HEADER)
@@ -126,7 +126,7 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def running_issuer(root="http://127.0.0.1", tls=None):
-    """Give an issuer that answers until the end; `root` is what its URLs start with, up to the port."""
+    """Yield an issuer that answers until the end; `root` is what its URLs start with, up to the port."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.issuer = Issuer(server, root)
     if tls:

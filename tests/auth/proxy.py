@@ -74,7 +74,7 @@ def _pass_on(source: object, target: object) -> None:
 
 @contextlib.contextmanager
 def running_proxy() -> Iterator[Proxy]:
-    """Give a proxy that answers until the end."""
+    """Yield a proxy that answers until the end."""
     with Proxy() as proxy:
         threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield proxy
@@ -82,7 +82,7 @@ def running_proxy() -> Iterator[Proxy]:
 
 
 def certificate(folder: Path, host: str) -> tuple[ssl.SSLContext, Path]:
-    """Give a server's side of TLS for a host, and the file with the certificate that vouches for it."""
+    """Return a server's side of TLS for a host, and the file with the certificate that vouches for it."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.datetime.now(datetime.UTC)
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + datetime.timedelta(1))

@@ -10,6 +10,7 @@ import requests
 
 from app.auth.limits import ROOM
 from tests.conftest import make_server, spend
+from tests.processes import until
 
 SCIM_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
 
@@ -152,13 +153,17 @@ def test_a_suspended_tenant_is_403_and_keeps_its_data(live_server):
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ann"}, timeout=30)
     assert created.status_code == 201
     live_server.command("tenant", "suspend", "sleeper")
-    time.sleep(5)
+
+    def statuses():
+        return {requests.get(f"{url}/Users", headers=headers, timeout=30).status_code for _ in range(10)}
+
+    until(lambda: statuses() == {403})
     for method in ("GET", "POST", "DELETE"):
         answer = requests.request(method, f"{url}/Users", headers=headers, timeout=30)
         assert answer.status_code == 403
         assert answer.json()["status"] == "403"
     live_server.command("tenant", "resume", "sleeper")
-    time.sleep(5)
+    until(lambda: statuses() == {200})
     found = requests.get(f"{url}/Users/{created.json()['id']}", headers=headers, timeout=30)
     assert found.json()["userName"] == "ann"
 

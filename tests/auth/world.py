@@ -57,7 +57,7 @@ class World:
         return self.client.open(url, method=method, data=data, content_type=SCIM if data else None, headers=sent)
 
     def state(self, tenant):
-        """Give all that is stored of a tenant but what being asked leaves behind."""
+        """Return all that is stored of a tenant but what being asked leaves behind."""
         settle(self.database)  # else it is done meanwhile
         db = self.database.db
         left_out = ("events", "counters")
@@ -127,12 +127,12 @@ def patch(*operations):
 
 
 def unknown_ids(ids):
-    """Give ids that nobody has, and that sort as `ids` do: where lists are in the order of ids, theirs is the same."""
+    """Return ids that nobody has, and that sort as `ids` do: where lists are in the order of ids, theirs is the same."""
     return {key: value[:18] + str(uuid.uuid4())[18:] for key, value in ids.items()}
 
 
 def seen(answer, ids):
-    """Give what a client sees of an answer, with the ids that it has sent written as their names."""
+    """Return what a client sees of an answer, with the ids that it has sent written as their names."""
     text = answer.get_data(as_text=True)
     headers = {
         name: value for name, value in answer.headers.items()
@@ -150,7 +150,7 @@ def _without_use(row):
 
 @contextmanager
 def running_world(mongod, profile="gallery", **settings):
-    """Give a world with a database of its own."""
+    """Yield a world with a database of its own."""
     database = Database(mongod.client, f"test-{uuid.uuid4().hex}")
     with running_issuer() as issuer:
         try:

@@ -84,7 +84,7 @@ class Operator:
         return out if status == 0 else said
 
     def events(self, *arguments: str) -> list[dict[str, Any]]:
-        """Give the provisioning log of `acme`."""
+        """Return the provisioning log of `acme`."""
         return [json.loads(line) for line in self("events", "acme", "--json", *arguments).splitlines()]
 
 

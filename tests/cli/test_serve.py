@@ -29,7 +29,7 @@ GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """Give a server that is not started yet, and see to it that nothing of it is left running."""
+    """Yield a server that is not started yet, and see to it that nothing of it is left running."""
     server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="32")
     yield server
     if server.process and server.process.poll() is None:
@@ -39,7 +39,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def running(server: Server) -> list[int]:
-    """Give the processes of a server: its own, their children, and what belongs to its folder."""
+    """Return the processes of a server: its own, their children, and what belongs to its folder."""
     ours = of_folder(server.folder)
     if server.process:
         for entry in Path("/proc").iterdir():

@@ -50,7 +50,7 @@ def text(*rows: Row | str) -> bytes:
 
 
 def content(database: Database, tenant: str) -> Row:
-    """Give all that there is of a tenant, but for versions and for what the database numbers by itself."""
+    """Return all that there is of a tenant, but for versions and for what the database numbers by itself."""
     found: Row = {}
     for name in ("users", "groups"):
         found[name] = list(database.db[name].find({"tenant": tenant}, {"meta.version": 0, "tenant": 0}, sort=[("_id", 1)]))
@@ -325,7 +325,7 @@ def test_a_pipe_is_written_to_as_it_is(operator: Operator, tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def full(live_server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, str, Path]:
-    """Give a tenant with 3,000 users and some groups, and its export."""
+    """Return a tenant with 3,000 users and some groups, and its export."""
     tenant = live_server.create_tenant(profile="rfc")[0].split("/")[3]
     rows = [user(n, userName=f"{tenant}-{n}", id=f"{tenant}-{n}", title="T" * (n % 50)) for n in range(3_000)]
     rows += [group(str(n), id=f"{tenant}-g{n}") for n in range(20)]

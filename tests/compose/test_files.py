@@ -22,7 +22,7 @@ NGINX = (ROOT / "deploy/nginx.conf").read_text()
 
 
 def whole(services: dict) -> list[tuple[str, dict]]:
-    """Give the services that stand by themselves, and do not only change another file's."""
+    """Return the services that stand by themselves, and do not only change another file's."""
     return [(name, service) for name, service in services.items() if "image" in service]
 
 

@@ -59,7 +59,7 @@ class User:
 
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder for a private mongod, and see to it that nothing of it is left running."""
+    """Yield a folder for a private mongod, and see to it that nothing of it is left running."""
     yield tmp_path / "d"
     private.leave(tmp_path / "d")
     until(lambda: not of_folder(tmp_path))
@@ -336,7 +336,7 @@ def test_using_twice_in_one_process_is_one_use(data_dir: Path) -> None:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Give a disk of 350 MB, of which mongod takes 300 for its journal."""
+    """Yield a disk of 350 MB, of which mongod takes 300 for its journal."""
     disk = tmp_path / "disk"
     disk.mkdir()
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=350m", "none", str(disk)], capture_output=True, check=False).returncode:

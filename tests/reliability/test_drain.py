@@ -86,7 +86,7 @@ class Traffic:
 
 
 def closed(line: http.client.HTTPConnection) -> bool:
-    """Tell whether the other side has closed a connection."""
+    """Return whether the other side has closed a connection."""
     return line.sock is not None and bool(select.select([line.sock], [], [], 0)[0])
 
 
@@ -99,7 +99,7 @@ def user(number: int) -> dict[str, object]:
 
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
-    """Give two servers on one database, the first of which runs."""
+    """Yield two servers on one database, the first of which runs."""
     pair = make_server(tmp_path, SCIMD_WORKERS="2"), make_server(tmp_path, SCIMD_WORKERS="1")
     pair[0].start()
     yield pair
@@ -109,7 +109,7 @@ def servers(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
 
 
 def workers(server: Server) -> set[int]:
-    """Give those that answer requests; the master has the database's keeper as a child, too."""
+    """Return those that answer requests; the master has the database's keeper as a child, too."""
     assert server.process
     return set(children(server.process.pid)) - set(of_folder(server.folder))
 

@@ -20,7 +20,7 @@ SECONDS = 6.0
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    """Give a server with the default limits, metrics, and the two tenants."""
+    """Yield a server with the default limits, metrics, and the two tenants."""
     settings = {"SCIMD_WORKERS": "2", "SCIMD_RATE_LIMIT": "100", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
     server = make_server(tmp_path, **settings)
     server.start()

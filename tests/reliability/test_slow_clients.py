@@ -45,7 +45,7 @@ def ask(base: str, token: str) -> float:
 
 
 def times_of_others(server: Server, number: int = 40) -> list[float]:
-    """Give how long each of some requests took, four at a time, while others are held open."""
+    """Return how long each of some requests took, four at a time, while others are held open."""
     base, token = server.create_tenant()
     ask(base, token)
     # By another tenant: who holds that many threads itself is refused.
@@ -54,7 +54,7 @@ def times_of_others(server: Server, number: int = 40) -> list[float]:
 
 
 def memory(server: Server) -> float:
-    """Give the resident memory of the largest worker in MB."""
+    """Return the resident memory of the largest worker in MB."""
     assert server.process
     texts = [Path(f"/proc/{child}/status").read_text() for child in children(server.process.pid)]
     return max(int(text.partition("VmRSS:")[2].split()[0]) for text in texts) / 1024

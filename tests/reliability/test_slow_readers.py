@@ -54,7 +54,7 @@ class Impatient(Server):
 
 @pytest.fixture
 def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
-    """Give a server of one thread on the MongoDB that takes failpoints."""
+    """Yield a server of one thread on the MongoDB that takes failpoints."""
     uri = mongod_uri.replace("/scimd?", f"/slow-{uuid.uuid4().hex}?") + f"&appname={APP_NAME}"
     made = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_THREADS="1", SCIMD_MONGODB_URI=uri)
     server = Impatient(made.url, made.folder, made.environ)

@@ -25,7 +25,7 @@ COMMAND = "from app.cli import main\nmain()\n"
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Iterator[Server]:
-    """Give a running server whose code is a copy of ours, so that another version can be put into its place."""
+    """Yield a running server whose code is a copy of ours, so that another version can be put into its place."""
     code = tmp_path / "code"
     code.mkdir()
     for part in PARTS:
@@ -49,7 +49,7 @@ def installed(tmp_path: Path) -> Iterator[Server]:
 
 
 def version(server: Server) -> str:
-    """Give the word that stands for the version of whoever answers; nothing where nobody does."""
+    """Return the word that stands for the version of whoever answers; nothing where nobody does."""
     try:
         answer = requests.get(f"{server.url}/healthz", timeout=30)
     except requests.ConnectionError:
@@ -66,7 +66,7 @@ def install_another(server: Server) -> None:
 
 
 def heirs(server: Server) -> list[int]:
-    """Give the masters that came after the first one: such as have workers of their own."""
+    """Return the masters that came after the first one: such as have workers of their own."""
     masters = of_folder(server.folder, "code/scimd")
     return [number for number in masters if number != server.process.pid and children(number)]  # type: ignore[union-attr]
 
