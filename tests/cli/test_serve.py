@@ -273,7 +273,7 @@ def test_what_is_wrong_is_one_sentence(server: Server, command: list[str], name:
         timeout=60, check=False,
     )
     assert done.returncode == 1
-    lines = [line for line in done.stderr.splitlines() if line and '"level": "info"' not in line]
+    lines = [line for line in done.stderr.splitlines() if line and '"level":"info"' not in line]
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("scimd: ")
     assert sentence in lines[0]
@@ -299,7 +299,7 @@ def test_duplicates_in_the_database_are_one_sentence(server: Server, mongod_uri:
 def test_fa_08_a_single_server_is_refused_in_one_sentence(server: Server, single_server: str, command: str) -> None:
     environ = server.environ | {"SCIMD_MONGODB_URI": single_server}
     done = subprocess.run([SCIMD, *command.split()], env=environ, capture_output=True, text=True, timeout=60, check=False)
-    lines = [line for line in done.stderr.splitlines() if '"level": "info"' not in line]
+    lines = [line for line in done.stderr.splitlines() if '"level":"info"' not in line]
     assert (done.returncode, done.stdout, len(lines)) == (1, "", 1), done.stderr
     assert lines[0].startswith("scimd: MongoDB is a single server")
     assert "rs.initiate()" in lines[0]
