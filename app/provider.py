@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from app.errors import PreconditionFailed, ScimError, Unavailable
+from app.errors import ScimError, Unavailable
 from app.protocol.entra_dialect import rewrite_patch, rewrite_resource, rewrite_search
-from app.protocol.etag import Condition
+from app.protocol.etag import NO_CONDITIONS, Conditions
 from app.protocol.patch.apply import apply_patch, only_members
 from app.protocol.patch.message import Operation, read_patch
 from app.protocol.profile import Profile
@@ -28,7 +28,8 @@ from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
 from app.schemas.validation import validate, with_defaults, with_read_only
-from app.store.directory.directory import Directory, Edit, MembersEdit, VersionMoved
+from app.store.directory.directory import Directory
+from app.store.directory.edits import Edit, MembersEdit, VersionMoved
 from app.store.directory.membership_reader import Parents
 from app.store.log.attempt import REQUEST, Attempt
 from app.store.log.changes import PATCH, Request
@@ -42,17 +43,6 @@ Members = tuple[MemberChange, ...]
 CREATE, REPLACE, DELETE = "create", "replace", "delete"
 ATTEMPTS = 100
 """How often a change is tried on the newest version before the client is asked to come back."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """The conditions of a request on the version of its resource."""
-
-    if_match: Condition | None = None
-    if_none_match: Condition | None = None
-
-
-NO_CONDITIONS = Conditions()
 
 
 @dataclass(frozen=True)
@@ -126,7 +116,9 @@ class Provider:
         members = self._only_members(resource_type, payload)
         self.attempt = self.attempt.of_members(members)
         if members and projection is None and conditions == NO_CONDITIONS:
-            return self._change_members(resource_type, resource_id, members)
+            # Without reading the resource, which saves a round trip.
+            done = self._directory.change_members(resource_type, resource_id, MembersEdit(members), self._request(None))
+            return self._shown(dict(done.resource), resource_type, None)
 
         def change(before: Resource) -> tuple[Resource, Members]:
             # Not read before: a missing resource or another version is reported first, and then a bad message.
@@ -151,7 +143,7 @@ class Provider:
             if conditions != NO_CONDITIONS:
                 before = self._directory.require(resource_type, resource_id, resource_type.names)
                 self._know(before, resource_type)
-                _check(before, conditions)
+                conditions.check(before["meta"]["version"])
                 version = before["meta"]["version"]
             self._directory.delete(resource_type, resource_id, version, self._request(None))
 
@@ -212,11 +204,6 @@ class Provider:
         except ScimError:
             return ()  # raised again once it is known that the resource exists
 
-    def _change_members(self, resource_type: ResourceType, resource_id: str, members: Members) -> Shown:
-        """Change members without reading the resource, which saves a round trip."""
-        change = self._directory.change_members(resource_type, resource_id, MembersEdit(members), self._request(None))
-        return self._shown(dict(change.resource), resource_type, None)
-
     def _change(
         self, change: Callable[[Resource], tuple[Resource, Members]], projection: Projection | None,
         conditions: Conditions,
@@ -231,7 +218,7 @@ class Provider:
         def work() -> Shown:
             before, groups = self._read_for(projection, resource_type, resource_id)
             self._know(before, resource_type)
-            _check(before, conditions)
+            conditions.check(before["meta"]["version"])
             after, members = change(before)
             self.attempt = self.attempt.about(after, self.attempt.name).of_members(members)
             edit = Edit(before, after, members, exact=exact)
@@ -240,14 +227,6 @@ class Provider:
             return self._shown(stored, resource_type, projection, requested, groups)
 
         return _retry_on_conflict(resource_type, work)
-
-
-def _check(resource: Resource, conditions: Conditions) -> None:
-    version = resource["meta"]["version"]
-    if conditions.if_match and not conditions.if_match.holds(version):
-        raise PreconditionFailed(f"If-Match does not name the stored version, which is {version}.")
-    if conditions.if_none_match and conditions.if_none_match.holds(version):
-        raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
 
 
 def _retry_on_conflict(resource_type: ResourceType, work: Callable[[], T]) -> T:

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from app.errors import NotFound, ScimError, Unavailable
-from app.export_import.lines import MEMBERSHIP, Line, Numbered, read_resource
+from app.export_import.lines import MEMBERSHIP, Line, Numbered, deleted_reason, read_resource
 from app.schemas.fields import MAX_TEXT
 from app.schemas.resource_type import ResourceType
 from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import kept_for
 from app.store.directory.directory import Directory
 from app.store.directory.identities import Identity, all_names, holders
+from app.store.directory.member_groups import MemberGroups
 from app.store.directory.memberships import Memberships
 from app.store.directory.resources import Resource, Resources
 from app.store.directory.totals import Totals
@@ -66,6 +67,7 @@ class Importer:
         self._request = Request("import", actor)
         self._tell = refused
         self._memberships = Memberships(self._database, self._tenant)
+        self._groups = MemberGroups(self._database, self._tenant)
         self._with_members = [each for each in directory.catalogue.types if each.members]
         self._made: set[str] = set()
         """The groups that this import has created; it does not log their memberships, which belong to that."""
@@ -121,7 +123,7 @@ class Importer:
             else:
                 self._refuse(number, f"the id is that of a resource of the type {kind} in the tenant {tenant}")
         for kept, whose in kept_for(self._database, read).items():
-            self._refuse(read.pop(kept)[0], _kept(kept, whose, ours))
+            self._refuse(read.pop(kept)[0], deleted_reason(kept, whose, ours))
         self._insert_all(store, list(read.values()))
 
     def _insert_all(self, store: Resources, new: list[tuple[int, Resource]]) -> None:
@@ -231,7 +233,7 @@ class Importer:
     def _arrive(self, kind: str, ids: list[str], session: Session) -> None:
         """Let the groups that had named these resources before they existed show their type."""
         if any(each.members and kind in each.members.references for each in self._with_members):
-            groups = self._memberships.arrive(ids, kind, session)
+            groups = self._groups.arrive(ids, kind, session)
             if groups:
                 self._touch(groups, session)
 
@@ -243,13 +245,3 @@ class Importer:
 def _members_added(group: str, identity: Identity, members: list[str]) -> Change:
     after = {"id": group, **identity.names}
     return Change(Kind.MEMBERS_CHANGED, identity.resource_type, after=after, added=sorted(members))
-
-
-def _kept(resource_id: str, whose: tuple[str, str], ours: tuple[str, str]) -> str:
-    tenant, kind = whose
-    if whose == ours:
-        return f"the resource was deleted and is kept; `scimd restore {tenant} {resource_id}` brings it back"
-    return (
-        f"the id is that of a resource of the type {kind} that was deleted in the tenant {tenant}, "
-        "where it can be restored"
-    )

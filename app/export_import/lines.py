@@ -14,8 +14,8 @@ from app.schemas.meta import first_meta, now, timestamp
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import ResourceType
 from app.schemas.validation import validate, with_defaults
-from app.store.directory.documents import as_hashed
 from app.store.directory.resources import Resource
+from app.store.directory.secrets import as_hashed
 
 Line = dict[str, Any]
 Numbered = tuple[int, Line | str]
@@ -41,6 +41,17 @@ def read_resource(resource_type: ResourceType, payload: Any, *, strict: bool) ->
         if row.stored_as == "hash" and row.name in resource:
             resource[row.name] = as_hashed(resource[row.name])
     return resource | {"id": _id(payload.get("id")), "meta": _meta(resource_type, payload.get("meta"))}
+
+
+def deleted_reason(resource_id: str, whose: tuple[str, str], ours: tuple[str, str]) -> str:
+    """Return why the id of a deleted resource is refused; `whose` and `ours` are tenant and type of it and the line."""
+    tenant, kind = whose
+    if whose == ours:
+        return f"the resource was deleted and is kept; `scimd restore {tenant} {resource_id}` brings it back"
+    return (
+        f"the id is that of a resource of the type {kind} that was deleted in the tenant {tenant}, "
+        "where it can be restored"
+    )
 
 
 def _id(given: Any) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from app.errors import PreconditionFailed
+
 _TAG = re.compile(r'(?:W/)?"([^"]*)"|([^\s,"]+)')
 
 
@@ -31,3 +33,21 @@ class Condition:
     def holds(self, version: str) -> bool:
         """Return whether the version is among the tags, compared weakly."""
         return self.any or version.removeprefix("W/").strip('"') in self.tags
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The conditions of a request on the version of its resource."""
+
+    if_match: Condition | None = None
+    if_none_match: Condition | None = None
+
+    def check(self, version: str) -> None:
+        """Raise PreconditionFailed if the stored version does not meet the conditions."""
+        if self.if_match and not self.if_match.holds(version):
+            raise PreconditionFailed(f"If-Match does not name the stored version, which is {version}.")
+        if self.if_none_match and self.if_none_match.holds(version):
+            raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
+
+
+NO_CONDITIONS = Conditions()

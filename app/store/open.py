@@ -9,8 +9,9 @@ from app.schemas.custom import SchemaFileError, all_types, load_catalogue
 from app.store.accounts import activity, audit, credentials, server_key, tenants
 from app.store.accounts.tenants import Tenant
 from app.store.directory import deleted, memberships, totals
-from app.store.directory.directory import Directory, Retention
+from app.store.directory.directory import Directory
 from app.store.directory.operator_views import prepare_views
+from app.store.directory.reader import Options
 from app.store.log import events
 from app.store.mongo.database import Database, connect
 from app.store.mongo.unknown_fields import unknown_fields
@@ -59,6 +60,8 @@ def unknown(config: Config, database: Database) -> str:
 def open_directory(config: Config, database: Database, tenant: Tenant, *, dangling: bool = True) -> Directory:
     """Return the directory of a tenant; `dangling` says whether it may refer to resources that do not exist."""
     catalogue = load_catalogue(config.schemas_dir, tenant.profile, tenant.name)
-    retention = Retention(config.log_days, config.deleted_days, config.log_values)
-    base_url = config.scim_url(tenant.name)
-    return Directory(database, tenant.name, catalogue, base_url=base_url, retention=retention, dangling=dangling)
+    options = Options(
+        config.scim_url(tenant.name), config.log_days, config.deleted_days, log_values=config.log_values,
+        dangling=dangling,
+    )
+    return Directory(database, tenant.name, catalogue, options)

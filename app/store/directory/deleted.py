@@ -16,6 +16,7 @@ from typing import Any
 from app.schemas.collection import CollectionSpec, IndexSpec
 from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
+from app.store.directory.member_groups import MemberGroups
 from app.store.directory.memberships import BATCH, Memberships
 from app.store.mongo.database import TRANSACTION_SECONDS, Database, Session
 from app.store.mongo.indexes import by_ids
@@ -116,11 +117,11 @@ def _settle(database: Database, row: dict[str, Any], session: Session) -> int:
     # A write, so that a restore conflicts with this transaction: a restored resource is a member again.
     if not collection.update_one(row, {"$unset": {"unsettled": ""}}, session=session).matched_count:
         return 0
-    memberships = Memberships(database, row["tenant"])
-    strays = [each for each in memberships.of_member(row["_id"], session) if "type" in each]
+    groups = MemberGroups(database, row["tenant"])
+    strays = [each for each in groups.of(row["_id"], session) if "type" in each]
     if strays:
         collection.update_one(row, {"$push": {"memberships": {"$each": strays}}}, session=session)
-        memberships.clear_member(row["_id"], session)
+        groups.clear(row["_id"], session)
     return len(strays)
 
 

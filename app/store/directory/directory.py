@@ -7,7 +7,6 @@ document, its memberships and the line in the log) and returns the `Change` that
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,55 +15,26 @@ from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.directory.documents import decode
+from app.store.directory.edits import Edit, MembersEdit, VersionMoved
+from app.store.directory.member_groups import MemberGroups
 from app.store.directory.membership_plan import Members, Plan
 from app.store.directory.memberships import Memberships
-from app.store.directory.reader import DirectoryReader, Retention, missing
+from app.store.directory.reader import DirectoryReader, Options, missing
 from app.store.directory.resources import Resource
 from app.store.log.changes import Change, Kind, Request, line_of
 from app.store.log.events import new_id
 from app.store.mongo.database import Database, Session
 
-__all__ = ["Directory", "Edit", "MembersEdit", "Retention", "VersionMoved", "missing"]
-
-
-class VersionMoved(Exception):
-    """Another request wrote between the reading and the writing."""
-
-
-@dataclass(frozen=True)
-class Edit:
-    """How a resource is to be changed."""
-
-    before: Resource
-    """As it was read."""
-    after: Resource
-    members: tuple[MemberChange, ...] = ()
-    exact: bool = True
-    """Whether the stored version must be that of `before` even where only members change, which commute."""
-
-
-@dataclass(frozen=True)
-class MembersEdit:
-    """How the members of a resource are to be changed, and nothing else of it."""
-
-    members: tuple[MemberChange, ...]
-    version: str | None = None
-    """The version that must be the stored one, None for any: changes of members commute."""
-    keys: frozenset[str] | None = frozenset()
-    """The top-level attributes to return beside `id` and `meta`, None means all."""
-
 
 class Directory(DirectoryReader):
-    """The resources of one tenant, read and written; `dangling` lets references name what does not exist."""
+    """The resources of one tenant, read and written."""
 
-    def __init__(
-        self, database: Database, tenant: str, catalogue: Catalogue, *, base_url: str, retention: Retention,
-        dangling: bool,
-    ) -> None:
-        super().__init__(database, tenant, catalogue, base_url=base_url, retention=retention)
-        self._dangling = dangling
-        self._memberships = Memberships(database, tenant)
-        self._members = Members(self._memberships, self.references, self.identities, dangling=dangling)
+    def __init__(self, database: Database, tenant: str, catalogue: Catalogue, options: Options) -> None:
+        super().__init__(database, tenant, catalogue, options)
+        self._dangling = options.dangling
+        self._groups = MemberGroups(database, tenant)
+        memberships = Memberships(database, tenant)
+        self._members = Members(memberships, self.references, self.identities, dangling=options.dangling)
 
     def create(
         self, resource_type: ResourceType, resource: Resource, members: tuple[MemberChange, ...], request: Request
@@ -160,9 +130,9 @@ class Directory(DirectoryReader):
                 raise VersionMoved
             if document is None:
                 raise missing(resource_type, resource_id)
-            memberships = self._memberships.of_member(resource_id, session)
+            memberships = self._groups.of(resource_id, session)
             if memberships:
-                self._memberships.remove_member(resource_id, session)
+                self._groups.remove(resource_id, session)
                 self._touch_all([row["group"] for row in memberships], now(), session)
             self.deleted.keep(resource_type, document, memberships, session)
             return Change(Kind.DELETED, resource_type, before=decode(document, resource_type))
@@ -198,7 +168,7 @@ class Directory(DirectoryReader):
         """Make a restored resource a member again, of deleted groups too, but of none that is gone for good."""
         with_members = [each.name for each in self.catalogue.types if each.members]
         there = self.deleted.kept(groups, session) | self.identities.of(groups, with_members, session).keys()
-        changed = self._memberships.rejoin(resource_id, resource_type.name, there, session)
+        changed = self._groups.rejoin(resource_id, resource_type.name, there, session)
         if changed:
             self._touch_all(changed, now(), session)
 

@@ -11,10 +11,6 @@ process than in another; unknown fields are not in responses, and stay when the 
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
-import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -26,20 +22,13 @@ from app.schemas.custom import BUILT_IN
 from app.schemas.meta import timestamp, version_number
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import ResourceType, Schema
+from app.store.directory.secrets import Hashed, hashed
 from app.store.mongo.unknown_fields import Partial, known_only, with_unknown
 
 Document = dict[str, Any]
 Resource = dict[str, Any]
 UNIQUE = "_unique"
 _BUILT_IN = frozenset(schema.id for resource_type in BUILT_IN for schema in resource_type.schemas)
-_HASH = re.compile(r"^scrypt\$\d+\$\d+\$\d+\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+$")
-_COST = (2**14, 8, 1)
-
-
-class Hashed(str):
-    """A secret that is already hashed."""
-
-    __slots__ = ()
 
 
 def encode(resource: Mapping[str, Any], resource_type: ResourceType, *, tenant: str) -> Document:
@@ -69,21 +58,6 @@ def stored_keys(keys: Iterable[str], resource_type: ResourceType) -> list[str]:
     """Return the names of top-level attributes in documents; attributes that are not stored have none."""
     names = _codec(resource_type).names
     return [names[key] for key in keys if key in names]
-
-
-def hashed(secret: str) -> Hashed:
-    """Return the hash under which a secret is stored: salted, and slow to guess (RFC 7643 section 9.2)."""
-    if isinstance(secret, Hashed):
-        return secret
-    salt = os.urandom(16)
-    n, r, p = _COST
-    digest = hashlib.scrypt(secret.encode(), salt=salt, n=n, r=r, p=p)
-    return Hashed(f"scrypt${n}${r}${p}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}")
-
-
-def as_hashed(text: str) -> Hashed:
-    """Return the hash for a secret in an export, which is a hash already or is hashed now."""
-    return Hashed(text) if _HASH.match(text) else hashed(text)
 
 
 @lru_cache(maxsize=1_000)

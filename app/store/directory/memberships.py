@@ -195,46 +195,7 @@ class Memberships:
         return row | {key: value for key, value in more.items() if value is not None}
 
     def _clearances(self, session: Session) -> Clearances:
-        query = {"tenant": self._tenant, "group": CLEARED}
-        return clearances(self._collection.find(query, hint=HINT, session=session))
-
-    def of_member(self, member: str, session: Session = None) -> list[Row]:
-        """Return the memberships of a member, each with `group` and, if known, `type`."""
-        rows = list(self._collection.find(self._groups_of(member), session=session))
-        cleared = self._clearances(session) if rows else {}
-        return [{key: row[key] for key in ("group", "type") if key in row} for row in rows if counts(row, cleared)]
-
-    def rejoin(self, member: str, kind: str, groups: Iterable[str], session: Session = None) -> list[str]:
-        """Add a restored member to groups; return those, and the ones that it was added to while it did not exist."""
-        there = {row["group"] for row in self.of_member(member, session)}
-        self._collection.update_many(self._groups_of(member), {"$set": {"type": kind}}, session=session)
-        missing = sorted(set(groups) - there)
-        self.put([(group, member, kind) for group in missing], session)
-        return [*missing, *there]
-
-    def arrive(self, members: Iterable[str], kind: str, session: Session = None) -> list[str]:
-        """Set the type of new resources in memberships that named them before; return the groups of those."""
-        query = self._groups_of({"$in": list(members)}) | {"type": {"$exists": False}}
-        groups = {row["group"] for row in self._collection.find(query, {"_id": 0, "group": 1}, session=session)}
-        if groups:
-            self._collection.update_many(query, {"$set": {"type": kind}}, session=session)
-        return sorted(groups)
-
-    def remove_member(self, member: str, session: Session = None) -> None:
-        """Remove a member from all groups."""
-        self._collection.delete_many(self._groups_of(member), session=session)
-
-    def clear_member(self, member: str, session: Session = None) -> None:
-        """Remove a deleted member from all groups, except where a client has added it since.
-
-        Such a membership has no type, because the member did not exist.
-        """
-        query = self._groups_of(member) | {"type": {"$exists": True}}
-        self._collection.delete_many(query, session=session)
-
-    def _groups_of(self, member: Any) -> Row:
-        """Return the query for the memberships of a member, or of those that meet a condition; without clearances."""
-        return {"tenant": self._tenant, "member": member, "group": {"$gt": CLEARED}}
+        return read_clearances(self._collection, self._tenant, session)
 
     def clear(self, group: str, limit: int) -> int:
         """Delete up to `limit` memberships of the group and return how many were deleted."""
@@ -246,6 +207,11 @@ class Memberships:
 def clearances(rows: Iterable[Row]) -> Clearances:
     """Return the clearances among some rows, without those that are only announced."""
     return {row["member"]: row["since"] for row in rows if row["group"] == CLEARED and "since" in row}
+
+
+def read_clearances(collection: Any, tenant: str, session: Session) -> Clearances:
+    """Return the clearances of a tenant, without those that are only announced."""
+    return clearances(collection.find({"tenant": tenant, "group": CLEARED}, hint=HINT, session=session))
 
 
 def of_group(tenant: str, group: str, since: ObjectId | None) -> tuple[Row, dict[str, int]]:

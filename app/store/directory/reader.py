@@ -19,32 +19,35 @@ from app.store.mongo.database import Database
 
 
 @dataclass(frozen=True)
-class Retention:
-    """How long things are kept, in days, and whether the log keeps values."""
+class Options:
+    """The settings of a directory."""
 
+    base_url: str
+    """The tenant's SCIM URL."""
     log_days: int = 90
     deleted_days: int = 30
     log_values: bool = True
+    """Whether the log has the old and new values of attributes."""
+    dangling: bool = True
+    """Whether references may name what does not exist."""
 
 
 class DirectoryReader:
     """The resources of one tenant, and the stores that they are read from."""
 
-    def __init__(
-        self, database: Database, tenant: str, catalogue: Catalogue, *, base_url: str, retention: Retention
-    ) -> None:
+    def __init__(self, database: Database, tenant: str, catalogue: Catalogue, options: Options) -> None:
         self.database = database
         self.tenant = tenant
         self.catalogue = catalogue
-        self.base_url = base_url
+        self.base_url = options.base_url
         self._resources = {t.name: Resources(database, tenant, t) for t in catalogue.types}
         self.memberships = MembershipReader(database, tenant)
-        self.deleted = Deleted(database, tenant, days=retention.deleted_days)
+        self.deleted = Deleted(database, tenant, days=options.deleted_days)
         names = Names(self._resources.values(), self.deleted, self.memberships)
-        self.events = Events(database, tenant, days=retention.log_days, values=retention.log_values, names=names)
+        self.events = Events(database, tenant, days=options.log_days, values=options.log_values, names=names)
         self._counts = Totals(database, tenant)
         self.identities = Identities(catalogue, self._resources)
-        self.references = References(catalogue, self.identities, self.memberships, base_url)
+        self.references = References(catalogue, self.identities, self.memberships, options.base_url)
 
     def get(self, resource_type: ResourceType, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
         """Return a resource as it is stored, or None; `keys` are the top-level attributes to read, None means all."""

@@ -21,7 +21,8 @@ from app.schemas.group import GROUP_TYPE
 from app.schemas.user import ENTERPRISE_URN as ENT
 from app.schemas.user import USER_TYPE
 from app.schemas.user import USER_URN as CORE
-from app.store.directory.documents import as_hashed, decode, encode, hashed, stored_keys
+from app.store.directory.documents import decode, encode, stored_keys
+from app.store.directory.secrets import as_hashed, hashed
 from tests.examples import examples
 from tests.scim_filter.worlds import THING_TYPE, TYPES, resources
 
