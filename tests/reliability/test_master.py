@@ -64,7 +64,7 @@ def test_sc_12_an_address_that_is_not_let_go_of_is_one_sentence_with_the_process
     finally:
         os.kill(stuck, signal.SIGKILL)
     assert done.returncode == 1
-    (said,) = [line for line in done.stderr.splitlines() if '"level": "info"' not in line]
+    (said,) = [line for line in done.stderr.splitlines() if '"level":"info"' not in line]
     where = server.url.removeprefix("http://")
     assert said.startswith(f"scimd: {where} is in use by process {stuck} (")
     assert said.endswith("serve): end that, or listen on another address.")
