@@ -237,12 +237,12 @@ def sweeper(mongod: Database) -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.fixture
-def single_server(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def single_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the URI of a mongod that is no replica set, and so has no transactions."""
-    socket = tmp_path / "single.sock"
-    (tmp_path / "single").mkdir()
-    command = [find_binary(), "--dbpath", str(tmp_path / "single"), "--bind_ip", str(socket), "--nounixsocket"]
+    folder = tmp_path_factory.mktemp("single")
+    socket = folder / "single.sock"
+    command = [find_binary(), "--dbpath", str(folder), "--bind_ip", str(socket), "--nounixsocket"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent)
     yield f"mongodb://{str(socket).replace('/', '%2F')}/"
     server.kill()
