@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from app.store.directory.membership_plan import MOST_NAMED
 from app.store.mongo.database import Database, connect
-from tests.blueprints.conftest import GROUP_URN
+from tests.blueprints.conftest import GROUP_URN, PATCH_URN
 from tests.conftest import APP_NAME, Fault, Server, end_with_parent, make_server
 from tests.processes import until
 
@@ -64,13 +65,18 @@ def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
 
 
 def crowd(server: Server, size: int) -> tuple[str, str]:
-    """Create a group of members that do not exist; give its URL and a token."""
+    """Create a group of members that do not exist; return its URL and a token."""
     base, token = server.create_tenant()
-    members = [{"value": str(uuid.uuid4())} for _ in range(size)]
-    body = {"schemas": [GROUP_URN], "displayName": "crowd", "members": members}
-    made = requests.post(f"{base}/Groups", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+    headers = {"Authorization": f"Bearer {token}"}
+    made = requests.post(f"{base}/Groups", json={"schemas": [GROUP_URN], "displayName": "crowd"}, headers=headers, timeout=60)
     assert made.status_code == 201, made.text[:300]
-    return f"{base}/Groups/{made.json()['id']}", token
+    group = f"{base}/Groups/{made.json()['id']}"
+    for first in range(0, size, MOST_NAMED):
+        members = [{"value": str(uuid.uuid4())} for _ in range(first, min(first + MOST_NAMED, size))]
+        body = {"schemas": [PATCH_URN], "Operations": [{"op": "add", "path": "members", "value": members}]}
+        added = requests.patch(group, json=body, headers=headers, timeout=60)
+        assert added.status_code in (200, 204), added.text[:300]
+    return group, token
 
 
 def open_cursors(database: Database) -> int:
