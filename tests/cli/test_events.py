@@ -1,4 +1,4 @@
-"""scimd events: whoever asks why one user of one customer did not sync finds it, at once and all of it."""
+"""scimd events: an operator finds out why one user of a customer was not provisioned."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_a_good_credential_that_was_refused_is_named(operator: Operator, monkeyp
     monkeypatch.setattr(Limits, "count_request", over)
     operator.client.headers = {"Authorization": f"Bearer {text}"}
     assert operator.client("GET", "/Users").status_code == 429
-    # Who only says that he has the token is told by the detail alone.
+    # A client that does not prove that it has the token is only in the detail.
     assert [(event["status"], event["credential"]) for event in operator.events()] == [
         (403, token.id), (401, ""), (429, token.id)]
 
@@ -301,7 +301,7 @@ def test_a_change_of_members_that_was_refused_is_found_by_whom_it_named(operator
         {"value": jane["id"]}, {"value": john["id"]}]})
     assert told(operator.events("--user", "jane@x")) == [
         ("create", 201), ("patch", 404), ("patch", 404), ("patch", 412), ("patch", 400), ("patch", 200)]
-    # He was in it already: nothing was done to him.
+    # The user was a member already, so nothing happened to it.
     assert told(operator.events("--user", "john@x")) == [("create", 201), ("create", 201)]
 
 

@@ -1,4 +1,4 @@
-"""scimd export, scimd import: what goes out comes in again, whatever else is in the file and whoever is killed."""
+"""scimd export and import: every line comes back, with other lines in the file and processes that are killed."""
 
 from __future__ import annotations
 

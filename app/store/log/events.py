@@ -71,7 +71,7 @@ NOTHING_MORE = More()
 
 
 class Statuses(NamedTuple):
-    """The HTTP status of each outcome of a write; 0 where nothing is answered by HTTP."""
+    """The HTTP status of each outcome of a write; 0 where nothing is answered by HTTP (D-172)."""
 
     created: int = 0
     shown: int = 0

@@ -214,7 +214,7 @@ def test_fa_12_nobody_sees_a_replacement_half_done(client: Client, database: Dat
     found = clearance(database)
     assert found is not None
     after, number = database.transaction(lambda session: _sweep_batch(database, _key(found), "", session))
-    assert 0 < number <= BATCH  # and whoever has done this is killed
+    assert 0 < number <= BATCH  # and the process that did this is killed
     world.check(world.stayer, world.newcomer)
     assert sweep(database, datetime.now(UTC)) == MANY + 1 - number
     world.check(world.stayer, world.newcomer)

@@ -1,4 +1,4 @@
-"""A tenant's directory on a real MongoDB: nothing half written, nothing lost, what is deleted can come back."""
+"""A tenant's directory on a real MongoDB: nothing is half written or lost, and deleted resources can be restored."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def database(reused_database: Database) -> Database:
 
 @pytest.fixture
 def provider(database: Database) -> Callable[[], Provider]:
-    """Give what makes a provider of one tenant of the profile rfc, one for each request."""
+    """Return the function that makes a provider for each request; the tenant has the profile rfc."""
     database.prepare(collections(CONFIG))
     tenant = Tenants(database).create("t", "rfc")
     directory = open_directory(CONFIG, database, tenant, dangling=False)
@@ -234,7 +234,7 @@ def test_an_event_that_cannot_be_written_undoes_the_change(
 
 
 @pytest.mark.parametrize("command", ["insert", "commitTransaction"])
-def test_a_closed_connection_is_not_noticed(
+def test_a_closed_connection_does_no_harm(
     provider: Callable[[], Provider], database: Database, fault: Fault, command: str
 ) -> None:
     with fault([command], 1, closeConnection=True):
@@ -376,7 +376,7 @@ def test_nothing_of_a_deleted_group_is_seen(world: World) -> None:
     assert world.groups(target) == {inner: "direct", outer: "indirect"}
 
 
-def test_who_is_deleted_in_the_moment_in_which_he_is_added_is_seen_by_nobody(
+def test_a_member_that_is_deleted_while_it_is_added_is_invisible(
     world: World, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target, other = user(world.provider, "a"), user(world.provider, "b")
@@ -405,7 +405,7 @@ def test_who_is_deleted_in_the_moment_in_which_he_is_added_is_seen_by_nobody(
     assert world.groups(target) == {alone: "direct"}
 
 
-def test_who_is_named_as_a_member_when_he_is_gone_stays_one(world: World, database: Database) -> None:
+def test_a_member_that_is_named_after_its_deletion_stays(world: World, database: Database) -> None:
     target = user(world.provider, "a")
     home = group(world.provider, "G", target)
     world.delete(target)

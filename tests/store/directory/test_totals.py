@@ -1,4 +1,4 @@
-"""The numbers of resources: exact at each moment, whoever creates, deletes and counts meanwhile."""
+"""The numbers of resources: exact at each moment, during any creations, deletions and counts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def database(reused_database: Database) -> Database:
 
 @pytest.fixture
 def directory(database: Database) -> Callable[[str], Directory]:
-    """Give what makes a tenant."""
+    """Return the function that makes a tenant."""
     database.prepare(collections(CONFIG))
     return lambda name: open_directory(CONFIG, database, Tenants(database).create(name, "rfc"))
 
@@ -63,7 +63,7 @@ def disable(directory: Directory, name: str, *, active: bool = False) -> None:
 
 
 def stored(database: Database) -> dict[tuple[str, str], int]:
-    """Give the numbers that are in `counts`, without what is still to be counted."""
+    """Return the numbers in `counts`, without what is still to be counted."""
     return {(row["tenant"], row["type"]): row["number"] for row in database.db.counts.find()}
 
 
