@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+import structlog
 from flask import Flask, Response
 
 from app.blueprints.exchange import Exchange, begin, current
@@ -18,7 +18,7 @@ from app.schemas.columns import columns
 from app.telemetry.activity import AnsweredRequest
 from app.telemetry.labels import tenant_label
 
-log = logging.getLogger("scimd.request")
+log = structlog.get_logger()
 
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
 _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
@@ -45,11 +45,12 @@ def _finish(response: Response, *, counted: bool) -> Response:
 
 def _log(exchange: Exchange, status: int) -> None:
     facts: dict[str, Any] = {
+        "logger": "scimd.request",
         "request_id": exchange.request_id, "tenant": _tenant(exchange.tenant_name), "method": exchange.method,
         "route": exchange.route, "status": status, "ms": round(exchange.seconds() * 1000, 1),
         "credential": exchange.principal.credential_id if exchange.principal else None,
     }
-    log.info("request", extra={name: fact for name, fact in facts.items() if fact is not None})
+    log.info("request", **{name: fact for name, fact in facts.items() if fact is not None})
 
 
 def _tenant(name: str | None) -> str | None:

@@ -25,41 +25,75 @@ log = logging.getLogger("scimd")
 
 
 class Bounded(QueueHandler):
-    """Puts formatted records into a queue that holds at most `MOST`."""
+    """Puts formatted lines into a queue that holds at most `MOST`."""
 
-    queue: SimpleQueue[logging.LogRecord]
+    queue: SimpleQueue[bytes | None]
     dropped = 0
 
-    def enqueue(self, record: logging.LogRecord) -> None:
-        """Put a record into the queue, or count it as dropped. `Handler.handle` lets in one thread at a time."""
-        if self.queue.qsize() >= MOST:
-            self.dropped += 1
+    def prepare(self, record: logging.LogRecord) -> bytes:
+        """Return the line of a record; QueueHandler's own would copy the record."""
+        return self.format(record).encode(errors="backslashreplace") + b"\n"
+
+    def enqueue(self, line: bytes) -> None:  # type: ignore[override]  # what `prepare` returns
+        """Put a line into the queue, or count it as dropped."""
+        if self.queue.qsize() < MOST:
+            self.queue.put(line)
         else:
-            super().enqueue(record)
+            self.acquire()
+            self.dropped += 1
+            self.release()
+
+    def write(self, line: bytes) -> None:
+        """Put a whole line into the queue: structlog writes to this handler as to a file."""
+        self.enqueue(line)
 
     def take_dropped(self) -> int:
-        """Return how many records have been dropped since the last call."""
+        """Return how many lines have been dropped since the last call."""
         self.acquire()
         dropped, self.dropped = self.dropped, 0
         self.release()
         return dropped
 
 
-class Writer(logging.Handler):
-    """Gathers lines, already formatted, until `flush` writes them to a descriptor."""
+class Lines(QueueListener):
+    """Writes what a queue holds to a descriptor, from a thread of its own; `handler` puts lines into that queue."""
+
+    queue: SimpleQueue[bytes | None]
 
     def __init__(self, descriptor: int) -> None:
-        super().__init__()
+        self.handler = Bounded(SimpleQueue())
         self._descriptor = descriptor
-        self._lines: list[bytes] = []
+        self._taken: list[bytes] = []
+        super().__init__(self.handler.queue)
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Gather the line of a record."""
-        self._lines.append(record.getMessage().encode(errors="backslashreplace") + b"\n")
+    def dequeue(self, block: bool) -> bytes | None:  # type: ignore[override]  # what `enqueue` puts
+        """Return the next line; before that, if none is waiting, write those that have been taken and pause."""
+        if self.queue.empty():
+            self._report()
+            self._flush()
+            time.sleep(PAUSE)
+        return self.queue.get(block)
 
-    def flush(self) -> None:
+    def handle(self, line: bytes) -> None:  # type: ignore[override]
+        """Take a line."""
+        self._taken.append(line)
+
+    def stop(self) -> None:
+        """Write all that is in the queue, and end the thread."""
+        self._report()
+        super().stop()
+        while not self.queue.empty():  # put there by threads that are still running
+            self._taken.append(self.queue.get() or b"")
+        self._flush()
+
+    def _report(self) -> None:
+        dropped = self.handler.take_dropped()
+        if dropped:
+            log.warning("%d lines of the log were dropped: they are written more slowly than they come", dropped)
+
+    def _flush(self) -> None:
         """Write the lines, as many at a time as a pipe takes at once: other processes write their lines to it, too."""
-        lines, self._lines = self._lines, []
+        lines, self._taken = self._taken, []
         together = b""
         for line in lines:
             if len(together) + len(line) > PIPE_BUF:
@@ -72,35 +106,3 @@ class Writer(logging.Handler):
         with suppress(OSError):  # a log that cannot be written, such as on a full disk, stops nothing
             while text:
                 text = text[os.write(self._descriptor, text) :]
-
-
-class Lines(QueueListener):
-    """Writes what a queue holds, from a thread of its own; `handler` puts records into that queue."""
-
-    queue: SimpleQueue[logging.LogRecord]
-
-    def __init__(self, descriptor: int) -> None:
-        self.handler = Bounded(SimpleQueue())
-        self._writer = Writer(descriptor)
-        super().__init__(self.handler.queue, self._writer)
-
-    def dequeue(self, block: bool) -> logging.LogRecord:
-        """Return the next record; before that, if none is waiting, write those that have been taken and pause."""
-        if self.queue.empty():
-            self._report()
-            self._writer.flush()
-            time.sleep(PAUSE)
-        return self.queue.get(block)
-
-    def stop(self) -> None:
-        """Write all that is in the queue, and end the thread."""
-        self._report()
-        super().stop()
-        while not self.queue.empty():  # put there by threads that are still running
-            self.handle(self.queue.get())
-        self._writer.flush()
-
-    def _report(self) -> None:
-        dropped = self.handler.take_dropped()
-        if dropped:
-            log.warning("%d lines of the log were dropped: they are written more slowly than they come", dropped)

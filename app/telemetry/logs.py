@@ -12,7 +12,7 @@ import logging.config
 import sys
 import threading
 import traceback
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 import structlog
@@ -39,7 +39,6 @@ _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
 _SHARED: list[Any] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
-    structlog.stdlib.ExtraAdder(),
     _TIME,
     _TRACES,
 ]
@@ -94,7 +93,8 @@ def logging_config(*, pretty: bool | None = None) -> dict[str, Any]:
 def configure() -> None:
     """Make this process log through a queue, so that no request waits for a slow reader of the log.
 
-    The line of a request takes 10 microseconds more than one that structlog alone writes: 1.4 % of a GET of one user.
+    structlog renders the line of a request itself and puts it into the same queue: by way of the standard library's
+    records a GET of one user takes 7 % more time of the processor.
     """
     logging.config.dictConfig(logging_config())
     threading.excepthook = _thread_ended
@@ -104,6 +104,14 @@ def configure() -> None:
     lines.handler.setFormatter(direct.formatter)
     root.handlers = [lines.handler]
     lines.start()
+    pretty = sys.stderr.isatty()
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, _TIME, _renderer(True) if pretty else _AS_BYTES],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr) if pretty
+        else structlog.BytesLoggerFactory(cast(BinaryIO, lines.handler)),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        cache_logger_on_first_use=True,
+    )
 
     def stop() -> None:
         root.handlers = [direct]
@@ -123,3 +131,6 @@ def _renderer(pretty: bool) -> Any:
 
 def _as_json(line: Any, **_: Any) -> str:
     return orjson.dumps(line, default=str).decode()
+
+
+_AS_BYTES = structlog.processors.JSONRenderer(serializer=orjson.dumps)
