@@ -202,7 +202,7 @@ def test_an_orphan_that_does_not_listen_is_killed(data_dir: Path, monkeypatch: p
     os.kill(orphan, signal.SIGSTOP)
     os.kill(keeper_of(data_dir), signal.SIGKILL)
     user.kill()
-    monkeypatch.setattr(keeper, "STOP_SECONDS", 1.0)
+    monkeypatch.setattr(binary, "STOP_SECONDS", 1.0)
     binary.end_orphan(MongodFolder(data_dir))
     assert of_folder(data_dir) == []
 
