@@ -2,16 +2,11 @@
 
 No write is acknowledged before a majority of the replica set has it on disk (D-102), and no request waits without end.
 A client does not survive a fork, so each process makes its own.
-
-Transactions are retried here and not by PyMongo's `with_transaction`, which does not repeat a commit that ended with
-MaxTimeMSExpired, although its outcome is unknown: `test_what_goes_by_is_not_seen` fails for it (PyMongo 4.20). It kept
-the laws of the other tests of transactions, and was neither faster nor slower.
 """
 
 from __future__ import annotations
 
 import math
-import random
 import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -190,46 +185,20 @@ def connect(uri: str, *, threads: int = 16, name: str | None = None, heartbeat_m
 
 
 def _run(session: ClientSession, work: Callable[[Session], T], deadline: float) -> T:
-    """Run one transaction, again and again while its failure is one that goes by and there is time."""
-    attempt = 0
-    while True:
-        session.start_transaction(ReadConcern("snapshot"), WRITES, ReadPreference.PRIMARY)
-        try:
-            result = work(session)
-            _commit(session, deadline)
-            return result
-        except PyMongoError as error:
-            # Never after a commit of unknown outcome: `_commit` has tried again as long as there was time.
-            if not error.has_error_label("TransientTransactionError"):
-                raise
-            pause = random.uniform(0, min(0.005 * 1.5**attempt, 0.5))  # noqa: S311 - jitter, no secret
-            if time.monotonic() + pause >= deadline:
-                raise
-        finally:
-            if time.monotonic() >= deadline:
-                # The budget is spent, and nothing more would be sent inside it: so outside.
-                Context().run(_give_up, session)
-            elif session.in_transaction:
-                session.abort_transaction()
-        time.sleep(pause)
-        attempt += 1
+    """Run one transaction, again while it fails with a transient error and there is time."""
+    try:
+        return session.with_transaction(work, ReadConcern("snapshot"), WRITES, ReadPreference.PRIMARY)
+    finally:
+        if time.monotonic() >= deadline:
+            # PyMongo sends nothing once the budget is spent, so this runs in a context without one.
+            Context().run(_give_up, session)
 
 
 def _give_up(session: ClientSession) -> None:
     """End what the server still holds for this session; a commit that took place stays.
 
-    Otherwise it keeps its locks until MongoDB ends it, and who repeats the request on another process waits for them.
+    Otherwise the server keeps its locks until it ends the session itself, and a client that repeats the request on
+    another process waits for them.
     """
     with suppress(PyMongoError), pymongo.timeout(GIVE_UP_SECONDS):
         session.client.admin.command("killSessions", [session.session_id])
-
-
-def _commit(session: ClientSession, deadline: float) -> None:
-    """Commit; a commit whose outcome is not known is asked for again, which does no harm."""
-    while True:
-        try:
-            return session.commit_transaction()
-        except PyMongoError as error:
-            if not error.has_error_label("UnknownTransactionCommitResult") or time.monotonic() >= deadline:
-                raise
-            time.sleep(0.05)

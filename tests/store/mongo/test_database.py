@@ -118,7 +118,6 @@ def test_transactions_that_meet_are_all_done(database: Database) -> None:
     (["commitTransaction"], {"closeConnection": True}),
     (["commitTransaction"], {"errorCode": 91, "errorLabels": ["RetryableWriteError"]}),
     (["commitTransaction"], {"errorCode": 251, "errorLabels": ["TransientTransactionError"]}),
-    (["commitTransaction"], {"errorCode": 50, "errorLabels": ["UnknownTransactionCommitResult"]}),
     (["commitTransaction"], {"writeConcernError": {"code": 91, "errmsg": "down", "errorLabels": []}}),
 ])
 @pytest.mark.parametrize("times", [1, 2])
@@ -134,6 +133,14 @@ def test_what_goes_by_is_not_seen(
     with fault(commands, times, **data):
         database.transaction(work)
     assert database.db.a.count_documents({}) == 1
+
+
+def test_a_commit_that_ran_out_of_time_is_unavailable(database: Database, fault: Fault) -> None:
+    """PyMongo does not repeat it; the caller looks for the line of the change in the log (D-101)."""
+    database.db.create_collection("a")
+    fault_of_time = fault(["commitTransaction"], 1, errorCode=50, errorLabels=["UnknownTransactionCommitResult"])
+    with fault_of_time, pytest.raises(Unavailable):
+        database.transaction(lambda session: database.db.a.insert_one({}, session=session))
 
 
 def test_what_stays_is_unavailable_within_the_budget(database: Database, fault: Fault) -> None:
