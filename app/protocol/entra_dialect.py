@@ -11,10 +11,12 @@ members to remove are accepted in every profile; the rest are named tolerances i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.errors import InvalidValue
 from app.protocol.entra_values import Payload, clear_blank, read_text, refuse_json, rewrite_value
 from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import ResourceType
@@ -33,7 +35,11 @@ def rewrite_patch(payload: Any, resource_type: ResourceType) -> Any:
 
 
 def rewrite_resource(payload: Any, resource_type: ResourceType) -> Any:
-    """Return a POST or PUT body with its names and values rewritten; raises InvalidValue as `rewrite_patch` does."""
+    """Return a POST or PUT body with its names and values rewritten.
+
+    Raises InvalidValue for JSON text as a plain value (D-150), and for an attribute that is there more than once under
+    the URN of its schema.
+    """
     if not isinstance(payload, dict):
         return payload
     values = lift_own_keys(_rewrite_attributes(payload, resource_type), resource_type)
@@ -180,19 +186,22 @@ def lift_own_keys(payload: Payload, resource_type: ResourceType) -> Payload:
     """Return a body with the attributes under the URN of the type's own schema at the top, unless they are there, too.
 
     `{"urn:ietf:params:scim:schemas:core:2.0:User:active": false}`: without this, a user created as disabled would be
-    active (D-140).
+    active (D-140). Raises InvalidValue for one that is there more than once under the URN.
     """
     result: Payload = {}
-    lifted: Payload = {}
+    lifted: list[tuple[str, Any]] = []
     urn = resource_type.schema.id.lower()
     for key, value in payload.items():
         if key.lower() == urn and isinstance(value, dict):
-            lifted |= _without_nulls(value)
+            lifted += _without_nulls(value).items()
         elif key.lower().startswith(f"{urn}:") and (target := resource_type.resolve(key)) and not target.is_extension:
-            lifted |= _without_nulls({key[len(urn) + 1 :]: value})
+            lifted += _without_nulls({key[len(urn) + 1 :]: value}).items()
         else:
             result[key] = value
-    return _completed(result, lifted)
+    counts = Counter(name.lower() for name, _ in lifted)
+    if twice := next((name for name, _ in lifted if counts[name.lower()] > 1), None):
+        raise InvalidValue(f"{twice}: is there more than once.")
+    return _completed(result, dict(lifted))
 
 
 def nest_extension_keys(payload: Payload, resource_type: ResourceType) -> Payload:

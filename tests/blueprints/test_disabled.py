@@ -139,6 +139,17 @@ def test_fa_30_a_body_that_disables_by_a_qualified_name(profile: str, said: dict
             assert client("DELETE", f"/Users/{created.get_json()['id']}").status_code == 204
 
 
+@pytest.mark.parametrize("twice", [
+    {USER_URN: {"active": False}, f"{USER_URN}:active": True}, {USER_URN: {"active": False, "Active": True}},
+    {f"{USER_URN}:active": False, f"{USER_URN}:ACTIVE": True},
+])
+def test_fa_30_a_body_that_names_active_twice_by_its_urn_is_refused(twice: dict[str, Any], new_client: Callable[[str], Client]) -> None:
+    client = new_client("interop")
+    answer = client("POST", "/Users", ANN | twice)
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+    assert client.found("/Users") == []
+
+
 def test_fa_30_the_strict_profile_refuses_a_qualified_name(rfc: Client) -> None:
     for said in QUALIFIED:
         assert rfc("POST", "/Users", ANN | said).status_code == 400
