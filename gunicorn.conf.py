@@ -24,7 +24,7 @@ from app.background import janitor
 from app.config import Config, ConfigError
 from app.errors import ScimError, Unavailable
 from app.processes import AddressTaken, wait_for_address
-from app.protocol.messages import error_message
+from app.protocol.messages import SCIM_JSON, error_message
 from app.store.mongo.database import StoreError
 from app.store.open import open_database, unknown
 from app.telemetry import folder
@@ -116,7 +116,7 @@ def _write_error(sock, status, reason, _):
     error = ScimError(f"{reason}: {_REFUSED.get(status, 'the request is not valid HTTP.')}")
     error.status = status
     body = json.dumps(error_message(error))
-    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: application/scim+json\r\n"
+    head = f"HTTP/1.1 {status} {reason}\r\nConnection: close\r\nContent-Type: {SCIM_JSON}\r\n"
     util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode("ascii"))
 
 
@@ -223,7 +223,7 @@ def post_worker_init(worker):
     if isinstance(worker.wsgi, Application):  # the bench runs another application with these settings
         janitor.start(worker.wsgi.database, worker.wsgi.chores)
     if _config.metrics_bind:
-        folder.supervise_exporter()
+        folder.supervise_metrics_server()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)

@@ -208,11 +208,12 @@ class Provider:
         self, change: Callable[[Resource], tuple[Resource, Members]], projection: Projection | None,
         conditions: Conditions,
     ) -> Shown:
-        """Read the resource of this attempt, change it and write it."""
+        """Read the resource that the attempt names, change it and write it."""
         resource_type, resource_id = self.attempt.resource_type, self.attempt.resource_id
         assert resource_type is not None
-        partly = self.attempt.operation == PATCH  # what it does not name stays as it is
-        # A replacement is of what was read; changes of members alone combine with those of other requests.
+        partly = self.attempt.operation == PATCH  # attributes that it does not name keep their values
+        # A change of attributes is always one of the version that was read. Where only members change, a PATCH without
+        # conditions need not be: such changes commute.
         exact = not partly or conditions != NO_CONDITIONS
 
         def work() -> Shown:

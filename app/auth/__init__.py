@@ -7,7 +7,7 @@ from app.auth.authenticator import Authenticator
 from app.auth.limits import Limits
 from app.auth.principal import Principal, require_read, require_write
 from app.auth.refusal import AccessRefused, Check, CredentialRefused, Refusal
-from app.auth.shares import Shares
+from app.auth.thread_shares import Shares
 from app.auth.token_endpoint import TokenAnswer, TokenEndpoint, TokenRequest, metadata
 
 __all__ = [

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 
 from app.errors import Unavailable, describe
 from app.store.accounts.tenant_deletion import finish_deletions
-from app.store.directory.clearances import sweep
 from app.store.directory.deleted import clear_expired
 from app.store.directory.deleted import settle as settle_deleted
+from app.store.directory.membership_sweep import sweep
 from app.store.directory.totals import settle
 from app.store.mongo.database import REQUEST_SECONDS, Database
 

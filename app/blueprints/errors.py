@@ -60,18 +60,22 @@ def refuse(error: ScimError) -> Response:
 
 
 def _log(error: ScimError, exchange: Exchange) -> None:
-    """Write a refused change, or a client that was not let in, into the provisioning log."""
+    """Write a refusal into the provisioning log: of a write, of a wrong credential, or of a client that is too fast.
+
+    Of the last kind, the log has at most one line a minute for each tenant.
+    """
     refusal = getattr(error, "refusal", None)
     if isinstance(error, TooManyRequests) and exchange.principal:
         refusal = service().refusal_to_log(exchange.principal, error.detail)
     if refusal is not None and exchange.tenant_name is not None:
         operation = REQUEST if isinstance(error, TooManyRequests) else "sign-in"
         event = Event(operation, status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
+        # A credential that was not verified may be anybody's, and is not named.
         known = "" if isinstance(error, Unauthorized) else refusal.credential_id
         with service().budget():
             service().refused(exchange.tenant_name, event, Actor(known, exchange.request_id))
     elif isinstance(error, TooManyRequests):
-        return  # logged already
+        return  # the log has a line of the last minute
     elif exchange.provider and exchange.method in _OPERATIONS and not exchange.reads():
         with service().budget():
             arguments = request.view_args or {}

@@ -25,7 +25,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Names the folder for the client library, which reads it when it is first imported."""
 PREFIX = "scimd-metrics-"
 PAUSE = 1.0
-"""Seconds before an exporter that has ended is restarted."""
+"""Seconds before a metrics server that has ended is restarted."""
 
 log = logging.getLogger("scimd")
 _slot = (0, -1, -1)
@@ -76,17 +76,17 @@ def leave() -> None:
     _remove(_folder())
 
 
-def supervise_exporter() -> None:
-    """Keep one exporter running for all workers; it ends with the worker that has started it."""
-    threading.Thread(target=_keep_exporter, name="metrics", daemon=True).start()
+def supervise_metrics_server() -> None:
+    """Keep one metrics server running for all workers; it ends with the worker that has started it."""
+    threading.Thread(target=_keep_metrics_server, name="metrics", daemon=True).start()
 
 
-def _keep_exporter() -> None:
+def _keep_metrics_server() -> None:
     lock = os.open(_folder() / "exporter.lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)  # waits until the worker that holds it has ended
     while True:
-        exporter = start_module("app.telemetry.exporter", str(os.getpid()))
-        log.warning("the process that serves /metrics has ended (%s) and is restarted", exporter.wait())
+        server = start_module("app.telemetry.metrics_server", str(os.getpid()))
+        log.warning("the process that serves /metrics has ended (%s) and is restarted", server.wait())
         time.sleep(PAUSE)
 
 

@@ -18,7 +18,7 @@ import orjson
 import structlog
 
 from app.errors import describe
-from app.telemetry.lines import Lines
+from app.telemetry.log_queue import Lines
 
 log = logging.getLogger("scimd")
 

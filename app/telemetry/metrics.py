@@ -1,7 +1,7 @@
 """The metrics of the processes that answer requests (Prometheus).
 
 Each process writes its numbers into files in a shared folder (see `folder`; gunicorn.conf.py creates it before this
-module is imported). `exporter` adds them up and serves them on a port of its own.
+module is imported). `metrics_server` adds them up and serves them on a port of its own.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import uuid
 import mongomock
 import pytest
 
-from app.protocol.patch.target import find
+from app.protocol.patch.selection import find
 from app.schemas.columns import columns, element_columns
 from app.schemas.group import GROUP_TYPE
 from app.schemas.user import ENTERPRISE_URN as ENT

@@ -32,7 +32,7 @@ def exporters(server: Server) -> list[int]:
     found = []
     for worker in workers(server):
         with suppress(FileNotFoundError):  # it has just ended
-            found += [pid for pid in children(worker) if b"app.telemetry.exporter" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+            found += [pid for pid in children(worker) if b"app.telemetry.metrics_server" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     return found
 
 

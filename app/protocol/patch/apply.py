@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import InvalidSyntax, InvalidValue, Mutability, NoTarget, ScimError
+from app.protocol.patch.cost import Work
 from app.protocol.patch.members import member_change
 from app.protocol.patch.message import ABSENT, Operation
 from app.protocol.patch.schemas import dropped_schemas, known_schemas, with_extension, without_extension
-from app.protocol.patch.target import MAX_SHOWN, Misfit, Selection, select
+from app.protocol.patch.selection import MAX_SHOWN, Misfit, Selection, select
 from app.protocol.patch.values import Edit, is_nothing, put, refuse_read_only
-from app.protocol.patch.work import Work
 from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
 from app.schemas.common import META, READ_ONLY, SCHEMAS

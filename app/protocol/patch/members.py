@@ -9,7 +9,7 @@ from typing import Any
 
 from app.errors import Mutability
 from app.protocol.patch.message import ABSENT
-from app.protocol.patch.target import Selection
+from app.protocol.patch.selection import Selection
 from app.protocol.patch.values import as_array, is_nothing
 from app.protocol.profile import Profile
 from app.schemas.attribute import VALUE, Attribute

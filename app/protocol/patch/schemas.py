@@ -9,7 +9,7 @@ from typing import Any
 
 from app.errors import InvalidValue, Mutability
 from app.protocol.patch.message import ABSENT
-from app.protocol.patch.target import Selection, find
+from app.protocol.patch.selection import Selection, find
 from app.protocol.patch.values import Edit, as_array, put
 from app.protocol.profile import Profile
 from app.schemas.common import READ_ONLY, SCHEMAS

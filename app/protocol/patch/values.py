@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.errors import InvalidValue, Mutability, NoTarget, ScimError
+from app.protocol.patch.equality import Element, identity, is_same, without
 from app.protocol.patch.message import ABSENT
 from app.protocol.patch.primary import is_primary, keep_last_claim, sets_primary
-from app.protocol.patch.sameness import Element, identity, is_same, without
-from app.protocol.patch.target import MAX_SHOWN, conditions, find
+from app.protocol.patch.selection import MAX_SHOWN, conditions, find
 from app.protocol.profile import Profile
 from app.schemas.attribute import TYPE, Attribute
 from app.schemas.common import PRIMARY, READ_ONLY
@@ -32,7 +32,7 @@ class Edit:
     op: str
     value: Any
     profile: Profile
-    late: Callable[[str, ScimError], None] | None = None
+    on_unassigned: Callable[[str, ScimError], None] | None = None
     """Called with path and error if a required attribute becomes unassigned; without it, the error is raised."""
 
     _read_parts: dict[str, tuple[Element, set[str]]] = field(default_factory=dict, init=False, compare=False)
@@ -64,7 +64,7 @@ class Edit:
     def change_selected(
         self, row: Attribute, sub: Attribute | None, where: Filter | None, old: list[Any] | None, path: str
     ) -> list[Any] | None:
-        """Return the values of a multi-valued attribute, with those changed that match the filter, or all without one.
+        """Return the values of a multi-valued attribute after changing those that match the filter, all if it is None.
 
         If none matches, raises NoTarget (RFC 7644 section 3.5.2.3), except for `remove`, which changes nothing
         (section 3.5.2.2); otherwise raises as `change` does.
@@ -72,8 +72,8 @@ class Edit:
         values = list(old or ())
         hits = range(len(values)) if where is None else find(row, values, where)
         selected = path if where is None else f"{path}[{str(where)[:MAX_SHOWN]}]"
-        inner = replace(self, late=None)
-        claims: list[int] = []
+        inner = replace(self, on_unassigned=None)  # inside an element, the error is raised at once
+        claims: list[int] = []  # positions of the elements that this operation makes primary
         if hits:
             for index in hits:
                 values[index] = inner._in_element(row, sub, values[index], selected)
@@ -119,9 +119,9 @@ class Edit:
             # Table 9 has `mutability` for the removal of a required value, `invalidValue` for a missing one (D-117).
             kind = Mutability if self.op == "remove" else InvalidValue
             error: ScimError = kind(f"{path} must have a value; replace it with another one.")
-            if self.late is None:
+            if self.on_unassigned is None:
                 raise error
-            self.late(path, error)
+            self.on_unassigned(path, error)
 
     def _changed(self, row: Attribute, old: Any, path: str) -> Any:
         """Return the new value of an attribute before it is checked."""
@@ -154,7 +154,8 @@ class Edit:
                 keys.append(key)
             elif row.type == "complex":
                 differing = {name: item for name, item in value.items() if key[name] != keys[index].get(name)}
-                values[index] = replace(self, value=differing, late=None).merge(row, values[index], f"{path}[{index}]")
+                inner = replace(self, value=differing, on_unassigned=None)
+                values[index] = inner.merge(row, values[index], f"{path}[{index}]")
                 keys[index] = keys[index] | key
             if is_primary(value):
                 claims.append(index)

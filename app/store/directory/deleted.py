@@ -91,7 +91,7 @@ class Deleted:
         self._collection.delete_one({"_id": resource_id, "tenant": self._tenant}, session=session)
 
     def kept(self, ids: Iterable[str], session: Session = None) -> set[str]:
-        """Return those of the ids whose resources can be restored."""
+        """Return those of the ids whose resources were deleted and are still kept."""
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}, _GOING: None}
         rows = self._collection.find(query, {"_id": 1}, session=session, **by_ids(self._collection))
         return {row["_id"] for row in rows}

@@ -49,12 +49,12 @@ class Plan:
     unseen: bool = False
     """The member to add was not looked up; the upsert reports whether it was already there."""
     remove: list[str] = field(default_factory=list)
-    """The members that leave; only the first of them where `stay` is given."""
+    """The members that leave; with `stay` there are too many to list, and these are the first ones, for the log."""
     removed_count: int = 0
     stay: set[str] | None = None
-    """The present members that stay, where more leave than are deleted in one transaction."""
+    """The present members that stay, if more leave than one transaction can delete; a clearance hides the others."""
     since: ObjectId | None = None
-    """The group's clearance; with `stay`, the one to come."""
+    """The clearance that members must carry to count: the group's present one or, with `stay`, the new one."""
 
     def __bool__(self) -> bool:
         return bool(self.add or self.remove)
@@ -195,7 +195,7 @@ class Members:
     def _compared(
         self, group: str, prepared: Prepared, add: Mapping[str, int], session: Session, *, remove: set[str] | None
     ) -> Plan:
-        """Return the plan that adds and removes members; without `remove` all others leave."""
+        """Return the plan that adds `add` and removes `remove`; None removes all members that are not in `add`."""
         present, since = self._memberships.present(group, {*add, *(remove or ())}, session)
         plan = Plan(dict.fromkeys(member for member in add if member not in present), since=since)
         if remove is not None:

@@ -27,8 +27,8 @@ from app.store.mongo.budget import REQUEST_SECONDS, budget, current_deadline, ou
 from app.store.mongo.client import DEFAULT_NAME, new_client
 from app.store.mongo.collections import missing_unique_indexes, prepare_collection
 from app.store.mongo.failures import StoreError, reason, translate, translating
-from app.store.mongo.preparation import Preparation
-from app.store.mongo.turns import Turns
+from app.store.mongo.preparing_thread import Preparation
+from app.store.mongo.writer_turns import Turns
 
 __all__ = [
     "REQUEST_SECONDS", "Database", "Session", "StoreError", "budget", "connect", "out_of_time", "translate",
@@ -195,7 +195,7 @@ def _run(session: ClientSession, work: Callable[[Session], T], deadline: float) 
 
 
 def _give_up(session: ClientSession) -> None:
-    """End what the server still holds for this session; a commit that took place stays.
+    """End the session on the server, with its open transaction; a commit that took place stays.
 
     Otherwise the server keeps its locks until it ends the session itself, and a client that repeats the request on
     another process waits for them.

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.telemetry.lines import MOST, Lines
+from app.telemetry.log_queue import MOST, Lines
 from tests.conftest import end_with_parent, make_server
 from tests.processes import until
 

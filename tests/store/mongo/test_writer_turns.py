@@ -16,7 +16,7 @@ from app.errors import Unavailable
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
-from app.store.mongo.turns import Turns
+from app.store.mongo.writer_turns import Turns
 from tests.blueprints.conftest import Client
 
 KEY = ("acme", "g1")

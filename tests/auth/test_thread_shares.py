@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from app.auth.shares import Shares
+from app.auth.thread_shares import Shares
 from app.errors import TooManyRequests
 from tests.processes import until
 
@@ -27,7 +27,7 @@ def entered(shares: Shares, tenant: str, times: int) -> int:
 def test_fa_09_a_tenant_holds_a_quarter_of_the_threads(
     monkeypatch: pytest.MonkeyPatch, threads: int, most: int
 ) -> None:
-    monkeypatch.setattr("app.auth.shares.SECONDS", 0)
+    monkeypatch.setattr("app.auth.thread_shares.SECONDS", 0)
     shares = Shares(threads)
     for tenant in ("acme", "globex"):
         assert entered(shares, tenant, 2 * most) == most
@@ -37,7 +37,7 @@ def test_fa_09_a_tenant_holds_a_quarter_of_the_threads(
 
 
 def test_fa_09_a_burst_waits_for_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.auth.shares.SECONDS", 60)
+    monkeypatch.setattr("app.auth.thread_shares.SECONDS", 60)
     shares = Shares(64)
     assert entered(shares, "acme", 16) == 16
     waiting = [threading.Thread(target=shares.enter, args=("acme",), daemon=True) for _ in range(16)]
@@ -63,7 +63,7 @@ def test_fa_09_what_is_left_again_is_forgotten() -> None:
 
 
 def test_fa_09_a_query_without_an_index_waits_a_moment_for_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.auth.shares.SCAN_SECONDS", 0.01)
+    monkeypatch.setattr("app.auth.thread_shares.SCAN_SECONDS", 0.01)
     shares = Shares(64)
     with shares.scan("acme"), shares.scan("acme"):
         with pytest.raises(TooManyRequests) as refused, shares.scan("acme"):
@@ -74,7 +74,7 @@ def test_fa_09_a_query_without_an_index_waits_a_moment_for_another_one(monkeypat
 
 
 def test_fa_09_a_query_that_waits_gets_the_place_of_one_that_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.auth.shares.SCAN_SECONDS", 60)
+    monkeypatch.setattr("app.auth.thread_shares.SCAN_SECONDS", 60)
     shares = Shares(16)
     answered = threading.Event()
 

@@ -20,8 +20,8 @@ from app.config import Config
 from app.export_import import export
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.directory.clearances import LEASE, _key, _sweep_batch, sweep
 from app.store.directory.membership_plan import MOST_AT_ONCE, MOST_LOOKED_AT
+from app.store.directory.membership_sweep import LEASE, _key, _sweep_batch, sweep
 from app.store.directory.memberships import BATCH, CLEARED
 from app.store.directory.operator_views import prepare_views
 from app.store.log.events import MOST_MEMBERS

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import PayloadTooLarge
-from app.protocol.patch.target import Selection
+from app.protocol.patch.selection import Selection
 
 MAX_WORK = 20_000_000
 """Of one request, in units of about 50 nanoseconds (measured): a second, or two for text that is slow to fold."""
