@@ -273,18 +273,20 @@ def reused_name(mongod: Database) -> Iterator[str]:
 
 @pytest.fixture
 def reused_database(mongod: Database, reused_name: str) -> Iterator[Database]:
-    """Yield a database that is empty but has the collections and indexes of the test before.
+    """Yield a database that is empty but may have collections with their indexes.
 
     Making and dropping them takes 0.09 s of mongod's processor time, finding them 0.006 s.
     """
     reused = Database(mongod.client, reused_name)
     yield reused
-    usual = {spec.name for spec in collections(Config.from_environment({}))} | {"system.views"}
+    usual = {spec.name: {"_id_", *(index.name for index in spec.indexes)} for spec in collections(Config.from_environment({}))}
     reused.db.command("profile", 0)
     for name in reused.db.list_collection_names(filter={"type": "collection"}):
-        if name not in usual:
+        if name == "system.views":
+            continue
+        if name not in usual or reused.db[name].index_information().keys() - usual[name]:
             reused.db.drop_collection(name)
-        elif name != "system.views":
+        else:
             reused.db[name].delete_many({})
 
 

@@ -14,7 +14,7 @@ from tests.conftest import Fault
 
 
 def events(database: Database, client: Client) -> list[dict[str, Any]]:
-    return list(database.db.events.find({"tenant": client.tenant}, sort=[("time", 1)]))
+    return list(database.db.events.find({"tenant": client.tenant}, sort=[("$natural", 1)]))
 
 
 def put(path: str, name: str) -> dict[str, Any]:

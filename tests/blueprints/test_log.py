@@ -34,7 +34,7 @@ class World:
 
     def new(self) -> list[dict[str, Any]]:
         """Return the lines since the last call."""
-        rows = self.database.db.events.find({"tenant": self.client.tenant}, sort=[("time", 1)])
+        rows = self.database.db.events.find({"tenant": self.client.tenant}, sort=[("$natural", 1)])
         new = [row for row in rows if row["_id"] not in self._seen]
         self._seen |= {row["_id"] for row in new}
         return new

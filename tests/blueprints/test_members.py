@@ -38,7 +38,7 @@ def members(client: Client, group: str) -> set[str]:
 @pytest.fixture
 def events(http_database: Database) -> Callable[[Client], list[dict[str, Any]]]:
     def read(client: Client) -> list[dict[str, Any]]:
-        return list(http_database.db.events.find({"tenant": client.tenant}, sort=[("time", 1)]))
+        return list(http_database.db.events.find({"tenant": client.tenant}, sort=[("$natural", 1)]))
 
     return read
 

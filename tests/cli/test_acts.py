@@ -133,7 +133,7 @@ def test_fa_19_a_command_that_changes_something_leaves_a_line(world: World, comm
 def test_fa_19_the_log_of_the_tenant_says_who(world: World, command: str) -> None:
     world.operator(*command.split(), *CHANGING[command](world))
     line = acts_of(world.operator)[-1]
-    logged = list(world.operator.database.db.events.find({"tenant": line["tenant"]}, sort=[("time", 1)]))[-1]
+    logged = list(world.operator.database.db.events.find({"tenant": line["tenant"]}, sort=[("$natural", 1)]))[-1]
     assert logged["credential"] == f"command line: {WHO}"
     assert line["object"] in ("", logged["resource"]["id"])
 

@@ -44,7 +44,7 @@ def application():
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = make_server(tmp_path_factory.mktemp("values"))
+    server = make_server(tmp_path_factory.mktemp("values"), SCIMD_WORKERS="1")  # one that prepares the collections
     server.start()
     yield server
     assert server.stop() == 0

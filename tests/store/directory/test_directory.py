@@ -212,7 +212,7 @@ def test_each_change_has_its_event(provider: Callable[[], Provider], database: D
     patch(provider, "User", target, {"op": "replace", "path": "title", "value": "new"})
     one = provider()
     one.delete(one.catalogue.named("User"), target)
-    events = list(database.db.events.find({"tenant": "t"}, sort=[("time", 1)]))
+    events = list(database.db.events.find({"tenant": "t"}, sort=[("$natural", 1)]))
     assert [event["operation"] for event in events] == ["create", "patch", "delete"]
     assert {"attribute": "title", "old": "old", "new": "new"} in events[1]["changes"]
     assert {"attribute": "password"} in events[1]["changes"]
