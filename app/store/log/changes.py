@@ -112,10 +112,8 @@ def line_of(change: Change, request: Request, event_id: str) -> Event:
 
 def known_names(resource_type: ResourceType, values: Mapping[str, Any]) -> frozenset[str]:
     """Return the names in a resource or a payload by which an operator may look for it: userName, externalId, ..."""
-    wanted = {name.lower() for name in resource_type.names}
-    return frozenset(
-        value for key, value in values.items() if key.lower() in wanted and isinstance(value, str) and value
-    )
+    texts = ((key, value) for key, value in values.items() if isinstance(value, str) and value)
+    return frozenset(value for key, value in texts if key.lower() in resource_type.lower_names)
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any], never: frozenset[str]) -> list[dict[str, Any]]:
