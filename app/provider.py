@@ -88,7 +88,7 @@ class Provider:
         """Return one page of what a search finds, as a ListResponse (RFC 7644 section 3.4.2); raises InvalidFilter."""
         if self._profile.dialect:
             search = rewrite_search(search, types)
-        return self._queries.page(types, search)
+        return self._queries.page(types, search, self._actor.credential)
 
     def replace(
         self, resource_type: ResourceType, resource_id: str, payload: Mapping[str, Any], projection: Projection,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +22,7 @@ from app.store.directory.directory import Directory
 from app.store.mongo.indexes import unindexed
 from app.store.search.order import Order, Position, rank
 from app.store.search.pages import MANY, Window
+from app.store.search.places import Place
 from app.store.search.results import check_depth
 from app.store.search.search import Search
 from scim_filter import Column, Comparison, FilterError
@@ -45,14 +47,17 @@ class Queries:
         self._tenant = tenant
         self._scan = scan
 
-    def page(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
-        """Return one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, TooManyRequests, ..."""
+    def page(self, types: Sequence[ResourceType], search: SearchRequest, credential: str = "") -> dict[str, Any]:
+        """Return one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, TooManyRequests, ...
+
+        Pages by `startIndex` that one `credential` reads one after another are a walk that misses nobody.
+        """
         absent = len(types) > 1
         parts = [_Part(self._directory, self._search, each, search, absent=absent) for each in types]
         with self._scan() if any(part.unindexed for part in parts) else nullcontext():
-            return self._page(parts, search)
+            return self._page(parts, search, credential)
 
-    def _page(self, parts: list[_Part], search: SearchRequest) -> dict[str, Any]:
+    def _page(self, parts: list[_Part], search: SearchRequest, credential: str) -> dict[str, Any]:
         if search.cursor is not None:
             return self._by_cursor(parts, search)
         skip = search.start_index - 1
@@ -62,11 +67,31 @@ class Queries:
             found = parts[0].named(search.count)
             return list_response(found, len(found), search.start_index)
         if len(parts) == 1:
-            rows, total = parts[0].first_page(skip, search.count)
+            rows, total = self._step(parts[0], search, credential)
         else:
             check_depth(skip)
             rows, total = _merged_by_index(parts, skip, search.count)
         return list_response(self._rendered(parts, rows), total, search.start_index)
+
+    def _step(self, part: _Part, search: SearchRequest, credential: str) -> tuple[list[Row], int]:
+        """Return the page that begins at `startIndex`, and the total: one step of a walk (D-220).
+
+        It continues behind the page before, wherever that has moved to since; only without one is it counted from the
+        beginning. The total says whether more follow, since clients stop when `startIndex` is beyond it.
+        """
+        start, count = search.start_index, search.count
+        walk = f"{credential}\n{replace(search, attributes=None, excluded=None).identity(part.type.endpoint)}"
+        place = self._search.places.find(walk, start) if start > 1 else None
+        if place is None:
+            rows, total = part.first_page(start - 1, count)
+        else:
+            total = place.total if part.unindexed else part.total()
+            rows = part.rows(place.position, count + 1, total, backwards=False)
+            more, rows = len(rows) > count, rows[:count]
+            total = max(total, start + len(rows)) if more else start - 1 + len(rows)
+        if len(rows) == count and start - 1 + count < total:
+            self._search.places.remember(walk, start + count, Place(rows[-1][1], total))
+        return rows, total
 
     def _by_cursor(self, parts: list[_Part], search: SearchRequest) -> dict[str, Any]:
         identity = self._tenant + "\n" + search.identity(",".join(part.type.endpoint for part in parts))

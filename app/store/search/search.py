@@ -8,6 +8,7 @@ from app.schemas.columns import columns
 from app.schemas.resource_type import ResourceType
 from app.store.directory.directory import Directory
 from app.store.search.membership_filters import MembershipFilters
+from app.store.search.places import Places
 from app.store.search.results import Results
 from scim_filter import Filter, Resolve, to_mongo
 
@@ -18,6 +19,7 @@ class Search:
     def __init__(self, directory: Directory) -> None:
         types = directory.catalogue.types
         self._database = directory.database
+        self.places = Places(directory.database, directory.tenant)
         self._resources = {each.name: directory.resources(each) for each in types}
         self._memberships = MembershipFilters(directory.catalogue, self._resources, directory.memberships)
         endpoints = {each.name: each.endpoint for each in types}

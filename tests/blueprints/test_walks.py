@@ -1,0 +1,157 @@
+"""Walks by `startIndex`: who matches all the time is read exactly once, whatever changes between the pages (D-220)."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pymongo.read_concern import ReadConcern
+
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
+from tests.blueprints.conftest import Client
+
+QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+QUERIES = [
+    "", "&sortBy=userName", "&sortBy=userName&sortOrder=descending", "&sortBy=title", "&filter=" + quote('title eq "same"'),
+    "&filter=" + quote('userName sw "user"') + "&sortBy=meta.created",
+]
+
+
+class Walk:
+    """A client that reads pages until `startIndex` is beyond `totalResults`, as account discovery does."""
+
+    def __init__(self, client: Client, query: str = "", count: int = 5) -> None:
+        self._client, self._query, self._count = client, query, count
+        self.start, self.total = 1, 1
+        self.seen: list[str] = []
+
+    @property
+    def ended(self) -> bool:
+        return self.start > self.total
+
+    def step(self, more: str = "") -> list[str]:
+        answer = self._client("GET", f"/Users?startIndex={self.start}&count={self._count}{self._query}{more}")
+        assert answer.status_code == 200, answer.get_json()
+        found = answer.get_json()
+        names = [user["userName"] for user in found["Resources"]]
+        self.start, self.total = self.start + len(names), found["totalResults"]
+        self.seen += names
+        return names
+
+
+def users(client: Client, number: int) -> dict[str, str]:
+    """Create users and return their ids by name."""
+    return {f"user{n:02}": client.user(f"user{n:02}", title="same")["id"] for n in range(number)}
+
+
+def delete(client: Client, user_id: str) -> None:
+    assert client("DELETE", f"/Users/{user_id}").status_code == 204
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_ev_123_a_walk_misses_nobody(rfc: Client, query: str) -> None:
+    ids = users(rfc, 20)
+    walk = Walk(rfc, query)
+    while not walk.ended:
+        page = walk.step()
+        for name in page[:3]:  # those that were seen: by a count from the beginning, the next page would miss as many
+            delete(rfc, ids.pop(name))
+    assert sorted(set(walk.seen) & ids.keys()) == sorted(ids)
+    assert len(walk.seen) == len(set(walk.seen)) == 20
+
+
+def test_ev_122_the_total_leads_to_the_last_page(rfc: Client) -> None:
+    ids = users(rfc, 20)
+    walk = Walk(rfc)
+    for name in [*walk.step(), *walk.step()]:
+        delete(rfc, ids.pop(name))
+    walk.step()
+    assert (walk.start, walk.total) == (16, 16)  # 10 are left, but one more at least follows
+    walk.step()
+    assert (walk.start, walk.total) == (21, 20)
+    assert {*walk.seen[10:]} == ids.keys()
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=QUIET)
+@given(changes=st.lists(st.tuples(st.booleans(), st.integers(0, 100)), max_size=30), query=st.sampled_from(QUERIES), count=st.integers(1, 6))
+def test_ev_142_whatever_is_created_and_deleted(new_client: Any, changes: list[tuple[bool, int]], query: str, count: int) -> None:
+    random.seed()  # Hypothesis seeds it the same for each example, and the ids of events would come again
+    client = new_client("rfc")
+    ids = users(client, 12)
+    always = {*ids}
+    walk, numbers = Walk(client, query, count), iter(range(50, 100))
+    while not walk.ended:
+        walk.step()
+        for creates, which in changes[:3]:
+            if creates:
+                name = f"user{next(numbers)}"
+                ids[name] = client.user(name, title="same")["id"]
+            elif ids:
+                name = sorted(ids)[which % len(ids)]
+                delete(client, ids.pop(name))
+                always.discard(name)
+        del changes[:3]
+    assert [walk.seen.count(name) for name in sorted(always)] == [1] * len(always)
+
+
+def test_ev_121_only_the_next_page_of_the_same_walk_continues_it(rfc: Client, application: Flask, http_database: Database) -> None:
+    ids = users(rfc, 20)
+    other = Client(application, rfc.tenant, Tokens(http_database).issue(rfc.tenant)[0])
+    by_id = sorted(ids, key=lambda name: ids[name])
+    walk = Walk(rfc)
+    walk.step()
+    for name in by_id[:2]:
+        delete(rfc, ids[name])
+    counted, continued = by_id[7:12], by_id[5:10]
+    jump = rfc("GET", "/Users?startIndex=7&count=5").get_json()
+    assert [user["userName"] for user in jump["Resources"]] == by_id[8:13]
+    for another in (Walk(other), Walk(rfc, "&sortBy=id&sortOrder=descending")):
+        another.start = 6
+        assert another.step() != continued
+    foreign = Walk(other)
+    foreign.start = 6
+    assert foreign.step() == counted
+    for more in ("", "&attributes=userName", "&excludedAttributes=groups"):  # which does not make it another query
+        again = Walk(rfc, count=5)
+        again.start = 6
+        assert again.step(more) == continued  # and again: EV-124
+    longer = Walk(rfc, count=8)
+    longer.start = 6
+    assert longer.step() == by_id[5:13]
+
+
+def test_ev_120_a_place_is_kept_for_ten_minutes_and_belongs_to_the_tenant(rfc: Client, http_database: Database) -> None:
+    users(rfc, 7)
+    walk = Walk(rfc)
+    walk.step()
+    places = http_database.db.places.with_options(read_concern=ReadConcern("local"))  # as they are written
+    (row,) = places.find({"tenant": rfc.tenant})
+    assert row.keys() == {"_id", "tenant", "id", "key", "total", "forget"}
+    walk.step()
+    assert places.count_documents({"tenant": rfc.tenant}) == 1  # none after the last page
+    assert rfc("GET", "/Users?count=7").get_json()["itemsPerPage"] == 7
+    assert places.count_documents({"tenant": rfc.tenant}) == 1
+    http_database.db.places.delete_many({"tenant": rfc.tenant})
+    assert rfc("GET", "/Users?startIndex=6&count=5").get_json()["itemsPerPage"] == 2
+
+
+def test_ev_123_a_page_far_into_a_walk_reads_what_it_shows(rfc: Client, http_database: Database) -> None:
+    users(rfc, 40)
+    walk = Walk(rfc)
+    for _ in range(6):
+        walk.step()
+    http_database.db.command("profile", 2)
+    try:
+        walk.step()
+    finally:
+        http_database.db.command("profile", 0)
+    found = list(http_database.db["system.profile"].find({"ns": f"{http_database.db.name}.users", "op": "query"}))
+    http_database.db["system.profile"].drop()
+    assert sum(command["keysExamined"] for command in found) <= 7
+    assert not any(command["command"].get("skip") for command in found)
