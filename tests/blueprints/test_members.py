@@ -237,7 +237,7 @@ def test_as_many_members_as_one_request_can_name_are_stored_and_one_more_is_refu
     ]
     assert {each.status_code for each in refused} == {413}
     assert {each.get_json()["detail"] for each in refused} == {
-        "members: 20001 are more than the 20000 that one request can name. Send them in several PATCH requests, each of "
+        "members: 50001 are more than the 50000 that one request can name. Send them in several PATCH requests, each of "
         "which adds or removes a part of them."
     }
     assert gallery.patch("/Groups/none", add(*ids)).status_code == 404
