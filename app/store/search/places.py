@@ -57,10 +57,13 @@ class Places:
     def remember(self, walk: str, index: int, place: Place) -> None:
         """Store the place from which a walk reads the page that begins at `index`; the newest one counts."""
         query = {"_id": self._id(walk, index), "tenant": self._tenant}
-        values = {
-            "id": place.position.id, "key": place.position.key, "total": place.total,
-            "forget": datetime.now(UTC) + KEPT,
-        }
+        values = {"id": place.position.id, "key": place.position.key, "total": place.total}
+        now = datetime.now(UTC)
+        # Clients that ask for the same page again and again would wait for each other's writes: a page of 100 took half
+        # as long again with eight of them.
+        if self._collection.find_one({**query, **values, "forget": {"$gt": now + KEPT / 2}}, {"_id": 1}):
+            return
+        values["forget"] = now + KEPT
         with suppress(DuplicateKeyError):  # the same page was read at the same moment
             self._collection.update_one(query, {"$set": values}, upsert=True)
 
