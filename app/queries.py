@@ -50,7 +50,7 @@ class Queries:
     def page(self, types: Sequence[ResourceType], search: SearchRequest, credential: str = "") -> dict[str, Any]:
         """Return one page as a ListResponse; raises InvalidFilter, InvalidValue, InvalidCursor, TooManyRequests, ...
 
-        Pages by `startIndex` that one `credential` reads one after another are a walk that misses nobody.
+        Pages by `startIndex` that one `credential` reads in turn are a walk, which misses no resource.
         """
         absent = len(types) > 1
         parts = [_Part(self._directory, self._search, each, search, absent=absent) for each in types]
@@ -74,10 +74,10 @@ class Queries:
         return list_response(self._rendered(parts, rows), total, search.start_index)
 
     def _step(self, part: _Part, search: SearchRequest, credential: str) -> tuple[list[Row], int]:
-        """Return the page that begins at `startIndex`, and the total: one step of a walk (D-220).
+        """Return the page at `startIndex`, and the total (D-220).
 
-        It continues behind the page before, wherever that has moved to since; only without one is it counted from the
-        beginning. The total says whether more follow, since clients stop when `startIndex` is beyond it.
+        After a full page of the same walk, it begins behind that page's last resource; otherwise it is counted from the
+        beginning. In a walk, the total says whether more follow, since clients stop once `startIndex` exceeds it.
         """
         start, count = search.start_index, search.count
         walk = f"{credential}\n{replace(search, attributes=None, excluded=None).identity(part.type.endpoint)}"

@@ -119,7 +119,7 @@ def room_of(package: str) -> str:
 
 
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Give line and name of each import, those inside functions too; a relative one has no name we could check."""
+    """Yield line and name of each import, those inside functions too; a relative one has no name we could check."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
@@ -131,7 +131,7 @@ def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def forbidden(source: str, package: str) -> list[str]:
-    """Give what a module imports and may not."""
+    """Return what a module imports and may not."""
     room = room_of(package)
     allowed = MAY_IMPORT[room]
     found = []
@@ -268,7 +268,7 @@ def test_a_module_says_what_lives_there() -> None:
 
 
 def literals(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Give the text that the code works with; docstrings are prose."""
+    """Yield the text that the code works with; docstrings are prose."""
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:

@@ -31,6 +31,8 @@ OTHERS = {
 }
 CITED = re.compile(r"RFC (\d+) sections? ([\d.]+(?:(?:, | and )\d[\d.]*)*)")
 UNKNOWN = re.compile(r"\b(?:(?:[A-CE-Z]|[A-Z]{2})-\d{2}\b|(?:standards|reliability|spec/\w+)(?:\.md)? [A-Z\d])")
+ELSEWHERE = re.compile(r"\b(?:standards|reliability|(?:entra|events|console|sign-on|faults)\.md) (?:sections? )?\d")
+"""A section of a page that is not in the repository; tests may name its requirements, such as FA-30."""
 NOT_CITATIONS = re.compile(r"\b(?:CVE-\d|RS-\d|[A-Z]{2}-\d{4})")
 
 
@@ -44,6 +46,11 @@ def test_what_is_cited_exists(source: Path) -> None:
             assert set(re.findall(r"\d[\d.]*\d|\d", sections)) <= set(SECTIONS[rfc].split()), f"RFC {rfc}: {sections}"
     assert set(re.findall(r"RFC (\d+)", text)) <= {*SECTIONS, *OTHERS}
     assert UNKNOWN.findall(NOT_CITATIONS.sub("", text)) == [], "a citation that leads to no document of this repository"
+
+
+@pytest.mark.parametrize("source", sorted({*ROOT.glob("tests/**/*.py")} - {Path(__file__)}), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_test_names_requirements_and_cites_no_page_that_is_not_here(source: Path) -> None:
+    assert ELSEWHERE.search(source.read_text()) is None
 
 
 def test_a_decision_has_a_sentence_a_reason_and_evidence() -> None:
@@ -65,3 +72,8 @@ def test_a_test_that_is_named_as_evidence_exists() -> None:
 @pytest.mark.parametrize("citation", ["(reliability 3.2)", "(standards FI-27)", "(PA-13)", "see A-13", "spec/entra.md 1.1"])
 def test_the_test_sees_a_citation_that_leads_nowhere(citation: str) -> None:
     assert UNKNOWN.search(citation)
+
+
+@pytest.mark.parametrize("citation", ["(entra.md 1.10)", "standards sections 10 to 12", "reliability 4.1"])
+def test_the_test_sees_a_page_that_is_not_here(citation: str) -> None:
+    assert ELSEWHERE.search(citation)

@@ -18,14 +18,14 @@ KINDS = {"ht", "cm", "us", "gr", "en", "cr", "rd", "pu", "de", "so", "pg", "cu",
 
 
 def requirements() -> dict[str, str | None]:
-    """Give why each requirement is not for us, or None where it is."""
+    """Return why each requirement is not for us, or None where it is."""
     lines = [LINE.match(line) for line in (TESTS / "samples" / "requirements.txt").read_text().splitlines()]
     assert all(lines), "a line is none"
     return {line[1]: line[3] for line in lines if line}
 
 
 def numbers(name: str) -> set[str]:
-    """Give the requirements that the name of a test names."""
+    """Return the requirements that the name of a test names."""
     found: set[str] = set()
     kind, last, through = "", 0, False
     for word in re.split(r"[_-]", name):
@@ -43,7 +43,7 @@ def numbers(name: str) -> set[str]:
 
 
 def named() -> set[str]:
-    """Give the requirements that the names of all tests name."""
+    """Return the requirements that the names of all tests name."""
     return {
         number for path in TESTS.rglob("test_*.py") for match in NUMBERED.finditer(path.read_text())
         for number in numbers(match[1] or match[2] or "")

@@ -34,7 +34,7 @@ class Proxy(ThreadingHTTPServer):
         self.behaviour = "good"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that is gone."""
+        """Log nothing about a client that has gone."""
 
 
 class _Tunnel(BaseHTTPRequestHandler):

@@ -29,7 +29,7 @@ def nothing_of_acme_changes(world):
 
 
 def paths(world, ids):
-    """Give every route as a path of acme's."""
+    """Yield every route as a path of acme's."""
     values = {"tenant": "acme", "endpoint": ["Users", "Nothing"], "resource_id": [ids["user"]],
               "name": ["User", "Nothing"], "urn": [USER, "urn:nothing"], "path": ["v2/x/y/z", "v3/Users"]}
     for rule in world.app.url_map.iter_rules():

@@ -78,7 +78,7 @@ def test_an_unknown_header_is_ignored(authenticator, trust, issuer):
 
 
 def now(seconds=0):
-    """Give a time from now, when it is asked for: these cases are collected long before they run."""
+    """Return a time from now, when it is asked for: these cases are collected long before they run."""
     return lambda: int(time.time()) + seconds
 
 WRONG_CLAIMS = {

@@ -33,7 +33,7 @@ def proxy() -> Iterator[Proxy]:
 
 @pytest.fixture
 def far(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """Give an issuer behind TLS, at a name that no resolver has, whose certificate the machine knows."""
+    """Yield an issuer behind TLS, at a name that no resolver has, whose certificate the machine knows."""
     tls, vouches = certificate(tmp_path, HOST)
     monkeypatch.setenv("SSL_CERT_FILE", str(vouches))
     with running_issuer(f"https://{HOST}", tls) as issuer:

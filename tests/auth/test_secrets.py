@@ -84,7 +84,7 @@ def test_timing_tells_nothing(mongod):
 
 
 def chance(one, other):
-    """Give how likely it is that both come from one distribution (Mann-Whitney U, normal approximation)."""
+    """Return how likely it is that both come from one distribution (Mann-Whitney U, normal approximation)."""
     ranked = sorted([(value, 0) for value in one] + [(value, 1) for value in other])
     ranks = sum(rank for rank, (_, side) in enumerate(ranked, 1) if side == 0)
     n, m = len(one), len(other)

@@ -1,4 +1,4 @@
-"""Bad requests and the exact answer to each (reliability 4.1; standards sections 1, 3, 7, 9 to 12, 16, 19).
+"""Bad requests and the exact answer to each.
 
 Each is sent to a tenant that holds the user `{user}` (userName `victim`) and the group `{group}` with that member.
 """
@@ -34,7 +34,7 @@ class Bad:
 
 
 def corpus() -> list[Bad]:
-    """Give all of them."""
+    """Return all bad inputs."""
     return [*_bodies(), *_values(), *_patches(), *_filters(), *_parameters(), *_paths(), *_envelopes(), *_credentials()]
 
 

@@ -54,7 +54,7 @@ class Tenant:
         return json.loads(answer)
 
     def state(self) -> Any:
-        """Give everything that the tenant holds."""
+        """Return everything that the tenant holds."""
         return self.good("GET", "/Users"), self.good("GET", "/Groups")
 
 

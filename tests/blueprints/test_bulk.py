@@ -1,4 +1,4 @@
-"""Bulk over HTTP (RFC 7644 section 3.7; standards section 16) and /Me (section 15)."""
+"""Bulk over HTTP (RFC 7644 section 3.7) and /Me."""
 
 from typing import Any
 

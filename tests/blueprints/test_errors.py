@@ -1,4 +1,4 @@
-"""Errors: one message for all of them, the narrowest scimType, an order (standards section 19)."""
+"""Errors: one message for all of them, the narrowest scimType, an order."""
 
 from __future__ import annotations
 

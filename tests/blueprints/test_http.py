@@ -1,4 +1,4 @@
-"""HTTP as SCIM has it: methods, media types, headers, errors (standards sections 1, 2, 4 to 6, 8, 17, 19)."""
+"""HTTP as SCIM has it: methods, media types, headers, errors."""
 
 import gzip
 from concurrent.futures import ThreadPoolExecutor

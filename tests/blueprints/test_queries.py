@@ -1,4 +1,4 @@
-"""Queries over HTTP: paging, sorting, cursors, search, the root (standards sections 10 to 12, 14)."""
+"""Queries over HTTP: paging, sorting, cursors, search, the root."""
 
 import base64
 import re

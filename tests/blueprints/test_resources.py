@@ -1,4 +1,4 @@
-"""What a resource is and what becomes of it: create, read, replace, delete (standards sections 3 to 6 and 8)."""
+"""What a resource is and what becomes of it: create, read, replace, delete."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ def acme(scimd):
 
 @pytest.fixture
 def works(database):
-    """Tell whether the token endpoint takes a client's id and secret."""
+    """Return whether the token endpoint takes a client's id and secret."""
 
     def works(client_id, secret):
         body = f"grant_type=client_credentials&client_id={client_id}&client_secret={secret}".encode()

@@ -22,7 +22,7 @@ HEADING = re.compile(r"^(\d+(?:\.\d+)*)\. +[A-Z]", re.MULTILINE)
 
 
 def sections(text: str) -> dict[str, str]:
-    """Give the text of each section by its number, without page breaks; the table of contents is indented."""
+    """Return the text of each section by its number, without page breaks; the table of contents is indented."""
     text = PAGE_BREAK.sub("\n", text)
     headings = list(HEADING.finditer(text))
     ends = [heading.start() for heading in headings[1:]] + [len(text)]
@@ -30,7 +30,7 @@ def sections(text: str) -> dict[str, str]:
 
 
 def example(section: str) -> Any:
-    """Give the JSON of a section; a line break inside a string stands for a blank, or for nothing in base64."""
+    """Return the JSON of a section; a line break inside a string stands for a blank, or for nothing in base64."""
     start = re.search(r"^ *[\[{]", section, re.MULTILINE)
     if start is None:
         raise ValueError("a section has no example")
@@ -39,7 +39,7 @@ def example(section: str) -> Any:
 
 
 def unwrapped(string: re.Match[str]) -> str:
-    """Give a JSON string without the line breaks of the page."""
+    """Return a JSON string without the line breaks of the page."""
     base64 = " " not in re.sub(r"\n *", "", string[0])
     return re.sub(r" *\n *", "" if base64 else " ", string[0])
 

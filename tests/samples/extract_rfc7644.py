@@ -50,7 +50,7 @@ NAMES = {
 
 
 def messages(text: str) -> list[dict[str, Any]]:
-    """Give the requests and answers of a text in its order."""
+    """Return the requests and answers of a text in its order."""
     found = []
     starts, headings = list(START.finditer(text)), list(HEADING.finditer(text))
     ends = [*(start.start() for start in starts), *(heading.start() for heading in headings), len(text)]
@@ -71,7 +71,7 @@ def messages(text: str) -> list[dict[str, Any]]:
 
 
 def exchanges(text: str) -> list[dict[str, Any]]:
-    """Give each request with the answers that follow it."""
+    """Return each request with the answers that follow it."""
     text = PAGE_BREAK.sub("\n", text)
     for slip, right in SLIPS:
         text = re.sub(slip, right, text, flags=re.DOTALL)

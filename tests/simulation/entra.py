@@ -60,7 +60,7 @@ class Entra:
         self._each(self._members, source.teams.values())
 
     def probe(self) -> None:
-        """Test the connection (entra.md 1.1)."""
+        """Test the connection, as the portal does."""
         for path in ("/Users?filter=userName", "/Groups?excludedAttributes=members&filter=displayName"):
             found = self._send("GET", f"{path}+eq+%22{uuid.uuid4()}%22", 200).json
             assert found["totalResults"] == 0 and found["Resources"] == []
@@ -156,7 +156,7 @@ class Entra:
     # HTTP
 
     def _match(self, query: str, value: str) -> dict[str, Any] | None:
-        # Blanks between the words are +, in the value %20 (entra.md 1.0).
+        # Blanks between the words are +, in the value %20.
         quoted = quote(value, safe="'()*!")
         found = self._send("GET", f"{query}+eq+%22{quoted}%22", 200).json
         assert found["totalResults"] <= 1, found
@@ -182,7 +182,7 @@ MANAGER_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
 
 def flat(resource: dict[str, Any]) -> Values:
-    """Give a user that the server has shown as target attributes, as the mappings name them."""
+    """Return a user that the server has shown as target attributes, as the mappings name them."""
     values: Values = {}
     for name, value in deepcopy(resource).items():
         if name in ("schemas", "id", "meta", "groups"):

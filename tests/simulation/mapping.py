@@ -52,7 +52,7 @@ def address(kind: str, source: Address) -> Values:
 
 
 def create_body(values: Values) -> dict[str, Any]:
-    """Give the body of a POST (entra.md 1.4): both URNs, client meta, empty roles."""
+    """Return the body of a POST: both URNs, client meta, empty roles."""
     body: dict[str, Any] = {"schemas": [USER, ENTERPRISE], "meta": {"resourceType": "User"}, "roles": []}
     for path, value in values.items():
         if "[" in path:
@@ -74,17 +74,17 @@ def create_body(values: Values) -> dict[str, Any]:
 
 
 def patch(*operations: dict[str, Any]) -> dict[str, Any]:
-    """Give the body of a PATCH."""
+    """Return the body of a PATCH."""
     return {"schemas": [PATCH_OP], "Operations": list(operations)}
 
 
 class Default:
-    """The dialect without the flag: PascalCase, a path in every operation, booleans as texts (entra.md 1.5)."""
+    """The dialect without the flag: PascalCase, a path in every operation, booleans as texts."""
 
     name = "default"
 
     def update(self, before: Values, now: Values) -> list[dict[str, Any]]:
-        """Give the operations that bring a user from `before` to `now`."""
+        """Return the operations that bring a user from `before` to `now`."""
         changed = {path: value for path, value in now.items() if before.get(path) != value}
         return [
             {"op": "Replace" if path in before else "Add", "path": path, "value": str(value) if path == "active" else value}
@@ -92,33 +92,33 @@ class Default:
         ]
 
     def set_manager(self, manager: str, *, first: bool) -> dict[str, Any]:
-        """Give the operation that sets the manager (entra.md 1.10)."""
+        """Return the operation that sets the manager."""
         return {"op": "Add" if first else "Replace", "path": MANAGER, "value": manager}
 
     def clear_manager(self) -> dict[str, Any]:
-        """Give the operation that takes the manager away."""
+        """Return the operation that takes the manager away."""
         return {"op": "Remove", "path": MANAGER}
 
     def rename(self, display_name: str) -> dict[str, Any]:
-        """Give the operation that renames a group."""
+        """Return the operation that renames a group."""
         return {"op": "Replace", "path": "displayName", "value": display_name}
 
     def add_members(self, members: list[str]) -> list[dict[str, Any]]:
-        """Give the operations that add members (entra.md 1.11)."""
+        """Return the operations that add members."""
         return [{"op": "Add", "path": "members", "value": [{"$ref": None, "value": member} for member in members]}]
 
     def remove_members(self, members: list[str]) -> list[dict[str, Any]]:
-        """Give the operations that remove members and leave the others alone."""
+        """Return the operations that remove members and leave the others alone."""
         return [{"op": "Remove", "path": "members", "value": [{"$ref": None, "value": member} for member in members]}]
 
 
 class Flag(Default):
-    """The dialect of `aadOptscim062020`: lower case, real booleans, one operation without a path (entra.md 1.6)."""
+    """The dialect of `aadOptscim062020`: lower case, real booleans, one operation without a path."""
 
     name = "flag"
 
     def update(self, before: Values, now: Values) -> list[dict[str, Any]]:
-        """Give the operations that bring a user from `before` to `now`."""
+        """Return the operations that bring a user from `before` to `now`."""
         changed = {path: value for path, value in now.items() if before.get(path) != value}
         apart = {path: value for path, value in changed.items() if "[" in path}
         together = {path: value for path, value in changed.items() if "[" not in path}

@@ -17,7 +17,7 @@ SERVERS_OWN = {"_id", "tenant", "schemas", "meta", "_folded", "_unique"}
 
 
 def expected_user(person: Person, manager: str | None) -> dict[str, Any]:
-    """Give the document of a person, without what the server adds."""
+    """Return the document of a person, without what the server adds."""
     person = replace(person, **person.cleared)
     return without_nothing(
         {
@@ -48,7 +48,7 @@ def expected_user(person: Person, manager: str | None) -> dict[str, Any]:
 
 
 def expected_address(kind: str, source: Address) -> dict[str, Any]:
-    """Give one address as it is stored."""
+    """Return one address as it is stored."""
     return {
         "type": kind, "formatted": source.formatted, "streetAddress": source.street, "locality": source.city,
         "region": source.state, "postalCode": source.postal_code, "country": source.country,
@@ -66,7 +66,7 @@ def without_nothing(value: Any) -> Any:
 
 
 def differences(database: Any, tenant: str, source: Directory, entra: Entra) -> Iterator[str]:
-    """Give a line for each difference between the source and the state."""
+    """Yield a line for each difference between the source and the state."""
     users = {document["_id"]: document for document in database["users"].find({"tenant": tenant})}
     groups = {document["_id"]: document for document in database["groups"].find({"tenant": tenant})}
     provisioned = {object_id: known.id for object_id, known in entra.users.items()}

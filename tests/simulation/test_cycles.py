@@ -37,7 +37,7 @@ class Run:
         assert not found, "\n".join(found[:20])
 
     def versions(self) -> dict[str, Any]:
-        """Give the version and the time of the last change of everything."""
+        """Return the version and the time of the last change of everything."""
         rows = [*self.database["users"].find({"tenant": self.tenant}), *self.database["groups"].find({"tenant": self.tenant})]
         return {row["_id"]: (row["meta"]["version"], row["meta"]["lastModified"]) for row in rows}
 
@@ -52,7 +52,7 @@ PAIRS = [
 
 @pytest.fixture
 def run(live_server: Any, request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Give a run that is closed afterwards."""
+    """Yield a run that is closed afterwards."""
     one = Run(live_server, *request.param)
     yield one
     one.entra.close()
@@ -111,7 +111,7 @@ def test_cycles(run: Run) -> None:
 
 
 def profile_of(run: Run) -> str:
-    """Give the profile of the tenant."""
+    """Return the profile of the tenant."""
     return str(run.database["tenants"].find_one({"_id": run.tenant})["profile"])
 
 

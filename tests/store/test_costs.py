@@ -125,7 +125,7 @@ class Cost:
 
 @contextmanager
 def profiled(database: Database) -> Iterator[Cost]:
-    """Give what the commands inside the block cost, once it has ended."""
+    """Yield what the commands inside the block cost, once it has ended."""
     db, cost = database.db, Cost()
     db.command("profile", 0)
     db.system.profile.drop()

@@ -105,7 +105,7 @@ def answer(provider: Callable[[], Provider], kind: str, condition: str, **parame
 
 
 def plans(database: Database, work: Callable[[], object]) -> list[dict[str, Any]]:
-    """Give what MongoDB noted about every query of `work` on collections of resources and memberships."""
+    """Return what MongoDB noted about every query of `work` on collections of resources and memberships."""
     db = database.db
     db.command("profile", 0)
     db.system.profile.drop()
@@ -119,7 +119,7 @@ def plans(database: Database, work: Callable[[], object]) -> list[dict[str, Any]
 
 
 def begins(plan: dict[str, Any]) -> set[str]:
-    """Give the first field of every index that a plan looks into, and the names of what is no index."""
+    """Return the first field of every index that a plan looks into, and the names of what is no index."""
     found = {field or scan for scan, field in re.findall(r"([A-Z]{2,}[A-Z_]*)(?: \{ ([^:]+):)?", plan["planSummary"])}
     if found == {"_id"} and _asks_for_ids(plan):
         return {"tenant"}  # an id is one tenant's alone

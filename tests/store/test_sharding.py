@@ -60,7 +60,7 @@ class Sent(monitoring.CommandListener):
 
 @pytest.fixture(scope="module")
 def sent(mongod_uri: str) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
-    """Give what the life of a tenant sends to the database, from its creation to its end."""
+    """Yield what the life of a tenant sends to the database, from its creation to its end."""
     listener = Sent()
     client: MongoClient[dict[str, Any]] = MongoClient(mongod_uri, tz_aware=True, event_listeners=[listener])
     database = Database(client, f"shards-{uuid.uuid4().hex}")
@@ -131,7 +131,7 @@ def test_a_collection_that_is_not_empty_has_an_index_that_begins_with_the_shard_
 
 
 def filters(command: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
-    """Give the collection that a command is for, and what it looks for there."""
+    """Return the collection that a command is for, and what it looks for there."""
     verb = next(iter(command))
     if verb in ("update", "delete"):
         return command[verb], [each["q"] for each in command[f"{verb}s"]]

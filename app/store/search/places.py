@@ -1,8 +1,8 @@
-"""The places that walks by `startIndex` have reached, so that the next page continues there and nobody is lost.
+"""The places that walks by `startIndex` have reached: the next page continues there, so that it misses no resource.
 
-A place belongs to a tenant, a credential, a query and the index of the next page. It is kept for ten minutes. It may be
-lost with a primary, so no request waits until a majority of the replica set has it; the page is then counted from the
-beginning, as every page is that no walk leads to.
+A place belongs to a tenant, a credential, a query and the index of the next page, and is kept for ten minutes. It may
+be lost if the primary fails, so no request waits until a majority of the replica set has it. Without a place, a page is
+counted from the beginning.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 KEPT = timedelta(minutes=10)
-"""How long the next page of a walk may take to be asked for."""
+"""How long after one page of a walk the next may be requested."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a walk goes on."""
+    """Where the next page of a walk begins."""
 
     position: Position
-    """That of the last resource on the page before."""
+    """The position of the last resource on the previous page."""
     total: int
-    """The `totalResults` of the page before."""
+    """The `totalResults` of the previous page."""
 
 
 class Places:
@@ -50,21 +50,21 @@ class Places:
         self._tenant = tenant
 
     def find(self, walk: str, index: int) -> Place | None:
-        """Return the place from which a walk reads the page that begins at `index`, or None."""
+        """Return where the page of a walk that has `index` as its `startIndex` begins, or None."""
         row = self._collection.find_one({"_id": self._id(walk, index), "tenant": self._tenant})
         return Place(Position(row["id"], row.get("key")), row["total"]) if row else None
 
     def remember(self, walk: str, index: int, place: Place) -> None:
-        """Store the place from which a walk reads the page that begins at `index`; the newest one counts."""
+        """Store where the page of a walk that has `index` as its `startIndex` begins, in place of what was stored."""
         query = {"_id": self._id(walk, index), "tenant": self._tenant}
         values = {"id": place.position.id, "key": place.position.key, "total": place.total}
         now = datetime.now(UTC)
-        # Clients that ask for the same page again and again would wait for each other's writes: a page of 100 took half
-        # as long again with eight of them.
+        # Not written again: clients that request the same page would wait for each other's writes, and with eight of
+        # them a page of 100 took half as long again.
         if self._collection.find_one({**query, **values, "forget": {"$gt": now + KEPT / 2}}, {"_id": 1}):
             return
         values["forget"] = now + KEPT
-        with suppress(DuplicateKeyError):  # the same page was read at the same moment
+        with suppress(DuplicateKeyError):  # another request has just stored it
             self._collection.update_one(query, {"$set": values}, upsert=True)
 
     def _id(self, walk: str, index: int) -> str:

@@ -28,7 +28,7 @@ def store(request):
 
 
 def soon(get):
-    """Give what `get` gives once it gives something: readers see no write before a majority has it."""
+    """Return what `get` returns as soon as it returns something: readers see no write before a majority has it."""
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         found = get()

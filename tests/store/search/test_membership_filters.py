@@ -182,7 +182,7 @@ def test_joins_agree_with_what_is_shown_for_long(directory, seed, case):
 
 @pytest.fixture
 def everybody(directory: tuple[Database, Directory]) -> tuple[Database, Directory]:
-    """Give a tenant whose users are all called Ann, and where each group has one of them: g0 u0, g1 u1, ..."""
+    """Return a tenant whose users are all called Ann, and where each group has one of them: g0 u0, g1 u1, ..."""
     database, ours = directory
     populate(database, ours, Random(0))
     database.db.users.update_many({"tenant": "ours"}, {"$set": {"displayName": "Ann", "_folded.displayName": "ann"}})
