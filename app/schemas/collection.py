@@ -4,7 +4,7 @@ With the validator, nobody can store by hand a resource that the API would refus
 
 All tenants share the collection of a resource type, whatever their profiles and their own schemas are, so it accepts
 what any of them may store. Every index starts with `tenant`: then one shard can answer a request, and a unique index is
-allowed on a sharded collection.
+allowed on a sharded collection. The exception is `pending`, by which the relay looks for the events of all tenants.
 """
 
 from __future__ import annotations
@@ -51,6 +51,14 @@ class IndexSpec:
     expire_after_seconds: int | None = None
 
 
+OUTBOX = "_outbox"
+"""The field with a document's events that are not in the log yet; `store.log.outbox` says what it is for."""
+PENDING = IndexSpec(
+    keys=((f"{OUTBOX}.time", 1),), name="pending", partial={f"{OUTBOX}.time": {"$exists": True}}
+)
+"""The index that finds the documents of all tenants with such events, the oldest first."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CollectionSpec:
     """One collection: its name, its validator and its indexes, as plain data."""
@@ -72,7 +80,7 @@ def collection_spec(*variants: ResourceType) -> CollectionSpec:
     return CollectionSpec(
         name=variants[0].collection,
         validator={"$jsonSchema": _document(variants)},
-        indexes=tuple(indexes.values()),
+        indexes=(*indexes.values(), PENDING),
     )
 
 
@@ -105,6 +113,7 @@ def _document(variants: tuple[ResourceType, ...]) -> Shape:
             # A document without its mirror is not found, and one without its key is not unique: neither may be absent.
             FOLDED: _hidden(folded, [row.name for row in required if is_folded(row)]),
             "_unique": _hidden(unique, unique_required),
+            OUTBOX: {"bsonType": "array"},
         },
     }
 

@@ -12,7 +12,7 @@ from app.store.directory import deleted, memberships, totals
 from app.store.directory.directory import Directory
 from app.store.directory.operator_views import prepare_views
 from app.store.directory.reader import Options
-from app.store.log import events
+from app.store.log import events, outbox
 from app.store.mongo.database import Database, connect
 from app.store.mongo.unknown_fields import unknown_fields
 from app.store.search import places
@@ -29,7 +29,7 @@ def open_database(config: Config, *, watch: bool = True) -> Database:
 
 def collections(config: Config) -> list[CollectionSpec]:
     """Return every collection that the database must have, with its validator and indexes; raises ConfigError."""
-    rooms = (activity, audit, tenants, credentials, memberships, totals, deleted, events, server_key, places)
+    rooms = (activity, audit, tenants, credentials, memberships, totals, deleted, events, outbox, server_key, places)
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
     try:
         return [*specs, *collection_specs(all_types(config.schemas_dir))]

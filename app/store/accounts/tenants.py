@@ -15,7 +15,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from app.errors import Conflict, InvalidValue, NotFound
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.collection import OUTBOX, PENDING, CollectionSpec, IndexSpec
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
@@ -34,10 +34,13 @@ SPEC = CollectionSpec(
                 "deleted_at": {"bsonType": "date"},
                 "batches": {"bsonType": ["int", "long"]},
                 "rate_limit": {"bsonType": "int"},
+                OUTBOX: {"bsonType": "array"},
             },
         }
     },
-    indexes=(IndexSpec(keys=(("deleted_at", 1),), name="deleted_at", partial={"deleted_at": {"$exists": True}}),),
+    indexes=(
+        IndexSpec(keys=(("deleted_at", 1),), name="deleted_at", partial={"deleted_at": {"$exists": True}}), PENDING,
+    ),
 )
 COLLECTIONS = (SPEC,)
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.collection import PENDING, CollectionSpec, IndexSpec
 from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
 from app.store.directory.member_groups import MemberGroups
@@ -29,6 +29,7 @@ SPEC = CollectionSpec(
         IndexSpec(keys=(("tenant", 1), ("keys", 1)), name="tenant_keys"),
         IndexSpec(keys=(("expires", 1),), name="expires"),
         IndexSpec(keys=(("unsettled", 1),), name="unsettled", partial={"unsettled": {"$exists": True}}),
+        PENDING,
     ),
 )
 COLLECTIONS = (SPEC,)
