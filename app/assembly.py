@@ -15,16 +15,17 @@ from werkzeug.routing import MapAdapter
 from app.auth import Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
 from app.auth.refusal import SUSPENDED, loggable
 from app.background.janitor import CHORES, Chore
-from app.blueprints import errors, fallbacks, telemetry
-from app.blueprints.answers import STATUSES
-from app.blueprints.body import MOST_BYTES
+from app.blueprints import fallbacks, telemetry
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
 from app.blueprints.door import tenant_blueprint
 from app.blueprints.health import health
 from app.blueprints.me import me
 from app.blueprints.oauth import oauth
-from app.blueprints.paths import OneSpelling
+from app.blueprints.request.body import MOST_BYTES
+from app.blueprints.request.paths import OneSpelling
+from app.blueprints.response import errors
+from app.blueprints.response.answers import STATUSES
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config

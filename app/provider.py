@@ -27,7 +27,7 @@ from app.schemas.membership import MemberChange
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
-from app.schemas.validation import validate, with_defaults, with_read_only
+from app.schemas.validation.payload import validate, with_defaults, with_read_only
 from app.store.directory.directory import Directory
 from app.store.directory.edits import Edit, MembersEdit, VersionMoved
 from app.store.directory.membership_reader import Parents

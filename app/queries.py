@@ -15,9 +15,9 @@ from app.errors import InvalidFilter, InvalidValue
 from app.protocol.cursor import Cursor, Cursors
 from app.protocol.messages import list_response
 from app.protocol.search_request import SearchRequest
-from app.schemas.collection import indexed_fields
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
+from app.schemas.storage.collection import indexed_fields
 from app.store.directory.directory import Directory
 from app.store.mongo.indexes import unindexed
 from app.store.search.order import Order, Position, rank

@@ -15,10 +15,10 @@ from pymongo.write_concern import WriteConcern
 
 from app.auth import TokenEndpoint, TokenRequest
 from app.config import Config
-from app.schemas.group import GROUP_TYPE
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
-from app.schemas.user import USER_TYPE
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens

@@ -25,7 +25,7 @@ import mongomock
 import pytest
 import requests
 
-from app.auth.limits import ROOM
+from app.auth.limits.rate_limits import ROOM
 from app.config import Config
 from app.embedded import private
 from app.embedded.binary import find_binary

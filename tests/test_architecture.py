@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from app.schemas.attribute import Attribute
-from app.schemas.common import COMMON, META
 from app.schemas.custom import BUILT_IN
-from app.schemas.service_provider import DISCOVERY_SCHEMAS
+from app.schemas.tables.common import COMMON, META
+from app.schemas.tables.service_provider import DISCOVERY_SCHEMAS
 
 ROOT = Path(__file__).parents[1]
 EVERYTHING = {"*"}
@@ -160,7 +160,7 @@ def test_a_module_imports_only_what_its_room_may() -> None:
     ("def f():\n    from app.protocol import etag", "app.store.directory.resources"),
     ("import flask", "app.protocol.patch.apply"),
     ("from app.protocol.etag import Condition", "app.auth.outgoing"),
-    ("from app import config", "app.schemas.user"),
+    ("from app import config", "app.schemas.tables.user"),
     ("from app.errors import ScimError", "scim_filter.parser"),
     ("import app.config", "app.errors"),
     ("from tests.conftest import Server", "app.cli.serve"),
@@ -334,7 +334,7 @@ def test_the_test_sees_a_name(source: str, module: str) -> None:
 
 @pytest.mark.parametrize(("source", "module"), [
     ('steps = [{"$sort": {"_id": 1}}]', "app/store/search/pages.py"),
-    ('raise NotFound("no user has this externalId")', "app/cli/token.py"),
+    ('raise NotFound("no user has this externalId")', "app/cli/credentials/token.py"),
     ('config["members"]', "app/embedded/keeper.py"),
     ('document["meta"]["version"]', "app/store/directory/documents.py"),
 ])
@@ -367,7 +367,7 @@ def test_a_urn_and_a_media_type_are_spelled_in_one_place() -> None:
 
 def test_the_test_of_spellings_sees_urns_and_media_types() -> None:
     assert len(set(spellings(Module(ROOT / "app/protocol/messages.py")))) == 9
-    assert SCHEMA_URN + "core:2.0:User" in set(spellings(Module(ROOT / "app/schemas/user.py")))
+    assert SCHEMA_URN + "core:2.0:User" in set(spellings(Module(ROOT / "app/schemas/tables/user.py")))
 
 
 def test_only_the_dialect_knows_entra() -> None:

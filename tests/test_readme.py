@@ -14,7 +14,7 @@ from app.cli import scimd
 from app.config import SETTINGS
 from app.protocol.profile import PROFILES
 from app.schemas.attribute import Attribute
-from app.schemas.user import USER_TYPE
+from app.schemas.tables.user import USER_TYPE
 from tests.test_architecture import EVERYTHING, MAY_IMPORT, OUTSIDE, STORE
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from app.auth.credential_cache import CredentialCache
 from app.auth.jwt import looks_like_jwt, verify
 from app.auth.keys import Keys
-from app.auth.limits import Limits
+from app.auth.limits.rate_limits import Limits
 from app.auth.principal import Principal
 from app.auth.refusal import (
     SUSPENDED,

@@ -27,7 +27,7 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 from app.auth.client_authentication import METHODS, AuthenticatedClient, ClientAuthentication
 from app.auth.jwt import ALGORITHM
-from app.auth.limits import Limits
+from app.auth.limits.rate_limits import Limits
 from app.auth.refusal import Refusal, Refused
 from app.protocol.messages import FORM
 from app.store.accounts.tokens import SCOPES, Tokens

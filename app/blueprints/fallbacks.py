@@ -10,8 +10,8 @@ from flask import Flask, Response, request
 from werkzeug.routing import PathConverter, Rule
 
 from app.blueprints import door
-from app.blueprints.answers import empty_response
 from app.blueprints.exchange import UNKNOWN_PATH, current_catalogue
+from app.blueprints.response.answers import empty_response
 from app.errors import InvalidVersion, MethodNotAllowed, NotFound
 
 OTHER_METHODS = "other_methods"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from app.blueprints.answers import json_response
+from app.blueprints.response.answers import json_response
 from app.blueprints.service import service
 from app.protocol.messages import JSON
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.auth import TokenAnswer, TokenRequest, metadata
-from app.blueprints.answers import json_response
-from app.blueprints.body import read_bytes
 from app.blueprints.exchange import current
+from app.blueprints.request.body import read_bytes
+from app.blueprints.response.answers import json_response
 from app.blueprints.service import service
 from app.protocol.messages import JSON
 from app.provider import Actor, Event

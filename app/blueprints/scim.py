@@ -6,10 +6,10 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, request
 
-from app.blueprints.answers import empty_response, json_response, media_type, resource_response
-from app.blueprints.body import read_object
 from app.blueprints.exchange import current_principal, current_provider
-from app.blueprints.prefer import apply_preference, preference_of
+from app.blueprints.request.body import read_object
+from app.blueprints.request.prefer import apply_preference, preference_of
+from app.blueprints.response.answers import empty_response, json_response, media_type, resource_response
 from app.errors import InvalidValue, NotFound
 from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile

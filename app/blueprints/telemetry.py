@@ -14,7 +14,7 @@ from app.blueprints.exchange import Exchange, begin, current
 from app.blueprints.service import service
 from app.errors import ScimError, TooMany, TooManyRequests
 from app.provider import Provider
-from app.schemas.columns import columns
+from app.schemas.storage.columns import columns
 from app.telemetry.activity import AnsweredRequest
 from app.telemetry.labels import tenant_label
 

@@ -10,7 +10,7 @@ import click
 from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.output import cell, say
-from app.cli.tenant import create_tenant
+from app.cli.tenants.tenant import create_tenant
 from app.errors import Conflict
 from app.store.accounts.tenants import PROFILES, Tenants
 from app.store.accounts.tokens import Token, Tokens

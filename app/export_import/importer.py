@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from app.errors import NotFound, ScimError, Unavailable
 from app.export_import.lines import MEMBERSHIP, Line, Numbered, deleted_reason, read_resource
-from app.schemas.fields import MAX_TEXT
 from app.schemas.resource_type import ResourceType
+from app.schemas.validation.fields import MAX_TEXT
 from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import kept_for
 from app.store.directory.directory import Directory

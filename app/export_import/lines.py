@@ -13,7 +13,7 @@ from app.errors import InvalidValue
 from app.schemas.meta import first_meta, now, timestamp
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import ResourceType
-from app.schemas.validation import validate, with_defaults
+from app.schemas.validation.payload import validate, with_defaults
 from app.store.directory.resources import Resource
 from app.store.directory.secrets import as_hashed
 

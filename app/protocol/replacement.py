@@ -7,9 +7,9 @@ from typing import Any
 
 from app.errors import Mutability
 from app.schemas.attribute import Attribute
-from app.schemas.common import SCHEMAS
 from app.schemas.resource_type import ResourceType
-from app.schemas.validation import schemas_of
+from app.schemas.tables.common import SCHEMAS
+from app.schemas.validation.payload import schemas_of
 
 Resource = dict[str, Any]
 

@@ -15,11 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from app.schemas.attribute import Attribute
-from app.schemas.group import GROUP_TYPE
 from app.schemas.resource_type import Catalogue, ResourceType, Schema
 from app.schemas.schema_file import NO_RESOURCE, SchemaFileError, TypeFile, own_schema, read_description
-from app.schemas.service_provider import DISCOVERY_SCHEMAS
-from app.schemas.user import USER_TYPE
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.service_provider import DISCOVERY_SCHEMAS
+from app.schemas.tables.user import USER_TYPE
 
 __all__ = ["SchemaFileError", "all_types", "load_catalogue"]
 

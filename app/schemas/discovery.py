@@ -8,7 +8,7 @@ from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import Catalogue, ResourceType, Schema
-from app.schemas.service_provider import CONFIG_URN, RESOURCE_TYPE_URN, SCHEMA_URN
+from app.schemas.tables.service_provider import CONFIG_URN, RESOURCE_TYPE_URN, SCHEMA_URN
 
 Description = dict[str, Any]
 

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from app.schemas.attribute import Attribute
-from app.schemas.common import COMMON, EXTERNAL_ID
+from app.schemas.tables.common import COMMON, EXTERNAL_ID
 
 LONGEST_CACHED = 256
 """Characters of a path up to which its meaning is cached; clients may send longer ones."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
-from app.schemas.common import COMMON
 from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.tables.common import COMMON
 
 MAX_CACHED = 1_000
 """Characters of attribute names in a request up to which its projection is cached."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from app.errors import ScimError
 from app.schemas.attribute import DISPLAY, REF, VALUE, Attribute
-from app.schemas.common import COMMON, EXTERNAL_ID, READ_ONLY
 from app.schemas.resource_type import ResourceType, Schema
-from app.schemas.service_provider import (
+from app.schemas.tables.common import COMMON, EXTERNAL_ID, READ_ONLY
+from app.schemas.tables.service_provider import (
     MUTABILITIES,
     RESOURCE_TYPE,
     RESOURCE_TYPE_URN,
@@ -25,7 +25,7 @@ from app.schemas.service_provider import (
     TYPES,
     UNIQUENESS,
 )
-from app.schemas.validation import validate
+from app.schemas.validation.payload import validate
 
 _ATTRIBUTE_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9$_-]*")  # RFC 7643 section 2.1; $ref by erratum 8924
 _TYPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from app.config import Config, ConfigError
 from app.embedded import private
-from app.schemas.collection import CollectionSpec, collection_specs
 from app.schemas.custom import SchemaFileError, all_types, load_catalogue
+from app.schemas.storage.collection import CollectionSpec, collection_specs
 from app.store.accounts import activity, audit, credentials, server_key, tenants
 from app.store.accounts.tenants import Tenant
 from app.store.directory import deleted, memberships, totals

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from app.auth.limits import ROOM
+from app.auth.limits.rate_limits import ROOM
 from tests.conftest import make_server, spend
 from tests.processes import until
 

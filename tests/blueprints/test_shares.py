@@ -22,8 +22,8 @@ MOST = 2
 @pytest.fixture
 def small(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """Return an application in which a tenant may hold two threads."""
-    monkeypatch.setattr("app.auth.thread_shares.SECONDS", 0)
-    monkeypatch.setattr("app.auth.thread_shares.SCAN_SECONDS", 0)
+    monkeypatch.setattr("app.auth.limits.thread_shares.SECONDS", 0)
+    monkeypatch.setattr("app.auth.limits.thread_shares.SCAN_SECONDS", 0)
     yield create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "off", "SCIMD_THREADS": "8"}), database)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from app.auth.limits import Limits
+from app.auth.limits.rate_limits import Limits
 from app.cli import connection as command_line
 from app.errors import TooManyRequests
 from app.store.accounts.tokens import Tokens

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.blueprints.body import MOST_BYTES
+from app.blueprints.request.body import MOST_BYTES
 from app.config import SETTINGS
 from app.store.mongo.database import TRANSACTION_SECONDS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app.auth import limits
-from app.blueprints import body
+from app.auth.limits import rate_limits as limits
+from app.blueprints.request import body
 from app.protocol import bulk_message, search_request
 from app.protocol.patch import message
-from app.schemas import fields
+from app.schemas.validation import fields
 from app.store.directory import membership_plan
 from app.store.search import results, time_limit
 from scim_filter import scan

@@ -8,10 +8,10 @@ from app.errors import ScimError
 from app.protocol import entra_dialect as dialect
 from app.protocol.search_request import SearchRequest
 from app.schemas.attribute import Attribute
-from app.schemas.group import GROUP_TYPE, GROUP_URN
 from app.schemas.resource_type import ResourceType, Schema, Target
-from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
-from app.schemas.validation import validate
+from app.schemas.tables.group import GROUP_TYPE, GROUP_URN
+from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
+from app.schemas.validation.payload import validate
 from scim_filter import parse_filter
 from tests.protocol.patch.patching import GROUP, PLAIN, USER, body, both, changes, op, patch, refusal, run, tolerant
 

@@ -4,9 +4,9 @@ import pytest
 
 from app.errors import InvalidValue
 from app.protocol import entra_values as values
-from app.schemas.group import GROUP_TYPE
 from app.schemas.resource_type import Target
-from app.schemas.user import ENTERPRISE_URN, USER_TYPE
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE
 
 ENT = ENTERPRISE_URN
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.blueprints.body import MOST_BYTES, MOST_DISCARDED
+from app.blueprints.request.body import MOST_BYTES, MOST_DISCARDED
 from tests.conftest import Server
 
 PIECE = b"x" * 64 * 1024

@@ -9,10 +9,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from app.schemas.attribute import Attribute
-from app.schemas.fields import is_written
 from app.schemas.meta import timestamp
 from app.schemas.resource_type import ResourceType
-from app.schemas.validation import schemas_of
+from app.schemas.validation.fields import is_written
+from app.schemas.validation.payload import schemas_of
 
 Strategy = st.SearchStrategy[Any]
 _CHARACTERS = st.characters(exclude_categories=("Cs",), exclude_characters="\x00")

@@ -15,15 +15,15 @@ from app.config import Config
 from app.errors import InvalidSyntax, InvalidValue
 from app.export_import import MEMBERSHIP
 from app.schemas import discovery
-from app.schemas.collection import collection_specs
 from app.schemas.custom import RESERVED, RESERVED_NAMES, SchemaFileError, all_types, load_catalogue
-from app.schemas.group import GROUP_TYPE
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 from app.schemas.schema_file import short_name
-from app.schemas.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN
-from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
-from app.schemas.validation import validate
+from app.schemas.storage.collection import collection_specs
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN
+from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
+from app.schemas.validation.payload import validate
 from app.store.mongo.database import Database
 from app.store.open import prepare
 from tests.conftest import SCIMD, make_server

@@ -10,10 +10,10 @@ import pytest
 
 from app.schemas import discovery
 from app.schemas.discovery import BEARER, OAUTH2, Features
-from app.schemas.group import GROUP_TYPE, GROUP_URN
 from app.schemas.resource_type import Catalogue
-from app.schemas.service_provider import CONFIG_URN, DISCOVERY_SCHEMAS, RESOURCE_TYPE_URN, SCHEMA_URN
-from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
+from app.schemas.tables.group import GROUP_TYPE, GROUP_URN
+from app.schemas.tables.service_provider import CONFIG_URN, DISCOVERY_SCHEMAS, RESOURCE_TYPE_URN, SCHEMA_URN
+from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "rfc7643"
 BASE = "https://scim.example.com/demo/scim/v2"

@@ -14,10 +14,10 @@ from app.errors import InvalidSyntax, InvalidValue
 from app.schemas import discovery
 from app.schemas.attribute import Attribute
 from app.schemas.custom import load_catalogue
-from app.schemas.fields import is_written
 from app.schemas.resource_type import ResourceType, Schema
 from app.schemas.returned import Projection, requested_by
-from app.schemas.validation import read_value, validate
+from app.schemas.validation.fields import is_written
+from app.schemas.validation.payload import read_value, validate
 from tests.examples import examples
 from tests.schemas.resources import resources, values
 

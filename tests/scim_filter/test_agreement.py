@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.schemas.columns import columns
 from app.schemas.resource_type import ResourceType
+from app.schemas.storage.columns import columns
 from scim_filter import Filter, matches, parse_filter
 from tests.examples import examples
 from tests.scim_filter.worlds import BASE_URL, ENDPOINTS, TYPES, World, filters, rendered, resources

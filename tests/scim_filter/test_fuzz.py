@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.schemas.columns import columns
-from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
+from app.schemas.storage.columns import columns
+from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from scim_filter import FilterError, parse_filter, parse_path, to_mongo
 from scim_filter.parser import _cached_filter
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.schemas.columns import columns
-from app.schemas.user import USER_TYPE
+from app.schemas.storage.columns import columns
+from app.schemas.tables.user import USER_TYPE
 from scim_filter import Comparison, FilterError, Path, matches, parse_filter, parse_path, to_mongo
 from tests.examples import examples
 from tests.scim_filter import grammar

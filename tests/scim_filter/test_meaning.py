@@ -8,11 +8,11 @@ import mongomock
 import pytest
 
 from app.protocol.patch.selection import find
-from app.schemas.columns import columns, element_columns
-from app.schemas.group import GROUP_TYPE
-from app.schemas.user import ENTERPRISE_URN as ENT
-from app.schemas.user import USER_TYPE
-from app.schemas.user import USER_URN as CORE
+from app.schemas.storage.columns import columns, element_columns
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import ENTERPRISE_URN as ENT
+from app.schemas.tables.user import USER_TYPE
+from app.schemas.tables.user import USER_URN as CORE
 from scim_filter import FilterError, matches, parse_filter, parse_path, to_mongo
 from tests.scim_filter.worlds import BASE_URL, ENDPOINTS, THING_TYPE, World
 

@@ -11,13 +11,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from app.schemas.attribute import Attribute
-from app.schemas.columns import columns, element_columns
-from app.schemas.common import EXTERNAL_ID
-from app.schemas.group import GROUP_TYPE
 from app.schemas.meta import timestamp
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import ResourceType, Schema
-from app.schemas.user import USER_TYPE
+from app.schemas.storage.columns import columns, element_columns
+from app.schemas.tables.common import EXTERNAL_ID
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
 from app.store.directory.documents import encode
 from scim_filter import And, Comparison, Filter, Not, Or, Path, Present, ValuePath, to_mongo
 

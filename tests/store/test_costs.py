@@ -21,10 +21,10 @@ from app.export_import import Importer, export
 from app.protocol.search_request import SearchRequest
 from app.provider import Provider
 from app.schemas.custom import all_types
-from app.schemas.group import GROUP_TYPE
 from app.schemas.returned import Projection
-from app.schemas.user import USER_TYPE
-from app.schemas.user import USER_URN as CORE
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
+from app.schemas.tables.user import USER_URN as CORE
 from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import Tenants
 from app.store.directory import deleted, totals

@@ -19,11 +19,11 @@ from app.protocol.profile import PROFILES
 from app.protocol.search_request import SearchRequest
 from app.provider import Provider
 from app.queries import Queries
-from app.schemas.group import GROUP_TYPE
 from app.schemas.meta import timestamp
-from app.schemas.user import ENTERPRISE_URN as ENT
-from app.schemas.user import USER_TYPE
-from app.schemas.user import USER_URN as CORE
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import ENTERPRISE_URN as ENT
+from app.schemas.tables.user import USER_TYPE
+from app.schemas.tables.user import USER_URN as CORE
 from app.store.accounts.tenants import Tenants
 from app.store.directory.documents import encode
 from app.store.log.events import Actor

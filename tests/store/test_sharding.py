@@ -19,7 +19,7 @@ from app.assembly import assemble
 from app.cli import run
 from app.cli.connection import Connection
 from app.config import Config
-from app.schemas.collection import CollectionSpec
+from app.schemas.storage.collection import CollectionSpec
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database

@@ -14,7 +14,7 @@ from app.protocol.patch.values import as_array, is_nothing
 from app.protocol.profile import Profile
 from app.schemas.attribute import VALUE, Attribute
 from app.schemas.membership import MemberChange
-from app.schemas.validation import read_value
+from app.schemas.validation.payload import read_value
 from scim_filter import Comparison, Filter, Or
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
-from app.schemas.common import PRIMARY
+from app.schemas.tables.common import PRIMARY
 
 
 def is_primary(value: Any) -> bool:

@@ -16,9 +16,9 @@ from app.protocol.patch.primary import is_primary, keep_last_claim, sets_primary
 from app.protocol.patch.selection import MAX_SHOWN, conditions, find
 from app.protocol.profile import Profile
 from app.schemas.attribute import TYPE, Attribute
-from app.schemas.common import PRIMARY, READ_ONLY
-from app.schemas.fields import MAX_VALUES
-from app.schemas.validation import read_value
+from app.schemas.tables.common import PRIMARY, READ_ONLY
+from app.schemas.validation.fields import MAX_VALUES
+from app.schemas.validation.payload import read_value
 from scim_filter import Filter
 
 LABELS = {TYPE, PRIMARY.name}

@@ -15,7 +15,7 @@ from typing import Any
 from pymongo import UpdateOne, WriteConcern
 from pymongo.read_concern import ReadConcern
 
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.accounts.tenants import Tenants
 from app.store.mongo.database import Database
 from app.store.mongo.moments import aware

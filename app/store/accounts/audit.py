@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from pymongo.errors import PyMongoError
 
 from app.errors import Unavailable
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import now
 

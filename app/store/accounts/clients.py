@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.errors import InvalidValue, NotFound
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.accounts.tokens import SCOPES, Tokens, hash_of
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cryptography.fernet import Fernet
 from pymongo import ReturnDocument
 
-from app.schemas.collection import CollectionSpec
+from app.schemas.storage.collection import CollectionSpec
 from app.store.mongo.database import Database
 
 SPEC = CollectionSpec(name="server", validator=None, indexes=())

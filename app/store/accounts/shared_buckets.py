@@ -11,7 +11,7 @@ from typing import Any
 from pymongo import ReturnDocument, WriteConcern
 from pymongo.errors import DuplicateKeyError
 
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import Database
 
 SPEC = CollectionSpec(

@@ -15,7 +15,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from app.errors import Conflict, InvalidValue, NotFound
-from app.schemas.collection import OUTBOX, PENDING, CollectionSpec, IndexSpec
+from app.schemas.storage.collection import OUTBOX, PENDING, CollectionSpec, IndexSpec
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 

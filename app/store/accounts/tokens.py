@@ -21,7 +21,7 @@ from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 
 from app.errors import NotFound
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 

@@ -20,7 +20,7 @@ from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 
 from app.errors import InvalidValue, NotFound
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.accounts.tokens import SCOPES, USE_NOTED_EVERY, Tokens
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now

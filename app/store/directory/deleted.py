@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from app.schemas.collection import PENDING, CollectionSpec, IndexSpec
 from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
+from app.schemas.storage.collection import PENDING, CollectionSpec, IndexSpec
 from app.store.directory.member_groups import MemberGroups
 from app.store.directory.memberships import BATCH, Memberships
 from app.store.mongo.database import TRANSACTION_SECONDS, Database, Session

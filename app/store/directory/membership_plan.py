@@ -10,9 +10,9 @@ from bson import ObjectId
 
 from app.errors import InvalidValue, PayloadTooLarge, TooMany, Unavailable
 from app.schemas.attribute import VALUE, Attribute
-from app.schemas.columns import element_columns
 from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
+from app.schemas.storage.columns import element_columns
 from app.store.directory.identities import Identities
 from app.store.directory.memberships import Memberships
 from app.store.directory.references import References

@@ -22,7 +22,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from app.errors import Unavailable
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import REQUEST_SECONDS, Database, Session
 from app.store.mongo.indexes import Index
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from app.schemas.columns import FOLDED
-from app.schemas.common import EXTERNAL_ID
-from app.schemas.group import GROUP_TYPE
-from app.schemas.user import USER_TYPE
+from app.schemas.storage.columns import FOLDED
+from app.schemas.tables.common import EXTERNAL_ID
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
 from app.store.directory.memberships import CLEARED, SPEC
 from app.store.mongo.collections import NAMESPACE_EXISTS
 from app.store.mongo.database import Database, StoreError, translate

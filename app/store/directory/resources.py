@@ -13,11 +13,11 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from app.errors import Uniqueness
-from app.schemas.collection import indexed_fields
-from app.schemas.columns import columns
 from app.schemas.comparison import fold
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
+from app.schemas.storage.collection import indexed_fields
+from app.schemas.storage.columns import columns
 from app.store.directory.documents import decode, encode, keep_unknown, stored_keys
 from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import BY_ID, Access, access, by_ids, by_index

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from app.schemas.collection import CollectionSpec, IndexSpec
 from app.schemas.resource_type import ResourceType
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.log.events import BY_UNCOUNTED, UNCOUNTED, More
 from app.store.log.events import SPEC as EVENTS
 from app.store.mongo.database import PREPARE_SECONDS, Database, Session

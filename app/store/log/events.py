@@ -14,8 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from app.schemas.collection import CollectionSpec, IndexSpec
 from app.schemas.comparison import fold
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import Index, by_index
 

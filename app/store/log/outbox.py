@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.schemas.collection import OUTBOX, PENDING, CollectionSpec
+from app.schemas.storage.collection import OUTBOX, PENDING, CollectionSpec
 
 __all__ = ["LEASES", "OUTBOX", "PENDING", "SPEC", "TIME", "pending_collections"]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pymongo.database
 from pymongo.errors import CollectionInvalid, OperationFailure
 
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.failures import DUPLICATE_KEY, StoreError, reason
 from app.store.mongo.unknown_fields import widened
 

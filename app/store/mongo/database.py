@@ -22,7 +22,7 @@ from pymongo.read_preferences import ReadPreference
 from pymongo.write_concern import WriteConcern
 
 from app.errors import Unavailable
-from app.schemas.collection import CollectionSpec
+from app.schemas.storage.collection import CollectionSpec
 from app.store.mongo.budget import REQUEST_SECONDS, budget, current_deadline, out_of_time
 from app.store.mongo.client import DEFAULT_NAME, new_client
 from app.store.mongo.collections import missing_unique_indexes, prepare_collection

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 from pymongo.collection import Collection
 from pymongo.errors import OperationFailure
 
-from app.schemas.collection import indexed_fields
-from app.schemas.columns import paths
 from app.schemas.resource_type import ResourceType
+from app.schemas.storage.collection import indexed_fields
+from app.schemas.storage.columns import paths
 
 T = TypeVar("T")
 Query = Mapping[str, Any]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from app.schemas.attribute import Attribute
-from app.schemas.collection import CollectionSpec
+from app.schemas.storage.collection import CollectionSpec
 
 SCHEMA = "$jsonSchema"
 

@@ -14,9 +14,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from app.schemas.attribute import DISPLAY, TYPE, VALUE
-from app.schemas.columns import FOLDED
 from app.schemas.comparison import fold
 from app.schemas.resource_type import Catalogue, ResourceType
+from app.schemas.storage.columns import FOLDED
 from app.store.directory.membership_reader import MembershipReader, has_condition_on
 from app.store.directory.resources import Resources
 from app.store.search.id_ranges import IdRange

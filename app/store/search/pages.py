@@ -14,7 +14,7 @@ from typing import Any
 
 from pymongo.collection import Collection
 
-from app.schemas.common import PRIMARY
+from app.schemas.tables.common import PRIMARY
 from app.store.mongo.indexes import Access, Index, Reach, by_index, index_on
 from app.store.search.order import Order, Position, of_later_types
 

@@ -16,7 +16,7 @@ from pymongo import WriteConcern
 from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import Database
 from app.store.search.order import Position
 

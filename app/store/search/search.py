@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.schemas.columns import columns
 from app.schemas.resource_type import ResourceType
+from app.schemas.storage.columns import columns
 from app.store.directory.directory import Directory
 from app.store.search.membership_filters import MembershipFilters
 from app.store.search.places import Places

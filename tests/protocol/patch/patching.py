@@ -11,11 +11,11 @@ from app.protocol.messages import PATCH_URN
 from app.protocol.patch.apply import apply_patch
 from app.protocol.patch.message import read_patch
 from app.protocol.profile import PROFILES
-from app.schemas.group import GROUP_TYPE, GROUP_URN
 from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
-from app.schemas.user import ENTERPRISE_URN, USER_TYPE, USER_URN
-from app.schemas.validation import validate
+from app.schemas.tables.group import GROUP_TYPE, GROUP_URN
+from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
+from app.schemas.validation.payload import validate
 
 both = pytest.mark.parametrize("profile", ["rfc", "gallery"])
 tolerant = pytest.mark.parametrize("profile", ["interop", "gallery"])

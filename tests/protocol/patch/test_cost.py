@@ -10,8 +10,9 @@ from app.errors import PayloadTooLarge
 from app.protocol.patch.apply import apply_patch
 from app.protocol.patch.message import Operation
 from app.protocol.profile import PROFILES
-from app.schemas import comparison, structures
-from app.schemas.user import USER_TYPE
+from app.schemas import comparison
+from app.schemas.tables.user import USER_TYPE
+from app.schemas.validation import structures
 
 USER = USER_TYPE.for_profile("rfc")
 MANY = 1_000

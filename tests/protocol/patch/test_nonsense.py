@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from app.errors import ScimError
 from app.protocol.entra_dialect import rewrite_resource
 from app.protocol.messages import PATCH_URN
-from app.schemas.group import GROUP_TYPE
-from app.schemas.user import USER_TYPE
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
 from tests.examples import examples
 from tests.protocol.patch.patching import CORE, ENT, GROUP, USER, run
 

@@ -74,7 +74,7 @@ def test_pa_31_members_without_a_path(profile):
 
 
 def run_group(operation, profile):
-    from app.schemas.group import GROUP_TYPE
+    from app.schemas.tables.group import GROUP_TYPE
     from tests.protocol.patch.patching import body
 
     return run(body(operation), GROUP, profile, GROUP_TYPE)

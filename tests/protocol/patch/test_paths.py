@@ -6,7 +6,7 @@ from app.errors import ScimError
 from app.protocol.patch.apply import apply_patch
 from app.protocol.patch.message import read_patch
 from app.protocol.profile import PROFILES
-from app.schemas.user import USER_TYPE
+from app.schemas.tables.user import USER_TYPE
 from tests.protocol.patch.patching import (
     CORE,
     ENT,

@@ -14,7 +14,7 @@ from app.protocol.messages import PATCH_URN
 from app.protocol.patch.apply import apply_patch
 from app.protocol.patch.message import read_patch
 from app.protocol.profile import PROFILES
-from app.schemas.validation import validate
+from app.schemas.validation.payload import validate
 from tests.examples import examples
 from tests.protocol.patch.reference import NOTHING, Operation, Path, Refused
 from tests.protocol.patch.reference import patch as reference

@@ -15,12 +15,12 @@ from bson.codec_options import CodecOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.schemas.collection import collection_spec
 from app.schemas.comparison import fold
-from app.schemas.group import GROUP_TYPE
-from app.schemas.user import ENTERPRISE_URN as ENT
-from app.schemas.user import USER_TYPE
-from app.schemas.user import USER_URN as CORE
+from app.schemas.storage.collection import collection_spec
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import ENTERPRISE_URN as ENT
+from app.schemas.tables.user import USER_TYPE
+from app.schemas.tables.user import USER_URN as CORE
 from app.store.directory.documents import decode, encode, stored_keys
 from app.store.directory.secrets import as_hashed, hashed
 from tests.examples import examples

@@ -18,7 +18,7 @@ from app.config import Config
 from app.embedded import private
 from app.errors import Uniqueness
 from app.schemas.meta import first_meta, now
-from app.schemas.user import USER_TYPE
+from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory import totals
 from app.store.directory.directory import Directory, Edit

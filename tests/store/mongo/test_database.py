@@ -14,7 +14,7 @@ from pymongo.write_concern import WriteConcern
 
 from app.background import janitor
 from app.errors import InvalidValue, PayloadTooLarge, ScimError, Unavailable
-from app.schemas.collection import CollectionSpec, IndexSpec
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import Database, Session, StoreError, connect
 from app.store.mongo.failures import translate
 from tests.conftest import Fault

@@ -6,10 +6,10 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from app.config import Config
-from app.schemas.collection import indexed_fields
-from app.schemas.columns import columns
-from app.schemas.user import ENTERPRISE_URN as ENT
-from app.schemas.user import USER_TYPE
+from app.schemas.storage.collection import indexed_fields
+from app.schemas.storage.columns import columns
+from app.schemas.tables.user import ENTERPRISE_URN as ENT
+from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory.membership_reader import MembershipReader
 from app.store.log.events import Actor, Event, More

@@ -12,7 +12,7 @@ from app.assembly import assemble
 from app.cli import run
 from app.cli.connection import Connection
 from app.config import Config
-from app.schemas.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN
+from app.schemas.tables.service_provider import RESOURCE_TYPE_URN, SCHEMA_URN
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
