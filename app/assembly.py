@@ -156,6 +156,7 @@ class _Parts:
         self._config = config
         self._shares = shares
         self._database = database
+        # By the whole tenant, `created` included: one that is made again under its name gets a directory of its own.
         self._directory = lru_cache(MOST_DIRECTORIES)(self._open)
         self._cursors: Cursors | None = None
         self.book = Book()

@@ -11,6 +11,30 @@ from app.config import Config
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
+from tests.tenants import delete_for_good
+
+
+def test_ev_63_a_tenant_made_again_under_its_name_gets_a_directory_of_its_own(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    open_directory = assembly.open_directory
+
+    def noted(config: Any, database: Any, tenant: Any, **options: Any) -> Any:
+        opened.append(tenant.tenant_id)
+        return open_directory(config, database, tenant, **options)
+
+    monkeypatch.setattr(assembly, "open_directory", noted)
+    client = create_app(Config.from_environment({}), database).test_client()
+    made = []
+    for _ in range(2):
+        made.append(Tenants(database).create("acme", "rfc").tenant_id)
+        token = Tokens(database).issue("acme")[0]
+        for _ in range(2):
+            assert client.get("/acme/scim/v2/Users", headers={"Authorization": f"Bearer {token}"}).status_code == 200
+        delete_for_good(database, "acme")
+    assert opened == made
+    assert made[0] != made[1]
 
 
 def test_sc_09_the_parts_of_busy_tenants_stay_where_others_come_and_go(

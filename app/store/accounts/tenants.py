@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
@@ -63,6 +63,7 @@ GRACE = timedelta(seconds=60)
 Workers remember credentials for 4 seconds, and a request or a batch of an import takes 20 at most; the rest allows for
 clocks that differ.
 """
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOT_DELETED: dict[str, Any] = {"deleted_at": {"$exists": False}}
 
 
@@ -76,6 +77,11 @@ class Tenant:
     suspended: bool = False
     rate_limit: int | None = None
     """Requests per second; None means the server's own limit."""
+
+    @property
+    def tenant_id(self) -> str:
+        """What tells the tenant from an earlier or later one with its name."""
+        return tenant_id(self.created)
 
 
 class BeingDeleted(Conflict):
@@ -153,6 +159,11 @@ class Tenants:
     def _change(self, name: str, change: dict[str, Any], session: Session) -> None:
         if not self._collection.update_one({"_id": name, **NOT_DELETED}, change, session=session).matched_count:
             raise _missing(name)
+
+
+def tenant_id(created: datetime) -> str:
+    """Return the id of the tenant that was created at that moment: the milliseconds since 1970, in hexadecimal."""
+    return f"{(created - _EPOCH) // timedelta(milliseconds=1):x}"
 
 
 def check_name(name: str) -> None:

@@ -1,7 +1,7 @@
 """Tenants: their names, their life, and that nothing of a deleted one is left."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -13,13 +13,13 @@ from app.schemas.meta import first_meta
 from app.store.accounts import tenant_deletion
 from app.store.accounts import tenants as rows
 from app.store.accounts.tenant_deletion import TenantDeletion, finish_deletions
-from app.store.accounts.tenants import BeingDeleted, Tenants, check_name
+from app.store.accounts.tenants import BeingDeleted, Tenants, check_name, tenant_id
 from app.store.directory import totals
 from app.store.log.changes import Request
 from app.store.log.events import Actor
 from app.store.mongo.database import REQUEST_SECONDS
 from app.store.open import open_directory
-from tests.tenants import as_a_minute_later
+from tests.tenants import as_a_minute_later, delete_for_good
 
 
 @pytest.fixture
@@ -49,6 +49,18 @@ def test_created_is_found_and_listed_by_name(tenants):
     assert tenants.get("a") == created
     assert created.created.tzinfo is not None
     assert [(t.name, t.profile, t.suspended) for t in tenants.list()] == [("a", "gallery", False), ("b", "rfc", False)]
+
+
+def test_ev_63_the_id_of_a_tenant_is_its_creation_in_milliseconds_in_hexadecimal(tenants):
+    assert tenant_id(datetime(2026, 11, 28, 17, 15, 9, 123_000, UTC)) == "1a2232751c3"
+    created = tenants.create("acme", "gallery")
+    assert created.tenant_id == tenant_id(created.created) == tenants.require("acme").tenant_id
+
+
+def test_ev_63_a_tenant_made_again_under_its_name_has_another_id(tenants, memory):
+    first = tenants.create("acme", "gallery")
+    delete_for_good(memory, "acme")
+    assert tenants.create("acme", "gallery").tenant_id != first.tenant_id
 
 
 def test_one_name_is_one_tenant(tenants):
