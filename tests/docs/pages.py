@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
-PROGRAMS = ("scimd", "make", "docker", "python", "mongosh", "mongodump", "mongorestore", "cp", "rm", "kill", "pip", "curl")
+PROGRAMS = (
+    "scimd", "make", "docker", "python", "mongosh", "mongodump", "mongorestore", "cp", "rm", "kill", "pip", "curl",
+    "export", "node",
+)
 """The first words of commands; lines of a shell block begin with nothing else."""
 
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

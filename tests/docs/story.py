@@ -36,17 +36,17 @@ class Story:
         self.server = server
         self.ran: list[str] = []
         bin_folder = str(Path(SCIMD).parent)
-        self._environ = server.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
+        self.environ = server.environ | {"PATH": f"{bin_folder}:{os.environ['PATH']}"}
 
     def run(self, command: str, says: str, *, answer: str = "", status: int = 0) -> str:
         """Type a command, check its exit status and that its output matches `says`, and return its standard output."""
         self.ran.append(command)
         words = shlex.split(command)
         if words[0] == "scimd" and not SHELL.search(command):
-            done = run_command(words[1:], self._environ, self.server.folder, answer)
+            done = run_command(words[1:], self.environ, self.server.folder, answer)
         else:
             ended = subprocess.run(
-                ["bash", "-c", command], env=self._environ, cwd=self.server.folder, input=answer, capture_output=True,
+                ["bash", "-c", command], env=self.environ, cwd=self.server.folder, input=answer, capture_output=True,
                 text=True, timeout=120, check=False,
             )
             done = Done(ended.returncode, ended.stdout, ended.stderr)
@@ -60,7 +60,7 @@ class Story:
         shown = self.server.folder / "followed"
         with shown.open("wb") as out:
             going = subprocess.Popen(
-                [SCIMD, *shlex.split(command)[1:]], env=self._environ, cwd=self.server.folder, stdout=out,
+                [SCIMD, *shlex.split(command)[1:]], env=self.environ, cwd=self.server.folder, stdout=out,
                 stdin=subprocess.DEVNULL,
             )
         try:

@@ -18,6 +18,7 @@ LANGUAGES = {
     "README.md": {"sh": "test_commands.py", "": "tests/test_readme.py"},
     "docs/clients.md": {"sh": "test_commands.py"},
     "docs/compose.md": {"sh": "tests/compose/test_stack.py"},
+    "docs/consumers.md": {"sh": "test_consumers.py", "json": "test_consumers.py"},
     "docs/design.md": {"mermaid": "test_design.py"},
     "docs/mongodb.md": {"js": "test_mongodb.py"},
     "docs/operating.md": {
@@ -78,7 +79,9 @@ def test_every_line_of_a_shell_block_begins_with_a_known_program(page: str) -> N
     assert {pages.program(line) for line in pages.lines(page)} <= set(pages.PROGRAMS)
 
 
-TYPED = {"README.md", "docs/clients.md", "docs/entra.md", "docs/mongodb.md", "docs/operating.md"}
+TYPED = {
+    "README.md", "docs/clients.md", "docs/consumers.md", "docs/entra.md", "docs/mongodb.md", "docs/operating.md",
+}
 
 
 EVIDENCE = "docs/decisions.md"

@@ -1,0 +1,187 @@
+"""docs/consumers.md: every request is sent, and its response is the one shown; the programs in examples/ are run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from app.auth.limits import rate_limits
+from app.protocol import cursor, search_request
+from app.schemas.storage.collection import indexed_fields
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
+from app.store.search import time_limit
+from tests.conftest import make_server, spend
+from tests.docs import pages
+from tests.docs.story import SECRET_TOKEN, Story, story
+from tests.processes import until
+from tests.test_readme import rows, section
+
+PAGE = "docs/consumers.md"
+HOST = "http://127.0.0.1:8000"
+PROGRAMS = "In Python and Node"
+"""The section with the programs."""
+REQUESTS = [
+    (shown.strip().splitlines(), json.loads(response))
+    for shown, response in re.findall(r"^```sh\n((?:curl [^\n]*\n)+)```\n+(?:[^\n]+:\n\n)?```json\n(.*?)^```", pages.text(PAGE), re.M | re.S)
+]
+"""Commands of curl, and the response that each of them gets."""
+JANE, JOHN, ANN = "jane@example.com", "john@example.com", "ann@example.com"
+PRINTED = {
+    "users": [JANE, JOHN, ANN], "find emails.value jane@example.com": [JANE], "groups": ["Sales", "Sales Europe"],
+    "members 8f0c8b1e-6c5e-4f0e-9d0a-2f6c1d3b7b01": [JANE, JOHN],
+    "groups-of 8f0c8b1e-6c5e-4f0e-9d0a-2f6c1d3b7a02": ["Sales Europe direct", "Sales indirect"],
+    "is-member 8f0c8b1e-6c5e-4f0e-9d0a-2f6c1d3b7a02 8f0c8b1e-6c5e-4f0e-9d0a-2f6c1d3b7b01": [True],
+}
+"""Arguments of the programs -> who or what is in the lines that they print."""
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """Yield a reader who has done what "Start here" says, beside a server that takes 25 requests a second of a tenant."""
+    folder = tmp_path_factory.mktemp("consumers")
+    with story(make_server(folder, SCIMD_WORKERS="1", SCIMD_THREADS="8", SCIMD_RATE_LIMIT="25")) as told:
+        (folder / "examples").symlink_to(pages.ROOT / "examples")
+        told.serve("make run")
+        told.run("scimd tenant create contoso --profile interop", f"Tenant URL: {told.server.url}/contoso/scim/v2")
+        told.run("scimd tenant show contoso", f"{told.server.url}/contoso/scim/v2")
+        told.run("scimd import contoso examples/contoso.jsonl", "refused 0")
+        token = told.run("scimd token issue contoso --scope scim.read --label app", SECRET_TOKEN).strip()
+        url = next(line for line in pages.lines(PAGE) if line.startswith("export SCIM_URL="))
+        told.did(url)
+        told.did("export SCIM_TOKEN=scimd_...")
+        told.environ |= {"SCIM_URL": url.partition("=")[2].replace(HOST, told.server.url), "SCIM_TOKEN": token}
+        yield told
+
+
+def test_n_13_every_request_gets_the_response_that_the_page_shows(reader: Story) -> None:
+    cursor = ""
+    for commands, shown in REQUESTS:
+        for command in commands:
+            typed = command.replace(HOST, reader.server.url).replace("cursor=gAAAA...", f"cursor={cursor}")
+            response = json.loads(reader.run(typed, ""))
+            reader.did(command)
+            cursor = response.get("nextCursor", "")
+            assert with_short_cursors(response) == json.loads(json.dumps(shown).replace(HOST, reader.server.url)), typed
+    assert len(REQUESTS) == len(pages.blocks(PAGE, "json"))
+    assert reader.untried(PAGE, PROGRAMS) == []
+
+
+def with_short_cursors(response: dict[str, object]) -> dict[str, object]:
+    """Return the response as the page shows it: the beginning of a cursor stands for it."""
+    return {name: re.sub(r"^(gAAAA).{50,}$", r"\1...", value) if isinstance(value, str) else value for name, value in response.items()}
+
+
+def test_the_token_cannot_write(reader: Story) -> None:
+    headers = {"Authorization": f"Bearer {reader.environ['SCIM_TOKEN']}"}
+    response = requests.delete(f"{reader.environ['SCIM_URL']}/Users/8f0c8b1e-6c5e-4f0e-9d0a-2f6c1d3b7a01", headers=headers, timeout=30)
+    assert response.status_code == 403
+
+
+def test_n_13_a_question_may_name_the_user_and_ask_whether_they_are_active(reader: Story) -> None:
+    headers = {"Authorization": f"Bearer {reader.environ['SCIM_TOKEN']}"}
+    for name, number in ((JANE, 1), (JOHN, 1), (ANN, 0)):
+        condition = f'userName eq "{name}" and groups.value eq "8f0c8b1e-6c5e-4f0e-9d0a-2f6c1d3b7b01" and active eq true'
+        response = requests.get(f"{reader.environ['SCIM_URL']}/Users", {"filter": condition, "count": "0"}, headers=headers, timeout=30)
+        assert response.json()["totalResults"] == number
+
+
+def needs(program: str) -> None:
+    """Skip the test, with a reason that pytest prints, if this machine does not have the program."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed here, so its example in examples/ was not run")
+
+
+@pytest.mark.parametrize("command", pages.lines(f"{PAGE}#{PROGRAMS}"))
+def test_a_program_answers_the_questions(reader: Story, command: str) -> None:
+    program, path, arguments = command.split(maxsplit=2)
+    needs(program)
+    printed = [json.loads(line) for line in reader.run(command, "").splitlines()]
+    assert [line if isinstance(line, bool) else name(line) for line in printed] == PRINTED[arguments]
+
+
+def name(line: dict[str, str]) -> str:
+    """Return what a printed object is called, and how a user is in a group."""
+    if "display" in line:
+        return f"{line['display']} {line['type']}"
+    return line.get("userName") or line["displayName"]
+
+
+@pytest.mark.parametrize("command", ["python examples/directory.py users", "node examples/directory.mjs users"])
+def test_a_program_reads_all_pages(reader: Story, command: str) -> None:
+    needs(shlex.split(command)[0])
+    url, token = reader.server.create_tenant(profile="interop")
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": f"b{number}", "data": {
+            "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": f"u{number}@example.com"}}
+        for number in range(450)
+    ]
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations}
+    reader.send(token, "POST", f"{url}/Bulk", body)
+    printed = run(reader, command, url, token)
+    assert {json.loads(line)["userName"] for line in printed} == {f"u{number}@example.com" for number in range(450)}
+    assert len(printed) == 450
+
+
+@pytest.mark.parametrize("command", ["python examples/directory.py users", "node examples/directory.mjs users"])
+def test_a_program_waits_while_the_tenant_is_over_its_rate(reader: Story, command: str) -> None:
+    needs(shlex.split(command)[0])
+    url, token = reader.server.create_tenant()
+    refused = f'"tenant":"{url.split("/")[3]}"'
+
+    def met_a_429() -> bool:
+        """Run the program while the tenant is over its rate, and return whether a request of it was refused."""
+        spend(reader.server.database, url.split("/")[3], rate_limits.ROOM + 100)
+        while requests.get(f"{url}/Users?count=0", headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code != 429:
+            pass
+        before = number_refused()
+        assert run(reader, command, url, token) == []
+        return number_refused() > before
+
+    def number_refused() -> int:
+        lines = reader.server.log.read_text().splitlines()
+        return sum('"status":429' in line and refused in line and "cursor" not in line for line in lines)
+
+    until(met_a_429)
+
+
+def run(reader: Story, command: str, url: str, token: str) -> list[str]:
+    """Run a program for a tenant, and return the lines that it prints."""
+    done = subprocess.run(
+        shlex.split(command), env=reader.environ | {"SCIM_URL": url, "SCIM_TOKEN": token}, cwd=reader.server.folder,
+        capture_output=True, text=True, timeout=120, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+LIMITS = dict(rows(section(pages.text(PAGE), "Limits"))[1:6])
+NUMBERS = {
+    "a page": [search_request.DEFAULT_COUNT, search_request.MOST_RESULTS, search_request.MOST_RESULTS],
+    "a cursor": [cursor.TIMEOUT],
+    "requests of a tenant": [rate_limits.DEFAULT, rate_limits.ROOM],
+    "a filter in a URL": [search_request.LONGEST_IN_URL, search_request.LONGEST_IN_BODY],
+    "a query": [int(time_limit.SEARCH_SECONDS), 400],
+}
+"""Row -> the numbers in it."""
+
+
+@pytest.mark.parametrize("row", NUMBERS)
+def test_a_limit_has_the_numbers_of_the_code(row: str) -> None:
+    assert LIMITS.keys() == NUMBERS.keys()
+    assert [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", LIMITS[row])] == NUMBERS[row]
+
+
+def test_the_page_names_the_attributes_with_an_index() -> None:
+    (sentence,) = re.findall(r"by these attributes use an index.*?: (.*?)\. Others", pages.text(PAGE))
+    fields = {field.removeprefix("_folded.") for kind in (USER_TYPE, GROUP_TYPE) for field in indexed_fields(kind)}
+    assert "the manager's id" in sentence
+    named = set(re.findall(r"`([\w.]+)`", sentence))
+    assert named == fields - {"_id", "enterprise.manager.value"} | {"id", "groups.value", "members.value"}
