@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import InvalidSyntax, InvalidValue
 from app.schemas.attribute import Attribute
-from app.schemas.json_object import object_in
+from app.schemas.validation.json_object import object_in
 
 Payload = dict[str, Any]
 HOLDS_JSON = "roles"

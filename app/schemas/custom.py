@@ -15,7 +15,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import Catalogue, ResourceType, Schema
+from app.schemas.resource_type import Catalogue, ResourceType
+from app.schemas.schema import Schema
 from app.schemas.schema_file import NO_RESOURCE, SchemaFileError, TypeFile, own_schema, read_description
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.service_provider import DISCOVERY_SCHEMAS

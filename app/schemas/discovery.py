@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import Catalogue, ResourceType, Schema
+from app.schemas.resource_type import Catalogue, ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.service_provider import CONFIG_URN, RESOURCE_TYPE_URN, SCHEMA_URN
 
 Description = dict[str, Any]

@@ -12,7 +12,8 @@ from typing import Any
 
 from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.common import COMMON
 
 MAX_CACHED = 1_000

@@ -13,7 +13,8 @@ from typing import Any
 
 from app.errors import ScimError
 from app.schemas.attribute import DISPLAY, REF, VALUE, Attribute
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.common import COMMON, EXTERNAL_ID, READ_ONLY
 from app.schemas.tables.service_provider import (
     MUTABILITIES,

@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.config import Config
-from app.schemas import json_object
+from app.schemas.validation import json_object
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database

@@ -8,7 +8,9 @@ from app.errors import ScimError
 from app.protocol import entra_dialect as dialect
 from app.protocol.search_request import SearchRequest
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType, Schema, Target
+from app.schemas.paths import Target
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.group import GROUP_TYPE, GROUP_URN
 from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation.payload import validate

@@ -4,7 +4,7 @@ import pytest
 
 from app.errors import InvalidValue
 from app.protocol import entra_values as values
-from app.schemas.resource_type import Target
+from app.schemas.paths import Target
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE
 

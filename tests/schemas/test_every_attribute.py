@@ -14,8 +14,9 @@ from app.errors import InvalidSyntax, InvalidValue
 from app.schemas import discovery
 from app.schemas.attribute import Attribute
 from app.schemas.custom import load_catalogue
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
+from app.schemas.schema import Schema
 from app.schemas.validation.fields import is_written
 from app.schemas.validation.payload import read_value, validate
 from tests.examples import examples

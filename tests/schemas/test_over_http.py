@@ -18,7 +18,8 @@ from app import create_app
 from app.config import Config
 from app.schemas.attribute import Attribute
 from app.schemas.custom import load_catalogue
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.validation.fields import is_written
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens

@@ -9,8 +9,9 @@ import pytest
 
 from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
+from app.schemas.schema import Schema
 from app.schemas.tables.group import GROUP_TYPE, GROUP_URN
 from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from app.schemas.attribute import Attribute
 from app.schemas.meta import timestamp
 from app.schemas.moments import read_moment
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.storage.columns import columns, element_columns
 from app.schemas.tables.common import EXTERNAL_ID
 from app.schemas.tables.group import GROUP_TYPE

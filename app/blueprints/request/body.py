@@ -14,7 +14,7 @@ from flask import Request
 
 from app.errors import InvalidSyntax, PayloadTooLarge, UnsupportedMediaType, describe
 from app.protocol.messages import JSON, SCIM_JSON
-from app.schemas.json_object import object_in
+from app.schemas.validation.json_object import object_in
 
 log = logging.getLogger("scimd")
 MOST_BYTES = 4 * 1024 * 1024

@@ -23,7 +23,7 @@ from app.errors import ScimError
 from app.export_import import Importer, Numbered
 from app.export_import import export as lines_of
 from app.schemas.custom import all_types
-from app.schemas.json_object import object_in
+from app.schemas.validation.json_object import object_in
 from app.store.accounts.tenants import Tenants
 from app.store.open import open_directory, unknown
 

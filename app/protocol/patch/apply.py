@@ -20,7 +20,9 @@ from app.protocol.patch.values import Edit, is_nothing, put, refuse_read_only
 from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
 from app.schemas.membership import MemberChange
-from app.schemas.resource_type import ResourceType, Schema, Target
+from app.schemas.paths import Target
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.common import META, READ_ONLY, SCHEMAS
 
 Resource = dict[str, Any]

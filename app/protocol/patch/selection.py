@@ -10,7 +10,8 @@ from typing import Any
 
 from app.errors import InvalidFilter, InvalidPath
 from app.schemas.attribute import VALUE, Attribute
-from app.schemas.resource_type import ResourceType, Target
+from app.schemas.paths import Target
+from app.schemas.resource_type import ResourceType
 from app.schemas.storage.columns import element_columns
 from scim_filter import And, Comparison, Filter, FilterError, PathError, parse_path, predicate
 

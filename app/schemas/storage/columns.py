@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 from app.schemas.attribute import REF, VALUE, Attribute
 from app.schemas.comparison import comparison_key, version_key
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.common import COMMON, ID, META, PRIMARY, SCHEMAS
 from scim_filter import Column, Query, Resolve
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.common import EXTERNAL_ID
 
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import Schema
+from app.schemas.schema import Schema
 from scim_filter import DEEPEST, LONGEST, MOST_TERMS
 
 CONFIG_URN = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"

@@ -6,7 +6,8 @@ A comment beside a row gives the reason for each difference from the RFC's table
 from __future__ import annotations
 
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.common import EXTERNAL_ID, PRIMARY, READ_ONLY, multi_valued
 
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"

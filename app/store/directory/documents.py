@@ -20,7 +20,8 @@ from app.schemas.comparison import comparison_key
 from app.schemas.custom import BUILT_IN
 from app.schemas.meta import timestamp, version_number
 from app.schemas.moments import read_moment
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.storage.columns import FOLDED, is_folded
 from app.store.directory.secrets import Hashed, hashed
 from app.store.mongo.unknown_fields import Partial, known_only, with_unknown

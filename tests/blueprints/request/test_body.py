@@ -10,7 +10,7 @@ from werkzeug.test import EnvironBuilder
 
 from app.blueprints.request.body import MOST_BYTES, read_object
 from app.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, UnsupportedMediaType
-from app.schemas.json_object import DEEPEST
+from app.schemas.validation.json_object import DEEPEST
 
 
 def body(data: bytes, content_type: str | None = "application/scim+json", **headers: str) -> dict:

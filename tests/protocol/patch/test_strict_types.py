@@ -4,7 +4,8 @@ import pytest
 
 from app.errors import ScimError
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from tests.protocol.patch.patching import body, op, run
 
 URN, NEEDED, FIXED = (f"urn:example:schemas:2.0:{name}" for name in ("Strict", "Needed", "Fixed"))

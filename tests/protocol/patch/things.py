@@ -1,7 +1,8 @@
 """A resource type with one attribute of each kind that PATCH has a rule for."""
 
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 
 THING_URN = "urn:example:schemas:2.0:Thing"
 EXTRA_URN = "urn:example:schemas:2.0:Thing:Extra"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.storage.collection import collection_spec
 from app.schemas.storage.columns import _columns, columns, element_columns, is_folded
 from app.schemas.tables.common import SCHEMAS

@@ -10,7 +10,8 @@ import pytest
 
 from app.errors import BadRequest, InvalidSyntax, InvalidValue
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType, Schema
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.group import GROUP_TYPE, GROUP_URN
 from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation.fields import MAX_KEY_TEXT, MAX_TEXT, MAX_VALUES
