@@ -25,6 +25,9 @@ _BY_TIME: Index = (("tenant", 1), ("time", -1))
 _BY_NAME: Index = (("tenant", 1), ("keys", 1), ("time", -1))
 _BY_FAILURE: Index = (("tenant", 1), ("failed", 1), ("time", -1))
 BY_UNCOUNTED: Index = (("uncounted.number", 1), ("tenant", 1), ("resource.type", 1))
+BY_SEQUENCE: Index = (("seq", 1),)
+BY_TENANT_SEQUENCE: Index = (("tenant", 1), ("seq", 1))
+BY_UNTIL: Index = (("until", 1),)
 SPEC = CollectionSpec(
     name="events",
     validator=None,
@@ -36,6 +39,10 @@ SPEC = CollectionSpec(
             keys=(("expires", 1),), name="expires", expire_after_seconds=0, partial={"expires": {"$exists": True}}
         ),
         IndexSpec(keys=BY_UNCOUNTED, name="uncounted", partial={"uncounted.number": {"$gte": -1}}),
+        # Events that the relay has numbered; they have `until` in place of `expires`.
+        IndexSpec(keys=BY_TENANT_SEQUENCE, name="tenant_seq", partial={"seq": {"$exists": True}}),
+        IndexSpec(keys=BY_SEQUENCE, name="seq", partial={"seq": {"$exists": True}}),
+        IndexSpec(keys=BY_UNTIL, name="until", partial={"until": {"$exists": True}}),
     ),
 )
 COLLECTIONS = (SPEC,)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import Context
-from threading import Lock
+from threading import Condition, Lock
 from typing import Any, TypeVar
 
 import pymongo
@@ -56,6 +56,11 @@ SINGLE_SERVER = (
     "start mongod with --replSet scimd, and run rs.initiate() once in mongosh."
 )
 
+
+def _wake_nobody() -> None:
+    """Do nothing: the relay of another process finds what was written by itself."""
+
+
 class Database:
     """One MongoDB database; `client` may be one of mongomock's."""
 
@@ -69,25 +74,31 @@ class Database:
         self._preparing = Lock()
         self._preparation = Preparation(self.prepare)
         self._turns = Turns()
+        self.wake: Callable[[], object] = _wake_nobody
+        """Called after a change was written, so that a relay on this machine moves its event at once; never fails."""
+        self.moved = Condition()
+        """Notified when the relay of this process has moved events to the log."""
 
     def budget(self, seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
         """Limit all database calls inside the block, as the function `budget` does."""
         return budget(seconds)
 
-    def transaction(self, work: Callable[[Session], T], *, turn: tuple[str, str] | None = None) -> T:
+    def transaction(
+        self, work: Callable[[Session], T], *, turn: tuple[str, str] | None = None, session: Session = None
+    ) -> T:
         """Do `work` as a whole or not at all; it may be run several times, and must change nothing but the database.
 
-        `turn` names what it changes, by tenant and id: one transaction at a time of this process changes that. Raises
-        Unavailable where the database does not let it through in the time that is left; whether it took place is then
-        not known.
+        `turn` names what it changes, by tenant and id: one transaction at a time of this process changes that. It is
+        done in `session` if one is given, which stays open. Raises Unavailable where the database does not let it
+        through in the time that is left; whether it took place is then not known.
         """
         with self.budget(TRANSACTION_SECONDS):
             if self._is_mock:
                 return work(None)
             deadline = current_deadline() or 0.0
             alone = self._turns.turn(turn, deadline - time.monotonic()) if turn else nullcontext()
-            with alone, self.client.start_session() as session:
-                return _run(session, work, deadline)
+            with alone, nullcontext(session) if session else self.client.start_session() as own:
+                return _run(own, work, deadline)
 
     def answers(self) -> bool:
         """Return whether MongoDB answers within a second, even if the request's budget is used up."""
