@@ -125,6 +125,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares) 
     authenticator = Authenticator(database, limits=limits)
     return Service(
         authenticate=authenticator.authenticate,
+        authenticate_consumer=authenticator.authenticate_consumer,
         count=authenticator.count,
         refusal_to_log=authenticator.refusal_to_log,
         enter=shares.enter,

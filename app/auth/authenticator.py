@@ -14,7 +14,7 @@ from app.auth.credential_cache import CredentialCache
 from app.auth.jwt import looks_like_jwt, verify
 from app.auth.keys import Keys
 from app.auth.limits.rate_limits import Limits
-from app.auth.principal import Principal
+from app.auth.principal import EVERY_TENANT, Principal
 from app.auth.refusal import (
     SUSPENDED,
     AccessRefused,
@@ -26,11 +26,13 @@ from app.auth.refusal import (
     ago,
 )
 from app.errors import TooManyRequests
-from app.store.accounts.tenants import Tenant, Tenants
+from app.store.accounts.tenants import ALL_TENANTS, Tenant, Tenants
 from app.store.accounts.tokens import Token, Tokens, is_secret, parse
 from app.store.accounts.trusts import BEARER, Trusts
 from app.store.mongo.database import Database
 
+_EVERY = ""
+"""In place of a tenant's name: all tenants. No name in a URL is empty, and `*` may be one."""
 NEVER = float("inf")
 _LATEST = 10**11
 """The latest expiry that is believed, in seconds since 1970; an issuer may write any number."""
@@ -58,12 +60,31 @@ class Authenticator:
 
         Raises Unauthorized for a missing or wrong credential, Forbidden for a suspended tenant, and TooManyRequests.
         """
+        principal = self._admit(tenant_name, (tenant_name,), token, address)
+        _refuse_suspended(principal)
+        return principal
+
+    def authenticate_consumer(self, tenant_name: str | None, token: str | None, address: str = "") -> Principal:
+        """Return the principal that reads the events of a tenant, or of all tenants for None.
+
+        As `authenticate`, but tokens of all tenants are accepted, too, even while the tenant is suspended (D-262). For
+        None they alone are, and the principal's tenant is EVERY_TENANT.
+        """
+        if tenant_name is None:
+            return self._admit(_EVERY, (ALL_TENANTS,), token, address)
+        principal = self._admit(tenant_name, (tenant_name, ALL_TENANTS), token, address)
+        if not principal.of_all_tenants:
+            _refuse_suspended(principal)
+        return principal
+
+    def _admit(self, tenant_name: str, owners: tuple[str, ...], token: str | None, address: str) -> Principal:
+        """Return the principal for a credential that belongs to one of `owners`, and count the request."""
         if not token:
             raise self.missing(address)
         principal = self._cache.get(tenant_name, token, self._clock())
-        if principal is None:
+        if principal is None or principal.owner not in owners:
             try:
-                principal = self._identify(tenant_name, token)
+                principal = self._identify(tenant_name, owners, token)
             except Refused as refused:
                 self._limits.count_wrong_credential(address)
                 raise CredentialRefused(refused.refusal, sent=True) from None
@@ -71,20 +92,16 @@ class Authenticator:
             self.count(principal)
         except TooManyRequests as error:
             raise RateRefused(error, self.refusal_to_log(principal, error.detail)) from None
-        if principal.tenant.suspended:
-            refusal = Refusal(
-                principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
-            )
-            raise AccessRefused(SUSPENDED, refusal)
         return principal
 
     def count(self, principal: Principal, amount: int = 1) -> None:
         """Count requests, or the operations of a bulk request, of a principal; raises TooManyRequests."""
-        self._limits.count_request(principal.tenant.name, principal.tenant.rate_limit, amount)
+        own_rate = None if principal.of_all_tenants else principal.tenant.rate_limit
+        self._limits.count_request(principal.owner, own_rate, amount)
 
     def refusal_to_log(self, principal: Principal, detail: str) -> Refusal | None:
         """Return what to log about a principal over its limit, None if a line was logged within the last minute."""
-        if not self._limits.may_log(principal.tenant.name):
+        if not self._limits.may_log(principal.owner):
             return None
         return Refusal(principal.kind, detail, credential_id=principal.credential_id, label=principal.label)
 
@@ -93,14 +110,16 @@ class Authenticator:
         may_log = self._limits.count_missing_credential(address)
         return CredentialRefused(Refusal("credential", "none was sent") if may_log else None, sent=False)
 
-    def _identify(self, tenant_name: str, token: str) -> Principal:
+    def _identify(self, tenant_name: str, owners: tuple[str, ...], token: str) -> Principal:
         since = self._cache.moment()
-        check = self._check_jwt if looks_like_jwt(token) else self._check_token
-        principal, expires = check(tenant_name, token)
+        if looks_like_jwt(token):
+            principal, expires = self._check_jwt(tenant_name, token)
+        else:
+            principal, expires = self._check_token(tenant_name, owners, token)
         self._cache.put(tenant_name, token, principal, since=since, expires=expires)
         return principal
 
-    def _check_token(self, tenant_name: str, text: str) -> tuple[Principal, float]:
+    def _check_token(self, tenant_name: str, owners: tuple[str, ...], text: str) -> tuple[Principal, float]:
         inspection = Inspection("token")
         token_id, secret = parse(text) or (_UNKNOWN_ID, "")
         token = self._tokens.find(token_id)
@@ -114,10 +133,12 @@ class Authenticator:
         inspection.check("secret", good_secret, expected="the issued one", received="another", reason="wrong secret")
         inspection.label = token.label
         inspection.kind = "access token" if token.client else "token"
-        self._check_validity(inspection, tenant_name, token)
+        _check_validity(inspection, owners, token, datetime.fromtimestamp(self._clock(), UTC))
         tenant = self._tenant(inspection, tenant_name)
         self._tokens.record_use(token)
-        principal = Principal(tenant, token.id, inspection.kind, token.scopes, token.label, token.user)
+        principal = Principal(
+            tenant, token.id, inspection.kind, token.scopes, token.label, token.user, token.tenant == ALL_TENANTS
+        )
         return principal, token.expires.timestamp() if token.expires else NEVER
 
     def _check_jwt(self, tenant_name: str, text: str) -> tuple[Principal, float]:
@@ -130,22 +151,30 @@ class Authenticator:
         return Principal(tenant, trust.id, inspection.kind, trust.scopes, trust.label), expires
 
     def _tenant(self, inspection: Inspection, name: str) -> Tenant:
-        tenant = self._tenants.get(name)
+        tenant = EVERY_TENANT if name == _EVERY else self._tenants.get(name)
         if tenant is None:
             inspection.fail("tenant", expected="a tenant", received=name, reason="its tenant is deleted")
         return tenant
 
-    def _check_validity(self, inspection: Inspection, tenant_name: str, token: Token) -> None:
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        inspection.check(
-            "tenant", token.tenant == tenant_name, expected=tenant_name, received=token.tenant,
-            reason="of another tenant",
+
+def _refuse_suspended(principal: Principal) -> None:
+    if principal.tenant.suspended:
+        refusal = Refusal(
+            principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
         )
-        inspection.check(
-            "revocation", token.revoked is None, expected="not revoked", received=str(token.revoked),
-            reason=f"revoked {ago(token.revoked, now)}" if token.revoked else "",
-        )
-        inspection.check(
-            "expiry", token.expires is None or now < token.expires, expected=f"after {now:%Y-%m-%d %H:%M:%S}Z",
-            received=str(token.expires), reason=f"expired {ago(token.expires, now)}" if token.expires else "",
-        )
+        raise AccessRefused(SUSPENDED, refusal)
+
+
+def _check_validity(inspection: Inspection, owners: tuple[str, ...], token: Token, now: datetime) -> None:
+    inspection.check(
+        "tenant", token.tenant in owners, expected=" or ".join(owners), received=token.tenant,
+        reason="of another tenant",
+    )
+    inspection.check(
+        "revocation", token.revoked is None, expected="not revoked", received=str(token.revoked),
+        reason=f"revoked {ago(token.revoked, now)}" if token.revoked else "",
+    )
+    inspection.check(
+        "expiry", token.expires is None or now < token.expires, expected=f"after {now:%Y-%m-%d %H:%M:%S}Z",
+        received=str(token.expires), reason=f"expired {ago(token.expires, now)}" if token.expires else "",
+    )

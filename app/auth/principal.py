@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from app.auth.refusal import AccessRefused, Check, Refusal
-from app.store.accounts.tenants import Tenant
+from app.store.accounts.tenants import ALL_TENANTS, Tenant
+from app.store.accounts.tokens import EVENTS_READ
+
+EVERY_TENANT = Tenant(ALL_TENANTS, profile="", created=datetime.fromtimestamp(0, UTC))
+"""The tenant of a principal that reads the events of all tenants."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,13 @@ class Principal:
     label: str = ""
     user_id: str | None = None
     """The id of the user that /Me refers to for this credential, if any (RFC 7644 section 3.11)."""
+    of_all_tenants: bool = False
+    """Whether the credential belongs to all tenants, and not to this one alone."""
+
+    @property
+    def owner(self) -> str:
+        """The name of the tenant that the credential belongs to, and whose requests are counted; `*` for all."""
+        return ALL_TENANTS if self.of_all_tenants else self.tenant.name
 
 
 def require_read(principal: Principal) -> None:
@@ -30,6 +42,11 @@ def require_read(principal: Principal) -> None:
 def require_write(principal: Principal) -> None:
     """Check that the principal may write; raises Forbidden."""
     _require(principal, "scim.write")
+
+
+def require_events(principal: Principal) -> None:
+    """Check that the principal may read events and snapshots; raises Forbidden."""
+    _require(principal, EVENTS_READ)
 
 
 def _require(principal: Principal, scope: str) -> None:

@@ -22,6 +22,8 @@ class Service:
 
     authenticate: Callable[[str, str | None, str], Principal]
     """Tenant, token and address -> the principal; raises Unauthorized, Forbidden, TooManyRequests."""
+    authenticate_consumer: Callable[[str | None, str | None, str], Principal]
+    """The same for the events of a tenant, or of all for None: tokens of all tenants are accepted, too."""
     count: Callable[[Principal, int], None]
     """Principal and number: count further operations of a request; raises TooManyRequests."""
     refusal_to_log: Callable[[Principal, str], Refusal | None]

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from app.store.accounts.tokens import SCOPES
+from app.store.accounts.tokens import DEFAULT_SCOPES, SCOPES
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _DURATION = re.compile(r"([0-9]{1,9})([smhd])")
@@ -89,11 +89,12 @@ class ScopeList(click.ParamType):
         """Return the scopes, each once."""
         scopes = tuple(dict.fromkeys(value.split())) if isinstance(value, str) else tuple(value)
         if not scopes or not set(scopes) <= set(SCOPES):
-            self.fail(f"{value!r} is not a list of scopes: the scopes are {' and '.join(SCOPES)}", param, ctx)
+            self.fail(f"{value!r} is not a list of scopes: the scopes are {', '.join(SCOPES)}", param, ctx)
         return scopes
 
 
 label_option = click.option("--label", type=Label(), default="", help="A name by which you will recognize it.")
 scope_option = click.option(
-    "--scope", type=ScopeList(), default=" ".join(SCOPES), show_default=True, help="What it may be used for."
+    "--scope", type=ScopeList(), default=" ".join(DEFAULT_SCOPES), show_default=True,
+    help=f"What it may be used for: {', '.join(SCOPES)}.",
 )

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.errors import InvalidValue, NotFound
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
-from app.store.accounts.tokens import SCOPES, Tokens, hash_of
+from app.store.accounts.tokens import DEFAULT_SCOPES, Tokens, hash_of
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
@@ -93,7 +93,7 @@ class Clients:
         self._tokens = Tokens(database)
 
     def create(
-        self, tenant: str, *, lifetime: timedelta, label: str = "", scopes: Iterable[str] = SCOPES,
+        self, tenant: str, *, lifetime: timedelta, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES,
         token_lifetime: timedelta = TOKEN_LIFETIME, session: Session = None,
     ) -> tuple[Client, str]:
         """Create a client and return it with its first secret, which cannot be read again; raises InvalidValue."""

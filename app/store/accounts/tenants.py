@@ -50,12 +50,14 @@ SYNONYMS = {"entra": "interop"}
 """Older names of profiles: still accepted, and stored with tenants of earlier versions (D-80)."""
 
 RESERVED = frozenset({
-    "api", "admin", "assets", "console", "docs", "events", "favicon", "health", "healthz", "live", "livez", "login",
-    "logout", "metrics", "oauth", "oauth2", "openapi", "ping", "ready", "readyz", "robots", "scim", "scimd", "static",
-    "status", "tenants", "token", "v1", "v2", "well-known",
+    "api", "admin", "assets", "changes", "console", "docs", "events", "favicon", "health", "healthz", "jwks", "live",
+    "livez", "login", "logout", "metrics", "oauth", "oauth2", "openapi", "ping", "ready", "readyz", "robots", "scim",
+    "scimd", "snapshot", "static", "status", "streams", "tenants", "token", "v1", "v2", "webhooks", "well-known",
 })
-"""Names that the server's own routes use or may use one day."""
+"""Names that the server's own routes use or may use one day; a tenant that had one before it was reserved keeps it."""
 
+ALL_TENANTS = "*"
+"""The tenant of what belongs to all of them, such as a token for the events of all; no tenant can have this name."""
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 GRACE = timedelta(seconds=60)
 """How long the name of a deleted tenant stays taken, at least.

@@ -20,8 +20,9 @@ from typing import Any
 from pymongo import WriteConcern
 from pymongo.errors import PyMongoError
 
-from app.errors import NotFound
+from app.errors import InvalidValue, NotFound
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.accounts.tenants import ALL_TENANTS
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
@@ -51,7 +52,12 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 
-SCOPES = ("scim.read", "scim.write")
+DEFAULT_SCOPES = ("scim.read", "scim.write")
+"""What a credential may be used for unless an operator says otherwise."""
+EVENTS_READ = "events.read"
+"""The scope of consumers: it opens the feed and the snapshot."""
+SCOPES = (*DEFAULT_SCOPES, EVENTS_READ)
+"""All that a credential can be allowed."""
 USE_NOTED_EVERY = timedelta(minutes=1)
 FORGET_AFTER = timedelta(days=7)
 """How long the record of an expired access token is kept, so that a refusal can say what it was."""
@@ -93,16 +99,20 @@ class Tokens:
         self._loosely = self._collection.with_options(write_concern=WriteConcern(w=1))
 
     def issue(
-        self, tenant: str, *, lifetime: timedelta | None = None, label: str = "", scopes: Iterable[str] = SCOPES,
-        client: str = "", user: str | None = None, session: Session = None,
+        self, tenant: str, *, lifetime: timedelta | None = None, label: str = "",
+        scopes: Iterable[str] = DEFAULT_SCOPES, client: str = "", user: str | None = None, session: Session = None,
     ) -> tuple[str, Token]:
         """Issue a token and return it with its record; the token itself cannot be read again.
 
-        `lifetime` None means that it does not expire; `client` is the client or trust that an access token is for.
+        `lifetime` None means that it does not expire; `client` is the client or trust that an access token is for. A
+        token of `ALL_TENANTS` has the scope `events.read` alone; raises InvalidValue for others.
         """
+        allowed = frozenset(scopes)
+        if tenant == ALL_TENANTS and allowed != {EVENTS_READ}:
+            raise InvalidValue(f"A token of all tenants has the scope {EVENTS_READ} and no other.")
         token_id, secret, created = secrets.token_hex(6), secrets.token_hex(32), now()
         document: dict[str, Any] = {
-            "_id": token_id, "tenant": tenant, "hash": hash_of(secret), "scopes": sorted(scopes), "created": created,
+            "_id": token_id, "tenant": tenant, "hash": hash_of(secret), "scopes": sorted(allowed), "created": created,
         }
         optional = {"label": label, "client": client, "user": user, "expires": created + lifetime if lifetime else None}
         document |= {field: value for field, value in optional.items() if value}

@@ -21,7 +21,7 @@ from pymongo.errors import PyMongoError
 
 from app.errors import InvalidValue, NotFound
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
-from app.store.accounts.tokens import SCOPES, USE_NOTED_EVERY, Tokens
+from app.store.accounts.tokens import DEFAULT_SCOPES, USE_NOTED_EVERY, Tokens
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
@@ -112,7 +112,7 @@ class Trusts:
         self._tokens = Tokens(database)
 
     def add(
-        self, tenant: str, conditions: Conditions, *, label: str = "", scopes: Iterable[str] = SCOPES,
+        self, tenant: str, conditions: Conditions, *, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES,
         session: Session = None,
     ) -> Trust:
         """Add a trust and return it; raises InvalidValue for a URL that is not allowed."""

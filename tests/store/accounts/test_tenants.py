@@ -13,7 +13,7 @@ from app.schemas.meta import first_meta
 from app.store.accounts import tenant_deletion
 from app.store.accounts import tenants as rows
 from app.store.accounts.tenant_deletion import TenantDeletion, finish_deletions
-from app.store.accounts.tenants import BeingDeleted, Tenants, check_name, tenant_id
+from app.store.accounts.tenants import ALL_TENANTS, BeingDeleted, Tenants, check_name, tenant_id
 from app.store.directory import totals
 from app.store.log.changes import Request
 from app.store.log.events import Actor
@@ -84,6 +84,15 @@ def test_names_that_cannot_be(name):
 def test_names_of_the_servers_own_routes(name):
     with pytest.raises(InvalidValue, match="the server reserves it"):
         check_name(name)
+
+
+@pytest.mark.parametrize("name", ["changes", "snapshot", "streams", "webhooks", "jwks", ALL_TENANTS])
+def test_ev_81_names_of_the_feeds_routes_are_reserved_and_a_tenant_that_has_one_goes_on(tenants, memory, name):
+    with pytest.raises(InvalidValue, match="cannot be the name of a tenant"):
+        tenants.create(name, "rfc")
+    memory.db.tenants.insert_one({"_id": name, "profile": "rfc", "created": rows.now(), "suspended": False})
+    tenants.suspend(name)
+    assert tenants.require(name).suspended
 
 
 def test_unknown_profile(tenants):
