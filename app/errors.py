@@ -197,8 +197,7 @@ class UnsupportedMediaType(ScimError):
 class TooManyRequests(ScimError):
     """A tenant or an address is over a limit; `Retry-After` says for how many seconds.
 
-    `tenant` is its name if its credential was valid, "" for an address that sends wrong ones. `limit` says which limit
-    it is: `rate`, `share` of the threads, `scans` or `credentials`.
+    `tenant` is "" for an address that sends wrong credentials; `limit` is `rate`, `share`, `scans` or `credentials`.
     """
 
     status = 429

@@ -13,11 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from app.errors import ScimError, Unavailable
-from app.protocol.entra_dialect import rewrite_patch, rewrite_resource, rewrite_search
+from app.errors import Unavailable
 from app.protocol.etag import NO_CONDITIONS, Conditions
-from app.protocol.patch.apply import apply_patch, only_members
-from app.protocol.patch.message import Operation, read_patch
+from app.protocol.payloads import Payloads
 from app.protocol.profile import Profile
 from app.protocol.replacement import replacement
 from app.protocol.search_request import SearchRequest
@@ -27,7 +25,7 @@ from app.schemas.membership import MemberChange
 from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection, requested_by
-from app.schemas.validation.payload import validate, with_defaults, with_read_only
+from app.schemas.validation.payload import with_defaults, with_read_only
 from app.store.directory.directory import Directory
 from app.store.directory.edits import Edit, MembersEdit, VersionMoved
 from app.store.directory.membership_reader import Parents
@@ -54,13 +52,42 @@ class Shown:
     location: str
 
 
+class _Responses:
+    """Reads what responses need, and makes them."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def read(
+        self, resource_type: ResourceType, resource_id: str, projection: Projection | None,
+        keys: frozenset[str] | None = None,
+    ) -> tuple[Resource, Parents | None]:
+        """Return a resource, and the groups that it is in if the response shows them; raises NotFound."""
+        groups = resource_type.groups
+        if projection is None or groups is None or not projection.wants(groups.name):
+            return self._directory.require(resource_type, resource_id, keys), None
+        return self._directory.get_with_groups(resource_type, resource_id, keys)
+
+    def shown(
+        self, resource: Resource, resource_type: ResourceType, projection: Projection | None,
+        requested: frozenset[str] = frozenset(), groups: Parents | None = None,
+    ) -> Shown:
+        """Return a stored resource as a response to this projection; without one the response has no body."""
+        version, location = resource["meta"]["version"], self._directory.location(resource_type, resource["id"])
+        if projection is None:
+            return Shown({}, version, location)
+        self._directory.fill([resource], resource_type, projection.top_level(), groups)
+        return Shown(projection.apply(resource, requested), version, location)
+
+
 class Provider:
     """The operations of SCIM on one tenant, for one caller."""
 
     def __init__(self, directory: Directory, queries: Queries, profile: Profile, actor: Actor) -> None:
         self._directory = directory
         self._queries = queries
-        self._profile = profile
+        self._payloads = Payloads(profile)
+        self._responses = _Responses(directory)
         self._actor = actor
         self.catalogue = directory.catalogue
         self.attempt = Attempt()
@@ -70,25 +97,24 @@ class Provider:
         """Create a resource (RFC 7644 section 3.3); raises InvalidSyntax, InvalidValue, Uniqueness."""
         self.attempt = Attempt(CREATE, resource_type)
         resource = self._validated(resource_type, payload)
-        self._know(resource, resource_type)
+        self.attempt = _named(self.attempt, resource, resource_type)
         resource = with_defaults(resource_type, resource)
         members = _take_members(resource, resource_type, "add")
         self.attempt = self.attempt.of_members(members)
         resource |= {"id": str(uuid.uuid4()), "meta": first_meta(resource_type.name, now())}
         self._directory.create(resource_type, resource, members, self._request(projection))
         nowhere: Parents = {}  # nobody knew the id before, so that it is in no group
-        return self._shown(resource, resource_type, projection, requested_by(resource_type, resource), nowhere)
+        requested = requested_by(resource_type, resource)
+        return self._responses.shown(resource, resource_type, projection, requested, nowhere)
 
     def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Shown:
         """Return a resource (RFC 7644 section 3.4.1); raises NotFound."""
-        resource, groups = self._read_for(projection, resource_type, resource_id, projection.top_level())
-        return self._shown(resource, resource_type, projection, groups=groups)
+        resource, groups = self._responses.read(resource_type, resource_id, projection, projection.top_level())
+        return self._responses.shown(resource, resource_type, projection, groups=groups)
 
     def query(self, types: Sequence[ResourceType], search: SearchRequest) -> dict[str, Any]:
         """Return one page of what a search finds, as a ListResponse (RFC 7644 section 3.4.2); raises InvalidFilter."""
-        if self._profile.dialect:
-            search = rewrite_search(search, types)
-        return self._queries.page(types, search, self._actor.credential)
+        return self._queries.page(types, self._payloads.search(search, types), self._actor.credential)
 
     def replace(
         self, resource_type: ResourceType, resource_id: str, payload: Mapping[str, Any], projection: Projection,
@@ -113,21 +139,20 @@ class Provider:
         Without a projection the response has no body, and nothing is read for one.
         """
         self.attempt = Attempt(PATCH, resource_type, resource_id)
-        members = self._only_members(resource_type, payload)
+        members = self._payloads.member_changes(payload, resource_type)
         self.attempt = self.attempt.of_members(members)
         if members and projection is None and conditions == NO_CONDITIONS:
             # Without reading the resource, which saves a round trip.
             done = self._directory.change_members(resource_type, resource_id, MembersEdit(members), self._request(None))
-            return self._shown(dict(done.resource), resource_type, None)
+            return self._responses.shown(dict(done.resource), resource_type, None)
 
         def change(before: Resource) -> tuple[Resource, Members]:
             # Not read before: a missing resource or another version is reported first, and then a bad message.
-            operations = self._operations(resource_type, payload)
-            patched = apply_patch(before, operations, resource_type, self._profile)
+            patched = self._payloads.patched(before, payload, resource_type)
             self.attempt = self.attempt.warned(patched.skipped)
             if patched.resource == before:
                 return before, patched.changes
-            after = validate(resource_type, patched.resource, ignore_unknown=self._profile.ignore_unknown)
+            after = self._payloads.validated(patched.resource, resource_type)
             return with_read_only(resource_type, after, before), patched.changes
 
         return self._change(change, projection, conditions)
@@ -142,7 +167,7 @@ class Provider:
             version = None
             if conditions != NO_CONDITIONS:
                 before = self._directory.require(resource_type, resource_id, resource_type.names)
-                self._know(before, resource_type)
+                self.attempt = _named(self.attempt, before, resource_type)
                 conditions.check(before["meta"]["version"])
                 version = before["meta"]["version"]
             self._directory.delete(resource_type, resource_id, version, self._request(None))
@@ -164,45 +189,9 @@ class Provider:
         return Request(attempt.operation, self._actor, has_body=projection is not None, warnings=attempt.warnings)
 
     def _validated(self, resource_type: ResourceType, payload: Mapping[str, Any]) -> Resource:
-        if self._profile.dialect:
-            payload = rewrite_resource(payload, resource_type)
+        payload = self._payloads.rewritten(payload, resource_type)
         self.attempt = self.attempt.about(payload, resource_type.name_in(payload) or self.attempt.name)
-        return validate(resource_type, payload, ignore_unknown=self._profile.ignore_unknown)
-
-    def _know(self, resource: Resource, resource_type: ResourceType) -> None:
-        self.attempt = self.attempt.about(resource, str(resource.get(resource_type.identifier, "")))
-
-    def _read_for(
-        self, projection: Projection | None, resource_type: ResourceType, resource_id: str,
-        keys: frozenset[str] | None = None,
-    ) -> tuple[Resource, Parents | None]:
-        """Read a resource, and with it the groups that it is in where the response shows them."""
-        groups = resource_type.groups
-        if projection is None or groups is None or not projection.wants(groups.name):
-            return self._directory.require(resource_type, resource_id, keys), None
-        return self._directory.get_with_groups(resource_type, resource_id, keys)
-
-    def _shown(
-        self, resource: Resource, resource_type: ResourceType, projection: Projection | None,
-        requested: frozenset[str] = frozenset(), groups: Parents | None = None,
-    ) -> Shown:
-        version, location = resource["meta"]["version"], self._directory.location(resource_type, resource["id"])
-        if projection is None:
-            return Shown({}, version, location)
-        self._directory.fill([resource], resource_type, projection.top_level(), groups)
-        return Shown(projection.apply(resource, requested), version, location)
-
-    def _operations(self, resource_type: ResourceType, payload: Any) -> tuple[Operation, ...]:
-        return read_patch(rewrite_patch(payload, resource_type) if self._profile.dialect else payload, self._profile)
-
-    def _only_members(self, resource_type: ResourceType, payload: Any) -> Members:
-        """Return the changes of a PATCH that names nothing but members, as Entra sends them all day; else nothing."""
-        if resource_type.members is None:
-            return ()
-        try:
-            return only_members(self._operations(resource_type, payload), resource_type, self._profile)
-        except ScimError:
-            return ()  # raised again once it is known that the resource exists
+        return self._payloads.validated(payload, resource_type)
 
     def _change(
         self, change: Callable[[Resource], tuple[Resource, Members]], projection: Projection | None,
@@ -217,15 +206,15 @@ class Provider:
         exact = not partly or conditions != NO_CONDITIONS
 
         def work() -> Shown:
-            before, groups = self._read_for(projection, resource_type, resource_id)
-            self._know(before, resource_type)
+            before, groups = self._responses.read(resource_type, resource_id, projection)
+            self.attempt = _named(self.attempt, before, resource_type)
             conditions.check(before["meta"]["version"])
             after, members = change(before)
             self.attempt = self.attempt.about(after, self.attempt.name).of_members(members)
             edit = Edit(before, after, members, exact=exact)
             stored = dict(self._directory.update(resource_type, edit, self._request(projection)).resource)
             requested = requested_by(resource_type, stored, before if partly else None)
-            return self._shown(stored, resource_type, projection, requested, groups)
+            return self._responses.shown(stored, resource_type, projection, requested, groups)
 
         return _retry_on_conflict(resource_type, work)
 
@@ -238,6 +227,11 @@ def _retry_on_conflict(resource_type: ResourceType, work: Callable[[], T]) -> T:
         except VersionMoved:
             time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, no secret
     raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
+
+
+def _named(attempt: Attempt, resource: Resource, resource_type: ResourceType) -> Attempt:
+    """Return the attempt with the names of its resource."""
+    return attempt.about(resource, str(resource.get(resource_type.identifier, "")))
 
 
 def _take_members(resource: Resource, resource_type: ResourceType, kind: str) -> Members:
