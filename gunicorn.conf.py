@@ -13,9 +13,13 @@ import struct
 import sys
 import time
 from contextlib import suppress
+from typing import Any
 
 from gunicorn import util
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
+from gunicorn.http.message import Request
+from gunicorn.http.wsgi import Response
 from gunicorn.workers.gthread import ThreadWorker
 
 from app import create_app
@@ -46,7 +50,7 @@ class Worker(ThreadWorker):
     accepted, and after the death of the master a new one could not listen.
     """
 
-    def set_accept_enabled(self, enabled):
+    def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
         if not enabled and (not self.alive or self.ppid != os.getppid()):
             for listener in self.sockets:
@@ -98,7 +102,7 @@ logconfig_dict = logging_config()
 class _NoAccessLog(Logger):
     """Gunicorn's log without access lines, which it would prepare for each request because of `logconfig_dict`."""
 
-    def access(self, *_):
+    def access(self, *_: object) -> None:
         return
 
 
@@ -111,7 +115,7 @@ _REFUSED = {
 }
 
 
-def _write_error(sock, status, reason, _):
+def _write_error(sock: socket.socket, status: int, reason: str, _: object) -> None:
     """Send a SCIM Error message (RFC 7644 section 3.12) for a request that gunicorn refuses; repeat none of it."""
     error = ScimError(f"{reason}: {_REFUSED.get(status, 'the request is not valid HTTP.')}")
     error.status = status
@@ -125,7 +129,7 @@ util.write_error = _write_error  # gunicorn has no setting for its error page, w
 _STOPS = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
-def on_starting(server):
+def on_starting(server: Arbiter) -> None:
     """Assemble the application once before the workers start, so that a mistake ends the start with one sentence.
 
     The private mongod is started here and used by this process until it ends. Indexes are built here, without a time
@@ -141,7 +145,8 @@ def on_starting(server):
         if not (server.master_pid or "LISTEN_FDS" in os.environ):  # else the sockets are inherited
             for address in server.cfg.address:
                 if isinstance(address, tuple):
-                    wait_for_address(*address, ADDRESS_SECONDS)
+                    host, port = address
+                    wait_for_address(host, port, ADDRESS_SECONDS)
         database = open_database(_config, watch=False)
         create_app(_config, database)
         with suppress(Unavailable):  # `create_app` has logged it, and the workers wait
@@ -153,7 +158,7 @@ def on_starting(server):
         sys.exit(f"scimd: {error}")
 
 
-def post_fork(server, worker):
+def post_fork(server: Arbiter, worker: Worker) -> None:
     """Make every stop graceful, including one during the start of the worker.
 
     Ctrl-C reaches all processes, and the master then sends SIGQUIT to its workers. For both signals a thread worker
@@ -171,7 +176,7 @@ def post_fork(server, worker):
         folder.take_slot()
 
 
-def pre_request(worker, req):
+def pre_request(worker: Worker, req: Request) -> None:
     """Limit the time that a client may take to read, and the number of responses on a connection.
 
     `sendall` applies the time limit to everything that it sends.
@@ -181,7 +186,7 @@ def pre_request(worker, req):
         req.force_close()
 
 
-def post_request(worker, req, environ, resp):
+def post_request(worker: Worker, req: Request, environ: dict[str, Any], resp: Response | None) -> None:
     """Close a connection in this thread; reset it if its client is gone, too slow, or was sent half a response.
 
     gunicorn waits up to 2 seconds for the client to close it, in the thread that accepts connections (27.0.1): a client
@@ -199,7 +204,7 @@ def post_request(worker, req, environ, resp):
         connection.shutdown(socket.SHUT_RD)
 
 
-def _wait_for_close(connection):
+def _wait_for_close(connection: socket.socket) -> None:
     """Read and discard for a while: closing with unread data would destroy the response (RFC 9112 section 9.6)."""
     deadline = time.monotonic() + HANG_UP_SECONDS
     while (left := deadline - time.monotonic()) > 0:
@@ -208,13 +213,13 @@ def _wait_for_close(connection):
             return
 
 
-def worker_exit(server, worker):
+def worker_exit(server: Arbiter, worker: Worker) -> None:
     """Pause before the next attempt if a worker could not start."""
     if worker.wsgi is None:
         time.sleep(1)
 
 
-def post_worker_init(worker):
+def post_worker_init(worker: Worker) -> None:
     """Start what a worker does besides answering requests, and exempt permanent objects from garbage collection.
 
     Searching for cycles after every 700 new objects took 5 % of the time of a write, and finds few.
@@ -229,13 +234,13 @@ def post_worker_init(worker):
     gc.set_threshold(10_000, 10, 10)
 
 
-def child_exit(server, worker):
+def child_exit(server: Arbiter, worker: Worker) -> None:
     """Remove the gauges of a worker that has ended."""
     if _config.metrics_bind:
         folder.remove_gauges_of_ended()
 
 
-def on_exit(server):
+def on_exit(server: Arbiter) -> None:
     """Remove the folder of the metrics."""
     if _config.metrics_bind:
         folder.leave()
