@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -85,6 +86,16 @@ ALSO_MEAN = {
     "value": ("app/auth/", "app/protocol/bulk.py", "app/protocol/patch/message.py", "scim_filter/"),
 }
 """Names of attributes that are words for something else, too, and where."""
+MOST_FILES, MOST_METHODS, MOST_LINES = 12, 12, 250
+LARGE_ROOMS = {
+    "app/store/directory",  # its files need each other across any line that would divide them (D-235)
+}
+LARGE_CLASSES = {
+    "MembershipReader",  # each method is one question about memberships, and none may count those that are cleared
+    "Memberships",  # each method is one command on one collection; reads and writes of a row belong together
+    "Resources",  # the same, on the collection of a resource type
+    "_Builder",  # one method for each rule of grammar.lark, as Lark requires
+}
 FILTERED = re.compile(r"[\w$.:-]+(?=\[| (?:eq|ne|co|sw|ew|gt|ge|lt|le|pr)\b)")
 
 
@@ -265,6 +276,37 @@ def test_the_test_lets_through_what_is_public(source: str) -> None:
 def test_a_module_says_what_lives_there() -> None:
     silent = [m.name for m in modules() if m.path.read_text().strip() and not ast.get_docstring(m.tree)]
     assert silent == []
+
+
+def test_a_room_has_at_most_twelve_files() -> None:
+    files = Counter(m.path.parent.relative_to(ROOT).as_posix() for m in modules() if m.path.name != "__init__.py")
+    assert {room for room, number in files.items() if number > MOST_FILES} == LARGE_ROOMS
+
+
+def methods(source: str) -> dict[str, int]:
+    """Return how many methods each class of a module has; a property is a fact about the object, and is not counted."""
+    def is_method(node: ast.stmt) -> bool:
+        marks = [ast.unparse(mark) for mark in getattr(node, "decorator_list", ())]
+        return isinstance(node, ast.FunctionDef) and not {"property", "cached_property"} & set(marks)
+
+    classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    return {each.name: sum(map(is_method, each.body)) for each in classes}
+
+
+def test_a_class_has_at_most_twelve_methods() -> None:
+    numbers = [pair for module in modules() for pair in methods(module.path.read_text()).items()]
+    assert {name for name, number in numbers if number > MOST_METHODS} == LARGE_CLASSES
+
+
+def test_a_module_has_at_most_250_lines() -> None:
+    code = [*modules(), Module(ROOT / "gunicorn.conf.py")]
+    lines = {module.name: len(module.path.read_text().splitlines()) for module in code}
+    assert {name: number for name, number in lines.items() if number > MOST_LINES} == {}
+
+
+def test_the_test_counts_methods_and_no_properties() -> None:
+    source = "class A:\n    x = 1\n    @property\n    def b(self): ...\n    @staticmethod\n    def c(): ...\n    def d(self): ...\n"
+    assert methods(source) == {"A": 2}
 
 
 def literals(tree: ast.Module) -> Iterator[ast.Constant]:

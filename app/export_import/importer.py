@@ -75,7 +75,7 @@ class Importer:
 
     def run(self, lines: Iterable[Numbered]) -> None:
         """Import some lines, resources before memberships, and report those that are refused."""
-        groups = self._by_type(lines)
+        groups = _by_type(lines, self._refuse)
         memberships = groups.pop(MEMBERSHIP, [])
         for kind, group in groups.items():
             self._resources(kind, group)
@@ -84,17 +84,6 @@ class Importer:
             self._tell(number, why)
         self.report.refused += len(self._refused)
         self._refused.clear()
-
-    def _by_type(self, lines: Iterable[Numbered]) -> dict[str, list[tuple[int, Line]]]:
-        groups: dict[str, list[tuple[int, Line]]] = {}
-        for number, line in lines:
-            if isinstance(line, str):
-                self._refuse(number, line)
-            elif not isinstance(line.get("type"), str):
-                self._refuse(number, "the line has no type")
-            else:
-                groups.setdefault(line["type"], []).append((number, line))
-        return groups
 
     def _refuse(self, number: int, why: str) -> None:
         self._refused.append((number, why))
@@ -240,6 +229,19 @@ class Importer:
     def _touch(self, groups: Iterable[str], session: Session) -> None:
         for resource_type in self._with_members:
             self._directory.resources(resource_type).touch_all(groups, None, session)
+
+
+def _by_type(lines: Iterable[Numbered], refuse: Callable[[int, str], None]) -> dict[str, list[tuple[int, Line]]]:
+    """Return the lines by their type; refuse those that have none."""
+    groups: dict[str, list[tuple[int, Line]]] = {}
+    for number, line in lines:
+        if isinstance(line, str):
+            refuse(number, line)
+        elif not isinstance(line.get("type"), str):
+            refuse(number, "the line has no type")
+        else:
+            groups.setdefault(line["type"], []).append((number, line))
+    return groups
 
 
 def _members_added(group: str, identity: Identity, members: list[str]) -> Change:
