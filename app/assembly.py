@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from flask import Flask, Request
@@ -22,6 +22,7 @@ from app.blueprints.door import tenant_blueprint
 from app.blueprints.health import health
 from app.blueprints.me import me
 from app.blueprints.oauth import oauth
+from app.blueprints.openapi import openapi
 from app.blueprints.request.body import MOST_BYTES
 from app.blueprints.request.paths import OneSpelling
 from app.blueprints.response import errors
@@ -30,13 +31,14 @@ from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config
 from app.errors import Forbidden, Unavailable, describe
+from app.openapi import openapi_document
 from app.protocol.bulk import MOST_OPERATIONS
 from app.protocol.cursor import TIMEOUT, Cursors
 from app.protocol.profile import PROFILES
 from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
 from app.provider import Provider
 from app.queries import Queries
-from app.schemas.custom import all_types, load_catalogue
+from app.schemas.custom import all_types, common_catalogue, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
 from app.store.accounts import server_key
@@ -103,7 +105,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.extensions["scimd"] = _service(config, database, parts, shares)
-    for blueprint in (health, oauth, tenant_blueprint(discovery, bulk, me, scim)):
+    for blueprint in (health, oauth, openapi, tenant_blueprint(discovery, bulk, me, scim)):
         app.register_blueprint(blueprint)
     fallbacks.install(app)
     telemetry.install(app, counted=bool(config.metrics_bind))
@@ -140,6 +142,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares) 
             default_page_size=DEFAULT_COUNT, max_results=MOST_RESULTS, bulk_operations=MOST_OPERATIONS,
             bulk_payload=MOST_BYTES, cursor_timeout=TIMEOUT, authentication_schemes=(BEARER, OAUTH2),
         ),
+        openapi=cache(lambda: openapi_document(common_catalogue(config.schemas_dir), config.base_url)),
         ready=database.ready,
         budget=database.budget,
         require=database.require,

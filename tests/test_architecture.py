@@ -32,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.processes": set(),
     "app.schemas": {"scim_filter", "app.errors"},
     "app.protocol": {"scim_filter", "app.schemas", "app.errors"},
+    "app.openapi": {"app.protocol", "app.schemas", "app.errors"},
     "app.store": set(),
     "app.store.mongo": {"app.schemas", "app.errors", "pymongo", "bson"},
     "app.store.log": {"app.store.mongo", "app.schemas", "app.errors", "pymongo", "bson"},
@@ -66,10 +67,12 @@ SPELL_ATTRIBUTES = ("app/schemas/", "app/protocol/entra_dialect.py", "app/protoc
 FRAME = {"schemas", "id", "meta", *(row.name for row in META.sub_attributes)}
 """What every resource has, whatever its schema is (RFC 7643 section 3.1), and every document has under the same name."""
 ALSO_MEAN = {
+    "$ref": ("app/openapi/resources.py",),  # a keyword of JSON Schema
     "active": ("app/cli/", "app/telemetry/"),  # a count of the overview, a metric's label
     "attributes": ("app/blueprints/", "app/protocol/"),  # a parameter (RFC 7644 section 3.9)
     "bulk": ("app/blueprints/",),  # the operation
     "cursor": ("app/protocol/",),  # a parameter (RFC 9865)
+    "description": ("app/openapi/",),  # a keyword of OpenAPI
     "endpoint": ("app/blueprints/",),  # a part of the URL
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
     "groups": ("app/cli/", "app/store/directory/operator_views.py"),  # a count, a field of a view for operators
@@ -78,12 +81,14 @@ ALSO_MEAN = {
     "name": ("app/",),  # of tenants, types, settings, arguments, indexes
     "patch": ("app/",),  # the operation
     "primary": ("app/store/mongo/",),  # of a replica set
-    "required": ("app/store/",),  # a keyword of `$jsonSchema`
-    # A field of memberships, lines of a log and of an export; a label of metrics.
-    "type": ("app/auth/", "app/cli/", "app/export_import/", "app/store/", "app/telemetry/"),
+    "required": ("app/openapi/", "app/store/"),  # a keyword of JSON Schema
+    "schema": ("app/openapi/",),  # a keyword of OpenAPI
+    "title": ("app/openapi/",),  # a keyword of OpenAPI
+    # A field of memberships, lines of a log and of an export; a label of metrics; a keyword of JSON Schema.
+    "type": ("app/auth/", "app/cli/", "app/export_import/", "app/openapi/", "app/store/", "app/telemetry/"),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
     # A member of a PATCH operation, a claim, and in filters what an element that is no object is called.
-    "value": ("app/auth/", "app/protocol/bulk.py", "app/protocol/patch/message.py", "scim_filter/"),
+    "value": ("app/auth/", "app/openapi/messages.py", "app/protocol/bulk.py", "app/protocol/patch/message.py", "scim_filter/"),
 }
 """Names of attributes that are words for something else, too, and where."""
 MOST_FILES, MOST_METHODS, MOST_LINES = 12, 12, 250

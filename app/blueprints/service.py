@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from flask import current_app
 
@@ -45,6 +46,8 @@ class Service:
     issuer: Callable[[str], str]
     """Tenant -> the URL of its authorization server."""
     features: Features
+    openapi: Callable[[], dict[str, Any]]
+    """Returns the OpenAPI document."""
     ready: Callable[[], None]
     """Raises Unavailable if requests cannot be answered."""
     require: Callable[[], None]

@@ -22,7 +22,7 @@ from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.service_provider import DISCOVERY_SCHEMAS
 from app.schemas.tables.user import USER_TYPE
 
-__all__ = ["SchemaFileError", "all_types", "load_catalogue"]
+__all__ = ["SchemaFileError", "all_types", "common_catalogue", "load_catalogue"]
 
 BUILT_IN = (USER_TYPE, GROUP_TYPE)
 DESCRIBES_ITSELF = ("rfc",)
@@ -46,6 +46,11 @@ def load_catalogue(directory: Path | None, profile: str, tenant: str) -> Catalog
     """Return the resource types of a tenant as its profile sees them; files are read once. Raises SchemaFileError."""
     scope = tenant if directory is not None and tenant in _tenants(directory) else NOTHING_OWN
     return _catalogue(directory, profile, scope)
+
+
+def common_catalogue(directory: Path | None) -> Catalogue:
+    """Return the resource types that all tenants have, as no profile has changed them; raises SchemaFileError."""
+    return Catalogue(_types(directory, NOTHING_OWN))
 
 
 def all_types(directory: Path | None) -> tuple[ResourceType, ...]:

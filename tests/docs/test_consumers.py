@@ -70,6 +70,8 @@ def test_n_13_every_request_gets_the_response_that_the_page_shows(reader: Story)
             reader.did(command)
             cursor = response.get("nextCursor", "")
             assert with_short_cursors(response) == json.loads(json.dumps(shown).replace(HOST, reader.server.url)), typed
+    reader.run(f"curl {reader.server.url}/openapi.json", '"openapi":"3.1')
+    reader.did(f"curl {HOST}/openapi.json")
     assert len(REQUESTS) == len(pages.blocks(PAGE, "json"))
     assert reader.untried(PAGE, PROGRAMS) == []
 

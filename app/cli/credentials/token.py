@@ -1,4 +1,4 @@
-"""scimd token: the tokens of a tenant, and those of all tenants for consumers of their events."""
+"""scimd token: the Secret Tokens of a tenant."""
 
 from __future__ import annotations
 
@@ -13,28 +13,19 @@ from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Duration, ResourceName, label_option, scope_option
 from app.errors import InvalidValue, NotFound
 from app.schemas.tables.user import USER_TYPE
-from app.store.accounts.tenants import ALL_TENANTS, Tenants
-from app.store.accounts.tokens import EVENTS_READ, Token, Tokens, check_scopes
+from app.store.accounts.tenants import Tenant, Tenants
+from app.store.accounts.tokens import Token, Tokens
 from app.store.mongo.database import Session
 from app.store.open import open_directory
-
-_tenant_argument = click.argument("tenant", required=False)
-_all_tenants_option = click.option(
-    "--all-tenants", is_flag=True, help="In place of TENANT: for a consumer of the events of all tenants."
-)
 
 
 @click.group()
 def token() -> None:
-    """The Secret Tokens of a tenant, and the tokens of consumers.
-
-    Several may be valid at once, so that one can be replaced without a gap.
-    """
+    """The Secret Tokens of a tenant; several may be valid at once, so that one can be replaced without a gap."""
 
 
 @token.command()
-@_tenant_argument
-@_all_tenants_option
+@click.argument("tenant")
 @click.option("--expires", type=Duration(never=True), default="365d", show_default=True,
               help="How long it is valid: a number and s, m, h or d, or never.")
 @label_option
@@ -44,43 +35,35 @@ def token() -> None:
 @json_option
 @click.pass_obj
 def issue(
-    connection: Connection, tenant: str | None, all_tenants: bool, expires: timedelta | None, label: str,
-    user: str | None, scope: tuple[str, ...], as_json: bool,
+    connection: Connection, tenant: str, expires: timedelta | None, label: str, user: str | None,
+    scope: tuple[str, ...], as_json: bool,
 ) -> None:
-    """Issue a token and print it, which is shown only once.
-
-    A token of all tenants has the scope events.read: it reads events and snapshots, and is never accepted for SCIM.
-    """
-    owner = _owner(connection, tenant, all_tenants=all_tenants)
-    check_scopes(owner, scope)
-    user_id = None if user is None else _user_id(connection, owner, user)
+    """Issue a token and print it, which is shown only once."""
+    found = Tenants(connection.database).require(tenant)
+    user_id = None if user is None else _user_id(connection, found, user)
 
     def work(session: Session) -> tuple[Token, tuple[str, Token]]:
         issued = Tokens(connection.database).issue(
-            owner, lifetime=expires, label=label, scopes=scope, user=user_id, session=session
+            tenant, lifetime=expires, label=label, scopes=scope, user=user_id, session=session
         )
         return issued[1], issued
 
-    text, issued = audited_change(connection, "token issue", work, tenant=owner)
+    text, issued = audited_change(connection, "token issue", work, tenant=tenant)
     if as_json:
-        print_json({"token": text, "tenant": owner} | _row(issued))
+        print_json({"token": text, "tenant": tenant} | _row(issued))
     else:
         say(text)
 
 
 @token.command("list")
-@_tenant_argument
-@_all_tenants_option
+@click.argument("tenant")
 @json_option
 @click.pass_obj
-def list_tokens(connection: Connection, tenant: str | None, all_tenants: bool, as_json: bool) -> None:
-    """List the tokens of a tenant, or those of all tenants, without their secrets."""
-    owner = _owner(connection, tenant, all_tenants=all_tenants)
-    rows = [_row(each) for each in Tokens(connection.database).of_tenant(owner)]
-    empty = f"{owner} has no tokens. Next: scimd token issue {owner}"
-    if all_tenants:
-        empty = f"There are no tokens of all tenants. Next: scimd token issue --all-tenants --scope {EVENTS_READ}"
-    print_rows(rows, as_json=as_json, empty=empty)
+def list_tokens(connection: Connection, tenant: str, as_json: bool) -> None:
+    """List the tokens of a tenant, without their secrets."""
+    Tenants(connection.database).require(tenant)
+    rows = [_row(each) for each in Tokens(connection.database).of_tenant(tenant)]
+    print_rows(rows, as_json=as_json, empty=f"{tenant} has no tokens. Next: scimd token issue {tenant}")
 
 
 @token.command()
@@ -94,18 +77,8 @@ def revoke(connection: Connection, token_id: str) -> None:
     )
 
 
-def _owner(connection: Connection, tenant: str | None, *, all_tenants: bool) -> str:
-    """Return the tenant that a token is of, which is `*` for all; raises UsageError, NotFound."""
-    if (tenant is not None) is all_tenants:
-        raise click.UsageError("Name a tenant, or give --all-tenants in its place.")
-    return ALL_TENANTS if tenant is None else Tenants(connection.database).require(tenant).name
-
-
-def _user_id(connection: Connection, owner: str, user: str) -> str:
+def _user_id(connection: Connection, tenant: Tenant, user: str) -> str:
     """Return the id of the user with this id, name or externalId; raises NotFound, and InvalidValue for several."""
-    if owner == ALL_TENANTS:
-        raise click.UsageError("A token of all tenants stands for no user; leave out --user.")
-    tenant = Tenants(connection.database).require(owner)
     directory = open_directory(connection.config, connection.database, tenant)
     users = directory.resources(directory.catalogue.named(USER_TYPE.name) or USER_TYPE)
     found = list(directory.identities.of([user], [USER_TYPE.name])) or users.named(user, 2)
