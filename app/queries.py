@@ -63,7 +63,7 @@ class Queries:
         skip = search.start_index - 1
         if not search.count:
             return list_response([], sum(part.total() for part in parts), search.start_index)
-        if len(parts) == 1 and not skip and parts[0].looks_up_a_name(search):
+        if len(parts) == 1 and not skip and parts[0].looks_up_a_name(search):  # what Entra sends most of all
             found = parts[0].named(search.count)
             return list_response(found, len(found), search.start_index)
         if len(parts) == 1:
@@ -172,19 +172,23 @@ class _Part:
         return [(resource, position, self.type) for resource, position in found], total
 
     def looks_up_a_name(self, search: SearchRequest) -> bool:
-        """Return whether the filter looks for one user by name, and the response shows the user's groups."""
-        wanted, groups, name = search.filter, self.type.groups, self.type.identifier
-        if not isinstance(wanted, Comparison) or wanted.operator != "eq" or groups is None:
+        """Return whether the filter looks for the one resource with a name."""
+        wanted, name = search.filter, self.type.identifier
+        if not isinstance(wanted, Comparison) or wanted.operator != "eq":
             return False
         row = self.type.schema.by_name.get(name.lower())
-        if row is None or row.uniqueness == "none" or not self.projection.wants(groups.name):
+        if row is None or row.uniqueness == "none":
             return False
         column = self._resolve(str(wanted.path))
         return column is not None and column.path == name
 
     def named(self, limit: int) -> list[Resource]:
-        """Return the resource with the name and its groups in one round trip; Entra sends this query most of all."""
-        found, groups = self._directory.find_with_groups(self.type, self._query, self.keys, limit)
+        """Return the resource with the name; in the same round trip its groups are read, if the response shows them."""
+        found, groups, attribute = list[Resource](), None, self.type.groups
+        if attribute is not None and self.projection.wants(attribute.name):
+            found, groups = self._directory.find_with_groups(self.type, self._query, self.keys, limit)
+        else:
+            found = self._resources.find(self._query, self.keys, limit)
         self._directory.fill(found, self.type, self.keys, groups)
         return [self.projection.apply(resource) for resource in found]
 

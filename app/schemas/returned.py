@@ -90,7 +90,7 @@ class Projection:
     def wants(self, name: str) -> bool:
         """Return whether the response contains any of a top-level attribute, or of an extension by its URN."""
         names = self.top_level()
-        return names is None or name in names
+        return name not in self.view.hide if names is None else name in names
 
     def top_level(self) -> frozenset[str] | None:
         """Return the top-level attributes and the extensions' URNs in the response, or None for all of them."""

@@ -55,7 +55,7 @@ del FOR_ENTRA[USER_URN, "password", "caseExact"]
 FOR_GALLERY = FOR_ENTRA | {
     (USER_URN, path, "required"): (True, REQUIRED)
     for path in ("active", "displayName", "name", "name.formatted", "name.familyName", "name.givenName")
-}
+} | {(USER_URN, "groups", "returned"): ("request", "D-240: Entra never reads it")}
 FOR_RFC = ERRATA | {(USER_URN, "active", "required"): (True, "D-62: it always has a value, and cannot be removed")}
 DIFFERENCES = {"rfc": FOR_RFC, "interop": FOR_ENTRA, "gallery": FOR_GALLERY}
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from flask import Flask
@@ -290,6 +291,25 @@ def check_put(client: Client, case: Case, resource: dict[str, Any], value: Any) 
     assert case.of(answer.get_json()) == (case.of(body) if case.returned else None)
 
 
+def test_gallery_shows_the_groups_of_a_user_on_request(new_client: Callable[[str], Client]) -> None:
+    client = new_client("gallery")
+    user = client.user("ann")["id"]
+    group = client.group("G", user)["id"]
+    name, one = quote('userName eq "ann"'), f"/Users/{user}"
+    groups = quote(f'groups.value eq "{group}"')
+    for path in (f"{one}?", "/Users?", f"/Users?filter={name}&", f"/Users?filter={groups}&", "/Users?cursor&"):
+        answers = [
+            client("GET", path + parameter).get_json()
+            for parameter in ("", "excludedAttributes=title", "attributes=groups", "attributes=userName,groups.value")
+        ]
+        shown = [answer.get("Resources", [answer])[0] for answer in answers]
+        assert all(each["id"] == user for each in shown)
+        assert [[each["value"] for each in one.get("groups", ())] for one in shown] == [[], [], [group], [group]]
+    change = {"op": "replace", "path": "displayName", "value": "Ann"}
+    assert "groups" not in client.patch(one, change).get_json()
+    assert [each["value"] for each in client.patch(f"{one}?attributes=groups", change).get_json()["groups"]] == [group]
+
+
 def test_a_device_may_be_in_a_group(new_client: Callable[[str], Client]) -> None:
     client = new_client("rfc")
     urn = "urn:ietf:params:scim:schemas:core:2.0:Device"
@@ -340,9 +360,9 @@ def test_what_the_answer_leaves_out_is_not_read(mongod_uri: str) -> None:
     database = Database(client, f"test-{uuid.uuid4().hex}")
     try:
         application = create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), database)
-        Tenants(database).create("demo", "gallery")
+        Tenants(database).create("demo", "interop")
         demo = Client(application, "demo", Tokens(database).issue("demo")[0])
-        user_id = demo.user("ann")["id"]
+        user_id = demo.user("ann", displayName="Ann")["id"]
         group_id = demo.group("g", user_id)["id"]
 
         def read(path: str) -> tuple[dict[str, Any], int]:

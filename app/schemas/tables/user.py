@@ -17,6 +17,7 @@ ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 REQUIRED_IN_GALLERY = {"gallery": {"required": True}}
 # Entra's schema test rejects sub-attributes and secrets that it cannot map or read back.
 UNLISTED_FOR_ENTRA = {"gallery": {"listed": False}, "interop": {"listed": False}}
+ON_REQUEST_IN_GALLERY = {"gallery": {"returned": "request"}}  # D-240: Entra never reads it
 
 NAME = Attribute(
     name="name", type="complex", description="The components of the user's name.", in_profile=REQUIRED_IN_GALLERY,
@@ -48,6 +49,7 @@ ADDRESSES = Attribute(
 GROUPS = Attribute(
     name="groups", type="complex", multi_valued=True, mutability=READ_ONLY, stored_in="memberships",
     description="The groups that the user belongs to; changed through the groups.",
+    in_profile=ON_REQUEST_IN_GALLERY,
     sub_attributes=(
         Attribute(name="value", case_exact=True, mutability=READ_ONLY, description="The group's id."),
         Attribute(name="$ref", type="reference", case_exact=True, mutability=READ_ONLY, stored_in="derived",

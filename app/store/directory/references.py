@@ -42,8 +42,9 @@ class References:
     ) -> None:
         """Add to each resource what the response shows and its document does not hold.
 
-        `keys` are the top-level attributes in the response, None means all; nothing is read for the others. `groups`
-        are the groups that the resources are in, directly or not, if they have been read already.
+        `keys` are the top-level attributes in the response, None means all but those returned only on request; nothing
+        is read for the others. `groups` are the groups that the resources are in, directly or not, if they have been
+        read already.
         """
         for resource in resources:
             if "meta" in resource:
@@ -135,7 +136,7 @@ def _kinds(member: str, groups: Parents, existing: Set[str]) -> dict[str, str]:
 
 
 def _wanted(attribute: Attribute, keys: frozenset[str] | None) -> bool:
-    return keys is None or attribute.name in keys
+    return attribute.returned != "request" if keys is None else attribute.name in keys
 
 
 def _values(

@@ -44,6 +44,12 @@ class Resources:
         document = self.collection.find_one({"_id": resource_id, "tenant": self.tenant}, self.fields(keys))
         return decode(document, self.type, keys) if document else None
 
+    def find(self, query: Query, keys: frozenset[str] | None, limit: int) -> list[Resource]:
+        """Return up to `limit` resources that match, in one round trip; meant for a few."""
+        find = partial(self.collection.find, {"tenant": self.tenant, **query}, self.fields(keys), limit=limit)
+        rows = by_index(self.collection, self.access(query).index, lambda **named: list(find(**named)))
+        return [decode(document, self.type, keys) for document in rows]
+
     def find_with(
         self, query: Query, keys: frozenset[str] | None, lookup: Mapping[str, Any], limit: int
     ) -> list[tuple[Resource, list[dict[str, Any]]]]:
