@@ -10,9 +10,11 @@ from functools import cached_property
 
 from app.config import Config
 from app.errors import Unavailable
+from app.store.accounts.tenants import Tenants
+from app.store.directory.directory import Directory
 from app.store.mongo.database import Database, budget
 from app.store.mongo.failures import took_too_long
-from app.store.open import open_database, prepare
+from app.store.open import open_database, open_directory, prepare
 
 COMMAND_SECONDS = 60.0
 """The time for a command's database calls, unless it copies, deletes or follows a whole tenant."""
@@ -58,6 +60,10 @@ class Connection:
         """
         Context().run(prepare, self.config, self.database)  # an index may take longer than a command
         return self.database
+
+    def directory(self, tenant: str) -> Directory:
+        """Return the directory of a tenant; raises NotFound."""
+        return open_directory(self.config, self.database, Tenants(self.database).require(tenant))
 
     def tenant_url(self, tenant: str) -> str:
         """Return the Tenant URL to paste into Entra."""

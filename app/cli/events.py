@@ -13,10 +13,8 @@ from app.cli.connection import Connection, in_time
 from app.cli.output import json_text, print_table, say
 from app.cli.values import Duration, ResourceName
 from app.errors import Unavailable
-from app.store.accounts.tenants import Tenants
 from app.store.log.events import NO_TENANT, Events
 from app.store.log.tail import Tail
-from app.store.open import open_directory
 
 PAUSE = 1.0
 _MOST = 100_000
@@ -59,8 +57,7 @@ def events(
 def _log(connection: Connection, tenant: str) -> Events:
     if tenant == NO_TENANT:
         return Events(connection.database, tenant, days=connection.config.log_days)
-    found = Tenants(connection.database).require(tenant)
-    return open_directory(connection.config, connection.database, found).events
+    return connection.directory(tenant).events
 
 
 def _read_on(connection: Connection, tail: Tail) -> list[dict[str, Any]]:

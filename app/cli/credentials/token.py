@@ -13,10 +13,9 @@ from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Duration, ResourceName, label_option, scope_option
 from app.errors import InvalidValue, NotFound
 from app.schemas.tables.user import USER_TYPE
-from app.store.accounts.tenants import Tenant, Tenants
+from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Token, Tokens
 from app.store.mongo.database import Session
-from app.store.open import open_directory
 
 
 @click.group()
@@ -39,8 +38,8 @@ def issue(
     scope: tuple[str, ...], as_json: bool,
 ) -> None:
     """Issue a token and print it, which is shown only once."""
-    found = Tenants(connection.database).require(tenant)
-    user_id = None if user is None else _user_id(connection, found, user)
+    Tenants(connection.database).require(tenant)
+    user_id = None if user is None else _user_id(connection, tenant, user)
 
     def work(session: Session) -> tuple[Token, tuple[str, Token]]:
         issued = Tokens(connection.database).issue(
@@ -77,15 +76,15 @@ def revoke(connection: Connection, token_id: str) -> None:
     )
 
 
-def _user_id(connection: Connection, tenant: Tenant, user: str) -> str:
+def _user_id(connection: Connection, tenant: str, user: str) -> str:
     """Return the id of the user with this id, name or externalId; raises NotFound, and InvalidValue for several."""
-    directory = open_directory(connection.config, connection.database, tenant)
+    directory = connection.directory(tenant)
     users = directory.resources(directory.catalogue.named(USER_TYPE.name) or USER_TYPE)
     found = list(directory.identities.of([user], [USER_TYPE.name])) or users.named(user, 2)
     if not found:
-        raise NotFound(f"{tenant.name} has no user with the id, name or externalId {user!r}.")
+        raise NotFound(f"{tenant} has no user with the id, name or externalId {user!r}.")
     if len(found) > 1:
-        raise InvalidValue(f"{tenant.name} has more than one user called {user!r}; give the user's id.")
+        raise InvalidValue(f"{tenant} has more than one user called {user!r}; give the user's id.")
     return found[0]
 
 

@@ -7,9 +7,7 @@ import click
 from app.cli.audit import actor, audited
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows, say
-from app.store.accounts.tenants import Tenants
 from app.store.log.changes import Request
-from app.store.open import open_directory
 
 
 @click.group()
@@ -23,7 +21,7 @@ def deleted() -> None:
 @click.pass_obj
 def list_deleted(connection: Connection, tenant: str, as_json: bool) -> None:
     """List the deleted users and groups of a tenant, the last deleted first."""
-    directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
+    directory = connection.directory(tenant)
     rows = [
         {
             "id": row["_id"], "type": row["type"], "name": row["name"], "deleted": row["deleted"],
@@ -40,7 +38,7 @@ def list_deleted(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def restore(connection: Connection, tenant: str, resource_id: str) -> None:
     """Restore a deleted user or group with its memberships."""
-    directory = open_directory(connection.config, connection.database, Tenants(connection.database).require(tenant))
+    directory = connection.directory(tenant)
     with audited(connection, "restore", tenant, resource_id):
         change = directory.restore(resource_id, Request("restore", actor()))
     say(f"Restored {change.name}.", err=True)

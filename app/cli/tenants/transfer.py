@@ -42,8 +42,7 @@ def export(connection: Connection, tenant: str, output: str) -> None:
 
     A change made meanwhile may be in the export or not; for a consistent export, suspend the tenant first.
     """
-    found = Tenants(connection.database).require(tenant)
-    directory = open_directory(connection.config, connection.database, found)
+    directory = connection.directory(tenant)
     total = sum(directory.count(each) for each in directory.catalogue.types)
     number = 0
     left_out = unknown(connection.config, connection.database)
