@@ -23,7 +23,7 @@ from app.queries import Queries
 from app.schemas.attribute import VALUE
 from app.schemas.membership import MemberChange
 from app.schemas.meta import first_meta, now
-from app.schemas.resource_type import ResourceType
+from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.returned import Projection, requested_by
 from app.schemas.validation.payload import with_defaults, with_read_only
 from app.store.directory.directory import Directory
@@ -36,7 +36,6 @@ from app.store.log.events import Actor, Event, Statuses
 __all__ = ["REQUEST", "Actor", "Attempt", "Conditions", "Event", "Provider", "Shown", "Statuses"]
 
 T = TypeVar("T")
-Resource = dict[str, Any]
 Members = tuple[MemberChange, ...]
 CREATE, REPLACE, DELETE = "create", "replace", "delete"
 ATTEMPTS = 100

@@ -15,7 +15,7 @@ from app.errors import InvalidFilter, InvalidValue
 from app.protocol.cursor import Cursor, Cursors
 from app.protocol.messages import list_response
 from app.protocol.search_request import SearchRequest
-from app.schemas.resource_type import ResourceType
+from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.returned import Projection
 from app.schemas.storage.collection import indexed_fields
 from app.store.directory.directory import Directory
@@ -27,7 +27,6 @@ from app.store.search.results import check_depth
 from app.store.search.search import Search
 from scim_filter import Column, Comparison, FilterError
 
-Resource = dict[str, Any]
 Row = tuple[Resource, Position, ResourceType]
 _ALWAYS = ("_id", "meta.lastModified", "meta.created")
 """Fields that every document has."""

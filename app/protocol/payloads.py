@@ -12,10 +12,8 @@ from app.protocol.patch.message import Operation, read_patch
 from app.protocol.profile import Profile
 from app.protocol.search_request import SearchRequest
 from app.schemas.membership import MemberChange
-from app.schemas.resource_type import ResourceType
+from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.validation.payload import validate
-
-Resource = dict[str, Any]
 
 
 class Payloads:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from app.errors import Mutability
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType
+from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.tables.common import SCHEMAS
 from app.schemas.validation.payload import schemas_of
-
-Resource = dict[str, Any]
 
 
 def replacement(stored: Resource, sent: Resource, resource_type: ResourceType) -> Resource:

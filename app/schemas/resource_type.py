@@ -10,7 +10,10 @@ from typing import Any
 from app.schemas.attribute import Attribute
 from app.schemas.paths import Paths, Target
 from app.schemas.schema import Schema
-from app.schemas.tables.common import EXTERNAL_ID
+from app.schemas.tables.common import COMMON, EXTERNAL_ID
+
+Resource = dict[str, Any]
+"""A resource as SCIM JSON, with the names as its schemas spell them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +37,11 @@ class ResourceType:
     def schemas(self) -> tuple[Schema, ...]:
         """The type's own schema, then its extensions."""
         return (self.schema, *self.extensions)
+
+    @cached_property
+    def common(self) -> tuple[Attribute, ...]:
+        """The common attributes (RFC 7643 section 3.1) that the type's own schema does not list."""
+        return tuple(row for name, row in COMMON.items() if name not in self.schema.by_name)
 
     @cached_property
     def label(self) -> str:

@@ -14,7 +14,6 @@ from app.errors import InvalidValue
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import ResourceType
 from app.schemas.schema import Schema
-from app.schemas.tables.common import COMMON
 
 MAX_CACHED = 1_000
 """Characters of attribute names in a request up to which its projection is cached."""
@@ -171,10 +170,8 @@ def _projection(
 @lru_cache(maxsize=4_096)
 def _rows(resource_type: ResourceType) -> tuple[Attribute, ...]:
     """Return a resource's keys as rows: its attributes, the common ones, and each extension as a complex attribute."""
-    own = resource_type.schema
-    common = tuple(row for name, row in COMMON.items() if name not in own.by_name)
     extensions = (Attribute(name=s.id, type="complex", sub_attributes=s.attributes) for s in resource_type.extensions)
-    return (*common, *own.attributes, *extensions)
+    return (*resource_type.common, *resource_type.schema.attributes, *extensions)
 
 
 def _without_always(schema: Schema) -> Iterator[Attribute]:

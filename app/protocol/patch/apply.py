@@ -21,11 +21,9 @@ from app.protocol.profile import Profile
 from app.schemas.attribute import Attribute
 from app.schemas.membership import MemberChange
 from app.schemas.paths import Target
-from app.schemas.resource_type import ResourceType
+from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.schema import Schema
 from app.schemas.tables.common import META, READ_ONLY, SCHEMAS
-
-Resource = dict[str, Any]
 
 
 @dataclass(frozen=True)

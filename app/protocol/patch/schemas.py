@@ -12,11 +12,9 @@ from app.protocol.patch.message import ABSENT
 from app.protocol.patch.selection import Selection, find
 from app.protocol.patch.values import Edit, as_array, put
 from app.protocol.profile import Profile
-from app.schemas.resource_type import ResourceType
+from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.tables.common import READ_ONLY, SCHEMAS
 from app.schemas.validation.payload import schemas_of
-
-Resource = dict[str, Any]
 
 
 def dropped_schemas(present: list[str], selection: Selection, edit: Edit, resource_type: ResourceType) -> list[str]:

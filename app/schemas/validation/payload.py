@@ -17,15 +17,14 @@ from marshmallow import ValidationError, missing
 
 from app.errors import InvalidSyntax, InvalidValue
 from app.schemas.attribute import Attribute
-from app.schemas.resource_type import ResourceType
-from app.schemas.tables.common import COMMON, SCHEMAS
+from app.schemas.resource_type import Resource, ResourceType
+from app.schemas.tables.common import SCHEMAS
 from app.schemas.validation.fields import is_written
 from app.schemas.validation.structures import UNKNOWN, Extension, Misplaced, Names, element_of, field_of, schema_of
 
 MAX_PROBLEMS = 20
 """Problems that an error names; a body may have thousands."""
 
-Resource = dict[str, Any]
 Problem = tuple[str, str]
 """The path of an attribute, and what is wrong with its value."""
 _INDEX = re.compile(r"\[\d+\]")
@@ -124,8 +123,7 @@ def form_of(resource_type: ResourceType, lenient: bool) -> Form:
 @lru_cache(maxsize=4_096)
 def _rows(resource_type: ResourceType) -> tuple[Attribute, ...]:
     """Return the attributes of the type's own schema and the common ones."""
-    own = resource_type.schema
-    return own.attributes + tuple(row for name, row in COMMON.items() if name not in own.by_name)
+    return resource_type.schema.attributes + resource_type.common
 
 
 @lru_cache(maxsize=16_384)

@@ -6,9 +6,7 @@ what a single query would find, even through `not`, and a group may have any num
 
 from __future__ import annotations
 
-from typing import Any
-
-Query = dict[str, Any]
+from scim_filter import Query
 
 MOST_IDS = 20_000
 """Ids in one query: 1 MB of the 16 MB that a query may have, and 0.1 s."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-Query = dict[str, Any]
+from scim_filter import Query
 
 
 @dataclass(frozen=True)

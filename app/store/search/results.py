@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
 
 from app.errors import TooMany
 from app.store.directory.documents import decode
@@ -20,8 +19,8 @@ from app.store.search.membership_filters import MembershipFilters, has_membershi
 from app.store.search.order import Order, Position, rank
 from app.store.search.pages import Pages, Window, plan
 from app.store.search.time_limit import TimeLimit
+from scim_filter import Query
 
-Query = dict[str, Any]
 Found = list[tuple[Resource, Position]]
 
 MOST_POSITIONS = 10_000
