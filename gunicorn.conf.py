@@ -24,7 +24,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from app import create_app
 from app.assembly import Application
-from app.background import janitor
+from app.background import janitor, relay
 from app.config import Config, ConfigError
 from app.errors import ScimError, Unavailable
 from app.processes import AddressTaken, wait_for_address
@@ -41,6 +41,7 @@ except ConfigError as error:
 
 if _config.metrics_bind:
     folder.join()
+_bell = relay.Bell()  # inherited by the workers
 
 
 class Worker(ThreadWorker):
@@ -214,8 +215,10 @@ def _wait_for_close(connection: socket.socket) -> None:
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
-    """Pause before the next attempt if a worker could not start."""
-    if worker.wsgi is None:
+    """Stop the relay, or pause before the next attempt if the worker could not start."""
+    if isinstance(worker.wsgi, Application):
+        worker.wsgi.relay.stop()
+    elif worker.wsgi is None:
         time.sleep(1)
 
 
@@ -227,6 +230,7 @@ def post_worker_init(worker: Worker) -> None:
     configure()
     if isinstance(worker.wsgi, Application):  # the bench runs another application with these settings
         janitor.start(worker.wsgi.database, worker.wsgi.chores)
+        worker.wsgi.relay.start(_bell)
     if _config.metrics_bind:
         folder.supervise_metrics_server()
     gc.collect()

@@ -15,6 +15,7 @@ from werkzeug.routing import MapAdapter
 from app.auth import Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
 from app.auth.refusal import SUSPENDED, loggable
 from app.background.janitor import CHORES, Chore
+from app.background.relay import RelayThread
 from app.blueprints import fallbacks, telemetry
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
@@ -48,10 +49,12 @@ from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.directory.totals import count_disabled
 from app.store.log.events import NO_TENANT, Actor, Event, Events
+from app.store.log.outbox import pending_collections
+from app.store.log.relay import Relay
 from app.store.mongo.database import REQUEST_SECONDS, Database, out_of_time, translate
 from app.store.mongo.moments import now
 from app.store.mongo.monitoring import observe
-from app.store.open import open_database, open_directory, prepare
+from app.store.open import collections, open_database, open_directory, prepare
 from app.telemetry.activity import Book
 
 log = logging.getLogger("scimd")
@@ -65,6 +68,8 @@ class Application(Flask):
     database: Database
     chores: tuple[Chore, ...]
     """What a worker does besides answering requests."""
+    relay: RelayThread
+    """What moves the events of changes to the log, in one worker at a time; not started yet."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         # Flask's own would answer 400 to a `Host` that is no valid name and to an upgrade to WebSocket (D-160).
@@ -101,6 +106,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     shares = Shares(config.threads)
     parts = _Parts(config, database, shares)
     app.chores = (*CHORES, *parts.chores)
+    app.relay = _relay(config, database)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
@@ -120,6 +126,15 @@ def _prepare(config: Config, database: Database) -> None:
         count_disabled(database, all_types(config.schemas_dir))
     except Unavailable as error:  # requests are answered with 503 until it does
         log.warning("the database does not answer yet: %s", describe(error))
+
+
+def _relay(config: Config, database: Database) -> RelayThread:
+    observer = None
+    if config.metrics_bind:
+        from app.telemetry.metrics import RelayObserver
+
+        observer = RelayObserver()
+    return RelayThread(database, Relay(database, pending_collections(collections(config)), observer))
 
 
 def _service(config: Config, database: Database, parts: _Parts, shares: Shares) -> Service:

@@ -45,7 +45,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.store.accounts": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors", "pymongo", "bson"},
     "app.store.open": {*STORE, "app.embedded", "app.schemas", "app.config"},
     "app.embedded": {"app.store.mongo", "app.errors", "app.processes", "pymongo"},
-    "app.background": {"app.store.mongo", "app.store.directory", "app.store.accounts", "app.errors"},
+    "app.background": {
+        "app.store.mongo", "app.store.log", "app.store.directory", "app.store.accounts", "app.errors",
+    },
     "app.queries": {"scim_filter", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},

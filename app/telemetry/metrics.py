@@ -6,6 +6,8 @@ module is imported). `metrics_server` adds them up and serves them on a port of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prometheus_client import Counter, Gauge, Histogram, values
 
 from app.telemetry import folder
@@ -26,6 +28,10 @@ FAILED_COMMANDS = Counter("scimd_mongodb_command_failures", "MongoDB commands th
 CONNECTIONS = Gauge(
     "scimd_mongodb_connections", "Connections to MongoDB that are in use.", multiprocess_mode="livesum"
 )
+RELAYED = Counter("scimd_relay_events", "Events moved to the log.")
+RELAY_SECONDS = Histogram("scimd_relay_seconds", "Time from a change to its number in the log.", buckets=SECONDS)
+PARKED = Counter("scimd_relay_parked", "Events that cannot be moved to the log and were put aside.")
+TAKEOVERS = Counter("scimd_relay_takeovers", "Times that a process has become the one that moves events.")
 
 
 def result(status: int) -> str:
@@ -45,3 +51,21 @@ class MongoObserver:
     def connections(self, change: int) -> None:
         """Count connections that are taken (1) or released (-1)."""
         CONNECTIONS.inc(change)
+
+
+class RelayObserver:
+    """Counts what the relay does."""
+
+    def moved(self, seconds: Sequence[float]) -> None:
+        """Count events, each with the time from the change to its number."""
+        RELAYED.inc(len(seconds))
+        for each in seconds:
+            RELAY_SECONDS.observe(each)
+
+    def parked(self) -> None:
+        """Count an event that was put aside."""
+        PARKED.inc()
+
+    def taken_over(self) -> None:
+        """Count that this process has become the one that relays."""
+        TAKEOVERS.inc()
