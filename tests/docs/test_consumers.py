@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -14,19 +15,20 @@ import requests
 
 from app.auth.limits import rate_limits
 from app.protocol import cursor, search_request
+from app.protocol.profile import PROFILES
 from app.schemas.storage.collection import indexed_fields
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
 from app.store.search import time_limit
 from tests.conftest import make_server, spend
 from tests.docs import pages
-from tests.docs.story import SECRET_TOKEN, Story, story
+from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
 from tests.processes import until
 from tests.test_readme import rows, section
 
 PAGE = "docs/consumers.md"
 HOST = "http://127.0.0.1:8000"
-PROGRAMS = "In Python and Node"
+EXAMPLES = "In Python and Node"
 """The section with the programs."""
 REQUESTS = [
     (shown.strip().splitlines(), json.loads(response))
@@ -73,7 +75,7 @@ def test_n_13_every_request_gets_the_response_that_the_page_shows(reader: Story)
     reader.run(f"curl {reader.server.url}/openapi.json", '"openapi":"3.1')
     reader.did(f"curl {HOST}/openapi.json")
     assert len(REQUESTS) == len(pages.blocks(PAGE, "json"))
-    assert reader.untried(PAGE, PROGRAMS) == []
+    assert reader.untried(PAGE, EXAMPLES) == []
 
 
 def with_short_cursors(response: dict[str, object]) -> dict[str, object]:
@@ -95,13 +97,29 @@ def test_n_13_a_question_may_name_the_user_and_ask_whether_they_are_active(reade
         assert response.json()["totalResults"] == number
 
 
+@pytest.mark.parametrize("profile", PROFILES)
+def test_n_13_the_questions_have_the_same_answers_in_every_profile(reader: Story, profile: str) -> None:
+    url, token = reader.server.create_tenant(profile=profile)
+    jane, john = (
+        reader.send(token, "POST", f"{url}/Users", USER | {"userName": name, "externalId": name}, 201)["id"] for name in (JANE, JOHN)
+    )
+    inner = reader.send(token, "POST", f"{url}/Groups", GROUP | {"displayName": "Inner", "members": [{"value": john}]}, 201)["id"]
+    outer = reader.send(token, "POST", f"{url}/Groups", GROUP | {"members": [{"value": jane}, {"value": inner}]}, 201)["id"]
+    directory = runpy.run_path(str(pages.ROOT / "examples/directory.py"))["Directory"](url, token)
+    assert {user["id"] for user in directory.users()} == {user["id"] for user in directory.members(outer)} == {jane, john}
+    assert [user["id"] for user in directory.find("externalId", JOHN)] == [john]
+    assert {group["id"] for group in directory.groups()} == {inner, outer}
+    assert {group["value"]: group["type"] for group in directory.groups_of(john)} == {inner: "direct", outer: "indirect"}
+    assert (directory.is_member(john, outer), directory.is_member(jane, inner)) == (True, False)
+
+
 def needs(program: str) -> None:
     """Skip the test, with a reason that pytest prints, if this machine does not have the program."""
     if shutil.which(program) is None:
         pytest.skip(f"{program} is not installed here, so its example in examples/ was not run")
 
 
-@pytest.mark.parametrize("command", pages.lines(f"{PAGE}#{PROGRAMS}"))
+@pytest.mark.parametrize("command", pages.lines(f"{PAGE}#{EXAMPLES}"))
 def test_a_program_answers_the_questions(reader: Story, command: str) -> None:
     program, path, arguments = command.split(maxsplit=2)
     needs(program)

@@ -127,7 +127,7 @@ def call(application: Flask, own_database: Database, request: pytest.FixtureRequ
 def test_resources(call: Caller) -> None:
     jane = call("POST", f"{SCIM}/Users", FULL, status=201)
     group = call("POST", f"{SCIM}/Groups", {"schemas": [GROUP_URN], "displayName": "Sales", "members": [{"value": jane["id"]}]}, status=201)
-    assert call("GET", f"{SCIM}/Users/{{id}}", id=jane["id"])["groups"]
+    assert call("GET", f"{SCIM}/Users/{{id}}?attributes=groups", id=jane["id"])["groups"]
     assert call("GET", f"{SCIM}/Groups/{{id}}", id=group["id"])["members"]
     call("PUT", f"{SCIM}/Users/{{id}}", FULL | {"title": "Boss"}, id=jane["id"])
     patch = {"schemas": [PATCH_URN], "Operations": [{"op": "replace", "path": "title", "value": "Chief"}]}
