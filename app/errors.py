@@ -166,6 +166,13 @@ class Conflict(ScimError):
     cause = "taken"
 
 
+class Gone(ScimError):
+    """What the client asks for is no longer kept, and the client has to begin anew."""
+
+    status = 410
+    cause = "too-late"
+
+
 class PreconditionFailed(ScimError):
     """`If-Match` does not name the stored version (RFC 7644 section 3.14)."""
 
