@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from app.export_import.lines import MEMBERSHIP, Line
+from app.export_import.lines import Line, membership_line, resource_line
 from app.store.directory.reader import DirectoryReader
 
 
@@ -15,8 +15,7 @@ def export(directory: DirectoryReader) -> Iterator[Line]:
         for resource in directory.resources(resource_type).all():
             if resource_type.members:
                 groups.append(resource["id"])
-            yield {"type": resource_type.name, "resource": resource}
+            yield resource_line(resource_type, resource)
     for group in groups:
         for batch in directory.memberships.members(group):
-            for row in batch:
-                yield {"type": MEMBERSHIP, "group": group, "member": row["member"], "kind": row.get("type")}
+            yield from (membership_line(group, row) for row in batch)

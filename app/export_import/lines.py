@@ -26,6 +26,16 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@-]+")
 """A path segment without anything to escape (RFC 3986 section 3.3)."""
 
 
+def resource_line(resource_type: ResourceType, resource: Mapping[str, Any]) -> Line:
+    """Return the line for a resource."""
+    return {"type": resource_type.name, "resource": resource}
+
+
+def membership_line(group: str, row: Mapping[str, Any]) -> Line:
+    """Return the line for a membership with `member` and, if known, `type`."""
+    return {"type": MEMBERSHIP, "group": group, "member": row["member"], "kind": row.get("type")}
+
+
 def read_resource(resource_type: ResourceType, payload: Any, *, strict: bool) -> Resource:
     """Return the resource in a line; `strict` refuses attributes that no schema knows. Raises InvalidValue."""
     if not isinstance(payload, Mapping):

@@ -33,10 +33,11 @@ class Cursor:
 
 
 class Cursors:
-    """Seals and opens cursors with the server's key."""
+    """Seals and opens cursors with the server's key; `timeout` is how many seconds they are valid."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, timeout: int = TIMEOUT) -> None:
         self._fernet = Fernet(key)
+        self._timeout = timeout
 
     def seal(self, cursor: Cursor, query: str, count: int) -> str:
         """Return a cursor as text of letters, digits, `-` and `_` (RFC 9865 section 2).
@@ -61,8 +62,8 @@ class Cursors:
             raise InvalidCursor("The cursor does not belong to this query.") from error
         if digest != _digest(query):
             raise InvalidCursor("The cursor does not belong to this query.")
-        if age > TIMEOUT:
-            raise ExpiredCursor(f"The cursor is older than {TIMEOUT} seconds; start again with an empty cursor.")
+        if age > self._timeout:
+            raise ExpiredCursor(f"The cursor is older than {self._timeout} seconds; start again with an empty cursor.")
         if count != sealed_count:
             raise InvalidCount(f"count: must stay {sealed_count}, as on the first page.")
         if kind == "date":

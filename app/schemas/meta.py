@@ -26,13 +26,18 @@ def version_number(version: str) -> int:
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 18 else -1
 
 
+def version_text(number: int) -> str:
+    """Return the version with a number, as an entity tag."""
+    return f'W/"{number}"'
+
+
 def first_meta(resource_type: str, time: datetime) -> dict[str, Any]:
     """Return the meta of a resource created at `time`."""
     text = timestamp(time)
-    return {"resourceType": resource_type, "created": text, "lastModified": text, "version": 'W/"1"'}
+    return {"resourceType": resource_type, "created": text, "lastModified": text, "version": version_text(1)}
 
 
 def next_meta(meta: dict[str, Any], time: datetime) -> dict[str, Any]:
     """Return the meta after one more change at `time`; `lastModified` never decreases, even if the clock does."""
-    version = f'W/"{version_number(meta["version"]) + 1}"'
+    version = version_text(version_number(meta["version"]) + 1)
     return meta | {"lastModified": max(meta["lastModified"], timestamp(time)), "version": version}

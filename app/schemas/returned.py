@@ -167,6 +167,18 @@ def _projection(
     return Projection(resource_type, view, attributes, excluded)
 
 
+@lru_cache(maxsize=1_024)
+def without_secrets(resource_type: ResourceType) -> View:
+    """Return the view of everything but what is never returned, for readers that keep a copy."""
+    return _without_secrets(_rows(resource_type))
+
+
+def _without_secrets(rows: Sequence[Attribute]) -> View:
+    hide = frozenset(row.name for row in rows if row.returned == "never")
+    inner = {row.name: _without_secrets(row.sub_attributes) for row in rows if row.name not in hide}
+    return View(None, hide, {name: view for name, view in inner.items() if view != View()})
+
+
 @lru_cache(maxsize=4_096)
 def _rows(resource_type: ResourceType) -> tuple[Attribute, ...]:
     """Return a resource's keys as rows: its attributes, the common ones, and each extension as a complex attribute."""

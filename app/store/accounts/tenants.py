@@ -140,6 +140,16 @@ class Tenants:
         """Return all tenants, sorted by name."""
         return [_tenant(document) for document in self._collection.find(NOT_DELETED, sort=[("_id", 1)])]
 
+    def named(self, names: Iterable[str]) -> dict[str, Tenant]:
+        """Return the tenants with these names by their names, as far as they exist."""
+        found = self._collection.find({"_id": {"$in": list(names)}, **NOT_DELETED})
+        return {document["_id"]: _tenant(document) for document in found}
+
+    def after(self, name: str) -> Tenant | None:
+        """Return the first tenant behind a name, in the order of names, or None; "" begins with the first one."""
+        document = self._collection.find_one({"_id": {"$gt": name}, **NOT_DELETED}, sort=[("_id", 1)])
+        return _tenant(document) if document else None
+
     def existing(self, names: Iterable[str]) -> set[str]:
         """Return those of the names that belong to tenants."""
         query = {"_id": {"$in": list(names)}, **NOT_DELETED}
