@@ -1,7 +1,6 @@
 """How gunicorn runs scimd: processes, threads, limits and hooks; nothing about SCIM.
 
-`gunicorn "app:create_app()"` finds it in this folder, and `scimd serve` uses it. docs/operating.md has the reasons for
-the figures.
+`gunicorn "app:create_app()"` finds it in this folder, `scimd serve` uses it; docs/operating.md explains the figures.
 """
 
 import gc
@@ -45,7 +44,7 @@ _bell = relay.Bell()  # inherited by the workers
 
 
 class Worker(ThreadWorker):
-    """A thread worker that closes its listeners as soon as it stops.
+    """A thread worker that closes its listeners as soon as it stops, and lets no request wait any longer.
 
     Gunicorn's own keeps them open until its last request is answered: clients could still connect without being
     accepted, and after the death of the master a new one could not listen.
@@ -56,6 +55,8 @@ class Worker(ThreadWorker):
         if not enabled and (not self.alive or self.ppid != os.getppid()):
             for listener in self.sockets:
                 listener.close()
+            if isinstance(self.wsgi, Application):
+                self.wsgi.feed.stop_waiting()
 
 
 bind = [_config.bind]
@@ -63,10 +64,9 @@ workers = _config.workers
 worker_class = Worker
 threads = _config.threads
 
-# A request has 20 seconds for its database calls; a worker without a sign of life for 60 seconds is stuck.
+# A worker without a sign of life for 60 seconds is stuck; a request has 20 seconds for its database calls.
 timeout = 60
-# Seconds that a client may take to read a response, or one block of a streamed one (64 KB or slightly more), and
-# to send the next piece of its request's body. `timeout` is about the worker alone.
+# Seconds that a client may take to read a response, or a block of 64 KB of one, and to send a piece of a body.
 CLIENT_SECONDS = 20
 # Seconds that a thread waits for the client to close a connection after `Connection: close`.
 HANG_UP_SECONDS = 2

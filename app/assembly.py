@@ -12,7 +12,7 @@ from typing import Any
 from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
-from app.auth import Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
+from app.auth import EVERY_TENANT, Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
 from app.auth.refusal import SUSPENDED, loggable
 from app.background.janitor import CHORES, Chore
 from app.background.relay import RelayThread
@@ -20,6 +20,7 @@ from app.blueprints import fallbacks, telemetry
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
 from app.blueprints.door import tenant_blueprint
+from app.blueprints.feed.views import feed
 from app.blueprints.health import health
 from app.blueprints.me import me
 from app.blueprints.oauth import oauth
@@ -32,6 +33,7 @@ from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config
 from app.errors import Forbidden, Unavailable, describe
+from app.feed.feed import Feed
 from app.openapi import openapi_document
 from app.protocol.bulk import MOST_OPERATIONS
 from app.protocol.cursor import TIMEOUT, Cursors
@@ -70,6 +72,7 @@ class Application(Flask):
     """What a worker does besides answering requests."""
     relay: RelayThread
     """What moves the events of changes to the log, in one worker at a time; not started yet."""
+    feed: Feed
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         # Flask's own would answer 400 to a `Host` that is no valid name and to an upgrade to WebSocket (D-160).
@@ -110,8 +113,9 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    app.extensions["scimd"] = _service(config, database, parts, shares)
-    for blueprint in (health, oauth, openapi, tenant_blueprint(discovery, bulk, me, scim)):
+    app.feed = _feed(config, database)
+    app.extensions["scimd"] = _service(config, database, parts, shares, app.feed)
+    for blueprint in (health, oauth, openapi, feed, tenant_blueprint(discovery, bulk, me, scim)):
         app.register_blueprint(blueprint)
     fallbacks.install(app)
     telemetry.install(app, counted=bool(config.metrics_bind))
@@ -137,7 +141,21 @@ def _relay(config: Config, database: Database) -> RelayThread:
     return RelayThread(database, Relay(database, pending_collections(collections(config)), observer))
 
 
-def _service(config: Config, database: Database, parts: _Parts, shares: Shares) -> Service:
+def _feed(config: Config, database: Database) -> Feed:
+    catalogue = partial(load_catalogue, config.schemas_dir)
+    if not config.metrics_bind:
+        return Feed(database, config.scim_url, catalogue)
+    from app.telemetry.metrics import FEED_WAITING
+
+    return Feed(database, config.scim_url, catalogue, FEED_WAITING.inc)
+
+
+def _consumed(principal: Principal) -> Tenant | None:
+    """Return the tenant that a consumer reads, or None for all."""
+    return None if principal.tenant is EVERY_TENANT else principal.tenant
+
+
+def _service(config: Config, database: Database, parts: _Parts, shares: Shares, consumed: Feed) -> Service:
     limits = Limits(database, config.rate_limit)
     authenticator = Authenticator(database, limits=limits)
     return Service(
@@ -150,6 +168,8 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares) 
         hold_back=shares.hold_back,
         token=TokenEndpoint(database, limits=limits).answer,
         provider=parts.provider,
+        changes=lambda principal, asked, aside: consumed.changes(_consumed(principal), asked, aside),
+        snapshot=lambda principal, asked: consumed.snapshot(_consumed(principal), asked),
         catalogue=parts.open_catalogue,
         base_url=config.scim_url,
         issuer=lambda tenant: f"{config.base_url}/{tenant}",

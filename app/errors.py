@@ -94,18 +94,16 @@ class InvalidCursor(BadRequest):
     cause = "bad-filter"
 
 
-class ExpiredCursor(BadRequest):
+class ExpiredCursor(InvalidCursor):
     """The cursor is too old (RFC 9865 section 2.1)."""
 
     scim_type = "expiredCursor"
-    cause = "bad-filter"
 
 
-class InvalidCount(BadRequest):
+class InvalidCount(InvalidCursor):
     """The count does not fit the cursor (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCount"
-    cause = "bad-filter"
 
 
 class Unauthorized(ScimError):
@@ -167,10 +165,9 @@ class Conflict(ScimError):
 
 
 class Gone(ScimError):
-    """What the client asks for is no longer kept, and the client has to begin anew."""
+    """What the client asks for is no longer kept; the client has to begin anew."""
 
     status = 410
-    cause = "too-late"
 
 
 class PreconditionFailed(ScimError):
@@ -187,11 +184,10 @@ class PayloadTooLarge(ScimError):
     cause = "too-large"
 
 
-class UriTooLong(ScimError):
+class UriTooLong(PayloadTooLarge):
     """The request line is over the limit."""
 
     status = 414
-    cause = "too-large"
 
 
 class UnsupportedMediaType(ScimError):
@@ -202,10 +198,7 @@ class UnsupportedMediaType(ScimError):
 
 
 class TooManyRequests(ScimError):
-    """A tenant or an address is over a limit; `Retry-After` says for how many seconds.
-
-    `tenant` is "" for an address that sends wrong credentials; `limit` is `rate`, `share`, `scans` or `credentials`.
-    """
+    """A tenant, or an address if `tenant` is "", is over a limit: `rate`, `share`, `scans` or `credentials`."""
 
     status = 429
     cause = "over-rate"

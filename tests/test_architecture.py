@@ -51,11 +51,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.queries": {"scim_filter", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},
+    "app.feed": {"app.export_import", "app.protocol.cursor", "app.protocol.messages", *STORE, "app.schemas", "app.errors"},
     "app.auth": {
         "app.store.accounts", "app.store.mongo", "app.protocol.messages", "app.errors", "requests", "urllib3",
     },
     "app.blueprints": {
-        "app.provider", "app.auth", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
+        "app.provider", "app.auth", "app.feed", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },
     "app.telemetry": {*STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
     "app.check": {"requests"},
@@ -73,12 +74,14 @@ ALSO_MEAN = {
     "active": ("app/cli/", "app/telemetry/"),  # a count of the overview, a metric's label
     "attributes": ("app/blueprints/", "app/protocol/"),  # a parameter (RFC 7644 section 3.9)
     "bulk": ("app/blueprints/",),  # the operation
-    "cursor": ("app/protocol/",),  # a parameter (RFC 9865)
+    "cursor": ("app/feed/", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
     "description": ("app/openapi/",),  # a keyword of OpenAPI
     "endpoint": ("app/blueprints/",),  # a part of the URL
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
-    "groups": ("app/cli/", "app/store/directory/operator_views.py"),  # a count, a field of a view for operators
-    "members": ("app/cli/", "app/embedded/", "app/store/log/", "app/store/mongo/"),  # of a replica set; a field of the log
+    # A count, a field of a view for operators, a member of an event.
+    "groups": ("app/cli/", "app/feed/", "app/store/directory/operator_views.py"),
+    # Of a replica set; a field of the log, a member of an event.
+    "members": ("app/cli/", "app/embedded/", "app/feed/", "app/store/log/", "app/store/mongo/"),
     "mutability": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
     "name": ("app/",),  # of tenants, types, settings, arguments, indexes
     "patch": ("app/",),  # the operation
@@ -86,8 +89,8 @@ ALSO_MEAN = {
     "required": ("app/openapi/", "app/store/"),  # a keyword of JSON Schema
     "schema": ("app/openapi/",),  # a keyword of OpenAPI
     "title": ("app/openapi/",),  # a keyword of OpenAPI
-    # A field of memberships, lines of a log and of an export; a label of metrics; a keyword of JSON Schema.
-    "type": ("app/auth/", "app/cli/", "app/export_import/", "app/openapi/", "app/store/", "app/telemetry/"),
+    # A field of memberships, lines of a log and of an export, and events; a label of metrics; a keyword of JSON Schema.
+    "type": ("app/auth/", "app/cli/", "app/export_import/", "app/feed/", "app/openapi/", "app/store/", "app/telemetry/"),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
     # A member of a PATCH operation, a claim, and in filters what an element that is no object is called.
     "value": ("app/auth/", "app/openapi/messages.py", "app/protocol/bulk.py", "app/protocol/patch/message.py", "scim_filter/"),

@@ -45,6 +45,8 @@ class Exchange:
     """Set for a client that has been let in, and for open discovery."""
     error: ScimError | None = None
     """Set if the request is refused."""
+    is_consumer: bool = False
+    """Whether it is a request of a consumer, to the feed or for a snapshot."""
     release: Callable[[], None] | None = None
     """Releases the tenant's thread; set while it holds one."""
 

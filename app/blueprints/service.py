@@ -11,6 +11,8 @@ from flask import current_app
 
 from app.auth import Principal, Refusal, TokenAnswer, TokenRequest
 from app.errors import ScimError
+from app.feed.feed import Aside
+from app.feed.parameters import ChangesRequest, SnapshotRequest
 from app.provider import Actor, Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
@@ -39,6 +41,10 @@ class Service:
     """A request to the token endpoint -> its response; raises TooManyRequests."""
     provider: Callable[[Principal, str], Provider]
     """Principal and request id -> the operations for that principal."""
+    changes: Callable[[Principal, ChangesRequest, Aside], dict[str, Any]]
+    """A request of a consumer, and what to let go of while it waits -> the body of a page of changes."""
+    snapshot: Callable[[Principal, SnapshotRequest], dict[str, Any]]
+    """The same for a page of a snapshot."""
     catalogue: Callable[[str], Catalogue]
     """Tenant -> its resource types, for discovery without a credential; raises Unauthorized, Forbidden."""
     base_url: Callable[[str], str]

@@ -36,7 +36,7 @@ def _finish(response: Response, *, counted: bool) -> Response:
     response.headers.add("X-Request-Id", exchange.request_id)
     if counted:
         _count(exchange, response.status_code)
-    if exchange.tenant_name is not None:
+    if exchange.tenant_name is not None and not exchange.is_consumer:  # an operator looks there for the provisioning
         _remember(exchange, exchange.tenant_name, response.status_code)
     if exchange.route not in ("/healthz", "/readyz") or response.status_code != 200:
         _log(exchange, response.status_code)
@@ -100,6 +100,8 @@ def _count(exchange: Exchange, status: int) -> None:
         metrics.LOGINS.labels(principal.kind, "done").inc()
     elif status == 401:
         metrics.LOGINS.labels("unknown", "refused").inc()
+    if exchange.is_consumer:
+        metrics.FEED_REQUESTS.labels(str(status)).inc()
     if isinstance(error, TooManyRequests):
         metrics.RATE_LIMITED.labels(tenant, error.limit).inc()
     if isinstance(error, TooMany):

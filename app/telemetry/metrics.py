@@ -23,6 +23,8 @@ OPERATIONS = Counter("scimd_operations", "Changes asked for, by their outcome.",
 LOGINS = Counter("scimd_logins", "Credentials looked at.", ["way", "result"])
 TOO_MANY = Counter("scimd_too_many", "Requests refused with tooMany: what they ask for takes too long.", ["tenant"])
 RATE_LIMITED = Counter("scimd_rate_limited", "Requests refused with 429, by the limit.", ["tenant", "limit"])
+FEED_REQUESTS = Counter("scimd_feed_requests", "Requests for changes and snapshots, by status.", ["result"])
+FEED_WAITING = Gauge("scimd_feed_waiting", "Requests for changes that wait for some.", multiprocess_mode="livesum")
 COMMANDS = Histogram("scimd_mongodb_command_seconds", "Time of MongoDB commands.", ["command"], buckets=SECONDS)
 FAILED_COMMANDS = Counter("scimd_mongodb_command_failures", "MongoDB commands that failed.", ["command"])
 CONNECTIONS = Gauge(

@@ -1,0 +1,76 @@
+"""The door of the feed: a credential with the scope `events.read`, of the tenant in the path or of all tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, g, request
+from flask_httpauth import HTTPTokenAuth
+
+from app.auth import Principal, require_events
+from app.blueprints.exchange import current, current_principal
+from app.blueprints.service import service
+
+feed = Blueprint("feed", __name__)
+bearer = HTTPTokenAuth(scheme="Bearer")
+
+
+@feed.url_value_preprocessor
+def take_tenant(_: str | None, values: dict[str, Any] | None) -> None:
+    """Move the tenant's name from the arguments of the view to `g`, where `begin` looks for it."""
+    if values:
+        g.tenant_name = values.pop("tenant", None)
+
+
+@feed.before_request
+def let_in() -> None:
+    """Authenticate and authorize the client; raises Unauthorized, Forbidden, TooManyRequests, Unavailable."""
+    service().require()
+    current().is_consumer = True
+    _prepare()
+
+
+@feed.teardown_request
+def leave(_: BaseException | None) -> None:
+    """Release the thread."""
+    exchange = current()
+    if exchange.release is not None:
+        exchange.release()
+        exchange.release = None
+
+
+@bearer.verify_token
+def verify(token: str) -> Principal:
+    """Return the principal that the token stands for; raises Unauthorized, Forbidden, TooManyRequests."""
+    exchange = current()
+    exchange.principal = service().authenticate_consumer(exchange.tenant_name, token, request.remote_addr or "")
+    return exchange.principal
+
+
+@bearer.error_handler
+def refuse(status: int) -> None:
+    """Refuse a request without a token like one with a wrong token; raises Unauthorized."""
+    verify("")
+
+
+@contextmanager
+def aside() -> Iterator[None]:
+    """Hold none of the consumer's threads inside the block; raises TooManyRequests if none is free afterwards."""
+    leave(None)
+    yield
+    _take_thread()
+
+
+@bearer.login_required
+def _prepare() -> None:
+    _take_thread()
+    require_events(current_principal())
+
+
+def _take_thread() -> None:
+    parts, owner = service(), current_principal().owner
+    parts.enter(owner)
+    current().release = partial(parts.leave, owner)

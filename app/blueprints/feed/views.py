@@ -1,0 +1,49 @@
+"""The changes of one tenant or of all, in order, and snapshots; JSON, with errors in SCIM's form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import Response, request
+
+from app.blueprints.exchange import current, current_principal
+from app.blueprints.feed.door import aside, feed
+from app.blueprints.response.answers import json_response
+from app.blueprints.service import service
+from app.errors import Gone
+from app.feed.parameters import ChangesRequest, SnapshotRequest
+from app.protocol.messages import JSON
+
+__all__ = ["feed"]
+
+
+@feed.get("/changes")
+@feed.get("/<tenant>/changes")
+def changes() -> Response:
+    """Return the events behind a cursor, in order."""
+    changes_request = ChangesRequest.from_query(request.args.to_dict(flat=False))
+    with _linked():
+        body = service().changes(current_principal(), changes_request, aside)
+    return json_response(body, mimetype=JSON)
+
+
+@feed.get("/snapshot")
+@feed.get("/<tenant>/snapshot")
+def snapshot() -> Response:
+    """Return a page of everything that there is."""
+    snapshot_request = SnapshotRequest.from_query(request.args.to_dict(flat=False))
+    with _linked():
+        body = service().snapshot(current_principal(), snapshot_request)
+    return json_response(body, mimetype=JSON)
+
+
+@contextmanager
+def _linked() -> Iterator[None]:
+    """Add to the error about a place that is lost where the snapshot is."""
+    try:
+        yield
+    except Gone as error:
+        tenant = current().tenant_name
+        error.headers["Link"] = f'<{f"/{tenant}" if tenant else ""}/snapshot>; rel="snapshot"'
+        raise

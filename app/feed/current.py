@@ -1,0 +1,51 @@
+"""The resources that events are about, as they are now, for consumers that only keep the latest state."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app.schemas.resource_type import Catalogue, ResourceType
+from app.schemas.returned import without_secrets
+from app.store.accounts.tenants import Tenant, Tenants
+from app.store.directory.copying import resources_by_id
+from app.store.mongo.database import Database
+
+
+class CurrentResources:
+    """Reads the resources of a page of events, all of one type with one query.
+
+    `catalogue` returns the resource types of a profile and a tenant.
+    """
+
+    def __init__(self, database: Database, catalogue: Callable[[str, str], Catalogue]) -> None:
+        self._database = database
+        self._tenants = Tenants(database)
+        self._catalogue = catalogue
+
+    def of(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
+        """Return the resource of each CloudEvent without its members, or None if there is none any more."""
+        tenants = self._tenants.named({event["tenant"] for event in events})
+        places = [self._place(event, tenants) for event in events]
+        ids = defaultdict[str, dict[str, tuple[str, ResourceType]]](dict)
+        for place in places:
+            if place:
+                tenant, resource_type, resource_id = place
+                ids[resource_type.collection][resource_id] = (tenant, resource_type)
+        found = {}
+        for collection, wanted in ids.items():
+            for resource_id, resource in resources_by_id(self._database, collection, wanted).items():
+                found[resource_id] = without_secrets(wanted[resource_id][1]).of(resource)
+        return [found.get(place[2]) if place else None for place in places]
+
+    def _place(
+        self, event: Mapping[str, Any], tenants: Mapping[str, Tenant]
+    ) -> tuple[str, ResourceType, str] | None:
+        """Return tenant, type and id of the resource of an event, or None if the tenant does not exist any more."""
+        tenant = tenants.get(event["tenant"])
+        if tenant is None or tenant.tenant_id != event["tenantid"]:
+            return None
+        endpoint, _, resource_id = event["subject"].partition("/")
+        resource_type = self._catalogue(tenant.profile, tenant.name).at(endpoint)
+        return (tenant.name, resource_type, resource_id) if resource_type else None
