@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -130,12 +130,9 @@ class ResourceType:
         )
 
     @cached_property
-    def _paths(self) -> Paths:
-        return Paths(self.schema, self.extensions)
-
-    def resolve(self, path: str) -> Target | None:
-        """Return what a path names, case-insensitively and with or without a URN, or None if it names nothing."""
-        return self._paths.resolve(path)
+    def resolve(self) -> Callable[[str], Target | None]:
+        """The function that returns what a path names: `Paths.resolve`."""
+        return Paths(self.schema, self.extensions).resolve
 
 
 class Catalogue:
