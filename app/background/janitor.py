@@ -19,6 +19,7 @@ from app.store.directory.deleted import clear_expired
 from app.store.directory.deleted import settle as settle_deleted
 from app.store.directory.membership_sweep import sweep
 from app.store.directory.totals import settle
+from app.store.log.retention import delete_expired
 from app.store.mongo.database import REQUEST_SECONDS, Database
 
 log = logging.getLogger("scimd")
@@ -65,9 +66,10 @@ DELETING = Chore(
     "deleting", _until_now(finish_deletions), pause=10, first=10, seconds=3_600,
     done="finished the deletion of %s tenants",
 )
+RETENTION = Chore("retention", _until_now(delete_expired), pause=3_600, first=60, seconds=3_600)
 # Often: after an operator has dropped a unique index, a name can be taken twice until it is built again.
 CHECKING = Chore("checking the indexes", Database.ready, pause=5, first=5, seconds=REQUEST_SECONDS)
-CHORES = (COUNTING, SETTLING, SWEEPING, CLEARING, DELETING, CHECKING)
+CHORES = (COUNTING, SETTLING, SWEEPING, CLEARING, DELETING, RETENTION, CHECKING)
 
 
 def start(database: Database, chores: Iterable[Chore] = CHORES) -> list[threading.Thread]:

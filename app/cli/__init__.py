@@ -27,6 +27,7 @@ COMMANDS = {
     "client": "app.cli.credentials.client:client",
     "trust": "app.cli.credentials.trust:trust",
     "events": "app.cli.events:events",
+    "feed": "app.cli.feed:feed",
     "acts": "app.cli.acts:acts",
     "deleted": "app.cli.tenants.deleted:deleted",
     "restore": "app.cli.tenants.deleted:restore",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from prometheus_client import CollectorRegistry, start_http_server
@@ -20,8 +20,11 @@ from app.config import Config
 from app.errors import Unavailable
 from app.store.accounts.expiries import earliest_expiries
 from app.store.directory.totals import every_tenant
+from app.store.log.batch import oldest_pending
+from app.store.log.lease import read_lease
+from app.store.log.outbox import pending_collections
 from app.store.mongo.database import Database
-from app.store.open import open_database
+from app.store.open import collections, open_database
 from app.telemetry.labels import MOST_TENANTS, largest_apart
 
 PAUSE = 1.0
@@ -59,13 +62,38 @@ class Tenants(Collector):
         yield from (resources, ends)
 
 
+class Feed(Collector):
+    """How far changes have come on their way to the log."""
+
+    def __init__(self, database: Database, collections: Sequence[str]) -> None:
+        self._database = database
+        self._collections = collections
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Query the database; without an answer there are no samples."""
+        oldest = GaugeMetricFamily("scimd_relay_oldest_pending_seconds", "Age of the oldest event not in the log yet.")
+        published = GaugeMetricFamily("scimd_relay_published", "The number of the last event in the log.")
+        try:
+            with self._database.budget(5):
+                pending, lease = oldest_pending(self._database, self._collections), read_lease(self._database)
+            now = datetime.now(UTC)
+            oldest.add_metric([], max(((now - time).total_seconds() for time in pending.values()), default=0.0))
+            if lease:
+                published.add_metric([], lease["published"])
+        except Unavailable as error:
+            print(f"scimd metrics: {error.detail}", file=sys.stderr)
+        yield from (oldest, published)
+
+
 def main() -> None:
     """Serve metrics until the parent process, whose id is the argument, has ended."""
     parent = int(sys.argv[1])
     config = Config.from_environment(os.environ)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
-    registry.register(Tenants(open_database(config)))
+    database = open_database(config)
+    registry.register(Tenants(database))
+    registry.register(Feed(database, pending_collections(collections(config))))
     waited = 0
     while os.getppid() == parent and not _listen(config.metrics_bind, registry):
         if waited == PATIENCE:

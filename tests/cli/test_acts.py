@@ -74,11 +74,12 @@ READING: dict[str, Callable[[World], list[str]]] = {
     "trust list": lambda world: ["acme"],
     "events": lambda world: ["acme"],
     "acts": lambda world: [],
+    "feed status": lambda world: [],
     "deleted list": lambda world: ["acme"],
 }
 ELSEWHERE = {
     "serve": "answers requests; --demo is below", "check": "is a client of any SCIM server", "mongo uri": "prints an address",
-    "mongo init": "makes a replica set where there is no database yet",
+    "mongo init": "makes a replica set where there is no database yet", "feed restart": "concerns no tenant; see test_feed.py",
 }
 NAMED = {"demo": "token issue", "client secret delete": "client delete secret"}
 """Commands whose act has another name."""

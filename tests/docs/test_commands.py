@@ -101,6 +101,8 @@ def run_tenants(reader: Story) -> None:
     reader.run("scimd token list acme", "revoked")
     reader.run("scimd acts", "tenant create +demo.*token revoke +acme")
     reader.run("scimd acts --tenant acme --since 7d", "tenant suspend.*tenant resume.*token issue")
+    reader.run("scimd feed status", "relay +[^-].*published +[0-9]")
+    reader.run("scimd feed restart", "The next change gets a number above [0-9]")
 
 
 def run_clients_and_trusts(reader: Story) -> None:
@@ -251,5 +253,6 @@ def test_operating(reader: Story) -> None:
     reader.run("scimd tenant resume demo", "")
     answered(200, token, f"{url}/Users")
     reader.run("scimd acts", "client rotate.*tenant suspend.*tenant resume")
+    reader.run("scimd feed status", "relay +[^-].*published +[0-9]")
     reader.run("scimd tenant show demo", "Last contact: 20.*Last error: 20")
     assert reader.untried("docs/operating.md", "Backup and restore", "Upgrading") == []

@@ -35,6 +35,11 @@ OPERATORS_ASK = {
     "scimd_mongodb_connections": set(),
     "scimd_mongodb_command_seconds_bucket": {"command", "le"},
     "scimd_resources": {"tenant", "type", "state"},
+    "scimd_relay_oldest_pending_seconds": set(),
+    "scimd_relay_events_total": set(),
+    "scimd_relay_seconds_bucket": {"le"},
+    "scimd_relay_parked_total": set(),
+    "scimd_relay_takeovers_total": set(),
 }
 """What there is, and by what it can be told apart."""
 

@@ -8,17 +8,20 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
 import requests
 
+from app.store.mongo.moments import now
 from app.telemetry import folder
 from tests.cli.test_serve import answers
 from tests.conftest import Server, free_port, make_server
 from tests.processes import children, until
 from tests.reliability.test_drain import workers
+from tests.store.log.conftest import an_event, pend, the_lease
 from tests.telemetry.scraping import listens, scrape, total
 
 PERSON = {
@@ -87,6 +90,27 @@ def test_the_counters_are_right_over_two_workers(metered: Server) -> None:
     assert total(metered, "scimd_mongodb_command_seconds_count", command="insert") >= 30
     assert total(metered, "scimd_resources", tenant=tenant, type="User") == 25
     assert total(metered, "scimd_mongodb_connections") >= 0
+
+
+def test_the_relay_counts_what_it_moves_and_tells_how_old_what_waits_is(metered: Server) -> None:
+    until(lambda: total(metered, "scimd_relay_takeovers_total") >= 1)
+    before = total(metered, "scimd_relay_events_total"), total(metered, "scimd_relay_seconds_count")
+    pend(metered.database, "outbox", "o", an_event(), an_event())
+    until(lambda: total(metered, "scimd_relay_events_total") >= before[0] + 2)
+    assert total(metered, "scimd_relay_seconds_count") >= before[1] + 2
+    assert total(metered, "scimd_relay_published") == the_lease(metered.database)["published"]
+    assert total(metered, "scimd_relay_parked_total") == 0
+    until(lambda: total(metered, "scimd_relay_oldest_pending_seconds") == 0)
+    # Neither the log nor the place for what it refuses takes the next one.
+    metered.database.db.command("collMod", "events", validator={"status": {"$gt": 204}})
+    try:
+        metered.database.db.command("collMod", "outbox", validator={"parked": {"$exists": False}})
+        pend(metered.database, "outbox", "old", an_event(time=now() - timedelta(seconds=500)))
+        until(lambda: total(metered, "scimd_relay_oldest_pending_seconds") >= 500)
+    finally:
+        for name in ("events", "outbox"):
+            metered.database.db.command("collMod", name, validator={})
+    until(lambda: total(metered, "scimd_relay_oldest_pending_seconds") == 0)
 
 
 def test_no_label_holds_a_value_and_a_strange_tenant_makes_no_series(metered: Server) -> None:

@@ -67,6 +67,8 @@ class LeaseRow(TypedDict):
     """The last batch, which may still be in the outboxes, too."""
     breaks: list[dict[str, int]]
     """[{from, to}]: numbers between the two are not given out, but a database that was replaced may have done so."""
+    free: NotRequired[bool]
+    """Whether its time is over by MongoDB's clock; not stored."""
     horizon: int
     """Events up to this number may have been deleted because of their age."""
 
@@ -197,15 +199,19 @@ class Lease:
 
 
 def read_lease(database: Database) -> LeaseRow | None:
-    """Return the lease, with `free` as MongoDB's clock says; None before there was a relay."""
-    row: LeaseRow | None = database.db[LEASES.name].find_one({"_id": RELAY})
-    return row
+    """Return the lease, also with `free`; None before there was a relay."""
+    steps = [{"$match": {"_id": RELAY}}, {"$set": {"free": _IS_FREE}}]
+    rows: list[LeaseRow] = list(database.db[LEASES.name].aggregate(steps))
+    return rows[0] if rows else None
 
 
-def restart(database: Database) -> bool:
-    """Let the numbers begin anew, after a break; return False if there is no relay yet.
+def restart(database: Database) -> dict[str, int] | None:
+    """Let the numbers begin anew, and return the break in them, {from, to}; None if there is no relay yet.
 
     The owner of the lease is deposed, and the next one is at work within seconds.
     """
     change = {"published": _BEGIN, "breaks": _BREAK, "epoch": {"$add": ["$epoch", 1]}, "until": "$$NOW"}
-    return bool(database.db[LEASES.name].update_one({"_id": RELAY}, [{"$set": change}]).matched_count)
+    row: LeaseRow | None = database.db[LEASES.name].find_one_and_update(
+        {"_id": RELAY}, [{"$set": change}], return_document=ReturnDocument.AFTER
+    )
+    return row["breaks"][-1] if row else None

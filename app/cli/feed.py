@@ -1,0 +1,67 @@
+"""scimd feed: how far changes have come on their way to those who follow them, and new numbers after a restore."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from app.cli.audit import audited
+from app.cli.connection import Connection
+from app.cli.output import cell, json_option, print_json, print_values, say
+from app.store.log.batch import oldest_pending
+from app.store.log.lease import read_lease, restart
+from app.store.log.outbox import SPEC, pending_collections
+from app.store.open import collections
+
+
+@click.group()
+def feed() -> None:
+    """The feed of changes."""
+
+
+@feed.command("status")
+@json_option
+@click.pass_obj
+def status(connection: Connection, as_json: bool) -> None:
+    """Show which process moves changes into the feed, how far it has come, and what is waiting."""
+    facts = _facts(connection)
+    if as_json:
+        print_json(facts)
+        return
+    print_values({name.replace("_", " "): cell(value) for name, value in facts.items()})
+    if not facts["relay"] and facts["oldest_pending_seconds"] is not None:
+        say("", "No process moves changes into the feed: start scimd.")
+
+
+def _facts(connection: Connection) -> dict[str, Any]:
+    lease, database = read_lease(connection.database), connection.database
+    oldest = oldest_pending(database, pending_collections(collections(connection.config)))
+    waiting = (datetime.now(UTC) - min(oldest.values())).total_seconds() if oldest else None
+    return {
+        "relay": lease["owner"] if lease and not lease["free"] else None,
+        "published": lease["published"] if lease else None,
+        "horizon": lease["horizon"] if lease else None,
+        "breaks": len(lease["breaks"]) if lease else 0,
+        "oldest_pending_seconds": None if waiting is None else round(max(waiting, 0), 1),
+        "parked": database.db[SPEC.name].count_documents({"parked": True}),
+    }
+
+
+@feed.command("restart")
+@json_option
+@click.pass_obj
+def restart_numbers(connection: Connection, as_json: bool) -> None:
+    """Number changes anew, after a backup was restored within ten seconds or under a clock that was set back.
+
+    Whoever has read further than the restored database knows is told so, and takes a snapshot.
+    """
+    with audited(connection, "feed restart", ""):
+        gap = restart(connection.database)
+        if gap is None:
+            raise click.ClickException("No change has been numbered yet, so there is nothing to restart.")
+    if as_json:
+        print_json(gap)
+    else:
+        say(f"The next change gets a number above {gap['to']}; the last one has {gap['from']}.")
