@@ -62,6 +62,16 @@ def test_every_route_and_method_refuses_anothers_credential(world, kind):
         assert len({seen(answer, {}) for answer in answers.values()}) == 1
 
 
+def test_ev_138_a_token_of_all_tenants_opens_no_route_of_scim(world):
+    foreign = world.globex.credentials["token"]
+    for method in METHODS:
+        for path in sorted({*paths(world, world.acme.ids)}):
+            body = body_for(method, path)
+            answer = world.ask(method, path, token=world.all_tenants, body=body)
+            assert answer.status_code == 401, (method, path)
+            assert seen(answer, {}) == seen(world.ask(method, path, token=foreign, body=body), {})
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("path", ["Users", "Users/{user}", "Users?filter=userName eq \"ann@example.com\"", "Nothing", "x/y/z"])
 def test_a_tenant_that_there_is_and_one_that_there_is_not(world, kind, path):

@@ -11,12 +11,12 @@ from app import create_app
 from app.auth.client_authentication import ASSERTION_TYPE
 from app.config import Config
 from app.store.accounts.clients import Clients
-from app.store.accounts.tenants import Tenants
-from app.store.accounts.tokens import Tokens
+from app.store.accounts.tenants import ALL_TENANTS, Tenants
+from app.store.accounts.tokens import DEFAULT_SCOPES, EVENTS_READ, Tokens
 from app.store.accounts.trusts import Conditions, Trusts
 from app.store.directory.totals import settle
 from app.store.mongo.database import Database
-from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
+from tests.auth.issuer import SUBJECT, running_issuer
 
 SCIM = "application/scim+json"
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -30,10 +30,11 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 @dataclass
 class Home:
-    """A tenant: its credentials by kind, and the ids of what it has."""
+    """A tenant: its credentials by kind, for SCIM and for events, and the ids of what it has."""
 
     name: str
-    credentials: dict = field(default_factory=dict)
+    credentials: dict
+    consumers: dict
     ids: dict = field(default_factory=dict)
 
 
@@ -44,8 +45,10 @@ class World:
         self.database = database
         self.app = create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "off"} | settings), database)
         self.client = self.app.test_client()
+        self.tenants = Tenants(database)
         self.homes = {name: self._home(name, profile, issuer) for name in ("acme", "globex")}
         self.acme, self.globex = self.homes["acme"], self.homes["globex"]
+        self.all_tenants = Tokens(database).issue(ALL_TENANTS, scopes=[EVENTS_READ])[0]
 
     def ask(self, method, path, *, token=None, body=None, tenant=None, headers=None, raw=False):
         """Send a request; a path without a slash at its beginning is below the tenant's SCIM URL."""
@@ -67,25 +70,30 @@ class World:
         }
 
     def _home(self, name, profile, issuer):
-        database = self.database
-        Tenants(database).create(name, profile)
-        home = Home(name)
-        home.credentials["token"], _ = Tokens(database).issue(name)
-        client, secret = Clients(database).create(name, lifetime=timedelta(days=1))
-        audience = f"api://{name}"
-        trust = Trusts(database).add(
-            name, Conditions("assertion", issuer=issuer.url, audiences=[audience], subject=SUBJECT),
-        )
-        Trusts(database).add(
-            name, Conditions("bearer", issuer=issuer.url, audiences=[audience + AUDIENCE], subject=SUBJECT),
-        )
-        home.credentials["access token"] = self.grant(name, client_id=client.id, client_secret=secret)
-        home.credentials["federated access token"] = self.grant(
-            name, client_id=trust.id, client_assertion_type=ASSERTION_TYPE, client_assertion=issuer.token(aud=audience)
-        )
-        home.credentials["JWT"] = issuer.token(aud=audience + AUDIENCE)
+        Tenants(self.database).create(name, profile)
+        home = Home(name, self._credentials(name, issuer), self._credentials(name, issuer, scopes=[EVENTS_READ]))
         self._fill(home)
         return home
+
+    def _credentials(self, name, issuer, scopes=DEFAULT_SCOPES):
+        """Return a credential of each kind that may be used for `scopes`."""
+        client, secret = Clients(self.database).create(name, lifetime=timedelta(days=1), scopes=scopes)
+        exchanged, sent = (f"api://{name}/{' '.join(scopes)}/{kind}" for kind in ("exchanged", "sent"))
+        trust, _ = (
+            Trusts(self.database).add(
+                name, Conditions(kind, issuer=issuer.url, audiences=[audience], subject=SUBJECT), scopes=scopes
+            )
+            for kind, audience in (("assertion", exchanged), ("bearer", sent))
+        )
+        assertion = issuer.token(aud=exchanged)
+        return {
+            "token": Tokens(self.database).issue(name, scopes=scopes)[0],
+            "access token": self.grant(name, client_id=client.id, client_secret=secret),
+            "federated access token": self.grant(
+                name, client_id=trust.id, client_assertion_type=ASSERTION_TYPE, client_assertion=assertion
+            ),
+            "JWT": issuer.token(aud=sent),
+        }
 
     def grant(self, tenant, **parameters):
         """Ask for an access token."""
