@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.errors import ScimError, TooManyRequests, Unauthorized, Unavailable
+from app.errors import Gone, ScimError, TooManyRequests, Unauthorized, Unavailable
+from app.openapi.feed import feed_paths, feed_schemas
 from app.openapi.messages import (
     ALL,
     ERROR,
@@ -62,7 +63,7 @@ def openapi_document(catalogue: Catalogue, base_url: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "scimd", "version": "2.0", "description": _ABOUT},
         "servers": [{"url": base_url}],
-        "paths": {**scim_paths(catalogue.types), **_oauth_paths(), **_server_paths()},
+        "paths": {**scim_paths(catalogue.types), **feed_paths(), **_oauth_paths(), **_server_paths()},
         "components": {
             "schemas": _schemas(catalogue),
             "parameters": _parameters(),
@@ -115,7 +116,7 @@ def _schemas(catalogue: Catalogue) -> dict[str, JsonSchema]:
     found[ALL] = list_schema({"anyOf": [reference(response_name(each)) for each in catalogue.types]})
     found |= {f"scim.{schema.name}": description_schema(schema) for schema in DISCOVERY_SCHEMAS}
     found |= {f"scim.{each.name}.List": list_schema(reference(f"scim.{each.name}")) for each in (RESOURCE_TYPE, SCHEMA)}
-    return found | message_schemas() | {
+    return found | message_schemas() | feed_schemas(catalogue.types) | {
         "oauth.Metadata": object_schema({"issuer": TEXT, "token_endpoint": TEXT}, ["issuer", "token_endpoint"]),
         "server.Status": object_schema({"status": TEXT}, ["status"]),
         "server.Openapi": object_schema({"openapi": TEXT}, ["openapi"]),
@@ -133,12 +134,13 @@ def _parameters() -> dict[str, Any]:
         "name": "The name of a resource type, such as User.",
         "urn": "The URN of a schema.",
     }
-    conditions = {
+    headers_sent = {
         "If-Match": "Refuse the request with 412 unless the resource has this version.",
         "If-None-Match": "Answer 304 if the resource has this version.",
+        "Prefer": "`return=minimal` for a response without a body, `return=representation` for one with the resource.",
     }
     found = {name: parameter("path", name, TEXT, text) for name, text in paths.items()}
-    found |= {name: parameter("header", name, TEXT, text) for name, text in conditions.items()}
+    found |= {name: parameter("header", name, TEXT, text) for name, text in headers_sent.items()}
     for name, schema in SEARCH_PARAMETERS.items():
         plain = {key: value for key, value in schema.items() if key != "description"}
         found[name] = parameter("query", name, plain, schema["description"])
@@ -148,6 +150,7 @@ def _parameters() -> dict[str, Any]:
 def _headers() -> dict[str, Any]:
     return {
         "ETag": {"description": 'The version of the resource, such as W/"3".', "schema": TEXT},
+        "Link": {"description": "Where the snapshot is, with which to begin anew.", "schema": TEXT},
         "Location": {"description": "The URL of the resource.", "schema": TEXT},
         "Retry-After": {"description": "Seconds after which to send the request again.", "schema": {"type": "integer"}},
         "WWW-Authenticate": {"description": "How to authenticate, and what is wrong (RFC 6750).", "schema": TEXT},
@@ -155,9 +158,8 @@ def _headers() -> dict[str, Any]:
 
 
 def _error_response(error: type[ScimError]) -> dict[str, Any]:
-    names = ["Retry-After"] if error in (TooManyRequests, Unavailable) else []
-    names += ["WWW-Authenticate"] if error is Unauthorized else []
-    more = {"headers": headers(*names)} if names else {}
+    names = {Unauthorized: "WWW-Authenticate", TooManyRequests: "Retry-After", Unavailable: "Retry-After", Gone: "Link"}
+    more = {"headers": headers(names[error])} if error in names else {}
     return answer((error.__doc__ or "").partition("\n")[0], ERROR, **more)
 
 

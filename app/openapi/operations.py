@@ -9,6 +9,7 @@ from app.errors import (
     BadRequest,
     Conflict,
     Forbidden,
+    Gone,
     NotFound,
     NotImplementedHere,
     PayloadTooLarge,
@@ -48,7 +49,7 @@ OAUTH, BEARER = "oauth", "token"
 PREFIX = "/{tenant}/scim/v2"
 EVERYWHERE = (Unauthorized, Forbidden, TooManyRequests, Unavailable)
 WRITING = (*EVERYWHERE, BadRequest, PayloadTooLarge, UnsupportedMediaType)
-ERRORS = (*WRITING, NotFound, Conflict, PreconditionFailed, NotImplementedHere)
+ERRORS = (*WRITING, NotFound, Conflict, Gone, PreconditionFailed, NotImplementedHere)
 """The errors that the document describes one by one; all others are the response `default`."""
 
 
@@ -128,7 +129,7 @@ def _collection(resource_type: ResourceType) -> dict[str, Operation]:
         ),
         "post": operation(
             f"{plural}.create", f"Create a {name}.", {"201": created}, (*WRITING, Conflict), scope=WRITE, tags=[plural],
-            requestBody=body(request_name(resource_type)), parameters=parameters(*SHOWN),
+            requestBody=body(request_name(resource_type)), parameters=parameters("Prefer", *SHOWN),
         ),
     }
 
@@ -147,15 +148,15 @@ def _resource(resource_type: ResourceType) -> dict[str, Operation]:
     unchanged, deleted = answer("The client has this version already."), answer("It is deleted.")
     without_body = answer("It is changed; the response has no body.", headers=headers("ETag"))
     changing = (*WRITING, NotFound, Conflict, PreconditionFailed)
-    conditional = parameters("If-Match", *SHOWN)
+    conditional = parameters("If-Match", "Prefer", *SHOWN)
     return {
         "get": operation(
             f"{plural}.get", f"Read a {name}.", {**one, "304": unchanged}, (*EVERYWHERE, BadRequest, NotFound),
             tags=[plural], parameters=parameters("If-None-Match", *SHOWN),
         ),
         "put": operation(
-            f"{plural}.replace", f"Replace a {name}.", one, changing, scope=WRITE, tags=[plural],
-            parameters=conditional, requestBody=body(request_name(resource_type)),
+            f"{plural}.replace", f"Replace a {name}.", {**one, "204": without_body}, changing,
+            scope=WRITE, tags=[plural], parameters=conditional, requestBody=body(request_name(resource_type)),
         ),
         "patch": operation(
             f"{plural}.patch", f"Change a {name}.", {**one, "204": without_body}, changing, scope=WRITE, tags=[plural],
@@ -184,7 +185,7 @@ def _bulk() -> Paths:
     done = {"200": answer("Each operation has its own outcome.", BULK_RESPONSE)}
     return {f"{PREFIX}/Bulk": in_tenant(post=operation(
         "Bulk.run", "Send several requests in one.", done, WRITING, scope=WRITE,
-        requestBody=body(BULK_REQUEST), tags=["Bulk"]))}
+        requestBody=body(BULK_REQUEST), parameters=parameters("Prefer"), tags=["Bulk"]))}
 
 
 def _me() -> Paths:
