@@ -144,3 +144,12 @@ def test_ev_138_an_event_that_names_anothers_resource_does_not_show_it(world):
     shown = {each["id"]: each["data"]["resource"] for each in answer.json["events"]}
     assert shown[event["_id"]] is None
     assert shown[world.globex.ids["event"]]["id"] == world.globex.ids["user"]
+
+
+def test_ev_80_the_log_of_no_tenant_says_why_a_consumer_of_all_is_refused(world):
+    refused = world.acme.consumers["token"]
+    assert read(world, "/changes", refused).status_code == 401
+    line = world.database.db.events.find_one({"tenant": "-", "resource.name": "*"}, sort=[("time", -1)])
+    assert (line["operation"], line["status"]) == ("sign-in", 401)
+    assert f"token: of another tenant (id {refused.split('_')[1]}" in line["detail"]
+    assert refused.rpartition("_")[2] not in repr(line)

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from app.auth import EVERY_TENANT
 from app.blueprints.exchange import Exchange, current, current_catalogue, current_provider
 from app.blueprints.request.body import discard
 from app.blueprints.response.answers import error_response
@@ -67,13 +68,14 @@ def _log(error: ScimError, exchange: Exchange) -> None:
     refusal = getattr(error, "refusal", None)
     if isinstance(error, TooManyRequests) and exchange.principal:
         refusal = service().refusal_to_log(exchange.principal, error.detail)
-    if refusal is not None and exchange.tenant_name is not None:
+    tenant = EVERY_TENANT.name if exchange.is_consumer and exchange.tenant_name is None else exchange.tenant_name
+    if refusal is not None and tenant is not None:
         operation = REQUEST if isinstance(error, TooManyRequests) else "sign-in"
         event = Event(operation, status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
         # A credential that was not verified may be anybody's, and is not named.
         known = "" if isinstance(error, Unauthorized) else refusal.credential_id
         with service().budget():
-            service().refused(exchange.tenant_name, event, Actor(known, exchange.request_id))
+            service().refused(tenant, event, Actor(known, exchange.request_id))
     elif isinstance(error, TooManyRequests):
         return  # the log has a line of the last minute
     elif exchange.provider and exchange.method in _OPERATIONS and not exchange.reads():
