@@ -20,17 +20,27 @@ from app.config import Config
 from app.export_import import export
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.directory.membership_plan import MOST_AT_ONCE, MOST_LOOKED_AT
+from app.store.directory import deleted, membership_plan, membership_sweep, references
 from app.store.directory.membership_sweep import LEASE, _key, _sweep_batch, sweep
-from app.store.directory.memberships import BATCH, CLEARED
+from app.store.directory.memberships import CLEARED
 from app.store.directory.operator_views import prepare_views
 from app.store.log.events import MOST_MEMBERS
 from app.store.mongo.database import Database
 from app.store.open import open_directory
 from tests.blueprints.conftest import GROUP_URN, Client
 
+MOST_AT_ONCE, MOST_LOOKED_AT, BATCH = 500, 1_000, 50
+"""A twentieth of the server's own limits, which tests/reliability/test_huge_groups.py exceeds."""
 MANY = MOST_AT_ONCE + BATCH
 URL = "/Groups/{}"
+
+
+@pytest.fixture(autouse=True)
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(membership_plan, "MOST_AT_ONCE", MOST_AT_ONCE)
+    monkeypatch.setattr(membership_plan, "MOST_LOOKED_AT", MOST_LOOKED_AT)
+    for module in (membership_sweep, references, deleted):
+        monkeypatch.setattr(module, "BATCH", BATCH)
 
 
 @pytest.fixture
