@@ -30,12 +30,12 @@ def children(parent: int) -> list[int]:
     ]
 
 
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    """Wait until the condition holds; raise AssertionError if it does not within `seconds`."""
+def until(condition: Callable[[], object], seconds: float = 20, pause: float = 0.01) -> None:
+    """Wait until the condition holds, looking every `pause` seconds; raise AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not in {seconds} s"
-        time.sleep(0.01)
+        time.sleep(pause)
 
 
 def listens_on_a_port(process: int) -> bool:
