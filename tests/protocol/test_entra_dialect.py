@@ -15,7 +15,7 @@ from app.schemas.tables.group import GROUP_TYPE, GROUP_URN
 from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation.payload import validate
 from scim_filter import parse_filter
-from tests.protocol.patch.patching import GROUP, PLAIN, USER, body, both, changes, op, patch, refusal, run, tolerant
+from tests.protocol.patch.patching import GROUP, PLAIN, USER, body, both, changes, for_profile, op, patch, refusal, run, tolerant
 
 ENT = ENTERPRISE_URN
 
@@ -28,7 +28,7 @@ def attribute(path, resource_type=USER_TYPE):
 
 def created(payload, profile="interop", resource_type=USER_TYPE):
     before = copy.deepcopy(payload)
-    of_profile = resource_type.for_profile(profile)
+    of_profile = for_profile(resource_type, profile)
     result = validate(of_profile, dialect.rewrite_resource(payload, of_profile), ignore_unknown=True)
     assert payload == before
     return result
