@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN = .venv/bin
+# Where it is set, each of the hundreds of processes that the tests start would compile every module again.
+export PYTHONDONTWRITEBYTECODE =
 
 .PHONY: run test test-fast test-long lint bench
 
