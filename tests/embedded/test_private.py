@@ -19,7 +19,7 @@ import requests
 from pymongo import MongoClient
 
 from app.embedded import binary, keeper, private
-from app.embedded.folder import MongodFolder
+from app.embedded.folder import SOCKET_PATH, MongodFolder
 from app.store.mongo.database import connect
 from app.store.mongo.failures import StoreError
 from tests.conftest import SCIMD, make_server
@@ -219,6 +219,14 @@ def test_a_number_that_belongs_to_somebody_else_now_is_left_alone(data_dir: Path
 
 @pytest.mark.parametrize("name", ["long-" * 30, "Upper", "a b", "a:1", "a,b", "a%41", "caf\u00e9"])
 def test_a_folder_whose_name_a_socket_cannot_have(tmp_path: Path, name: str) -> None:
+    place, usual = MongodFolder(tmp_path / name / "d"), MongodFolder(tmp_path / "d")
+    assert usual.socket.parent == usual.path
+    assert place.socket.parent != place.path
+    assert SOCKET_PATH.fullmatch(str(place.socket))
+
+
+@pytest.mark.parametrize("name", ["long-" * 30, "Upper a:1,b%41caf\u00e9"])
+def test_a_mongod_in_a_folder_whose_name_a_socket_cannot_have(tmp_path: Path, name: str) -> None:
     data_dir = tmp_path / name / "d"
     with private.using(data_dir) as place:
         write(place, 1)
