@@ -1,7 +1,6 @@
 """What the tests of this room share: a database in memory, two tenants, and a clock that they set."""
 
 import time
-import uuid
 
 import mongomock
 import pytest
@@ -11,7 +10,6 @@ from app.auth.credential_cache import CredentialCache
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.accounts.trusts import Trusts
-from app.store.mongo.database import Database
 from tests.auth.issuer import running_issuer
 
 
@@ -39,11 +37,9 @@ def database(mock_database):
 
 
 @pytest.fixture
-def real_database(mongod):
+def real_database(reused_database):
     """An empty database on the real MongoDB, for what mongomock cannot do."""
-    fresh = Database(mongod.client, f"test-{uuid.uuid4().hex}")
-    yield fresh
-    mongod.client.drop_database(fresh.db.name)
+    return reused_database
 
 
 @pytest.fixture

@@ -20,12 +20,17 @@ def world(request, mongod):
         yield made
 
 
+@pytest.fixture(scope="module")
+def state_of_acme(world):
+    state = world.state("acme")
+    assert len(state["users"]) == 2
+    return state
+
+
 @pytest.fixture(autouse=True)
-def nothing_of_acme_changes(world):
-    before = world.state("acme")
-    assert len(before["users"]) == 2
+def nothing_of_acme_changes(world, state_of_acme):
     yield
-    assert world.state("acme") == before
+    assert world.state("acme") == state_of_acme
 
 
 def paths(world, ids):
