@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from app.telemetry.log_queue import MOST, Lines
-from tests.conftest import end_with_parent, make_server
+from tests.conftest import Server, end_with_parent, make_server
 from tests.processes import until
 
 ROOT = Path(__file__).parents[2]
@@ -165,11 +165,6 @@ def test_a_server_that_ends_has_written_its_last_line(tmp_path: Path, end: signa
     assert answer.headers["X-Request-Id"] in server.log.read_text()
 
 
-def test_a_line_is_there_a_moment_after_the_answer(tmp_path: Path) -> None:
-    server = make_server(tmp_path)
-    server.start()
-    try:
-        answer = requests.get(f"{server.url}/nobody/scim/v2/Users", timeout=30)
-        until(lambda: answer.headers["X-Request-Id"] in server.log.read_text(), 2)
-    finally:
-        server.stop()
+def test_a_line_is_there_a_moment_after_the_answer(live_server: Server) -> None:
+    answer = requests.get(f"{live_server.url}/nobody/scim/v2/Users", timeout=30)
+    until(lambda: answer.headers["X-Request-Id"] in live_server.log.read_text())
