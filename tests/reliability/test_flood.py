@@ -15,7 +15,7 @@ from tests.conftest import Server, free_port, make_server
 from tests.processes import until
 from tests.telemetry.scraping import listens, scrape
 
-SECONDS = 6.0
+SECONDS = 3.0
 
 
 @pytest.fixture

@@ -325,12 +325,12 @@ def test_a_pipe_is_written_to_as_it_is(operator: Operator, tmp_path: Path) -> No
 
 @pytest.fixture(scope="module")
 def full(live_server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Server, str, Path]:
-    """Return a tenant with 3,000 users and some groups, and its export."""
+    """Return a tenant with 1,500 users and some groups, and its export."""
     tenant = live_server.create_tenant(profile="rfc")[0].split("/")[3]
-    rows = [user(n, userName=f"{tenant}-{n}", id=f"{tenant}-{n}", title="T" * (n % 50)) for n in range(3_000)]
+    rows = [user(n, userName=f"{tenant}-{n}", id=f"{tenant}-{n}", title="T" * (n % 50)) for n in range(1_500)]
     rows += [group(str(n), id=f"{tenant}-g{n}") for n in range(20)]
     rows += [{"type": "Membership", "group": f"{tenant}-g{n % 20}", "member": f"{tenant}-{n}", "kind": "User"}
-             for n in range(3_000)]
+             for n in range(1_500)]
     rows += [{"type": "Membership", "group": f"{tenant}-g0", "member": f"{tenant}-g{n}"} for n in range(1, 20)]
     first = tmp_path_factory.mktemp("transfer") / "made.jsonl"
     first.write_bytes(text(*rows))
@@ -361,9 +361,9 @@ def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path
     for _ in range(6):
         before = users.count_documents({"tenant": tenant})
         process = start(server, "import", tenant, str(file), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        goal = before + chance.randrange(100, 900)
+        goal = before + chance.randrange(50, 450)
         deadline = time.monotonic() + 60
-        while process.poll() is None and users.count_documents({"tenant": tenant}) < min(goal, 3_000):
+        while process.poll() is None and users.count_documents({"tenant": tenant}) < min(goal, 1_500):
             assert time.monotonic() < deadline
         time.sleep(chance.uniform(0, 0.05))
         process.send_signal(signal.SIGKILL)
