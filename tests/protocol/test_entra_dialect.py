@@ -15,7 +15,20 @@ from app.schemas.tables.group import GROUP_TYPE, GROUP_URN
 from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation.payload import validate
 from scim_filter import parse_filter
-from tests.protocol.patch.patching import GROUP, PLAIN, USER, body, both, changes, for_profile, op, patch, refusal, run, tolerant
+from tests.protocol.patch.patching import (
+    GROUP,
+    PLAIN,
+    USER,
+    body,
+    both,
+    changes,
+    for_profile,
+    op,
+    patch,
+    refusal,
+    run,
+    tolerant,
+)
 
 ENT = ENTERPRISE_URN
 
