@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from app.cli.connection import Connection
 from app.store.accounts.audit import AuditEntry, AuditLog, Operator
+from app.store.accounts.tenants import log_of
 from app.store.log.events import Actor, Event, Events, Statuses
 from app.store.mongo.database import Session
 
@@ -79,7 +80,7 @@ def audited_change(
             subject, result = work(session)
             entry.tenant, entry.object = subject.tenant, subject.id
             event = Event(operation, resource_type=kind, resource_id=subject.id, name=subject.label)
-            log = Events(connection.database, subject.tenant, days=connection.config.log_days)
+            log = Events(connection.database, log_of(subject.tenant), days=connection.config.log_days)
             log.append(event, actor(), session)
             return result
 

@@ -60,7 +60,7 @@ def demo(connection: Connection) -> None:
     """
     connection.prepared  # noqa: B018 - creates the indexes first
     now = datetime.now(UTC)
-    valid = [token for token in Tokens(connection.database).of_tenant(NAME) if token.state(now) == "valid"]
+    valid = [token for token in Tokens(connection.database).of_tenant(NAME) if token.opens_scim_at(now)]
     if not valid:
         say(*demo_page(connection).splitlines())
         return

@@ -76,7 +76,7 @@ def test_ev_79_a_trust_may_have_the_scope(authenticator, trusts, issuer, tenants
 
 @pytest.mark.parametrize("scopes", [(), DEFAULT_SCOPES, SCOPES, ("scim.read", "events.read")])
 def test_ev_80_a_token_of_all_tenants_has_the_scope_of_the_feed_and_no_other(tokens, scopes):
-    with pytest.raises(InvalidValue, match="has the scope events.read and no other"):
+    with pytest.raises(InvalidValue, match="must have the scope events.read and no other"):
         tokens.issue(ALL_TENANTS, scopes=scopes)
     assert tokens.of_tenant(ALL_TENANTS) == []
 

@@ -25,7 +25,7 @@ def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
     page: dict[str, Any] = {
         "tenant_url": connection.tenant_url(tenant.name),
         "token_endpoint": connection.token_endpoint(tenant.name),
-        "tokens": [_token(each) for each in tokens.of_tenant(tenant.name) if each.state(now) == "valid"],
+        "tokens": [_token(each) for each in tokens.of_tenant(tenant.name) if each.opens_scim_at(now)],
         "clients": [_client(each, tokens, now) for each in Clients(database).of_tenant(tenant.name)],
         "federated": [_trust(each, tokens) for each in trusts if each.kind == ASSERTION],
         "bearers": [_trust(each, tokens) for each in trusts if each.kind != ASSERTION],

@@ -6,12 +6,15 @@ A warning and the mark that it was given are one transaction, so that only one w
 from __future__ import annotations
 
 import logging
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.store.accounts.clients import SPEC as CLIENTS
+from app.store.accounts.tenants import ALL_TENANTS, log_of
+from app.store.accounts.tokens import DEFAULT_SCOPES
 from app.store.accounts.tokens import SPEC as TOKENS
 from app.store.log.events import Actor, Event, Events
 from app.store.mongo.database import Database, Session
@@ -42,6 +45,8 @@ class ExpiringCredential:
     """The id of the secret."""
     warned: int | None = None
     """The last of `WARNINGS` that was given."""
+    scopes: frozenset[str] = frozenset(DEFAULT_SCOPES)
+    """What a token may be used for."""
 
     def due(self, now: datetime) -> int | None:
         """Return which of `WARNINGS` is due now, None if none is."""
@@ -54,9 +59,17 @@ class ExpiringCredential:
         named = f' "{self.label}"' if self.label else ""
         day = f"{self.expires:%Y-%m-%d %H:%M} UTC"
         if self.kind == TOKEN:
-            return f"The token {self.id}{named} expires on {day}. Issue another: scimd token issue {self.tenant}"
+            return f"The token {self.id}{named} expires on {day}. Issue another: scimd token issue {self._options()}"
         which = f"The secret {self.secret} of the client {self.id}{named}"
         return f"{which} expires on {day}. Make another: scimd client rotate {self.id}"
+
+
+    def _options(self) -> str:
+        """Return what `scimd token issue` needs for another token like this one."""
+        whose = "--all-tenants" if self.tenant == ALL_TENANTS else self.tenant
+        if self.scopes == set(DEFAULT_SCOPES):
+            return whose
+        return f"{whose} --scope {shlex.quote(' '.join(sorted(self.scopes)))}"
 
 
 def earliest_expiries(database: Database, now: datetime, tenant: str | None = None) -> dict[tuple[str, str], datetime]:
@@ -94,7 +107,7 @@ def _expiring(database: Database, now: datetime) -> Iterator[ExpiringCredential]
     for row in database.db[TOKENS.name].find(_ISSUED | {"expires": soon}):
         yield ExpiringCredential(
             row["tenant"], TOKEN, row["_id"], aware(row["created"]), aware(row["expires"]), row.get("label", ""),
-            warned=row.get("warned"),
+            warned=row.get("warned"), scopes=frozenset(row["scopes"]),
         )
     for row in database.db[CLIENTS.name].find({"secrets.expires": soon}):
         for each in row["secrets"]:
@@ -124,7 +137,7 @@ def _warn(database: Database, credential: ExpiringCredential, due: int, days: in
                 {"$set": {"secrets.$.warned": due}}, session=session,
             )
         if marked.matched_count:
-            Events(database, credential.tenant, days=days).append(event, Actor("scimd"), session)
+            Events(database, log_of(credential.tenant), days=days).append(event, Actor("scimd"), session)
         return bool(marked.matched_count)
 
     return database.transaction(work)

@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 
 from app.errors import Conflict, InvalidValue, NotFound
 from app.schemas.storage.collection import OUTBOX, PENDING, CollectionSpec, IndexSpec
+from app.store.log.events import NO_TENANT
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
@@ -176,6 +177,11 @@ class Tenants:
 def tenant_id(created: datetime) -> str:
     """Return the id of the tenant that was created at that moment: the milliseconds since 1970, in hexadecimal."""
     return f"{(created - _EPOCH) // timedelta(milliseconds=1):x}"
+
+
+def log_of(owner: str) -> str:
+    """Return the tenant whose log has what is done to credentials of `owner`, a tenant or `ALL_TENANTS`."""
+    return NO_TENANT if owner == ALL_TENANTS else owner
 
 
 def check_name(name: str) -> None:

@@ -89,6 +89,10 @@ class Token:
             return "revoked"
         return "expired" if self.expires and self.expires <= moment else "valid"
 
+    def opens_scim_at(self, moment: datetime) -> bool:
+        """Return whether it may be used for SCIM, and not only to read events."""
+        return self.state(moment) == "valid" and not self.scopes.isdisjoint(DEFAULT_SCOPES)
+
 
 class Tokens:
     """The tokens of all tenants; that a token belongs to the tenant of the URL is checked by who authenticates."""
@@ -105,11 +109,10 @@ class Tokens:
         """Issue a token and return it with its record; the token itself cannot be read again.
 
         `lifetime` None means that it does not expire; `client` is the client or trust that an access token is for. A
-        token of `ALL_TENANTS` has the scope `events.read` alone; raises InvalidValue for others.
+        token of `ALL_TENANTS` has the scope `events.read` alone; raises InvalidValue for any other.
         """
         allowed = frozenset(scopes)
-        if tenant == ALL_TENANTS and allowed != {EVENTS_READ}:
-            raise InvalidValue(f"A token of all tenants has the scope {EVENTS_READ} and no other.")
+        check_scopes(tenant, allowed)
         token_id, secret, created = secrets.token_hex(6), secrets.token_hex(32), now()
         document: dict[str, Any] = {
             "_id": token_id, "tenant": tenant, "hash": hash_of(secret), "scopes": sorted(allowed), "created": created,
@@ -158,6 +161,12 @@ class Tokens:
             return
         with suppress(PyMongoError):
             self._loosely.update_one({"_id": token.id}, {"$max": {"used": moment}})
+
+
+def check_scopes(tenant: str, scopes: Iterable[str]) -> None:
+    """Check that a token of this tenant, or of `ALL_TENANTS`, may have these scopes; raises InvalidValue."""
+    if tenant == ALL_TENANTS and set(scopes) != {EVENTS_READ}:
+        raise InvalidValue(f"A token of all tenants must have the scope {EVENTS_READ} and no other.")
 
 
 def parse(text: str) -> tuple[str, str] | None:

@@ -1,5 +1,6 @@
 """scimd token."""
 
+import json
 import re
 
 import pytest
@@ -78,3 +79,61 @@ def test_revoked(scimd, acme):
     assert scimd("token", "revoke", token_id).status == 0
     assert scimd("token", "revoke", token_id).status == 0
     assert [row["state"] for row in scimd("token", "list", acme, "--json").json] == ["revoked"]
+
+
+ALL = ("--all-tenants", "--scope", "events.read")
+
+
+def test_ev_80_a_token_of_all_tenants_is_issued_listed_and_revoked(scimd, acme, database):
+    assert "no tokens of all tenants" in scimd("token", "list", "--all-tenants").out
+    text = scimd("token", "issue", *ALL, "--expires", "30d", "--label", "copy").out
+    assert re.fullmatch(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}\n", text)
+    [token] = Tokens(database).of_tenant("*")
+    assert (token.expires - token.created).days == 30
+    assert text.strip().rpartition("_")[2] not in repr(database.db.tokens.find_one({"_id": token.id}))
+    assert scimd("token", "list", acme, "--json").json == []
+    [row] = scimd("token", "list", "--all-tenants", "--json").json
+    assert (row["id"], row["label"], row["state"], row["scopes"]) == (token.id, "copy", "valid", ["events.read"])
+    assert scimd("token", "issue", *ALL, "--json").json["tenant"] == "*"
+    assert scimd("token", "revoke", token.id).status == 0
+    assert [row["state"] for row in scimd("token", "list", "--all-tenants", "--json").json] == ["revoked", "valid"]
+    assert [(row["act"], row["tenant"]) for row in scimd("acts", "--json").json][1:] == [
+        ("token issue", "*"), ("token issue", "*"), ("token revoke", "*")]
+    logged = scimd("events", "-", "--json").out.splitlines()
+    assert [json.loads(line)["resource"]["id"] for line in logged[:1]] == [token.id]
+    assert [json.loads(line)["operation"] for line in logged] == ["issue", "issue", "revoke"]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["--all-tenants"], "must have the scope events.read and no other"),
+    (["--all-tenants", "--scope", "scim.read events.read"], "must have the scope events.read and no other"),
+    (["acme", *ALL], "Name a tenant, or give --all-tenants"),
+    ([], "Name a tenant, or give --all-tenants"),
+    (["*", "--scope", "events.read"], "no tenant '*'"),
+    ([*ALL, "--user", "jane"], "stands for no user"),
+])
+def test_ev_80_what_a_token_of_all_tenants_cannot_be(scimd, acme, database, arguments, sentence):
+    done = scimd("token", "issue", *arguments)
+    assert done.status != 0
+    assert sentence in done.err
+    assert len(done.err.splitlines()) == 1
+    assert database.db.tokens.count_documents({}) == 0
+    assert [row["act"] for row in scimd("acts", "--json").json] == ["tenant create"]
+
+
+def test_ev_79_a_consumers_token_is_none_to_paste(scimd, acme):
+    consumer = scimd("token", "issue", acme, "--scope", "events.read", "--json").json
+    assert consumer["scopes"] == ["events.read"]
+    assert scimd("tenant", "show", acme, "--json").json["tokens"] == []
+    entra = scimd("token", "issue", acme, "--scope", "scim.read scim.write events.read", "--json").json
+    assert [row["id"] for row in scimd("tenant", "show", acme, "--json").json["tokens"]] == [entra["id"]]
+    assert len(scimd("token", "list", acme, "--json").json) == 2
+
+
+@pytest.mark.parametrize("command", [["client", "create"], ["trust", "add", "--kind", "bearer", "--issuer", "https://127.0.0.1:9", "--audience", "a", "--app-id", "b"]])
+def test_ev_79_clients_and_trusts_get_the_scope_by_name_only(scimd, acme, command):
+    usual = scimd(*command[:2], acme, *command[2:], "--json").json
+    named = scimd(*command[:2], acme, *command[2:], "--scope", "events.read", "--json").json
+    key = "scope" if command[0] == "client" else "scopes"
+    assert "events.read" not in usual[key]
+    assert named[key] in ("events.read", ["events.read"])

@@ -10,10 +10,10 @@ import pytest
 from app.store.accounts import credentials, expiries
 from app.store.accounts.clients import Clients
 from app.store.accounts.expiries import earliest_expiries, warn_of_expiries
+from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.accounts.tenants import COLLECTIONS as TENANTS
-from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.log.events import Events
+from app.store.log.events import NO_TENANT, Events
 from app.store.mongo.database import Database
 
 DAY = timedelta(days=1)
@@ -26,9 +26,9 @@ def prepared(database: Database) -> Database:
     return database
 
 
-def told(database: Database) -> list[str]:
+def told(database: Database, tenant: str = "acme") -> list[str]:
     return [
-        event["detail"] for event in Events(database, "acme", days=90).find() if event["operation"] == expiries.OPERATION
+        event["detail"] for event in Events(database, tenant, days=90).find() if event["operation"] == expiries.OPERATION
     ]
 
 
@@ -44,6 +44,22 @@ def test_a_token_is_warned_of_three_times(prepared: Database) -> None:
         "Issue another: scimd token issue acme"
     )
     assert not Events(prepared, "acme", days=90).find(failed=True)
+
+
+@pytest.mark.parametrize(("tenant", "scopes", "command"), [
+    (ALL_TENANTS, ["events.read"], "--all-tenants --scope events.read"),
+    ("acme", ["events.read"], "acme --scope events.read"),
+    ("acme", ["scim.read", "events.read"], "acme --scope 'events.read scim.read'"),
+])
+def test_ev_80_the_tokens_of_consumers_are_warned_of(
+    prepared: Database, tenant: str, scopes: list[str], command: str
+) -> None:
+    _, token = Tokens(prepared).issue(tenant, lifetime=90 * DAY, scopes=scopes)
+    now = datetime.now(UTC)
+    assert [warn_of_expiries(prepared, now + 85 * DAY, 90) for _ in range(2)] == [1, 0]
+    [sentence] = told(prepared, NO_TENANT if tenant == ALL_TENANTS else tenant)
+    assert sentence.endswith(f"Issue another: scimd token issue {command}")
+    assert earliest_expiries(prepared, now) == {(tenant, "token"): token.expires}
 
 
 def test_a_secret_is_warned_of_and_others_of_the_client_are_not(prepared: Database) -> None:
