@@ -72,3 +72,11 @@ def test_refusals(world: World) -> None:
     assert world.get("/acme/changes", "wrong").status_code == 401
     world.lease(published=5, horizon=4)
     read(world, f"/acme/changes?after=1.{world.tenant('globex').tenant_id}", 410)
+
+
+@pytest.mark.parametrize("path", ["/changes", "/snapshot"])
+def test_the_parameters_are_those_of_the_code(world: World, path: str) -> None:
+    detail = read(world, f"{path}?x=1", 400)["detail"]
+    described = [each["name"] for each in DOCUMENT["paths"][path]["get"]["parameters"]]
+    assert detail.endswith(f"the parameters are {', '.join(described)}.")
+    assert DOCUMENT["paths"][f"/{{tenant}}{path}"]["get"]["parameters"] == DOCUMENT["paths"][path]["get"]["parameters"]
