@@ -190,7 +190,7 @@ def test_a_database_that_is_not_there_is_unavailable() -> None:
     ):
         with pytest.raises(Unavailable), database.budget(0.2):
             ask()
-    database.close()
+    threading.Thread(target=database.close, daemon=True).start()  # it waits for the thread that prepares, 15 s
 
 
 def test_a_start_does_not_wait_long_for_a_database_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
