@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo.collection import Collection
@@ -200,4 +201,6 @@ def _shape(order: Order, fields: Mapping[str, int], *, ranked: bool) -> Steps:
 
 def _found(row: Document) -> Found:
     key = row.pop("_key", None)
+    if isinstance(key, datetime):
+        key = key.replace(tzinfo=UTC)  # `Resources` reads times without a time zone
     return Found(row, Position(row["_id"], key))

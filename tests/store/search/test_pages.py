@@ -1,6 +1,7 @@
 """Sorted pages against a sort written down plainly (RFC 7644 section 3.4.2.3; standards SO-01 to SO-12, CU-21)."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import mongomock
@@ -111,3 +112,12 @@ def test_the_way_back_is_the_way_forth_reversed(descending: bool, in_order: bool
     order = Order("k", descending=descending, always=False)
     forth = walk(collection(documents), order, 7, in_order=in_order)
     assert walk(collection(documents), order.reversed(), 3, in_order=in_order) == forth[::-1]
+
+
+@pytest.mark.parametrize("in_order", [True, False])
+def test_the_times_of_positions_are_in_utc(in_order: bool) -> None:
+    moment = datetime(2011, 5, 13, 4, 42, 34, tzinfo=UTC)
+    made = collection([{"_id": "a", "t": 1, "k": moment}])
+    naive = made.with_options(made.codec_options.with_options(tz_aware=False))
+    [found] = page(naive, Order("k", always=False), None, 0, 1, in_order=in_order)
+    assert found.position == Position("a", moment)
