@@ -47,6 +47,8 @@ class Exchange:
     """Set if the request is refused."""
     is_consumer: bool = False
     """Whether it is a request of a consumer, to the feed or for a snapshot."""
+    waited: float = 0.0
+    """Seconds that it was held back until there was something to answer."""
     release: Callable[[], None] | None = None
     """Releases the tenant's thread; set while it holds one."""
 
@@ -55,8 +57,8 @@ class Exchange:
         return self.method in READING or (self.method == "POST" and request.path.endswith("/.search"))
 
     def seconds(self) -> float:
-        """Return the seconds since the request began."""
-        return time.perf_counter() - self.started
+        """Return the seconds since the request began, without those that it was held back."""
+        return time.perf_counter() - self.started - self.waited
 
 
 def begin() -> None:

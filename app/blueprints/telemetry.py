@@ -93,8 +93,9 @@ def _count(exchange: Exchange, status: int) -> None:
     principal, provider, error = exchange.principal, exchange.provider, exchange.error
     # Without a valid credential the name could be anything, and each would be another series.
     tenant = tenant_label(principal.tenant.name if principal else getattr(error, "tenant", ""))
+    provisioned = "" if exchange.is_consumer else tenant  # an alert looks for tenants without requests
     method = exchange.method if exchange.method in _METHODS else "other"
-    metrics.REQUESTS.labels(exchange.route, method, str(status), tenant).inc()
+    metrics.REQUESTS.labels(exchange.route, method, str(status), provisioned).inc()
     metrics.LATENCY.labels(exchange.route, method).observe(exchange.seconds())
     if principal:
         metrics.LOGINS.labels(principal.kind, "done").inc()

@@ -12,6 +12,9 @@ from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.copying import resources_by_id
 from app.store.mongo.database import Database
 
+Key = tuple[str, str]
+"""The name of a tenant, and the id of a resource."""
+
 
 class CurrentResources:
     """Reads the resources of a page of events, all of one type with one query.
@@ -28,24 +31,23 @@ class CurrentResources:
         """Return the resource of each CloudEvent without its members, or None if there is none any more."""
         tenants = self._tenants.named({event["tenant"] for event in events})
         places = [self._place(event, tenants) for event in events]
-        ids = defaultdict[str, dict[str, tuple[str, ResourceType]]](dict)
-        for place in places:
-            if place:
-                tenant, resource_type, resource_id = place
-                ids[resource_type.collection][resource_id] = (tenant, resource_type)
-        found = {}
-        for collection, wanted in ids.items():
-            for resource_id, resource in resources_by_id(self._database, collection, wanted).items():
-                found[resource_id] = without_secrets(wanted[resource_id][1]).of(resource)
-        return [found.get(place[2]) if place else None for place in places]
+        wanted = defaultdict[str, dict[Key, ResourceType]](dict)
+        for key, resource_type in filter(None, places):
+            wanted[resource_type.collection][key] = resource_type
+        found = {
+            key: without_secrets(types[key]).of(resource)
+            for collection, types in wanted.items()
+            for key, resource in resources_by_id(self._database, collection, types).items()
+        }
+        return [found.get(place[0]) if place else None for place in places]
 
     def _place(
         self, event: Mapping[str, Any], tenants: Mapping[str, Tenant]
-    ) -> tuple[str, ResourceType, str] | None:
-        """Return tenant, type and id of the resource of an event, or None if the tenant does not exist any more."""
+    ) -> tuple[Key, ResourceType] | None:
+        """Return what the resource of an event is found by, or None if its tenant does not exist any more."""
         tenant = tenants.get(event["tenant"])
         if tenant is None or tenant.tenant_id != event["tenantid"]:
             return None
         endpoint, _, resource_id = event["subject"].partition("/")
         resource_type = self._catalogue(tenant.profile, tenant.name).at(endpoint)
-        return (tenant.name, resource_type, resource_id) if resource_type else None
+        return ((tenant.name, resource_id), resource_type) if resource_type else None

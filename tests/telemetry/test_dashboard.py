@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 
+from app.store.accounts.tokens import EVENTS_READ, Tokens
 from tests.conftest import Server, spend
 from tests.docs import pages
 from tests.processes import until
@@ -40,6 +41,8 @@ OPERATORS_ASK = {
     "scimd_relay_seconds_bucket": {"le"},
     "scimd_relay_parked_total": set(),
     "scimd_relay_takeovers_total": set(),
+    "scimd_feed_requests_total": {"result"},
+    "scimd_feed_waiting": set(),
 }
 """What there is, and by what it can be told apart."""
 
@@ -54,6 +57,9 @@ def series(limited: Server) -> dict[str, set[str]]:
         assert requests.post(f"{url}/Groups", json=body, headers=headers, timeout=30).status_code == status
     assert requests.get(f"{url}/Users", headers={"Authorization": "Bearer x"}, timeout=30).status_code == 401
     assert requests.get(f"{url}/?startIndex=100000", headers=headers, timeout=30).status_code == 400
+    consumer = Tokens(limited.database).issue(tenant, scopes=[EVENTS_READ])[0]
+    feed = requests.get(f"{limited.url}/{tenant}/changes", headers={"Authorization": f"Bearer {consumer}"}, timeout=30)
+    assert feed.status_code == 200
     limited.command("token", "issue", tenant, "--expires", "5d")
     spend(limited.database, tenant)
     with ThreadPoolExecutor(8) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -60,7 +61,9 @@ def refuse(status: int) -> None:
 def aside() -> Iterator[None]:
     """Hold none of the consumer's threads inside the block; raises TooManyRequests if none is free afterwards."""
     leave(None)
+    begun = time.perf_counter()
     yield
+    current().waited += time.perf_counter() - begun
     _take_thread()
 
 

@@ -30,17 +30,17 @@ def resources_after(store: Resources, resource_id: str, limit: int) -> list[Reso
 
 
 def resources_by_id(
-    database: Database, collection: str, wanted: Mapping[str, tuple[str, ResourceType]]
-) -> dict[str, Resource]:
-    """Return those of the resources that exist, by id, with one query; `wanted` has the tenant and type of each id."""
+    database: Database, collection: str, wanted: Mapping[tuple[str, str], ResourceType]
+) -> dict[tuple[str, str], Resource]:
+    """Return those of the resources that exist, with one query; `wanted` has the type for each tenant and id."""
     rows = database.db[collection]
-    query = {"tenant": {"$in": sorted({tenant for tenant, _ in wanted.values()})}, "_id": {"$in": list(wanted)}}
+    query = {"tenant": {"$in": sorted({tenant for tenant, _ in wanted})}, "_id": {"$in": [each for _, each in wanted]}}
     hidden = {field: 0 for field in HIDDEN if field != "tenant"}
     found = {}
     for document in rows.find(query, hidden, **by_ids(rows)):
-        tenant, resource_type = wanted[document["_id"]]
-        if document.pop("tenant") == tenant:
-            found[document["_id"]] = decode(document, resource_type)
+        key = (document.pop("tenant"), document["_id"])
+        if key in wanted:
+            found[key] = decode(document, wanted[key])
     return found
 
 
