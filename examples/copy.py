@@ -2,7 +2,7 @@
 
 Needs Python 3.9 or newer and the package requests. docs/consumers.md has the rules whose numbers are in the comments.
 
-    export SCIMD_URL=https://scim.example.com SCIMD_TOKEN=scimd_...
+    export SCIM_SERVER=https://scim.example.com SCIM_EVENTS_TOKEN=scimd_...
     python examples/copy.py copy.sqlite             all tenants, with a token of all tenants
     python examples/copy.py copy.sqlite contoso     one tenant
 
@@ -39,10 +39,10 @@ class Copy:
     """The copy; `tenant` in its tables is the tenant's id, which no later tenant has, or "-" if there is only one."""
 
     def __init__(self, file, tenant=None):
-        self.url = os.environ["SCIMD_URL"] + (f"/{tenant}" if tenant else "")
+        self.url = os.environ["SCIM_SERVER"] + (f"/{tenant}" if tenant else "")
         self.only = "-" if tenant else None
         self.http = requests.Session()
-        self.http.headers["Authorization"] = f"Bearer {os.environ['SCIMD_TOKEN']}"
+        self.http.headers["Authorization"] = f"Bearer {os.environ['SCIM_EVENTS_TOKEN']}"
         self.db = sqlite3.connect(file, isolation_level="IMMEDIATE")
         self.db.executescript(TABLES)
 

@@ -18,7 +18,10 @@ import os
 import sys
 import time
 
-import requests
+# copy.py beside this file would hide Python's own module of that name.
+sys.path = [path for path in sys.path if path != os.path.dirname(os.path.abspath(__file__))]
+
+import requests  # noqa: E402
 
 PAGE = 200
 """Resources a page: the most that scimd returns."""
