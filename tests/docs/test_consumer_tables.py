@@ -8,7 +8,7 @@ import re
 import pytest
 
 from app.auth.limits import rate_limits
-from app.feed import parameters
+from app.feed import elements, parameters, snapshot, waiting
 from app.feed.parameters import ChangesRequest
 from app.openapi.feed import EVENT
 from app.protocol import cursor, search_request
@@ -53,12 +53,15 @@ def types_of_the_page() -> set[str]:
     return {first for first, *_ in firsts} | {first.rpartition(".")[0] + end for first, *ends in firsts for end in ends}
 
 
-LIMITS = dict(rows(section(pages.text(PAGE), "Limits"))[1:6])
+LIMITS = dict(rows(section(pages.text(PAGE), "Limits"))[1:9])
 NUMBERS = {
     "a page": [search_request.DEFAULT_COUNT, search_request.MOST_RESULTS, search_request.MOST_RESULTS],
     "a cursor": [cursor.TIMEOUT],
     "requests of a tenant": [rate_limits.DEFAULT, rate_limits.ROOM],
     "a filter in a URL": [search_request.LONGEST_IN_URL, search_request.LONGEST_IN_BODY],
+    "a page of the feed, or of a snapshot": [parameters.MOST, elements.MOST_BYTES // 2**20],
+    "requests that wait for an event": [waiting.MOST_WAITING],
+    "a page of a snapshot, to be continued": [snapshot.SECONDS // 3_600],
     "a query": [int(time_limit.SEARCH_SECONDS), 400],
 }
 """Row -> the numbers in it."""
