@@ -19,7 +19,9 @@ from app.schemas.tables.common import EXTERNAL_ID
 EVENT, CHANGES, SNAPSHOT, ITEM = "feed.Event", "feed.Changes", "feed.Snapshot", "feed.Item"
 """The names of the schemas."""
 _ERRORS = (BadRequest, Unauthorized, Forbidden, Gone, TooManyRequests, Unavailable)
-_KINDS = ("created", "updated", "deactivated", "reactivated", "deleted", "restored")
+_KINDS = ("created", "updated", "deleted", "restored")
+_IF_DISABLED = ("deactivated", "reactivated")
+"""The kinds of types that have an attribute by which a resource is disabled."""
 _OF_TENANTS = ("created", "suspended", "resumed", "deleted")
 _IDS = array_of(TEXT)
 _COUNT = {**NUMBER, "minimum": 0}
@@ -84,9 +86,7 @@ def _parameter(name: str, schema: JsonSchema, description: str) -> dict[str, Any
 
 def _event(types: Sequence[ResourceType]) -> JsonSchema:
     """Return the schema of a CloudEvent; its `data` may have further members."""
-    kinds = [f"scimd.{each.name.lower()}.{kind}" for each in types for kind in _KINDS]
-    kinds += [f"scimd.{each.name.lower()}.members_changed" for each in types if each.members]
-    kinds += [f"scimd.{TENANT.lower()}.{kind}" for kind in _OF_TENANTS]
+    kinds = [f"scimd.{name}.{kind}" for name, kinds in _kinds(types).items() for kind in kinds]
     properties = {
         "specversion": {"const": "1.0"},
         "id": {**TEXT, "description": "The event's id: an event that comes again has the same."},
@@ -102,6 +102,15 @@ def _event(types: Sequence[ResourceType]) -> JsonSchema:
         "data": _data(),
     }
     return object_schema(properties, properties, "A change of one resource, as a CloudEvent (version 1.0).")
+
+
+def _kinds(types: Sequence[ResourceType]) -> dict[str, tuple[str, ...]]:
+    """Return the kinds of events that there are of each type of resource, and of tenants."""
+    found = {}
+    for each in types:
+        of_members = ("members_changed",) if each.members else ()
+        found[each.name.lower()] = (*_KINDS, *(_IF_DISABLED if each.switch else ()), *of_members)
+    return found | {TENANT.lower(): _OF_TENANTS}
 
 
 def _data() -> JsonSchema:
