@@ -96,10 +96,10 @@ class Provider:
         """Create a resource (RFC 7644 section 3.3); raises InvalidSyntax, InvalidValue, Uniqueness."""
         self.attempt = Attempt(CREATE, resource_type)
         resource = self._validated(resource_type, payload)
-        self.attempt = _named(self.attempt, resource, resource_type)
+        self.attempt.about(resource, str(resource.get(resource_type.identifier, "")))
         resource = with_defaults(resource_type, resource)
         members = _take_members(resource, resource_type, "add")
-        self.attempt = self.attempt.of_members(members)
+        self.attempt.members = members
         resource |= {"id": str(uuid.uuid4()), "meta": first_meta(resource_type.name, now())}
         self._directory.create(resource_type, resource, members, self._request(projection))
         nowhere: Parents = {}  # nobody knew the id before, so that it is in no group
@@ -139,7 +139,7 @@ class Provider:
         """
         self.attempt = Attempt(PATCH, resource_type, resource_id)
         members = self._payloads.member_changes(payload, resource_type)
-        self.attempt = self.attempt.of_members(members)
+        self.attempt.members = members
         if members and projection is None and conditions == NO_CONDITIONS:
             # Without reading the resource, which saves a round trip.
             done = self._directory.change_members(resource_type, resource_id, MembersEdit(members), self._request(None))
@@ -148,7 +148,7 @@ class Provider:
         def change(before: Resource) -> tuple[Resource, Members]:
             # Not read before: a missing resource or another version is reported first, and then a bad message.
             patched = self._payloads.patched(before, payload, resource_type)
-            self.attempt = self.attempt.warned(patched.skipped)
+            self.attempt.warnings = tuple(patched.skipped)
             if patched.resource == before:
                 return before, patched.changes
             after = self._payloads.validated(patched.resource, resource_type)
@@ -166,7 +166,7 @@ class Provider:
             version = None
             if conditions != NO_CONDITIONS:
                 before = self._directory.require(resource_type, resource_id, resource_type.names)
-                self.attempt = _named(self.attempt, before, resource_type)
+                self.attempt.about(before, str(before.get(resource_type.identifier, "")))
                 conditions.check(before["meta"]["version"])
                 version = before["meta"]["version"]
             self._directory.delete(resource_type, resource_id, version, self._request(None))
@@ -189,7 +189,7 @@ class Provider:
 
     def _validated(self, resource_type: ResourceType, payload: Mapping[str, Any]) -> Resource:
         payload = self._payloads.rewritten(payload, resource_type)
-        self.attempt = self.attempt.about(payload, resource_type.name_in(payload) or self.attempt.name)
+        self.attempt.about(payload, resource_type.name_in(payload))
         return self._payloads.validated(payload, resource_type)
 
     def _change(
@@ -205,11 +205,13 @@ class Provider:
         exact = not partly or conditions != NO_CONDITIONS
 
         def work() -> Shown:
+            self.attempt.versions.clear()  # those of a try before
             before, groups = self._responses.read(resource_type, resource_id, projection)
-            self.attempt = _named(self.attempt, before, resource_type)
+            self.attempt.about(before, str(before.get(resource_type.identifier, "")))
             conditions.check(before["meta"]["version"])
             after, members = change(before)
-            self.attempt = self.attempt.about(after, self.attempt.name).of_members(members)
+            self.attempt.about(after)
+            self.attempt.members = members
             edit = Edit(before, after, members, exact=exact)
             stored = dict(self._directory.update(resource_type, edit, self._request(projection)).resource)
             requested = requested_by(resource_type, stored, before if partly else None)
@@ -226,11 +228,6 @@ def _retry_on_conflict(resource_type: ResourceType, work: Callable[[], T]) -> T:
         except VersionMoved:
             time.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - jitter, no secret
     raise Unavailable(f"Too many changes of this {resource_type.name} at once; try again.", retry_after=1)
-
-
-def _named(attempt: Attempt, resource: Resource, resource_type: ResourceType) -> Attempt:
-    """Return the attempt with the names of its resource."""
-    return attempt.about(resource, str(resource.get(resource_type.identifier, "")))
 
 
 def _take_members(resource: Resource, resource_type: ResourceType, kind: str) -> Members:

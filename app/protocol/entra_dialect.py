@@ -198,6 +198,8 @@ def lift_own_keys(payload: Payload, resource_type: ResourceType) -> Payload:
             lifted += _without_nulls({key[len(urn) + 1 :]: value}).items()
         else:
             result[key] = value
+    if not lifted:
+        return payload
     counts = Counter(name.lower() for name, _ in lifted)
     if twice := next((name for name, _ in lifted if counts[name.lower()] > 1), None):
         raise InvalidValue(f"{twice}: is there more than once.")

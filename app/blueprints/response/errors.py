@@ -91,7 +91,9 @@ def attempt_of(method: str, endpoint: str | None, resource_id: str | None, data:
     if method not in _OPERATIONS or resource_type is None:
         return Attempt()
     attempt = Attempt(_OPERATIONS[method], resource_type, resource_id or "")
-    return attempt.about(data, resource_type.name_in(data)) if isinstance(data, dict) else attempt
+    if isinstance(data, dict):
+        attempt.about(data, resource_type.name_in(data))
+    return attempt
 
 
 def log_refusal(error: ScimError, otherwise: Attempt) -> None:

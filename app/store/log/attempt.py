@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -16,38 +16,36 @@ REQUEST = "request"
 """The operation of a request that is refused before it is known what it asks for."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Attempt:
-    """A write that is not done yet, as far as its request has been read."""
+    """A write that is not done yet, as far as its request has been read.
+
+    Most writes succeed and need no line of a refusal, so only `refused` looks for names.
+    """
 
     operation: str = REQUEST
     resource_type: ResourceType | None = None
     resource_id: str = ""
     name: str = ""
-    known_by: frozenset[str] = frozenset()
-    """The names that the resource has, or would have, by which an operator may look for it."""
-    member_ids: tuple[str, ...] = ()
-    """The members to add or remove; the first MOST_MEMBERS of them."""
+    versions: list[Mapping[str, Any]] = field(default_factory=list)
+    """The resource as it is and as it would be, or the payload, as far as they have been read."""
+    members: tuple[MemberChange, ...] = ()
+    """The members to add or remove."""
     warnings: tuple[str, ...] = ()
+    """What cannot be done of it, where the rest can."""
 
-    def about(self, values: Mapping[str, Any], name: str) -> Attempt:
-        """Return the attempt with the name of its resource, and the other names in a resource or payload."""
-        assert self.resource_type is not None
-        return replace(self, name=name, known_by=self.known_by | known_names(self.resource_type, values))
-
-    def of_members(self, changes: Iterable[MemberChange]) -> Attempt:
-        """Return the attempt with the members that the changes name."""
-        members = (member for change in changes for member in change.members)
-        return replace(self, member_ids=tuple(islice(members, MOST_MEMBERS)))
-
-    def warned(self, warnings: Iterable[str]) -> Attempt:
-        """Return the attempt with what cannot be done of it, where the rest can."""
-        return replace(self, warnings=tuple(warnings))
+    def about(self, values: Mapping[str, Any], name: str = "") -> None:
+        """Note another version of the resource, or a payload, and the name that it is listed under, if it has one."""
+        self.versions.append(values)
+        self.name = name or self.name
 
     def refused(self, status: int, scim_type: str | None, detail: str) -> Event:
         """Return the line of the log that says that it was refused, and why."""
-        kind = self.resource_type.name if self.resource_type else ""
+        kind = self.resource_type
+        names = [known_names(kind, values) for values in self.versions] if kind else []
+        members = (member for change in self.members for member in change.members)
         return Event(
-            self.operation, kind, self.resource_id, self.name, known_by=self.known_by, member_ids=self.member_ids,
+            self.operation, kind.name if kind else "", self.resource_id, self.name,
+            known_by=frozenset().union(*names), member_ids=tuple(islice(members, MOST_MEMBERS)),
             warnings=self.warnings, status=status, scim_type=scim_type, detail=detail,
         )
