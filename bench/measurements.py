@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bench import requests
+from bench import relay, requests
 from bench.client import Client, Outcome, Round
 from bench.loading import Credentials
 from bench.people import Population
@@ -122,6 +122,14 @@ def flooded(port: int, credentials: Credentials, seconds: float) -> dict[str, An
         }
 
 
+def _relay_cost(size: int) -> Measure:
+    return lambda course, _, __: relay.cost(course.mongod.uri, course.mongod.pid, size)
+
+
+def _relay_delay(rate: int) -> Measure:
+    return lambda course, _, options: relay.delay(course.mongod.uri, rate, options.seconds)
+
+
 def _responses(outcome: Outcome) -> dict[str, Any]:
     return {"requests": len(outcome.times), "errors": outcome.failures, "failure": outcome.failure}
 
@@ -137,6 +145,11 @@ MEASUREMENTS: dict[str, tuple[Measure, tuple[Population, ...]]] = {
     "memory": (after_many, (ACME,)),
     "memory-huge-group": (huge_group, (LARGE,)),
     "flood": (flood, (NOISY, QUIET)),
+    "relay-cost-500": (_relay_cost(500), ()),
+    "relay-cost-100": (_relay_cost(100), ()),
+    "relay-rest": (_relay_delay(0), ()),
+    "relay-25": (_relay_delay(25), ()),
+    "relay-1000": (_relay_delay(1_000), ()),
     "soak": (soak, (ACME,)),
     "memory-tenants": (many_tenants, MANY),
 }
