@@ -13,6 +13,8 @@ from app.store.mongo.failures import StoreError
 
 DEFAULT_NAME = "scimd"
 """The database, unless the connection string names another."""
+BESIDE = 6
+"""Connections besides those of the threads that answer requests: two for the relay, the others for the chores."""
 
 
 def new_client(uri: str, *, threads: int, heartbeat_ms: int) -> tuple[pymongo.MongoClient[dict[str, Any]], str]:
@@ -44,7 +46,7 @@ def new_client(uri: str, *, threads: int, heartbeat_ms: int) -> tuple[pymongo.Mo
             connectTimeoutMS=3_000,
             socketTimeoutMS=10_000,
             heartbeatFrequencyMS=heartbeat_ms,
-            maxPoolSize=threads + 4,
+            maxPoolSize=threads + BESIDE,
             waitQueueTimeoutMS=2_000,
         )
         return client, client.get_default_database(DEFAULT_NAME).name

@@ -58,7 +58,7 @@ def test_time_limits_and_pool_fit_the_server() -> None:
     options = connect("mongodb://localhost:1/?socketTimeoutMS=0&maxPoolSize=1", threads=16).client.options
     assert options.server_selection_timeout == 15
     pool = options.pool_options
-    assert (pool.connect_timeout, pool.socket_timeout, pool.wait_queue_timeout, pool.max_pool_size) == (3, 10, 2, 20)
+    assert (pool.connect_timeout, pool.socket_timeout, pool.wait_queue_timeout, pool.max_pool_size) == (3, 10, 2, 22)
 
 
 def test_the_name_is_scimd_where_the_string_has_none() -> None:
