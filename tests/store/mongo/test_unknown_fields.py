@@ -63,6 +63,8 @@ class Replica:
 
 FILES = (schema(BADGE, BADGE_ROWS), schema(DEVICE, DEVICE_ROWS), DEVICES)
 PROFILES = ["rfc", "interop", "gallery"]
+ONE_PROFILE = pytest.mark.parametrize("profile", ["rfc"], indirect=True)
+"""For what commands do, which is the same for all profiles."""
 
 
 @pytest.fixture(params=PROFILES)
@@ -179,6 +181,7 @@ def test_fa_04_a_replica_without_the_file_does_not_narrow_the_validator(newer: R
     assert newer.client("POST", "/Devices", {"schemas": [DEVICE], "label": "lamp", "weight": 7}).status_code == 201
 
 
+@ONE_PROFILE
 def test_fa_04_what_is_restored_has_all_that_it_had(newer: Replica, tmp_path: Path) -> None:
     user = create(newer)
     without = older(newer, tmp_path)
@@ -189,6 +192,7 @@ def test_fa_04_what_is_restored_has_all_that_it_had(newer: Replica, tmp_path: Pa
     assert shown[BADGE] == HELD
 
 
+@ONE_PROFILE
 def test_fa_04_a_deleted_resource_of_a_missing_type_stays_restorable(
     newer: Replica, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -214,6 +218,7 @@ def test_fa_04_members_of_a_missing_type_stay_members(newer: Replica, tmp_path: 
     assert (again["displayName"], again["members"]) == ("H", group["members"])
 
 
+@ONE_PROFILE
 def test_fa_04_an_export_says_what_is_not_in_it(newer: Replica, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     create(newer)
     without = older(newer, tmp_path)
@@ -224,6 +229,7 @@ def test_fa_04_an_export_says_what_is_not_in_it(newer: Replica, tmp_path: Path, 
         assert (f"Warning: No schema describes devices, users.{SHORT} any more" in said) == told
 
 
+@ONE_PROFILE
 def test_fa_04_an_import_leaves_nothing_out_in_silence(newer: Replica, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = tmp_path / "lines"
     resource = person() | {"schemas": [USER_URN, BADGE], "id": "u1", BADGE: HELD}
