@@ -151,7 +151,7 @@ class Server:
             with contextlib.suppress(requests.ConnectionError):
                 if requests.get(f"{self.url}/readyz", timeout=30).status_code == 200 and self._has_all_workers():
                     return
-            time.sleep(0.02)
+            time.sleep(0.05)
         raise AssertionError(f"not ready in {seconds} s:\n{self.log.read_text()}")
 
     def _has_all_workers(self) -> bool:

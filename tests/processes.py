@@ -30,7 +30,7 @@ def children(parent: int) -> list[int]:
     ]
 
 
-def until(condition: Callable[[], object], seconds: float = 20, pause: float = 0.01) -> None:
+def until(condition: Callable[[], object], seconds: float = 20, pause: float = 0.05) -> None:
     """Wait until the condition holds, looking every `pause` seconds; raise AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():

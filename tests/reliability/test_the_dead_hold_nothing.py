@@ -49,7 +49,7 @@ def test_sc_03_a_killed_worker(server: Server) -> None:
     with reading(server, "other") as times:
         connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=60)
         connection.request("PATCH", group, json.dumps(adding(MEMBERS)), headers | {"Content-Type": "application/scim+json"})
-        until(lambda: is_locked(server, "groups", {"_id": group.rpartition("/")[2]}), 30)
+        until(lambda: is_locked(server, "groups", {"_id": group.rpartition("/")[2]}), 30, pause=0.01)
         os.kill(worker_of(server, connection.sock.getsockname()[1]), signal.SIGKILL)
         with pytest.raises(OSError):
             connection.getresponse()
@@ -67,7 +67,7 @@ def test_sc_03_a_killed_import(server: Server, tmp_path: Path) -> None:
     first.write_text("\n".join(lines[:1_000]))
     with reading(server, "other") as times:
         doomed = subprocess.Popen([SCIMD, "import", "acme", str(everybody)], env=server.environ, preexec_fn=end_with_parent)
-        until(lambda: is_locked(server, "counts", {"tenant": "acme"}), 30)
+        until(lambda: is_locked(server, "counts", {"tenant": "acme"}), 30, pause=0.01)
         doomed.kill()
         doomed.wait()
         waited = seconds_of(lambda: server.command("import", "acme", str(first)))
