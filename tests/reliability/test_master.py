@@ -70,9 +70,9 @@ def test_sc_12_an_address_that_is_not_let_go_of_is_one_sentence_with_the_process
     assert said.endswith("serve): end that, or listen on another address.")
 
 
-def test_sc_07_a_connection_ends_after_a_hundred_answers(server: Server) -> None:
+def test_sc_07_a_connection_ends_after_a_hundred_answers(live_server: Server) -> None:
     with requests.Session() as session:
-        answers = [session.get(f"{server.url}/healthz", timeout=30) for _ in range(250)]
+        answers = [session.get(f"{live_server.url}/healthz", timeout=30) for _ in range(250)]
     assert {answer.status_code for answer in answers} == {200}
     last = [number for number, answer in enumerate(answers, 1) if answer.headers["Connection"] == "close"]
     assert last == [100, 200]
