@@ -20,6 +20,11 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
+@pytest.fixture
 def prepared(database: Database) -> Database:
     database.prepare(credentials.COLLECTIONS + TENANTS)
     Tenants(database).create("acme", "gallery")
