@@ -50,7 +50,8 @@ from app.store.accounts.expiries import warn_of_expiries
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.directory.totals import count_disabled
-from app.store.log.events import NO_TENANT, Actor, Event, Events
+from app.store.log.event import Actor, Event
+from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.outbox import pending_collections
 from app.store.log.relay import Relay
 from app.store.mongo.database import REQUEST_SECONDS, Database, out_of_time, translate
@@ -227,7 +228,7 @@ class _Parts:
         # does not reveal which tenants exist, and a mistyped Tenant URL can be found.
         if Tenants(self._database).get(tenant_name) is None:
             tenant_name, event = NO_TENANT, replace(event, name=loggable(tenant_name)[:63])
-        Events(self._database, tenant_name, days=self._config.log_days).append(event, actor)
+        Events(self._database, tenant_name, LogSettings(self._config.log_days)).append(event, actor)
 
     def _open(self, tenant: Tenant) -> tuple[Directory, Queries]:
         if self._cursors is None:

@@ -31,7 +31,7 @@ from app.store.directory.edits import Edit, MembersEdit, VersionMoved
 from app.store.directory.membership_reader import Parents
 from app.store.log.attempt import REQUEST, Attempt
 from app.store.log.changes import PATCH, Request
-from app.store.log.events import Actor, Event, Statuses
+from app.store.log.event import Actor, Event, Statuses
 
 __all__ = ["REQUEST", "Actor", "Attempt", "Conditions", "Event", "Provider", "Shown", "Statuses"]
 

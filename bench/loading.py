@@ -24,8 +24,6 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.accounts.trusts import Conditions, Trusts
 from app.store.directory.documents import encode
-from app.store.directory.totals import Totals
-from app.store.log.events import More
 from app.store.mongo.database import Database
 from app.store.open import collections
 from bench import bare, people
@@ -49,9 +47,11 @@ def load_scimd(database: Database, population: Population) -> str:
         {"tenant": population.name, "group": group, "member": member} | ({"type": "User"} if exists else {})
         for group, member, exists in memberships(population)
     ))
-    counts = Totals(database, population.name)
-    counts.add(USER_TYPE.name, More(population.users))
-    counts.add(GROUP_TYPE.name, More(sum(1 for _ in _groups(population))))
+    numbers = {USER_TYPE.name: population.users, GROUP_TYPE.name: sum(1 for _ in _groups(population))}
+    db["counts"].insert_many([
+        {"_id": f"{population.name} {kind}", "tenant": population.name, "type": kind, "number": number, "disabled": 0}
+        for kind, number in numbers.items()
+    ])
     return Tokens(database).issue(population.name)[0]
 
 

@@ -78,8 +78,10 @@ ALSO_MEAN = {
     "description": ("app/openapi/",),  # a keyword of OpenAPI
     "endpoint": ("app/blueprints/",),  # a part of the URL
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
-    # A count, a field of a view for operators, a member of an event.
-    "groups": ("app/cli/", "app/feed/", "app/openapi/feed.py", "app/store/directory/operator_views.py"),
+    # A count, a field of a view for operators, a field of the log and a member of an event.
+    "groups": (
+        "app/cli/", "app/feed/", "app/openapi/feed.py", "app/store/directory/operator_views.py", "app/store/log/",
+    ),
     # Of a replica set; a field of the log, a member of an event.
     "members": ("app/cli/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/store/log/", "app/store/mongo/"),
     "mutability": ("app/errors.py",),  # a scimType (RFC 7644 table 9)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import pwd
 import socket
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from app.cli.connection import Connection
 from app.store.accounts.audit import AuditEntry, AuditLog, Operator
 from app.store.accounts.tenants import log_of
-from app.store.log.events import Actor, Event, Events, Statuses
+from app.store.log.event import Actor, Event, Statuses
+from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Session
 
 T = TypeVar("T")
@@ -59,9 +60,12 @@ def actor() -> Actor:
     return Actor(str(operator()), statuses=Statuses(created=201, shown=200, not_shown=204))
 
 
-def audited(connection: Connection, name: str, tenant: str, object_: str = "") -> AbstractContextManager[AuditEntry]:
+@contextmanager
+def audited(connection: Connection, name: str, tenant: str, object_: str = "") -> Iterator[AuditEntry]:
     """Record the act that the block is, such as `tenant delete`, and its outcome."""
-    return AuditLog(connection.database).begin(operator(), name, tenant=tenant, object_=object_)
+    with AuditLog(connection.database).begin(operator(), name, tenant=tenant, object_=object_) as entry:
+        yield entry
+    connection.relay()
 
 
 def audited_change(
@@ -80,7 +84,7 @@ def audited_change(
             subject, result = work(session)
             entry.tenant, entry.object = subject.tenant, subject.id
             event = Event(operation, resource_type=kind, resource_id=subject.id, name=subject.label)
-            log = Events(connection.database, log_of(subject.tenant), days=connection.config.log_days)
+            log = Events(connection.database, log_of(subject.tenant), LogSettings(connection.config.log_days))
             log.append(event, actor(), session)
             return result
 

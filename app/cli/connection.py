@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import Context
 from functools import cached_property
 
@@ -12,9 +12,10 @@ from app.config import Config
 from app.errors import Unavailable
 from app.store.accounts.tenants import Tenants
 from app.store.directory.directory import Directory
+from app.store.log.relay import drain_unless_running
 from app.store.mongo.database import Database, budget
 from app.store.mongo.failures import took_too_long
-from app.store.open import open_database, open_directory, prepare
+from app.store.open import open_database, open_directory, outboxes, prepare
 
 COMMAND_SECONDS = 60.0
 """The time for a command's database calls, unless it copies, deletes or follows a whole tenant."""
@@ -64,6 +65,11 @@ class Connection:
     def directory(self, tenant: str) -> Directory:
         """Return the directory of a tenant; raises NotFound."""
         return open_directory(self.config, self.database, Tenants(self.database).require(tenant))
+
+    def relay(self) -> None:
+        """Move the events of this command to the log, unless a server does."""
+        with suppress(Unavailable):  # the next server does
+            drain_unless_running(self.database, outboxes(self.config))
 
     def tenant_url(self, tenant: str) -> str:
         """Return the Tenant URL to paste into Entra."""

@@ -13,7 +13,9 @@ from app.cli.connection import Connection, in_time
 from app.cli.output import json_text, print_table, say
 from app.cli.values import Duration, ResourceName
 from app.errors import Unavailable
-from app.store.log.events import NO_TENANT, Events
+from app.store.accounts.tenants import SPEC as TENANTS
+from app.store.log.events import NO_TENANT, Events, LogSettings
+from app.store.log.outbox import SPEC as OUTBOX
 from app.store.log.tail import Tail
 
 PAUSE = 1.0
@@ -57,7 +59,8 @@ def events(
 
 def _log(connection: Connection, tenant: str) -> Events:
     if tenant == NO_TENANT:
-        return Events(connection.database, tenant, days=connection.config.log_days)
+        settings = LogSettings(connection.config.log_days)
+        return Events(connection.database, tenant, settings, sources=(OUTBOX.name, TENANTS.name))
     return connection.directory(tenant).events
 
 

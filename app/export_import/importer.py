@@ -23,9 +23,9 @@ from app.store.directory.identities import Identity, all_names, holders
 from app.store.directory.member_groups import MemberGroups
 from app.store.directory.memberships import Memberships
 from app.store.directory.resources import Resource, Resources
-from app.store.directory.totals import Totals
 from app.store.log.changes import Change, Kind, Request, line_of
-from app.store.log.events import Actor, More, new_id
+from app.store.log.event import Actor, new_id
+from app.store.log.outbox import Pending
 from app.store.mongo.database import Session
 from app.store.mongo.failures import REFUSED_WRITES, reason
 
@@ -140,13 +140,12 @@ class Importer:
             return
 
         def work(session: Session) -> None:
-            if len(resources) == 1:
-                store.insert(resources[0], session)
+            events = (self._event(Change(Kind.IMPORTED, store.type, after=each)) for each in resources)
+            new = list(zip(resources, events, strict=True))
+            if len(new) == 1:
+                store.insert(*new[0], session)
             else:
-                store.insert_all(resources, session)
-            disabled = sum(map(store.type.is_disabled, resources))
-            Totals(self._database, self._tenant).add(store.type.name, More(len(resources), disabled), session)
-            self._log((Change(Kind.IMPORTED, store.type, after=each) for each in resources), session)
+                store.insert_all(new, session)
             self._arrive(store.type.name, [each["id"] for each in resources], session)
 
         self._commit(work)
@@ -154,9 +153,8 @@ class Importer:
         if store.type.members:
             self._made.update(each["id"] for each in resources)
 
-    def _log(self, changes: Iterable[Change], session: Session) -> None:
-        lines = [line_of(change, self._request, new_id()) for change in changes]
-        self._directory.events.append_all(lines, self._request.actor, session)
+    def _event(self, change: Change) -> Pending:
+        return self._directory.events.pending(line_of(change, self._request, new_id()), self._request.actor)
 
     def _commit(self, work: Callable[[Session], T]) -> T:
         """Run a transaction, and again for a while where the database does not let it through.
@@ -170,7 +168,9 @@ class Importer:
                 with self._database.budget():
                     if self._tenants.require(self._tenant).created != self._created:
                         raise NotFound(f"The tenant {self._tenant!r} was deleted, and created anew.")
-                return self._database.transaction(work)
+                done = self._database.transaction(work)
+                self._database.wake()
+                return done
             except Unavailable:
                 if time.monotonic() > deadline:
                     raise
@@ -214,21 +214,19 @@ class Importer:
         for group, member in new:
             if group not in self._made:
                 added[group].append(member)
-        if added:
-            self._touch(added, session)
-            self._log((_members_added(group, groups[group], members) for group, members in added.items()), session)
+        changes = [_members_added(group, groups[group], members) for group, members in added.items()]
+        for resource_type in self._with_members:
+            events = {each.resource["id"]: self._event(each) for each in changes if each.resource_type is resource_type}
+            if events:
+                self._directory.resources(resource_type).touch_each(events, session)
         return len(new)
 
     def _arrive(self, kind: str, ids: list[str], session: Session) -> None:
         """Let the groups that had named these resources before they existed show their type."""
         if any(each.members and kind in each.members.references for each in self._with_members):
             groups = self._groups.arrive(ids, kind, session)
-            if groups:
-                self._touch(groups, session)
-
-    def _touch(self, groups: Iterable[str], session: Session) -> None:
-        for resource_type in self._with_members:
-            self._directory.resources(resource_type).touch_all(groups, None, session)
+            for resource_type in self._with_members if groups else ():
+                self._directory.resources(resource_type).touch_all(groups, None, session)
 
 
 def _by_type(lines: Iterable[Numbered], refuse: Callable[[int, str], None]) -> dict[str, list[tuple[int, Line]]]:

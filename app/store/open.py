@@ -13,6 +13,7 @@ from app.store.directory.directory import Directory
 from app.store.directory.operator_views import prepare_views
 from app.store.directory.reader import Options
 from app.store.log import events, outbox
+from app.store.log.outbox import pending_collections
 from app.store.mongo.database import Database, connect
 from app.store.mongo.unknown_fields import unknown_fields
 from app.store.search import places
@@ -35,6 +36,11 @@ def collections(config: Config) -> list[CollectionSpec]:
         return [*specs, *collection_specs(all_types(config.schemas_dir))]
     except SchemaFileError as error:
         raise ConfigError(f"SCIMD_SCHEMAS_DIR: {error}") from error
+
+
+def outboxes(config: Config) -> list[str]:
+    """Return the names of the collections whose documents may have events that are not in the log yet."""
+    return pending_collections(collections(config))
 
 
 def prepare(config: Config, database: Database) -> None:
@@ -63,6 +69,6 @@ def open_directory(config: Config, database: Database, tenant: Tenant, *, dangli
     catalogue = load_catalogue(config.schemas_dir, tenant.profile, tenant.name)
     options = Options(
         config.scim_url(tenant.name), config.log_days, config.deleted_days, log_values=config.log_values,
-        dangling=dangling,
+        tenant_id=tenant.tenant_id, dangling=dangling,
     )
     return Directory(database, tenant.name, catalogue, options)

@@ -22,9 +22,8 @@ from app.store.accounts.expiries import earliest_expiries
 from app.store.directory.totals import every_tenant
 from app.store.log.batch import oldest_pending
 from app.store.log.lease import read_lease
-from app.store.log.outbox import pending_collections
 from app.store.mongo.database import Database
-from app.store.open import collections, open_database
+from app.store.open import open_database, outboxes
 from app.telemetry.labels import MOST_TENANTS, largest_apart
 
 PAUSE = 1.0
@@ -35,8 +34,9 @@ PATIENCE = 10
 class Tenants(Collector):
     """Metrics of each tenant: its resources, and when its credentials expire."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, sources: Sequence[str]) -> None:
         self._database = database
+        self._sources = sources
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Query the database; without an answer there are no samples."""
@@ -49,7 +49,7 @@ class Tenants(Collector):
         try:
             with self._database.budget(5):
                 numbers: dict[tuple[str, str, str], int] = {}
-                for (tenant, kind), total in every_tenant(self._database).items():
+                for (tenant, kind), total in every_tenant(self._database, self._sources).items():
                     numbers[tenant, kind, "active"] = total.number - total.disabled
                     numbers[tenant, kind, "disabled"] = total.disabled
                 for labels, number in largest_apart(numbers).items():
@@ -91,9 +91,9 @@ def main() -> None:
     config = Config.from_environment(os.environ)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
-    database = open_database(config)
-    registry.register(Tenants(database))
-    registry.register(Feed(database, pending_collections(collections(config))))
+    database, sources = open_database(config), outboxes(config)
+    registry.register(Tenants(database, sources))
+    registry.register(Feed(database, sources))
     waited = 0
     while os.getppid() == parent and not _listen(config.metrics_bind, registry):
         if waited == PATIENCE:

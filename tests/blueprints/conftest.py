@@ -15,6 +15,7 @@ from app.config import Config
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
+from tests.relay import relay
 
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
@@ -67,6 +68,10 @@ class Client:
         return [each.get("userName") or each["displayName"] for each in answer.get_json()["Resources"]]
 
 
+PENDING = {"_outbox.time": {"$exists": True}}
+MOST_PENDING = 200
+
+
 @pytest.fixture(scope="session")
 def http_database(mongod: Database) -> Iterator[Database]:
     fresh = Database(mongod.client, f"http-{uuid.uuid4().hex}")
@@ -84,6 +89,8 @@ def new_client(application: Flask, http_database: Database) -> Callable[[str], C
     """Return a function that makes a client of a new tenant with a profile."""
 
     def make(profile: str) -> Client:
+        if http_database.db.users.count_documents(PENDING, limit=MOST_PENDING) == MOST_PENDING:
+            relay(http_database)  # all tests share the database, and a total reads what is pending
         name = f"t-{uuid.uuid4().hex[:12]}"
         Tenants(http_database).create(name, profile)
         return Client(application, name, Tokens(http_database).issue(name)[0])

@@ -20,7 +20,7 @@ from app.schemas.custom import all_types, load_catalogue
 from app.schemas.resource_type import ResourceType
 from app.store.accounts.tenants import Tenants
 from app.store.log.changes import Request
-from app.store.log.events import Actor
+from app.store.log.event import Actor
 from app.store.mongo.database import Database
 from app.store.open import open_directory
 from tests.blueprints.conftest import GROUP_URN, USER_URN, Client

@@ -17,8 +17,14 @@ from app.store.log.changes import Request
 from app.store.mongo.database import Database
 from app.store.open import open_directory
 from tests.blueprints.conftest import GROUP_URN, USER_URN, Client
+from tests.relay import logged
 
-RANDOM = {"_id", "tenant", "time", "credential", "request", "expires"}
+RANDOM = {"_id", "tenant", "time", "credential", "request", "expires", "until", "tenantId", "seq"}
+NUMBERED = {"until", "seq", "tenantId", "type", "version"}
+REST = [
+    "changes", "members", "scimType", "detail", "failed", "warnings", "until", "type", "tenantId", "version", "groups",
+    "groupsCount", "membersCount", "expires", "seq",
+]
 FIRST = ["_id", "tenant", "time", "operation", "resource", "keys", "credential", "request", "status"]
 
 
@@ -34,7 +40,7 @@ class World:
 
     def new(self) -> list[dict[str, Any]]:
         """Return the lines since the last call."""
-        rows = self.database.db.events.find({"tenant": self.client.tenant}, sort=[("$natural", 1)])
+        rows = logged(self.database, tenant=self.client.tenant)
         new = [row for row in rows if row["_id"] not in self._seen]
         self._seen |= {row["_id"] for row in new}
         return new
@@ -42,10 +48,8 @@ class World:
     def line(self) -> dict[str, Any]:
         """Return the one new line without what is random in it, and check the order of its fields."""
         [row] = self.new()
-        rest = [name for name in ("expires", "changes", "members", "scimType", "detail", "failed", "warnings", "uncounted") if name in row]
-        assert list(row) == FIRST + rest
-        assert ("expires" in row) != ("uncounted" in row)
-        row.get("uncounted", {}).pop("expires", None)
+        assert list(row) == FIRST + [name for name in REST if name in row]
+        assert NUMBERED & row.keys() == (set() if "expires" in row else NUMBERED)
         return {name: value for name, value in row.items() if name not in RANDOM}
 
     def directory(self) -> Any:
@@ -67,13 +71,17 @@ def _of_group(world: World, *more: str) -> dict[str, Any]:
     return {"resource": resource, "keys": sorted({world.team, "team", *(f"member:{each}" for each in more)})}
 
 
+CHANGED = {"type": "scimd.user.updated", "version": 2}
+MEMBERS_CHANGED = {"type": "scimd.group.members_changed", "version": 2}
+
+
 def _rename(world: World) -> dict[str, Any]:
     operations = [{"op": "replace", "path": "userName", "value": "anna"}, {"op": "add", "path": "nope", "value": 1},
                   {"op": "replace", "path": "active", "value": False}]
     world.client.patch(f"/Users/{world.ann}", *operations)
     changes = [{"attribute": "active", "old": True, "new": False}, {"attribute": "userName", "old": "ann", "new": "anna"}]
     return _of_user(world, "ann", "ann", "anna") | {
-        "operation": "patch", "status": 200, "changes": changes, "uncounted": {"number": 0, "disabled": 1},
+        "operation": "patch", "status": 200, "changes": changes, "type": "scimd.user.deactivated", "version": 2,
         "warnings": ["Operation 2: path nope: User has no such attribute."],
     }
 
@@ -81,14 +89,14 @@ def _rename(world: World) -> dict[str, Any]:
 def _without_body(world: World) -> dict[str, Any]:
     world.client.patch(f"/Users/{world.ann}", {"op": "add", "path": "title", "value": "T"}, Prefer="return=minimal")
     changes = [{"attribute": "title", "new": "T"}]
-    return _of_user(world, "ann", "ann") | {"operation": "patch", "status": 204, "changes": changes}
+    return _of_user(world, "ann", "ann") | {"operation": "patch", "status": 204, "changes": changes} | CHANGED
 
 
 def _replace(world: World) -> dict[str, Any]:
     shown = world.client("GET", f"/Users/{world.ann}").get_json()
     world.client("PUT", f"/Users/{world.ann}", shown | {"userName": "anna"})
     changes = [{"attribute": "userName", "old": "ann", "new": "anna"}]
-    return _of_user(world, "anna", "ann", "anna") | {"operation": "replace", "status": 200, "changes": changes}
+    return _of_user(world, "anna", "ann", "anna") | {"operation": "replace", "status": 200, "changes": changes} | CHANGED
 
 
 def _taken(world: World) -> dict[str, Any]:
@@ -112,14 +120,15 @@ def _create_refused(world: World) -> dict[str, Any]:
 def _add(world: World) -> dict[str, Any]:
     world.client.patch(f"/Groups/{world.team}", {"op": "add", "path": "members", "value": [{"value": world.bob}]})
     members = {"added": [world.bob], "addedCount": 1}
-    return _of_group(world, world.bob) | {"operation": "patch", "status": 204, "members": members}
+    return _of_group(world, world.bob) | {"operation": "patch", "status": 204, "members": members} | MEMBERS_CHANGED
 
 
 def _replace_members(world: World) -> dict[str, Any]:
     body = {"schemas": [GROUP_URN], "displayName": "Team", "members": [{"value": world.bob}]}
     world.client("PUT", f"/Groups/{world.team}", body)
     members = {"added": [world.bob], "addedCount": 1, "removed": [world.ann], "removedCount": 1}
-    return _of_group(world, world.ann, world.bob) | {"operation": "replace", "status": 200, "members": members}
+    put = {"operation": "replace", "status": 200, "members": members}
+    return _of_group(world, world.ann, world.bob) | put | MEMBERS_CHANGED
 
 
 def _add_refused(world: World) -> dict[str, Any]:
@@ -132,25 +141,29 @@ def _add_refused(world: World) -> dict[str, Any]:
 
 def _delete(world: World) -> dict[str, Any]:
     world.client("DELETE", f"/Users/{world.ann}")
-    uncounted = {"number": -1, "disabled": 0}
-    return _of_user(world, "ann", "ann") | {"operation": "delete", "status": 204, "uncounted": uncounted}
+    gone = {"type": "scimd.user.deleted", "version": 2, "groups": [world.team], "groupsCount": 1}
+    return _of_user(world, "ann", "ann") | {"operation": "delete", "status": 204} | gone
 
 
 def _restore(world: World) -> dict[str, Any]:
+    shown = world.client("GET", f"/Users/{world.ann}").get_json()
+    everything = [{"attribute": name, "new": shown[name]} for name in sorted(shown.keys() - {"schemas", "id", "meta", "groups"})]
     world.client("DELETE", f"/Users/{world.ann}")
     world.new()
     world.directory().restore(world.ann, Request("restore", actor()))
-    uncounted = {"number": 1, "disabled": 0}
-    return _of_user(world, "ann", "ann") | {"operation": "restore", "status": 200, "uncounted": uncounted}
+    back = {"type": "scimd.user.restored", "version": 3, "groups": [world.team], "groupsCount": 1}
+    return _of_user(world, "ann", "ann") | {"operation": "restore", "status": 200, "changes": everything} | back
 
 
 def _import(world: World) -> dict[str, Any]:
     new = str(uuid.uuid4())
-    user = {"id": new, "userName": "Eve", "displayName": "Eve", "name": dict.fromkeys(("formatted", "familyName", "givenName"), "E")}
+    user = {"id": new, "active": True, "userName": "Eve", "displayName": "Eve", "name": dict.fromkeys(("formatted", "familyName", "givenName"), "E")}
     importer = Importer(world.directory(), all_types=all_types(None), strict=False, actor=actor(), refused=lambda _, why: pytest.fail(why))
     importer.run([(1, {"type": "User", "resource": user})])
     return {
         "operation": "import", "resource": {"type": "User", "id": new, "name": "Eve"}, "keys": sorted([new, "eve"]), "status": 201,
+        "changes": [{"attribute": each, "new": user[each]} for each in sorted(user.keys() - {"id"})],
+        "type": "scimd.user.created", "version": 1,
     }
 
 
@@ -158,7 +171,7 @@ def _import_member(world: World) -> dict[str, Any]:
     importer = Importer(world.directory(), all_types=all_types(None), strict=False, actor=actor(), refused=lambda _, why: pytest.fail(why))
     importer.run([(1, {"type": "Membership", "group": world.team, "member": world.bob})])
     members = {"added": [world.bob], "addedCount": 1}
-    return _of_group(world, world.bob) | {"operation": "import", "status": 200, "members": members}
+    return _of_group(world, world.bob) | {"operation": "import", "status": 200, "members": members} | MEMBERS_CHANGED
 
 
 @pytest.mark.parametrize("write", [

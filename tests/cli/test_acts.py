@@ -22,6 +22,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from tests.blueprints.conftest import USER_URN
 from tests.cli.conftest import Operator
+from tests.relay import logged
 from tests.tenants import delete_for_good
 
 WHO = pwd.getpwuid(os.getuid()).pw_name
@@ -134,9 +135,9 @@ def test_fa_19_a_command_that_changes_something_leaves_a_line(world: World, comm
 def test_fa_19_the_log_of_the_tenant_says_who(world: World, command: str) -> None:
     world.operator(*command.split(), *CHANGING[command](world))
     line = acts_of(world.operator)[-1]
-    logged = list(world.operator.database.db.events.find({"tenant": line["tenant"]}, sort=[("$natural", 1)]))[-1]
-    assert logged["credential"] == f"command line: {WHO}"
-    assert line["object"] in ("", logged["resource"]["id"])
+    last = logged(world.operator.database, tenant=line["tenant"])[-1]
+    assert last["credential"] == f"command line: {WHO}"
+    assert line["object"] in ("", last["resource"]["id"])
 
 
 @pytest.mark.parametrize("command", READING)

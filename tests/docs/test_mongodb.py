@@ -17,6 +17,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, PATCH_URN, USER_URN, Client
+from tests.relay import relay
 
 DOC = (Path(__file__).parents[2] / "docs" / "mongodb.md").read_text()
 QUESTION = re.compile(r"\*\*(\d+)\. (.*?)\*\*\n```js\n(.*?)\n```", re.DOTALL)
@@ -48,6 +49,7 @@ def filled(mongod: Database) -> Any:
         Tenants(database).create(name, "gallery")
         client = Client(app, name, Tokens(database).issue(name)[0])
         fill(client, database)
+    relay(database)
     multiply(database)
     yield database
     mongod.client.drop_database(database.db.name)

@@ -10,9 +10,11 @@ from typing import Any
 
 import requests
 
+from app.schemas.tables.user import USER_TYPE
 from app.store.directory.totals import Totals
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
+from tests.relay import logged
 
 ATTEMPT_SECONDS = 30
 
@@ -115,9 +117,10 @@ class Load:
         assert all(titles[user] == title for user, title in self.renamed.items())
         memberships = {row["member"] for row in db.memberships.find(tenant | {"group": self.group})}
         assert self.members <= memberships
-        events = list(db.events.find(tenant | {"failed": {"$exists": False}}))
-        logged = sorted(event["resource"]["id"] for event in events if event["operation"] == "create")
-        assert logged == sorted([row["_id"] for row in users.values()] + [self.group])
+        events = logged(self.database, **tenant, failed={"$exists": False})
+        assert sorted(event["seq"] for event in events) == [event["seq"] for event in events]
+        created = sorted(event["resource"]["id"] for event in events if event["operation"] == "create")
+        assert created == sorted([row["_id"] for row in users.values()] + [self.group])
         added = [member for event in events for member in event.get("members", {}).get("added", ())]
         assert sorted(added) == sorted(memberships)
         changes = dict.fromkeys(titles, 1) | {self.group: 1}
@@ -126,5 +129,5 @@ class Load:
                 changes[event["resource"]["id"]] += 1
         versions = {row["_id"]: row["meta"]["version"] for row in [*users.values(), *db.groups.find(tenant)]}
         assert versions == changes
-        assert Totals(self.database, self.tenant).of("User").number == len(users)
+        assert Totals(self.database, self.tenant).of(USER_TYPE).number == len(users)
         assert set(self.statuses) <= {200, 201, 204, 409, 503}, self.statuses

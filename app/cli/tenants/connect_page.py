@@ -14,7 +14,7 @@ from app.store.accounts.clients import Client, Clients
 from app.store.accounts.tenants import Tenant
 from app.store.accounts.tokens import Token, Tokens
 from app.store.accounts.trusts import ASSERTION, Trust, Trusts
-from app.store.log.events import Events
+from app.store.log.events import Events, LogSettings
 
 
 def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
     }
     credentials = [*page["tokens"], *page["clients"], *page["federated"], *page["bearers"]]
     page["last_contact"] = max((each["last_used"] for each in credentials if each["last_used"]), default=None)
-    errors = Events(database, tenant.name, days=connection.config.log_days).find(failed=True, limit=1)
+    errors = Events(database, tenant.name, LogSettings(connection.config.log_days)).find(failed=True, limit=1)
     page["last_error"] = {"time": errors[0]["time"], "detail": errors[0]["detail"]} if errors else None
     return page
 

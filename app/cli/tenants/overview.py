@@ -13,7 +13,8 @@ from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.activity import Activity
 from app.store.accounts.expiries import earliest_expiries
 from app.store.directory.totals import every_tenant
-from app.store.log.events import NOTHING_MORE
+from app.store.log.event import NOTHING_MORE
+from app.store.open import outboxes
 
 DAY = timedelta(days=1)
 
@@ -27,7 +28,7 @@ def overview(connection: Connection, names: Iterable[str]) -> dict[str, dict[str
     names = list(names)
     only = names[0] if len(names) == 1 else None
     activity = Activity(connection.database)
-    totals = every_tenant(connection.database, only)
+    totals = every_tenant(connection.database, outboxes(connection.config), only)
     contacts, failures = activity.last_contacts(only), activity.failures(now - DAY, only)
     ends = earliest_expiries(connection.database, now, only)
     return {

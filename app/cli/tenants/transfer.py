@@ -74,6 +74,7 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
         task = progress.add_task("Importing", total=_size(source))
         for size, lines in _batches(source):
             importer.run(lines)
+            connection.relay()
             progress.advance(task, size)
     done = importer.report
     click.echo(f"Imported {done.imported}, already present {done.present}, refused {done.refused}.", err=True)

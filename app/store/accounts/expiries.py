@@ -16,7 +16,8 @@ from app.store.accounts.clients import SPEC as CLIENTS
 from app.store.accounts.tenants import ALL_TENANTS, log_of
 from app.store.accounts.tokens import DEFAULT_SCOPES
 from app.store.accounts.tokens import SPEC as TOKENS
-from app.store.log.events import Actor, Event, Events
+from app.store.log.event import Actor, Event
+from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware
 
@@ -137,7 +138,7 @@ def _warn(database: Database, credential: ExpiringCredential, due: int, days: in
                 {"$set": {"secrets.$.warned": due}}, session=session,
             )
         if marked.matched_count:
-            Events(database, log_of(credential.tenant), days=days).append(event, Actor("scimd"), session)
+            Events(database, log_of(credential.tenant), LogSettings(days)).append(event, Actor("scimd"), session)
         return bool(marked.matched_count)
 
     return database.transaction(work)

@@ -18,11 +18,12 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import PENDING, CollectionSpec, IndexSpec
 from app.store.directory.member_groups import MemberGroups
 from app.store.directory.memberships import BATCH, Memberships
+from app.store.log.outbox import DELETED, OUTBOX, TIME, Pending
 from app.store.mongo.database import TRANSACTION_SECONDS, Database, Session
 from app.store.mongo.indexes import by_ids
 
 SPEC = CollectionSpec(
-    name="deleted",
+    name=DELETED,
     validator=None,
     indexes=(
         IndexSpec(keys=(("tenant", 1), ("deleted", -1)), name="tenant_deleted"),
@@ -50,9 +51,9 @@ class Deleted:
 
     def keep(
         self, resource_type: ResourceType, document: dict[str, Any], memberships: Iterable[dict[str, Any]],
-        session: Session = None,
+        outbox: list[Pending], session: Session = None,
     ) -> None:
-        """Store a deleted document, with its memberships in groups."""
+        """Store a deleted document, with its memberships in groups and its events that are not in the log yet."""
         now = datetime.now(UTC)
         known_by = [document.get(each) for each in resource_type.names]
         row = {
@@ -66,6 +67,7 @@ class Deleted:
             "unsettled": now + SETTLED,
             "document": document,
             "memberships": list(memberships),
+            OUTBOX: outbox,
         }
         self._collection.insert_one(row, session=session)
 
@@ -80,12 +82,15 @@ class Deleted:
         query = {"tenant": self._tenant, "keys": fold(name)}
         return {row["_id"] for row in self._collection.find(query, {"_id": 1}, limit=limit)}
 
+    def find(self, resource_id: str) -> dict[str, Any] | None:
+        """Return what is known of a deleted resource that can be restored (its `type`), or None."""
+        return self._collection.find_one(self._restorable(resource_id), {"type": 1})
+
     def claim(self, resource_id: str, session: Session = None) -> dict[str, Any] | None:
         """Return a deleted resource with its document and memberships, or None, and lock it for this transaction."""
-        now = datetime.now(UTC)
-        query = {"_id": resource_id, "tenant": self._tenant, "expires": {"$gt": now}, _GOING: None}
         # A write, so that another restore and the janitor's mark conflict with this transaction.
-        return self._collection.find_one_and_update(query, {"$set": {"claimed": now}}, session=session)
+        mark = {"$set": {"claimed": datetime.now(UTC)}}
+        return self._collection.find_one_and_update(self._restorable(resource_id), mark, session=session)
 
     def forget(self, resource_id: str, session: Session = None) -> None:
         """Remove a resource from those that can be restored."""
@@ -96,6 +101,9 @@ class Deleted:
         query = {"tenant": self._tenant, "_id": {"$in": list(ids)}, _GOING: None}
         rows = self._collection.find(query, {"_id": 1}, session=session, **by_ids(self._collection))
         return {row["_id"] for row in rows}
+
+    def _restorable(self, resource_id: str) -> dict[str, Any]:
+        return {"_id": resource_id, "tenant": self._tenant, "expires": {"$gt": datetime.now(UTC)}, _GOING: None}
 
 
 def kept_for(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -130,9 +138,10 @@ def clear_expired(database: Database, now: datetime) -> int:
     """Delete for good the resources of all tenants whose retention has ended; return how many there were."""
     collection = database.db[SPEC.name]
     cleared = 0
+    expired = {"expires": {"$lte": now}, TIME: {"$exists": False}}  # not before its events are in the log
     # One query for each, not one cursor: a large group takes minutes, and the cursor would time out.
-    while row := collection.find_one({"expires": {"$lte": now}}, {"tenant": 1}):
-        if not collection.update_one(row | {"expires": {"$lte": now}}, {"$set": {_GOING: True}}).matched_count:
+    while row := collection.find_one(expired, {"tenant": 1}):
+        if not collection.update_one(row | expired, {"$set": {_GOING: True}}).matched_count:
             continue  # another worker was first
         memberships = Memberships(database, row["tenant"])
         while memberships.clear(row["_id"], BATCH):

@@ -1,16 +1,18 @@
 """One tenant's directory: its resources, memberships and provisioning log, changed together or not at all.
 
-A directory is made *for* a tenant; no query can be made without one. Each method that writes is one transaction (the
-document, its memberships and the line in the log) and returns the `Change` that it made.
+A directory is made *for* a tenant; no query can be made without one. Each method that writes returns the `Change` that
+it made. Its event is stored in the outbox of the document, by the same command (`store.log.outbox`). A change that
+concerns memberships as well is a transaction; one of a single document needs none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from app.errors import InvalidValue, NotFound, PayloadTooLarge, TooMany, Unavailable
+from app.errors import InvalidValue, NotFound, PayloadTooLarge, TooMany
 from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
 from app.schemas.resource_type import Catalogue, ResourceType
@@ -18,11 +20,12 @@ from app.store.directory.documents import decode
 from app.store.directory.edits import Edit, MembersEdit, VersionMoved
 from app.store.directory.member_groups import MemberGroups
 from app.store.directory.membership_plan import Members, Plan
-from app.store.directory.memberships import Memberships
+from app.store.directory.memberships import Memberships, number_of_members
 from app.store.directory.reader import DirectoryReader, Options, missing
 from app.store.directory.resources import Resource
-from app.store.log.changes import Change, Kind, Request, line_of
-from app.store.log.events import new_id
+from app.store.directory.writes import Line, Write, Writes
+from app.store.log.changes import Change, Kind, Request
+from app.store.log.outbox import OUTBOX
 from app.store.mongo.database import Database, Session
 
 
@@ -33,6 +36,7 @@ class Directory(DirectoryReader):
         super().__init__(database, tenant, catalogue, options)
         self._dangling = options.dangling
         self._groups = MemberGroups(database, tenant)
+        self._writes = Writes(database, tenant, self.events)
         memberships = Memberships(database, tenant)
         self._members = Members(memberships, self.references, self.identities, dangling=options.dangling)
 
@@ -42,14 +46,15 @@ class Directory(DirectoryReader):
         """Store a new resource with its members; raises Uniqueness, InvalidValue for a reference to nothing."""
         store = self._resources[resource_type.name]
 
-        def work(session: Session) -> Change:
+        def work(session: Session, line: Line) -> Change:
             plan = self._members.plan_new(resource_type, members, session)
             self._check_links(resource_type, resource, session)
-            store.insert(resource, session)
+            change = _change(Kind.CREATED, resource_type, plan, after=resource)
+            store.insert(resource, line(change), session)
             self._members.apply(resource["id"], plan, session)
-            return _change(Kind.CREATED, resource_type, plan, after=resource)
+            return change
 
-        return self._commit(work, request)
+        return self._writes.commit(Write(work, store, resource["id"], alone=not members, is_new=True), request)
 
     def update(self, resource_type: ResourceType, edit: Edit, request: Request) -> Change:
         """Change the attributes and members of a resource; where nothing would change, nothing is written.
@@ -64,21 +69,21 @@ class Directory(DirectoryReader):
                 members = MembersEdit(edit.members, version, keys=None)
                 return self.change_members(resource_type, before["id"], members, request)
             change = Change(Kind.UNCHANGED, resource_type, before, before)
-            self._log(change, request, new_id(), None)
+            self._writes.log_unchanged(change, request)
             return change
-        time = now()
+        result = after | {"meta": next_meta(before["meta"], now())}
         prepared = self._members.prepare(resource_type, before["id"], edit.members)
 
-        def work(session: Session) -> Change:
-            plan = self._members.plan(resource_type, before["id"], prepared, session)
+        def work(session: Session, line: Line) -> Change:
+            plan = self._members.plan(resource_type, before["id"], prepared, session) if edit.members else None
             self._check_links(resource_type, after, session, before)
-            result = after | {"meta": next_meta(before["meta"], time)}
-            if not store.replace(result, before, session):
+            change = _change(Kind.UPDATED, resource_type, plan, before, result)
+            if not store.update(result, before, line(change), session):
                 raise VersionMoved
             self._members.apply(before["id"], plan, session)
-            return _change(Kind.UPDATED, resource_type, plan, before, result)
+            return change
 
-        return self._commit(work, request, before["id"])
+        return self._writes.commit(Write(work, store, before["id"], alone=not edit.members), request)
 
     def change_members(
         self, resource_type: ResourceType, resource_id: str, edit: MembersEdit, request: Request
@@ -95,7 +100,7 @@ class Directory(DirectoryReader):
             self.require(resource_type, resource_id, frozenset())  # a missing group is the error to report first
             raise
 
-        def work(session: Session) -> Change:
+        def work(session: Session, line: Line) -> Change:
             try:
                 plan = self._members.plan(resource_type, resource_id, prepared, session, sure=version is not None)
             except InvalidValue:
@@ -104,15 +109,16 @@ class Directory(DirectoryReader):
             if not (plan and self._members.add_unseen(resource_id, plan, session)):
                 stored = self.require(resource_type, resource_id, edit.keys)
                 return Change(Kind.UNCHANGED, resource_type, stored, stored)
-            touched = store.touch(resource_id, time, version, session, edit.keys)
+            change = _change(Kind.MEMBERS_CHANGED, resource_type, plan, after={"id": resource_id})
+            touched = store.touch(resource_id, time, line(change), version, session, edit.keys)
             if touched is None and version is not None:
                 raise VersionMoved
             if touched is None:
                 raise missing(resource_type, resource_id)
             self._members.apply(resource_id, plan, session)
-            return _change(Kind.MEMBERS_CHANGED, resource_type, plan, after=touched)
+            return replace(change, after=touched)
 
-        return self._commit(work, request, resource_id)
+        return self._writes.commit(Write(work, store, resource_id), request)
 
     def delete(
         self, resource_type: ResourceType, resource_id: str, version: str | None, request: Request
@@ -124,53 +130,71 @@ class Directory(DirectoryReader):
         """
         store = self._resources[resource_type.name]
 
-        def work(session: Session) -> Change:
+        def work(session: Session, line: Line) -> Change:
             document = store.remove(resource_id, version, session)
             if document is None and version is not None:
                 raise VersionMoved
             if document is None:
                 raise missing(resource_type, resource_id)
             memberships = self._groups.of(resource_id, session)
+            groups = [row["group"] for row in memberships]
             if memberships:
                 self._groups.remove(resource_id, session)
-                self._touch_all([row["group"] for row in memberships], now(), session)
-            self.deleted.keep(resource_type, document, memberships, session)
-            return Change(Kind.DELETED, resource_type, before=decode(document, resource_type))
+                self._touch_all(groups, now(), session)
+            outbox = document.pop(OUTBOX, [])
+            change = Change(
+                Kind.DELETED, resource_type, before=decode(dict(document), resource_type), groups=sorted(groups)
+            )
+            self.deleted.keep(resource_type, document, memberships, [*outbox, line(change)], session)
+            return change
 
-        return self._commit(work, request, resource_id)
+        return self._writes.commit(Write(work, store, resource_id), request)
 
     def restore(self, resource_id: str, request: Request) -> Change:
         """Bring a deleted resource back with its memberships; raises NotFound, Uniqueness.
 
         It has a new version, and so have the groups that it returns to: their members may have changed since.
         """
-        time = now()
+        row = self.deleted.find(resource_id)
+        resource_type = self.catalogue.named(row["type"]) if row else None
+        if row is None:
+            raise _not_kept(resource_id)
+        if resource_type is None:
+            raise NotFound(f"{resource_id} is of the type {row['type']}, which no schema file here describes.")
+        store, time = self._resources[resource_type.name], now()
+        members = number_of_members(self.database, self.tenant, resource_id) if resource_type.members else 0
 
-        def work(session: Session) -> Change:
+        def work(session: Session, line: Line) -> Change:
             row = self.deleted.claim(resource_id, session)
-            resource_type = self.catalogue.named(row["type"]) if row else None
             if row is None:
-                raise NotFound(f"Nothing with the id {resource_id} can be restored.")
-            if resource_type is None:
-                raise NotFound(f"{resource_id} is of the type {row['type']}, which no schema file here describes.")
-            store = self._resources[resource_type.name]
-            store.insert_document(row["document"], session)
-            restored = store.touch(resource_id, time, session=session, keys=None)
-            self._rejoin(resource_type, resource_id, {each["group"] for each in row["memberships"]}, session)
+                raise _not_kept(resource_id)
+            document = row["document"]
+            document["meta"]["version"] += 1  # the deletion was a version, too
+            store.insert_document(document, row.get(OUTBOX, []), session)
+            groups = self._rejoin(resource_type, resource_id, {each["group"] for each in row["memberships"]}, session)
+            after = decode(dict(document), resource_type)
+            change = Change(Kind.RESTORED, resource_type, after=after, groups=sorted(groups), members_count=members)
+            restored = store.touch(resource_id, time, line(change), session=session, keys=None)
             self.deleted.forget(resource_id, session)
-            return Change(Kind.RESTORED, resource_type, after=restored)
+            return replace(change, after=restored)
 
-        return self._commit(work, request)
+        return self._writes.commit(Write(work, store, resource_id), request)
 
     # Parts
 
-    def _rejoin(self, resource_type: ResourceType, resource_id: str, groups: set[str], session: Session) -> None:
-        """Make a restored resource a member again, of deleted groups too, but of none that is gone for good."""
+    def _rejoin(
+        self, resource_type: ResourceType, resource_id: str, groups: set[str], session: Session
+    ) -> list[str]:
+        """Make a restored resource a member again, of deleted groups too, but of none that is gone for good.
+
+        Returns the groups that it is in.
+        """
         with_members = [each.name for each in self.catalogue.types if each.members]
         there = self.deleted.kept(groups, session) | self.identities.of(groups, with_members, session).keys()
         changed = self._groups.rejoin(resource_id, resource_type.name, there, session)
         if changed:
             self._touch_all(changed, now(), session)
+        return changed
 
     def _touch_all(self, groups: list[str], time: datetime, session: Session) -> None:
         for resource_type in self.catalogue.types:
@@ -191,32 +215,9 @@ class Directory(DirectoryReader):
             if not self.identities.of([value], target.references, session):
                 raise InvalidValue(f"{target.name}: no such resource: {value}.")
 
-    def _log(self, change: Change, request: Request, event_id: str, session: Session) -> None:
-        """Write the line of a change; what has changed nothing has one only for its warnings."""
-        if change.kind != Kind.UNCHANGED or request.warnings:
-            event = line_of(change, request, event_id)
-            self.events.append(event, request.actor, session, more=change.more)
 
-    def _commit(self, work: Callable[[Session], Change], request: Request, resource_id: str = "") -> Change:
-        """Run the transaction with its line in the log, in turn with others of the resource; raises Unavailable.
-
-        Where its outcome is unknown, the log says whether it was committed: all 16 writes that ended in a network error
-        when failover was measured had been (D-101).
-        """
-        event_id, made = new_id(), list[Change]()
-
-        def whole(session: Session) -> Change:
-            change = work(session)
-            self._log(change, request, event_id, session)
-            made[:] = [change]
-            return change
-
-        try:
-            return self.database.transaction(whole, turn=(self.tenant, resource_id) if resource_id else None)
-        except Unavailable:
-            if not self.events.contains(event_id):
-                raise
-            return made[0]
+def _not_kept(resource_id: str) -> NotFound:
+    return NotFound(f"Nothing with the id {resource_id} can be restored.")
 
 
 def _change(

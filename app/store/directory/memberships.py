@@ -204,6 +204,13 @@ class Memberships:
         return self._collection.delete_many({"_id": {"$in": ids}}).deleted_count if ids else 0
 
 
+def number_of_members(database: Database, tenant: str, group: str) -> int:
+    """Return how many members a group has."""
+    collection = database.db[SPEC.name]
+    query, hint = of_group(tenant, group, read_clearances(collection, tenant, None).get(group))
+    return collection.count_documents(query, hint=hint)
+
+
 def clearances(rows: Iterable[Row]) -> Clearances:
     """Return the clearances among some rows, without those that are only announced."""
     return {row["member"]: row["since"] for row in rows if row["group"] == CLEARED and "since" in row}

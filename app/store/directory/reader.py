@@ -14,7 +14,8 @@ from app.store.directory.name_lookup import Names
 from app.store.directory.references import References
 from app.store.directory.resources import Resource, Resources
 from app.store.directory.totals import Totals
-from app.store.log.events import Events
+from app.store.log.events import Events, LogSettings
+from app.store.log.outbox import DELETED
 from app.store.mongo.database import Database
 
 
@@ -28,6 +29,8 @@ class Options:
     deleted_days: int = 30
     log_values: bool = True
     """Whether the log has the old and new values of attributes."""
+    tenant_id: str = ""
+    """What tells the tenant from an earlier one with its name."""
     dangling: bool = True
     """Whether references may name what does not exist."""
 
@@ -44,7 +47,9 @@ class DirectoryReader:
         self.memberships = MembershipReader(database, tenant)
         self.deleted = Deleted(database, tenant, days=options.deleted_days)
         names = Names(self._resources.values(), self.deleted, self.memberships)
-        self.events = Events(database, tenant, days=options.log_days, values=options.log_values, names=names)
+        settings = LogSettings(options.log_days, options.log_values, options.tenant_id)
+        sources = (*(each.collection for each in catalogue.types), DELETED)
+        self.events = Events(database, tenant, settings, names=names, sources=sources)
         self._counts = Totals(database, tenant)
         self.identities = Identities(catalogue, self._resources)
         self.references = References(catalogue, self.identities, self.memberships, options.base_url)
@@ -91,7 +96,7 @@ class DirectoryReader:
 
     def count(self, resource_type: ResourceType) -> int:
         """Return how many resources of a type there are, without counting them."""
-        return self._counts.of(resource_type.name).number
+        return self._counts.of(resource_type).number
 
     def resources(self, resource_type: ResourceType) -> Resources:
         """Return the store of the resources of one type."""

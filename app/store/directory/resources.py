@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
-from pymongo.errors import DuplicateKeyError
+from pymongo import UpdateOne
 
-from app.errors import Uniqueness
+from app.errors import Unavailable
 from app.schemas.comparison import fold
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import indexed_fields
 from app.schemas.storage.columns import columns
 from app.store.directory.documents import decode, encode, keep_unknown, stored_keys
+from app.store.directory.uniqueness import naming_what_is_taken
+from app.store.log.outbox import MOST_PENDING, OUTBOX, ROOM, Pending, changed_by
 from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import BY_ID, Access, access, by_ids, by_index
 from app.store.mongo.unknown_fields import Partial
@@ -28,7 +30,7 @@ Query = Mapping[str, Any]
 
 EACH = 500
 """Documents in a batch when all are read; MongoDB's own batches of 16 MB take 100 MB of memory here."""
-HIDDEN = {"_folded": 0, "_unique": 0, "tenant": 0}
+HIDDEN = {"_folded": 0, "_unique": 0, "tenant": 0, OUTBOX: 0}
 
 
 class Resources:
@@ -72,58 +74,79 @@ class Resources:
         found = ((document, document.pop("_found")) for document in rows)
         return [(decode(document, self.type, keys), memberships) for document, memberships in found]
 
-    def insert(self, resource: Resource, session: Session = None) -> None:
-        """Store a new resource; raises Uniqueness if another one has its name."""
-        self.insert_document(encode(resource, self.type, tenant=self.tenant), session)
+    def insert(self, resource: Resource, event: Pending, session: Session = None) -> None:
+        """Store a new resource with its event; raises Uniqueness if another one has its name."""
+        self.insert_document(encode(resource, self.type, tenant=self.tenant), [event], session)
 
-    def insert_all(self, resources: Iterable[Resource], session: Session = None) -> None:
-        """Store new resources; a failure does not say which document caused it."""
-        documents = [encode(each, self.type, tenant=self.tenant) for each in resources]
+    def insert_all(self, resources: Iterable[tuple[Resource, Pending]], session: Session = None) -> None:
+        """Store new resources, each with its event; a failure does not say which document caused it."""
+        documents = [encode(each, self.type, tenant=self.tenant) | {OUTBOX: [event]} for each, event in resources]
         self.collection.insert_many(documents, session=session)
 
-    def insert_document(self, document: dict[str, Any], session: Session = None) -> None:
-        """Store a document unchanged; raises Uniqueness if another one has its name."""
-        with _unique(self.type):
-            self.collection.insert_one(document, session=session)
+    def insert_document(self, document: dict[str, Any], outbox: list[Pending], session: Session = None) -> None:
+        """Store a document with its outbox; raises Uniqueness if another one has its name."""
+        with naming_what_is_taken(self.type):
+            self.collection.insert_one(document | {OUTBOX: outbox}, session=session)
 
-    def replace(self, resource: Resource, before: Resource, session: Session = None) -> bool:
-        """Store a resource in place of `before`; return False if the stored version is another one by now.
+    def update(self, resource: Resource, before: Resource, event: Pending, session: Session = None) -> bool:
+        """Store what differs between a resource and `before`; return False if the stored version is another one by now.
 
-        Fields of its document that no schema knows are kept.
+        Fields of its document that no schema knows are kept. Raises Unavailable for a full outbox.
         """
-        document = encode(resource, self.type, tenant=self.tenant)
-        version = version_number(before["meta"]["version"])
-        query = {"_id": resource["id"], "tenant": self.tenant, "meta.version": version}
+        old, new = (encode(each, self.type, tenant=self.tenant) for each in (before, resource))
+        query = {"_id": resource["id"], "tenant": self.tenant, "meta.version": old["meta"]["version"]}
         if isinstance(before, Partial):
-            stored = self.collection.find_one(query, session=session)
+            stored = self.collection.find_one(query, {OUTBOX: 0}, session=session)
             if stored is None:
                 return False
-            keep_unknown(stored, document, self.type)
-        with _unique(self.type):
-            return self.collection.replace_one(query, document, session=session).matched_count == 1
+            keep_unknown(stored, new, self.type)
+            old = stored
+        change: dict[str, Any] = {
+            "$set": {key: value for key, value in new.items() if key not in old or old[key] != value},
+            "$push": {OUTBOX: event},
+        }
+        gone = old.keys() - new.keys()
+        if gone:
+            change["$unset"] = dict.fromkeys(gone, "")
+        with naming_what_is_taken(self.type):
+            updated = self.collection.update_one(query | ROOM, change, session=session).matched_count == 1
+        if not updated:
+            self._check_room(resource["id"], session)
+        return updated
 
     def touch(
-        self, resource_id: str, now: datetime, version: str | None = None, session: Session = None,
+        self, resource_id: str, now: datetime, event: Pending, version: str | None = None, session: Session = None,
         keys: frozenset[str] | None = frozenset(),
     ) -> Resource | None:
-        """Set a new version of the resource, because something that belongs to it has changed.
+        """Set a new version of the resource, because something that belongs to it has changed, and append the event.
 
         If `version` is given, it must be the stored one. Returns the names of the resource, its new `meta` and the
-        top-level attributes `keys`, None means all; or None if there is no such resource or version.
+        top-level attributes `keys`, None means all; or None if there is no such resource or version. Raises Unavailable
+        for a full outbox.
         """
-        query: dict[str, Any] = {"_id": resource_id, "tenant": self.tenant}
+        query: dict[str, Any] = {"_id": resource_id, "tenant": self.tenant, **ROOM}
         if version is not None:
             query["meta.version"] = version_number(version)
         if keys is not None:
             keys |= self.type.names
         document = self.collection.find_one_and_update(
             query,
-            {"$inc": {"meta.version": 1}, "$max": {"meta.lastModified": now}},
+            [{"$set": {"meta.lastModified": {"$max": ["$meta.lastModified", now]}, **self._changed_by(event)}}],
             projection=self.fields(keys),
             return_document=True,
             session=session,
         )
+        if document is None:
+            self._check_room(resource_id, session)
         return decode(document, self.type, keys) if document else None
+
+    def touch_each(self, events: Mapping[str, Pending], session: Session = None) -> None:
+        """Set a new version of each of some resources, but not a new date, and append its event: id -> event."""
+        updates = [
+            UpdateOne({"_id": resource_id, "tenant": self.tenant}, [{"$set": self._changed_by(event)}])
+            for resource_id, event in events.items()
+        ]
+        self.collection.bulk_write(updates, ordered=False, session=session)
 
     def touch_all(self, ids: Iterable[str], now: datetime | None, session: Session = None) -> None:
         """Set a new version of each of the resources; without a time their dates stay the same."""
@@ -193,6 +216,16 @@ class Resources:
         """Return the index that answers a query, and how directly it leads to the matches."""
         return access(query, indexed_fields(self.type))
 
+    def _changed_by(self, event: Pending) -> dict[str, Any]:
+        return changed_by(event, self.type.identifier, _name_fields(self.type))
+
+    def _check_room(self, resource_id: str, session: Session) -> None:
+        """Raise Unavailable if the outbox of the resource is full."""
+        query = {"_id": resource_id, "tenant": self.tenant, "$nor": [dict(ROOM)]}
+        if self.collection.find_one(query, {"_id": 1}, session=session):
+            kind = self.type.name
+            raise Unavailable(f"The {kind} has {MOST_PENDING} changes that are not in the log yet.", retry_after=5)
+
     def fields(self, keys: frozenset[str] | None) -> dict[str, int]:
         """Return the projection that reads the top-level attributes `keys`, None means all."""
         if keys is None:
@@ -200,36 +233,8 @@ class Resources:
         return dict.fromkeys(stored_keys(keys, self.type), 1) | {"meta": 1, "schemas": 1}
 
 
-class _unique:
-    """Turn a unique index's error into the SCIM error that names the attribute."""
-
-    def __init__(self, resource_type: ResourceType) -> None:
-        self._type = resource_type
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, DuplicateKeyError):
-            raise _taken(error, self._type) from error
-
-
-def _taken(error: DuplicateKeyError, resource_type: ResourceType) -> Uniqueness:
-    details = error.details or {}
-    if "_id" in details.get("keyPattern", {}):
-        return Uniqueness(f'The id "{details.get("keyValue", {}).get("_id")}" is taken.')
-    fields = [field for field in details.get("keyPattern", {}) if field.startswith("_unique.")]
-    name, secret = _unique_attribute(fields[0], resource_type) if fields else ("a unique attribute", True)
-    value = details.get("keyValue", {}).get(fields[0]) if fields else None
-    quoted = f' "{value}"' if isinstance(value, str) and not secret else ""
-    kind = resource_type.name
-    refusal = Uniqueness(f"{name}{quoted} is taken by another {kind}; a {kind}'s {name} must be unique.")
-    refusal.attribute = name
-    return refusal
-
-
-def _unique_attribute(field: str, resource_type: ResourceType) -> tuple[str, bool]:
-    """Return the path of the attribute whose unique index is on the field, and whether its value is a secret."""
-    stored_as, _, name = field.removeprefix("_unique.").rpartition(".")
-    urn = next((schema.id for schema in resource_type.extensions if schema.stored_as == stored_as), "")
-    return f"{urn}:{name}" if urn else name, name in resource_type.secrets
+@lru_cache(maxsize=1_000)
+def _name_fields(resource_type: ResourceType) -> tuple[str, ...]:
+    """Return the fields with the comparable values of the attributes by which somebody may look for a resource."""
+    resolve = columns(resource_type)
+    return tuple(column.field for name in sorted(resource_type.names) if (column := resolve(name)))

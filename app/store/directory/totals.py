@@ -1,8 +1,10 @@
 """How many resources a tenant has of each type, and how many of those are disabled, without counting them.
 
-If every write added to one number, writes would wait for each other and conflict. So the line of a change in the log
-says what is still to be counted, and the janitor adds many of them to the number at a time. A total is the number and
-what is still to be counted, both read at one moment.
+If every write added to one number, writes would wait for each other and conflict. So the event of a change says what is
+to be counted, and the relay adds it to the number when it moves the event to the log. A total is the number and what is
+still pending, both read at one moment.
+
+The version before left the counting to the janitor: its events have `uncounted` until `settle` has added that.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from typing import Any
 
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
-from app.store.log.events import BY_UNCOUNTED, UNCOUNTED, More
+from app.store.log.event import More
 from app.store.log.events import SPEC as EVENTS
+from app.store.log.events import UNCOUNTED
+from app.store.log.outbox import BY_PENDING, DELETED, LEASES, OUTBOX, RELAY, TIME
 from app.store.mongo.database import PREPARE_SECONDS, Database, Session
 from app.store.mongo.indexes import by_index
 
@@ -38,23 +42,15 @@ class Totals:
         self._database = database
         self._tenant = tenant
 
-    def add(self, resource_type: str, more: More, session: Session = None) -> None:
-        """Add to the numbers of resources of a type, or subtract."""
-        _add(self._database, (self._tenant, resource_type), more, session)
-
-    def of(self, resource_type: str) -> More:
+    def of(self, resource_type: ResourceType) -> More:
         """Return how many resources of a type there are."""
-        numbers = _numbers(
-            self._database, {"tenant": self._tenant, "type": resource_type},
-            {"tenant": self._tenant, "resource.type": resource_type},
-        )
-        return numbers[self._tenant, resource_type]
+        sources = (resource_type.collection, DELETED)
+        return _numbers(self._database, sources, self._tenant, resource_type.name)[self._tenant, resource_type.name]
 
 
-def every_tenant(database: Database, tenant: str | None = None) -> dict[Kind, More]:
-    """Return the numbers of resources of each tenant, or one, and type."""
-    mine = {"tenant": tenant} if tenant else {}
-    return dict(_numbers(database, mine, mine))
+def every_tenant(database: Database, sources: Iterable[str], tenant: str | None = None) -> dict[Kind, More]:
+    """Return the numbers of resources of each tenant, or one, and type; `sources` are the collections with outboxes."""
+    return dict(_numbers(database, sources, tenant))
 
 
 def settle(database: Database) -> int:
@@ -85,6 +81,9 @@ def _count(database: Database, row: dict[str, Any], resource_type: ResourceType,
         pending = UNCOUNTED | {"tenant": row["tenant"], "resource.type": row["type"]}
         for event in database.db[EVENTS.name].find(pending, {"uncounted": 1}, session=session):
             disabled -= event["uncounted"].get("disabled", 0)
+        for source in (resource_type.collection, DELETED):
+            steps = _pending({"tenant": row["tenant"]}, {"type": row["type"]})
+            disabled -= sum(each.get("disabled", 0) for each in database.db[source].aggregate(steps, session=session))
     query = {"_id": row["_id"], "disabled": {"$exists": False}}
     database.db[SPEC.name].update_one(query, {"$set": {"disabled": disabled}}, session=session)
 
@@ -120,23 +119,61 @@ def _sum(one: More, other: dict[str, Any]) -> More:
     return More(one.number + other["number"], one.disabled + other.get("disabled", 0))
 
 
-def _numbers(database: Database, counted: dict[str, Any], uncounted: dict[str, Any]) -> defaultdict[Kind, More]:
+def _numbers(
+    database: Database, sources: Iterable[str], tenant: str | None, resource_type: str | None = None
+) -> defaultdict[Kind, More]:
+    """Return the numbers of each tenant and type, or of one, all read at one moment."""
     numbers: defaultdict[Kind, More] = defaultdict(More)
-    for row in _rows(database, counted, uncounted):
-        kind = row["tenant"], row["type"]
-        numbers[kind] = _sum(numbers[kind], row)
+    first, *others = (database.snapshot(source) for source in sources)
+    mine = {"tenant": tenant} if tenant else {}
+    kind = {"type": resource_type} if resource_type else {}
+    pending = _pending(mine, kind)
+    # A hint is only for the first collection of a pipeline; of the others, MongoDB tries the indexes.
+    steps = [
+        *pending,
+        *({"$unionWith": {"coll": other.name, "pipeline": pending}} for other in others),
+        {"$unionWith": {"coll": EVENTS.name, "pipeline": _uncounted_rows(mine, kind)}},
+        {"$unionWith": {"coll": SPEC.name, "pipeline": [{"$match": mine | kind}]}},
+        {"$group": {"_id": {"tenant": "$tenant", "type": "$type"}, **_sums("$number", "$disabled")}},
+    ]
+    for row in by_index(first, BY_PENDING, lambda **named: list(first.aggregate(steps, **named))):
+        numbers[row["_id"]["tenant"], row["_id"]["type"]] = More(row["number"], row["disabled"])
     return numbers
 
 
-def _rows(database: Database, counted: dict[str, Any], uncounted: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    kind = {"tenant": "$tenant", "type": "$resource.type"}
-    sums = {"number": {"$sum": "$uncounted.number"}, "disabled": {"$sum": "$uncounted.disabled"}}
-    # `events` comes first, because a hint is only for the first collection of a pipeline.
-    steps = [
-        {"$match": UNCOUNTED | uncounted},
-        {"$group": {"_id": kind, **sums}},
-        {"$project": {"_id": 0, "tenant": "$_id.tenant", "type": "$_id.type", "number": 1, "disabled": 1}},
-        {"$unionWith": {"coll": SPEC.name, "pipeline": [{"$match": counted}]}},
+def _pending(mine: dict[str, str], kind: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the steps that read what pending events add to the numbers, but not what the relay has added already.
+
+    Its lease names the events that it has added and that may still be pending.
+    """
+    event = f"${OUTBOX}"
+    moved = [
+        {"$match": {"_id": RELAY}}, {"$unwind": "$moving"}, {"$unwind": "$moving.events"},
+        {"$group": {"_id": None, "ids": {"$push": "$moving.events"}}},
     ]
-    events = database.snapshot(EVENTS.name)
-    return by_index(events, BY_UNCOUNTED, lambda **named: list(events.aggregate(steps, **named)))
+    return [
+        {"$match": {TIME: {"$exists": True}, **mine}},
+        {"$unwind": event},
+        {"$match": {f"{OUTBOX}.more": {"$exists": True}} | {f"{OUTBOX}.resource.{key}": kind[key] for key in kind}},
+        {"$lookup": {"from": LEASES.name, "pipeline": moved, "as": "moved"}},
+        {"$match": {"$expr": {"$not": {"$in": [f"{event}._id", {"$ifNull": [{"$first": "$moved.ids"}, []]}]}}}},
+        {"$project": {
+            "_id": 0, "tenant": f"{event}.tenant", "type": f"{event}.resource.type",
+            "number": f"{event}.more.number", "disabled": f"{event}.more.disabled",
+        }},
+    ]
+
+
+def _uncounted_rows(mine: dict[str, str], kind: dict[str, str]) -> list[dict[str, Any]]:
+    """Return the steps that read what events of the version before still add to the numbers."""
+    return [
+        {"$match": UNCOUNTED | mine | {f"resource.{key}": kind[key] for key in kind}},
+        {"$project": {
+            "_id": 0, "tenant": 1, "type": "$resource.type", "number": "$uncounted.number",
+            "disabled": "$uncounted.disabled",
+        }},
+    ]
+
+
+def _sums(number: str, disabled: str) -> dict[str, Any]:
+    return {"number": {"$sum": number}, "disabled": {"$sum": disabled}}

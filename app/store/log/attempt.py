@@ -10,7 +10,7 @@ from typing import Any
 from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
 from app.store.log.changes import known_names
-from app.store.log.events import MOST_MEMBERS, Event
+from app.store.log.event import MOST_MEMBERS, Event
 
 REQUEST = "request"
 """The operation of a request that is refused before it is known what it asks for."""

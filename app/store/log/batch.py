@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import bson
 from pymongo.client_session import ClientSession
 
-from app.store.log.events import More
+from app.store.log.event import More
 from app.store.log.lease import Moved
 from app.store.log.outbox import OUTBOX, TIME
 from app.store.mongo.database import Database, Session

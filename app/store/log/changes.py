@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
-from app.store.log.events import MOST_MEMBERS, NOTHING_MORE, Actor, Event, More, filled
+from app.store.log.event import MOST_LISTED, MOST_MEMBERS, NOTHING_MORE, Actor, Event, More, filled
 
 PATCH = "patch"
 
@@ -28,6 +29,12 @@ class Kind(StrEnum):
     UNCHANGED = "unchanged"
     DELETED = "deleted"
     RESTORED = "restored"
+
+
+_EVENTS = {
+    Kind.CREATED: "created", Kind.IMPORTED: "created", Kind.UPDATED: "updated", Kind.MEMBERS_CHANGED: "members_changed",
+    Kind.UNCHANGED: "", Kind.DELETED: "deleted", Kind.RESTORED: "restored",
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +65,27 @@ class Change:
     removed: Sequence[str] = ()
     """Ids of the members that left; only the first of them where a large group was cleared."""
     removed_count: int = 0
+    groups: Sequence[str] = ()
+    """Of a deleted or restored resource: ids of the groups that it leaves or returns to."""
+    members_count: int = 0
+    """Of a restored group: how many members it has."""
+
+    @property
+    def event_type(self) -> str:
+        """The type of the event for consumers, such as `scimd.user.updated`; "" if nothing has changed."""
+        what = _EVENTS[self.kind]
+        if self.kind is Kind.UPDATED and self.more.disabled:
+            what = "deactivated" if self.more.disabled > 0 else "reactivated"
+        return what and f"scimd.{self.resource_type.name.lower()}.{what}"
+
+    @property
+    def version(self) -> int:
+        """The version of the resource since the change; 0 if only the database knows it.
+
+        A deletion counts as a version, so that the events of a resource are in the order of their versions.
+        """
+        version = version_number(self.resource.get("meta", {}).get("version", 'W/"0"'))
+        return version + 1 if self.kind is Kind.DELETED else version
 
     @property
     def resource(self) -> Mapping[str, Any]:
@@ -91,7 +119,7 @@ def line_of(change: Change, request: Request, event_id: str) -> Event:
     """Return the line of the log for a change; `event_id` is the line's."""
     resource_type, before, after = change.resource_type, change.before or {}, change.after or {}
     changes: list[dict[str, Any]] = []
-    if change.kind in (Kind.CREATED, Kind.UPDATED):
+    if change.kind in (Kind.CREATED, Kind.IMPORTED, Kind.RESTORED, Kind.UPDATED):
         changes = difference(before, after, resource_type.secrets)
     # A PATCH is listed under the name that the resource had, all else under the one that it has.
     name = str(before.get(resource_type.identifier, "")) if before and request.operation == PATCH else change.name
@@ -106,6 +134,10 @@ def line_of(change: Change, request: Request, event_id: str) -> Event:
         status=_status(change, request),
         warnings=request.warnings,
         known_by=known_names(resource_type, before) | known_names(resource_type, after),
+        type=change.event_type,
+        version=change.version,
+        more=change.more,
+        groups=_groups(change),
         id=event_id,
     )
 
@@ -138,10 +170,19 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any], never: froze
 
 
 def members_changed(change: Change) -> dict[str, Any]:
-    """Return the `members` field of a line: the first MOST_MEMBERS ids each way, and how many there are in all."""
+    """Return the `members` field of a line: the first MOST_LISTED ids each way, and how many there are in all."""
+    added, removed = list(change.added[:MOST_LISTED]), list(change.removed[:MOST_LISTED])
     return filled({
-        "added": list(change.added[:MOST_MEMBERS]), "addedCount": len(change.added),
-        "removed": list(change.removed[:MOST_MEMBERS]), "removedCount": change.removed_count,
+        "added": added, "addedCount": len(change.added), "removed": removed, "removedCount": change.removed_count,
+        "truncated": len(added) < len(change.added) or len(removed) < change.removed_count,
+    })
+
+
+def _groups(change: Change) -> dict[str, Any]:
+    """Return the fields of a line about the groups that a deleted or restored resource leaves or returns to."""
+    return filled({
+        "groups": list(change.groups[:MOST_LISTED]), "groupsCount": len(change.groups),
+        "membersCount": change.members_count,
     })
 
 

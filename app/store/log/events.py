@@ -1,21 +1,21 @@
 """The provisioning log: what was changed, by whom, and what was refused, and why.
 
-The line of a change is written in the transaction of the change. Its id is chosen before, so that after a network error
-the log says whether the change took place (D-101).
+The event of a change is written into the outbox of the changed document, and the relay moves it to the log (`outbox`,
+`relay`). What was refused, and what operators did, is written to the log directly.
 """
 
 from __future__ import annotations
 
-import random
-import uuid
-from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from app.schemas.comparison import fold
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.log.event import MEMBER, Actor, Event, document_of, filled
+from app.store.log.outbox import Outboxes, Pending
 from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import Index, by_index
 
@@ -49,79 +49,21 @@ COLLECTIONS = (SPEC,)
 
 NO_TENANT = "-"
 """The tenant of lines about requests to a tenant that does not exist; no tenant can have this name."""
-MOST_WARNINGS = 20
-"""Warnings in one line."""
-MOST_MEMBERS = 100
-"""Members that one line names, and is found by, each way; the rest are only counted."""
-MEMBER = "member:"
-"""The prefix of a member's id among the keys of a line about a group; the line is not one of the member's own."""
-LONGEST_NAME = 1_024
-"""Characters of a name. No resource has a longer one, but a refused request may."""
-LONGEST_DETAIL = 8_192
+_INTERNAL = frozenset({"expires", "until", "uncounted", "more", "seq"})
 MOST_IDS = 100
 """Resources with one name whose lines are found."""
 
 
-def new_id() -> str:
-    """Return an id for a line; unlike a resource's id it is no secret, and need not come from the operating system."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))  # noqa: S311
-
-
-class More(NamedTuple):
-    """How many more resources there are since a change: 1, 0 or -1 in all, and how many more disabled ones."""
-
-    number: int = 0
-    disabled: int = 0
-
-
-NOTHING_MORE = More()
-
-
-class Statuses(NamedTuple):
-    """The HTTP status of each outcome of a write; 0 where nothing is answered by HTTP (D-172)."""
-
-    created: int = 0
-    shown: int = 0
-    """The response shows the resource."""
-    not_shown: int = 0
-
-
 @dataclass(frozen=True)
-class Actor:
-    """Who asks, in which request, and with which status they are answered."""
+class LogSettings:
+    """The settings of one tenant's log."""
 
-    credential: str = ""
-    request_id: str = ""
-    statuses: Statuses = Statuses()
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of the log."""
-
-    operation: str
-    """create, replace, patch, delete, import, restore, what an operator did, or what was refused."""
-    resource_type: str = ""
-    resource_id: str = ""
-    name: str = ""
-    """The name by which people know the resource."""
-    changes: Sequence[Mapping[str, Any]] = ()
-    """[{attribute, old, new}]."""
-    members: Mapping[str, Any] = field(default_factory=dict)
-    """{added: [...], removed: [...], addedCount, removedCount}."""
-    member_ids: tuple[str, ...] = ()
-    """The members by whose ids the line of a group is found."""
-    checks: Sequence[Mapping[str, Any]] = ()
-    """Of a refused credential: each check, with the expected and the received value."""
-    status: int = 0
-    """The HTTP status; 0 for what an operator did."""
-    warnings: Sequence[str] = ()
-    """What could not be done, where the rest was."""
-    scim_type: str | None = None
-    detail: str = ""
-    known_by: Set[str] = frozenset()
-    """Other names by which the line is found: old names, new names, names that were refused, the externalId."""
-    id: str = field(default_factory=new_id)
+    days: int
+    """How long a line is kept."""
+    values: bool = True
+    """Whether the log has the old and new values of attributes."""
+    tenant_id: str = ""
+    """What tells the tenant from an earlier one with its name."""
 
 
 class NameLookup(Protocol):
@@ -135,27 +77,39 @@ class NameLookup(Protocol):
 
 
 class Events:
-    """The provisioning log of one tenant; `names` finds resources whose name the log does not have."""
+    """The provisioning log of one tenant.
+
+    `names` finds resources whose name the log does not have; `sources` are the collections whose documents may have
+    events that are not in the log yet.
+    """
 
     def __init__(
-        self, database: Database, tenant: str, *, days: int, values: bool = True, names: NameLookup | None = None
+        self, database: Database, tenant: str, settings: LogSettings, *, names: NameLookup | None = None,
+        sources: Iterable[str] = (),
     ) -> None:
         self._collection = database.db[SPEC.name]
         self._tenant = tenant
-        self._days = days
-        self._values = values
+        self._settings = settings
         self._names = names
+        self._outboxes = Outboxes(database, {} if tenant == NO_TENANT else {"tenant": tenant}, sources)
 
-    def append(self, event: Event, actor: Actor, session: Session = None, *, more: More = NOTHING_MORE) -> None:
-        """Write one line; the janitor adds `more` to `counts` later."""
-        document = self._document(event, actor)
-        if more != NOTHING_MORE:
-            document["uncounted"] = {**more._asdict(), "expires": document.pop("expires")}
+    def append(self, event: Event, actor: Actor, session: Session = None) -> None:
+        """Write a line about what is no change: a refused request, or an act of an operator."""
+        document = document_of(event, self._tenant, actor, values=self._settings.values)
+        document["expires"] = document["time"] + timedelta(days=self._settings.days)
         self._collection.insert_one(document, session=session)
 
-    def append_all(self, events: Iterable[Event], actor: Actor, session: Session = None) -> None:
-        """Write several lines."""
-        self._collection.insert_many([self._document(event, actor) for event in events], session=session)
+    def pending(self, event: Event, actor: Actor) -> Pending:
+        """Return the event of a change as it is written into the outbox of the changed document."""
+        document = document_of(event, self._tenant, actor, values=self._settings.values)
+        return document | filled({
+            "until": document["time"] + timedelta(days=self._settings.days),
+            "type": event.type,
+            "tenantId": self._settings.tenant_id,
+            "version": event.version,
+            "more": event.more._asdict() if any(event.more) else None,
+            **event.groups,
+        })
 
     def find(
         self, *, name: str | None = None, failed: bool = False, since: datetime | None = None, limit: int = 1_000
@@ -174,13 +128,22 @@ class Events:
             query["failed"] = True
         if since:
             query["time"] = {"$gte": since}
-        fields = {"expires": 0, "uncounted": 0}
-        find = partial(self._collection.find, query, fields, sort=[("time", -1)], limit=limit)
-        found = by_index(self._collection, index, lambda **named: list(find(**named)))
-        return sorted(found, key=lambda event: event["time"])  # lines of one millisecond keep the order of writing
+        # First what is pending: what the relay moves in between is then found twice, and not missed.
+        pending = [] if failed else self._outboxes.read(query)
+        find = partial(self._collection.find, query, sort=[("time", -1)], limit=limit)
+        logged = by_index(self._collection, index, lambda **named: list(find(**named)))
+        found = list({event["_id"]: _shown(event) for event in (*logged, *pending)}.values())
+        found.sort(key=lambda event: event["time"])  # events of one millisecond keep the order of writing
+        return found[-limit:]
 
-    def contains(self, event_id: str) -> bool:
-        """Return whether the line, and so the change that it belongs to, is stored."""
+    def contains(self, event_id: str, source: str, document_id: str) -> bool:
+        """Return whether a change is stored, by its event, which was written to a document of the collection `source`.
+
+        The document is looked at first and the log last, as the event is moved: in the other order it could be moved
+        between the two looks.
+        """
+        if self._outboxes.contains(event_id, source, document_id):
+            return True
         return self._collection.find_one({"_id": event_id, "tenant": self._tenant}, {"_id": 1}) is not None
 
     def _about(self, name: str) -> dict[str, Any]:
@@ -198,41 +161,16 @@ class Events:
 
     def _ids(self, name: str) -> list[str]:
         """Return the ids of the resources that have or had the name; a refused request for it does not count."""
-        match = {"$match": {"tenant": self._tenant, "keys": fold(name), "failed": {"$ne": True}}}
-        pipeline = [match, {"$group": {"_id": "$resource.id"}}, {"$limit": MOST_IDS}]
+        match = {"tenant": self._tenant, "keys": fold(name), "failed": {"$ne": True}}
+        pending = {event["resource"]["id"] for event in self._outboxes.read(match)}
+        pipeline = [{"$match": match}, {"$group": {"_id": "$resource.id"}}, {"$limit": MOST_IDS}]
         find = partial(self._collection.aggregate, pipeline)
         found = by_index(self._collection, _BY_NAME, lambda **named: list(find(**named)))
         logged = [row["_id"] for row in found if row["_id"]]
         stored = self._names.ids(name, MOST_IDS) if self._names else []
-        return [*logged, *stored]
-
-    def _document(self, event: Event, actor: Actor) -> dict[str, Any]:
-        now, name = datetime.now(UTC), event.name[:LONGEST_NAME]
-        known_by = {name, event.resource_id, *event.known_by, *(MEMBER + each for each in event.member_ids)} - {""}
-        document: dict[str, Any] = {
-            "_id": event.id,
-            "tenant": self._tenant,
-            "time": now,
-            "operation": event.operation,
-            "resource": filled({"type": event.resource_type, "id": event.resource_id, "name": name}),
-            "keys": sorted({fold(each[:LONGEST_NAME]) for each in known_by}),
-            "credential": actor.credential,
-            "request": actor.request_id,
-            "status": event.status,
-            "expires": now + timedelta(days=self._days),
-        }
-        changes = event.changes if self._values else [{"attribute": each["attribute"]} for each in event.changes]
-        return document | filled({
-            "changes": list(changes),
-            "members": event.members,
-            "scimType": event.scim_type,
-            "detail": event.detail[:LONGEST_DETAIL],
-            "checks": list(event.checks),
-            "failed": event.status >= 400,
-            "warnings": list(event.warnings[:MOST_WARNINGS]),
-        })
+        return [*pending, *logged, *stored]
 
 
-def filled(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that have a value; None, False, 0 and what is empty are left out."""
-    return {key: value for key, value in document.items() if value}
+def _shown(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a line without what only scimd needs."""
+    return {key: value for key, value in document.items() if key not in _INTERNAL}

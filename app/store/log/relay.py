@@ -18,8 +18,8 @@ from pymongo import UpdateOne
 from app.errors import PayloadTooLarge, describe
 from app.store.log.batch import Batch, next_batch
 from app.store.log.emptying import Emptying
+from app.store.log.event import new_id
 from app.store.log.events import SPEC as EVENTS
-from app.store.log.events import new_id
 from app.store.log.lease import Deposed, Lease
 from app.store.log.outbox import SPEC as OUTBOXES
 from app.store.mongo.database import Database, Session

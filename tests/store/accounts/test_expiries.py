@@ -13,7 +13,7 @@ from app.store.accounts.expiries import earliest_expiries, warn_of_expiries
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.accounts.tenants import COLLECTIONS as TENANTS
 from app.store.accounts.tokens import Tokens
-from app.store.log.events import NO_TENANT, Events
+from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.mongo.database import Database
 
 DAY = timedelta(days=1)
@@ -33,7 +33,7 @@ def prepared(database: Database) -> Database:
 
 def told(database: Database, tenant: str = "acme") -> list[str]:
     return [
-        event["detail"] for event in Events(database, tenant, days=90).find() if event["operation"] == expiries.OPERATION
+        event["detail"] for event in Events(database, tenant, LogSettings(90)).find() if event["operation"] == expiries.OPERATION
     ]
 
 
@@ -48,7 +48,7 @@ def test_a_token_is_warned_of_three_times(prepared: Database) -> None:
         f'The token {token.id} "entra-prod" expires on {token.expires:%Y-%m-%d %H:%M} UTC. '
         "Issue another: scimd token issue acme"
     )
-    assert not Events(prepared, "acme", days=90).find(failed=True)
+    assert not Events(prepared, "acme", LogSettings(90)).find(failed=True)
 
 
 @pytest.mark.parametrize(("tenant", "scopes", "command"), [

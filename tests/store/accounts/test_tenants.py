@@ -16,7 +16,7 @@ from app.store.accounts.tenant_deletion import TenantDeletion, finish_deletions
 from app.store.accounts.tenants import ALL_TENANTS, BeingDeleted, Tenants, check_name, tenant_id
 from app.store.directory import totals
 from app.store.log.changes import Request
-from app.store.log.events import Actor
+from app.store.log.event import Actor
 from app.store.mongo.database import REQUEST_SECONDS
 from app.store.open import open_directory
 from tests.tenants import as_a_minute_later, delete_for_good

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -20,17 +21,20 @@ from app.protocol.search_request import SearchRequest
 from app.provider import Conditions, Provider
 from app.queries import Queries
 from app.schemas.returned import Projection
+from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import SETTLED, clear_expired, settle
 from app.store.directory.identities import Identities, Identity
 from app.store.directory.memberships import Memberships
+from app.store.directory.resources import Resources
 from app.store.directory.totals import Totals, every_tenant
 from app.store.log.changes import Request
-from app.store.log.events import Actor
+from app.store.log.event import Actor
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 from tests.conftest import Fault
+from tests.relay import SOURCES, logged, relay
 
 CONFIG = Config.from_environment({})
 ACTOR = Actor("token-1", "request-1")
@@ -90,7 +94,7 @@ def test_sixty_adds_at_once_are_all_kept(provider: Callable[[], Provider], datab
         list(pool.map(add, users))
     assert members(provider, target) == set(users)
     assert database.db.groups.find_one({"_id": target})["meta"]["version"] == 61
-    assert database.db.events.count_documents({"resource.id": target, "operation": "patch"}) == 60
+    assert [event["version"] for event in logged(database, **{"resource.id": target})] == [*range(1, 62)]
 
 
 def test_a_member_that_is_there_already_changes_nothing(
@@ -105,9 +109,8 @@ def test_a_member_that_is_there_already_changes_nothing(
         "tenant": "t", "group": target, "member": member, "type": "User",
     }
     assert database.db.groups.find_one({"_id": target})["meta"]["version"] == 2
-    event = database.db.events.find_one({"resource.id": target, "operation": "patch"})
+    [event] = logged(database, **{"resource.id": target, "operation": "patch"})
     assert event["members"] == {"added": [member], "addedCount": 1}
-    assert database.db.events.count_documents({"resource.id": target, "operation": "patch"}) == 1
 
 
 def test_adds_and_removes_at_once(provider: Callable[[], Provider]) -> None:
@@ -202,7 +205,7 @@ def test_twelve_creates_of_one_name(provider: Callable[[], Provider], database: 
         made = [each for each in pool.map(create, range(12)) if each]
     assert len(made) == 1
     assert database.db.users.count_documents({}) == 1
-    assert Totals(database, "t").of("User").number == 1
+    assert Totals(database, "t").of(USER_TYPE).number == 1
 
 
 def test_each_change_has_its_event(provider: Callable[[], Provider], database: Database) -> None:
@@ -212,7 +215,7 @@ def test_each_change_has_its_event(provider: Callable[[], Provider], database: D
     patch(provider, "User", target, {"op": "replace", "path": "title", "value": "new"})
     one = provider()
     one.delete(one.catalogue.named("User"), target)
-    events = list(database.db.events.find({"tenant": "t"}, sort=[("$natural", 1)]))
+    events = logged(database, tenant="t")
     assert [event["operation"] for event in events] == ["create", "patch", "delete"]
     assert {"attribute": "title", "old": "old", "new": "new"} in events[1]["changes"]
     assert {"attribute": "password"} in events[1]["changes"]
@@ -221,16 +224,46 @@ def test_each_change_has_its_event(provider: Callable[[], Provider], database: D
     assert "s3cret" not in str(database.db.deleted.find_one())
 
 
-def test_an_event_that_cannot_be_written_undoes_the_change(
-    provider: Callable[[], Provider], database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise Unavailable("no log")
+def everything(database: Database) -> dict[str, list[Any]]:
+    return {name: list(database.db[name].find(sort=[("_id", 1)])) for name in ("users", "groups", "memberships", "deleted", "events")}
 
-    monkeypatch.setattr("app.store.log.events.Events.append", fail)
-    with pytest.raises(Unavailable):
-        user(provider, "a")
-    assert database.db.users.count_documents({}) == 0
+
+def test_ev_02_03_a_change_and_its_event_are_stored_together_or_not_at_all(
+    provider: Callable[[], Provider], database: Database, fault: Fault
+) -> None:
+    """Whichever command of a write fails, neither its document nor its event is there; else both are."""
+    ann, bob = user(provider, "ann"), user(provider, "bob")
+    team = group(provider, "Team", ann)
+    directory = open_directory(CONFIG, database, Tenants(database).require("t"))
+    one = provider()
+    kinds = {kind.name: kind for kind in one.catalogue.types}
+    writes: list[tuple[int, Callable[[], Any]]] = [
+        (1, lambda: user(provider, "new")),
+        (1, lambda: patch(provider, "User", ann, {"op": "add", "path": "title", "value": "T"})),
+        (2, lambda: group(provider, "Other", ann, bob)),
+        (2, lambda: patch(provider, "Group", team, {"op": "add", "path": "members", "value": [{"value": bob}]})),
+        (2, lambda: patch(provider, "Group", team, {"op": "replace", "path": "displayName", "value": "Tm"},
+                          {"op": "remove", "path": f'members[value eq "{bob}"]'})),
+        (2, lambda: one.delete(kinds["User"], ann)),
+        (3, lambda: directory.restore(ann, Request("restore", ACTOR))),
+    ]
+    for commands, write in writes:
+        before, failed = everything(database), 0
+        for skip in range(10):
+            with fault(["insert", "update", "delete", "findAndModify"], {"skip": skip}, errorCode=8000):
+                try:
+                    write()
+                except Unavailable:
+                    failed += 1
+                    assert everything(database) == before
+                else:
+                    break
+        assert failed >= commands
+        relay(database)
+    versions = [(event["type"], event["version"]) for event in logged(database, **{"resource.id": ann})]
+    assert versions == [
+        ("scimd.user.created", 1), ("scimd.user.updated", 2), ("scimd.user.deleted", 3), ("scimd.user.restored", 4),
+    ]
 
 
 @pytest.mark.parametrize("command", ["insert", "commitTransaction"])
@@ -240,22 +273,35 @@ def test_a_closed_connection_does_no_harm(
     with fault([command], 1, closeConnection=True):
         created = user(provider, "a")
     assert [row["_id"] for row in database.db.users.find()] == [created]
-    assert database.db.events.count_documents({}) == 1
+    assert len(logged(database)) == 1
 
 
-def test_the_log_says_whether_a_change_of_unknown_outcome_took_place(
+def test_ev_06_the_event_says_whether_a_change_of_unknown_outcome_took_place(
     provider: Callable[[], Provider], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transaction = Database.transaction
+    def losing(original: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
+        def unknown(*arguments: Any, **named: Any) -> Any:
+            original(*arguments, **named)
+            then()
+            raise Unavailable("the network broke after the commit")
 
-    def unknown(self: Database, work: Any, **turn: Any) -> Any:
-        transaction(self, work, **turn)
-        raise Unavailable("the network broke after the commit")
+        return unknown
 
-    monkeypatch.setattr(Database, "transaction", unknown)
-    created = user(provider, "a")
-    assert patch(provider, "User", created, {"op": "add", "path": "title", "value": "T"})["title"] == "T"
-    assert database.db.events.count_documents({}) == 2
+    for then in (lambda: None, lambda: relay(database)):
+        name = uuid.uuid4().hex
+        with monkeypatch.context() as patched:
+            patched.setattr(Resources, "insert", losing(Resources.insert, then))
+            created = user(provider, name)
+        with monkeypatch.context() as patched:
+            patched.setattr(Resources, "update", losing(Resources.update, then))
+            assert patch(provider, "User", created, {"op": "add", "path": "title", "value": "T"})["title"] == "T"
+        with monkeypatch.context() as patched:
+            patched.setattr(Database, "transaction", losing(Database.transaction, then))
+            target = group(provider, name, created)
+            one = provider()
+            one.delete(one.catalogue.named("User"), created)
+        assert members(provider, target) == set()
+    assert len(logged(database)) == 2 * 4
 
 
 def test_a_user_is_restored_with_its_memberships(provider: Callable[[], Provider], database: Database) -> None:
@@ -287,6 +333,7 @@ def test_a_group_is_restored_and_in_the_end_cleared(provider: Callable[[], Provi
     assert members(provider, target) == set(users)
     one.delete(kind, target)
     assert database.db.memberships.count_documents({}) == 3
+    relay(database)
     assert clear_expired(database, datetime.now(UTC) + timedelta(days=29)) == 0
     assert clear_expired(database, datetime.now(UTC) + timedelta(days=31)) == 1
     assert database.db.memberships.count_documents({}) == 0
@@ -441,6 +488,7 @@ def test_a_user_comes_back_into_a_group_that_was_given_its_id_meanwhile(
     database.db.memberships.insert_one({"tenant": "t", "group": homes[0], "member": target})
     other = group(world.provider, "later")
     database.db.memberships.insert_one({"tenant": "t", "group": other, "member": target})
+    relay(database)
     clear_expired(database, datetime.now(UTC) + timedelta(days=29))
     database.db.deleted.update_one({"_id": homes[2]}, {"$set": {"expires": datetime.now(UTC) - timedelta(days=1)}})
     assert clear_expired(database, datetime.now(UTC)) == 1
@@ -464,7 +512,7 @@ def test_of_two_restores_at_once_one_is_told_that_there_is_nothing(world: World,
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(restore, range(8))) == ["done"] + ["nothing"] * 7
-    assert every_tenant(database)["t", "Group"].number == 1
+    assert every_tenant(database, SOURCES)["t", "Group"].number == 1
 
 
 def test_a_restore_and_the_janitor_do_not_share_a_group(world: World, database: Database) -> None:
@@ -497,6 +545,7 @@ def test_whoever_clears_may_be_killed_anywhere(
     people = [user(world.provider, f"u{n}") for n in range(5)]
     home, alive = group(world.provider, "G", *people), group(world.provider, "other", *people)
     world.delete(home)
+    relay(database)
     later = datetime.now(UTC) + timedelta(days=31)
     calls = iter(range(100))
     clear = Memberships.clear

@@ -12,7 +12,7 @@ from app.schemas.tables.user import ENTERPRISE_URN as ENT
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory.membership_reader import MembershipReader
-from app.store.log.events import Actor, Event, More
+from app.store.log.event import Actor, Event, More
 from app.store.mongo.database import Database
 from app.store.mongo.indexes import BY_ID, Reach, access, by_index, unindexed
 from app.store.open import collections, open_directory
@@ -71,8 +71,8 @@ def test_sc_04_a_sort_counts_where_many_are_left(text: str, field: str, attribut
 def test_sc_02_a_query_is_answered_without_its_index_where_an_operator_has_dropped_it(database: Database) -> None:
     database.prepare(collections(CONFIG))
     directory = open_directory(CONFIG, database, Tenants(database).create("ours", "rfc"))
-    directory.resources(USER_TYPE).insert(person(1, "ours"))
-    directory.events.append(Event("create", "User", "1", "ann", status=201), Actor(), more=More(1))
+    event = Event("create", "User", "1", "ann", status=201, more=More(1))
+    directory.resources(USER_TYPE).insert(person(1, "ours"), directory.events.pending(event, Actor()))
     for collection in ("users", "events", "memberships"):
         database.db[collection].drop_indexes()
     name = query('userName eq "user00001@example.com"')

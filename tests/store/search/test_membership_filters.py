@@ -17,6 +17,7 @@ from app.schemas.meta import first_meta, now
 from app.schemas.resource_type import ResourceType
 from app.store.accounts.tenants import Tenants
 from app.store.directory.directory import Directory
+from app.store.directory.documents import encode
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
 from app.store.search import id_ranges
@@ -55,7 +56,8 @@ def populate(database: Database, directory: Directory, random: Random) -> dict[s
                 "id": one, "schemas": [resource_type.schema.id], resource_type.identifier: f"{one} {random.choice(NAMES)}",
                 "displayName": f"{random.choice(NAMES)} {one}", "meta": first_meta(kind, now()),
             }  # fmt: skip
-            directory.resources(resource_type).insert(resource)
+            store = directory.resources(resource_type)
+            store.insert_document(encode(resource, resource_type, tenant=store.tenant), [])
     rows = set()
     for group in GROUPS[: random.randint(0, len(GROUPS))]:
         for member in random.sample([*USERS, *GROUPS, NOBODY], random.randint(0, 6)):
