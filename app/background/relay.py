@@ -79,17 +79,17 @@ class RelayThread:
             self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
-        trouble = ""
+        in_trouble = False
         while not self._stopping.is_set():
             try:
                 self._database.require()
                 if self._relay.take():
                     self._move_events()
-                trouble = ""
+                in_trouble = False
             except Unavailable as error:
-                if not trouble:  # logged once, not each second
+                if not in_trouble:  # logged once, not each second
                     log.warning("no events are moved to the log: %s", describe(error))
-                trouble = error.detail
+                in_trouble = True
             except Deposed:
                 log.warning("the relay of this worker has lost its lease to another one, or made no progress")
             except Exception:

@@ -19,6 +19,7 @@ from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
+from app.errors import Unavailable
 from app.store.log.outbox import LEASES
 from app.store.mongo.database import Database, Session
 
@@ -130,10 +131,16 @@ class Lease:
         return True
 
     def read(self) -> None:
-        """Read what has been moved, after a failure that left it open; raises Deposed."""
+        """Read what has been moved, after a failure that left it open; raises Deposed.
+
+        Raises Unavailable if that is less than is known: a primary that was just elected does not know everything yet.
+        A database that was replaced never will, and the lease is over before long.
+        """
         row = self._leases.find_one({"_id": RELAY, "epoch": self._epoch})
         if row is None:
             raise Deposed
+        if row["published"] < self.published:
+            raise Unavailable("The database does not know all events that are in the log.")
         self.published, self.moving = row["published"], row["moving"]
 
     def prolong(self) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.errors import Unavailable
 from app.store.log import lease as module
 from app.store.log.lease import Deposed, Lease, read_lease, restart
 from app.store.log.relay import Relay
@@ -164,6 +165,30 @@ def test_a_database_that_was_restored_under_a_running_relay_deposes_it(database:
     with pytest.raises(Deposed):
         relay.round()
     assert len(numbered(database)) == 1
+
+
+def test_a_database_that_has_forgotten_numbers_is_not_believed(
+    database: Database, relay: Relay, fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A primary that was just elected catches up; a backup that was restored under the relay never does."""
+    assert relay.take()
+    pend(database, "users", "u", created())
+    relay.round()
+    known = the_lease(database)
+    with fault(["aggregate"], 1, errorCode=50), pytest.raises(Unavailable):
+        relay.round()
+    database.db.leases.update_one({}, {"$inc": {"published": -1}})
+    pend(database, "users", "u", an_event())
+    with pytest.raises(Unavailable):
+        relay.round()
+    database.db.leases.replace_one({}, known)
+    assert relay.round() == 1
+    database.db.leases.replace_one({}, known)
+    with fault(["aggregate"], 1, errorCode=50), pytest.raises(Unavailable):
+        relay.round()
+    monkeypatch.setattr(module, "OWN_SECONDS", 0)
+    with pytest.raises(Deposed):
+        relay.round()
 
 
 def test_there_is_no_lease_before_a_relay(database: Database) -> None:

@@ -230,6 +230,14 @@ def test_ev_34_a_command_drains_unless_a_relay_runs(database: Database, relay: R
     assert left(database) == []
 
 
+def test_ev_34_a_command_does_not_fail_because_of_what_can_be_moved_later(database: Database, fault: Fault) -> None:
+    pend(database, "users", "u", an_event())
+    with fault(["aggregate"], "alwaysOn", errorCode=50):
+        assert drain_unless_running(database, COLLECTIONS) == 0
+    let_expire(database)
+    assert drain_unless_running(database, COLLECTIONS) == 1
+
+
 def test_a_relay_that_has_lost_its_lease_moves_nothing(database: Database, relay: Relay) -> None:
     assert relay.take()
     let_expire(database)
