@@ -63,7 +63,8 @@ def world(http_database: Database, gallery: Client) -> World:
 
 
 def _of_user(world: World, name: str, *more: str) -> dict[str, Any]:
-    return {"resource": {"type": "User", "id": world.ann, "name": name}, "keys": sorted({world.ann, "e1", *more})}
+    resource = {"type": "User", "id": world.ann, "name": name, "externalId": "E1"}
+    return {"resource": resource, "keys": sorted({world.ann, "e1", *more})}
 
 
 def _of_group(world: World, *more: str) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def _replace(world: World) -> dict[str, Any]:
 def _taken(world: World) -> dict[str, Any]:
     world.client.patch(f"/Users/{world.ann}", {"op": "replace", "path": "userName", "value": "bob"})
     return _of_user(world, "ann", "ann", "bob") | {
-        "operation": "patch", "status": 409, "scimType": "uniqueness", "failed": True,
+        "resource": {"type": "User", "id": world.ann, "name": "ann"}, "operation": "patch", "status": 409, "scimType": "uniqueness", "failed": True,
         "detail": 'userName "bob" is taken by another User; a User\'s userName must be unique.',
     }
 

@@ -19,6 +19,7 @@ import requests
 
 from app.auth.limits import rate_limits
 from app.protocol.profile import PROFILES
+from tests.blueprints.conftest import PATCH_URN
 from tests.conftest import end_with_parent, make_server, spend
 from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
@@ -90,6 +91,28 @@ def shortened(response: Any, shown: Any) -> Any:
     if isinstance(shown, str) and shown.endswith("...") and isinstance(response, str):
         return shown if response.startswith(shown.removesuffix("...")) else response
     return response
+
+
+def test_an_event_is_as_the_page_shows_it(reader: Story) -> None:
+    (shown,) = [block for block in map(json.loads, pages.blocks(PAGE, "json")) if "specversion" in block]
+    url, token = reader.server.create_tenant()
+    jane = reader.send(token, "POST", f"{url}/Users", USER | {"externalId": "e-1001", "title": "Engineer"}, 201)["id"]
+    patch = {"schemas": [PATCH_URN], "Operations": [{"op": "replace", "path": "title", "value": "Manager"}]}
+    reader.send(token, "PATCH", f"{url}/Users/{jane}", patch)
+    tenant = url.split("/")[3]
+    events = reader.run(f"scimd token issue {tenant} --scope events.read", SECRET_TOKEN).strip()
+
+    def read() -> list[dict[str, Any]]:
+        return reader.send(events, "GET", f"{reader.server.url}/{tenant}/changes?types=scimd.user.updated")["events"]
+
+    until(read)
+    (event,) = read()
+    text = json.dumps(shown).replace("8f0c8b1e-6c5e-4f0e-9d0a-2f6c1d3b7a01", jane).replace("contoso", tenant)
+    expected = json.loads(text.replace(HOST, reader.server.url))
+    each_time = {name: event[name] for name in ("id", "time", "timestamp", "tenantid", "cursor")}
+    data = {name: event["data"][name] for name in ("credential", "request")}
+    assert event == expected | each_time | {"data": expected["data"] | data}
+    assert event["cursor"].endswith(f".{event['tenantid']}")
 
 
 def test_the_copy_has_the_directory(reader: Story) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
+from app.schemas.tables.common import EXTERNAL_ID
 from app.store.log.event import MOST_LISTED, MOST_MEMBERS, NOTHING_MORE, Actor, Event, More, filled
 
 PATCH = "patch"
@@ -128,6 +129,7 @@ def line_of(change: Change, request: Request, event_id: str) -> Event:
         resource_type.name,
         change.resource["id"],
         name,
+        external_id=str(change.resource.get(EXTERNAL_ID.name, "")),
         changes=changes,
         members=members_changed(change),
         member_ids=(*change.added[:MOST_MEMBERS], *change.removed[:MOST_MEMBERS]),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.schemas.comparison import fold
+from app.schemas.tables.common import EXTERNAL_ID
 from app.store.mongo.moments import now
 
 MOST_WARNINGS = 20
@@ -67,6 +68,8 @@ class Event:
     resource_id: str = ""
     name: str = ""
     """The name by which people know the resource."""
+    external_id: str = ""
+    """Of a change: the resource's externalId."""
     changes: Sequence[Mapping[str, Any]] = ()
     """[{attribute, old, new}]."""
     members: Mapping[str, Any] = field(default_factory=dict)
@@ -102,7 +105,9 @@ def document_of(event: Event, tenant: str, actor: Actor, *, values: bool) -> dic
         "tenant": tenant,
         "time": now(),
         "operation": event.operation,
-        "resource": filled({"type": event.resource_type, "id": event.resource_id, "name": name}),
+        "resource": filled({
+            "type": event.resource_type, "id": event.resource_id, "name": name, EXTERNAL_ID.name: event.external_id,
+        }),
         "keys": sorted({fold(each[:LONGEST_NAME]) for each in known_by}),
         "credential": actor.credential,
         "request": actor.request_id,

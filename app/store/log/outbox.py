@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from app.schemas.storage.collection import OUTBOX, PENDING, CollectionSpec
+from app.schemas.tables.common import EXTERNAL_ID
 from app.store.mongo.database import Database
 from app.store.mongo.indexes import Index, by_index
 
@@ -55,11 +56,12 @@ def pending_collections(specs: Iterable[CollectionSpec]) -> list[str]:
 def changed_by(event: Pending, name: str, keys: Sequence[str]) -> dict[str, Any]:
     """Return the stage of an update that gives a document its next version and appends the event.
 
-    The document need not have been read: the event gets the version, the resource's name from the field `name`, and
-    what it is found by from the fields `keys`.
+    The document need not have been read: the event gets the version, the resource's name from the field `name`, its
+    externalId, and what it is found by from the fields `keys`.
     """
     version = {"$add": ["$meta.version", 1]}
-    resource = {"$mergeObjects": [{"$literal": event["resource"]}, {"name": f"${name}"}]}
+    called = {"name": f"${name}", EXTERNAL_ID.name: f"${EXTERNAL_ID.name}"}
+    resource = {"$mergeObjects": [{"$literal": event["resource"]}, called]}
     names = [{"$toLower": f"${field}"} for field in keys]  # folded already, but for what is compared exactly
     found_by = {"$setDifference": [{"$setUnion": [{"$literal": event["keys"]}, names]}, [""]]}
     complete = {"$mergeObjects": [{"$literal": event}, {"version": version, "resource": resource, "keys": found_by}]}
