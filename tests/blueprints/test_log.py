@@ -192,3 +192,12 @@ def test_a_patch_that_changes_no_member_is_logged_for_its_warnings(world: World)
     assert world.line() == _of_group(world) | {
         "operation": "patch", "status": 204, "warnings": ["Operation 2: path nope: Group has no such attribute."],
     }
+
+
+def test_an_event_of_members_names_the_group(world: World) -> None:
+    world.client.patch(f"/Groups/{world.team}", {"op": "replace", "path": "externalId", "value": "G1"})
+    world.new()
+    world.client.patch(f"/Groups/{world.team}", {"op": "add", "path": "members", "value": [{"value": world.bob}]})
+    line = world.line()
+    assert line["resource"] == {"type": "Group", "id": world.team, "name": "Team", "externalId": "G1"}
+    assert line["type"] == "scimd.group.members_changed"
