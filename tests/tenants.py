@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import sleep
+
 from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import GRACE
 from app.store.mongo.database import Database
@@ -13,6 +15,7 @@ def delete_for_good(database: Database, name: str) -> None:
     TenantDeletion(database).delete(name)
     as_a_minute_later(database, name)
     TenantDeletion(database).finish(name)
+    sleep(0.001)  # no two tenants of one name are created in the same millisecond, which is their id
 
 
 def as_a_minute_later(database: Database, name: str) -> None:

@@ -39,8 +39,8 @@ def events(
 ) -> None:
     """Show what was changed, by whom, and what was refused, and why.
 
-    The tenant - stands for names that no tenant has: requests to a mistyped Tenant URL. It also has what concerns no
-    single tenant: the tokens of all tenants.
+    The tenant - stands for names that no tenant has: requests to a mistyped Tenant URL. It also has what outlives
+    a tenant or concerns all: that a tenant was created, suspended, resumed or deleted, and the tokens of all tenants.
     """
     start = datetime.now(UTC) - since if since else None
     with in_time(f"the log of {tenant}{f', and in it {user}' if user else ''}. With --since it has less to read."):

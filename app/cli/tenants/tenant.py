@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from app.cli.audit import TenantItself, audited, audited_change
+from app.cli.audit import TenantItself, actor, audited, audited_change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.tenants.connect_page import connect_page, print_connect_page
 from app.cli.tenants.overview import overview, print_overview
 from app.config import requests_a_second
 from app.store.accounts.tenant_deletion import TenantDeletion
-from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants, check_name
+from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, TenantEvents, Tenants, check_name
 from app.store.mongo.database import Session
 from app.store.mongo.moments import now
 
@@ -93,7 +93,7 @@ def show(connection: Connection, name: str, as_json: bool) -> None:
 @click.pass_obj
 def delete(connection: Connection, name: str, yes: bool) -> None:
     """Delete a tenant and everything that belongs to it."""
-    deletion = TenantDeletion(connection.prepared)
+    deletion = TenantDeletion(connection.prepared, _events(connection))
     if not deletion.is_under_way(name):  # otherwise an interrupted deletion continues
         Tenants(connection.prepared).require(name)
     if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
@@ -108,7 +108,7 @@ def delete(connection: Connection, name: str, yes: bool) -> None:
 @click.pass_obj
 def suspend(connection: Connection, name: str) -> None:
     """Refuse a tenant's requests with 403 and keep its data."""
-    _change(connection, name, "suspend", Tenants(connection.database).suspend)
+    _change(connection, name, "suspend", Tenants(connection.database, _events(connection)).suspend)
 
 
 @tenant.command()
@@ -116,24 +116,35 @@ def suspend(connection: Connection, name: str) -> None:
 @click.pass_obj
 def resume(connection: Connection, name: str) -> None:
     """Accept a tenant's requests again."""
-    _change(connection, name, "resume", Tenants(connection.database).resume)
+    _change(connection, name, "resume", Tenants(connection.database, _events(connection)).resume)
 
 
 def create_tenant(connection: Connection, name: str, profile: str, rate_limit: int | None = None) -> Tenant:
     """Create a tenant; if one with this name was just deleted, wait until the name is free."""
-    tenants, deletion = Tenants(connection.prepared), TenantDeletion(connection.prepared)
+    tenants = Tenants(connection.prepared, _events(connection))
     check_name(name)
-    try:
-        deletion.finish(name)
-    except BeingDeleted as error:
-        say(f"scimd: {error.detail} Waiting for it.", err=True)
-        sleep(max(0.0, (error.until - now()).total_seconds()))
-        deletion.finish(name)
+    _finish_deletion(connection, name)
 
     def work(session: Session) -> tuple[TenantItself, Tenant]:
         return TenantItself(name, profile), tenants.create(name, profile, session, rate_limit=rate_limit)
 
     return audited_change(connection, "tenant create", work, tenant=name, object_=name)
+
+
+def _finish_deletion(connection: Connection, name: str) -> None:
+    """If a tenant with this name is being deleted, wait until the name is free."""
+    while True:
+        try:
+            TenantDeletion(connection.prepared).finish(name)
+        except BeingDeleted as error:
+            say(f"scimd: {error.detail} Waiting for it.", err=True)
+            sleep(max(0.0, (error.until - now()).total_seconds()))
+        else:
+            return
+
+
+def _events(connection: Connection) -> TenantEvents:
+    return TenantEvents(connection.database, actor(), days=connection.config.log_days)
 
 
 def _change(connection: Connection, name: str, operation: str, change: Callable[[str, Session], None]) -> None:

@@ -2,6 +2,8 @@
 
 Two rules hold here: a tenant's name fits into a URL and hides none of the server's own routes; and the name of a
 deleted tenant is taken until its deletion is finished (`tenant_deletion`). Credentials have modules of their own.
+
+What consumers of all tenants are told of a tenant is written into the outbox of its document, with the change itself.
 """
 
 from __future__ import annotations
@@ -10,13 +12,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from pymongo.errors import DuplicateKeyError
 
 from app.errors import Conflict, InvalidValue, NotFound
 from app.schemas.storage.collection import OUTBOX, PENDING, CollectionSpec, IndexSpec
-from app.store.log.events import NO_TENANT
+from app.store.log.event import Actor, Event
+from app.store.log.events import NO_TENANT, Events, LogSettings
+from app.store.log.outbox import Pending
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
@@ -33,6 +37,7 @@ SPEC = CollectionSpec(
                 "created": {"bsonType": "date"},
                 "suspended": {"bsonType": "bool"},
                 "deleted_at": {"bsonType": "date"},
+                "deletion": {"bsonType": "object"},
                 "batches": {"bsonType": ["int", "long"]},
                 "rate_limit": {"bsonType": "int"},
                 OUTBOX: {"bsonType": "array"},
@@ -50,6 +55,8 @@ PROFILES = ("gallery", "interop", "rfc")
 SYNONYMS = {"entra": "interop"}
 """Older names of profiles: still accepted, and stored with tenants of earlier versions (D-80)."""
 
+KIND = "Tenant"
+"""The type of a tenant in events, like that of a resource."""
 RESERVED = frozenset({
     "api", "admin", "assets", "changes", "console", "docs", "events", "favicon", "health", "healthz", "jwks", "live",
     "livez", "login", "logout", "metrics", "oauth", "oauth2", "openapi", "ping", "ready", "readyz", "robots", "scim",
@@ -87,6 +94,21 @@ class Tenant:
         return tenant_id(self.created)
 
 
+class TenantEvents:
+    """Makes the events about tenants; `actor` is who changes them, and `days` how long the events are kept."""
+
+    _TYPES: ClassVar = {"create": "created", "suspend": "suspended", "resume": "resumed", "delete": "deleted"}
+
+    def __init__(self, database: Database, actor: Actor | None = None, *, days: int = 90) -> None:
+        self._log = Events(database, NO_TENANT, LogSettings(days))
+        self._actor = actor or Actor()
+
+    def of(self, tenant: Tenant, operation: str) -> Pending:
+        """Return the event for an outbox; its tenant is none, so that it outlives the one that it is about."""
+        event = Event(operation, KIND, tenant.name, tenant.name, type=f"scimd.tenant.{self._TYPES[operation]}")
+        return self._log.pending(event, self._actor) | {"tenantId": tenant.tenant_id}
+
+
 class BeingDeleted(Conflict):
     """The name belongs to a tenant whose deletion is not finished; `until` is when it can be, at the earliest."""
 
@@ -96,10 +118,11 @@ class BeingDeleted(Conflict):
 
 
 class Tenants:
-    """All tenants of this server."""
+    """All tenants of this server; `events` makes the events of what is changed."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, events: TenantEvents | None = None) -> None:
         self._collection = database.db[SPEC.name]
+        self._events = events or TenantEvents(database)
 
     def create(
         self, name: str, profile: str, session: Session = None, *, rate_limit: int | None = None
@@ -113,17 +136,18 @@ class Tenants:
         profile = SYNONYMS.get(profile, profile)
         if profile not in PROFILES:
             raise InvalidValue(f"There is no profile {profile!r}; the profiles are {', '.join(PROFILES)}.")
-        document = {"_id": name, "profile": profile, "created": now(), "suspended": False}
+        document: dict[str, Any] = {"_id": name, "profile": profile, "created": now(), "suspended": False}
         if rate_limit is not None:
             document["rate_limit"] = rate_limit
+        tenant = _tenant(document)
         try:
-            self._collection.insert_one(document, session=session)
+            self._collection.insert_one(document | {OUTBOX: [self._events.of(tenant, "create")]}, session=session)
         except DuplicateKeyError:
             holder = self._collection.find_one({"_id": name}) or {}
             if "deleted_at" in holder:
                 raise BeingDeleted(name, aware(holder["deleted_at"]) + GRACE) from None
             raise Conflict(f"The tenant {name!r} already exists.") from None
-        return _tenant(document)
+        return tenant
 
     def get(self, name: str, session: Session = None) -> Tenant | None:
         """Return the tenant with this name, or None."""
@@ -158,20 +182,25 @@ class Tenants:
 
     def suspend(self, name: str, session: Session = None) -> None:
         """Refuse the tenant's requests from now on and keep its data; raises NotFound."""
-        self._change(name, {"$set": {"suspended": True}}, session)
+        self._suspend(name, "suspend", session, suspended=True)
 
     def resume(self, name: str, session: Session = None) -> None:
         """Accept the tenant's requests again; raises NotFound."""
-        self._change(name, {"$set": {"suspended": False}}, session)
+        self._suspend(name, "resume", session, suspended=False)
 
     def limit(self, name: str, rate_limit: int | None, session: Session = None) -> None:
         """Set the tenant's own limit in requests per second, or remove it for None; raises NotFound."""
         change = {"$unset": {"rate_limit": ""}} if rate_limit is None else {"$set": {"rate_limit": rate_limit}}
-        self._change(name, change, session)
-
-    def _change(self, name: str, change: dict[str, Any], session: Session) -> None:
         if not self._collection.update_one({"_id": name, **NOT_DELETED}, change, session=session).matched_count:
             raise _missing(name)
+
+    def _suspend(self, name: str, operation: str, session: Session, *, suspended: bool) -> None:
+        """Suspend or resume a tenant; one that is already gets no event."""
+        tenant = self.require(name, session)
+        change = {"$set": {"suspended": suspended}, "$push": {OUTBOX: self._events.of(tenant, operation)}}
+        query = {"_id": name, "suspended": not suspended, **NOT_DELETED}
+        if not self._collection.update_one(query, change, session=session).matched_count:
+            self.require(name, session)
 
 
 def tenant_id(created: datetime) -> str:

@@ -1,8 +1,16 @@
 """scimd tenant."""
 
+import json
+from datetime import timedelta
+
 import pytest
 
+from app.cli.audit import operator
+from app.config import Config
 from app.store.accounts.tenants import Tenants
+from app.store.log.relay import Relay
+from app.store.open import outboxes
+from tests.tenants import as_a_minute_later
 
 
 def test_created_tells_the_url_and_the_next_step(scimd, database):
@@ -111,3 +119,20 @@ def test_fa_09_a_rate_of_its_own(scimd, database):
         assert len(refused.err.splitlines()) == 1
     assert tenants.get("acme").rate_limit is None
     assert "no tenant 'nobody'" in scimd("tenant", "limit", "nobody", "30").err
+
+
+def test_ev_62_consumers_are_told_who_changed_a_tenant_and_the_tenants_own_log_as_well(scimd, database):
+    for command in (["create", "acme"], ["suspend", "acme"], ["suspend", "acme"], ["resume", "acme"]):
+        assert scimd("tenant", *command).status == 0
+    logged = [json.loads(line)["operation"] for line in scimd("events", "acme", "--json").out.splitlines()]
+    assert logged == ["create", "suspend", "suspend", "resume"]
+    assert scimd("tenant", "delete", "acme", "--yes").status == 0
+    as_a_minute_later(database, "acme")
+    assert scimd("tenant", "create", "acme").status == 0
+    Relay(database, outboxes(Config.from_environment({}))).drain()
+    events = list(database.db.events.find({"type": {"$exists": True}}, sort=[("seq", 1)]))
+    assert [event["type"].removeprefix("scimd.tenant.") for event in events] == [
+        "created", "suspended", "resumed", "deleted", "created"]
+    assert {event["credential"] for event in events} == {str(operator())}
+    assert {event["until"] - event["time"] for event in events} == {timedelta(days=90)}
+    assert len({event["tenantId"] for event in events}) == 2
