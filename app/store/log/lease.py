@@ -20,11 +20,9 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from app.errors import Unavailable
-from app.store.log.outbox import LEASES
+from app.store.log.outbox import LEASES, RELAY
 from app.store.mongo.database import Database, Session
 
-RELAY = "relay"
-"""The `_id` of the lease."""
 LEASE_SECONDS = 10
 """How long the lease lasts after the last work."""
 OWN_SECONDS = 8.0

@@ -11,8 +11,7 @@ from datetime import datetime
 
 from app.store.log.events import BY_UNTIL
 from app.store.log.events import SPEC as EVENTS
-from app.store.log.lease import RELAY
-from app.store.log.outbox import LEASES
+from app.store.log.outbox import LEASES, RELAY
 from app.store.mongo.database import Database
 from app.store.mongo.indexes import by_ids, by_index
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pymongo import DeleteOne, MongoClient, UpdateOne
 
 from app.store.log import emptying
-from app.store.log.lease import RELAY, Lease, Moved
-from app.store.log.outbox import OUTBOX
+from app.store.log.lease import Lease, Moved
+from app.store.log.outbox import OUTBOX, RELAY
 from app.store.mongo.database import Database, Session
 from tests.examples import examples
 from tests.store.log.protocol import SPECS, Gate, World, Wrong, no_lease_lasts
