@@ -12,8 +12,8 @@ from app.cli.connection import Connection
 from app.cli.output import cell, json_option, print_json, print_values, say
 from app.store.log.batch import oldest_pending
 from app.store.log.lease import read_lease, restart
-from app.store.log.outbox import SPEC, pending_collections
-from app.store.open import collections
+from app.store.log.outbox import SPEC
+from app.store.open import outboxes
 
 
 @click.group()
@@ -37,7 +37,7 @@ def status(connection: Connection, as_json: bool) -> None:
 
 def _facts(connection: Connection) -> dict[str, Any]:
     lease, database = read_lease(connection.database), connection.database
-    oldest = oldest_pending(database, pending_collections(collections(connection.config)))
+    oldest = oldest_pending(database, outboxes(connection.config))
     waiting = (datetime.now(UTC) - min(oldest.values())).total_seconds() if oldest else None
     return {
         "relay": lease["owner"] if lease and not lease["free"] else None,
