@@ -18,11 +18,13 @@ import pytest
 import requests
 
 from app.auth.limits import rate_limits
+from app.openapi.feed import EVENT
 from app.protocol.profile import PROFILES
 from tests.blueprints.conftest import PATCH_URN
 from tests.conftest import end_with_parent, make_server, spend
 from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
+from tests.openapi.test_responses import fits
 from tests.processes import until
 
 PAGE = "docs/consumers.md"
@@ -113,6 +115,16 @@ def test_an_event_is_as_the_page_shows_it(reader: Story) -> None:
     data = {name: event["data"][name] for name in ("credential", "request")}
     assert event == expected | each_time | {"data": expected["data"] | data}
     assert event["cursor"].endswith(f".{event['tenantid']}")
+
+
+def test_the_events_of_an_import_are_those_that_the_document_describes(reader: Story) -> None:
+    def read() -> list[dict[str, Any]]:
+        return reader.send(reader.environ["SCIM_EVENTS_TOKEN"], "GET", f"{reader.server.url}/contoso/changes")["events"]
+
+    until(lambda: len(read()) >= 5)
+    for event in read():
+        fits(event, "components", "schemas", EVENT)
+        assert event["type"] in ("scimd.user.created", "scimd.group.created", "scimd.group.members_changed")
 
 
 def test_the_copy_has_the_directory(reader: Story) -> None:
