@@ -13,7 +13,7 @@ from typing import Any
 from tests.simulation.directory import Address, Directory, Person
 from tests.simulation.entra import Entra
 
-SERVERS_OWN = {"_id", "tenant", "schemas", "meta", "_folded", "_unique"}
+SERVERS_OWN = {"_id", "tenant", "schemas", "meta", "_folded", "_unique", "_outbox"}
 
 
 def expected_user(person: Person, manager: str | None) -> dict[str, Any]:
