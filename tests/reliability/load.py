@@ -118,7 +118,8 @@ class Load:
         memberships = {row["member"] for row in db.memberships.find(tenant | {"group": self.group})}
         assert self.members <= memberships
         events = logged(self.database, **tenant, failed={"$exists": False})
-        assert sorted(event["seq"] for event in events) == [event["seq"] for event in events]
+        events.sort(key=lambda event: event["seq"])
+        assert len({event["seq"] for event in events}) == len(events)
         created = sorted(event["resource"]["id"] for event in events if event["operation"] == "create")
         assert created == sorted([row["_id"] for row in users.values()] + [self.group])
         added = [member for event in events for member in event.get("members", {}).get("added", ())]
@@ -128,6 +129,8 @@ class Load:
             if event["operation"] == "patch":
                 changes[event["resource"]["id"]] += 1
         versions = {row["_id"]: row["meta"]["version"] for row in [*users.values(), *db.groups.find(tenant)]}
+        for one, last in versions.items():
+            assert [event["version"] for event in events if event["resource"]["id"] == one] == [*range(1, last + 1)]
         assert versions == changes
         assert Totals(self.database, self.tenant).of(USER_TYPE).number == len(users)
         assert set(self.statuses) <= {200, 201, 204, 409, 503}, self.statuses
