@@ -51,7 +51,7 @@ class Changes:
                     return ChangesPage([], reading.bounds.published, scope)
                 place = read_cursor(request.after, scope) if request.after is not None else None
             page = self._read(reading, reading.start(place), scope, request)
-        return self._with_current(page, request) if request.with_current and page.events else page
+            return self._with_current(page, request, reading) if request.with_current and page.events else page
 
     def _read(self, reading: Reading, place: int, scope: Scope | None, request: ChangesRequest) -> ChangesPage:
         reach = reading.reach(place, scope) if request.types else reading.bounds.published
@@ -72,10 +72,11 @@ class Changes:
             return ChangesPage(elements.found, last, scope, more=True)
         return ChangesPage(elements.found, max(place, reach), scope, more=reach < reading.bounds.published)
 
-    def _with_current(self, page: ChangesPage, request: ChangesRequest) -> ChangesPage:
+    def _with_current(self, page: ChangesPage, request: ChangesRequest, reading: Reading) -> ChangesPage:
         """Return the page with the resources as they are now; it is shorter if they are large."""
         elements, place = Elements(request.limit), page.place
-        for event, resource in zip(page.events, self._current.of(page.events), strict=True):
+        resources = self._current.of(page.events, reading.session)
+        for event, resource in zip(page.events, resources, strict=True):
             if not elements.room:
                 place = read_cursor(elements.found[-1]["cursor"], page.scope)
                 return ChangesPage(elements.found, place, page.scope, more=True)

@@ -10,7 +10,7 @@ from app.schemas.resource_type import Catalogue, ResourceType
 from app.schemas.returned import without_secrets
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.copying import resources_by_id
-from app.store.mongo.database import Database
+from app.store.mongo.database import Database, Session
 
 Key = tuple[str, str]
 """The name of a tenant, and the id of a resource."""
@@ -27,9 +27,12 @@ class CurrentResources:
         self._tenants = Tenants(database)
         self._catalogue = catalogue
 
-    def of(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | None]:
-        """Return the resource of each CloudEvent without its members, or None if there is none any more."""
-        tenants = self._tenants.named({event["tenant"] for event in events})
+    def of(self, events: Sequence[Mapping[str, Any]], session: Session) -> list[dict[str, Any] | None]:
+        """Return the resource of each CloudEvent without its members, or None if there is none any more.
+
+        They are read in the session in which the events were read, so that none of them is older than its event.
+        """
+        tenants = self._tenants.named({event["tenant"] for event in events}, session)
         places = [self._place(event, tenants) for event in events]
         wanted = defaultdict[str, dict[Key, ResourceType]](dict)
         for key, resource_type in filter(None, places):
@@ -37,7 +40,7 @@ class CurrentResources:
         found = {
             key: without_secrets(types[key]).of(resource)
             for collection, types in wanted.items()
-            for key, resource in resources_by_id(self._database, collection, types).items()
+            for key, resource in resources_by_id(self._database, collection, types, session).items()
         }
         return [found.get(place[0]) if place else None for place in places]
 

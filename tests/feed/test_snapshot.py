@@ -11,7 +11,7 @@ from bson import ObjectId
 
 from app.config import Config
 from app.export_import import export
-from app.feed import snapshot
+from app.feed import items as snapshot_items
 from app.store.accounts.tenants import Tenants
 from app.store.directory import copying
 from app.store.directory.memberships import CLEARED
@@ -157,7 +157,7 @@ def test_ev_82_more_groups_than_one_query_names(world: World, monkeypatch: pytes
 
 
 def test_ev_82_a_page_is_given_after_a_bounded_number_of_readings(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(snapshot, "MOST_STEPS", 3)
+    monkeypatch.setattr(snapshot_items, "MOST_STEPS", 3)
     names = [f"t{number}" for number in range(5)]
     for name in names:
         world.tenant(name)

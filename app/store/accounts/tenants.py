@@ -165,14 +165,15 @@ class Tenants:
         """Return all tenants, sorted by name."""
         return [_tenant(document) for document in self._collection.find(NOT_DELETED, sort=[("_id", 1)])]
 
-    def named(self, names: Iterable[str]) -> dict[str, Tenant]:
+    def named(self, names: Iterable[str], session: Session = None) -> dict[str, Tenant]:
         """Return the tenants with these names by their names, as far as they exist."""
-        found = self._collection.find({"_id": {"$in": list(names)}, **NOT_DELETED})
+        found = self._collection.find({"_id": {"$in": list(names)}, **NOT_DELETED}, session=session)
         return {document["_id"]: _tenant(document) for document in found}
 
-    def after(self, name: str) -> Tenant | None:
+    def after(self, name: str, session: Session = None) -> Tenant | None:
         """Return the first tenant behind a name, in the order of names, or None; "" begins with the first one."""
-        document = self._collection.find_one({"_id": {"$gt": name}, **NOT_DELETED}, sort=[("_id", 1)])
+        query = {"_id": {"$gt": name}, **NOT_DELETED}
+        document = self._collection.find_one(query, sort=[("_id", 1)], session=session)
         return _tenant(document) if document else None
 
     def existing(self, names: Iterable[str]) -> set[str]:

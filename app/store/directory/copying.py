@@ -21,23 +21,25 @@ GROUPS = 100
 _IN_ORDER = [("tenant", 1), ("_id", 1)]
 
 
-def resources_after(store: Resources, resource_id: str, limit: int) -> list[Resource]:
+def resources_after(store: Resources, resource_id: str, limit: int, session: Session) -> list[Resource]:
     """Return up to `limit` resources behind an id, "" for the first ones, in the order of their ids."""
     query = {"tenant": store.tenant, "_id": {"$gt": resource_id}}
-    find = partial(store.collection.find, query, HIDDEN, sort=_IN_ORDER, limit=limit, batch_size=limit)
+    find = partial(
+        store.collection.find, query, HIDDEN, sort=_IN_ORDER, limit=limit, batch_size=limit, session=session
+    )
     documents = by_index(store.collection, BY_ID, lambda **named: list(find(**named)))
     return [decode(document, store.type) for document in documents]
 
 
 def resources_by_id(
-    database: Database, collection: str, wanted: Mapping[tuple[str, str], ResourceType]
+    database: Database, collection: str, wanted: Mapping[tuple[str, str], ResourceType], session: Session
 ) -> dict[tuple[str, str], Resource]:
     """Return those of the resources that exist, with one query; `wanted` has the type for each tenant and id."""
     rows = database.db[collection]
     query = {"tenant": {"$in": sorted({tenant for tenant, _ in wanted})}, "_id": {"$in": [each for _, each in wanted]}}
     hidden = {field: 0 for field in HIDDEN if field != "tenant"}
     found = {}
-    for document in rows.find(query, hidden, **by_ids(rows)):
+    for document in rows.find(query, hidden, session=session, **by_ids(rows)):
         key = (document.pop("tenant"), document["_id"])
         if key in wanted:
             found[key] = decode(document, wanted[key])
@@ -53,31 +55,30 @@ class MembershipPlace(NamedTuple):
 
 
 def memberships_after(
-    database: Database, store: Resources, place: MembershipPlace, limit: int
+    database: Database, store: Resources, place: MembershipPlace, limit: int, session: Session
 ) -> tuple[list[Row], MembershipPlace | None]:
     """Return up to `limit` memberships of existing groups behind a place, and the place behind those; None at the end.
 
-    `store` has the groups. The memberships have `group`, `member` and, if known, `type`, in the order of group and
-    member. Fewer than `limit` are returned if the next groups have few members.
+    `store` has the groups; all queries of the session must read the same snapshot. The memberships have `group`,
+    `member` and, if known, `type`, in the order of group and member. Fewer than `limit` are returned if the next groups
+    have few members.
     """
-    with database.snapshot_session() as session:
-        begins = {"$gt": place.group} if place.member is None else {"$gte": place.group}
-        query = {"tenant": store.tenant, "_id": begins}
-        cursor = store.collection.find(query, {"_id": 1}, sort=_IN_ORDER, limit=GROUPS, session=session)
-        groups = [row["_id"] for row in cursor]
-        rows = _Reader(database, store.tenant, session).first(groups, place, limit)
+    begins = {"$gt": place.group} if place.member is None else {"$gte": place.group}
+    query = {"tenant": store.tenant, "_id": begins}
+    cursor = store.collection.find(query, {"_id": 1}, sort=_IN_ORDER, limit=GROUPS, session=session)
+    groups = [row["_id"] for row in cursor]
+    rows = _Reader(database, store.tenant, session).first(groups, place, limit)
     if len(rows) == limit:
         return rows, MembershipPlace(rows[-1]["group"], rows[-1]["member"])
     return rows, MembershipPlace(groups[-1]) if len(groups) == GROUPS else None
 
 
 def memberships_of(
-    database: Database, tenant: str, group: str, after: str, limit: int
-) -> tuple[list[Row], str | None]:
-    """Return up to `limit` memberships of one group behind a member, and the last member; None at the end."""
-    with database.snapshot_session() as session:
-        rows = _Reader(database, tenant, session).first([group], MembershipPlace(group, after), limit)
-    return rows, rows[-1]["member"] if len(rows) == limit else None
+    database: Database, tenant: str, place: MembershipPlace, limit: int, session: Session
+) -> tuple[list[Row], MembershipPlace | None]:
+    """Return up to `limit` memberships of one group behind a place, and the place behind those; None at the end."""
+    rows = _Reader(database, tenant, session).first([place.group], place, limit)
+    return rows, MembershipPlace(place.group, rows[-1]["member"]) if len(rows) == limit else None
 
 
 class _Reader:

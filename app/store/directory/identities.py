@@ -66,9 +66,11 @@ class Identities:
         return found
 
 
-def holders(database: Database, collections: Iterable[str], ids: Iterable[str]) -> dict[str, tuple[str, str]]:
+def holders(
+    database: Database, collections: Iterable[str], ids: Iterable[str], session: Session = None
+) -> dict[str, tuple[str, str]]:
     """Return the tenant and the resource type of each id that a resource has, in any tenant."""
     query = {"_id": {"$in": list(ids)}}
     fields = {"tenant": 1, "meta.resourceType": 1}
-    rows = (row for name in collections for row in database.db[name].find(query, fields))
+    rows = (row for name in collections for row in database.db[name].find(query, fields, session=session))
     return {row["_id"]: (row["tenant"], row["meta"]["resourceType"]) for row in rows}

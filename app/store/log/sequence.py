@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from pymongo.read_concern import ReadConcern
 
-from app.errors import Gone
+from app.errors import Gone, Unavailable
 from app.store.log.events import BY_SEQUENCE, BY_TENANT_SEQUENCE, SPEC
 from app.store.log.outbox import LEASES
 from app.store.mongo.database import Database, Session
@@ -92,13 +92,21 @@ class EventSequence:
             bounds = _bounds(self._leases.find_one(_RELAY, session=session))
             yield Reading(self._database, bounds, session)
 
-    def published(self) -> int:
-        """Return the last number that was given out."""
-        return _bounds(self._leases.find_one(_RELAY, {"published": 1})).published
+    @contextmanager
+    def reading_all(self) -> Iterator[Reading]:
+        """Yield the sequence as of one moment at which everything that anybody has read is there (D-272).
+
+        Raises Unavailable if the primary has changed in between and does not know all of that yet.
+        """
+        published = _bounds(_linearizable(self._leases).find_one(_RELAY)).published
+        with self.reading() as reading:
+            if reading.bounds.published < published:
+                raise Unavailable("The database has just got another primary; try again.", retry_after=1)
+            yield reading
 
     def news(self, place: int | None) -> News:
         """Return which tenants have events behind a place; None means that any may have some."""
-        published = self.published()
+        published = _bounds(self._leases.find_one(_RELAY, {"published": 1})).published
         if place is None:
             return News(published, None)
         if published <= place:
@@ -111,13 +119,13 @@ class EventSequence:
 
 
 class Reading:
-    """The sequence as of one moment."""
+    """The sequence as of one moment; what else is read in its `session` is of the same moment."""
 
     def __init__(self, database: Database, bounds: Bounds, session: Session) -> None:
         self.bounds = bounds
         self._leases = database.db[LEASES.name]
         self._collection = database.db[SPEC.name]
-        self._session = session
+        self.session = session
 
     def start(self, place: int | None) -> int:
         """Return the place to read from; None means the oldest event that is kept. Raises Gone for a lost place."""
@@ -125,8 +133,7 @@ class Reading:
             return self.bounds.horizon
         if place > self.bounds.published:
             # A new primary may not know yet what the one before had acknowledged (D-272).
-            linearizable = self._leases.with_options(read_concern=ReadConcern("linearizable"))
-            _bounds(linearizable.find_one(_RELAY)).check(place)
+            _bounds(_linearizable(self._leases).find_one(_RELAY)).check(place)
         else:
             self.bounds.check(place)
         return place
@@ -137,7 +144,7 @@ class Reading:
         fields = {"_id": 0, "seq": 1}
         find = partial(
             self._collection.find, query, fields, sort=[("seq", 1)], skip=MOST_EXAMINED - 1, limit=1,
-            session=self._session,
+            session=self.session,
         )
         found = by_index(self._collection, _index(scope), lambda **named: list(find(**named)))
         return int(found[0]["seq"]) if found else self.bounds.published
@@ -155,9 +162,14 @@ class Reading:
         own = {"tenantId": scope.tenant_id} if scope else {}
         query = {**_of(scope), "seq": {"$gt": place, "$lte": reach}, **own, **_of_types(types)}
         find = partial(
-            self._collection.find, query, _HIDDEN, sort=[("seq", 1)], batch_size=BATCH, session=self._session
+            self._collection.find, query, _HIDDEN, sort=[("seq", 1)], batch_size=BATCH, session=self.session
         )
         return by_index(self._collection, _index(scope), lambda **named: _taken(find(**named), take))
+
+
+def _linearizable(collection: Any) -> Any:
+    """Return the collection as it is read with the strictest read concern, which waits for a majority."""
+    return collection.with_options(read_concern=ReadConcern("linearizable"))
 
 
 def _taken(cursor: Any, take: Callable[[Iterable[Document]], T]) -> T:

@@ -39,10 +39,10 @@ _TOO_LARGE = frozenset({10334, 17419, 17420})
 """BSONObjectTooLarge, and an update that makes a document larger than 16 MB."""
 _BAD_VALUE = 2
 _PASSING = frozenset({
-    6, 7, 24, 46, 50, 63, 64, 89, 91, 112, 134, 189, 202, 246, 251, 262, 290, 317, 9001, 10107, 11600, 11602, 13388,
-    13435, 13436, 14031, 16500, 50915,
+    6, 7, 24, 46, 50, 63, 64, 89, 91, 112, 134, 189, 202, 239, 246, 251, 262, 290, 317, 9001, 10107, 11600, 11602,
+    13388, 13435, 13436, 14031, 16500, 50915,
 })
-"""Host unreachable, locks, time limits, write concern, shutdown, write conflicts, no primary, a full disk, ..."""
+"""Host unreachable, locks, timeouts, write concern, shutdown, conflicts, old snapshots, no primary, a full disk, ..."""
 _NOT_LET_IN = frozenset({13, 18, 8000})
 """Unauthorized, AuthenticationFailed, and Atlas's code for both."""
 _PASSING_LABELS = ("RetryableWriteError", "TransientTransactionError", "UnknownTransactionCommitResult")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from app.errors import Gone
+from app.errors import Gone, Unavailable
 from app.store.log.sequence import MOST_NEWS, Bounds, EventSequence, News, Reading, Scope
 from app.store.mongo.database import Database
 from tests.conftest import Fault
@@ -74,12 +75,24 @@ def test_a_primary_that_does_not_know_yet_what_was_published(database: Database,
             behind.start(6)
 
 
+def test_a_page_of_everything_is_refused_by_a_primary_that_is_behind(
+    database: Database, sequence: EventSequence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease(database, published=5)
+    with sequence.reading_all() as reading:
+        assert reading.bounds.published == 5
+    with database.snapshot_session() as session:
+        behind = Reading(database, Bounds(published=4), session)
+        monkeypatch.setattr(sequence, "reading", lambda: nullcontext(behind))
+        with pytest.raises(Unavailable), sequence.reading_all():
+            raise AssertionError("it is read all the same")
+
+
 def test_without_a_relay_there_is_nothing(sequence: EventSequence) -> None:
     with sequence.reading() as reading:
         assert reading.bounds == Bounds()
         assert reading.start(None) == 0
         assert reading.read(0, 0, None, (), numbers) == []
-    assert sequence.published() == 0
     assert sequence.news(None) == News(0, None)
 
 
