@@ -69,8 +69,6 @@ class Importer:
         self._memberships = Memberships(self._database, self._tenant)
         self._groups = MemberGroups(self._database, self._tenant)
         self._with_members = [each for each in directory.catalogue.types if each.members]
-        self._made: set[str] = set()
-        """The groups that this import has created; it does not log their memberships, which belong to that."""
         self._refused: list[tuple[int, str]] = []
 
     def run(self, lines: Iterable[Numbered]) -> None:
@@ -150,8 +148,6 @@ class Importer:
 
         self._commit(work)
         self.report.imported += len(resources)
-        if store.type.members:
-            self._made.update(each["id"] for each in resources)
 
     def _event(self, change: Change) -> Pending:
         return self._directory.events.pending(line_of(change, self._request, new_id()), self._request.actor)
@@ -208,12 +204,11 @@ class Importer:
         self.report.present += len(rows) - new
 
     def _put(self, rows: list[Row], groups: Mapping[str, Identity], session: Session) -> int:
-        """Add memberships and return how many are new; groups that existed get a new version, and keep their dates."""
+        """Add memberships and return how many are new; their groups get a new version, and keep their dates."""
         new = self._memberships.put(rows, session)
         added = defaultdict[str, list[str]](list)
         for group, member in new:
-            if group not in self._made:
-                added[group].append(member)
+            added[group].append(member)
         changes = [_members_added(group, groups[group], members) for group, members in added.items()]
         for resource_type in self._with_members:
             events = {each.resource["id"]: self._event(each) for each in changes if each.resource_type is resource_type}
