@@ -16,8 +16,10 @@ import requests
 
 from app.auth.credential_cache import LIFETIME
 from app.store.accounts.tenant_deletion import TenantDeletion
+from app.store.accounts.tenants import BeingDeleted
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, PATCH_URN, USER_URN
 from tests.conftest import Server
+from tests.processes import until
 from tests.tenants import as_a_minute_later
 
 WORDS = ("red", "green", "blue", "black", "white")
@@ -87,9 +89,16 @@ class Changing:
         TenantDeletion(self.server.database).delete(name)
         time.sleep(LIFETIME + 1)
         as_a_minute_later(self.server.database, name)
-        TenantDeletion(self.server.database).finish(name)
+        until(lambda: self._is_gone(name), SECONDS)
         self.begin_tenant(name)
         self.done["tenant made anew"] += 1
+
+    def _is_gone(self, name: str) -> bool:
+        try:
+            TenantDeletion(self.server.database).finish(name)
+        except BeingDeleted:  # what was pending is being numbered
+            return False
+        return True
 
     def import_into(self, name: str, folder: Path) -> None:
         """Import users, a group, and memberships of it and of a group that exists."""

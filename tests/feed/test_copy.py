@@ -91,6 +91,8 @@ def compare(server: Server, consumer: Consumer, *only: str) -> None:
     tenants = [tenant for tenant in Tenants(server.database).list() if not only or tenant.name in only]
     rows = consumer.query("SELECT tenant, id, version, body FROM resources")
     pairs = consumer.query("SELECT tenant, grp, member FROM memberships")
+    known = {"-"} if only else {tenant.tenant_id for tenant in tenants}
+    assert {row[0] for row in (*rows, *pairs)} <= known, "rows of tenants that are gone"
     for tenant in tenants:
         key = "-" if only else tenant.tenant_id
         lines = list(export(open_directory(CONFIG, server.database, tenant)))
