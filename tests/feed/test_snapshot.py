@@ -234,3 +234,26 @@ def test_ev_82_a_tenant_that_goes_while_it_is_read(world: World) -> None:
 def test_ev_76_parameters_out_of_bounds(world: World, query: str) -> None:
     world.tenant("acme")
     assert world.get(f"/acme/snapshot?{query}").status_code == 400
+
+
+def test_ev_82_any_page_costs_the_same(world: World) -> None:
+    """The last page examines no more than the first one, of users and of the members of one large group."""
+    world.tenant("acme")
+    client, db = world.scim("acme"), world.database.db
+    first = client.user("u")
+    group = client.group("G", first["id"])["id"]
+    document = db.users.find_one({"_id": first["id"]})
+    names = [f"{number:05}" for number in range(3_000)]
+    db.users.insert_many([document | {"_id": each, "_unique": {"userName": each}} for each in names])
+    db.memberships.insert_many([{"tenant": "acme", "group": group, "member": each, "type": "User"} for each in names])
+    examined, page = [], ""
+    while page is not None:
+        db.command("profile", 2)
+        body = world.page(f"/acme/snapshot?limit=200{page and f'&page={page}'}")
+        db.command("profile", 0)
+        rows = list(db["system.profile"].find({"op": {"$in": ["query", "getmore", "command"]}}))
+        examined.append(sum(row.get("keysExamined", 0) + row.get("docsExamined", 0) for row in rows))
+        db.drop_collection("system.profile")
+        page = body["page"]
+    assert len(examined) == 31  # 3,001 users, a group, 3,001 memberships
+    assert max(examined) < 2 * 200 + 100
