@@ -49,12 +49,8 @@ class Emptying:
 
     def _remove(self, name: str, moved: Sequence[tuple[Moved, bool]]) -> bool:
         """Remove events from the documents of a collection, and return whether all of them were found."""
-        collection = self._database.db[name]
-        lone = name == SPEC.name
-        result = collection.bulk_write([_removal(each, whole, lone) for each, whole in moved], ordered=False)
-        if lone and result.matched_count:
-            ids = [each["document"] for each, _ in moved]
-            collection.delete_many({"_id": {"$in": ids}, OUTBOX: {"$size": 0}}, **by_ids(collection))
+        commands = [each for one, whole in moved for each in _removal(one, whole)]
+        result = self._database.db[name].bulk_write(commands, ordered=False)
         return result.matched_count + result.deleted_count == len(moved)
 
     def _find(self, moved: Sequence[Moved]) -> list[Moved]:
@@ -81,15 +77,22 @@ class Emptying:
         return collection.find({"_id": {"$in": documents}} | query, fields, session=session, **by_ids(collection))
 
 
-def _removal(moved: Moved, whole: bool, lone: bool) -> UpdateOne | DeleteOne:
-    """Return the command that removes events from one outbox; with `lone`, the document exists for its events only."""
-    ids = moved["events"]
+def _removal(moved: Moved, whole: bool) -> list[UpdateOne | DeleteOne]:
+    """Return the commands that remove events from one outbox, of which one matches.
+
+    A document that exists for its events goes with the last of them.
+    """
+    ids, hint = moved["events"], dict(IDS)
     document = {"_id": moved["document"]} | ({"tenant": moved["tenant"]} if "tenant" in moved else {})
-    # The number alone would not do: after a pause, other events may have come in place of those that were moved.
-    unchanged = {f"{OUTBOX}.0._id": ids[0], OUTBOX: {"$size": len(ids)}}
-    hint = dict(IDS)
-    if whole and lone:
-        return DeleteOne(document | unchanged, hint=hint)
+    pull = {"$pull": {OUTBOX: {"_id": {"$in": ids}}}}
+    if moved["collection"] == SPEC.name:
+        has_others = {"$elemMatch": {"_id": {"$nin": ids}}}
+        return [
+            DeleteOne(document | {_ID: {"$in": ids}, OUTBOX: {"$not": has_others}}, hint=hint),
+            UpdateOne(document | {_ID: {"$in": ids}, OUTBOX: has_others}, pull, hint=hint),
+        ]
     if whole:
-        return UpdateOne(document | unchanged, {"$unset": {OUTBOX: ""}}, hint=hint)
-    return UpdateOne(document | {_ID: {"$in": ids}}, {"$pull": {OUTBOX: {"_id": {"$in": ids}}}}, hint=hint)
+        # The number alone would not do: after a pause, other events may have come in place of those that were moved.
+        unchanged = {f"{OUTBOX}.0._id": ids[0], OUTBOX: {"$size": len(ids)}}
+        return [UpdateOne(document | unchanged, {"$unset": {OUTBOX: ""}}, hint=hint)]
+    return [UpdateOne(document | {_ID: {"$in": ids}}, pull, hint=hint)]
