@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from app.errors import ExpiredCursor, Gone
-from app.feed.cursors import cursor_text
+from app.feed.cursors import cursor_text, read_cursor
 from app.feed.items import Items, Position
 from app.feed.parameters import SnapshotRequest
 from app.protocol.cursor import Cursor, Cursors
@@ -48,13 +48,21 @@ class Snapshots:
         scope = Scope(tenant.name, tenant.tenant_id) if tenant else None
         identity = f"snapshot {cursor_text(0, scope)} {request.group or ''}"
         opened = self._open(request.page, identity) if request.page is not None else None
-        # A page that did not have all that is behind `changes` would leave a gap (D-272).
-        with self._sequence.reading_all() as reading:
+        with self._sequence.reading(self._at_least(opened, scope, request)) as reading:
             position = opened or Position(cursor_text(reading.bounds.published, scope))
             items = Items(self._database, self._catalogue, reading.session, tenant, request.limit)
             left = items.everything(position) if request.group is None else items.of_group(request.group, position)
         page = self._seal(left, identity) if left else None
         return {"items": items.found, "page": page, "changes": position.changes}
+
+    def _at_least(self, opened: Position | None, scope: Scope | None, request: SnapshotRequest) -> int:
+        """Return the number of an event that the page must not be older than; otherwise it could leave a gap (D-272).
+
+        That is the place from which the consumer goes on; one that reads a group again has read any event.
+        """
+        if opened is not None:
+            return read_cursor(opened.changes, scope)
+        return self._sequence.latest() if request.group is not None else 0
 
     @cached_property
     def _cursors(self) -> Cursors:

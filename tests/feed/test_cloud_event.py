@@ -9,7 +9,13 @@ import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_http_event
 from cloudevents.core.formats.json import JSONFormat
 
+from app.export_import import Importer
+from app.schemas.custom import all_types
+from app.store.log.events import Actor
+from app.store.log.relay import Relay
+from app.store.open import open_directory
 from tests.feed.conftest import World
+from tests.store.log.conftest import COLLECTIONS, CONFIG
 
 KINDS = [
     *(f"user.{what}" for what in ("created", "updated", "deactivated", "reactivated", "deleted", "restored")),
@@ -115,6 +121,26 @@ def test_what_only_scimd_needs_is_not_in_an_event(world: World) -> None:
 def test_an_event_of_a_type_whose_schema_file_is_gone(world: World) -> None:
     world.number(world.event(world.tenant("acme"), "robot.created", "r1"))
     assert only(world, "/acme/changes")["subject"] == "Robot/r1"
+
+
+def test_ev_67_an_imported_resource_is_created_by_an_import(world: World) -> None:
+    tenant, refused = world.tenant("acme", "interop"), list[tuple[int, str]]()
+    directory = open_directory(CONFIG, world.database, tenant)
+    importer = Importer(
+        directory, all_types=all_types(None), strict=False, actor=Actor("cli"), refused=lambda *line: refused.append(line)
+    )
+    user = {"type": "User", "resource": {"id": "u1", "userName": "jane@x", "title": "Engineer"}}
+    group = {"type": "Group", "resource": {"id": "g1", "displayName": "Sales"}}
+    importer.run(enumerate([user, group, {"type": "Membership", "group": "g1", "member": "u1"}]))
+    assert refused == []
+    Relay(world.database, COLLECTIONS).drain()
+    events = sorted(world.page("/acme/changes")["events"], key=lambda event: event["subject"], reverse=True)
+    assert [(event["type"], event["subject"], event["data"]["operation"]) for event in events] == [
+        ("scimd.user.created", "Users/u1", "import"), ("scimd.group.created", "Groups/g1", "import"),
+        ("scimd.group.members_changed", "Groups/g1", "import"),
+    ]
+    assert {"attribute": "title", "new": "Engineer"} in events[0]["data"]["changes"]
+    assert events[2]["data"]["members"] == {"added": ["u1"], "addedCount": 1}
 
 
 # The resource as it is now.

@@ -191,6 +191,20 @@ def test_ev_83_the_cursor_is_taken_before_the_first_item_and_stays(world: World)
     assert len(world.ids(f"/acme/changes?after={world.page('/acme/snapshot')['changes']}")) == 0
 
 
+def test_ev_83_a_page_is_not_read_before_what_its_cursor_leaves_out(world: World) -> None:
+    """A primary that was just elected may be behind the one that answered the page before."""
+    world.tenant("acme")
+    _, groups = fill(world.scim("acme"))
+    world.number(world.event(world.tenant("globex")))
+    page = world.page("/acme/snapshot?limit=2")["page"]
+    of_group = world.page(f"/acme/snapshot?limit=2&group={groups[3]}")["page"]
+    world.lease(published=0)
+    for path in (f"/acme/snapshot?page={page}", f"/acme/snapshot?group={groups[3]}&page={of_group}"):
+        answer = world.get(path)
+        assert answer.status_code == 503
+        assert answer.headers["Retry-After"] == "1"
+
+
 def test_ev_83_what_exists_all_the_time_is_there_once(world: World) -> None:
     world.tenant("acme")
     client = world.scim("acme")

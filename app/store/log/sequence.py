@@ -86,23 +86,20 @@ class EventSequence:
         self._events = database.db[SPEC.name]
 
     @contextmanager
-    def reading(self) -> Iterator[Reading]:
-        """Yield the sequence as of one moment."""
+    def reading(self, at_least: int = 0) -> Iterator[Reading]:
+        """Yield the sequence as of one moment, at which the number `at_least` had been given out.
+
+        Raises Unavailable if the primary has just changed and does not know that yet (D-272).
+        """
         with self._database.snapshot_session() as session:
             bounds = _bounds(self._leases.find_one(_RELAY, session=session))
+            if bounds.published < at_least:
+                raise Unavailable("The database has just got another primary; try again.", retry_after=1)
             yield Reading(self._database, bounds, session)
 
-    @contextmanager
-    def reading_all(self) -> Iterator[Reading]:
-        """Yield the sequence as of one moment at which everything that anybody has read is there (D-272).
-
-        Raises Unavailable if the primary has changed in between and does not know all of that yet.
-        """
-        published = _bounds(_linearizable(self._leases).find_one(_RELAY)).published
-        with self.reading() as reading:
-            if reading.bounds.published < published:
-                raise Unavailable("The database has just got another primary; try again.", retry_after=1)
-            yield reading
+    def latest(self) -> int:
+        """Return the last number that anybody can have seen; takes up to a tenth of a second."""
+        return _bounds(_linearizable(self._leases).find_one(_RELAY)).published
 
     def news(self, place: int | None) -> News:
         """Return which tenants have events behind a place; None means that any may have some."""
