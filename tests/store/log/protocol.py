@@ -140,6 +140,8 @@ class World:
         self._number = 0
         self._count = 0
         self._seen: list[tuple[int, str]] = []
+        self._left: list[dict[str, Any] | None] = []
+        """Sessions of relays that were killed with the lease."""
         self.owners = [self._owner(place) for place in range(len(clients))]
 
     def _owner(self, place: int) -> Owner:
@@ -193,8 +195,10 @@ class World:
         owner = self.owners[place]
         session = owner.kill()
         row = self._database.db.leases.find_one() or {}
-        if session and session != row.get("session"):  # MongoDB does so by itself, after some seconds
-            self._database.client.admin.command("killSessions", [session])
+        if session == row.get("session"):  # whoever takes the lease ends it
+            self._left.append(session)
+        else:
+            self._end([session])
         owner.join(20)
         self.owners[place] = self._owner(place)
 
@@ -220,11 +224,14 @@ class World:
 
     def close(self) -> None:
         """End all relays."""
-        sessions = [session for owner in self.owners if (session := owner.kill())]
-        if sessions:
-            self._database.client.admin.command("killSessions", sessions)
+        self._end([*self._left, *(owner.kill() for owner in self.owners)])
         for owner in self.owners:
             owner.join(20)
+
+    def _end(self, sessions: Sequence[dict[str, Any] | None]) -> None:
+        """End transactions of the dead, as MongoDB does by itself after some seconds."""
+        if known := [session for session in sessions if session]:
+            self._database.client.admin.command("killSessions", known)
 
     def finish(self) -> None:
         """End all relays, let another one move what is left, and compare the log with what was written."""
