@@ -25,7 +25,7 @@ from bench.measurements import LONG, MEASUREMENTS, Options
 from bench.people import Population
 from bench.processes import ROOT, Server, gunicorn, mongod
 from bench.rounds import Course
-from bench.scenarios import ACME, CURSOR_PAGE, LARGE, scenarios
+from bench.scenarios import ACME, DEEP_PAGE, LARGE, scenarios
 from tests.auth.issuer import running_issuer
 
 ROUND = 0.25
@@ -84,8 +84,10 @@ def _measure(folder: Path, wanted: list[str], options: Options) -> list[Any]:
             ))
             for name, (application, probe, settings) in APPLICATIONS.items() if name != "limited" or "flood" in wanted
         }
+        if "index-depth" in wanted:
+            loading.read_to(servers["scimd"].port, LARGE, credentials[LARGE.name], DEEP_PAGE)
         if "cursor-depth" in wanted:
-            credentials["cursor"] = loading.walk(servers["scimd"].port, LARGE, credentials[LARGE.name], CURSOR_PAGE)
+            credentials["cursor"] = loading.walk(servers["scimd"].port, LARGE, credentials[LARGE.name], DEEP_PAGE)
         course = Course(stack.enter_context(Client()), servers, database)
         return _results(course, wanted, options, credentials)
 

@@ -28,7 +28,7 @@ from app.store.mongo.database import Database
 from app.store.open import collections
 from bench import bare, people
 from bench.people import Population
-from bench.requests import CursorPage
+from bench.requests import CursorPage, IndexPage
 from tests.auth.issuer import AUDIENCE, Issuer
 
 BATCH = 5_000
@@ -82,6 +82,15 @@ def walk(port: int, population: Population, token: str, pages: int) -> str:
         cursor = page["nextCursor"]
     connection.close()
     return cursor
+
+
+def read_to(port: int, population: Population, token: str, page: int) -> None:
+    """Read the page by index before `page`, as a client does that reads page after page."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    line = IndexPage(population, token, page - 1)(0, 0).split()[1].decode()
+    connection.request("GET", line, headers={"Authorization": f"Bearer {token}"})
+    connection.getresponse().read()
+    connection.close()
 
 
 def load_bare(uri: str, population: Population) -> None:

@@ -105,6 +105,16 @@ class CursorPage(Requests):
         return self.send("GET", f"/Users?count=100&attributes=userName&cursor={quote(self.cursor, safe='')}")
 
 
+@dataclass(frozen=True)
+class IndexPage(Requests):
+    """A page by its index, as a client that reads page after page asks for it."""
+
+    page: int = 1
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        return self.send("GET", f"/Users?attributes=userName&count=100&startIndex={(self.page - 1) * 100 + 1}")
+
+
 class Post(Requests):
     """POST of a user with all that Entra sends."""
 

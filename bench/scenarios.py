@@ -15,7 +15,7 @@ ACME = Population("bench", users=2_000)
 """Compared with the bare app, which has the same users."""
 SMALL = Population("bench-small", users=1_000)
 LARGE = Population("bench-large", users=200_000, crowds=(1_000_000, 100_000))
-CURSOR_PAGE = 1_000
+DEEP_PAGE = 1_000
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def _by_size(credentials: Credentials) -> list[Scenario]:
                  SMALL, LARGE),
         compared("find-size", 1.2, ("200,000 users", requests.Find(*large)), ("1,000 users", requests.Find(*small)),
                  SMALL, LARGE),
-        compared("cursor-depth", 1.3, (f"page {CURSOR_PAGE:,}", requests.CursorPage(*large, cursor)),
+        compared("index-depth", 1.2, (f"page {DEEP_PAGE:,}", requests.IndexPage(*large, DEEP_PAGE)),
+                 ("page 1", requests.IndexPage(*large)), LARGE),
+        compared("cursor-depth", 1.3, (f"page {DEEP_PAGE:,}", requests.CursorPage(*large, cursor)),
                  ("page 1", requests.CursorPage(*large)), LARGE),
     ]
 
