@@ -112,7 +112,7 @@ class IndexPage(Requests):
     page: int = 1
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        return self.send("GET", f"/Users?attributes=userName&count=100&startIndex={(self.page - 1) * 100 + 1}")
+        return self.send("GET", f"/Users?count=100&startIndex={(self.page - 1) * 100 + 1}")
 
 
 class Post(Requests):
