@@ -29,6 +29,6 @@ def test_n_03_the_table_has_each_older_name_once() -> None:
 
 def test_n_03_what_the_commands_print_is_on_the_page() -> None:
     printed = set(re.findall(r'"((?:Tenant URL|Secret Token|OAuth token endpoint|Client ID|Client Secret))"', "".join(
-        path.read_text() for path in (ROOT / "app/cli").glob("*.py"))))
+        path.read_text() for path in (ROOT / "app/cli").rglob("*.py"))))
     assert len(printed) == 5
     assert [name for name in printed if f"**{name}**" not in ENTRA] == []
