@@ -58,7 +58,7 @@ def test_members_come_and_go_with_a_new_version_each_and_a_line_in_the_log(
         assert answer.headers["ETag"] == after != before
     last = events(gallery)[-1]
     assert set(last["keys"]) == {"g", "ext-1", group["id"], f"member:{jane}"}
-    assert last["resource"] == {"type": "Group", "id": group["id"], "name": "G"}
+    assert last["resource"] == {"type": "Group", "id": group["id"], "name": "G", "externalId": "Ext-1"}
     assert (last["operation"], last["status"], last["members"]) == ("patch", 204, {"removed": [jane], "removedCount": 1})
 
 

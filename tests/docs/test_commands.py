@@ -222,6 +222,8 @@ def test_mongodb(reader: Story) -> None:
     reader.run("scimd export demo > demo.jsonl", "Exported 1 lines")
     reader.run("scimd import demo demo.jsonl", "already present 1")
     reader.run("scimd mongo uri", "^mongodb://")
+    reader.run("scimd events demo", "restore +User jane@example.com")
+    reader.run("scimd tenant show demo", "Users: 1 ")
     assert reader.untried("docs/mongodb.md") == []
 
 

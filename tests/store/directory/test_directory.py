@@ -273,7 +273,7 @@ def test_a_closed_connection_does_no_harm(
     with fault([command], 1, closeConnection=True):
         created = user(provider, "a")
     assert [row["_id"] for row in database.db.users.find()] == [created]
-    assert len(logged(database)) == 1
+    assert len(logged(database, tenant="t")) == 1
 
 
 def test_ev_06_the_event_says_whether_a_change_of_unknown_outcome_took_place(
@@ -301,7 +301,7 @@ def test_ev_06_the_event_says_whether_a_change_of_unknown_outcome_took_place(
             one = provider()
             one.delete(one.catalogue.named("User"), created)
         assert members(provider, target) == set()
-    assert len(logged(database)) == 2 * 4
+    assert len(logged(database, tenant="t")) == 2 * 4
 
 
 def test_a_user_is_restored_with_its_memberships(provider: Callable[[], Provider], database: Database) -> None:
