@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from typing import Any
@@ -48,13 +48,14 @@ from app.store.accounts import server_key
 from app.store.accounts.activity import Activity
 from app.store.accounts.expiries import warn_of_expiries
 from app.store.accounts.tenants import Tenant, Tenants
+from app.store.directory.deleted import settle
 from app.store.directory.directory import Directory
 from app.store.directory.totals import count_disabled
 from app.store.log.event import Actor, Event
 from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.outbox import pending_collections
 from app.store.log.relay import Relay
-from app.store.mongo.database import REQUEST_SECONDS, Database, out_of_time, translate
+from app.store.mongo.database import REQUEST_SECONDS, Database, Session, out_of_time, translate
 from app.store.mongo.moments import now
 from app.store.mongo.monitoring import observe
 from app.store.open import collections, open_database, open_directory, prepare
@@ -207,6 +208,10 @@ class _Parts:
                 "expiring", lambda _: warn_of_expiries(database, now(), config.log_days), pause=600, first=60,
                 seconds=60,
             ),
+            Chore(
+                "settling", lambda _: settle(database, now(), self._leave), pause=10, first=10, seconds=3_600,
+                done="put aside %s memberships of resources that were deleted at the same moment",
+            ),
         )
 
     def provider(self, principal: Principal, request_id: str) -> Provider:
@@ -229,6 +234,11 @@ class _Parts:
         if Tenants(self._database).get(tenant_name) is None:
             tenant_name, event = NO_TENANT, replace(event, name=loggable(tenant_name)[:63])
         Events(self._database, tenant_name, LogSettings(self._config.log_days)).append(event, actor)
+
+    def _leave(self, tenant_name: str, member: str, groups: Sequence[str], session: Session) -> None:
+        tenant = Tenants(self._database).get(tenant_name)
+        if tenant is not None:
+            self._directory(tenant)[0].leave(member, groups, session)
 
     def _open(self, tenant: Tenant) -> tuple[Directory, Queries]:
         if self._cursors is None:

@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from app.errors import Unavailable, describe
 from app.store.accounts.tenant_deletion import finish_deletions
 from app.store.directory.deleted import clear_expired
-from app.store.directory.deleted import settle as settle_deleted
 from app.store.directory.membership_sweep import sweep
 from app.store.directory.totals import settle
 from app.store.log.retention import delete_expired
@@ -49,10 +48,6 @@ def _until_now(work: Callable[[Database, datetime], int]) -> Callable[[Database]
 
 # Each request for a total adds what came since the last round.
 COUNTING = Chore("counting", settle, pause=5, first=5, seconds=REQUEST_SECONDS)
-SETTLING = Chore(
-    "settling", _until_now(settle_deleted), pause=10, first=10, seconds=3_600,
-    done="put aside %s memberships of resources that were deleted at the same moment",
-)
 SWEEPING = Chore(
     "sweeping", _until_now(sweep), pause=10, first=10, seconds=3_600,
     done="deleted %s memberships of groups that were cleared",
@@ -69,7 +64,7 @@ DELETING = Chore(
 RETENTION = Chore("retention", _until_now(delete_expired), pause=3_600, first=60, seconds=3_600)
 # Often: after an operator has dropped a unique index, a name can be taken twice until it is built again.
 CHECKING = Chore("checking the indexes", Database.ready, pause=5, first=5, seconds=REQUEST_SECONDS)
-CHORES = (COUNTING, SETTLING, SWEEPING, CLEARING, DELETING, RETENTION, CHECKING)
+CHORES = (COUNTING, SWEEPING, CLEARING, DELETING, RETENTION, CHECKING)
 
 
 def start(database: Database, chores: Iterable[Chore] = CHORES) -> list[threading.Thread]:

@@ -333,7 +333,11 @@ def clear_expired(world: World) -> Job:
 def settle_deleted(world: World) -> Job:
     for number in range(5):
         world.provider.delete(USER_TYPE, made(world, number))
-    return lambda: deleted.settle(world.database, datetime.now(UTC) + 2 * deleted.SETTLED) + 5
+    return lambda: deleted.settle(world.database, datetime.now(UTC) + 2 * deleted.SETTLED, nobody_left) + 5
+
+
+def nobody_left(*_: object) -> None:
+    raise AssertionError("no membership was added while its member was being deleted")
 
 
 def settle_counts(world: World) -> Job:
@@ -358,6 +362,7 @@ def idle_chores(world: World) -> Job:
     def work() -> None:
         for chore in janitor.CHORES:
             janitor.once(world.database, chore)
+        deleted.settle(world.database, datetime.now(UTC), nobody_left)
 
     work()
     return _job(work, 1)

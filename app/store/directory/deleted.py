@@ -8,7 +8,7 @@ is deleted last, so that a process that is killed in between leaves work that an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -37,6 +37,8 @@ COLLECTIONS = (SPEC,)
 
 SETTLED = timedelta(seconds=2 * TRANSACTION_SECONDS)
 """After this time, nothing that began before a deletion is still under way; some seconds are for clocks that differ."""
+Leave = Callable[[str, str, Sequence[str], Session], None]
+"""Notes that groups have lost a deleted member: tenant, member and groups; called inside a transaction."""
 _GOING = "going"
 """The field that marks what is being deleted for good."""
 
@@ -112,16 +114,19 @@ def kept_for(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str
     return {row["_id"]: (row["tenant"], row["type"]) for row in rows}
 
 
-def settle(database: Database, now: datetime) -> int:
-    """Move memberships added while their member was being deleted to the deleted one; return how many there were."""
+def settle(database: Database, now: datetime, leave: Leave) -> int:
+    """Move memberships added while their member was being deleted to the deleted one; return how many there were.
+
+    `leave` is called for their groups: to consumers, they may have been added after the deletion.
+    """
     collection = database.db[SPEC.name]
     settled = 0
     while row := collection.find_one({"unsettled": {"$lte": now}}, {"tenant": 1}):
-        settled += database.transaction(partial(_settle, database, row))
+        settled += database.transaction(partial(_settle, database, row, leave))
     return settled
 
 
-def _settle(database: Database, row: dict[str, Any], session: Session) -> int:
+def _settle(database: Database, row: dict[str, Any], leave: Leave, session: Session) -> int:
     collection = database.db[SPEC.name]
     # A write, so that a restore conflicts with this transaction: a restored resource is a member again.
     if not collection.update_one(row, {"$unset": {"unsettled": ""}}, session=session).matched_count:
@@ -131,6 +136,7 @@ def _settle(database: Database, row: dict[str, Any], session: Session) -> int:
     if strays:
         collection.update_one(row, {"$push": {"memberships": {"$each": strays}}}, session=session)
         groups.clear(row["_id"], session)
+        leave(row["tenant"], row["_id"], [each["group"] for each in strays], session)
     return len(strays)
 
 

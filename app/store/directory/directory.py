@@ -7,7 +7,7 @@ concerns memberships as well is a transaction; one of a single document needs no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,8 @@ from app.store.directory.memberships import Memberships, number_of_members
 from app.store.directory.reader import DirectoryReader, Options, missing
 from app.store.directory.resources import Resource
 from app.store.directory.writes import Line, Write, Writes
-from app.store.log.changes import Change, Kind, Request
+from app.store.log.changes import Change, Kind, Request, line_of
+from app.store.log.event import Actor, new_id
 from app.store.log.outbox import OUTBOX
 from app.store.mongo.database import Database, Session
 
@@ -179,6 +180,16 @@ class Directory(DirectoryReader):
             return replace(change, after=restored)
 
         return self._writes.commit(Write(work, store, resource_id), request)
+
+    def leave(self, member: str, groups: Sequence[str], session: Session) -> None:
+        """Give groups a new version and an event, because a member that was deleted while it was added has left."""
+        request = Request("delete", Actor())
+        for group, identity in self.identities.of(groups, session=session).items():
+            change = Change(
+                Kind.MEMBERS_CHANGED, identity.resource_type, after={"id": group}, removed=[member], removed_count=1
+            )
+            event = self.events.pending(line_of(change, request, new_id()), request.actor)
+            self._resources[identity.resource_type.name].touch_each({group: event}, session)
 
     # Parts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -30,7 +30,7 @@ from app.store.directory.resources import Resources
 from app.store.directory.totals import Totals, every_tenant
 from app.store.log.changes import Request
 from app.store.log.event import Actor
-from app.store.mongo.database import Database
+from app.store.mongo.database import Database, Session
 from app.store.open import collections, open_directory
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 from tests.conftest import Fault
@@ -356,6 +356,10 @@ class World:
     def restore(self, resource_id: str) -> None:
         self.directory.restore(resource_id, Request("restore", ACTOR))
 
+    def leave(self, tenant: str, member: str, groups: Sequence[str], session: Session) -> None:
+        assert tenant == "t"
+        self.directory.leave(member, groups, session)
+
     def get(self, kind: str, resource_id: str) -> dict[str, Any]:
         one = self.provider()
         resource_type = one.catalogue.named(kind)
@@ -444,8 +448,8 @@ def test_a_member_that_is_deleted_while_it_is_added_is_invisible(
     alone = group(world.provider, "H")
     database.db.memberships.update_one({"member": target}, {"$set": {"group": alone}})
     assert "members" not in world.get("Group", alone)
-    assert settle(database, datetime.now(UTC)) == 0, "what was on its way may still come"
-    assert settle(database, datetime.now(UTC) + SETTLED) == 1
+    assert settle(database, datetime.now(UTC), world.leave) == 0, "what was on its way may still come"
+    assert settle(database, datetime.now(UTC) + SETTLED, world.leave) == 1
     assert [row["member"] for row in database.db.memberships.find()] == [other]
     assert world.found("Group", f'members.value eq "{target}"') == []
     world.restore(target)
@@ -457,8 +461,28 @@ def test_a_member_that_is_named_after_its_deletion_stays(world: World, database:
     home = group(world.provider, "G", target)
     world.delete(target)
     database.db.memberships.insert_one({"tenant": "t", "group": home, "member": target})
-    assert settle(database, datetime.now(UTC) + SETTLED) == 0
+    assert settle(database, datetime.now(UTC) + SETTLED, world.leave) == 0
     assert world.members(home) == {target: (None, None)}
+
+
+def test_ev_84_consumers_are_told_that_a_member_left_that_was_deleted_while_it_was_added(
+    world: World, database: Database
+) -> None:
+    target = user(world.provider, "a")
+    home, gone = group(world.provider, "G"), group(world.provider, "H")
+    world.delete(target)
+    for each in (home, gone):  # added before the deletion was visible, stored after it
+        database.db.memberships.insert_one({"tenant": "t", "group": each, "member": target, "type": "User"})
+    world.delete(gone)
+    before = world.get("Group", home)["meta"]["version"]
+    assert settle(database, datetime.now(UTC) + SETTLED, world.leave) == 2
+    relay(database)
+    event = logged(database, **{"resource.id": home})[-1]
+    assert event["type"] == "scimd.group.members_changed"
+    assert event["members"] == {"removed": [target], "removedCount": 1}
+    assert event["resource"] == {"type": "Group", "id": home, "name": "G"}
+    assert world.get("Group", home)["meta"]["version"] == f'W/"{event["version"]}"' != before
+    assert logged(database, **{"resource.id": gone})[-1]["type"] == "scimd.group.deleted"
 
 
 def test_what_has_changed_by_a_restore_has_a_new_version(world: World) -> None:
