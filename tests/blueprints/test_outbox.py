@@ -19,7 +19,7 @@ from app.store.log.outbox import MOST_BYTES, MOST_PENDING, OUTBOX
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
 from app.store.open import open_directory
-from tests.blueprints.conftest import GROUP_URN, Client
+from tests.blueprints.conftest import GROUP_URN, USER_URN, Client
 from tests.relay import logged, relay
 from tests.store.test_explain import CONFIG
 
@@ -153,6 +153,19 @@ def test_ev_08_a_full_outbox_refuses_the_next_change_and_no_other_one(world: Wor
     for collection, one in (("users", world.ann), ("groups", world.team)):
         db[collection].update_one({"_id": one}, {"$unset": {OUTBOX: ""}})
     assert world.rename("T") == 200
+
+
+def test_ev_08_a_change_for_which_only_the_outbox_leaves_no_room_can_be_tried_again(world: World) -> None:
+    def large(letter: str) -> dict[str, Any]:
+        values = [{"value": f"{number:04}{letter * 8_100}", "type": str(number)} for number in range(93)]
+        many = dict.fromkeys(("roles", "entitlements", "ims", "phoneNumbers", "x509Certificates"), values)
+        return {"schemas": [USER_URN], "userName": "ann", "active": True, **many}
+
+    path = f"/Users/{world.ann}"
+    first, second = (world.client("PUT", path, large(letter)) for letter in "ab")
+    assert (first.status_code, second.status_code, second.headers.get("Retry-After")) == (200, 503, "5"), second.text
+    relay(world.database)
+    assert world.client("PUT", path, large("b")).status_code == 200
 
 
 def test_ev_09_a_deleted_resource_stays_until_its_events_are_in_the_log(world: World) -> None:

@@ -20,7 +20,7 @@ from app.schemas.storage.collection import indexed_fields
 from app.schemas.storage.columns import columns
 from app.store.directory.documents import decode, encode, keep_unknown, stored_keys
 from app.store.directory.uniqueness import naming_what_is_taken
-from app.store.log.outbox import MOST_PENDING, OUTBOX, ROOM, Pending, changed_by
+from app.store.log.outbox import OUTBOX, ROOM, TIME, Pending, changed_by
 from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import BY_ID, Access, access, by_ids, by_index
 from app.store.mongo.unknown_fields import Partial
@@ -216,6 +216,11 @@ class Resources:
         """Return the index that answers a query, and how directly it leads to the matches."""
         return access(query, indexed_fields(self.type))
 
+    def has_pending(self, resource_id: str) -> bool:
+        """Return whether the resource has events that are not in the log yet."""
+        query = {"_id": resource_id, "tenant": self.tenant, TIME: {"$exists": True}}
+        return self.collection.find_one(query, {"_id": 1}) is not None
+
     def _changed_by(self, event: Pending) -> dict[str, Any]:
         return changed_by(event, self.type.identifier, _name_fields(self.type))
 
@@ -223,14 +228,18 @@ class Resources:
         """Raise Unavailable if the outbox of the resource is full."""
         query = {"_id": resource_id, "tenant": self.tenant, "$nor": [dict(ROOM)]}
         if self.collection.find_one(query, {"_id": 1}, session=session):
-            kind = self.type.name
-            raise Unavailable(f"The {kind} has {MOST_PENDING} changes that are not in the log yet.", retry_after=5)
+            raise full(self.type)
 
     def fields(self, keys: frozenset[str] | None) -> dict[str, int]:
         """Return the projection that reads the top-level attributes `keys`, None means all."""
         if keys is None:
             return HIDDEN
         return dict.fromkeys(stored_keys(keys, self.type), 1) | {"meta": 1, "schemas": 1}
+
+
+def full(resource_type: ResourceType) -> Unavailable:
+    """Return the error for a change that has no room beside those before it."""
+    return Unavailable(f"Too many changes of this {resource_type.name} are not in the log yet; try again.")
 
 
 @lru_cache(maxsize=1_000)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.errors import Unavailable
-from app.store.directory.resources import Resources
+from app.errors import PayloadTooLarge, Unavailable
+from app.store.directory.resources import Resources, full
 from app.store.log.changes import Change, Kind, Request, line_of
 from app.store.log.event import new_id
 from app.store.log.events import Events
@@ -40,7 +40,7 @@ class Writes:
         self._events = events
 
     def commit(self, write: Write, request: Request) -> Change:
-        """Do a write with its event, in turn with others of the resource; raises Unavailable.
+        """Do a write with its event, in turn with others of the resource; raises Unavailable, PayloadTooLarge.
 
         If its outcome is unknown, the stored event says whether it took place: all 16 writes that ended in a network
         error when failover was measured had (D-101).
@@ -65,6 +65,10 @@ class Writes:
         except Unavailable:
             if not (made and self._events.contains(event_id, write.store.collection.name, write.resource_id)):
                 raise
+        except PayloadTooLarge as error:
+            if made and write.store.has_pending(write.resource_id):
+                raise full(write.store.type) from error
+            raise
         self._database.wake()
         return made[0]
 
