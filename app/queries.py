@@ -88,7 +88,7 @@ class Queries:
             rows = part.rows(place.position, count + 1, total, backwards=False)
             more, rows = len(rows) > count, rows[:count]
             total = max(total, start + len(rows)) if more else start - 1 + len(rows)
-        if len(rows) == count and start - 1 + count < total:
+        if len(rows) == count:  # also after the last page, where an earlier walk may have gone on
             self._search.places.remember(walk, start + count, Place(rows[-1][1], total))
         return rows, total
 

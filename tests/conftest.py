@@ -279,12 +279,15 @@ def reused_database(mongod: Database, reused_name: str) -> Iterator[Database]:
     """
     reused = Database(mongod.client, reused_name)
     yield reused
-    usual = {spec.name: {"_id_", *(index.name for index in spec.indexes)} for spec in collections(Config.from_environment({}))}
+    usual = {spec.name: spec for spec in collections(Config.from_environment({}))}
     reused.db.command("profile", 0)
-    for name in reused.db.list_collection_names(filter={"type": "collection"}):
+    for row in reused.db.list_collections(filter={"type": "collection"}):
+        name = row["name"]
         if name == "system.views":
             continue
-        if name not in usual or reused.db[name].index_information().keys() - usual[name]:
+        indexes = {"_id_", *(index.name for index in usual[name].indexes)} if name in usual else set()
+        validator = usual[name].validator or {} if name in usual else None
+        if row["options"].get("validator", {}) != validator or reused.db[name].index_information().keys() - indexes:
             reused.db.drop_collection(name)
         else:
             reused.db[name].delete_many({})
