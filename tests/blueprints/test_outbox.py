@@ -119,6 +119,15 @@ def test_ev_05_65_an_event_says_what_consumers_need(world: World) -> None:
     assert (back["type"], back["membersCount"]) == ("scimd.group.restored", 1)
 
 
+def test_ev_65_a_restored_user_returns_to_no_deleted_group(world: World) -> None:
+    world.client("DELETE", f"/Users/{world.ann}")
+    world.client("DELETE", f"/Groups/{world.team}")
+    world.directory.restore(world.ann, Request("restore", Actor()))
+    assert "groups" not in logged(world.database, **{"resource.id": world.ann})[-1]
+    world.directory.restore(world.team, Request("restore", Actor()))
+    assert [each["value"] for each in world.client("GET", f"/Users/{world.ann}").get_json()["groups"]] == [world.team]
+
+
 def test_ev_66_an_event_lists_a_thousand_members_and_says_that_there_are_more(world: World) -> None:
     db, tenant = world.database.db, world.client.tenant
     many = [f"m{number:05d}" for number in range(MOST_LISTED + 1)]

@@ -174,7 +174,7 @@ class Directory(DirectoryReader):
             store.insert_document(document, row.get(OUTBOX, []), session)
             groups = self._rejoin(resource_type, resource_id, {each["group"] for each in row["memberships"]}, session)
             after = decode(dict(document), resource_type)
-            change = Change(Kind.RESTORED, resource_type, after=after, groups=sorted(groups), members_count=members)
+            change = Change(Kind.RESTORED, resource_type, after=after, groups=groups, members_count=members)
             restored = store.touch(resource_id, time, line(change), session=session, keys=None)
             self.deleted.forget(resource_id, session)
             return replace(change, after=restored)
@@ -198,14 +198,14 @@ class Directory(DirectoryReader):
     ) -> list[str]:
         """Make a restored resource a member again, of deleted groups too, but of none that is gone for good.
 
-        Returns the groups that it is in.
+        Returns the groups that it is in and that are not deleted.
         """
         with_members = [each.name for each in self.catalogue.types if each.members]
         there = self.deleted.kept(groups, session) | self.identities.of(groups, with_members, session).keys()
         changed = self._groups.rejoin(resource_id, resource_type.name, there, session)
         if changed:
             self._touch_all(changed, now(), session)
-        return changed
+        return sorted(set(changed) - self.deleted.kept(changed, session))
 
     def _touch_all(self, groups: list[str], time: datetime, session: Session) -> None:
         for resource_type in self.catalogue.types:
