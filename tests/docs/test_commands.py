@@ -96,6 +96,7 @@ def run_tenants(reader: Story) -> None:
     reader.run("scimd tenant resume acme", "")
     token = reader.run("scimd token issue acme --expires 90d", SECRET_TOKEN).strip()
     reader.run("scimd token issue acme --label entra-prod", SECRET_TOKEN)
+    reader.run("scimd token issue acme --label app --scope scim.read", SECRET_TOKEN)
     reader.run("scimd token list acme", rf"{token.split('_')[1]}.*entra-prod")
     reader.run(f"scimd token revoke {token.split('_')[1]}", "")
     reader.run("scimd token list acme", "revoked")
