@@ -13,7 +13,7 @@ MOST = 1_000
 LONGEST_WAIT = 15
 NOW = "now"
 CURRENT = "current"
-_TYPE = re.compile(r"[a-z0-9._-]+\*?|\*", re.ASCII | re.IGNORECASE)
+_TYPE = re.compile(r"scimd\.[a-z0-9._-]*\*?|\*", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 Query = Mapping[str, Sequence[str]]
 """The parameters of a URL, each with all its values."""
@@ -85,5 +85,5 @@ def _types(text: str) -> tuple[str, ...]:
     types = tuple(dict.fromkeys(text.split(",")))
     if not all(map(_TYPE.fullmatch, types)):
         example = "scimd.user.*,scimd.group.deleted"
-        raise InvalidValue(f"types: must be types of events separated by commas, such as {example}.")
+        raise InvalidValue(f"types: must be types of events, which begin with scimd., with commas, such as {example}.")
     return () if "*" in types else types

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
-from app.errors import ExpiredCursor, Gone
+from app.errors import ExpiredCursor, Gone, InvalidCursor
 from app.feed.cursors import cursor_text, read_cursor
 from app.feed.items import Items, Position
 from app.feed.parameters import SnapshotRequest
@@ -76,3 +76,8 @@ class Snapshots:
             return Position(**self._cursors.open(page, identity, 0).key)
         except ExpiredCursor as error:
             raise Gone("The page is more than a day old; begin with a new snapshot.") from error
+        except InvalidCursor as error:
+            raise InvalidCursor(
+                "page: must be the page that the response before has given, with the same path and the same group; or "
+                "begin with a new snapshot."
+            ) from error

@@ -260,7 +260,8 @@ def test_ev_76_text_that_is_no_cursor(world: World, cursor: str) -> None:
 
 @pytest.mark.parametrize("query", [
     "limit=0", "limit=1001", "limit=-1", "limit=x", "limit=", "limit=1.5", "limit=99999999999999999999", "wait=16", "wait=-1", "wait=1.5",
-    "wait=x", "types=", "types=a b", "types=scimd.*.created", "types=,", "resource=past", "resource=", "limit=1&limit=2", "after=now&after=now",
+    "wait=x", "types=", "types=a b", "types=scimd.*.created", "types=,", "types=user.created", "types=scimd.user.*,group.*",
+    "resource=past", "resource=", "limit=1&limit=2", "after=now&after=now",
     "type=scimd.user.created", "count=5", "limit=%D9%A1",
 ])
 def test_ev_76_parameters_out_of_bounds(world: World, query: str) -> None:

@@ -81,7 +81,9 @@ def test_ev_82_a_page_is_sealed_and_belongs_to_its_snapshot(world: World) -> Non
         assert answer.status_code == 400
         assert answer.get_json()["scimType"] == "invalidCursor"
     for text in ("", "x", page[:-2] + "AA", "gAAAA"):
-        assert world.get(f"/acme/snapshot?page={text}").status_code == 400
+        answer = world.get(f"/acme/snapshot?page={text}")
+        assert answer.status_code == 400
+        assert answer.get_json()["detail"].startswith("page: ")
 
 
 def test_ev_82_a_page_is_good_for_a_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
