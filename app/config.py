@@ -146,6 +146,14 @@ def rate(text: str) -> int | None:
         raise ValueError("off, or a whole number of at least 25, which is what Entra needs") from None
 
 
+def sealing_keys(text: str) -> tuple[str, ...]:
+    """Read the keys that `scimd signing-key seal` makes, separated by commas, or nothing."""
+    keys = tuple(filter(None, (part.strip() for part in text.split(","))))
+    if not all(re.fullmatch(r"[A-Za-z0-9_-]{43}=", key) for key in keys):
+        raise ValueError("keys that `scimd signing-key seal` has made, separated by commas")
+    return keys
+
+
 def processes(text: str) -> int:
     """Read a number of processes, or `cores`."""
     if text.lower() == "cores":
@@ -181,6 +189,9 @@ class Config:
     threads: int = setting("64", "Threads in each of these processes.", whole(1, 512))
     metrics_bind: str = setting(
         "", "Where to serve `/metrics`, such as `127.0.0.1:9464`, for Prometheus; without it nowhere.", port_address
+    )
+    sealing_keys: tuple[str, ...] = setting(
+        "", "Keys that seal what must be stored readable; without them a key in the database does.", sealing_keys
     )
 
     @classmethod

@@ -21,7 +21,10 @@ ROOT = Path(__file__).parents[1]
 EVERYTHING = {"*"}
 OUTSIDE = {"flask", "werkzeug", "pymongo", "bson", "gunicorn", "click", "requests", "urllib3"}
 """Packages of others that only some rooms may import."""
-STORE = {"app.store.mongo", "app.store.directory", "app.store.search", "app.store.log", "app.store.accounts"}
+STORE = {
+    "app.store.mongo", "app.store.directory", "app.store.search", "app.store.log", "app.store.accounts",
+    "app.store.sign_on",
+}
 
 MAY_IMPORT: dict[str, set[str]] = {
     "scim_filter": set(),
@@ -43,6 +46,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.store.mongo", "app.store.directory", "app.schemas", "scim_filter", "app.errors", "pymongo", "bson",
     },
     "app.store.accounts": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors", "pymongo", "bson"},
+    "app.store.sign_on": {
+        "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
+    },
     "app.store.open": {*STORE, "app.embedded", "app.schemas", "app.config"},
     "app.embedded": {"app.store.mongo", "app.errors", "app.processes", "pymongo"},
     "app.background": {

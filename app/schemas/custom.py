@@ -33,8 +33,9 @@ PROTOCOL = frozenset((
 """The endpoints of the protocol itself."""
 RESERVED = PROTOCOL | frozenset((
     # Collections and views of the store: a resource type's collection is named after its endpoint.
-    "acts", "clients", "counters", "counts", "days", "deleted", "events", "leases", "memberships", "outbox", "places",
-    "pulses", "server", "tenants", "tokens", "trusts", "group_members", "user_groups",
+    "acts", "app_tokens", "apps", "clients", "codes", "counters", "counts", "days", "deleted", "events", "leases",
+    "memberships", "outbox", "places", "pulses", "server", "signing_keys", "tenants", "tokens", "trusts",
+    "group_members", "user_groups",
 ))
 RESERVED_NAMES = frozenset(("membership", *NO_RESOURCE))
 """Type names, in lower case, that mean something else: a line of an export, or a reference to no resource."""

@@ -99,7 +99,7 @@ class Clients:
         """Create a client and return it with its first secret, which cannot be read again; raises InvalidValue."""
         if not SHORTEST_TOKEN <= token_lifetime <= LONGEST_TOKEN:
             raise InvalidValue("The lifetime of access tokens must be from 1h to 6h.")
-        secret, row = _new_secret(lifetime)
+        secret, row = new_secret(lifetime)
         document = {
             "_id": f"client_{secrets.token_hex(8)}", "tenant": tenant, "scopes": sorted(scopes), "created": now(),
             "tokenSeconds": int(token_lifetime.total_seconds()), "secrets": [row],
@@ -123,7 +123,7 @@ class Clients:
 
         Raises NotFound, and InvalidValue for a client that has the most secrets already.
         """
-        secret, row = _new_secret(lifetime)
+        secret, row = new_secret(lifetime)
         full = f"secrets.{MOST_SECRETS - 1}"
         query, change = {"_id": client_id, full: {"$exists": False}}, {"$push": {"secrets": row}}
         document = self._collection.find_one_and_update(query, change, return_document=True, session=session)
@@ -166,7 +166,8 @@ def _missing(client_id: str) -> NotFound:
     return NotFound(f"There is no client {client_id!r}.")
 
 
-def _new_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
+def new_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
+    """Return a new secret and the record of it that is stored; raises InvalidValue for more than three years."""
     if lifetime > LONGEST_SECRET:
         raise InvalidValue(f"A client secret can be valid for at most three years, {LONGEST_SECRET.days}d.")
     secret, created = f"scimd_secret_{secrets.token_hex(32)}", now()

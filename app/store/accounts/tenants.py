@@ -40,6 +40,7 @@ SPEC = CollectionSpec(
                 "deletion": {"bsonType": "object"},
                 "batches": {"bsonType": ["int", "long"]},
                 "rate_limit": {"bsonType": "int"},
+                "domains": {"bsonType": "array", "items": {"bsonType": "string"}},
                 OUTBOX: {"bsonType": "array"},
             },
         }
