@@ -45,6 +45,14 @@ class Attribute:
     """The value of a new resource that is sent without one, and of a stored resource that has none.
 
     Only for single values in a resource type's own schema (checked by a test)."""
+    claim: str = ""
+    """The claim by which apps learn the value, "" for none; that of a sub-attribute is a member of its parent's claim,
+    or a claim by itself if the parent has none. The last of several rows with one claim that has a value decides."""
+    scope: str = ""
+    """The scope that lets an app have the claims of the row and its sub-attributes; only on a row of a schema."""
+    claim_values: tuple[str, ...] = ()
+    """Which value of a multi-valued attribute is the claim: the first that is `primary`, of one of these types, or any
+    (`*`), in this order; () for an array of all of them."""
     in_profile: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
     """Profile name -> columns that differ in that profile."""
 

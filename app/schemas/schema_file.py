@@ -26,6 +26,7 @@ from app.schemas.tables.service_provider import (
     TYPES,
     UNIQUENESS,
 )
+from app.schemas.validation.claims import claim_fault
 from app.schemas.validation.payload import validate
 
 _ATTRIBUTE_NAME = re.compile(r"\$ref|[A-Za-z][A-Za-z0-9$_-]*")  # RFC 7643 section 2.1; $ref by erratum 8924
@@ -75,18 +76,18 @@ def _form(schema: Schema, *, optional: tuple[str, ...] = (), inside: tuple[str, 
     return ResourceType(schema.name, "/", "", replace(schema, attributes=rows))
 
 
-def _with_index(schema: Schema) -> Schema:
-    """Return the schema of schemas with `indexed`, the only characteristic of our own that a file may have."""
-    flag = Attribute(name="indexed", type="boolean")
+def _with_ours(schema: Schema) -> Schema:
+    """Return the schema of schemas with the characteristics of our own that a file may have."""
+    ours = (Attribute(name="indexed", type="boolean"), Attribute(name="claim"), Attribute(name="scope"))
 
     def widened(row: Attribute) -> Attribute:
         subs = tuple(map(widened, row.sub_attributes))
-        return replace(row, sub_attributes=(*subs, flag) if row.type == "complex" else subs)
+        return replace(row, sub_attributes=(*subs, *ours) if row.type == "complex" else subs)
 
     return replace(schema, attributes=tuple(map(widened, schema.attributes)))
 
 
-_SCHEMA_FORM = _form(_with_index(SCHEMA), optional=("name",), inside=("type", "multiValued"))
+_SCHEMA_FORM = _form(_with_ours(SCHEMA), optional=("name",), inside=("type", "multiValued"))
 _RESOURCE_TYPE_FORM = _form(RESOURCE_TYPE, inside=("required",))
 
 
@@ -180,8 +181,12 @@ def _row(data: Mapping[str, Any], where: str, *, inside: bool = False) -> Attrib
         reference_types=tuple(data.get("referenceTypes", ("uri",) if data.get("type") == "reference" else ())),
         sub_attributes=subs,
         indexed=data.get("indexed", False),
+        claim=data.get("claim", ""),
+        scope=data.get("scope", ""),
     )
     _check(row, path, inside)
+    if fault := claim_fault(row, inside=inside):
+        raise SchemaFileError(f"{path}: {fault}")
     return _with_links(row)
 
 

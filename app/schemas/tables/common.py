@@ -12,20 +12,21 @@ SCHEMAS = Attribute(
 )
 ID = Attribute(
     name="id", case_exact=True, mutability=READ_ONLY, returned="always", uniqueness="server",
-    description="The server's identifier of the resource.",
+    description="The server's identifier of the resource.", claim="sub", scope="openid",
 )
 EXTERNAL_ID = Attribute(
     name="externalId", case_exact=True, indexed=True,
-    description="The client's identifier of the resource.",
+    description="The client's identifier of the resource.", claim="external_id", scope="external",
     # RFC 7643 lists the common attributes in no schema, but Entra maps only what /Schemas lists.
     in_profile={"rfc": {"listed": False}},
 )
 META = Attribute(
     name="meta", type="complex", mutability=READ_ONLY, description="What the server knows about the resource itself.",
+    scope="profile",
     sub_attributes=(
         Attribute(name="resourceType", case_exact=True, mutability=READ_ONLY),
         Attribute(name="created", type="dateTime", mutability=READ_ONLY),
-        Attribute(name="lastModified", type="dateTime", mutability=READ_ONLY, indexed=True),
+        Attribute(name="lastModified", type="dateTime", mutability=READ_ONLY, indexed=True, claim="updated_at"),
         Attribute(name="location", type="reference", case_exact=True, mutability=READ_ONLY, stored_in="derived",
                   reference_types=("uri",)),
         Attribute(name="version", case_exact=True, mutability=READ_ONLY),
