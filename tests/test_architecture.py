@@ -19,7 +19,9 @@ from app.schemas.tables.service_provider import DISCOVERY_SCHEMAS
 
 ROOT = Path(__file__).parents[1]
 EVERYTHING = {"*"}
-OUTSIDE = {"flask", "werkzeug", "pymongo", "bson", "gunicorn", "click", "requests", "urllib3"}
+OUTSIDE = {
+    "flask", "werkzeug", "pymongo", "bson", "gunicorn", "click", "requests", "urllib3", "lxml", "signxml", "xml", "defusedxml",
+}
 """Packages of others that only some rooms may import."""
 STORE = {
     "app.store.mongo", "app.store.directory", "app.store.search", "app.store.log", "app.store.accounts",
@@ -61,6 +63,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.auth": {
         "app.store.accounts", "app.store.mongo", "app.protocol.messages", "app.errors", "requests", "urllib3",
     },
+    "app.sign_on": {"app.auth", *STORE, "app.schemas", "app.errors"},
+    "app.sign_on.saml": {"app.auth", "app.errors", "app.sign_on", "lxml", "signxml"},
     "app.blueprints": {
         "app.provider", "app.auth", "app.feed", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },

@@ -13,7 +13,7 @@ def domains(mock_database):
     return Domains(mock_database)
 
 
-def test_so_112_a_domain_is_added_once_in_lower_case_and_removed(domains):
+def test_sso_112_a_domain_is_added_once_in_lower_case_and_removed(domains):
     domains.add("contoso", "Contoso.com")
     domains.add("contoso", "contoso.COM")
     assert domains.of("contoso") == {"contoso.com"}
@@ -22,12 +22,12 @@ def test_so_112_a_domain_is_added_once_in_lower_case_and_removed(domains):
 
 
 @pytest.mark.parametrize("domain", ["", "com", "@contoso.com", "a b.com", "-a.com", "a-.com", "contoso.com.", "*.contoso.com", "münchen.de", "a" * 64 + ".com"])
-def test_so_112_what_is_no_domain_is_refused(domains, domain):
+def test_sso_112_what_is_no_domain_is_refused(domains, domain):
     with pytest.raises(InvalidValue):
         domains.add("contoso", domain)
 
 
-def test_so_112_an_unknown_tenant_and_an_unknown_domain_are_reported(domains):
+def test_sso_112_an_unknown_tenant_and_an_unknown_domain_are_reported(domains):
     for act in (lambda: domains.add("nobody", "a.com"), lambda: domains.remove("nobody", "a.com"), lambda: domains.remove("contoso", "a.com")):
         with pytest.raises(NotFound):
             act()

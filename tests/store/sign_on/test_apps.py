@@ -33,7 +33,7 @@ def database(reused_database):
 
 @pytest.mark.parametrize("field", ["redirect_uris", "logout_uris", "backchannel_logout_uri", "initiate_login_uri"])
 @pytest.mark.parametrize("uri", BAD_URIS)
-def test_so_92_a_uri_that_would_be_dangerous_is_refused(apps, field, uri):
+def test_sso_92_a_uri_that_would_be_dangerous_is_refused(apps, field, uri):
     value = (uri,) if field.endswith("uris") else uri
     with pytest.raises(InvalidValue):
         apps.create(replace(GOOD, **{field: value}), lifetime=DAY)
@@ -41,7 +41,7 @@ def test_so_92_a_uri_that_would_be_dangerous_is_refused(apps, field, uri):
 
 
 @pytest.mark.parametrize("uri", ["https://app.example.com:8443/cb?a=b", "http://localhost:3000/cb", "http://[::1]/cb", "http://127.0.0.1:1/"])
-def test_so_92_https_and_plain_http_on_this_machine_are_accepted(apps, uri):
+def test_sso_92_https_and_plain_http_on_this_machine_are_accepted(apps, uri):
     app, _ = apps.create(replace(GOOD, redirect_uris=(uri,)), lifetime=DAY)
     assert apps.get(app.id).settings.redirect_uris == (uri,)
 
@@ -50,12 +50,12 @@ def test_so_92_https_and_plain_http_on_this_machine_are_accepted(apps, uri):
     {"redirect_uris": ()}, {"redirect_uris": tuple(f"https://a.example.com/{n}" for n in range(21))},
     {"name": ""}, {"name": "a\nb"}, {"scopes": ("profile",)}, {"scopes": ("openid", "Not a scope")},
 ])
-def test_so_92_an_app_that_makes_no_sense_is_refused(apps, change):
+def test_sso_92_an_app_that_makes_no_sense_is_refused(apps, change):
     with pytest.raises(InvalidValue):
         apps.create(replace(GOOD, **change), lifetime=DAY)
 
 
-def test_so_90_a_secret_is_stored_as_a_hash_and_can_be_replaced_without_a_gap(apps):
+def test_sso_90_a_secret_is_stored_as_a_hash_and_can_be_replaced_without_a_gap(apps):
     app, first = apps.create(GOOD, lifetime=DAY)
     app, row, second = apps.rotate(app.id, DAY)
     assert [is_secret(first, each.hash) for each in app.secrets] == [True, False]
@@ -66,7 +66,7 @@ def test_so_90_a_secret_is_stored_as_a_hash_and_can_be_replaced_without_a_gap(ap
         apps.delete_secret(app.id, app.secrets[0].id)
 
 
-def test_so_90_a_public_app_has_no_secret(apps):
+def test_sso_90_a_public_app_has_no_secret(apps):
     app, secret = apps.create(replace(GOOD, public=True), lifetime=DAY)
     assert (secret, app.secrets) == ("", ())
     with pytest.raises(InvalidValue, match="public"):
@@ -75,7 +75,7 @@ def test_so_90_a_public_app_has_no_secret(apps):
         apps.change(app.id, GOOD)
 
 
-def test_so_90_what_is_said_about_an_app_can_be_changed(apps):
+def test_sso_90_what_is_said_about_an_app_can_be_changed(apps):
     whole = replace(
         GOOD, initiate_login_uri="https://app.example.com/login", backchannel_logout_uri="https://app.example.com/out",
         group="Staff", groups_by="id", tenants=(("contoso", "1"),), logout_uris=("https://app.example.com/",),
@@ -86,7 +86,7 @@ def test_so_90_what_is_said_about_an_app_can_be_changed(apps):
     assert apps.get(app.id).secrets == app.secrets
 
 
-def test_so_91_an_app_is_for_its_tenants_and_not_for_a_new_one_with_the_name_of_a_deleted_one(apps, database):
+def test_sso_91_an_app_is_for_its_tenants_and_not_for_a_new_one_with_the_name_of_a_deleted_one(apps, database):
     first = Tenants(database).create("contoso", "gallery")
     other = Tenants(database).create("fabrikam", "gallery")
     mine, _ = apps.create(replace(GOOD, tenants=((first.name, first.tenant_id),)), lifetime=DAY)
@@ -98,7 +98,7 @@ def test_so_91_an_app_is_for_its_tenants_and_not_for_a_new_one_with_the_name_of_
     assert [each.id for each in apps.for_tenant(again)] == [every.id]
 
 
-def test_so_90_a_deleted_app_is_gone(apps):
+def test_sso_90_a_deleted_app_is_gone(apps):
     app, _ = apps.create(GOOD, lifetime=DAY)
     assert apps.delete(app.id) == app
     assert apps.get(app.id) is None

@@ -44,7 +44,7 @@ def tokens(database, clock):
     return AppTokens(database, clock)
 
 
-def test_so_98_a_code_is_taken_once_and_the_second_time_is_a_theft(codes):
+def test_sso_98_a_code_is_taken_once_and_the_second_time_is_a_theft(codes):
     code = codes.create(GRANT)
     assert code.startswith("scimd_code_")
     taken = codes.take("contoso", "app_1", code)
@@ -56,7 +56,7 @@ def test_so_98_a_code_is_taken_once_and_the_second_time_is_a_theft(codes):
     assert codes.is_replayed("contoso", taken.id)
 
 
-def test_so_98_nothing_that_is_stored_is_the_code(codes, database):
+def test_sso_98_nothing_that_is_stored_is_the_code(codes, database):
     code = codes.create(GRANT)
     assert code not in str(database.db.codes.find_one())
 
@@ -69,7 +69,7 @@ def test_au_4_a_foreign_app_or_tenant_neither_gets_nor_burns_the_code(codes):
     assert codes.take("contoso", "app_1", code).grant == GRANT
 
 
-def test_so_98_a_code_is_good_for_a_minute(codes, clock):
+def test_sso_98_a_code_is_good_for_a_minute(codes, clock):
     code = codes.create(GRANT)
     clock.moment += timedelta(seconds=60)
     assert codes.take("contoso", "app_1", code) is None
@@ -77,7 +77,7 @@ def test_so_98_a_code_is_good_for_a_minute(codes, clock):
     assert codes.take("contoso", "app_1", code) is not None
 
 
-def test_so_123_of_eight_at_once_one_gets_the_code(codes):
+def test_sso_123_of_eight_at_once_one_gets_the_code(codes):
     code = codes.create(GRANT)
 
     def take(_):
@@ -90,7 +90,7 @@ def test_so_123_of_eight_at_once_one_gets_the_code(codes):
         assert sum(taken is not None for taken in pool.map(take, range(8))) == 1
 
 
-def test_so_99_a_token_is_found_by_its_text_in_its_tenant_for_ten_minutes(codes, tokens, clock, database):
+def test_sso_99_a_token_is_found_by_its_text_in_its_tenant_for_ten_minutes(codes, tokens, clock, database):
     text = tokens.issue(codes.take("contoso", "app_1", codes.create(GRANT)))
     found = tokens.find("contoso", text)
     assert (found.app, found.session, found.user, found.scope) == ("app_1", "sid", "u", "openid profile")

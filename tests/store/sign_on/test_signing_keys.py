@@ -43,7 +43,7 @@ def keys(database, clock):
     return SigningKeys(database, Sealer(database), clock)
 
 
-def test_so_115_several_processes_make_one_first_key(database, clock):
+def test_sso_115_several_processes_make_one_first_key(database, clock):
     def first(_):
         return SigningKeys(database, Sealer(database), clock).current(ID_TOKEN).id
 
@@ -52,7 +52,7 @@ def test_so_115_several_processes_make_one_first_key(database, clock):
     assert database.db.signing_keys.count_documents({}) == 1
 
 
-def test_so_115_the_public_part_belongs_to_the_private_one_which_is_stored_sealed(keys, database):
+def test_sso_115_the_public_part_belongs_to_the_private_one_which_is_stored_sealed(keys, database):
     key = keys.current(ID_TOKEN)
     public = RSAKey.import_key(key.public)
     assert key.private.key_size == 3_072
@@ -64,7 +64,7 @@ def test_so_115_the_public_part_belongs_to_the_private_one_which_is_stored_seale
     assert stored["private"].startswith("gAAAA")
 
 
-def test_so_115_a_rotation_publishes_signs_and_withdraws_in_this_order(keys, clock):
+def test_sso_115_a_rotation_publishes_signs_and_withdraws_in_this_order(keys, clock):
     old = keys.current(ID_TOKEN).id
     new = keys.rotate(ID_TOKEN).id
     assert (keys.current(ID_TOKEN).id, [key.id for key in keys.published(ID_TOKEN)]) == (old, [old, new])
@@ -76,21 +76,21 @@ def test_so_115_a_rotation_publishes_signs_and_withdraws_in_this_order(keys, clo
     assert (keys.current(ID_TOKEN).id, [key.id for key in keys.published(ID_TOKEN)]) == (new, [new])
 
 
-def test_so_115_an_emergency_withdraws_all_others_at_once(keys):
+def test_sso_115_an_emergency_withdraws_all_others_at_once(keys):
     keys.current(ID_TOKEN)
     keys.rotate(ID_TOKEN)
     new = keys.rotate(ID_TOKEN, at_once=True).id
     assert (keys.current(ID_TOKEN).id, [key.id for key in keys.published(ID_TOKEN)]) == (new, [new])
 
 
-def test_so_115_a_withdrawn_key_is_deleted_by_mongodb(keys, database):
+def test_sso_115_a_withdrawn_key_is_deleted_by_mongodb(keys, database):
     keys.current(ID_TOKEN)
     keys.rotate(ID_TOKEN, at_once=True)
     index = database.db.signing_keys.index_information()["published_until"]
     assert index["expireAfterSeconds"] == 0
 
 
-def test_so_32_only_keys_for_identity_providers_have_a_certificate_and_each_use_its_own_key(keys):
+def test_sso_32_only_keys_for_identity_providers_have_a_certificate_and_each_use_its_own_key(keys):
     saml, other = keys.current(SAML), keys.current(ID_TOKEN)
     certificate = x509.load_der_x509_certificate(saml.certificate)
     assert certificate.public_key() == saml.private.public_key()
