@@ -53,6 +53,8 @@ class Attribute:
     claim_values: tuple[str, ...] = ()
     """Which value of a multi-valued attribute is the claim: the first that is `primary`, of one of these types, or any
     (`*`), in this order; () for an array of all of them."""
+    signs_in: bool = False
+    """Whether the user who signs in may be found by it, or by its `value`; it must have an index (D-310)."""
     in_profile: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
     """Profile name -> columns that differ in that profile."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import VALUE, Attribute
 from app.schemas.paths import Paths, Target
 from app.schemas.schema import Schema
 from app.schemas.tables.common import COMMON, EXTERNAL_ID
@@ -77,6 +77,16 @@ class ResourceType:
             row.name for schema in self.schemas for row in schema.attributes
             if any(each.returned == "never" for each in (row, *row.sub_attributes))
         )
+
+    @cached_property
+    def signs_in(self) -> dict[str, str]:
+        """The attributes by which the user who signs in may be found, each with the path of its comparable value."""
+        return {
+            row.name: "".join((
+                f"{schema.id}:" if schema.stored_as else "", row.name, f".{VALUE}" if row.type == "complex" else "",
+            ))
+            for schema in self.schemas for row in schema.attributes if row.signs_in
+        }
 
     @cached_property
     def defaults(self) -> dict[str, Any]:

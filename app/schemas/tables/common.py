@@ -15,7 +15,7 @@ ID = Attribute(
     description="The server's identifier of the resource.", claim="sub", scope="openid",
 )
 EXTERNAL_ID = Attribute(
-    name="externalId", case_exact=True, indexed=True,
+    name="externalId", case_exact=True, indexed=True, signs_in=True,
     description="The client's identifier of the resource.", claim="external_id", scope="external",
     # RFC 7643 lists the common attributes in no schema, but Entra maps only what /Schemas lists.
     in_profile={"rfc": {"listed": False}},

@@ -69,7 +69,7 @@ GROUPS = Attribute(
 USER = Schema(
     id=USER_URN, name="User", description="User Account",
     attributes=(
-        Attribute(name="userName", required=True, uniqueness="server", indexed=True,
+        Attribute(name="userName", required=True, uniqueness="server", indexed=True, signs_in=True,
                   claim="preferred_username", scope="profile",
                   description="The name that identifies the user to the service; unique, case-insensitively."),
         EXTERNAL_ID,
@@ -98,7 +98,7 @@ USER = Schema(
             multi_valued("emails", "E-mail addresses.", types=("work", "home", "other"),
                          value=Attribute(name="value", description="The value itself.", indexed=True),
                          display_in_profile=UNLISTED_FOR_ENTRA),
-            claim="email", scope="email", claim_values=("primary", "work", "*"),
+            claim="email", scope="email", claim_values=("primary", "work", "*"), signs_in=True,
         ),
         replace(
             multi_valued("phoneNumbers", "Telephone numbers.",

@@ -146,7 +146,7 @@ class SignIns:
         return bool(self._collection.update_one(query, {"$set": {"step": DONE}}).matched_count)
 
     def is_looping(self, tenant: str, browser: str) -> bool:
-        """Return whether a browser, named by the hash of its cookie, has just been sent on by an unsolicited response."""
+        """Return whether a browser, given by the hash of its cookie, was just sent on by an unsolicited response."""
         since = self._clock() - LOOP
         query = {"tenant": tenant, "browser": browser, "unsolicited": True, "started": {"$gt": since}}
         return self._collection.find_one(query, {"_id": 1}) is not None
@@ -154,15 +154,15 @@ class SignIns:
     def use_assertion(self, sign_in: SignIn, assertion_id: str, until: datetime) -> datetime | None:
         """Note that an assertion is used, until it is void; return when it was used first, None if it was not."""
         key = hash_of("\n".join((sign_in.tenant, sign_in.connection, assertion_id)))
-        document = {
+        document: dict[str, Any] = {
             "_id": key, "tenant": sign_in.tenant, "connection": sign_in.connection, "used": self._clock(),
             "expires": until,
         }
         try:
             self._used.insert_one(document)
         except DuplicateKeyError:
-            found = self._used.find_one({"_id": key}) or document
-            return aware(found["used"])
+            found: dict[str, Any] | None = self._used.find_one({"_id": key})
+            return aware((found or document)["used"])
         return None
 
     def _waiting(self, tenant: str, state: str) -> dict[str, Any]:
