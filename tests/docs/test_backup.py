@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,8 @@ from tests.relay import relay
 SECTION = "docs/operating.md#Backup and restore"
 BLOCKS = [block.splitlines() for block in pages.blocks(SECTION, "sh")]
 STOPPED, RESTORE, RUNNING, DUMP, DUMP_ALL, ONE_TENANT = BLOCKS
+UNNOTICED = 11
+"""Seconds for which scimd must have been stopped to notice a restore, as the page says."""
 Documents = dict[str, list[dict[str, Any]]]
 
 
@@ -134,6 +137,29 @@ def bring_back(reader: Story) -> None:
     for line in RESTORE:
         reader.run(line, "")
     reader.server.start()
+
+
+def test_ev_136_a_consumer_that_has_read_what_a_restore_loses_is_told(reader: Story) -> None:
+    token = fill(reader)
+    events = reader.run("scimd token issue demo --scope events.read", SECRET_TOKEN).strip()
+    feed, users = f"{reader.server.url}/demo/changes", f"{reader.server.url}/demo/scim/v2/Users"
+    kept = reader.send(events, "GET", f"{feed}?after=now")["cursor"]
+    assert reader.server.stop() == 0
+    for line in STOPPED:
+        reader.run(line, "")
+    copied = time.monotonic()
+    reader.server.start()
+    reader.send(token, "POST", users, USER, 201)
+    lost = reader.send(events, "GET", f"{feed}?after={kept}&wait=10")["cursor"]
+    assert reader.server.stop() == 0
+    until(lambda: time.monotonic() > copied + UNNOTICED)
+    bring_back(reader)
+    assert reader.send(token, "GET", users)["totalResults"] == 11  # the one that was created since is gone
+    reader.send(token, "POST", users, USER | {"userName": "later@example.com"}, 201)
+    page = reader.send(events, "GET", f"{feed}?after={kept}&wait=10")
+    assert [event["data"]["name"] for event in page["events"]] == ["later@example.com"]
+    answer = reader.send(events, "GET", f"{feed}?after={lost}", status=410)
+    assert "snapshot" in answer["detail"]
 
 
 def test_a_copy_of_the_running_mongod(reader: Story) -> None:
