@@ -10,7 +10,9 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,26 +32,60 @@ class OutgoingError(Exception):
     """The request failed; the text is for the operator and never names the proxy, whose URL may have a password."""
 
 
-def get(url: str, *, deadline: float, most_bytes: int) -> bytes:
+class Unreachable(OutgoingError):
+    """No connection could be made, or it was closed without an answer."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The response to a request: its status, and its body, which is complete."""
+
+    status: int
+    body: bytes
+
+
+def get(url: str, *, deadline: float, most_bytes: int, accept: str = JSON) -> bytes:
     """Return the body at the URL, complete and with status 200; raises OutgoingError.
 
-    `deadline` is a time of `time.monotonic`, by which proxy, TLS, headers and body must be done.
+    `deadline` is a time of `time.monotonic`, by which proxy, TLS, headers and body must be done; `accept` is a media
+    type.
     """
+    answer = _send(requests.Request("GET", url, headers=HEADERS | {"Accept": accept}), deadline, most_bytes)
+    if answer.status != 200:
+        raise OutgoingError(f"{url} answered {answer.status}")
+    return answer.body
+
+
+def post(
+    url: str, form: Mapping[str, str], *, deadline: float, most_bytes: int, headers: Mapping[str, str] | None = None
+) -> Answer:
+    """Send a form to the URL and return the answer, whatever its status; raises OutgoingError.
+
+    `deadline` and `most_bytes` limit the answer as in `get`; `headers` are sent besides the usual ones.
+    """
+    return _send(requests.Request("POST", url, headers=HEADERS | dict(headers or {}), data=form), deadline, most_bytes)
+
+
+def _send(request: requests.Request, deadline: float, most_bytes: int) -> Answer:
+    url = request.url
     with _Connections(deadline) as connections, _Session(connections) as session:
         # A server on this machine is asked directly: for a proxy, "localhost" would be the proxy's own machine.
         session.trust_env = not is_loopback(urlsplit(url).hostname or "")
         try:
             seconds = CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001)
-            answer = session.get(url, headers=HEADERS, stream=True, allow_redirects=False, timeout=seconds)
-            if answer.status_code != 200:
-                raise OutgoingError(f"{url} answered {answer.status_code}")
+            answer = session.request(
+                request.method, url, headers=request.headers, data=request.data, stream=True, allow_redirects=False,
+                timeout=seconds,
+            )
             body: bytes = answer.raw.read(most_bytes + 1, decode_content=False)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            why = "it takes too long" if connections.are_cut else type(error).__name__
-            raise OutgoingError(f"{url} could not be read: {why}") from error
+            if connections.are_cut:
+                raise OutgoingError(f"{url} could not be read: it takes too long") from error
+            kind = Unreachable if isinstance(error, requests.ConnectionError) else OutgoingError
+            raise kind(f"{url} could not be read: {type(error).__name__}") from error
     if len(body) > most_bytes:
         raise OutgoingError(f"{url} is larger than {most_bytes} bytes")
-    return body
+    return Answer(answer.status_code, body)
 
 
 class _Connections:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +149,71 @@ def test_a_body_without_end_costs_no_more_than_the_limit(status: bytes) -> None:
             outgoing.get(url, deadline=time.monotonic() + 5, most_bytes=1_000)
         thread.join()
     assert taken[0] < 20_000_000  # what fits into the buffers between the two
+
+
+class Form(BaseHTTPRequestHandler):
+    """Answers a form with what it was sent, and counts who follows its redirect."""
+
+    followed = 0
+
+    def do_POST(self) -> None:
+        form = self.rfile.read(int(self.headers["Content-Length"]))
+        status = int(self.path.removeprefix("/"))
+        self.send_response(status)
+        self.send_header("Location", "/200")
+        self.end_headers()
+        self.wfile.write(b"%s|%s|%s" % (form, self.headers["Content-Type"].encode(), self.headers["X-Own"].encode()))
+
+    def do_GET(self) -> None:
+        type(self).followed += 1
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        return None
+
+
+@pytest.fixture
+def form() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Form) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 307, 400, 500])
+def test_sso_12_a_form_is_posted_and_no_redirect_is_followed(form: str, status: int) -> None:
+    sent = {"a": "1 ü", "b": "&"}
+    answer = outgoing.post(
+        f"{form}/{status}", sent, deadline=time.monotonic() + 5, most_bytes=1_000, headers={"X-Own": "yes"},
+    )
+    assert answer.status == status
+    if status != 204:
+        assert answer.body == b"a=1+%C3%BC&b=%26|application/x-www-form-urlencoded|yes"
+    assert Form.followed == 0
+
+
+def test_sso_12_nobody_answers_and_a_limit_that_is_passed_are_told_apart(form: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(outgoing.Unreachable, match="ConnectionError"):
+        outgoing.post(f"http://127.0.0.1:{port}/", {}, deadline=time.monotonic() + 5, most_bytes=1_000)
+    with pytest.raises(outgoing.OutgoingError, match="larger than 10 bytes") as raised:
+        outgoing.post(
+            f"{form}/200", {"a": "b" * 100}, deadline=time.monotonic() + 5, most_bytes=10, headers={"X-Own": "yes"},
+        )
+    assert not isinstance(raised.value, outgoing.Unreachable)
+
+
+def test_sso_12_a_slow_answer_to_a_form_is_cut_at_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted = []
+        thread = threading.Thread(target=lambda: accepted.append(server.accept()))
+        thread.start()
+        with pytest.raises(outgoing.OutgoingError) as raised:
+            outgoing.post(
+                f"http://127.0.0.1:{server.getsockname()[1]}/", {}, deadline=time.monotonic() + 0.2, most_bytes=10,
+            )
+        thread.join()
+        accepted[0][0].close()
+    assert not isinstance(raised.value, outgoing.Unreachable)
