@@ -66,7 +66,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.sign_on": {"app.auth", *STORE, "app.schemas", "app.errors"},
     "app.sign_on.saml": {"app.auth", "app.errors", "app.sign_on", "lxml", "signxml"},
     "app.blueprints": {
-        "app.provider", "app.auth", "app.feed", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
+        "app.provider", "app.auth", "app.feed", "app.sign_on", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },
     "app.telemetry": {*STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
     "app.check": {"requests"},

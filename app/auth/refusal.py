@@ -16,7 +16,10 @@ SUSPENDED = "This tenant is suspended."
 """The one sentence for every request to a suspended tenant."""
 _LONGEST = 200
 """How many characters of a value sent by a client a refusal keeps."""
-_SECRET = re.compile(r"scimd_(?:secret|[0-9a-f]{12})_\w*|eyJ[\w-]+\.[\w.-]+", re.IGNORECASE)
+_SECRET = re.compile(
+    r"scimd_(?:secret|at|code|[0-9a-f]{12})_\w*|eyJ[\w-]+\.[\w.-]+|[\w+/=%-]{100,}", re.IGNORECASE | re.ASCII
+)
+"""Our secrets, JWTs, and long base64: a pasted SAML response, or a certificate."""
 _FAR = 1e10
 """Times are cut to this many seconds; a client may send any number."""
 

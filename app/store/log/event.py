@@ -93,6 +93,8 @@ class Event:
     more: More = NOTHING_MORE
     groups: Mapping[str, Any] = field(default_factory=dict)
     """Of a deletion or a restore: {groups: [...], groupsCount, membersCount}."""
+    sign_on: Mapping[str, Any] = field(default_factory=dict)
+    """Of a person's sign-on: {connection, app, sid, address, amr}, as far as known."""
     id: str = field(default_factory=new_id)
 
 
@@ -114,7 +116,9 @@ def document_of(event: Event, tenant: str, actor: Actor, *, values: bool) -> dic
         "status": event.status,
     }
     changes = event.changes if values else ({"attribute": each["attribute"]} for each in event.changes)
+    sign_on = event.sign_on if values else {key: each for key, each in event.sign_on.items() if key != "address"}
     return document | filled({
+        "signOn": filled(sign_on),
         "changes": list(changes),
         "members": event.members,
         "scimType": event.scim_type,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,19 +18,23 @@ from app.store.accounts.tokens import hash_of
 from app.store.mongo.database import Database
 from app.store.mongo.moments import aware, now
 
-_TEXTS = ("tenant", "app", "session", "user", "redirect_uri", "scope", "nonce", "challenge", "acr")
+_TEXTS = {
+    "tenant": "tenant", "app": "app", "session": "session", "user": "user", "redirect_uri": "redirectUri",
+    "scope": "scope", "nonce": "nonce", "challenge": "challenge", "acr": "acr",
+}
+"""Attributes of a grant -> fields of its document."""
 SPEC = CollectionSpec(
     name="codes",
     validator={
         "$jsonSchema": {
             "bsonType": "object",
-            "required": ["_id", *_TEXTS, "amr", "auth_time", "expires", "forget"],
+            "required": ["_id", *_TEXTS.values(), "amr", "authTime", "expires", "forget"],
             "additionalProperties": False,
             "properties": {
                 "_id": {"bsonType": "string"},
-                **{field: {"bsonType": "string"} for field in _TEXTS},
+                **{field: {"bsonType": "string"} for field in _TEXTS.values()},
                 "amr": {"bsonType": "array", "items": {"bsonType": "string"}},
-                **{field: {"bsonType": "date"} for field in ("auth_time", "expires", "forget", "used", "replayed")},
+                **{field: {"bsonType": "date"} for field in ("authTime", "expires", "forget", "used", "replayed")},
             },
         }
     },
@@ -91,8 +95,9 @@ class Codes:
         code = f"{PREFIX}{secrets.token_hex(32)}"
         moment = self._clock()
         expires = moment + LIFETIME
-        document = asdict(grant) | {
-            "_id": hash_of(code), "amr": list(grant.amr), "expires": expires, "forget": expires + _FORGET_AFTER,
+        document = {field: getattr(grant, name) for name, field in _TEXTS.items()} | {
+            "_id": hash_of(code), "authTime": grant.auth_time, "amr": list(grant.amr), "expires": expires,
+            "forget": expires + _FORGET_AFTER,
         }
         self._collection.insert_one(document)
         return code
@@ -120,5 +125,5 @@ class Codes:
 
 
 def _grant(document: dict[str, Any]) -> Grant:
-    fields = {field: document[field] for field in _TEXTS}
-    return Grant(**fields, auth_time=aware(document["auth_time"]), amr=tuple(document["amr"]))
+    texts = {name: document[field] for name, field in _TEXTS.items()}
+    return Grant(**texts, auth_time=aware(document["authTime"]), amr=tuple(document["amr"]))

@@ -1,0 +1,70 @@
+"""Who is signed in: the session, and the user and tenant behind it, read anew at each use.
+
+So whoever is disabled or deleted in the directory is out with the commit of that change, whatever else is still to be
+told to somebody. Their session is ended when it is next used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.schemas.resource_type import ResourceType
+from app.schemas.tables.user import USER_TYPE
+from app.store.accounts.tenants import Tenant, Tenants
+from app.store.directory.directory import Directory
+from app.store.mongo.database import Database
+from app.store.sign_on.sessions import Session, Sessions
+
+DISABLED, DELETED = "disabled", "deleted"
+"""Why a session ended, as in the log."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who is signed in."""
+
+    tenant: Tenant
+    session: Session
+    directory: Directory
+
+    @property
+    def user_type(self) -> ResourceType:
+        """The resource type of users, as the tenant's profile sees it."""
+        return user_type(self.directory)
+
+
+class People:
+    """The people of all tenants; `directory` opens the directory of a tenant."""
+
+    def __init__(self, database: Database, sessions: Sessions, directory: Callable[[Tenant], Directory]) -> None:
+        self._tenants = Tenants(database)
+        self._sessions = sessions
+        self._directory = directory
+
+    def by_cookie(self, tenant: str, cookie: str) -> Person | None:
+        """Return who is signed in to a tenant by the browser with this cookie, or None."""
+        return self._person(self._sessions.by_cookie(tenant, cookie))
+
+    def by_sid(self, tenant: str, sid: str) -> Person | None:
+        """Return who is signed in to a tenant by the session with this public id, or None."""
+        return self._person(self._sessions.by_sid(tenant, sid))
+
+    def _person(self, session: Session | None) -> Person | None:
+        tenant = self._tenants.get(session.tenant) if session else None
+        if session is None or tenant is None or tenant.suspended:
+            return None
+        directory = self._directory(tenant)
+        kind = user_type(directory)
+        user = directory.get(kind, session.user, frozenset({kind.switch or kind.identifier}))
+        if user is None or kind.is_disabled(user):
+            self._sessions.end(tenant.name, {"sid": session.sid}, DELETED if user is None else DISABLED)
+            return None
+        return Person(tenant, session, directory)
+
+
+def user_type(directory: Directory) -> ResourceType:
+    """Return the resource type of users."""
+    found = directory.catalogue.named(USER_TYPE.name)
+    assert found is not None
+    return found

@@ -1,0 +1,129 @@
+"""The sessions: that a browser is signed in to a tenant.
+
+The browser's cookie is 256 random bits, of which only the hash is stored. `sid` is the public id, which apps know: it
+survives a new cookie. Nothing prolongs a session.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.accounts.tokens import hash_of
+from app.store.mongo.database import Database
+from app.store.mongo.moments import aware, now
+
+_TEXTS = {
+    "sid": "sid", "tenant": "tenant", "user": "user", "connection": "connection", "subject": "subject",
+    "name_id": "nameId", "session_index": "sessionIndex", "acr": "acr", "address": "address",
+}
+"""Attributes of a session -> fields of its document."""
+_DATES = ("authTime", "created", "expires", "ended", "forget")
+SPEC = CollectionSpec(
+    name="sessions",
+    validator={
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": ["_id", "tenant", "sid", "user", "connection", "authTime", "created", "expires", "forget"],
+            "additionalProperties": False,
+            "properties": {
+                "_id": {"bsonType": "string"},
+                **{field: {"bsonType": "string"} for field in (*_TEXTS.values(), "reason")},
+                **{field: {"bsonType": "array", "items": {"bsonType": "string"}} for field in ("amr", "apps")},
+                **{field: {"bsonType": "date"} for field in _DATES},
+            },
+        }
+    },
+    indexes=(
+        IndexSpec(keys=(("tenant", 1), ("user", 1)), name="tenant_user"),
+        IndexSpec(keys=(("tenant", 1), ("sid", 1)), name="tenant_sid"),
+        IndexSpec(keys=(("tenant", 1), ("connection", 1), ("sessionIndex", 1)), name="tenant_connection_index"),
+        IndexSpec(keys=(("forget", 1),), name="forget", expire_after_seconds=0),
+    ),
+)
+COLLECTIONS = (SPEC,)
+
+FORGET_AFTER = timedelta(days=7)
+"""How long a session is kept after its end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A session; unknown parts are ""."""
+
+    tenant: str
+    user: str
+    connection: str
+    auth_time: datetime
+    expires: datetime
+    sid: str = ""
+    subject: str = ""
+    name_id: str = ""
+    session_index: str = ""
+    """The identity provider's id of its session: SAML's SessionIndex, or the `sid` of the ID token."""
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    address: str = ""
+    apps: tuple[str, ...] = ()
+    """The ids of the apps that the person is signed in to."""
+
+
+class Sessions:
+    """The sessions of all tenants; `clock` returns the time."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
+        self._collection = database.db[SPEC.name]
+        self._clock = clock
+
+    def open(self, session: Session) -> tuple[str, Session]:
+        """Store a session; return the cookie for it, which cannot be read again, and the session with its `sid`."""
+        cookie = secrets.token_urlsafe(32)
+        opened = replace(session, sid=session.sid or secrets.token_hex(16))
+        texts = {field: getattr(opened, name) for name, field in _TEXTS.items()}
+        self._collection.insert_one({field: text for field, text in texts.items() if text} | {
+            "_id": hash_of(cookie), "authTime": opened.auth_time, "amr": list(opened.amr), "apps": list(opened.apps),
+            "created": self._clock(), "expires": opened.expires, "forget": opened.expires + FORGET_AFTER,
+        })
+        return cookie, opened
+
+    def by_cookie(self, tenant: str, cookie: str) -> Session | None:
+        """Return the session of a browser, or None if it has none that is valid now."""
+        return self._find({"_id": hash_of(cookie), "tenant": tenant})
+
+    def by_sid(self, tenant: str, sid: str) -> Session | None:
+        """Return the session with this public id, or None if there is none that is valid now."""
+        return self._find({"tenant": tenant, "sid": sid})
+
+    def end(self, tenant: str, query: Mapping[str, Any], reason: str) -> list[Session]:
+        """End those of a tenant's sessions that `query` selects, and return them; `reason` is one word."""
+        moment = self._clock()
+        ended: list[Session] = []
+        change = {"$set": {"ended": moment, "reason": reason, "forget": moment + FORGET_AFTER}}
+        while True:
+            running = {**query, "tenant": tenant, "ended": {"$exists": False}, "expires": {"$gt": moment}}
+            document = self._collection.find_one_and_update(running, change)
+            if document is None:
+                return ended
+            ended.append(_session(document))
+
+    def add_app(self, tenant: str, sid: str, app: str) -> bool:
+        """Note that a person is signed in to an app; return False if the session has ended."""
+        query = {"tenant": tenant, "sid": sid, "ended": {"$exists": False}, "expires": {"$gt": self._clock()}}
+        return bool(self._collection.update_one(query, {"$addToSet": {"apps": app}}).matched_count)
+
+    def _find(self, query: dict[str, Any]) -> Session | None:
+        running = {"ended": {"$exists": False}, "expires": {"$gt": self._clock()}}
+        document = self._collection.find_one(query | running)
+        return _session(document) if document else None
+
+
+def _session(document: dict[str, Any]) -> Session:
+    texts = {name: document.get(field, "") for name, field in _TEXTS.items()}
+    return Session(
+        **texts, auth_time=aware(document["authTime"]), expires=aware(document["expires"]),
+        amr=tuple(document.get("amr", ())), apps=tuple(document.get("apps", ())),
+    )

@@ -1,0 +1,77 @@
+"""Sessions: found by cookie and by sid, in their tenant, until they end."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.store.mongo.moments import now
+from app.store.sign_on.sessions import Session, Sessions
+
+
+class Clock:
+    def __init__(self):
+        self.moment = now()
+
+    def __call__(self):
+        return self.moment
+
+
+@pytest.fixture
+def database(reused_database):
+    return reused_database
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def sessions(database, clock):
+    return Sessions(database, clock)
+
+
+def session(**changes):
+    moment = now()
+    fields = {"tenant": "contoso", "user": "u", "connection": "sso_1", "auth_time": moment, "expires": moment + timedelta(hours=8)}
+    return Session(**fields | {"amr": ("pwd",), "acr": "a", "session_index": "i"} | changes)
+
+
+def test_so_70_a_session_is_found_by_its_cookie_and_by_its_sid(sessions, database):
+    cookie, opened = sessions.open(session())
+    assert sessions.by_cookie("contoso", cookie) == sessions.by_sid("contoso", opened.sid) == opened
+    assert len(cookie) == 43
+    assert cookie not in str(database.db.sessions.find_one())
+
+
+def test_op_21_neither_another_tenant_nor_a_guess_nor_an_end_opens_it(sessions, clock):
+    cookie, opened = sessions.open(session())
+    assert sessions.by_cookie("fabrikam", cookie) is None
+    assert sessions.by_sid("fabrikam", opened.sid) is None
+    assert sessions.by_cookie("contoso", "x" * 43) is None
+    clock.moment += timedelta(hours=8, seconds=1)
+    assert sessions.by_cookie("contoso", cookie) is None
+
+
+def test_so_70_a_new_cookie_keeps_the_sid(sessions):
+    _, opened = sessions.open(session())
+    cookie, again = sessions.open(opened)
+    assert again.sid == opened.sid
+    assert sessions.by_cookie("contoso", cookie) == again
+
+
+def test_so_73_those_that_a_query_selects_end_and_are_returned(sessions, database):
+    cookies = [sessions.open(session(user=user))[0] for user in ("a", "a", "b")]
+    assert [each.user for each in sessions.end("contoso", {"user": "a"}, "disabled")] == ["a", "a"]
+    assert [sessions.by_cookie("contoso", cookie) is not None for cookie in cookies] == [False, False, True]
+    assert sessions.end("contoso", {"user": "a"}, "deleted") == []
+    assert sessions.end("fabrikam", {}, "off") == []
+    assert database.db.sessions.distinct("reason") == ["disabled"]
+
+
+def test_so_75_an_app_is_noted_once_and_not_in_an_ended_session(sessions):
+    _, opened = sessions.open(session())
+    assert [sessions.add_app("contoso", opened.sid, "app_1") for _ in range(2)] == [True, True]
+    assert sessions.by_sid("contoso", opened.sid).apps == ("app_1",)
+    sessions.end("contoso", {"sid": opened.sid}, "app")
+    assert not sessions.add_app("contoso", opened.sid, "app_2")
