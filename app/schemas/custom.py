@@ -34,8 +34,8 @@ PROTOCOL = frozenset((
 RESERVED = PROTOCOL | frozenset((
     # Collections and views of the store: a resource type's collection is named after its endpoint.
     "acts", "app_tokens", "apps", "clients", "codes", "counters", "counts", "days", "deleted", "events", "leases",
-    "memberships", "outbox", "places", "pulses", "server", "sessions", "signing_keys", "tenants", "tokens",
-    "trusts", "group_members", "user_groups",
+    "links", "memberships", "outbox", "places", "pulses", "server", "sessions", "sign_ins", "signing_keys", "tenants",
+    "tickets", "tokens", "trusts", "used_assertions", "group_members", "user_groups",
 ))
 RESERVED_NAMES = frozenset(("membership", *NO_RESOURCE))
 """Type names, in lower case, that mean something else: a line of an export, or a reference to no resource."""
