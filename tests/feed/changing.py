@@ -9,12 +9,14 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from app.auth.credential_cache import LIFETIME
+from app.errors import Unavailable
 from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import BeingDeleted
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, PATCH_URN, USER_URN
@@ -86,17 +88,24 @@ class Changing:
     def renew_tenant(self, name: str) -> None:
         """Delete a tenant while it is changed, and make it anew as soon as no worker remembers the old one."""
         del self._places[name]
-        TenantDeletion(self.server.database).delete(name)
+        until(lambda: self._is_deleted(name), SECONDS)
         time.sleep(LIFETIME + 1)
         as_a_minute_later(self.server.database, name)
         until(lambda: self._is_gone(name), SECONDS)
         self.begin_tenant(name)
         self.done["tenant made anew"] += 1
 
+    def _is_deleted(self, name: str) -> bool:
+        """Delete a tenant, or go on with it where mongod was killed in the middle."""
+        with suppress(Unavailable):
+            TenantDeletion(self.server.database).delete(name)
+            return True
+        return False
+
     def _is_gone(self, name: str) -> bool:
         try:
             TenantDeletion(self.server.database).finish(name)
-        except BeingDeleted:  # what was pending is being numbered
+        except (BeingDeleted, Unavailable):  # what was pending is being numbered
             return False
         return True
 
