@@ -14,6 +14,7 @@ from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.mongo.database import Database
+from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sessions import Session, Sessions
 
 DISABLED, DELETED = "disabled", "deleted"
@@ -38,6 +39,7 @@ class People:
     """The people of all tenants; `directory` opens the directory of a tenant."""
 
     def __init__(self, database: Database, sessions: Sessions, directory: Callable[[Tenant], Directory]) -> None:
+        self._database = database
         self._tenants = Tenants(database)
         self._sessions = sessions
         self._directory = directory
@@ -58,7 +60,8 @@ class People:
         kind = user_type(directory)
         user = directory.get(kind, session.user, frozenset({kind.switch or kind.identifier}))
         if user is None or kind.is_disabled(user):
-            self._sessions.end(tenant.name, {"sid": session.sid}, DELETED if user is None else DISABLED)
+            end = End(DELETED if user is None else DISABLED, directory.events)
+            end_sessions(self._database, tenant.name, {"sid": session.sid}, end)
             return None
         return Person(tenant, session, directory)
 

@@ -17,7 +17,18 @@ from app.store.log.outbox import pending_collections
 from app.store.mongo.database import Database, connect
 from app.store.mongo.unknown_fields import unknown_fields
 from app.store.search import places
-from app.store.sign_on import app_tokens, apps, codes, connections, links, sessions, sign_ins, signing_keys, tickets
+from app.store.sign_on import (
+    app_tokens,
+    apps,
+    codes,
+    connections,
+    links,
+    logouts,
+    sessions,
+    sign_ins,
+    signing_keys,
+    tickets,
+)
 
 
 def open_database(config: Config, *, watch: bool = True) -> Database:
@@ -33,7 +44,7 @@ def collections(config: Config) -> list[CollectionSpec]:
     """Return every collection that the database must have, with its validator and indexes; raises ConfigError."""
     rooms = (
         activity, audit, tenants, credentials, memberships, totals, deleted, events, outbox, server_key, places,
-        apps, codes, app_tokens, sessions, signing_keys, connections, sign_ins, links, tickets,
+        apps, codes, app_tokens, sessions, signing_keys, connections, logouts, sign_ins, links, tickets,
     )
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
     try:

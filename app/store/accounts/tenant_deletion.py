@@ -1,4 +1,4 @@
-"""The deletion of a tenant, which leaves nothing of it in any collection but `acts`.
+"""The deletion of a tenant, which leaves nothing of it in any collection but `acts` and `logouts`.
 
 A deleted tenant's document stays for `GRACE` as a tombstone, since a worker may still remember the tenant's credentials
 and a request may still be running. Everything with the tenant's name is deleted twice: when the deletion begins, and
@@ -29,8 +29,8 @@ from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import by_ids
 from app.store.mongo.moments import aware, now
 
-KEPT = frozenset({"acts"})
-"""The collections whose documents outlive their tenant."""
+KEPT = frozenset({"acts", "logouts"})
+"""The collections whose documents outlive their tenant: operators' acts, and what apps are still to be told (D-320)."""
 _BATCH = 1_000
 _RELAYING = timedelta(seconds=15)
 """How long after an event was in an outbox a relay may store it in the log; its lease lasts for 10 seconds."""

@@ -7,7 +7,7 @@ survives a new cookie. Nothing prolongs a session.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -97,18 +97,6 @@ class Sessions:
     def by_sid(self, tenant: str, sid: str) -> Session | None:
         """Return the session with this public id, or None if there is none that is valid now."""
         return self._find({"tenant": tenant, "sid": sid})
-
-    def end(self, tenant: str, query: Mapping[str, Any], reason: str) -> list[Session]:
-        """End those of a tenant's sessions that `query` selects, and return them; `reason` is one word."""
-        moment = self._clock()
-        ended: list[Session] = []
-        change = {"$set": {"ended": moment, "reason": reason, "forget": moment + FORGET_AFTER}}
-        while True:
-            running = {**query, "tenant": tenant, "ended": {"$exists": False}, "expires": {"$gt": moment}}
-            document = self._collection.find_one_and_update(running, change)
-            if document is None:
-                return ended
-            ended.append(_session(document))
 
     def add_app(self, tenant: str, sid: str, app: str) -> bool:
         """Note that a person is signed in to an app; return False if the session has ended."""

@@ -11,7 +11,7 @@ import pytest
 
 from app.store.accounts import tenant_deletion
 from app.store.accounts import tenants as rows
-from app.store.accounts.tenant_deletion import TenantDeletion, finish_deletions
+from app.store.accounts.tenant_deletion import KEPT, TenantDeletion, finish_deletions
 from app.store.accounts.tenants import BeingDeleted, TenantEvents, Tenants
 from app.store.log import relay as relays
 from app.store.log.batch import next_batch
@@ -48,7 +48,7 @@ def told(database: Database) -> list[tuple[str, str]]:
 
 def left_of(database: Database, tenant: str) -> dict[str, Any]:
     """Return everything that has the tenant's name."""
-    names = [name for name in database.db.list_collection_names() if name not in ("acts", "system.views")]
+    names = [name for name in database.db.list_collection_names() if name not in (*KEPT, "system.views")]
     return {name: rows for name in names if (rows := list(database.db[name].find({"tenant": tenant})))}
 
 

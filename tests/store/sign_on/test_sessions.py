@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
+from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sessions import Session, Sessions
 
 
@@ -60,18 +62,9 @@ def test_so_70_a_new_cookie_keeps_the_sid(sessions):
     assert sessions.by_cookie("contoso", cookie) == again
 
 
-def test_so_73_those_that_a_query_selects_end_and_are_returned(sessions, database):
-    cookies = [sessions.open(session(user=user))[0] for user in ("a", "a", "b")]
-    assert [each.user for each in sessions.end("contoso", {"user": "a"}, "disabled")] == ["a", "a"]
-    assert [sessions.by_cookie("contoso", cookie) is not None for cookie in cookies] == [False, False, True]
-    assert sessions.end("contoso", {"user": "a"}, "deleted") == []
-    assert sessions.end("fabrikam", {}, "off") == []
-    assert database.db.sessions.distinct("reason") == ["disabled"]
-
-
-def test_so_75_an_app_is_noted_once_and_not_in_an_ended_session(sessions):
+def test_sso_75_an_app_is_noted_once_and_not_in_an_ended_session(sessions, database):
     _, opened = sessions.open(session())
     assert [sessions.add_app("contoso", opened.sid, "app_1") for _ in range(2)] == [True, True]
     assert sessions.by_sid("contoso", opened.sid).apps == ("app_1",)
-    sessions.end("contoso", {"sid": opened.sid}, "app")
+    end_sessions(database, "contoso", {"sid": opened.sid}, End("app", Events(database, "contoso", LogSettings(90))))
     assert not sessions.add_app("contoso", opened.sid, "app_2")

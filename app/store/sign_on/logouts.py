@@ -1,0 +1,158 @@
+"""The ends of sessions, and the logouts: which app is still to be told of which end.
+
+A session, the lines of the log and the logouts change in one transaction, so that an app is told of each end, whichever
+process is killed. A worker claims a logout before it tells the app; if that worker dies, another one takes it a while
+later. An app can therefore be told twice, but is never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.schemas.tables.user import USER_TYPE
+from app.store.log.event import Actor, Event, new_id
+from app.store.log.events import Events
+from app.store.mongo.database import Database, Session
+from app.store.mongo.moments import now
+from app.store.sign_on.sessions import FORGET_AFTER
+from app.store.sign_on.sessions import SPEC as SESSIONS
+
+_TEXTS = ("_id", "tenant", "app", "user", "sid", "reason")
+_DATES = ("created", "due", "forget")
+SPEC = CollectionSpec(
+    name="logouts",
+    validator={
+        "$jsonSchema": {
+            "bsonType": "object",
+            "required": [*_TEXTS, "tries", "created", "forget"],
+            "additionalProperties": False,
+            "properties": {
+                **{each: {"bsonType": "string"} for each in _TEXTS},
+                **{each: {"bsonType": "date"} for each in _DATES},
+                "tries": {"bsonType": "int"},
+            },
+        }
+    },
+    indexes=(
+        IndexSpec(keys=(("due", 1),), name="due", partial={"due": {"$exists": True}}),
+        IndexSpec(keys=(("forget", 1),), name="forget", expire_after_seconds=0),
+    ),
+)
+COLLECTIONS = (SPEC,)
+
+SIGN_OFF = "sign-off"
+"""The operation of an end in the log."""
+PAUSES = tuple(timedelta(seconds=each) for each in (5, 15, 60, 300, 900, 1_800))
+"""The times between two attempts to tell an app."""
+CLAIMED = timedelta(seconds=30)
+"""How long a worker has for one attempt, before another one takes it."""
+_BATCH = 100
+
+
+@dataclass(frozen=True)
+class Logout:
+    """An app that is to be told of the end of a session."""
+
+    id: str
+    tenant: str
+    app: str
+    user: str
+    sid: str
+    reason: str
+    tries: int
+    """How many attempts there have been, the present one included."""
+
+    @property
+    def is_last(self) -> bool:
+        """Whether there is no further attempt."""
+        return self.tries > len(PAUSES)
+
+
+@dataclass(frozen=True)
+class End:
+    """How a session ends."""
+
+    reason: str
+    """One word: app, person, idp, operator, disabled, deleted or suspended."""
+    log: Events
+    """The log of the tenant."""
+    actor: Actor = Actor()
+    """Who ends it."""
+
+
+def end_sessions(database: Database, tenant: str, query: Mapping[str, Any], end: End) -> int:
+    """End those of a tenant's sessions that `query` selects, and return how many there were."""
+    own, ended = {**query, "tenant": tenant}, 0
+    while True:
+        number = database.transaction(lambda session: _end_some(database, own, end, session))
+        ended += number
+        if number < _BATCH:
+            return ended
+
+
+def _end_some(database: Database, query: Mapping[str, Any], end: End, session: Session) -> int:
+    """End one batch of sessions, and return how many there were."""
+    sessions, moment = database.db[SESSIONS.name], now()
+    running = {**query, "ended": {"$exists": False}, "expires": {"$gt": moment}}
+    rows = list(sessions.find(running, limit=_BATCH, session=session))
+    if not rows:
+        return 0
+    change = {"$set": {"ended": moment, "reason": end.reason, "forget": moment + FORGET_AFTER}}
+    sessions.update_many({"_id": {"$in": [row["_id"] for row in rows]}}, change, session=session)
+    for row in rows:
+        about = {name: row.get(name, "") for name in ("connection", "sid")}
+        event = Event(SIGN_OFF, USER_TYPE.name, row["user"], detail=end.reason, sign_on=about)
+        end.log.append(event, end.actor, session)
+    # A session that goes on under a new cookie may be here twice.
+    logouts = {(row["sid"], app): _row(row, app, end.reason, moment) for row in rows for app in row["apps"]}
+    if logouts:
+        database.db[SPEC.name].insert_many(logouts.values(), session=session)
+    return len(rows)
+
+
+def _row(session: Mapping[str, Any], app: str, reason: str, moment: datetime) -> dict[str, Any]:
+    return {
+        "_id": new_id(), "tenant": session["tenant"], "app": app, "user": session["user"], "sid": session["sid"],
+        "reason": reason, "tries": 0, "created": moment, "due": moment, "forget": moment + FORGET_AFTER,
+    }
+
+
+class Logouts:
+    """The logouts of all tenants; `clock` returns the time."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
+        self._collection = database.db[SPEC.name]
+        self._clock = clock
+
+    def claim(self) -> Logout | None:
+        """Take a logout that is due and return it; None if there is none. No other caller gets it for a while."""
+        moment = self._clock()
+        change = {"$set": {"due": moment + CLAIMED}, "$inc": {"tries": 1}}
+        row = self._collection.find_one_and_update(
+            {"due": {"$lte": moment}}, change, sort=[("due", 1)], return_document=True
+        )
+        if row is None:
+            return None
+        texts = {name: row[name] for name in _TEXTS if name != "_id"}
+        return Logout(id=row["_id"], tries=row["tries"], **texts)
+
+    def finish(self, logout: Logout, session: Session = None) -> None:
+        """Note that nothing more is to be told, because it was, or cannot be."""
+        self._update(logout, {"$unset": {"due": ""}}, session)
+
+    def postpone(self, logout: Logout) -> None:
+        """Note that the app could not be told; there is another attempt after a pause, which grows."""
+        pause = PAUSES[min(logout.tries, len(PAUSES)) - 1]
+        self._update(logout, {"$set": {"due": self._clock() + pause}}, None)
+
+    def waiting(self, tenant: str) -> int:
+        """Return how many logouts of a tenant are still to be told."""
+        return self._collection.count_documents({"tenant": tenant, "due": {"$exists": True}})
+
+    def _update(self, logout: Logout, change: Mapping[str, Any], session: Session) -> None:
+        # Only while it is this worker's: of an attempt that took too long another worker may have begun the next one.
+        self._collection.update_one({"_id": logout.id, "tries": logout.tries}, change, session=session)
