@@ -59,11 +59,6 @@ def signer(name: str = "idp", *, bits: int = 2_048, curve: str = "", starts: int
     return Signer(key, Certificate.from_der(builder.sign(key, SHA256()).public_bytes(Encoding.DER)))
 
 
-def moment(seconds: float) -> str:
-    """Return the moment that is some seconds after NOW, with the milliseconds that Entra writes."""
-    return (NOW + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.") + "000Z"
-
-
 @dataclass(frozen=True)
 class Says:
     """What the identity provider says; every part can be replaced."""
@@ -86,7 +81,8 @@ class Says:
         f"{CLAIMS}name": ("b.simon@contoso.com",),
     })
     session_index: str = "_c0ffee00-0000-4000-8000-000000000002"
-    authenticated: str = moment(-20)
+    authenticated: str = ""
+    """The moment of authentication; 20 seconds ago if it is empty."""
     response_id: str = "_11111111-2222-4333-8444-555555555555"
     assertion_id: str = "_66666666-7777-4888-8999-aaaaaaaaaaaa"
     now: datetime = NOW
@@ -97,7 +93,7 @@ class Says:
             f"<Attribute Name={quoteattr(name)}>" + "".join(f"<AttributeValue>{escape(value)}</AttributeValue>" for value in values) + "</Attribute>"
             for name, values in self.attributes.items()
         )
-        issued, begin, end = (self._moment(seconds) for seconds in (0, -300, 3_600))
+        issued, begin, end = (self.moment(seconds) for seconds in (0, -300, 3_600))
         return (
             f'<Assertion ID="{self.assertion_id}" IssueInstant="{issued}" Version="2.0" xmlns="urn:oasis:names:tc:SAML:2.0:assertion">'
             f"<Issuer>{escape(self.entity_id)}</Issuer><!--assertion-signature-->"
@@ -106,7 +102,7 @@ class Says:
             f'NotOnOrAfter="{end}" Recipient={quoteattr(self.acs_url)}/></SubjectConfirmation></Subject>'
             f'<Conditions NotBefore="{begin}" NotOnOrAfter="{end}"><AudienceRestriction><Audience>{escape(self.audience)}</Audience>'
             f"</AudienceRestriction></Conditions><AttributeStatement>{attributes}</AttributeStatement>"
-            f'<AuthnStatement AuthnInstant="{self.authenticated}" SessionIndex={quoteattr(self.session_index)}><AuthnContext>'
+            f'<AuthnStatement AuthnInstant="{self.authenticated or self.moment(-20)}" SessionIndex={quoteattr(self.session_index)}><AuthnContext>'
             "<AuthnContextClassRef>urn:oasis:names:tc:SAML:2.0:ac:classes:Password</AuthnContextClassRef></AuthnContext>"
             "</AuthnStatement></Assertion>"
         )
@@ -114,7 +110,7 @@ class Says:
     def response(self, assertion: str | None = None) -> str:
         """Return the response around an assertion, with the place for its own signature."""
         return (
-            f'<samlp:Response ID="{self.response_id}" Version="2.0" IssueInstant="{self._moment(0)}" '
+            f'<samlp:Response ID="{self.response_id}" Version="2.0" IssueInstant="{self.moment(0)}" '
             f'Destination={quoteattr(self.acs_url)} InResponseTo={quoteattr(self.request_id)} '
             'xmlns:samlp="urn:oasis:names:tc:SAML:2.0:protocol">'
             f'<Issuer xmlns="urn:oasis:names:tc:SAML:2.0:assertion">{escape(self.entity_id)}</Issuer><!--response-signature-->'
@@ -122,7 +118,8 @@ class Says:
             f"{self.assertion() if assertion is None else assertion}</samlp:Response>"
         )
 
-    def _moment(self, seconds: float) -> str:
+    def moment(self, seconds: float) -> str:
+        """Return the moment that is some seconds from now, with the milliseconds that Entra writes."""
         return (self.now + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 

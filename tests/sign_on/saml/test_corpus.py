@@ -1,0 +1,24 @@
+"""Every attack ends as the table says, and none but a refusal comes out."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.sign_on.reasons import SignOnRefused
+from app.sign_on.saml.response import Expected, read_response
+from tests.sign_on.saml.idp import ACS_URL, ENTITY_ID, NOW, OUR_ENTITY_ID, REQUEST_ID, Says
+from tests.sign_on.saml.wrapping import SIGNED
+
+ATTACKS = [*SIGNED]
+
+
+def expected(attack, **changes):
+    certificates = tuple(each.certificate for each in attack.known)
+    return replace(Expected(ENTITY_ID, OUR_ENTITY_ID, ACS_URL, certificates, REQUEST_ID, NOW), **changes)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+def test_sso_144_an_attack_is_refused_for_its_reason(attack):
+    with pytest.raises(SignOnRefused) as refused:
+        read_response(attack.field(Says()), expected(attack))
+    assert refused.value.reason in attack.reasons, refused.value.detail
