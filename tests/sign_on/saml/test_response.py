@@ -90,6 +90,7 @@ GOOD = {
     "one time use": respond(change=("<AudienceRestriction>", "<OneTimeUse/><AudienceRestriction>")),
     "a declaration": '<?xml version="1.0" encoding="UTF-8"?>\n' + respond(),
     "a byte order mark": "\ufeff" + respond(),
+    "unused namespaces": respond().replace("<NameID ", "<NameID " + " ".join(f'xmlns:n{n}="u:{n}"' for n in range(1_500)) + " "),
     "another name for the attributes' format": respond(change=('<Attribute Name="', '<Attribute NameFormat="urn:oasis:names:tc:SAML:2.0:attrname-format:uri" Name="')),
 }
 
@@ -163,3 +164,8 @@ def test_sso_19_the_checks_of_a_good_response_say_what_was_expected_and_received
     assert all(check.passed for check in checks.made)
     names = {check.name for check in checks.made}
     assert {"Status", "Issuer of the assertion", "Audience", "Recipient", "Signature of the Response", "Signature of the Assertion"} <= names
+
+
+def test_sa_68_what_parsers_may_read_differently_is_read_as_it_was_signed():
+    xml = respond(change=("b.simon@contoso.com</NameID>", "b.simon&#10;&#13;&#9;&amp;lt;@contoso.com</NameID>"))
+    assert read_response(encoded(xml), expected())[0].name_id == "b.simon\n\r\t&lt;@contoso.com"
