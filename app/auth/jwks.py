@@ -36,7 +36,7 @@ def fetch_keys(trust: Trust) -> list[dict[str, str]]:
     """Return the issuer's keys for RS256 signatures, as JWKs; raises FetchError."""
     deadline = time.monotonic() + SECONDS
     uri = trust.jwks_uri or _discover(trust.issuer, deadline)
-    keys = usable_keys(_fetch_object(uri, deadline))
+    keys = usable_keys(fetch_object(uri, deadline))
     if not keys:
         raise FetchError("the issuer's key set has no RSA signing key with an id and at least 2048 bits")
     return keys
@@ -53,12 +53,13 @@ def usable_keys(key_set: Mapping[str, Any]) -> list[dict[str, str]]:
         key = {name: row[name] for name in ("kty", "kid", "n", "e") if row.get(name) and isinstance(row[name], str)}
         if row.get("alg", "RS256") != "RS256" or len(key) < 4:
             continue
-        if _is_good(key):
+        if is_good_rsa(key):
             found.setdefault(key["kid"], key)
     return list(found.values())
 
 
-def _is_good(key: Mapping[str, str]) -> bool:
+def is_good_rsa(key: Mapping[str, str]) -> bool:
+    """Return whether a JWK is an RSA key of at least 2048 bits."""
     try:
         modulus = base64.b64decode(key["n"] + "=" * (-len(key["n"]) % 4), b"-_", validate=True)
         return int.from_bytes(modulus).bit_length() >= LEAST_BITS and bool(RSAKey.import_key(dict(key)))
@@ -71,7 +72,7 @@ def _discover(issuer: str, deadline: float) -> str:
 
     OpenID Connect Discovery section 4.
     """
-    metadata = _fetch_object(issuer.rstrip("/") + "/.well-known/openid-configuration", deadline)
+    metadata = fetch_object(issuer.rstrip("/") + "/.well-known/openid-configuration", deadline)
     if metadata.get("issuer") != issuer:
         raise FetchError("the metadata at the issuer's URL names another issuer")
     uri = metadata.get("jwks_uri")
@@ -82,10 +83,13 @@ def _discover(issuer: str, deadline: float) -> str:
     return str(uri)
 
 
-def _fetch_object(url: str, deadline: float) -> dict[str, Any]:
-    """Return the JSON object at the URL; raises FetchError."""
+def fetch_object(url: str, deadline: float, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+    """Return the JSON object at the URL; raises FetchError.
+
+    `deadline` is a time of `time.monotonic`.
+    """
     try:
-        found = json.loads(outgoing.get(url, deadline=deadline, most_bytes=MOST_BYTES))
+        found = json.loads(outgoing.get(url, deadline=deadline, most_bytes=most_bytes))
     except outgoing.OutgoingError as error:
         raise FetchError(str(error)) from error
     except (ValueError, RecursionError) as error:

@@ -158,12 +158,18 @@ def _check_kind(inspection: Inspection, claims: dict[str, Any]) -> None:
     )
 
 
+def directory_of(issuer: str) -> str:
+    """Return the id of the directory in Entra's issuer URL, or "" for another issuer's."""
+    found = _DIRECTORY.search(issuer.lower())
+    return found[0] if found else ""
+
+
 def _check_directory(inspection: Inspection, claims: dict[str, Any], trust: Trust) -> None:
     """Check that a token is of the directory in Entra's issuer URL, since all directories share the same keys."""
-    directory = _DIRECTORY.search(trust.issuer.lower())
+    directory = directory_of(trust.issuer)
     if directory and "tid" in claims:
         inspection.check(
-            "directory", claims["tid"] == directory[0], expected=directory[0], received=claims["tid"],
+            "directory", claims["tid"] == directory, expected=directory, received=claims["tid"],
             reason="of another customer's directory",
         )
 
