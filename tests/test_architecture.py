@@ -53,9 +53,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.store.open": {*STORE, "app.embedded", "app.schemas", "app.config"},
     "app.embedded": {"app.store.mongo", "app.errors", "app.processes", "pymongo"},
-    "app.background": {
-        "app.store.mongo", "app.store.log", "app.store.directory", "app.store.accounts", "app.errors",
-    },
+    "app.background": {*STORE, "app.sign_on", "app.errors"},
     "app.queries": {"scim_filter", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},
@@ -103,7 +101,10 @@ ALSO_MEAN = {
     "schema": ("app/openapi/",),  # a keyword of OpenAPI
     "title": ("app/openapi/",),  # a keyword of OpenAPI
     # A field of memberships, lines of a log and of an export, and events; a label of metrics; a keyword of JSON Schema.
-    "type": ("app/auth/", "app/cli/", "app/export_import/", "app/feed/", "app/openapi/", "app/store/", "app/telemetry/"),
+    "type": (
+        "app/auth/", "app/cli/", "app/export_import/", "app/feed/", "app/openapi/", "app/sign_on/endings.py", "app/store/",
+        "app/telemetry/",
+    ),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
     # A member of a PATCH operation, a claim, and in filters what an element that is no object is called.
     "value": ("app/auth/", "app/openapi/messages.py", "app/protocol/bulk.py", "app/protocol/patch/message.py", "scim_filter/"),

@@ -7,13 +7,14 @@ later. An app can therefore be told twice, but is never left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.schemas.tables.user import USER_TYPE
+from app.store.accounts.server_key import SPEC as SERVER
 from app.store.log.event import Actor, Event, new_id
 from app.store.log.events import Events
 from app.store.mongo.database import Database, Session
@@ -51,6 +52,7 @@ PAUSES = tuple(timedelta(seconds=each) for each in (5, 15, 60, 300, 900, 1_800))
 CLAIMED = timedelta(seconds=30)
 """How long a worker has for one attempt, before another one takes it."""
 _BATCH = 100
+_PLACE = "endings"
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,38 @@ def _row(session: Mapping[str, Any], app: str, reason: str, moment: datetime) ->
         "_id": new_id(), "tenant": session["tenant"], "app": app, "user": session["user"], "sid": session["sid"],
         "reason": reason, "tries": 0, "created": moment, "due": moment, "forget": moment + FORGET_AFTER,
     }
+
+
+def signed_in(database: Database, among: Mapping[str, Iterable[str]] | None = None) -> set[tuple[str, str]]:
+    """Return tenant and user of each running session; `among` limits them to some users of some tenants."""
+    running: dict[str, Any] = {"ended": {"$exists": False}, "expires": {"$gt": now()}}
+    if among is not None:
+        if not among:
+            return set()
+        running["$or"] = [{"tenant": tenant, "user": {"$in": list(users)}} for tenant, users in among.items()]
+    found = database.db[SESSIONS.name].find(running, {"_id": 0, "tenant": 1, "user": 1})
+    return {(row["tenant"], row["user"]) for row in found}
+
+
+class Place:
+    """How far the events have been read for what ends sessions: the number of the last one."""
+
+    def __init__(self, database: Database) -> None:
+        self._collection = database.db[SERVER.name]
+
+    def get(self) -> int | None:
+        """Return the number, None if none has been stored."""
+        row = self._collection.find_one({"_id": _PLACE}) or {}
+        number: int | None = row.get("number")
+        return number
+
+    def advance(self, number: int) -> None:
+        """Store the number, unless another worker has come further."""
+        self._collection.update_one({"_id": _PLACE}, {"$max": {"number": number}}, upsert=True)
+
+    def begin_anew(self, number: int) -> None:
+        """Store the number after the place was lost."""
+        self._collection.update_one({"_id": _PLACE}, {"$set": {"number": number}}, upsert=True)
 
 
 class Logouts:
