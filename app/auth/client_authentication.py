@@ -65,7 +65,7 @@ class ClientAuthentication:
                 raise InvalidRequestError("A client assertion and a secret were sent; send only one of them.")
             return self._by_assertion(tenant, parameters)
         form = {name: parameters[name] for name in ("client_id", "client_secret") if name in parameters}
-        basic = _basic(authorization)
+        basic = basic_credentials(authorization)
         if basic and form != {name: basic[name] for name in form}:  # sent in both places: they must agree (D-82)
             raise Refused(Refusal("client", "the Authorization header and the form have different credentials"))
         sent = basic or form
@@ -130,7 +130,16 @@ class ClientAuthentication:
             raise TenantSuspended(SUSPENDED, status_code=403)
 
 
-def _basic(authorization: str) -> dict[str, str]:
+def claimed_id(parameters: Mapping[str, str], authorization: str) -> str:
+    """Return the id that the sender of a token request claims to have, "" if there is none."""
+    try:
+        basic = basic_credentials(authorization)
+    except Refused:
+        return ""
+    return basic.get("client_id", parameters.get("client_id", ""))
+
+
+def basic_credentials(authorization: str) -> dict[str, str]:
     """Return `client_id` and `client_secret` of a Basic header, {} without a header; raises Refused for another one."""
     if not authorization:
         return {}

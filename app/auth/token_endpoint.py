@@ -10,7 +10,7 @@ and they can be revoked. Unlike a signed token, each costs a write, once an hour
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
@@ -25,7 +25,7 @@ from authlib.oauth2.rfc6749.errors import (
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
-from app.auth.client_authentication import METHODS, AuthenticatedClient, ClientAuthentication
+from app.auth.client_authentication import METHODS, AuthenticatedClient, ClientAuthentication, claimed_id
 from app.auth.jwt import ALGORITHM
 from app.auth.limits.rate_limits import Limits
 from app.auth.refusal import Refusal, Refused
@@ -45,6 +45,7 @@ class TokenRequest:
     content_type: str = FORM
     authorization: str = ""
     address: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ class TokenAnswer:
     headers: dict[str, str]
     refusal: Refusal | None = None
     """Why the request was refused: for the log, not for the client."""
+    operation: str = "sign-in"
+    """What the log calls a refused request."""
 
 
 def metadata(issuer: str) -> dict[str, Any]:
@@ -93,18 +96,25 @@ class TokenEndpoint(AuthorizationServer):
     """Issues access tokens to the clients of all tenants."""
 
     def __init__(
-        self, database: Database, *, limits: Limits | None = None, clock: Callable[[], float] = time.time
+        self, database: Database, *, limits: Limits | None = None, clock: Callable[[], float] = time.time,
+        others: Mapping[str, Callable[[TokenRequest, dict[str, str]], TokenAnswer]] | None = None,
     ) -> None:
+        """`others` answer the requests of those whose ids begin with their keys; they raise Refused, OAuth2Error."""
         super().__init__(scopes_supported=SCOPES)
         self.register_grant(_Grant)
         self._clients = ClientAuthentication(database, clock)
         self._tokens = Tokens(database)
         self._limits = limits or Limits(database, None)
+        self._others = others or {}
 
     def answer(self, request: TokenRequest) -> TokenAnswer:
         """Return the response to a token request; raises TooManyRequests."""
         try:
             parameters = _parameters(request)
+            sender = claimed_id(parameters, request.authorization)
+            other = next((each for prefix, each in self._others.items() if sender.startswith(prefix)), None)
+            if other is not None:
+                return other(request, parameters)
             answer: TokenAnswer = self.create_token_response(_Request(request, parameters))
             return answer
         except Refused as refused:
@@ -113,7 +123,7 @@ class TokenEndpoint(AuthorizationServer):
         except OAuth2Error as failed:
             error, refusal = failed, None
         self._limits.count_wrong_credential(request.address)
-        return _answer(error, refusal)
+        return error_answer(error, refusal)
 
     def issue(self, request: _Request) -> dict[str, Any]:
         """Issue an access token for the requested scopes, or for all that the client has."""
@@ -175,7 +185,7 @@ def _parameters(request: TokenRequest) -> dict[str, str]:
     return parameters
 
 
-def _answer(error: OAuth2Error, refusal: Refusal | None = None) -> TokenAnswer:
+def error_answer(error: OAuth2Error, refusal: Refusal | None = None) -> TokenAnswer:
     """Return the answer for an error (RFC 6749 section 5.2); `refusal` is logged, or else the error's description."""
     headers = dict(error.get_headers())
     if error.status_code == 401:

@@ -24,7 +24,7 @@ def token(tenant: str) -> Response:
     """Issue an access token."""
     token_request = TokenRequest(
         tenant, read_bytes(request, MOST_BYTES), request.content_type or "", request.headers.get("Authorization", ""),
-        request.remote_addr or "",
+        request.remote_addr or "", current().request_id,
     )
     service().require()
     token_answer = service().token(token_request)
@@ -47,5 +47,6 @@ def _log_refusal(tenant: str, token_answer: TokenAnswer) -> None:
     """Write a refusal into the provisioning log, which says more than the client is told."""
     if token_answer.refusal is not None:
         checks = [vars(check) for check in token_answer.refusal.checks]
-        event = Event("sign-in", status=token_answer.status, detail=str(token_answer.refusal), checks=checks)
+        refusal = str(token_answer.refusal)
+        event = Event(token_answer.operation, status=token_answer.status, detail=refusal, checks=checks)
         service().refused(tenant, event, Actor(request_id=current().request_id))

@@ -28,6 +28,8 @@ class Person:
     tenant: Tenant
     session: Session
     directory: Directory
+    name: str
+    """The name by which people know the user."""
 
     @property
     def user_type(self) -> ResourceType:
@@ -58,12 +60,12 @@ class People:
             return None
         directory = self._directory(tenant)
         kind = user_type(directory)
-        user = directory.get(kind, session.user, frozenset({kind.switch or kind.identifier}))
+        user = directory.get(kind, session.user, frozenset({kind.switch or kind.identifier, kind.identifier}))
         if user is None or kind.is_disabled(user):
             end = End(DELETED if user is None else DISABLED, directory.events)
             end_sessions(self._database, tenant.name, {"sid": session.sid}, end)
             return None
-        return Person(tenant, session, directory)
+        return Person(tenant, session, directory, kind.name_in(user))
 
 
 def user_type(directory: Directory) -> ResourceType:

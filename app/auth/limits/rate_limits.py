@@ -21,6 +21,8 @@ from app.store.mongo.database import Database
 
 TOKEN_REQUESTS = 300
 """Per minute and tenant: a client needs one per hour, and a few more during a rotation or a test."""
+APP_REQUESTS = 6_000
+"""Per minute and tenant: at nine in the morning a whole company signs in; each app asks for a token and userinfo."""
 WRONG_CREDENTIALS = 100
 """Per minute and address (D-109)."""
 DEFAULT = 100
@@ -44,10 +46,12 @@ class Limits:
         self._per_second = per_second
         factor = max(1.0, (per_second or 0) / DEFAULT)
         self._token_rate = _per_minute(round(TOKEN_REQUESTS * factor))
+        self._app_rate = _per_minute(round(APP_REQUESTS * factor))
         self._wrong_rate = _per_minute(round(WRONG_CREDENTIALS * factor))
         shared = SharedBuckets(database)
         self._requests = Buckets(shared, "requests", clock)
         self._tokens = Buckets(shared, "tokens", clock)
+        self._apps = Buckets(shared, "apps", clock)
         self._wrong = Buckets(shared, "wrong", clock)
         self._missing = Buckets(shared, "missing", clock)
         self._logged = Buckets(shared, "noted", clock)
@@ -72,6 +76,11 @@ class Limits:
         """Count an access token that is issued to a tenant; raises TooManyRequests."""
         if self._per_second and (wait := self._tokens.take(tenant, self._token_rate)):
             raise _refusal("Too many requests for access tokens.", wait)
+
+    def count_app_request(self, tenant: str) -> None:
+        """Count an app's exchange of a code, or its request for userinfo; raises TooManyRequests."""
+        if self._per_second and (wait := self._apps.take(tenant, self._app_rate)):
+            raise _refusal("Too many requests of apps.", wait)
 
     def count_wrong_credential(self, address: str) -> None:
         """Count a wrong credential; raises TooManyRequests."""

@@ -1,0 +1,147 @@
+"""The authorization endpoint: an app's request becomes a code, a sign-in, or an error.
+
+As long as the app and the redirect URI are not known to be good, the answer is a page. After that it is a redirect,
+with `iss` in errors, too (RFC 9207 section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from authlib.oauth2.rfc6749 import OAuth2Error
+from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
+
+from app.sign_on.people import People, Person
+from app.sign_on.provider.app_request import AppRequest, Wishes, check, kept, single
+from app.sign_on.provider.claims import in_group
+from app.sign_on.provider.server import ProviderServer, Servers
+from app.store.accounts.tenants import Tenant, Tenants
+from app.store.mongo.moments import now
+from app.store.sign_on.apps import App, Apps
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """The browser goes to `url`."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class SignInNeeded:
+    """The person has to sign in first; then `request` is answered."""
+
+    request: AppRequest
+    force: bool
+    """Whether they must authenticate again, even if the identity provider knows them."""
+    login_hint: str
+    max_age: int | None
+
+
+@dataclass(frozen=True)
+class NotAvailable:
+    """There is nothing at this address; `why` is for the log, "" if nobody is to learn it."""
+
+    why: str = ""
+
+
+Outcome = Redirect | SignInNeeded | NotAvailable
+
+
+class Authorization:
+    """Answers the requests of apps."""
+
+    def __init__(self, apps: Apps, tenants: Tenants, people: People, servers: Servers) -> None:
+        self._apps = apps
+        self._tenants = tenants
+        self._people = people
+        self._servers = servers
+
+    def authorize(self, tenant_name: str, pairs: Sequence[tuple[str, str]], cookie: str) -> Outcome:
+        """Return what happens with a request; `pairs` are its parameters, `cookie` is that of the session, or ""."""
+        parameters, repeated = single(pairs)
+        app, redirect_uri = self._app(tenant_name, parameters), parameters.get("redirect_uri", "")
+        if app is None or "client_id" in repeated:
+            return NotAvailable()
+        if redirect_uri not in app.settings.redirect_uris or "redirect_uri" in repeated:
+            return NotAvailable(f"the redirect_uri is not one of those of {app.id}")
+        request = AppRequest(tenant=tenant_name, app=app.id, parameters=kept(parameters))
+        try:
+            if repeated:
+                raise InvalidRequestError("A parameter is given more than once.")
+            wishes = check(parameters)
+            self._server(request, app).check(request["parameters"])
+            return self._signed_in(request, app, wishes, cookie)
+        except OAuth2Error as error:
+            if "state" in repeated:
+                request["parameters"].pop("state", None)
+            return Redirect(self._refusal(request, error))
+
+    def answer(self, request: AppRequest, sid: str) -> str:
+        """Return where the browser goes with the answer to a request, after the person has signed in."""
+        app = self._app(request["tenant"], {"client_id": request["app"]})
+        if app is None:
+            return self.refusal_url(request, "access_denied")
+        person = self._people.by_sid(request["tenant"], sid)
+        try:
+            if person is None:
+                raise AccessDeniedError("The person is not signed in any more.")
+            return self._code(request, app, person)
+        except OAuth2Error as error:
+            return self._refusal(request, error)
+
+    def refusal_url(self, request: AppRequest, error: str) -> str:
+        """Return where the browser goes with an error, such as `access_denied`."""
+        return self._refusal(request, OAuth2Error(error=error))
+
+    def app_name(self, request: AppRequest) -> str:
+        """Return the name of the app for people."""
+        app = self._apps.get(request["app"])
+        return app.settings.name if app else ""
+
+    def _signed_in(self, request: AppRequest, app: App, wishes: Wishes, cookie: str) -> Outcome:
+        person = self._people.by_cookie(request["tenant"], cookie) if cookie else None
+        fresh = person is not None and not wishes.login and not _is_too_old(person, wishes.max_age)
+        if person is not None and fresh:
+            return Redirect(self._code(request, app, person))
+        if wishes.silent:
+            raise OAuth2Error("The person has to sign in.", error="login_required")
+        force = wishes.login or wishes.max_age is not None
+        return SignInNeeded(request, force, wishes.login_hint, wishes.max_age)
+
+    def _code(self, request: AppRequest, app: App, person: Person) -> str:
+        if app.settings.group and not in_group(person, app.settings.group):
+            raise AccessDeniedError("The person is not in the group of this app.")
+        code = self._server(request, app).grant(request["parameters"], person)
+        return self._back(request, {"code": code})
+
+    def _app(self, tenant_name: str, parameters: Mapping[str, str]) -> App | None:
+        # The tenant and the app are always read, so that neither can be told from the other by the time it takes.
+        tenant: Tenant | None = self._tenants.get(tenant_name)
+        app = self._apps.get(parameters.get("client_id", ""))
+        good = tenant is not None and app is not None and app.serves(tenant) and not tenant.suspended
+        return app if good else None
+
+    def _server(self, request: AppRequest, app: App) -> ProviderServer:
+        return self._servers.of(request["tenant"], app)
+
+    def _refusal(self, request: AppRequest, error: OAuth2Error) -> str:
+        description = {"error_description": error.description} if error.description else {}
+        return self._back(request, {"error": error.error or "server_error", **description})
+
+    def _back(self, request: AppRequest, answer: Mapping[str, str]) -> str:
+        parameters = request["parameters"]
+        state = {"state": parameters["state"]} if "state" in parameters else {}
+        issuer = {"iss": self._servers.issuer(request["tenant"])}
+        return with_query(parameters["redirect_uri"], {**answer, **state, **issuer})
+
+
+def with_query(url: str, parameters: Mapping[str, str]) -> str:
+    """Return a URL, which may have a query but no fragment, with more parameters."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
+
+
+def _is_too_old(person: Person, max_age: int | None) -> bool:
+    return max_age is not None and (now() - person.session.auth_time).total_seconds() > max_age
