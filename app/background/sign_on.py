@@ -6,15 +6,19 @@ from collections.abc import Callable
 
 from app.background.janitor import Chore
 from app.sign_on.endings import Follower
+from app.sign_on.logout_tokens import Teller
 from app.store.accounts.tenants import Tenant
 from app.store.directory.directory import Directory
 from app.store.mongo.database import Database
 
 
-def sign_on_chores(database: Database, days: int, directory: Callable[[Tenant], Directory]) -> tuple[Chore, ...]:
-    """Return the chores; `days` is how long a log is kept, and `directory` opens the directory of a tenant."""
-    follower = Follower(database, days, directory)
+def sign_on_chores(database: Database, teller: Teller, directory: Callable[[Tenant], Directory]) -> tuple[Chore, ...]:
+    """Return the chores; `teller` tells apps of ended sessions, and `directory` opens the directory of a tenant."""
+    follower = Follower(database, teller.days, directory)
     return (
         # Each round but the first begins with one read of one document, and as a rule ends with it.
         Chore("ending sessions", lambda _: follower.round(), pause=1, first=1, seconds=60, done="ended %s sessions"),
+        Chore(
+            "telling apps", lambda _: teller.round(), pause=1, first=1, seconds=3_600, done="told apps of %s logouts",
+        ),
     )

@@ -174,9 +174,12 @@ class Logouts:
         texts = {name: row[name] for name in _TEXTS if name != "_id"}
         return Logout(id=row["_id"], tries=row["tries"], **texts)
 
-    def finish(self, logout: Logout, session: Session = None) -> None:
-        """Note that nothing more is to be told, because it was, or cannot be."""
-        self._update(logout, {"$unset": {"due": ""}}, session)
+    def finish(self, logout: Logout, session: Session = None) -> bool:
+        """Note that nothing more is to be told, because it was, or cannot be.
+
+        Return False if another worker has the logout by now.
+        """
+        return self._update(logout, {"$unset": {"due": ""}}, session)
 
     def postpone(self, logout: Logout) -> None:
         """Note that the app could not be told; there is another attempt after a pause, which grows."""
@@ -187,6 +190,7 @@ class Logouts:
         """Return how many logouts of a tenant are still to be told."""
         return self._collection.count_documents({"tenant": tenant, "due": {"$exists": True}})
 
-    def _update(self, logout: Logout, change: Mapping[str, Any], session: Session) -> None:
+    def _update(self, logout: Logout, change: Mapping[str, Any], session: Session) -> bool:
         # Only while it is this worker's: of an attempt that took too long another worker may have begun the next one.
-        self._collection.update_one({"_id": logout.id, "tries": logout.tries}, change, session=session)
+        query = {"_id": logout.id, "tries": logout.tries}
+        return bool(self._collection.update_one(query, change, session=session).matched_count)
