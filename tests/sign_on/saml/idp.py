@@ -48,9 +48,13 @@ class Signer:
         return self.certificate.parsed.public_bytes(Encoding.PEM).decode()
 
 
-@cache
 def signer(name: str = "idp", *, bits: int = 2_048, curve: str = "", starts: int = -30, days: int = 1_095) -> Signer:
     """Return the signer of a name, always the same one; its self-signed certificate starts `starts` days after NOW."""
+    return _signer(name, bits, curve, starts, days)
+
+
+@cache
+def _signer(name: str, bits: int, curve: str, starts: int, days: int) -> Signer:
     curves = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
     key = ec.generate_private_key(curves[curve]) if curve else rsa.generate_private_key(65_537, bits)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
