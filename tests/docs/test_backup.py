@@ -143,6 +143,7 @@ def test_ev_136_a_consumer_that_has_read_what_a_restore_loses_is_told(reader: St
     token = fill(reader)
     events = reader.run("scimd token issue demo --scope events.read", SECRET_TOKEN).strip()
     feed, users = f"{reader.server.url}/demo/changes", f"{reader.server.url}/demo/scim/v2/Users"
+    until(lambda: [each for each in reader.send(events, "GET", feed)["events"] if each["type"] == "scimd.user.deleted"])
     kept = reader.send(events, "GET", f"{feed}?after=now")["cursor"]
     assert reader.server.stop() == 0
     for line in STOPPED:
