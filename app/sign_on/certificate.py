@@ -19,6 +19,7 @@ from app.sign_on.reasons import Reason, SignOnRefused
 LEAST_BITS = 2_048
 """Of an RSA key."""
 CURVES = frozenset({"secp256r1", "secp384r1"})
+_UNREADABLE = (ValueError, x509.InvalidVersion)
 _PEM = "-----BEGIN CERTIFICATE-----"
 
 
@@ -46,7 +47,7 @@ class Certificate:
                 not_before=parsed.not_valid_before_utc,
                 not_after=parsed.not_valid_after_utc,
             )
-        except ValueError as error:
+        except _UNREADABLE as error:
             raise SignOnRefused(Reason.MALFORMED, "A certificate cannot be read.") from error
 
     @classmethod
@@ -56,7 +57,7 @@ class Certificate:
             if _PEM in text:
                 return cls.from_der(x509.load_pem_x509_certificate(text.encode()).public_bytes(Encoding.DER))
             return cls.from_der(binascii.a2b_base64("".join(text.split()).encode("ascii"), strict_mode=True))
-        except ValueError as error:
+        except _UNREADABLE as error:
             raise SignOnRefused(Reason.MALFORMED, "A certificate cannot be read.") from error
 
     @property

@@ -1,6 +1,10 @@
 """What is read from the metadata of an identity provider, and what ours says."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import etree
 
 from app.sign_on.certificate import Certificate
@@ -107,6 +111,22 @@ def test_a_certificate_is_read_from_pem_and_base64_and_nothing_else():
     for text in ("", "MII", "ä", certificate.text[:-8], "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----"):
         with pytest.raises(SignOnRefused, match="certificate"):
             Certificate.from_text(text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1_000), st.integers(0, 255)), min_size=1, max_size=3))
+def test_a_certificate_that_was_changed_is_read_or_refused(changes):
+    der = bytearray(signer().certificate.der)
+    for place, value in changes:
+        der[place % len(der)] = value
+    with suppress(SignOnRefused):
+        assert Certificate.from_der(bytes(der)).weakness != ""
+
+
+def test_a_certificate_of_an_unknown_version_is_refused():
+    der = signer().certificate.der
+    assert der.count(b"\xa0\x03\x02\x01\x02") == 1
+    with pytest.raises(SignOnRefused):
+        Certificate.from_der(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x63"))
 
 
 def test_sso_21_our_metadata_says_what_an_identity_provider_has_to_know_in_the_order_of_the_schema():
