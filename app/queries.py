@@ -65,27 +65,23 @@ class Queries:
         if len(parts) == 1 and not skip and parts[0].looks_up_a_name(search):  # what Entra sends most of all
             found = parts[0].named(search.count)
             return list_response(found, len(found), search.start_index)
-        if len(parts) == 1:
-            rows, total = self._step(parts[0], search, credential)
-        else:
-            check_depth(skip)
-            rows, total = _merged_by_index(parts, skip, search.count)
+        rows, total = self._step(parts, search, credential)
         return list_response(self._rendered(parts, rows), total, search.start_index)
 
-    def _step(self, part: _Part, search: SearchRequest, credential: str) -> tuple[list[Row], int]:
+    def _step(self, parts: list[_Part], search: SearchRequest, credential: str) -> tuple[list[Row], int]:
         """Return the page at `startIndex`, and the total (D-220).
 
         After a full page of the same walk, it begins behind that page's last resource; otherwise it is counted from the
         beginning. In a walk, the total says whether more follow, since clients stop once `startIndex` exceeds it.
         """
         start, count = search.start_index, search.count
-        walk = f"{credential}\n{replace(search, attributes=None, excluded=None).identity(part.type.endpoint)}"
+        walk = f"{credential}\n{replace(search, attributes=None, excluded=None).identity(_endpoints(parts))}"
         place = self._search.places.find(walk, start) if start > 1 else None
         if place is None:
-            rows, total = part.first_page(start - 1, count)
+            rows, total = _counted(parts, start - 1, count)
         else:
-            total = place.total if part.unindexed else part.total()
-            rows = part.rows(place.position, count + 1, total, backwards=False)
+            total = place.total if any(part.unindexed for part in parts) else sum(part.total() for part in parts)
+            rows = _behind(parts, place.position, count + 1, total)
             more, rows = len(rows) > count, rows[:count]
             total = max(total, start + len(rows)) if more else start - 1 + len(rows)
         if len(rows) == count:  # also after the last page, where an earlier walk may have gone on
@@ -93,18 +89,17 @@ class Queries:
         return rows, total
 
     def _by_cursor(self, parts: list[_Part], search: SearchRequest) -> dict[str, Any]:
-        identity = self._tenant + "\n" + search.identity(",".join(part.type.endpoint for part in parts))
+        identity = self._tenant + "\n" + search.identity(_endpoints(parts))
         start, backwards = None, False
         if search.cursor:
             cursor = self._cursors.open(search.cursor, identity, search.count)
             start, backwards, total = Position(cursor.id, cursor.key), cursor.backwards, cursor.total
-            found = [row for part in parts for row in part.rows(start, search.count + 1, total, backwards=backwards)]
+            found = _behind(parts, start, search.count + 1, total, backwards=backwards)
         elif search.count:
             pages = [part.first_page(0, search.count + 1) for part in parts]
-            found, total = [row for rows, _ in pages for row in rows], sum(number for _, number in pages)
+            found, total = _sorted(parts, [row for rows, _ in pages for row in rows]), sum(each for _, each in pages)
         else:
             return list_response([], sum(part.total() for part in parts), None)
-        found.sort(key=lambda row: rank(row[1]), reverse=parts[0].order.descending != backwards)
         more, found = len(found) > search.count, found[: search.count]
         if backwards:
             found.reverse()
@@ -202,6 +197,28 @@ class _Part:
         return [(resource, by_id[resource["id"]], self.type) for resource in found]
 
 
+def _endpoints(parts: list[_Part]) -> str:
+    return ",".join(part.type.endpoint for part in parts)
+
+
+def _behind(parts: list[_Part], after: Position, limit: int, total: int, *, backwards: bool = False) -> list[Row]:
+    """Return the resources of all types behind a position; `total` match."""
+    rows = [row for part in parts for row in part.rows(after, limit, total, backwards=backwards)]
+    return _sorted(parts, rows, backwards=backwards)
+
+
+def _sorted(parts: list[_Part], rows: list[Row], *, backwards: bool = False) -> list[Row]:
+    return sorted(rows, key=lambda row: rank(row[1]), reverse=parts[0].order.descending != backwards)
+
+
+def _counted(parts: list[_Part], skip: int, count: int) -> tuple[list[Row], int]:
+    """Return the page that is counted from the beginning, and the total."""
+    if len(parts) == 1:
+        return parts[0].first_page(skip, count)
+    check_depth(skip)
+    return _merged_by_index(parts, skip, count)
+
+
 def _merged_by_index(parts: list[_Part], skip: int, count: int) -> tuple[list[Row], int]:
     """Return the page among several types, found by the positions alone before what is on it is read, and the total."""
     descending = parts[0].order.descending
@@ -210,7 +227,7 @@ def _merged_by_index(parts: list[_Part], skip: int, count: int) -> tuple[list[Ro
     positions.sort(key=lambda item: rank(item[0]), reverse=descending)
     wanted = positions[skip : skip + count]
     rows = [row for part in parts for row in part.several([position for position, owner in wanted if owner is part])]
-    return sorted(rows, key=lambda row: rank(row[1]), reverse=descending), sum(total for _, total in found)
+    return _sorted(parts, rows), sum(total for _, total in found)
 
 
 def _order(column: Column | None, search: SearchRequest, resource_type: ResourceType, *, absent: bool) -> Order:

@@ -153,6 +153,23 @@ def test_ev_120_a_place_is_kept_for_ten_minutes_and_belongs_to_the_tenant(rfc: C
     assert rfc("GET", "/Users?startIndex=6&count=5").get_json()["itemsPerPage"] == 2
 
 
+@pytest.mark.parametrize("query", ["", "&sortBy=displayName", "&sortBy=id&sortOrder=descending", "&filter=" + quote("displayName pr")])
+def test_ev_126_a_walk_over_several_types_misses_nobody(rfc: Client, query: str) -> None:
+    ids = {rfc.user(f"user{n:02}", displayName=f"name{n:02}")["id"]: "/Users" for n in range(12)}
+    ids |= {rfc.group(f"name{n:02}x")["id"]: "/Groups" for n in range(8)}
+    everything = set(ids)
+    start, total, seen = 1, 1, []
+    while start <= total:
+        page = rfc("GET", f"/?startIndex={start}&count=4{query}").get_json()
+        found = [each["id"] for each in page["Resources"]]
+        seen += found
+        start, total = start + len(found), page["totalResults"]
+        for each in found[:2]:
+            assert rfc("DELETE", f"{ids.pop(each)}/{each}").status_code == 204
+    assert set(seen) == everything
+    assert len(seen) == len(everything)
+
+
 def test_ev_123_a_page_far_into_a_walk_reads_what_it_shows(rfc: Client, http_database: Database) -> None:
     users(rfc, 40)
     walk = Walk(rfc)
