@@ -127,6 +127,28 @@ def run_clients_and_trusts(reader: Story) -> None:
     reader.run("scimd trust list acme", "trusts no issuer")
 
 
+def run_apps(reader: Story) -> None:
+    """Run the table's commands about apps, their keys, and mail domains."""
+    create = "scimd app create portal --redirect-uri https://app.example.com/cb --tenant acme"
+    app = re.search(r"app_\w+", reader.run(f"{create} --public --scope groups", "Client ID"))[0]
+    reader.run(f"scimd app show {app}", r"portal.*https://app\.example\.com/cb")
+    reader.run(f"scimd app change {app} --name Portal", "")
+    reader.run("scimd app list", f"{app}.*Portal.*acme")
+    reader.run(f"scimd app delete {app}", "")
+    made = json.loads(reader.run(f"{create} --json", "client_secret"))["client_id"]
+    reader.run(f"scimd app rotate {made}", "Client Secret")
+    shown = json.loads(reader.run(f"scimd app show {made} --json", "secrets"))
+    reader.run(f"scimd app secret delete {made} {shown['secrets'][0]['secret_id']}", "")
+    reader.run("scimd tenant domain add acme acme.example", "")
+    reader.run("scimd tenant domain list acme", "acme.example")
+    reader.run("scimd tenant domain remove acme acme.example", "")
+    reader.run("scimd signing-key rotate --now", "signs from")
+    reader.run("scimd signing-key rotate --use saml", "signs from")
+    reader.run("scimd signing-key rotate", "signs from")
+    reader.run("scimd signing-key list", "id-token.*saml")
+    reader.run("scimd signing-key seal", r"^[\w-]{43}=$")
+
+
 def run_the_rest(reader: Story) -> None:
     """Run the table's commands about the log, deleted resources, and moving a tenant."""
     url, token = f"{reader.server.url}/acme/scim/v2", reader.run("scimd token issue acme", SECRET_TOKEN).strip()

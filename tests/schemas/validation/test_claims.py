@@ -22,7 +22,7 @@ SCOPES = {
 }
 
 
-def test_so_110_the_claims_of_each_scope_are_these():
+def test_sso_110_the_claims_of_each_scope_are_these():
     found = {}
     for row in ROWS:
         found.setdefault(row.scope, set()).update(claims_in(row))
@@ -30,7 +30,7 @@ def test_so_110_the_claims_of_each_scope_are_these():
     assert not found.get("")
 
 
-def test_so_110_no_secret_of_ours_has_a_claim_and_no_other_type_is_told():
+def test_sso_110_no_secret_of_ours_has_a_claim_and_no_other_type_is_told():
     hidden = [row for row in ROWS if row.returned == "never"]
     assert hidden
     assert [list(claims_in(row)) for row in hidden] == [[]] * len(hidden)

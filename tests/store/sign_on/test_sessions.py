@@ -39,7 +39,7 @@ def session(**changes):
     return Session(**fields | {"amr": ("pwd",), "acr": "a", "session_index": "i"} | changes)
 
 
-def test_so_70_a_session_is_found_by_its_cookie_and_by_its_sid(sessions, database):
+def test_sso_70_a_session_is_found_by_its_cookie_and_by_its_sid(sessions, database):
     cookie, opened = sessions.open(session())
     assert sessions.by_cookie("contoso", cookie) == sessions.by_sid("contoso", opened.sid) == opened
     assert len(cookie) == 43
@@ -55,7 +55,7 @@ def test_op_21_neither_another_tenant_nor_a_guess_nor_an_end_opens_it(sessions, 
     assert sessions.by_cookie("contoso", cookie) is None
 
 
-def test_so_70_a_new_cookie_keeps_the_sid(sessions):
+def test_sso_70_a_new_cookie_keeps_the_sid(sessions):
     _, opened = sessions.open(session())
     cookie, again = sessions.open(opened)
     assert again.sid == opened.sid
