@@ -26,6 +26,8 @@ COMMANDS = {
     "token": "app.cli.credentials.token:token",
     "client": "app.cli.credentials.client:client",
     "trust": "app.cli.credentials.trust:trust",
+    "app": "app.cli.sign_on.app:app",
+    "signing-key": "app.cli.sign_on.signing_key:signing_key",
     "events": "app.cli.events:events",
     "feed": "app.cli.feed:feed",
     "acts": "app.cli.acts:acts",

@@ -189,6 +189,7 @@ def test_the_commands_of_readme(reader: Story) -> None:
     reader.serve("scimd serve --demo")
     run_tenants(reader)
     run_clients_and_trusts(reader)
+    run_apps(reader)
     run_the_rest(reader)
     url, token = f"{reader.server.url}/demo/scim/v2", reader.run("scimd token issue demo", SECRET_TOKEN).strip()
     for client in CLIENTS:

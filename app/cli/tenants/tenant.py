@@ -11,6 +11,7 @@ import click
 from app.cli.audit import TenantItself, actor, audited, audited_change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
+from app.cli.sign_on.domain import domain
 from app.cli.tenants.connect_page import connect_page, print_connect_page
 from app.cli.tenants.overview import overview, print_overview
 from app.config import requests_a_second
@@ -37,6 +38,9 @@ class _Rate(click.ParamType):
 @click.group()
 def tenant() -> None:
     """The customers of this server, each with a SCIM URL of its own."""
+
+
+tenant.add_command(domain)
 
 
 @tenant.command()
