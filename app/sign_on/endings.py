@@ -23,7 +23,7 @@ from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.sequence import EventSequence
 from app.store.mongo.database import Database
 from app.store.mongo.moments import aware
-from app.store.sign_on.logouts import End, Place, end_sessions, signed_in
+from app.store.sign_on.logouts import End, Place, anybody_signed_in, end_sessions, signed_in
 
 SUSPENDED = "suspended"
 APP, PERSON, IDP, OPERATOR = "app", "person", "idp", "operator"
@@ -72,9 +72,21 @@ class Follower:
         self._sequence = EventSequence(database)
         self._place = Place(database)
         self._reached: int | None = None
+        self._rested = False
 
     def round(self) -> int:
-        """Read what is new, and return how many sessions ended; raises Unavailable, and the next round goes on."""
+        """Read what is new, and return how many sessions ended; raises Unavailable, and the next round goes on.
+
+        As long as nobody is signed in, that is one lookup, and no event is read. Those who sign in after that are
+        looked at once.
+        """
+        if not anybody_signed_in(self._database):
+            self._rested = True
+            return 0
+        if self._rested:
+            ended = self._begin_anew()
+            self._rested = False
+            return ended
         if self._reached is not None and self._sequence.news(self._reached).published == self._reached:
             return 0
         ended, place = 0, self._place.get()

@@ -56,9 +56,10 @@ def sessions(database):
 
 @pytest.fixture
 def follower(database, tenant):
-    """Return a follower that has read everything so far."""
+    """Return a follower that has read everything so far, while somebody else is signed in."""
     one = new_follower(database)
     relay(database)
+    sign_in(Sessions(database), "somebody", "tailspin")
     assert one.round() == 0
     return one
 
@@ -206,6 +207,29 @@ def test_a_new_tenant_is_not_taken_for_a_deleted_one_with_its_name(database, pro
     cookie = sign_in(sessions, "u")
     assert follow(database, follower) == 0
     assert sessions.by_cookie("contoso", cookie) is not None
+
+
+def test_sso_07_while_nobody_is_signed_in_no_event_is_read_and_nothing_written(database, provider, sessions):
+    follower, user = new_follower(database), create(provider)
+    switch(provider, user, active=False)
+    relay(database)
+    database.db.command("profile", 2)
+    assert follower.round() == 0
+    database.db.command("profile", 0)
+    assert [(row["op"], row["ns"].split(".")[1]) for row in database.db.system.profile.find({})] == [("query", "sessions")]
+    sign_in(sessions, user)
+    assert follower.round() == 1
+    assert reasons(database) == ["disabled"]
+
+
+def test_who_signs_in_after_a_rest_is_looked_at_and_followed(database, provider, sessions):
+    follower, user = new_follower(database), create(provider)
+    assert follower.round() == 0
+    cookie = sign_in(sessions, user)
+    assert follower.round() == 0
+    assert sessions.by_cookie("contoso", cookie) is not None
+    switch(provider, user, active=False)
+    assert follow(database, follower) == 1
 
 
 def test_sso_77_an_operator_ends_sessions(database, sessions):

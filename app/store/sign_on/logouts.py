@@ -134,6 +134,12 @@ def signed_in(database: Database, among: Mapping[str, Iterable[str]] | None = No
     return {(row["tenant"], row["user"]) for row in found}
 
 
+def anybody_signed_in(database: Database) -> bool:
+    """Return whether there is any running session, of whichever tenant."""
+    running = {"ended": {"$exists": False}, "expires": {"$gt": now()}}
+    return database.db[SESSIONS.name].find_one(running, {"_id": 1}) is not None
+
+
 class Place:
     """How far the events have been read for what ends sessions: the number of the last one."""
 

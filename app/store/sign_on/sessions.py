@@ -42,6 +42,7 @@ SPEC = CollectionSpec(
         IndexSpec(keys=(("tenant", 1), ("user", 1)), name="tenant_user"),
         IndexSpec(keys=(("tenant", 1), ("sid", 1)), name="tenant_sid"),
         IndexSpec(keys=(("tenant", 1), ("connection", 1), ("sessionIndex", 1)), name="tenant_connection_index"),
+        IndexSpec(keys=(("expires", 1),), name="expires"),
         IndexSpec(keys=(("forget", 1),), name="forget", expire_after_seconds=0),
     ),
 )
