@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo.errors import PyMongoError
 
 from app.config import Config
 from app.export_import import export
@@ -186,7 +187,13 @@ class Accidents:
     def imports(self) -> None:
         self._changing.import_into(random.choice(("acme", "globex")), self._folder)
 
+    def _database_answers(self) -> bool:
+        with suppress(PyMongoError):
+            return bool(self._server.database.db.command("ping"))
+        return False
+
     def happen(self, accident: Any) -> None:
+        until(self._database_answers, 120)  # a mongod that was killed may need longer than a client waits
         self.happened.append(accident.__name__)
         with suppress(ProcessLookupError):  # gunicorn has replaced that worker meanwhile
             accident()
