@@ -22,7 +22,7 @@ from gunicorn.http.wsgi import Response
 from gunicorn.workers.gthread import ThreadWorker
 
 from app import create_app
-from app.assembly import Application
+from app.application import Application
 from app.background import janitor, relay
 from app.config import Config, ConfigError
 from app.errors import ScimError, Unavailable

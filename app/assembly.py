@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
-from typing import Any
 
-from flask import Flask, Request
-from werkzeug.routing import MapAdapter
+from flask import Flask
 
+from app import assembly_sign_on as sign_on
+from app.application import Application, OneBudget
 from app.auth import EVERY_TENANT, Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
 from app.auth.refusal import SUSPENDED, loggable
 from app.background.janitor import CHORES, Chore
@@ -66,37 +66,6 @@ MOST_DIRECTORIES = 1_000
 """The number of tenants whose parts a process keeps, those used last. Each takes about 15 KB."""
 
 
-class Application(Flask):
-    """The Flask application; no route depends on the host."""
-
-    database: Database
-    chores: tuple[Chore, ...]
-    """What a worker does besides answering requests."""
-    relay: RelayThread
-    """What moves the events of changes to the log, in one worker at a time; not started yet."""
-    feed: Feed
-
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        # Flask's own would answer 400 to a `Host` that is no valid name and to an upgrade to WebSocket (D-160).
-        return self.url_map.bind("", path_info=request.path, default_method=request.method) if request else None
-
-
-class OneBudget:
-    """WSGI middleware that limits the time of all database calls of one request together (D-103).
-
-    The log line of a refusal is included; each block of a streamed response has a budget of its own.
-    """
-
-    def __init__(self, app: Callable[..., Iterable[bytes]], database: Database) -> None:
-        self._app = app
-        self._database = database
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Respond to a request (PEP 3333)."""
-        with self._database.budget():
-            return self._app(environ, start_response)
-
-
 def assemble(config: Config | None, database: Database | None) -> Flask:
     """Put the application together; raises ConfigError, StoreError."""
     config = config or Config.from_environment(os.environ)
@@ -119,6 +88,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.extensions["scimd"] = _service(config, database, parts, shares, app.feed)
     for blueprint in (health, oauth, openapi, feed, tenant_blueprint(discovery, bulk, me, scim)):
         app.register_blueprint(blueprint)
+    sign_on.install(app, config, database, parts.directory)
     fallbacks.install(app)
     telemetry.install(app, counted=bool(config.metrics_bind))
     errors.install(app)
@@ -219,6 +189,9 @@ class _Parts:
         directory, queries = self._directory(tenant)
         actor = Actor(principal.credential_id, request_id, STATUSES)
         return Provider(directory, queries, PROFILES[tenant.profile], actor)
+
+    def directory(self, tenant: Tenant) -> Directory:
+        return self._directory(tenant)[0]
 
     def open_catalogue(self, tenant_name: str) -> Catalogue:
         tenant = Tenants(self._database).get(tenant_name)

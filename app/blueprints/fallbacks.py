@@ -12,6 +12,7 @@ from werkzeug.routing import PathConverter, Rule
 from app.blueprints import door
 from app.blueprints.exchange import UNKNOWN_PATH, current_catalogue
 from app.blueprints.response.answers import empty_response
+from app.blueprints.sign_on.views import PREFIX, sign_on, unknown
 from app.errors import InvalidVersion, MethodNotAllowed, NotFound
 
 OTHER_METHODS = "other_methods"
@@ -44,12 +45,21 @@ def install(app: Flask) -> None:
 
     # A rule without methods matches all that no other rule has; `add_url_rule` would make it GET.
     for path in allow:
-        below = path.startswith(f"{door.PREFIX}/")  # the blueprint's name makes the door run first
-        app.url_map.add(Rule(path, endpoint=f"{door.NAME}.{OTHER_METHODS}" if below else OTHER_METHODS))
-    app.view_functions[OTHER_METHODS] = app.view_functions[f"{door.NAME}.{OTHER_METHODS}"] = other_methods
+        endpoint = f"{_blueprint_of(path)}{OTHER_METHODS}"
+        app.url_map.add(Rule(path, endpoint=endpoint))
+        app.view_functions[endpoint] = other_methods
     app.url_map.converters["any_path"] = AnyPath
     app.url_map.add(Rule(f"{door.PREFIX}/<any_path:path>", endpoint=UNKNOWN_PATH))
     app.view_functions[UNKNOWN_PATH] = unknown_path
+    app.url_map.add(Rule(f"{PREFIX}/<any_path:path>", endpoint=f"{sign_on.name}.unknown"))
+    app.view_functions[f"{sign_on.name}.unknown"] = unknown
+
+
+def _blueprint_of(path: str) -> str:
+    """Return the blueprint whose door or whose pages are meant for a path, with a dot, or ""."""
+    if path.startswith(f"{door.PREFIX}/"):
+        return f"{door.NAME}."
+    return f"{sign_on.name}." if path.startswith(PREFIX) else ""
 
 
 def unknown_path(path: str) -> Response:

@@ -23,6 +23,11 @@ OPERATIONS = Counter("scimd_operations", "Changes asked for, by their outcome.",
 LOGINS = Counter("scimd_logins", "Credentials looked at.", ["way", "result"])
 TOO_MANY = Counter("scimd_too_many", "Requests refused with tooMany: what they ask for takes too long.", ["tenant"])
 RATE_LIMITED = Counter("scimd_rate_limited", "Requests refused with 429, by the limit.", ["tenant", "limit"])
+SIGN_ONS = Counter("scimd_sign_ons", "People who wanted to sign in, by the outcome.", ["tenant", "kind", "result"])
+SIGN_ON_SECONDS = Histogram(
+    "scimd_sign_on_seconds", "Time from the start of a sign-in to its end, with what the person does in between.",
+    buckets=(0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0),
+)
 FEED_REQUESTS = Counter("scimd_feed_requests", "Requests for changes and snapshots, by status.", ["result"])
 FEED_WAITING = Gauge("scimd_feed_waiting", "Requests for changes that wait for some.", multiprocess_mode="livesum")
 COMMANDS = Histogram("scimd_mongodb_command_seconds", "Time of MongoDB commands.", ["command"], buckets=SECONDS)

@@ -45,9 +45,9 @@ class Limits:
     def __init__(self, database: Database, per_second: int | None, clock: Callable[[], float] = time.time) -> None:
         self._per_second = per_second
         factor = max(1.0, (per_second or 0) / DEFAULT)
-        self._token_rate = _per_minute(round(TOKEN_REQUESTS * factor))
-        self._app_rate = _per_minute(round(APP_REQUESTS * factor))
-        self._wrong_rate = _per_minute(round(WRONG_CREDENTIALS * factor))
+        self._token_rate = per_minute(round(TOKEN_REQUESTS * factor))
+        self._app_rate = per_minute(round(APP_REQUESTS * factor))
+        self._wrong_rate = per_minute(round(WRONG_CREDENTIALS * factor))
         shared = SharedBuckets(database)
         self._requests = Buckets(shared, "requests", clock)
         self._tokens = Buckets(shared, "tokens", clock)
@@ -66,30 +66,30 @@ class Limits:
             return
         wait = self._requests.take(tenant, rate_of(per_second), amount)
         if wait:
-            raise _refusal(f"More than {per_second} requests a second.", wait, tenant=tenant, limit="rate")
+            raise refusal(f"More than {per_second} requests a second.", wait, tenant=tenant, limit="rate")
 
     def may_log(self, tenant: str) -> bool:
         """Return whether a refused request of a tenant may be logged: one line a minute is enough to notice it."""
-        return not self._logged.take(tenant, _per_minute(1))
+        return not self._logged.take(tenant, per_minute(1))
 
     def count_token_request(self, tenant: str) -> None:
         """Count an access token that is issued to a tenant; raises TooManyRequests."""
         if self._per_second and (wait := self._tokens.take(tenant, self._token_rate)):
-            raise _refusal("Too many requests for access tokens.", wait)
+            raise refusal("Too many requests for access tokens.", wait)
 
     def count_app_request(self, tenant: str) -> None:
         """Count an app's exchange of a code, or its request for userinfo; raises TooManyRequests."""
         if self._per_second and (wait := self._apps.take(tenant, self._app_rate)):
-            raise _refusal("Too many requests of apps.", wait)
+            raise refusal("Too many requests of apps.", wait)
 
     def count_wrong_credential(self, address: str) -> None:
         """Count a wrong credential; raises TooManyRequests."""
-        if self._per_second and (wait := self._wrong.take(_neighbourhood(address), self._wrong_rate)):
-            raise _refusal("Too many wrong credentials.", wait)
+        if self._per_second and (wait := self._wrong.take(neighbourhood(address), self._wrong_rate)):
+            raise refusal("Too many wrong credentials.", wait)
 
     def count_missing_credential(self, address: str) -> bool:
         """Count a request without a credential, and return whether it may be logged."""
-        return not (self._per_second and self._missing.take(_neighbourhood(address), self._wrong_rate))
+        return not (self._per_second and self._missing.take(neighbourhood(address), self._wrong_rate))
 
 
 def rate_of(per_second: int) -> Rate:
@@ -97,15 +97,17 @@ def rate_of(per_second: int) -> Rate:
     return Rate(per_second, max(ROOM, ROOM_SECONDS * per_second), max(1, per_second // REPORTS))
 
 
-def _per_minute(number: int) -> Rate:
+def per_minute(number: int) -> Rate:
+    """Return the limit of so many in a minute, all of which may come at once."""
     return Rate(number / 60, number)
 
 
-def _refusal(sentence: str, wait: float, **about: str) -> TooManyRequests:
+def refusal(sentence: str, wait: float, **about: str) -> TooManyRequests:
+    """Return the error for a limit that is reached; `wait` are the seconds until it is not."""
     return TooManyRequests(f"{sentence} Try again later.", retry_after=max(1, math.ceil(wait)), **about)
 
 
-def _neighbourhood(address: str) -> str:
+def neighbourhood(address: str) -> str:
     """Return what counts as one address: for IPv6 the /64 network, since a single host can use all of it."""
     try:
         parsed = ipaddress.ip_address(address)

@@ -45,6 +45,14 @@ def read_bytes(request: Request, most: int) -> bytes:
     return data
 
 
+def read_at_most(request: Request, most: int) -> bytes | None:
+    """Return the body as it was sent, or None if it has more than `most` bytes; raises InvalidSyntax."""
+    try:
+        return read_bytes(request, most)
+    except PayloadTooLarge:
+        return None
+
+
 def discard(stream: IO[bytes], connection: socket | None) -> None:
     """Read and discard the rest of a refused request's body, up to a size and a time.
 

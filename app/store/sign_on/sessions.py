@@ -91,6 +91,12 @@ class Sessions:
         })
         return cookie, opened
 
+    def renew(self, cookie: str, before: Session, session: Session) -> tuple[str, Session]:
+        """Store a session that goes on with another: its `sid` and its apps; `cookie`, that of the other, ends."""
+        renewed = self.open(replace(session, sid=before.sid, apps=before.apps))
+        self._collection.delete_one({"_id": hash_of(cookie), "tenant": session.tenant, "sid": before.sid})
+        return renewed
+
     def by_cookie(self, tenant: str, cookie: str) -> Session | None:
         """Return the session of a browser, or None if it has none that is valid now."""
         return self._find({"_id": hash_of(cookie), "tenant": tenant})

@@ -1,0 +1,45 @@
+"""The application as a WSGI server runs it: Flask's, and the time limit around each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from flask import Flask, Request
+from werkzeug.routing import MapAdapter
+
+from app.background.janitor import Chore
+from app.background.relay import RelayThread
+from app.feed.feed import Feed
+from app.store.mongo.database import Database
+
+
+class Application(Flask):
+    """The Flask application; no route depends on the host."""
+
+    database: Database
+    chores: tuple[Chore, ...]
+    """What a worker does besides answering requests."""
+    relay: RelayThread
+    """What moves the events of changes to the log, in one worker at a time; not started yet."""
+    feed: Feed
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        # Flask's own would answer 400 to a `Host` that is no valid name and to an upgrade to WebSocket (D-160).
+        return self.url_map.bind("", path_info=request.path, default_method=request.method) if request else None
+
+
+class OneBudget:
+    """WSGI middleware that limits the time of all database calls of one request together (D-103).
+
+    The log line of a refusal is included; each block of a streamed response has a budget of its own.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], database: Database) -> None:
+        self._app = app
+        self._database = database
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Respond to a request (PEP 3333)."""
+        with self._database.budget():
+            return self._app(environ, start_response)

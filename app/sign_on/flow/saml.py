@@ -1,0 +1,71 @@
+"""A sign-in by SAML: its request, and its response."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.auth.refusal import Check, loggable
+from app.sign_on.certificate import Certificate
+from app.sign_on.checks import Checks
+from app.sign_on.flow.parts import Parts
+from app.sign_on.identity import Identity
+from app.sign_on.reasons import Reason, SignOnRefused
+from app.sign_on.saml.request import AuthnRequest, authn_request_url
+from app.sign_on.saml.response import Expected, read_response
+from app.store.sign_on.connection import Connection, SamlPart
+from app.store.sign_on.sign_ins import SignIn
+from app.store.sign_on.signing_keys import SAML
+
+
+def request_url(parts: Parts, connection: Connection, sign_in: SignIn, state: str, login_hint: str) -> str:
+    """Return the URL at the identity provider, with the request of a sign-in."""
+    saml, urls = _part(connection), parts.urls(connection.tenant)
+    request = AuthnRequest(
+        id=sign_in.request, sso_url=saml.sso_url, our_entity_id=saml.our_entity_id or urls.entity_id,
+        acs_url=urls.acs, now=parts.clock(), force=sign_in.forced,
+    )
+    signer = parts.signing_keys.current(SAML).private if connection.sign_requests else None
+    return authn_request_url(request, state, login_hint=login_hint, signer=signer)
+
+
+def identity(parts: Parts, connection: Connection, sign_in: SignIn, response: str, checks: Checks) -> Identity:
+    """Return who has signed in, from a response that is used up by it; raises SignOnRefused.
+
+    A certificate that is not known is looked for in the metadata of the identity provider once more.
+    """
+    expected = _expected(parts, connection, sign_in)
+    first = len(checks.made)
+    try:
+        found, used = read_response(response, expected, checks)
+    except SignOnRefused as refusal:
+        fresh = parts.hooks.refresh(connection) if refusal.reason is Reason.UNKNOWN_CERTIFICATE else None
+        if fresh is None:
+            raise
+        del checks.made[first:]
+        found, used = read_response(response, replace(expected, certificates=_certificates(_part(fresh))), checks)
+    before = parts.sign_ins.use_assertion(sign_in, used.id, used.until)
+    if before is not None:
+        check = Check("assertion", "not used before", f"used at {before:%H:%M:%S} UTC", False)
+        detail = f"The assertion was used at {before:%Y-%m-%d %H:%M:%S} UTC already."
+        raise SignOnRefused(Reason.REPLAY, detail, (*checks.made, check))
+    return found
+
+
+def _expected(parts: Parts, connection: Connection, sign_in: SignIn) -> Expected:
+    saml, urls = _part(connection), parts.urls(connection.tenant)
+    return Expected(
+        entity_id=saml.entity_id, our_entity_id=saml.our_entity_id or urls.entity_id, acs_url=urls.acs,
+        certificates=_certificates(saml), request_id=sign_in.request, now=parts.clock(),
+        forced_since=sign_in.started if sign_in.forced else None, require_mfa=connection.require_mfa,
+        subject_source=connection.subject or None,
+    )
+
+
+def _part(connection: Connection) -> SamlPart:
+    if connection.saml is None:
+        raise SignOnRefused(Reason.MALFORMED, f"The connection is for {loggable(connection.kind)}.")
+    return connection.saml
+
+
+def _certificates(saml: SamlPart) -> tuple[Certificate, ...]:
+    return tuple(Certificate.from_der(each.der) for each in saml.certificates)

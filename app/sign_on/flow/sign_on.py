@@ -1,0 +1,44 @@
+"""Sign-on as the views use it."""
+
+from __future__ import annotations
+
+import re
+
+from app.sign_on.certificate import Certificate
+from app.sign_on.flow.answering import Answering
+from app.sign_on.flow.finishing import Finishing
+from app.sign_on.flow.parts import Parts
+from app.sign_on.flow.starting import Starting
+from app.sign_on.flow.urls import Urls
+from app.store.sign_on.signing_keys import SAML
+
+EXTENSION = "scimd.sign_on"
+"""Under this name the application has its `SignOn`."""
+_NAME = re.compile(r"[a-z0-9-]{1,63}")
+
+
+class SignOn:
+    """The steps of a sign-in."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.starting = Starting(parts)
+        self.answering = Answering(parts)
+        self.finishing = Finishing(parts)
+
+    def urls(self, tenant: str) -> Urls:
+        """Return the URLs of a tenant."""
+        return self._parts.urls(tenant)
+
+    def saml_metadata(self, tenant: str) -> bytes | None:
+        """Return our metadata for a name, or None if no tenant can have it.
+
+        It is the same for all names, so it does not say that our requests are signed, even where they are (D-313).
+        """
+        if not _NAME.fullmatch(tenant):
+            return None
+        from app.sign_on.saml.own_metadata import OwnService, own_metadata  # lxml takes 40 ms and 7 MB
+
+        urls, keys = self.urls(tenant), self._parts.signing_keys.published(SAML)
+        certificates = [Certificate.from_der(key.certificate) for key in keys if key.certificate]
+        return own_metadata(OwnService(urls.entity_id, urls.acs, urls.saml_logout, certificates))
