@@ -69,6 +69,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.telemetry": {*STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
     "app.check": {"requests"},
+    "app.demo": {"flask", "werkzeug"},
     "app.cli": {
         *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.schemas", "app.check",
         "app.errors", "app.config", "click", "gunicorn",
