@@ -59,6 +59,7 @@ from app.store.mongo.database import REQUEST_SECONDS, Database, Session, out_of_
 from app.store.mongo.moments import now
 from app.store.mongo.monitoring import observe
 from app.store.open import collections, open_database, open_directory, prepare
+from app.store.sign_on.apps import PREFIX as APPS
 from app.telemetry.activity import Book
 
 log = logging.getLogger("scimd")
@@ -88,7 +89,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.extensions["scimd"] = _service(config, database, parts, shares, app.feed)
     for blueprint in (health, oauth, openapi, feed, tenant_blueprint(discovery, bulk, me, scim)):
         app.register_blueprint(blueprint)
-    sign_on.install(app, config, database, parts.directory)
+    sign_on.install(app, config, parts.sign_on)
     fallbacks.install(app)
     telemetry.install(app, counted=bool(config.metrics_bind))
     errors.install(app)
@@ -138,7 +139,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares, 
         enter=shares.enter,
         leave=shares.leave,
         hold_back=shares.hold_back,
-        token=TokenEndpoint(database, limits=limits).answer,
+        token=TokenEndpoint(database, limits=limits, others={APPS: parts.sign_on.token}).answer,
         provider=parts.provider,
         changes=lambda principal, asked, aside: consumed.changes(_consumed(principal), asked, aside),
         snapshot=lambda principal, asked: consumed.snapshot(_consumed(principal), asked),
@@ -170,6 +171,7 @@ class _Parts:
         # By the whole tenant, `created` included: one that is made again under its name gets a directory of its own.
         self._directory = lru_cache(MOST_DIRECTORIES)(self._open)
         self._cursors: Cursors | None = None
+        self.sign_on = sign_on.Assembly(config, database, self.directory)
         self.book = Book()
         activity = Activity(database, days=config.log_days)
         self.chores = (

@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.auth import TokenAnswer, TokenRequest
+from app.auth.limits.rate_limits import Limits
 from app.auth.limits.sign_on_limits import SignOnLimits
+from app.blueprints.provider.api import api
+from app.blueprints.provider.browser import browser
 from app.blueprints.sign_on.headers import BASE
 from app.blueprints.sign_on.views import sign_on
 from app.config import Config
+from app.schemas.custom import common_catalogue
+from app.schemas.tables.user import USER_TYPE
 from app.sign_on.flow.parts import AppRequest, Parts
 from app.sign_on.flow.record import Record
 from app.sign_on.flow.sign_on import EXTENSION, SignOn
+from app.sign_on.provider.app_request import AppRequest as ProviderRequest
+from app.sign_on.provider.provider import OpenIDProvider
+from app.sign_on.provider.provider import Parts as ProviderParts
 from app.store.accounts.tenants import Tenant
 from app.store.directory.directory import Directory
+from app.store.log.events import LogSettings
 from app.store.mongo.database import Database
 from app.store.sign_on.connection import Connection
 from app.store.sign_on.sealing import Sealer
 from app.store.sign_on.signing_keys import SigningKeys
 
 
-def install(app: Flask, config: Config, database: Database, directory: Callable[[Tenant], Directory]) -> None:
-    """Add the routes of sign-on to the application; `directory` opens that of a tenant."""
-    app.extensions[EXTENSION] = _Assembly(config, database, directory)
+def install(app: Flask, config: Config, assembly: Assembly) -> None:
+    """Add the routes of sign-on to the application."""
+    app.extensions[EXTENSION] = assembly
     app.config[BASE] = config.base_url
-    app.register_blueprint(sign_on)
+    for blueprint in (sign_on, browser, api):
+        app.register_blueprint(blueprint)
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=0)  # type: ignore[method-assign]
 
 
-class _Assembly:
+class Assembly:
     """Makes the parts when they are first needed; `directory` opens that of a tenant."""
 
     def __init__(self, config: Config, database: Database, directory: Callable[[Tenant], Directory]) -> None:
@@ -49,29 +60,48 @@ class _Assembly:
             database=database, base=config.base_url, lifetime=timedelta(hours=config.session_hours),
             record=Record(database, config.log_days, config.log_values),
             limits=SignOnLimits(database, config.rate_limit), directory=self._directory,
-            signing_keys=SigningKeys(database, Sealer(database, config.sealing_keys)),
-            hooks=_Hooks(database, counted=bool(config.metrics_bind)),
+            signing_keys=self._keys, hooks=_Hooks(self, counted=bool(config.metrics_bind)),
         ))
+
+    @cached_property
+    def provider(self) -> OpenIDProvider:
+        """What the views for apps use."""
+        config = self._config
+        kind = common_catalogue(config.schemas_dir).named(USER_TYPE.name)
+        assert kind is not None
+        return OpenIDProvider(ProviderParts(
+            database=self._database, keys=self._keys, limits=Limits(self._database, config.rate_limit),
+            issuer=lambda tenant: f"{config.base_url}/{tenant}", directory=self._directory, user_type=kind,
+            log=LogSettings(config.log_days, config.log_values),
+        ))
+
+    def token(self, request: TokenRequest, parameters: Mapping[str, str]) -> TokenAnswer:
+        """Return the answer to a token request of an app; raises Refused, TooManyRequests."""
+        return self.provider.token(request, parameters)
+
+    @cached_property
+    def _keys(self) -> SigningKeys:
+        return SigningKeys(self._database, Sealer(self._database, self._config.sealing_keys))
 
 
 class _Hooks:
     """What the flow is told by other rooms, and tells them."""
 
-    def __init__(self, database: Database, *, counted: bool) -> None:
-        self._database = database
+    def __init__(self, assembly: Assembly, *, counted: bool) -> None:
+        self._assembly = assembly
         self._counted = counted
 
     def refresh(self, connection: Connection) -> Connection | None:
         return None
 
     def answer(self, request: AppRequest, sid: str) -> str:
-        raise NotImplementedError
+        return self._assembly.provider.authorization.answer(_app_request(request), sid)
 
     def refusal(self, request: AppRequest, error: str) -> str:
-        raise NotImplementedError
+        return self._assembly.provider.authorization.refusal_url(_app_request(request), error)
 
     def app_name(self, request: AppRequest) -> str:
-        raise NotImplementedError
+        return self._assembly.provider.authorization.app_name(_app_request(request))
 
     def signed_on(self, tenant: str, kind: str, result: str, seconds: float | None) -> None:
         if not self._counted:
@@ -82,3 +112,8 @@ class _Hooks:
         metrics.SIGN_ONS.labels(tenant_label(tenant), kind, result).inc()
         if seconds is not None:
             metrics.SIGN_ON_SECONDS.observe(seconds)
+
+
+def _app_request(stored: AppRequest) -> ProviderRequest:
+    """Return the request of an app as it was before it was stored with a sign-in."""
+    return ProviderRequest(tenant=stored["tenant"], app=stored["app"], parameters=dict(stored["parameters"]))

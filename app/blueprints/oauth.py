@@ -1,13 +1,13 @@
-"""OAuth 2.0 over HTTP: the token endpoint (RFC 6749 section 3.2) and its metadata (RFC 8414 section 3).
+"""The token endpoint (RFC 6749 section 3.2), for clients of SCIM and for apps.
 
-Both exist for every name, so they do not reveal which tenants exist.
+It exists for every name, so it does not reveal which tenants exist.
 """
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.auth import TokenAnswer, TokenRequest, metadata
+from app.auth import TokenAnswer, TokenRequest
 from app.blueprints.exchange import current
 from app.blueprints.request.body import read_bytes
 from app.blueprints.response.answers import json_response
@@ -31,15 +31,6 @@ def token(tenant: str) -> Response:
     _log_refusal(tenant, token_answer)
     response = json_response(token_answer.body, token_answer.status, mimetype=JSON)
     response.headers.update(token_answer.headers)
-    return response
-
-
-@oauth.get("/<tenant>/.well-known/oauth-authorization-server")
-@oauth.get("/.well-known/oauth-authorization-server/<tenant>")
-def server_metadata(tenant: str) -> Response:
-    """Return the metadata of the tenant's authorization server."""
-    response = json_response(metadata(service().issuer(tenant)), mimetype=JSON)
-    response.headers["Cache-Control"] = "public, max-age=3600"
     return response
 
 

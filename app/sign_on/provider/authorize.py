@@ -18,8 +18,10 @@ from app.sign_on.provider.app_request import AppRequest, Wishes, check, kept, si
 from app.sign_on.provider.claims import in_group
 from app.sign_on.provider.server import ProviderServer, Servers
 from app.store.accounts.tenants import Tenant, Tenants
+from app.store.mongo.database import Database
 from app.store.mongo.moments import now
 from app.store.sign_on.apps import App, Apps
+from app.store.sign_on.connections import Connections
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,10 @@ Outcome = Redirect | SignInNeeded | NotAvailable
 class Authorization:
     """Answers the requests of apps."""
 
-    def __init__(self, apps: Apps, tenants: Tenants, people: People, servers: Servers) -> None:
-        self._apps = apps
-        self._tenants = tenants
+    def __init__(self, database: Database, people: People, servers: Servers) -> None:
+        self._apps = Apps(database)
+        self._tenants = Tenants(database)
+        self._connections = Connections(database)
         self._people = people
         self._servers = servers
 
@@ -118,10 +121,11 @@ class Authorization:
         return self._back(request, {"code": code})
 
     def _app(self, tenant_name: str, parameters: Mapping[str, str]) -> App | None:
-        # The tenant and the app are always read, so that neither can be told from the other by the time it takes.
+        # All three are always read, so that the time does not tell which of them is missing.
         tenant: Tenant | None = self._tenants.get(tenant_name)
         app = self._apps.get(parameters.get("client_id", ""))
-        good = tenant is not None and app is not None and app.serves(tenant) and not tenant.suspended
+        connection = self._connections.on(tenant_name)
+        good = tenant is not None and app is not None and app.serves(tenant) and connection is not None
         return app if good else None
 
     def _server(self, request: AppRequest, app: App) -> ProviderServer:

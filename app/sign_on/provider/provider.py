@@ -55,7 +55,7 @@ class OpenIDProvider:
         claims, tokens = ClaimsReader(Domains(database)), AppTokens(database)
         servers = Servers(Stores(Codes(database), tokens, parts.keys, people, claims), parts.issuer)
         authentication = AppAuthentication(apps, tenants, now)
-        self.authorization = Authorization(apps, tenants, people, servers)
+        self.authorization = Authorization(database, people, servers)
         self._parts = parts
         self._token = AppTokenEndpoint(database, authentication, servers, people, parts.log)
         self._userinfo = UserInfo(apps, tokens, people, claims)
@@ -72,6 +72,10 @@ class OpenIDProvider:
     def logout(self, tenant: str, pairs: Sequence[tuple[str, str]], cookie: str) -> Redirect | AskFirst | SignedOut:
         """Return what follows from an app's request to sign a person out; `cookie` is that of the session, or ""."""
         return self._logout.answer(tenant, self._parts.issuer(tenant), pairs, cookie)
+
+    def may_log(self, tenant: str) -> bool:
+        """Return whether a refused request of an app may be logged: one line a minute and tenant is enough."""
+        return self._parts.limits.may_log(f"apps of {tenant}")
 
     def key_set(self) -> dict[str, Any]:
         """Return the keys that ID tokens can be verified with."""

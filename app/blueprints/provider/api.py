@@ -1,0 +1,75 @@
+"""What apps ask by themselves: who a person is, the provider's metadata and its keys. Answers are JSON.
+
+Metadata and keys are the same for every name, so that they do not reveal which tenants exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from app.auth import metadata
+from app.blueprints.exchange import current
+from app.blueprints.provider.parts import provider
+from app.blueprints.response.answers import json_response
+from app.blueprints.service import service
+from app.errors import ScimError
+from app.protocol.messages import JSON
+
+api = Blueprint("provider_api", __name__)
+
+
+@api.errorhandler(ScimError)
+def failed(error: ScimError) -> Response:
+    """Return an error in the form of OAuth (RFC 6749 section 5.2)."""
+    current().error = error
+    code = "temporarily_unavailable" if error.status in (429, 503) else "server_error"
+    body = {"error": code, "error_description": error.detail}
+    response = _not_stored(json_response(body, error.status, mimetype=JSON))
+    response.headers.update(error.headers)
+    return response
+
+
+@api.route("/<tenant>/oauth/userinfo", methods=["GET", "POST"])
+def userinfo(tenant: str) -> Response:
+    """Return what the directory says about the person behind an access token."""
+    service().require()
+    header = request.headers.get("Authorization", "")
+    claims = provider().userinfo(tenant, header)
+    if claims is not None:
+        return _not_stored(json_response(claims, mimetype=JSON))
+    # RFC 6750 section 3.1: no error code if no token was sent.
+    challenge = 'Bearer error="invalid_token"' if header else 'Bearer realm="scimd"'
+    refused = {"error": "invalid_token", "error_description": "The access token is not valid here."}
+    response = _not_stored(json_response(refused, 401, mimetype=JSON))
+    response.headers["WWW-Authenticate"] = challenge
+    return response
+
+
+@api.get("/<tenant>/.well-known/openid-configuration")
+@api.get("/<tenant>/.well-known/oauth-authorization-server")
+@api.get("/.well-known/oauth-authorization-server/<tenant>")
+def server_metadata(tenant: str) -> Response:
+    """Return the metadata of the tenant's provider (RFC 8414 section 3, OpenID Connect Discovery 1.0)."""
+    return _public(provider().metadata(tenant, metadata(service().issuer(tenant))))
+
+
+@api.get("/<tenant>/oauth/jwks")
+def jwks(tenant: str) -> Response:
+    """Return the keys that ID tokens can be verified with."""
+    service().require()
+    return _public(provider().key_set())
+
+
+def _public(body: dict[str, Any]) -> Response:
+    """Return a response that anybody may read and keep for an hour, pages of other origins included."""
+    response = json_response(body, mimetype=JSON)
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
+def _not_stored(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
