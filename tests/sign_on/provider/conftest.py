@@ -1,0 +1,16 @@
+"""What the tests of the provider share."""
+
+import pytest
+
+from tests.sign_on.provider.world import World
+
+
+@pytest.fixture
+def world(reused_database):
+    return World(reused_database)
+
+
+@pytest.fixture
+def ann(world):
+    """A browser in which Ann is signed in to contoso."""
+    return world.signed_in()
