@@ -15,7 +15,7 @@ from app.blueprints.sign_on.cookies import drop_session, visit
 from app.blueprints.sign_on.headers import is_from_us, protect, redirect_to
 from app.blueprints.sign_on.pages import NOT_OURS, PAGES, page_response, sign_out_page
 from app.blueprints.sign_on.views import answer, flow
-from app.protocol.messages import FORM
+from app.protocol.messages import FORM, HTML
 from app.provider import Actor, Event
 from app.sign_on.flow.starting import Wish
 from app.sign_on.flow.visit import SignOut
@@ -35,7 +35,7 @@ def before() -> Response | None:
     service().require()
     if request.method == "HEAD":
         tenant = (request.view_args or {}).get("tenant", "")
-        return protect(Response(status=200 if flow().starting.is_available(tenant) else 404, mimetype="text/html"))
+        return protect(Response(status=200 if flow().starting.is_available(tenant) else 404, mimetype=HTML))
     return None
 
 
