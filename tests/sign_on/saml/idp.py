@@ -48,7 +48,7 @@ class Signer:
         return self.certificate.parsed.public_bytes(Encoding.PEM).decode()
 
 
-def signer(name: str = "idp", *, bits: int = 2_048, curve: str = "", starts: int = -30, days: int = 1_095) -> Signer:
+def signer(name: str = "idp", *, bits: int = 2_048, curve: str = "", starts: int = -30, days: int = 36_500) -> Signer:
     """Return the signer of a name, always the same one; its self-signed certificate starts `starts` days after NOW."""
     return _signer(name, bits, curve, starts, days)
 

@@ -114,6 +114,12 @@ def test_sso_45_59_seconds_of_another_clock_are_allowed(seconds):
     assert read_response(encoded(respond(says)), expected(now=now))[0].subject == OBJECT_ID
 
 
+@pytest.mark.parametrize(("seconds", "expected_reason"), [(-361, Reason.NOT_YET), (3_660, Reason.TOO_LATE)])
+def test_sa_47_more_than_60_seconds_of_another_clock_are_not(seconds, expected_reason):
+    says = Says(authenticated="2026-11-29T11:50:00Z")
+    assert reason(respond(says), now=NOW + timedelta(seconds=seconds)) == expected_reason
+
+
 def test_sso_63_a_persistent_name_is_the_subject_and_another_is_not():
     persistent = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
     assert read_response(encoded(respond(Says(attributes={}))), expected())[0].subject is None
