@@ -17,7 +17,7 @@ from lxml import etree
 from app.store.sign_on.connection import Connection, SamlPart, StoredCertificate
 from app.store.sign_on.connections import Connections
 from tests.conftest import Server
-from tests.sign_on.saml.idp import ENTITY_ID, Says, Signer, encoded, respond, signer
+from tests.sign_on.saml.idp import ENTITY_ID, OBJECT_ID, Says, Signer, encoded, respond, signer
 
 SSO_URL = "https://login.example.com/saml2"
 USER = "b.simon@contoso.com"
@@ -97,7 +97,7 @@ class SamlTenant:
     def events(self) -> list[dict[str, Any]]:
         """Return the lines about sign-ons, the last one first."""
         found = self.server.database.db.events.find({"tenant": self.name, "operation": "sign-on"})
-        return sorted(found, key=lambda event: event["_id"], reverse=True)
+        return sorted(found, key=lambda event: event["time"], reverse=True)
 
     def sessions(self) -> int:
         """Return how many sessions run."""
@@ -125,7 +125,10 @@ def saml_tenant(server: Server, known: tuple[Signer, ...] = (signer(),), sso_url
         saml=SamlPart(entity_id=ENTITY_ID, sso_url=sso_url, certificates=certificates),
     ))
     server.database.transaction(lambda session: connections.turn_on(name, saved.id, session))
-    body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": USER, "displayName": "B. Simon", "active": True}
+    body = {
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": USER, "externalId": OBJECT_ID, "displayName": "B. Simon", "active": True,
+        "name": {"formatted": "B. Simon", "givenName": "B.", "familyName": "Simon"}, "emails": [{"value": USER, "type": "work", "primary": True}],
+    }
     made = requests.post(f"{scim}/Users", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
     assert made.status_code == 201, made.text
     return SamlTenant(server, name, made.json()["id"], token)
