@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from app.errors import InvalidFilter, InvalidValue
@@ -78,14 +78,18 @@ class Queries:
         walk = f"{credential}\n{replace(search, attributes=None, excluded=None).identity(_endpoints(parts))}"
         place = self._search.places.find(walk, start) if start > 1 else None
         if place is None:
-            rows, total = _counted(parts, start - 1, count)
+            counted = parts[0].first_page if len(parts) == 1 else partial(_merged_by_index, parts)
+            rows, total = counted(start - 1, count)
         else:
             total = place.total if any(part.unindexed for part in parts) else sum(part.total() for part in parts)
             rows = _behind(parts, place.position, count + 1, total)
             more, rows = len(rows) > count, rows[:count]
             total = max(total, start + len(rows)) if more else start - 1 + len(rows)
-        if len(rows) == count:  # also after the last page, where an earlier walk may have gone on
-            self._search.places.remember(walk, start + count, Place(rows[-1][1], total))
+        following = start + len(rows)  # after the last page too, where an earlier walk may have gone on
+        if len(rows) == count:
+            self._search.places.remember(walk, following, Place(rows[-1][1], total))
+        elif len(rows) > 1 or not search.filter:  # a lookup of one resource is not worth a write
+            self._search.places.forget(walk, following)
         return rows, total
 
     def _by_cursor(self, parts: list[_Part], search: SearchRequest) -> dict[str, Any]:
@@ -211,16 +215,9 @@ def _sorted(parts: list[_Part], rows: list[Row], *, backwards: bool = False) -> 
     return sorted(rows, key=lambda row: rank(row[1]), reverse=parts[0].order.descending != backwards)
 
 
-def _counted(parts: list[_Part], skip: int, count: int) -> tuple[list[Row], int]:
-    """Return the page that is counted from the beginning, and the total."""
-    if len(parts) == 1:
-        return parts[0].first_page(skip, count)
-    check_depth(skip)
-    return _merged_by_index(parts, skip, count)
-
-
 def _merged_by_index(parts: list[_Part], skip: int, count: int) -> tuple[list[Row], int]:
     """Return the page among several types, found by the positions alone before what is on it is read, and the total."""
+    check_depth(skip)
     descending = parts[0].order.descending
     found = [part.positions(skip + count) for part in parts]
     positions = [item for items, _ in found for item in items]

@@ -153,6 +153,22 @@ def test_ev_120_a_place_is_kept_for_ten_minutes_and_belongs_to_the_tenant(rfc: C
     assert rfc("GET", "/Users?startIndex=6&count=5").get_json()["itemsPerPage"] == 2
 
 
+@pytest.mark.parametrize("query", QUERIES)
+def test_ev_120_a_page_that_is_not_full_is_the_last_one(rfc: Client, query: str) -> None:
+    """An earlier walk with smaller pages has gone on where this one ends, and everybody comes later in the order now."""
+    ids = users(rfc, 3)
+    walk = Walk(rfc, query, count=1)
+    while walk.step():
+        pass
+    for name in list(ids)[:2]:
+        delete(rfc, ids.pop(name))
+    ids |= {"user98": rfc.user("user98", title="same")["id"]}
+    walk = Walk(rfc, query, count=3)
+    while walk.step():
+        pass
+    assert sorted(walk.seen) == sorted(ids)
+
+
 @pytest.mark.parametrize("query", ["", "&sortBy=displayName", "&sortBy=id&sortOrder=descending", "&filter=" + quote("displayName pr")])
 def test_ev_126_a_walk_over_several_types_misses_nobody(rfc: Client, query: str) -> None:
     ids = {rfc.user(f"user{n:02}", displayName=f"name{n:02}")["id"]: "/Users" for n in range(12)}

@@ -67,6 +67,10 @@ class Places:
         with suppress(DuplicateKeyError):  # another request has just stored it
             self._collection.update_one(query, {"$set": values}, upsert=True)
 
+    def forget(self, walk: str, index: int) -> None:
+        """Delete what is stored for a page that does not follow, since an earlier walk has come that far."""
+        self._collection.delete_one({"_id": self._id(walk, index), "tenant": self._tenant})
+
     def _id(self, walk: str, index: int) -> str:
         digest = hashlib.sha256(f"{self._tenant}\n{walk}".encode()).hexdigest()
         return f"{digest[:32]} {index}"
