@@ -1,0 +1,324 @@
+"""Who comes in, as the directory changes: only those who were provisioned and are active, and always as themselves."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.sign_on.flow.world import NAME, PATCH_URN, USER_URN, World
+from tests.sign_on.saml.idp import MS_CLAIMS, OBJECT_ID
+from tests.tenants import delete_for_good
+
+NO_ACCESS = "You are signed in to your organisation, but have no access here yet."
+PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+OID = f"{MS_CLAIMS}objectidentifier"
+
+
+def known_as(subject, **more):
+    """Return what the identity provider says of the person with an object id."""
+    return {"attributes": {OID: (subject,)}, **more}
+
+
+def refused(world, reason, **changes):
+    """Check that a person is refused for a reason, and sees no more than that they have no access."""
+    response = world.browser().sign_in(**changes)
+    assert response.status_code == 403
+    assert NO_ACCESS in response.text
+    assert reason not in response.text
+    assert world.reasons()[-1:] == [reason]
+
+
+def comes_in(world, **changes):
+    """Check that a person comes in, and return their browser."""
+    browser = world.browser()
+    assert browser.sign_in(**changes).headers.get("Location") == world.url, world.reasons()
+    return browser
+
+
+def test_pe_01_who_is_not_provisioned_is_refused_until_they_are(world):
+    refused(world, "not-provisioned", name_id="new@contoso.com")
+    event = world.events()[-1]
+    assert event["resource"]["name"] == "new@contoso.com"
+    assert "Provision on demand" in event["detail"]
+    world.user("new@contoso.com")
+    comes_in(world, **known_as("another", name_id="new@contoso.com"))
+
+
+@pytest.mark.parametrize("operations", [
+    [{"op": "Replace", "path": "active", "value": "False"}],
+    [{"op": "replace", "path": "active", "value": False}],
+    [{"op": "Replace", "value": {"active": False}}],
+    [{"op": "Add", "path": "active", "value": "False"}],
+])
+def test_pe_02_who_is_disabled_by_a_patch_is_out_at_once(world, operations):
+    browser = comes_in(world)
+    world.patch(world.user_id, *operations)
+    assert not browser.is_signed_in()
+    refused(world, "inactive")
+
+
+def test_pe_02_who_is_disabled_by_put_or_bulk_is_out_at_once(world):
+    body = {"schemas": [USER_URN], "userName": NAME, "displayName": NAME}
+    browser = comes_in(world)
+    assert world.request("PUT", f"/Users/{world.user_id}", body | {"active": False}).status_code == 200
+    assert not browser.is_signed_in()
+    world.request("PUT", f"/Users/{world.user_id}", body | {"active": True})
+    assert not browser.is_signed_in()  # SO-74
+    browser = comes_in(world)
+    off = {"schemas": [PATCH_URN], "Operations": [{"op": "replace", "path": "active", "value": False}]}
+    bulk = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
+        {"method": "PATCH", "path": f"/Users/{world.user_id}", "data": off},
+    ]}
+    assert world.request("POST", "/Bulk", bulk).status_code == 200
+    assert not browser.is_signed_in()
+
+
+def test_pe_02_who_is_disabled_between_answer_and_finish_is_refused(world):
+    browser = world.browser()
+    where = browser.answer(browser.begin()).headers["Location"]
+    world.disable(world.user_id)
+    response = browser.get(where)
+    assert (response.status_code, world.reasons()) == (403, ["inactive"])
+    assert NO_ACCESS in response.text
+    assert world.sessions() == []
+
+
+def test_pe_03_a_deleted_user_is_refused_and_a_new_one_is_another(world):
+    browser = comes_in(world)
+    assert world.request("DELETE", f"/Users/{world.user_id}").status_code == 204
+    assert not browser.is_signed_in()
+    refused(world, "deleted")
+    new = world.user()
+    comes_in(world)
+    assert [row["user"] for row in world.sessions()] == [new]
+    assert [row["user"] for row in world.database.db.links.find({"tenant": world.tenant})] == [new]
+
+
+def test_pe_03_a_restored_user_comes_in_without_the_old_session(world):
+    browser = comes_in(world)
+    world.request("DELETE", f"/Users/{world.user_id}")
+    world.server.command("restore", world.tenant, world.user_id)
+    assert not browser.is_signed_in()
+    comes_in(world)
+
+
+def test_pe_04_a_session_belongs_to_the_user_and_not_to_the_name(world):
+    browser = comes_in(world)
+    world.patch(world.user_id, {"op": "Replace", "path": "userName", "value": "renamed@contoso.com"})
+    assert browser.is_signed_in()
+    refused(world, "not-provisioned")
+    comes_in(world, name_id="renamed@contoso.com")
+
+
+def test_pe_05_a_name_that_is_given_to_a_colleague_does_not_open_the_account_of_the_one_who_had_it(world):
+    comes_in(world, **known_as("first"))
+    refused(world, "other-subject", **known_as("second"))
+    world.request("DELETE", f"/Users/{world.user_id}")
+    new = world.user()
+    comes_in(world, **known_as("second"))
+    assert new in [row["user"] for row in world.sessions()]
+
+
+def test_sso_63_a_subject_that_has_another_user_is_refused(world):
+    world.user("other@contoso.com")
+    comes_in(world, **known_as("first"))
+    refused(world, "linked-elsewhere", **known_as("first", name_id="other@contoso.com"))
+
+
+def test_sso_63_provisioning_vouches_for_a_new_subject_by_the_external_id(world):
+    comes_in(world, **known_as("first"))
+    world.patch(world.user_id, {"op": "Add", "path": "externalId", "value": "second"})
+    comes_in(world, **known_as("second"))
+    refused(world, "other-subject", **known_as("third"))
+
+
+def test_sso_63_an_answer_without_the_subject_does_not_open_the_account_that_it_protects(world):
+    comes_in(world, **known_as("first"))
+    refused(world, "other-subject", attributes={})
+
+
+def test_sso_63_without_an_object_id_a_persistent_name_id_is_the_subject(world):
+    persistent = {"attributes": {}, "name_format": PERSISTENT}
+    comes_in(world, **persistent)
+    (link,) = world.database.db.links.find({"tenant": world.tenant})
+    assert (link["subject"], link["user"]) == (NAME, world.user_id)
+
+
+def test_pe_06_two_users_with_one_external_id_are_ambiguous(live_server):
+    world = World(live_server, changes={"match_attribute": "externalId", "match_source": OID})
+    world.user("a@contoso.com", externalId=OBJECT_ID)
+    comes_in(world)
+    world.user("b@contoso.com", externalId=OBJECT_ID)
+    refused(world, "ambiguous")
+
+
+def test_sso_60_a_user_is_found_by_an_address(live_server):
+    world = World(live_server, changes={"match_attribute": "emails", "match_source": "NameID"})
+    world.user("a", emails=[{"value": "x@contoso.com", "type": "home"}, {"value": "B.Simon@contoso.com", "type": "work"}])
+    comes_in(world)
+    refused(world, "not-provisioned", name_id="a")
+
+
+@pytest.mark.parametrize(("stored", "said", "is_same"), [
+    ("b.simon@contoso.com", "B.SIMON@Contoso.com", True),
+    ("m\u00fcller@contoso.com", "mu\u0308ller@contoso.com", True),
+    ("kelvin@contoso.com", "\u212aelvin@contoso.com", True),  # NFC makes it a K
+    ("full@contoso.com", "\uff46ull@contoso.com", False),
+    ("blank@contoso.com", "blank@contoso.com ", False),
+    ("ilker@contoso.com", "\u0131lker@contoso.com", False),
+    ("i\u0307lker@contoso.com", "\u0130lker@contoso.com", True),
+    ("\U0001f600 \u00e4\u00f6\u00fc@contoso.com", "\U0001f600 \u00c4\u00d6\u00dc@contoso.com", True),
+])
+def test_pe_07_names_are_compared_as_their_uniqueness_is(live_server, stored, said, is_same):
+    world = World(live_server)
+    user = world.user(stored)
+    taken = world.request("POST", "/Users", {"schemas": [USER_URN], "userName": said, "displayName": "x"}).status_code == 409
+    assert taken == is_same
+    if is_same:
+        comes_in(world, name_id=said)
+        assert [row["user"] for row in world.sessions()] == [user]
+
+
+def test_pe_07_who_is_no_user_is_nobody(world):
+    for said in ("blank@contoso.com ", f"{NAME} ", f" {NAME}", f"{NAME}\u200b"):
+        refused(world, "not-provisioned", name_id=said)
+
+
+@pytest.mark.parametrize("said", ["$ne", '{"$gt":""}', "{'$ne': null}", ".*", "*", "^b", "b.simon@contoso.com' or '1'='1", "$where"])
+def test_pe_08_a_name_is_a_name_and_nothing_else(world, said):
+    refused(world, "not-provisioned", name_id=said)
+
+
+def test_pe_09_two_first_sign_ins_of_one_person_at_once_have_one_link(world):
+    browsers = [world.browser() for _ in range(8)]
+    wheres = [browser.answer(browser.begin()).headers["Location"] for browser in browsers]
+    with ThreadPoolExecutor(8) as pool:
+        finished = list(pool.map(lambda pair: pair[0].get(pair[1]), zip(browsers, wheres, strict=True)))
+    assert [response.headers.get("Location") for response in finished] == [world.url] * 8
+    assert world.database.db.links.count_documents({"tenant": world.tenant}) == 1
+    assert len(world.sessions()) == 8
+
+
+def test_sa_56_of_eight_answers_at_once_on_all_workers_one_is_taken(world):
+    browser = world.browser()
+    begun = browser.begin()
+    with ThreadPoolExecutor(8) as pool:
+        statuses = sorted(response.status_code for response in pool.map(lambda _: browser.answer(begun), range(8)))
+    assert statuses == [303] + [400] * 7
+
+
+def test_pe_10_nobody_comes_in_while_the_tenant_is_suspended(world):
+    browser = comes_in(world)
+    begun, where = world.browser(), world.browser()
+    first, second = begun.begin(), where.answer(where.begin()).headers["Location"]
+    world.server.command("tenant", "suspend", world.tenant)
+    for response in (browser.get(world.url), begun.answer(first), where.get(second)):
+        assert response.status_code == 403
+        assert "Sign-in is switched off for your organisation at the moment." in response.text
+    assert set(world.reasons()) == {"suspended"}
+    world.server.command("tenant", "resume", world.tenant)
+    comes_in(world)
+
+
+def test_pe_10_a_tenant_that_is_made_again_has_nothing_of_the_old_one(world):
+    browser, waiting = comes_in(world), world.browser()
+    where = waiting.answer(waiting.begin()).headers["Location"]
+    begun = world.browser().begin()
+    delete_for_good(world.database, world.tenant)
+    for collection in ("sessions", "sign_ins", "links", "connections", "tickets", "used_assertions"):
+        assert world.database.db[collection].count_documents({"tenant": world.tenant}) == 0, collection
+    again = World(world.server, world.tenant)
+    again.user()
+    assert not browser.is_signed_in()
+    assert waiting.get(where).status_code == 400
+    assert waiting.answer(begun).headers["Location"] == f"{world.url}?unsolicited"
+    assert again.sessions() == []
+
+
+def test_sso_65_only_the_members_of_a_group_come_in_nested_ones_included(live_server):
+    world = World(live_server, changes={"group": "Staff"})
+    user = world.user()
+    refused(world, "not-in-group")
+
+    def group(name, *members):
+        body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name, "members": [{"value": each} for each in members]}
+        return world.request("POST", "/Groups", body).json()["id"]
+
+    inner = group("Inner", user)
+    refused(world, "not-in-group")
+    group("Staff", inner)
+    comes_in(world)
+
+
+def test_sso_02_nothing_that_the_identity_provider_says_changes_the_user(world):
+    before = world.request("GET", f"/Users/{world.user_id}").json()
+    comes_in(world)
+    assert world.request("GET", f"/Users/{world.user_id}").json() == before
+    assert world.request("GET", "/Users?count=0").json()["totalResults"] == 1
+
+
+def test_sso_61_the_value_must_be_there_once_and_short(world):
+    rule = {"match_source": "http://example.com/upn"}
+    other = World(world.server, changes=rule)
+    other.user()
+    for values in ((), (NAME, "other"), ("",), ("x" * 1_025,)):
+        response = other.browser().sign_in(attributes={"http://example.com/upn": values} if values else {})
+        assert response.status_code == 403
+    assert set(other.reasons()) <= {"no-identifier", "malformed"}
+    assert other.reasons()[0] == "no-identifier"
+    comes_in(other, attributes={"http://example.com/upn": (NAME,)})
+
+
+def test_pe_14_no_answer_becomes_good_again_when_the_clock_is_set_back(world):
+    browser = world.browser()
+    begun = browser.begin()
+    browser.answer(begun)
+    # What a clock that is an hour behind sees: everything ends an hour later than it should.
+    from datetime import timedelta
+
+    for collection in ("sign_ins", "used_assertions"):
+        world.database.db[collection].update_many(
+            {"tenant": world.tenant}, [{"$set": {"expires": {"$add": ["$expires", int(timedelta(hours=1).total_seconds() * 1000)]}}}],
+        )
+    assert browser.answer(begun).status_code == 400
+
+
+def test_sa_58_an_assertion_is_used_up_even_if_its_sign_in_is_lost(world):
+    browser = world.browser()
+    begun = browser.begin()
+    browser.answer(begun, assertion_id="_the-same-assertion")
+    world.database.db.sign_ins.update_one(
+        {"tenant": world.tenant, "request": begun.request}, {"$set": {"step": "sent"}, "$unset": {"result": ""}},
+    )
+    response = browser.answer(begun, assertion_id="_the-same-assertion")
+    assert (response.status_code, world.reasons()) == (403, ["replay"])
+
+
+def test_pe_11_ten_thousand_sessions_end_while_provisioning_goes_on(world):
+    from app.store.log.events import Events, LogSettings
+    from app.store.mongo.moments import now
+    from app.store.sign_on.logouts import End, end_sessions
+
+    comes_in(world)
+    (session,) = world.sessions()
+    rows = [session | {"_id": f"{number:064x}", "sid": f"{number:032x}"} for number in range(10_000)]
+    world.database.db.sessions.insert_many(rows)
+    done = threading.Event()
+    failures = []
+
+    def provision():
+        while not done.is_set():
+            response = world.request("GET", f"/Users/{world.user_id}")
+            if response.status_code != 200:
+                failures.append(response.status_code)
+            time.sleep(0.01)
+
+    with ThreadPoolExecutor(1) as pool:
+        going = pool.submit(provision)
+        began = now()
+        ended = end_sessions(world.database, world.tenant, {}, End("operator", Events(world.database, world.tenant, LogSettings(1))))
+        done.set()
+        going.result()
+    assert (ended, failures, world.sessions()) == (10_001, [], [])
+    assert (now() - began).total_seconds() < 60  # what was asked for
