@@ -9,9 +9,12 @@ from functools import cached_property
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.application import Application
 from app.auth import TokenAnswer, TokenRequest
 from app.auth.limits.rate_limits import Limits
 from app.auth.limits.sign_on_limits import SignOnLimits
+from app.background.janitor import Chore
+from app.background.sign_on import sign_on_chores
 from app.blueprints.provider.api import api
 from app.blueprints.provider.browser import browser
 from app.blueprints.sign_on.headers import BASE
@@ -22,9 +25,11 @@ from app.schemas.tables.user import USER_TYPE
 from app.sign_on.flow.parts import AppRequest, Parts
 from app.sign_on.flow.record import Record
 from app.sign_on.flow.sign_on import EXTENSION, SignOn
+from app.sign_on.logout_tokens import Teller
 from app.sign_on.provider.app_request import AppRequest as ProviderRequest
 from app.sign_on.provider.provider import OpenIDProvider
 from app.sign_on.provider.provider import Parts as ProviderParts
+from app.sign_on.refreshing import Refreshing
 from app.store.accounts.tenants import Tenant
 from app.store.directory.directory import Directory
 from app.store.log.events import LogSettings
@@ -40,6 +45,8 @@ def install(app: Flask, config: Config, assembly: Assembly) -> None:
     app.config[BASE] = config.base_url
     for blueprint in (sign_on, browser, api):
         app.register_blueprint(blueprint)
+    assert isinstance(app, Application)
+    app.chores = (*app.chores, *assembly.chores)
     if config.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.proxies, x_proto=0)  # type: ignore[method-assign]
 
@@ -71,9 +78,37 @@ class Assembly:
         assert kind is not None
         return OpenIDProvider(ProviderParts(
             database=self._database, keys=self._keys, limits=Limits(self._database, config.rate_limit),
-            issuer=lambda tenant: f"{config.base_url}/{tenant}", directory=self._directory, user_type=kind,
+            issuer=self._issuer, directory=self._directory, user_type=kind,
             log=LogSettings(config.log_days, config.log_values),
         ))
+
+    @cached_property
+    def refreshing(self) -> Refreshing:
+        """What reads the metadata of identity providers again."""
+        return Refreshing(self._database, failed=self._count_failed_fetch)
+
+    @property
+    def chores(self) -> tuple[Chore, ...]:
+        """What a worker does for sign-on besides answering requests."""
+        config, database = self._config, self._database
+        teller = Teller(database, self._keys, self._issuer, config.log_days, self._count_logout_token)
+        return sign_on_chores(database, teller, self.refreshing, self._directory)
+
+    def _issuer(self, tenant: str) -> str:
+        return f"{self._config.base_url}/{tenant}"
+
+    def _count_failed_fetch(self, tenant: str) -> None:
+        if self._config.metrics_bind:
+            from app.telemetry import metrics
+            from app.telemetry.labels import tenant_label
+
+            metrics.FETCH_FAILURES.labels(tenant_label(tenant)).inc()
+
+    def _count_logout_token(self, app: str, result: str) -> None:
+        if self._config.metrics_bind:
+            from app.telemetry import metrics
+
+            metrics.LOGOUT_TOKENS.labels(app, result).inc()
 
     def token(self, request: TokenRequest, parameters: Mapping[str, str]) -> TokenAnswer:
         """Return the answer to a token request of an app; raises Refused, TooManyRequests."""
@@ -92,7 +127,7 @@ class _Hooks:
         self._counted = counted
 
     def refresh(self, connection: Connection) -> Connection | None:
-        return None
+        return self._assembly.refreshing.again(connection)
 
     def answer(self, request: AppRequest, sid: str) -> str:
         return self._assembly.provider.authorization.answer(_app_request(request), sid)

@@ -28,6 +28,10 @@ SIGN_ON_SECONDS = Histogram(
     "scimd_sign_on_seconds", "Time from the start of a sign-in to its end, with what the person does in between.",
     buckets=(0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 120.0, 300.0, 600.0),
 )
+FETCH_FAILURES = Counter(
+    "scimd_connection_fetch_failures", "Times that what an identity provider publishes could not be read.", ["tenant"]
+)
+LOGOUT_TOKENS = Counter("scimd_logout_tokens", "Attempts to tell an app of a logout.", ["app", "result"])
 FEED_REQUESTS = Counter("scimd_feed_requests", "Requests for changes and snapshots, by status.", ["result"])
 FEED_WAITING = Gauge("scimd_feed_waiting", "Requests for changes that wait for some.", multiprocess_mode="livesum")
 COMMANDS = Histogram("scimd_mongodb_command_seconds", "Time of MongoDB commands.", ["command"], buckets=SECONDS)
