@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
+from app import create_app
 from app.store.accounts.domains import Domains
+from app.store.accounts.shared_buckets import SharedBuckets
 from tests.sign_on.provider.world import BASE, CALLBACK, PORTAL, SCOPES, World, sent_back
 
 FULL = {
@@ -236,3 +238,16 @@ def test_a_custom_attribute_is_told_under_its_claim(reused_database, tmp_path):
 
 def test_the_callback_may_have_a_query_of_its_own(ann):
     assert ann.authorize().headers["Location"].startswith(f"{CALLBACK}&code=")
+
+
+def test_sso_107_exchanges_and_userinfo_are_limited_apart_from_clients_of_scim(reused_database):
+    world = World(reused_database, SCIMD_RATE_LIMIT="100")
+    ann = world.signed_in()
+    buckets = SharedBuckets(world.database)
+    buckets.add("tokens:contoso", 100_000, 5, time.time())  # clients of SCIM have used up theirs
+    token = ann.tokens()["access_token"]
+    code = ann.code()
+    buckets.add("apps:contoso", 100_000, 100, time.time())
+    world.app = create_app(world.config, world.database)  # another worker, which asks for the shared bucket
+    for answer in (world.exchange(code, ann.verifier), world.userinfo(token)):
+        assert (answer.status_code, "Retry-After" in answer.headers) == (429, True)

@@ -41,7 +41,8 @@ class World:
     def __init__(self, database, **settings):
         self.database = database
         environ = {"SCIMD_PUBLIC_URL": BASE, "SCIMD_RATE_LIMIT": "off"} | settings
-        self.app = create_app(Config.from_environment(environ), database)
+        self.config = Config.from_environment(environ)
+        self.app = create_app(self.config, database)
         self.apps, self.sessions = Apps(database), Sessions(database)
         self.tokens, self.connections = {}, {}
         for name in ("contoso", "fabrikam"):
