@@ -18,18 +18,24 @@ _ALWAYS = {
 _YEAR = 31_536_000
 
 
-def protect(response: Response, *, style: str = "", form_action: str = "") -> Response:
+def protect(
+    response: Response, *, style: str = "", form_action: str = "", frames: tuple[str, ...] = ()
+) -> Response:
     """Add the headers to a response and return it.
 
     `style` is the SHA-256 of a page's style sheet in base64. `form_action` is an origin to which a form may lead beside
-    our own, since `form-action` also governs where a POST is redirected to (CSP level 3 section 6.3.1).
+    our own, since `form-action` also governs where a POST is redirected to (CSP level 3 section 6.3.1). `frames` are
+    the origins whose pages may show the response in a frame.
     """
     response.headers.update(_ALWAYS)
     styles = f"style-src 'sha256-{style}'; " if style else ""
     action = f"'self' {form_action}".strip()
+    ancestors = " ".join(frames) or "'none'"
     response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; {styles}form-action {action}; frame-ancestors 'none'; base-uri 'none'"
+        f"default-src 'none'; {styles}form-action {action}; frame-ancestors {ancestors}; base-uri 'none'"
     )
+    if frames:
+        del response.headers["X-Frame-Options"]  # it cannot name an origin
     if _base().startswith("https:"):
         response.headers["Strict-Transport-Security"] = f"max-age={_YEAR}"
     return response

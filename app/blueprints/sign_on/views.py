@@ -28,7 +28,9 @@ from app.sign_on.flow.visit import Answer, Redirect, Refused, SignedIn, SignOut,
 sign_on = Blueprint("sign_on", __name__, template_folder="templates")
 PREFIX = "/<tenant>/sign-on"
 errors.install(sign_on)
-_STARTS = frozenset({"sign_on.start", "sign_on.callback", "sign_on.finish", "sign_on.test", "sign_on.saml_logout"})
+_STARTS = frozenset({
+    "sign_on.start", "sign_on.callback", "sign_on.finish", "sign_on.test", "sign_on.saml_logout", "sign_on.oidc_logout",
+})
 """The views that do something on GET; on HEAD, which scanners of links use, they do nothing."""
 
 
@@ -77,6 +79,22 @@ def acs(tenant: str) -> Response:
     response = answer(here, flow().answering.saml(here, body, is_form=request.mimetype == FORM))
     response.call_on_close(partial(discard, request.stream, request.environ.get("gunicorn.socket")))
     return response
+
+
+@sign_on.get(f"{PREFIX}/oidc/callback")
+def callback(tenant: str) -> Response:
+    """Take the answer of an identity provider by OpenID Connect, with which it sends the browser back."""
+    here = visit(tenant)
+    return answer(here, flow().answering.oidc(here, request.query_string))
+
+
+@sign_on.get(f"{PREFIX}/oidc/logout")
+def oidc_logout(tenant: str) -> Response:
+    """End the sessions that an identity provider says are over; it shows this in a frame of its own page."""
+    frames = flow().end_by_identity_provider(visit(tenant), request.query_string)
+    if frames is None:
+        return page_response(PAGES["A"], 404)
+    return protect(Response(mimetype=HTML), frames=frames)
 
 
 @sign_on.get(f"{PREFIX}/finish")

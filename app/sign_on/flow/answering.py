@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from app.sign_on.checks import Checks
-from app.sign_on.flow.form import read_form
-from app.sign_on.flow.parts import Parts, not_available, require_running
+from app.sign_on.flow.form import read_form, read_query
+from app.sign_on.flow.parts import Parts, not_available, require_browser, require_running
 from app.sign_on.flow.refusing import Context, Refusing
 from app.sign_on.flow.result import Result, values_of, vouched
 from app.sign_on.flow.visit import Answer, Redirect, Visit
@@ -50,6 +50,32 @@ class Answering:
                 return saml.identity(self._parts, connection, sign_in, form.response, checks)
 
             return self._answered(visit, context, form.relay_state, read)
+
+        return self._refusing.answer(visit, work)
+
+    def oidc(self, visit: Visit, query: bytes) -> Answer:
+        """Take the answer to an OpenID Connect request, the query that a browser comes back with.
+
+        The browser brings its cookie along, so it is compared before anything is done with the code.
+        """
+
+        def work(context: Context) -> Answer:
+            self._open(visit, context)
+            parameters = read_query(query)
+            state = parameters.get("state", "")
+            waiting = self._parts.sign_ins.get(visit.tenant, state)
+            if waiting is not None:
+                require_browser(visit, waiting)
+                context.sign_in = self._parts.sign_ins.answer(visit.tenant, state)
+            if context.sign_in is None:
+                raise self._expired(visit, state)
+
+            def read(connection: Connection, sign_in: SignIn, checks: Checks) -> Identity:
+                from app.sign_on.oidc.sign_in import identity  # read by the first who signs in so
+
+                return identity(self._parts, connection, sign_in, parameters, checks)
+
+            return self._answered(visit, context, state, read)
 
         return self._refusing.answer(visit, work)
 

@@ -10,6 +10,7 @@ from app.sign_on.flow.finishing import Finishing
 from app.sign_on.flow.parts import Parts
 from app.sign_on.flow.starting import Starting
 from app.sign_on.flow.urls import Urls
+from app.sign_on.flow.visit import Visit
 from app.store.sign_on.signing_keys import SAML
 
 EXTENSION = "scimd.sign_on"
@@ -29,6 +30,12 @@ class SignOn:
     def urls(self, tenant: str) -> Urls:
         """Return the URLs of a tenant."""
         return self._parts.urls(tenant)
+
+    def end_by_identity_provider(self, visit: Visit, query: bytes) -> tuple[str, ...] | None:
+        """End sessions that an identity provider says are over; return who may frame the answer, None for nobody."""
+        from app.sign_on.oidc import logout  # read by the first who signs out so
+
+        return logout.end_by_identity_provider(self._parts, visit, query)
 
     def saml_metadata(self, tenant: str) -> bytes | None:
         """Return our metadata for a name, or None if no tenant can have it.

@@ -13,7 +13,7 @@ from app.sign_on.flow.visit import Answer, Redirect, SignedIn, Visit, new_browse
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import hash_of
-from app.store.sign_on.connection import Connection
+from app.store.sign_on.connection import OIDC, Connection
 from app.store.sign_on.sign_ins import SignIn, new_state
 
 
@@ -111,6 +111,10 @@ class Starting:
         return Redirect(url, browser)
 
     def _request_url(self, connection: Connection, sign_in: SignIn, state: str, login_hint: str) -> str:
+        if connection.kind == OIDC:
+            from app.sign_on.oidc import sign_in as oidc  # read by the first who signs in so
+
+            return oidc.request_url(self._parts, connection, sign_in, state, login_hint)
         from app.sign_on.flow import saml  # lxml takes 40 ms and 7 MB
 
         return saml.request_url(self._parts, connection, sign_in, state, login_hint)

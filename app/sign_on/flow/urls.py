@@ -49,6 +49,11 @@ class Urls:
         return f"{self.sign_on}/oidc/callback"
 
     @property
+    def oidc_logout(self) -> str:
+        """Where an identity provider says by OpenID Connect that a person has signed out there."""
+        return f"{self.sign_on}/oidc/logout"
+
+    @property
     def out(self) -> str:
         """Where a person signs out."""
         return f"{self.sign_on}/out"

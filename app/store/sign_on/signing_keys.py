@@ -98,7 +98,7 @@ class SigningKeys:
 
     def __init__(self, database: Database, sealer: Sealer, clock: Callable[[], datetime] = now) -> None:
         self._collection = database.db[SPEC.name]
-        self._sealer = sealer
+        self.sealer = sealer
         self._clock = clock
         self._known: dict[str, SigningKey] = {}
 
@@ -153,7 +153,7 @@ class SigningKeys:
         der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
         row = {
             "_id": kid, "use": use, "number": number, "public": public.as_dict(private=False),
-            "private": self._sealer.seal(der), "created": self._clock(), "signsFrom": signs_from,
+            "private": self.sealer.seal(der), "created": self._clock(), "signsFrom": signs_from,
         }
         if use == SAML:
             row["certificate"] = _certificate(private, self._clock())
@@ -170,7 +170,7 @@ class SigningKeys:
             known = self._known[row["_id"]] = SigningKey(
                 id=row["_id"], use=row["use"], public=row["public"], created=aware(row["created"]),
                 signs_from=aware(row["signsFrom"]), published_until=ends, certificate=row.get("certificate"),
-                sealed=row["private"], sealer=self._sealer,
+                sealed=row["private"], sealer=self.sealer,
             )
         return known
 

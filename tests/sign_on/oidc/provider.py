@@ -89,12 +89,14 @@ class FakeProvider(IdentityProvider):
         spoiled = getattr(self, f"_{self.behaviour}", None)
         if spoiled:
             return spoiled()
-        nonce = next((c.get_nonce() for c in self.codes.values() if c.code == request.form.get("code")), None)
+        code = self.codes.get(request.form.get("code", ""))
         answer: Response = super().token()
         if answer.status_code != 200 or "id_token" not in answer.get_data(as_text=True):
             return answer
         tokens = json.loads(answer.get_data(as_text=True))
-        claims = self.honest(nonce=nonce)
+        assert code is not None
+        self.person = code.person
+        claims = self.honest(nonce=code.get_nonce())
         tokens["id_token"] = self.forge(self, claims) if self.forge else self.sign(claims)
         if tokens["id_token"] is None:
             del tokens["id_token"]
