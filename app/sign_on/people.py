@@ -1,7 +1,7 @@
 """Who is signed in: the session, and the user and tenant behind it, read anew at each use.
 
-So whoever is disabled or deleted in the directory is out with the commit of that change, whatever else is still to be
-told to somebody. Their session is ended when it is next used.
+So users who are disabled or deleted in the directory are out with the commit of that change, whatever is still to be
+told to an app. Their session is ended when it is next used.
 """
 
 from __future__ import annotations
