@@ -71,8 +71,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.check": {"requests"},
     "app.demo": {"flask", "werkzeug"},
     "app.cli": {
-        *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.schemas", "app.check",
-        "app.errors", "app.config", "click", "gunicorn",
+        *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.sign_on", "app.schemas",
+        "app.check", "app.errors", "app.config", "click", "gunicorn",
     },
 }
 KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/entra_values.py", "app/protocol/profile.py"}

@@ -26,6 +26,7 @@ COMMANDS = {
     "token": "app.cli.credentials.token:token",
     "client": "app.cli.credentials.client:client",
     "trust": "app.cli.credentials.trust:trust",
+    "sso": "app.cli.sign_on.sso:sso",
     "app": "app.cli.sign_on.app:app",
     "signing-key": "app.cli.sign_on.signing_key:signing_key",
     "events": "app.cli.events:events",
@@ -39,7 +40,7 @@ COMMANDS = {
     "mongo": "app.cli.mongo:mongo",
 }
 """Command -> module and function; a run imports only its own."""
-LASTING = ("serve", "import", "export", "check", "events", "tenant delete")
+LASTING = ("serve", "import", "export", "check", "events", "tenant delete", "sso test")
 """Commands without a time limit; `events` has one of its own, which does not apply to `--follow`."""
 
 

@@ -18,11 +18,14 @@ import requests
 from pymongo import MongoClient
 
 from app.check import CLIENTS
+from app.store.sign_on.connections import Connections
+from app.store.sign_on.links import Link, Links
 from tests.auth.issuer import APP, AUDIENCE, SUBJECT, running_issuer
 from tests.conftest import make_server
 from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
 from tests.processes import until
+from tests.sign_on.metadata import running_publisher
 
 PUBLIC = "https://scim.example.com"
 
@@ -149,6 +152,38 @@ def run_apps(reader: Story) -> None:
     reader.run("scimd signing-key seal", r"^[\w-]{43}=$")
 
 
+def run_sign_on(reader: Story) -> None:
+    """Run the table's commands about identity providers and about who is signed in."""
+    reader.run("scimd tenant create wingtip", "wingtip")
+    with running_publisher() as publisher, running_issuer() as issuer:
+        root = issuer.url.rsplit("/", 2)[0]
+        issuer.metadata |= {"authorization_endpoint": f"{root}/authorize", "token_endpoint": f"{root}/token"}
+        reader.run(f"scimd sso set wingtip saml --metadata-url {publisher.url} --require-mfa", "Sign on URL.*/wingtip/sign-on")
+        reader.run("scimd sso show wingtip", "Identifier.*Certificate")
+        reader.run("scimd sso test wingtip --no-wait", "/wingtip/sign-on/test/")
+        reader.follow("scimd sso test wingtip", "/wingtip/sign-on/test/")
+        reader.run("scimd sso on wingtip", "was not tested", status=1)
+        reader.run("scimd sso refresh wingtip", "")
+        reader.run("scimd sso on wingtip --untested", "")
+        oidc = f"scimd sso set wingtip oidc --issuer {issuer.url} --client-id 1"
+        reader.run(f"{oidc} --secret-stdin --scope email", "Redirect URI", answer="secret\n")
+        reader.run("scimd sso sessions wingtip", "Nobody is signed in")
+        reader.run("scimd sso end wingtip --all", "")
+        reader.run("scimd sso off wingtip", "")
+    url, token = f"{reader.server.url}/wingtip/scim/v2/Users", reader.run("scimd token issue wingtip", SECRET_TOKEN).strip()
+    user = reader.send(token, "POST", url, USER | {"userName": "ann@example.com"}, 201)["id"]
+    database = reader.server.database
+    Links(database, "wingtip", "sso_1").pin(Link("subject", user), ())
+    reader.run("scimd sso unlink wingtip --user ann@example.com", "")
+    reader.run("scimd sso sessions wingtip --user ann@example.com", "Nobody is signed in")
+    reader.run("scimd sso end wingtip --user ann@example.com", "")
+    first, _ = Connections(database).of_tenant("wingtip")
+    reader.run(f"scimd sso delete wingtip --yes --connection {first.id}", "")
+    reader.run("scimd sso delete wingtip", "Delete the connection", answer="y\n")
+    reader.run("scimd sso delete wingtip --yes", "has no connection", status=1)
+    reader.run("scimd tenant delete wingtip --yes", "")
+
+
 def run_the_rest(reader: Story) -> None:
     """Run the table's commands about the log, deleted resources, and moving a tenant."""
     url, token = f"{reader.server.url}/acme/scim/v2", reader.run("scimd token issue acme", SECRET_TOKEN).strip()
@@ -190,6 +225,7 @@ def test_the_commands_of_readme(reader: Story) -> None:
     run_tenants(reader)
     run_clients_and_trusts(reader)
     run_apps(reader)
+    run_sign_on(reader)
     run_the_rest(reader)
     url, token = f"{reader.server.url}/demo/scim/v2", reader.run("scimd token issue demo", SECRET_TOKEN).strip()
     for client in CLIENTS:

@@ -78,3 +78,8 @@ class Links:
 def forget(database: Database, tenant: str, user: str, session: Session = None) -> int:
     """Forget the subjects of a user, so that their next sign-in writes down another one; return how many there were."""
     return database.db[SPEC.name].delete_many({"tenant": tenant, "user": user}, session=session).deleted_count
+
+
+def forget_connection(database: Database, tenant: str, connection: str, session: Session = None) -> None:
+    """Forget all subjects of a connection, which is deleted."""
+    database.db[SPEC.name].delete_many({"tenant": tenant, "connection": connection}, session=session)

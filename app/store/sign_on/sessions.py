@@ -105,6 +105,12 @@ class Sessions:
         """Return the session with this public id, or None if there is none that is valid now."""
         return self._find({"tenant": tenant, "sid": sid})
 
+    def running(self, tenant: str, user: str | None = None) -> list[Session]:
+        """Return the sessions of a tenant, or of one of its users, that are valid now, oldest first."""
+        query = {"tenant": tenant, "ended": {"$exists": False}, "expires": {"$gt": self._clock()}}
+        own = {} if user is None else {"user": user}
+        return [_session(row) for row in self._collection.find(query | own, sort=[("created", 1)])]
+
     def add_app(self, tenant: str, sid: str, app: str) -> bool:
         """Note that a person is signed in to an app; return False if the session has ended."""
         query = {"tenant": tenant, "sid": sid, "ended": {"$exists": False}, "expires": {"$gt": self._clock()}}

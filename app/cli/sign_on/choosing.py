@@ -1,0 +1,58 @@
+"""Which connection of a tenant, and which of its users, a command is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from app.cli.connection import Connection
+from app.schemas.storage.columns import columns
+from app.schemas.tables.user import USER_TYPE
+from app.store.accounts.tenants import Tenants
+from app.store.sign_on import connection as stored
+from app.store.sign_on.connections import Connections
+
+connection_option = click.option(
+    "--connection", "connection_id", metavar="ID", help="Which one, if the tenant has two that it could be."
+)
+
+
+def _any(_: stored.Connection) -> bool:
+    return True
+
+
+def chosen(
+    connection: Connection, tenant: str, connection_id: str | None,
+    among: Callable[[stored.Connection], bool] = _any,
+) -> stored.Connection:
+    """Return the connection with this id, without one the only connection that `among` accepts.
+
+    Raises NotFound for an unknown tenant, and ClickException if there is none or more than one.
+    """
+    Tenants(connection.database).require(tenant)
+    found = Connections(connection.database).of_tenant(tenant)
+    if connection_id is not None:
+        found = [each for each in found if each.id == connection_id]
+        if not found:
+            raise click.ClickException(f"{tenant} has no connection {connection_id!r}.")
+        return found[0]
+    if not found:
+        raise click.ClickException(f"{tenant} has no connection. Next: scimd sso set {tenant} saml --metadata-url URL")
+    fitting = [each for each in found if among(each)]
+    if not fitting:
+        state = "on" if all(each.on for each in found) else "off"
+        raise click.ClickException(f"The connection of {tenant} is {state} already.")
+    if len(fitting) > 1:
+        names = ", ".join(f"{each.id} ({each.label or each.provider})" for each in fitting)
+        raise click.ClickException(f"{tenant} has two connections it could be; say which with --connection: {names}")
+    return fitting[0]
+
+
+def users_named(connection: Connection, tenant: str, name: str) -> list[str]:
+    """Return the ids of the users with this name; without one, what is given may be the id of a deleted user."""
+    directory = connection.directory(tenant)
+    column = columns(USER_TYPE)(USER_TYPE.identifier)
+    assert column is not None
+    found = directory.resources(USER_TYPE).ids({column.field: column.key(name)}, 10)
+    return list(found) or [name]

@@ -1,0 +1,172 @@
+"""scimd sso set: what an operator says about the identity provider of a tenant."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli.audit import audited_change
+from app.cli.connection import Connection
+from app.cli.output import say
+from app.cli.sign_on.choosing import chosen, connection_option
+from app.cli.sign_on.portal import print_portal
+from app.cli.values import Label, Text
+from app.errors import InvalidValue, NotFound
+from app.sign_on.connecting import by_hand, check_text, match_of
+from app.sign_on.refreshing import MOST_METADATA, discovered, fetch_metadata, with_metadata
+from app.store.accounts.tenants import Tenant, Tenants
+from app.store.accounts.trusts import check_url
+from app.store.mongo.database import Session
+from app.store.sign_on import connection as stored
+from app.store.sign_on.apps import Apps
+from app.store.sign_on.connection import KINDS, OIDC, SAML, OidcPart, SamlPart
+from app.store.sign_on.connections import Connections
+from app.store.sign_on.links import forget_connection
+from app.store.sign_on.sealing import Sealer
+
+_OF_SAML = ("metadata_url", "metadata_file", "entity_id", "sso_url", "certificate", "our_entity_id", "sign_requests")
+_OF_OIDC = ("issuer", "client_id", "secret_stdin", "key", "scope")
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what a connection is."""
+    for option in reversed((
+        click.option("--metadata-url", metavar="URL", help="SAML: Entra's App Federation Metadata Url."),
+        click.option("--metadata-file", type=_FILE, help="SAML: its metadata, which is then not read again."),
+        click.option("--entity-id", type=Text(), help="SAML: its name; chooses one of several in the metadata."),
+        click.option("--sso-url", metavar="URL", help="SAML: where it takes requests, if there is no metadata."),
+        click.option("--certificate", type=_FILE, help="SAML: how it signs, if there is no metadata."),
+        click.option("--our-entity-id", type=Text(), help="SAML: another Identifier than the usual one."),
+        click.option("--sign-requests/--no-sign-requests", default=None, help="SAML: sign what is sent to it."),
+        click.option("--issuer", metavar="URL", help="OpenID Connect: its exact iss."),
+        click.option("--client-id", type=Text(), help="OpenID Connect: the Application (client) ID."),
+        click.option("--secret-stdin", is_flag=True, help="OpenID Connect: read the client secret from stdin."),
+        click.option("--key", is_flag=True, help="OpenID Connect: the server's key takes the place of a secret."),
+        click.option("--scope", multiple=True, type=Text(), help="OpenID Connect: a further scope to ask for."),
+        click.option("--match", type=Text(), metavar="A=SOURCE", help="How a user is found, such as userName=NameID."),
+        click.option("--subject", type=Text(), metavar="CLAIM", help="What is the person's immutable id."),
+        click.option("--require-mfa/--no-require-mfa", default=None, help="Only after a second factor."),
+        click.option("--group", type=click.STRING, help="Only members of this provisioned group; '' for everybody."),
+        click.option("--app", type=click.STRING, metavar="ID", help="The app that the Sign on URL leads to."),
+        click.option("--label", type=Label(), help="A name by which you will recognize it."),
+    )):
+        command = option(command)
+    return command
+
+
+@click.command("set")
+@click.argument("tenant")
+@click.argument("kind", type=click.Choice(KINDS))
+@_options
+@connection_option
+@click.pass_obj
+def set_connection(connection: Connection, tenant: str, kind: str, connection_id: str | None, **options: Any) -> None:
+    """Make a connection to an identity provider, or change the one that is off."""
+    found = Tenants(connection.prepared).require(tenant)
+    foreign = [name for name in (_OF_OIDC if kind == SAML else _OF_SAML) if options[name] not in (None, False, ())]
+    if foreign:
+        raise click.UsageError(f"--{foreign[0].replace('_', '-')} is not an option of {kind}.")
+    before = _changed(connection, tenant, connection_id)
+    wanted = _wanted(connection, found, kind, before, options)
+    moved = before is not None and (before.kind, before.provider) != (wanted.kind, wanted.provider)
+
+    def work(session: Session) -> tuple[stored.Connection, stored.Connection]:
+        connections = Connections(connection.database)
+        if before is not None and moved:  # what is known of people by the old provider does not hold for the new one
+            connections.delete(tenant, before.id, session)
+            forget_connection(connection.database, tenant, before.id, session)
+        saved = connections.save(replace(wanted, id="") if moved else wanted, session)
+        return saved, saved
+
+    act = "connection add" if before is None or moved else "connection change"
+    saved = audited_change(connection, act, work, tenant=tenant, object_=wanted.id)
+    print_portal(connection, saved)
+    say("", f"Next: scimd sso test {tenant}, and then scimd sso on {tenant}", err=True)
+
+
+def _changed(connection: Connection, tenant: str, connection_id: str | None) -> stored.Connection | None:
+    """Return the connection that is changed, None for a new one; raises ClickException."""
+    found = Connections(connection.database).of_tenant(tenant)
+    if connection_id is None and all(each.on for each in found):
+        return None
+    return chosen(connection, tenant, connection_id, among=lambda each: not each.on)
+
+
+def _wanted(
+    connection: Connection, tenant: Tenant, kind: str, before: stored.Connection | None, options: Mapping[str, Any]
+) -> stored.Connection:
+    """Return the connection as the options say, and as it was where they do not; raises InvalidValue, Unusable."""
+    same = before if before and before.kind == kind else None
+    attribute, source = match_of(kind, options["match"])
+    if same and options["match"] is None:
+        attribute, source = same.match_attribute, same.match_source
+    base = same or stored.Connection(tenant=tenant.name, kind=kind, match_attribute="", match_source="")
+    if before and not same:
+        base = replace(base, id=before.id)
+    names = ("subject", "require_mfa", "sign_requests", "group", "app", "label")
+    said = {name: options[name] for name in names if options[name] is not None}
+    if said.get("app") and not Apps(connection.database).require(said["app"]).serves(tenant):
+        raise NotFound(f"The app {said['app']} is not for {tenant.name}.")
+    if kind == SAML:
+        part: dict[str, Any] = {SAML: _saml(same.saml if same else None, options)}
+    else:
+        part = {OIDC: _oidc(connection, same.oidc if same else None, options)}
+    return replace(base, match_attribute=attribute, match_source=source, **said, **part)
+
+
+def _saml(before: SamlPart | None, options: Mapping[str, Any]) -> SamlPart:
+    url, file, entity_id = options["metadata_url"], options["metadata_file"], options["entity_id"]
+    by_options = (options["sso_url"], options["certificate"])
+    ways = [bool(url), bool(file), any(by_options)]
+    if sum(ways) > 1 or (any(by_options) and not (all(by_options) and entity_id)):
+        raise click.UsageError(
+            "Give --metadata-url, or --metadata-file, or all of --entity-id, --sso-url and --certificate."
+        )
+    named = SamlPart(entity_id=entity_id or "", sso_url="", certificates=(), metadata_url=url or "")
+    if url:
+        check_url(url, "The metadata URL", query=True)
+        part = with_metadata(named, fetch_metadata(url))
+    elif file:
+        part = with_metadata(named, _read(file))
+    elif any(by_options):
+        part = by_hand(entity_id, options["sso_url"], _read(options["certificate"]).decode("ascii", "replace"))
+    elif before:
+        part = before
+    else:
+        raise click.UsageError("Say where its metadata is: --metadata-url URL")
+    ours = options["our_entity_id"] or (before.our_entity_id if before else "")
+    if ours:
+        check_text(ours, "Our entity id")
+    return replace(part, our_entity_id=ours)
+
+
+def _oidc(connection: Connection, before: OidcPart | None, options: Mapping[str, Any]) -> OidcPart:
+    issuer = options["issuer"] or (before.issuer if before else "")
+    client_id = options["client_id"] or (before.client_id if before else "")
+    if not (issuer and client_id):
+        raise click.UsageError("Give --issuer and --client-id.")
+    if options["secret_stdin"] and options["key"]:
+        raise click.UsageError("Give --secret-stdin or --key, and not both.")
+    secret = before.secret if before else ""
+    if options["secret_stdin"]:
+        text = sys.stdin.readline().strip()
+        check_text(text, "The secret on stdin")
+        secret = Sealer(connection.database, connection.config.sealing_keys).seal(text.encode())
+    elif options["key"]:
+        secret = ""
+    elif before is None:
+        raise click.UsageError("Give --secret-stdin, and the client secret on stdin; or --key.")
+    scopes = options["scope"] or (before.scopes if before else ())
+    return discovered(OidcPart(issuer=issuer, client_id=client_id, secret=secret, scopes=tuple(scopes)))
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > MOST_METADATA:
+        raise InvalidValue(f"{path} is larger than {MOST_METADATA} bytes.")
+    return path.read_bytes()

@@ -1,0 +1,327 @@
+"""scimd sso: connections are made, tested, turned on and off; sessions are listed and ended."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from app.config import Config
+from app.store.accounts.audit import AuditLog
+from app.store.accounts.tenants import Tenants
+from app.store.log.events import Events, LogSettings
+from app.store.mongo.moments import now
+from app.store.open import collections
+from app.store.sign_on.apps import Apps, Settings
+from app.store.sign_on.connections import Connections
+from app.store.sign_on.links import Link, Links
+from app.store.sign_on.sealing import Sealer
+from app.store.sign_on.sessions import Session, Sessions
+from app.store.sign_on.tickets import Tickets
+from tests.auth.issuer import running_issuer
+from tests.processes import until
+from tests.sign_on.metadata import SSO_URL, metadata, running_publisher
+from tests.sign_on.saml.idp import ENTITY_ID, signer
+
+URL = "https://scim.example.com/contoso/sign-on"
+
+
+@pytest.fixture(autouse=True)
+def prepared(database):
+    database.prepare(collections(Config.from_environment({})))
+    Tenants(database).create("contoso", "gallery")
+
+
+@pytest.fixture
+def publisher():
+    with running_publisher() as one:
+        yield one
+
+
+@pytest.fixture
+def issuer():
+    with running_issuer() as one:
+        root = one.url.rsplit("/", 2)[0]
+        one.metadata |= {"authorization_endpoint": f"{root}/authorize", "token_endpoint": f"{root}/token"}
+        yield one
+
+
+@pytest.fixture
+def saml(scimd, publisher):
+    """Make a connection by SAML, and return it as it is stored."""
+    done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url)
+    assert done.status == 0, done.err
+    return done
+
+
+def stored(database):
+    return Connections(database).of_tenant("contoso")
+
+
+def log_of(database):
+    return Events(database, "contoso", LogSettings(90)).find()
+
+
+def values(text):
+    """Return the named values that a command has printed."""
+    rows = [line.strip().split("  ") for line in text.splitlines() if line.startswith("  ")]
+    return {row[0]: row[-1].strip() for row in rows if len(row) > 1}
+
+
+def test_sso_21_what_to_paste_has_the_names_of_entras_page_in_their_order(saml):
+    assert list(values(saml.out).items()) == [
+        ("Identifier (Entity ID)", f"{URL}/saml/metadata"),
+        ("Reply URL (Assertion Consumer Service URL)", f"{URL}/saml/acs"),
+        ("Sign on URL", URL),
+        ("Relay State", "(leave it empty)"),
+        ("Logout Url", f"{URL}/saml/logout"),
+        ("Metadata to upload", f"{URL}/saml/metadata"),
+    ]
+    assert "scimd sso test contoso" in saml.err
+
+
+def test_sso_15_a_connection_is_made_from_metadata(saml, database, publisher):
+    (made,) = stored(database)
+    assert not made.on
+    assert (made.match_attribute, made.match_source) == ("userName", "NameID")
+    assert (made.saml.entity_id, made.saml.sso_url, made.saml.metadata_url) == (ENTITY_ID, SSO_URL, publisher.url)
+    (line,) = log_of(database)
+    assert (line["operation"], line["resource"]) == ("add", {"type": "connection", "id": made.id})
+    assert [row["act"] for row in AuditLog(database).find(tenant="contoso")] == ["connection add"]
+
+
+def test_sso_15_a_connection_is_made_from_a_file_and_by_hand(scimd, database, tmp_path):
+    file, pem = tmp_path / "metadata.xml", tmp_path / "idp.pem"
+    file.write_bytes(metadata())
+    pem.write_text(signer().pem)
+    assert scimd("sso", "set", "contoso", "saml", "--metadata-file", str(file)).status == 0
+    by_file = stored(database)[0].saml
+    by_hand = ("--entity-id", ENTITY_ID, "--sso-url", SSO_URL, "--certificate", str(pem))
+    assert scimd("sso", "set", "contoso", "saml", *by_hand).status == 0
+    by_hand_part = stored(database)[0].saml
+    assert by_hand_part.certificates == by_file.certificates
+    assert len(stored(database)) == 1
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ((), "--metadata-url"),
+    (("--metadata-url", "http://idp.example.com/"), "https"),
+    (("--metadata-url", "http://127.0.0.1:9/"), "could not be read"),
+    (("--entity-id", "x", "--sso-url", "https://idp.example.com/"), "--certificate"),
+    (("--issuer", "https://idp.example.com/"), "not an option of saml"),
+])
+def test_a_connection_that_cannot_be_is_not_made(scimd, database, options, says):
+    done = scimd("sso", "set", "contoso", "saml", *options)
+    assert done.status
+    assert says in done.err
+    assert stored(database) == []
+    assert log_of(database) == []
+
+
+@pytest.mark.parametrize(("option", "value", "says"), [
+    ("--match", "displayName=NameID", "userName"), ("--match", "userName=", "source"), ("--match", "userName", "source"),
+    ("--app", "app_0", "There is no app"),
+])
+def test_sso_60_a_rule_that_cannot_hold_is_refused(scimd, database, publisher, option, value, says):
+    done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url, option, value)
+    assert says in done.err
+    assert stored(database) == []
+
+
+def test_sa_63_a_weak_certificate_is_refused_at_set_up(scimd, database, tmp_path):
+    pem = tmp_path / "idp.pem"
+    pem.write_text(signer("weak", bits=1_024).pem)
+    done = scimd("sso", "set", "contoso", "saml", "--entity-id", "x", "--sso-url", SSO_URL, "--certificate", str(pem))
+    assert "1024 bits" in done.err
+    assert stored(database) == []
+
+
+def test_what_is_not_said_stays(saml, scimd, database):
+    before = stored(database)[0]
+    assert scimd("sso", "set", "contoso", "saml", "--require-mfa", "--match", "externalId=oid").status == 0
+    assert scimd("sso", "set", "contoso", "saml", "--group", "Staff").status == 0
+    (after,) = stored(database)
+    assert (after.id, after.saml, after.require_mfa, after.group) == (before.id, before.saml, True, "Staff")
+    assert (after.match_attribute, after.match_source) == ("externalId", "oid")
+    assert scimd("sso", "set", "contoso", "saml", "--no-require-mfa", "--group", "").status == 0
+    assert (stored(database)[0].require_mfa, stored(database)[0].group) == (False, "")
+
+
+def test_another_identity_provider_is_another_connection(saml, scimd, database, publisher):
+    (before,) = stored(database)
+    Links(database, "contoso", before.id).pin(Link("subject", "u"), ())
+    publisher.body = metadata(entity_id="https://sts.windows.net/2/")
+    assert scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url).status == 0
+    (after,) = stored(database)
+    assert after.id != before.id
+    assert database.db.links.find_one() is None
+
+
+def test_sso_20_a_connection_by_openid_connect_seals_its_secret(scimd, database, issuer):
+    options = ("--issuer", issuer.url, "--client-id", "1", "--secret-stdin", "--scope", "email")
+    done = scimd("sso", "set", "contoso", "oidc", *options, answer="s3cret~value\n")
+    assert done.status == 0, done.err
+    assert values(done.out) == {
+        "Redirect URI (Web)": f"{URL}/oidc/callback", "Front-channel logout URL": f"{URL}/oidc/logout",
+        "Optional claims": "sid, upn",
+    }
+    (made,) = stored(database)
+    assert (made.match_source, made.oidc.scopes) == ("preferred_username", ("email",))
+    assert Sealer(database).unseal(made.oidc.secret) == b"s3cret~value"
+    assert "s3cret~value" not in done.out + done.err + str(list(database.db.connections.find()))
+
+
+def test_sso_52_the_certificate_of_the_servers_key_is_printed_where_it_takes_the_place_of_a_secret(scimd, issuer):
+    done = scimd("sso", "set", "contoso", "oidc", "--issuer", issuer.url, "--client-id", "1", "--key")
+    assert "-----BEGIN CERTIFICATE-----" in done.out
+
+
+def test_sso_32_the_certificate_of_signed_requests_is_printed(scimd, publisher):
+    done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url, "--sign-requests")
+    assert "-----BEGIN CERTIFICATE-----" in done.out
+
+
+def test_sso_13_turning_on_needs_a_test(saml, scimd, database):
+    assert "scimd sso test contoso" in scimd("sso", "on", "contoso").err
+    Connections(database).record_test(stored(database)[0])
+    assert scimd("sso", "on", "contoso").status == 0
+    assert stored(database)[0].on
+    assert scimd("sso", "on", "contoso").status == 1
+
+
+def test_sso_13_a_test_of_last_week_is_too_old(saml, scimd, database):
+    database.db.connections.update_one({}, {"$set": {"tested": now() - timedelta(days=7, seconds=1)}})
+    assert scimd("sso", "on", "contoso").status == 1
+    assert scimd("sso", "on", "contoso", "--untested").status == 0
+
+
+def test_sso_18_expired_certificates_cannot_be_turned_on(scimd, database, publisher):
+    publisher.body = metadata(signer("old", starts=-400, days=100).certificate)
+    assert scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url).status == 0
+    done = scimd("sso", "on", "contoso", "--untested")
+    assert "certificates is valid now" in done.err
+    assert not stored(database)[0].on
+
+
+def test_sso_10_a_second_connection_takes_over(saml, scimd, database, issuer):
+    assert scimd("sso", "on", "contoso", "--untested").status == 0
+    options = ("--issuer", issuer.url, "--client-id", "1", "--key")
+    assert scimd("sso", "set", "contoso", "oidc", *options).status == 0
+    assert scimd("sso", "on", "contoso", "--untested").status == 0
+    assert [each.on for each in stored(database)] == [False, True]
+    assert scimd("sso", "off", "contoso").status == 0
+    done = scimd("sso", "on", "contoso", "--untested")
+    assert "--connection" in done.err
+    assert scimd("sso", "on", "contoso", "--untested", "--connection", stored(database)[0].id).status == 0
+    assert [each.on for each in stored(database)] == [True, False]
+
+
+def sign_in(database, user="u", **changes):
+    moment = now()
+    about = {"tenant": "contoso", "user": user, "connection": stored(database)[0].id, "auth_time": moment}
+    return Sessions(database).open(Session(**about, expires=moment + timedelta(hours=8), **changes))[0]
+
+
+@pytest.mark.parametrize("command", [("off",), ("delete", "--yes")])
+def test_sso_73_off_and_delete_end_all_sessions(saml, scimd, database, command):
+    scimd("sso", "on", "contoso", "--untested")
+    sign_in(database, apps=("app_1",))
+    done = scimd("sso", command[0], "contoso", *command[1:])
+    assert "Ended 1 sessions" in done.err
+    assert Sessions(database).running("contoso") == []
+    assert database.db.logouts.find_one()["reason"] == "operator"
+    assert [row["act"] for row in AuditLog(database).find()][-1] == f"connection {command[0]}"
+
+
+def test_delete_asks_first(saml, scimd, database):
+    assert scimd("sso", "delete", "contoso", answer="n\n").status == 1
+    assert len(stored(database)) == 1
+
+
+def test_sso_77_who_is_signed_in_is_listed_and_ended(saml, scimd, database, operator_user):
+    settings = Settings(name="Portal", redirect_uris=("https://app.example.com/",))
+    app, _ = Apps(database).create(settings, lifetime=timedelta(days=1))
+    sign_in(database, operator_user, apps=(app.id,))
+    sign_in(database, "gone")
+    rows = scimd("sso", "sessions", "contoso", "--json").json
+    assert [(row["user"], row["apps"]) for row in rows] == [("ann@example.com", ["Portal"]), (None, [])]
+    only = scimd("sso", "sessions", "contoso", "--user", "ANN@example.com", "--json").json
+    assert [row["user_id"] for row in only] == [operator_user]
+    assert "Ended 1 sessions" in scimd("sso", "end", "contoso", "--user", "ann@example.com").err
+    assert "Ended 1 sessions" in scimd("sso", "end", "contoso", "--all").err
+    assert scimd("sso", "end", "contoso").status == 2
+    assert "Nobody is signed in" in scimd("sso", "sessions", "contoso").out
+    line = next(line for line in log_of(database) if line["operation"] == "sign-off")
+    assert line["credential"].startswith("command line: ")
+
+
+@pytest.fixture
+def operator_user(database):
+    from tests.sign_on.people import create_user
+
+    return create_user(database, "contoso", "ann@example.com")
+
+
+def test_sso_63_unlink_forgets_the_pinned_subject(saml, scimd, database, operator_user):
+    links = Links(database, "contoso", stored(database)[0].id)
+    links.pin(Link("subject", operator_user), ())
+    assert scimd("sso", "unlink", "contoso", "--user", "ann@example.com").status == 0
+    assert links.of("subject", operator_user) == []
+    assert scimd("sso", "unlink", "contoso", "--user", "ann@example.com").status == 1
+
+
+def test_show_says_what_is_known_and_what_to_do(saml, scimd, database):
+    (row,) = scimd("sso", "show", "contoso", "--json").json
+    assert (row["identity_provider"], row["match"], row["on"]) == (ENTITY_ID, "userName=NameID", False)
+    assert [each["thumbprint"] for each in row["certificates"]] == [signer().certificate.thumbprint]
+    assert row["portal"]["Sign on URL"] == URL
+    assert any("externalId" in each for each in row["advice"])
+    printed = scimd("sso", "show", "contoso").out
+    assert signer().certificate.thumbprint in printed
+    assert signer().certificate.sha1 in printed
+    database.db.connections.update_one({}, {"$set": {"baseUrl": "https://old.example.com", "fault": "It is away."}})
+    printed = scimd("sso", "show", "contoso").out
+    assert "https://old.example.com" in printed
+    assert "It is away." in printed
+
+
+def test_show_without_a_connection_says_how_to_make_one(scimd):
+    assert "scimd sso set contoso saml" in scimd("sso", "show", "contoso").out
+    assert scimd("sso", "show", "contoso", "--json").json == []
+    assert scimd("sso", "show", "nobody").status == 1
+
+
+def test_refresh_reads_the_metadata_now(saml, scimd, database, publisher):
+    publisher.body = metadata(signer("new").certificate)
+    assert scimd("sso", "refresh", "contoso").status == 0
+    assert [each.thumbprint for each in stored(database)[0].saml.certificates] == [signer("new").certificate.thumbprint]
+    publisher.behaviour = "error"
+    assert "answered 500" in scimd("sso", "refresh", "contoso").err
+
+
+def test_sso_19_a_test_prints_a_link_and_waits_for_what_it_finds(saml, scimd, database):
+    done = scimd("sso", "test", "contoso", "--no-wait")
+    secret = done.out.strip().removeprefix(f"{URL}/test/")
+    ticket = Tickets(database).take("contoso", secret)
+    assert ticket is not None
+    assert ticket[1] == stored(database)[0].id
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_sso_19_a_test_shows_each_check(saml, scimd, database, passed):
+    def report():
+        until(lambda: database.db.tickets.find_one())
+        row = database.db.tickets.find_one()
+        check = {"name": "issuer", "expected": ENTITY_ID, "received": ENTITY_ID, "ok": passed}
+        end = {"user": "u", "name": "ann"} if passed else {"reason": "issuer", "detail": "It is another."}
+        values = [{"name": "NameID", "values": ["ann@example.com"]}]
+        outcome = {"passed": passed, "connection": row["connection"], "checks": [check], "values": values} | end
+        Tickets(database).report("contoso", row["_id"], outcome)
+
+    thread = threading.Thread(target=report)
+    thread.start()
+    done = scimd("sso", "test", "contoso")
+    thread.join()
+    assert done.status == (0 if passed else 1)
+    assert ENTITY_ID in done.out
+    assert "ann@example.com" in done.out
+    assert ("scimd sso on contoso" if passed else "issuer. It is another.") in done.err
