@@ -97,6 +97,13 @@ def oidc_logout(tenant: str) -> Response:
     return protect(Response(mimetype=HTML), frames=frames)
 
 
+@sign_on.get(f"{PREFIX}/saml/logout")
+def saml_logout(tenant: str) -> Response:
+    """End the sessions that an identity provider says are over, and send the browser back to it."""
+    here = visit(tenant)
+    return answer(here, flow().finishing.saml_logout(here, request.query_string.decode("latin-1")))
+
+
 @sign_on.get(f"{PREFIX}/finish")
 def finish(tenant: str) -> Response:
     """Sign the person in whose answer has been accepted."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.sign_on.endings import IDP, PERSON
 from app.sign_on.flow.parts import Parts, not_available, require_browser, require_running, session_of
 from app.sign_on.flow.refusing import Context, Refusing
 from app.sign_on.flow.result import Result
@@ -14,8 +15,8 @@ from app.store.sign_on.links import Link, Links
 from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sessions import Session
 
-REPLACED, PERSON = "replaced", "person"
-"""Why a session ended: somebody else has signed in with the browser; the person has signed out."""
+REPLACED = "replaced"
+"""Why a session ended: somebody else has signed in with the browser."""
 _TRIES = 5
 """How often a link is looked at, where others write it at the same moment."""
 
@@ -66,6 +67,21 @@ class Finishing:
             if session is not None:
                 self._end(visit, context.tenant, session, PERSON)
             return Redirect(self._parts.urls(visit.tenant).out)
+
+        return self._refusing.answer(visit, work)
+
+    def saml_logout(self, visit: Visit, query: str) -> Answer:
+        """End sessions because an identity provider says by SAML that the person has signed out there."""
+
+        def work(context: Context) -> Answer:
+            context.tenant, context.connection = self._parts.open(visit.tenant)
+            if context.connection.saml is None:
+                raise not_available()
+            from app.sign_on.flow import saml  # lxml takes 40 ms and 7 MB
+
+            end = End(IDP, self._parts.directory(context.tenant).events, Actor(request_id=visit.request_id))
+            url = saml.end_by_identity_provider(self._parts, context.connection, query, end)
+            return Redirect(url) if url else SignOut(visit.tenant, is_signed_in=False)
 
         return self._refusing.answer(visit, work)
 

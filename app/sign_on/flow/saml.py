@@ -1,8 +1,11 @@
-"""A sign-in by SAML: its request, and its response."""
+"""A sign-in by SAML: its request, and its response; and the sign-out at the identity provider."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from app.auth.refusal import Check, loggable
 from app.sign_on.certificate import Certificate
@@ -10,9 +13,11 @@ from app.sign_on.checks import Checks
 from app.sign_on.flow.parts import Parts
 from app.sign_on.identity import Identity
 from app.sign_on.reasons import Reason, SignOnRefused
+from app.sign_on.saml.logout import ExpectedLogout, logout_response_url, read_logout_request
 from app.sign_on.saml.request import AuthnRequest, authn_request_url
-from app.sign_on.saml.response import Expected, read_response
+from app.sign_on.saml.response import Expected, UsedAssertion, read_response
 from app.store.sign_on.connection import Connection, SamlPart
+from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sign_ins import SignIn
 from app.store.sign_on.signing_keys import SAML
 
@@ -24,8 +29,7 @@ def request_url(parts: Parts, connection: Connection, sign_in: SignIn, state: st
         id=sign_in.request, sso_url=saml.sso_url, our_entity_id=saml.our_entity_id or urls.entity_id,
         acs_url=urls.acs, now=parts.clock(), force=sign_in.forced,
     )
-    signer = parts.signing_keys.current(SAML).private if connection.sign_requests else None
-    return authn_request_url(request, state, login_hint=login_hint, signer=signer)
+    return authn_request_url(request, state, login_hint=login_hint, signer=_signer(parts, connection))
 
 
 def identity(parts: Parts, connection: Connection, sign_in: SignIn, response: str, checks: Checks) -> Identity:
@@ -43,12 +47,43 @@ def identity(parts: Parts, connection: Connection, sign_in: SignIn, response: st
             raise
         del checks.made[first:]
         found, used = read_response(response, replace(expected, certificates=_certificates(_part(fresh))), checks)
-    before = parts.sign_ins.use_assertion(sign_in, used.id, used.until)
-    if before is not None:
-        check = Check("assertion", "not used before", f"used at {before:%H:%M:%S} UTC", False)
-        detail = f"The assertion was used at {before:%Y-%m-%d %H:%M:%S} UTC already."
-        raise SignOnRefused(Reason.REPLAY, detail, (*checks.made, check))
+    _use(parts, connection, used, tuple(checks.made))
     return found
+
+
+def end_by_identity_provider(parts: Parts, connection: Connection, query: str, end: End) -> str:
+    """End the sessions that a request for single logout names; return where the answer goes, "" for nowhere.
+
+    An unsigned request ends only sessions whose index it names: that is known to nobody but the identity provider and
+    scimd, and all that one could do with it is to sign out. Raises SignOnRefused.
+    """
+    saml, urls = _part(connection), parts.urls(connection.tenant)
+    expected = ExpectedLogout(saml.entity_id, urls.saml_logout, _certificates(saml), parts.clock())
+    request = read_logout_request(query, expected)
+    sessions: dict[str, Any] = {"connection": connection.id}
+    if request.signed:  # what nobody has signed is not worth a write
+        _use(parts, connection, request.used, ())
+        sessions["nameId"] = request.name_id
+    if request.session_indexes or not request.signed:
+        sessions["sessionIndex"] = {"$in": list(request.session_indexes)}
+    end_sessions(parts.database, connection.tenant, sessions, end)
+    if not saml.slo_url:
+        return ""
+    ours = saml.our_entity_id or urls.entity_id
+    return logout_response_url(request, saml.slo_url, ours, parts.clock(), _signer(parts, connection))
+
+
+def _use(parts: Parts, connection: Connection, used: UsedAssertion, checks: tuple[Check, ...]) -> None:
+    """Note that a message is used; raises SignOnRefused if it was used before."""
+    before = parts.sign_ins.use_assertion(connection.tenant, connection.id, used.id, used.until)
+    if before is not None:
+        check = Check("message", "not used before", f"used at {before:%H:%M:%S} UTC", False)
+        detail = f"The message was used at {before:%Y-%m-%d %H:%M:%S} UTC already."
+        raise SignOnRefused(Reason.REPLAY, detail, (*checks, check))
+
+
+def _signer(parts: Parts, connection: Connection) -> RSAPrivateKey | None:
+    return parts.signing_keys.current(SAML).private if connection.sign_requests else None
 
 
 def _expected(parts: Parts, connection: Connection, sign_in: SignIn) -> Expected:

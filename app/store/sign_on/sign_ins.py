@@ -151,12 +151,11 @@ class SignIns:
         query = {"tenant": tenant, "browser": browser, "unsolicited": True, "started": {"$gt": since}}
         return self._collection.find_one(query, {"_id": 1}) is not None
 
-    def use_assertion(self, sign_in: SignIn, assertion_id: str, until: datetime) -> datetime | None:
+    def use_assertion(self, tenant: str, connection: str, assertion_id: str, until: datetime) -> datetime | None:
         """Note that an assertion is used, until it is void; return when it was used first, None if it was not."""
-        key = hash_of("\n".join((sign_in.tenant, sign_in.connection, assertion_id)))
+        key = hash_of("\n".join((tenant, connection, assertion_id)))
         document: dict[str, Any] = {
-            "_id": key, "tenant": sign_in.tenant, "connection": sign_in.connection, "used": self._clock(),
-            "expires": until,
+            "_id": key, "tenant": tenant, "connection": connection, "used": self._clock(), "expires": until,
         }
         try:
             self._used.insert_one(document)

@@ -112,9 +112,9 @@ def test_a_sign_in_is_finished_once_it_has_a_result(sign_ins):
 
 def test_sso_123_of_eight_uses_of_an_assertion_at_once_one_is_the_first(sign_ins):
     until = now() + LIFETIME
-    found = at_once(lambda: sign_ins.use_assertion(SIGN_IN, "_assertion", until))
+    found = at_once(lambda: sign_ins.use_assertion("contoso", "sso_1", "_assertion", until))
     assert found.count(None) == 1
-    assert sign_ins.use_assertion(SIGN_IN, "_another", until) is None
+    assert sign_ins.use_assertion("contoso", "sso_1", "_another", until) is None
 
 
 def test_sso_38_a_browser_that_has_just_been_sent_on_is_not_sent_again(sign_ins, clock):
