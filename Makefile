@@ -5,7 +5,7 @@ BIN = .venv/bin
 # Where it is set, each of the hundreds of processes that the tests start would compile every module again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-fast test-long lint bench
+.PHONY: run test test-fast test-browser test-long lint bench
 
 run: .venv/run.stamp
 	@$(BIN)/scimd serve --demo
@@ -17,6 +17,10 @@ test: .venv/test.stamp
 # While writing: only tests that need no database and no server (tests/conftest.py marks the others), under a minute.
 test-fast: .venv/test.stamp
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long and not process"
+
+# People who sign in with a real browser (chromium); `make test` runs these tests too, and skips them where there is none.
+test-browser: .venv/test.stamp
+	@$(BIN)/python -m pytest -m browser
 
 # The tests marked `long`, and every property with twenty times as many examples.
 test-long: .venv/test.stamp

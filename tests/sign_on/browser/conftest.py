@@ -1,0 +1,102 @@
+"""A real browser, a real server, an identity provider, and two apps."""
+
+import shutil
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+import requests
+
+from app.store.sign_on.apps import Apps, Settings
+from tests.conftest import make_server
+from tests.sign_on.browser.sites import AppSite, IdentityProvider, served
+from tests.sign_on.saml.world import SamlTenant, saml_tenant
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Yield a browser; without chromium and Playwright the tests are skipped, and say so."""
+    api = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TEST HAS RUN: playwright is not installed")
+    if CHROMIUM is None:
+        pytest.skip("NO BROWSER TEST HAS RUN: there is no chromium on the PATH")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Place:
+    """All that takes part; `idp_url` and the apps are other sites than the server."""
+
+    tenant: SamlTenant
+    idp: IdentityProvider
+    idp_url: str
+    apps: list[AppSite]
+    app_urls: list[str]
+
+    def disable(self):
+        """Disable the user as Entra does."""
+        body = {"schemas": [PATCH], "Operations": [{"op": "Replace", "path": "active", "value": "False"}]}
+        url = f"{self.tenant.server.url}/{self.tenant.name}/scim/v2/Users/{self.tenant.user_id}"
+        answer = requests.patch(url, json=body, headers={"Authorization": f"Bearer {self.tenant.token}"}, timeout=30)
+        assert answer.status_code < 300, answer.text
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    server = make_server(tmp_path_factory.mktemp("browser"))
+    server.url = server.url.replace("127.0.0.1", "localhost")
+    server.environ["SCIMD_PUBLIC_URL"] = server.url
+    server.start()
+    yield server
+    assert server.stop() == 0, server.log.read_text()
+    assert "Traceback" not in server.log.read_text()
+
+
+@pytest.fixture
+def place(server):
+    idp = IdentityProvider()
+    with ExitStack() as stack:
+        idp_url = stack.enter_context(served(idp.app))
+        idp.tenant = tenant = saml_tenant(server, sso_url=f"{idp_url}/sso")
+        apps = [AppSite(name, f"{server.url}/{tenant.name}") for name in ("portal", "reports")]
+        urls = [stack.enter_context(served(app.app)) for app in apps]
+        for app, url in zip(apps, urls, strict=True):
+            settings = Settings(
+                name=app.name.capitalize(), redirect_uris=(f"{url}/callback",), scopes=("openid", "profile", "email"),
+                backchannel_logout_uri=f"{url}/backchannel-logout",
+            )
+            registered, secret = Apps(server.database).create(settings, lifetime=timedelta(days=1))
+            app.client = (registered.id, secret)
+        yield Place(tenant, idp, idp_url, apps, urls)
+
+
+@pytest.fixture
+def context(chromium):
+    """Yield a browser without cookies; a message of the content security policy in its console is an error."""
+    context = chromium.new_context()
+    messages = []
+    context.on("console", lambda message: messages.append(message.text))
+    context.set_default_timeout(20_000)
+    yield context
+    context.close()
+    assert [text for text in messages if "Content Security Policy" in text or "Content-Security-Policy" in text] == []
+
+
+@pytest.fixture
+def page(context):
+    return context.new_page()
+
+
+def until(condition, seconds=20):
+    """Wait until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it has not come true"
+        time.sleep(0.05)
