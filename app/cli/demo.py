@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -20,10 +21,11 @@ NAME = "demo"
 LIFETIME = timedelta(days=90)
 
 
-def demo_page(connection: Connection) -> str:
+def demo_page(connection: Connection, sign_on: Callable[[], str] = str) -> str:
     """Create the tenant unless it exists, issue a token, and return the text that shows both.
 
-    Each start issues a new token, since only the hashes of earlier ones are stored; those stay valid.
+    `sign_on` is called once the tenant exists, and returns what the text says about signing in. Each start issues a new
+    token, since only the hashes of earlier ones are stored; those stay valid.
     """
     if Tenants(connection.prepared).get(NAME) is None:
         with suppress(Conflict):  # another process has just created it
@@ -37,6 +39,7 @@ def demo_page(connection: Connection) -> str:
 
     token = audited_change(connection, "token issue", work, tenant=NAME)
     url = connection.tenant_url(NAME)
+    about_sign_on = sign_on()
     return f"""
 The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:
 
@@ -46,7 +49,7 @@ The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configur
 Try it:
 
   curl -H 'Authorization: Bearer {token}' '{url}/Users?count=1'
-
+{about_sign_on}
 Ctrl-C stops everything; the data stays.
 """
 

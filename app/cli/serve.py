@@ -11,21 +11,23 @@ import click
 from gunicorn.app.wsgiapp import WSGIApplication
 
 from app.cli.connection import Connection
-from app.cli.demo import demo_page
+from app.cli.demo import NAME, demo_page
+from app.cli.sign_on.demo import SignOnDemo
 
 APPLICATION = "app:create_app()"
 
 
 @click.command()
 @click.option("--demo", is_flag=True,
-              help="Create the tenant `demo` unless it exists, and print what Entra needs to reach it.")
+              help="Create the tenant `demo`, print what Entra needs to reach it, and run an app to sign in to.")
 @click.pass_obj
 def serve(connection: Connection, demo: bool) -> None:
     """Serve requests until SIGTERM or Ctrl-C; gunicorn's other signals work, too."""
     connection.config  # noqa: B018 - reports a wrong setting before gunicorn prints anything
     page = ""
     if demo:
-        page = demo_page(connection)
+        sign_on = SignOnDemo(connection, NAME)  # its servers end with this object
+        page = demo_page(connection, sign_on.start)
         connection.database.close()  # gunicorn forks, which a client does not survive
     Server(page).run()
 
