@@ -59,21 +59,27 @@ def server(tmp_path_factory):
     assert "Traceback" not in server.log.read_text()
 
 
+def running_apps(stack, server, tenant):
+    """Serve and register two apps for a tenant until the stack is closed; return them and their URLs."""
+    apps = [AppSite(name, f"{server.url}/{tenant}") for name in ("portal", "reports")]
+    urls = [stack.enter_context(served(app.app)) for app in apps]
+    for app, url in zip(apps, urls, strict=True):
+        settings = Settings(
+            name=app.name.capitalize(), redirect_uris=(f"{url}/callback",), scopes=("openid", "profile", "email"),
+            backchannel_logout_uri=f"{url}/backchannel-logout",
+        )
+        registered, secret = Apps(server.database).create(settings, lifetime=timedelta(days=1))
+        app.client = (registered.id, secret)
+    return apps, urls
+
+
 @pytest.fixture
 def place(server):
     idp = IdentityProvider()
     with ExitStack() as stack:
         idp_url = stack.enter_context(served(idp.app))
         idp.tenant = tenant = saml_tenant(server, sso_url=f"{idp_url}/sso")
-        apps = [AppSite(name, f"{server.url}/{tenant.name}") for name in ("portal", "reports")]
-        urls = [stack.enter_context(served(app.app)) for app in apps]
-        for app, url in zip(apps, urls, strict=True):
-            settings = Settings(
-                name=app.name.capitalize(), redirect_uris=(f"{url}/callback",), scopes=("openid", "profile", "email"),
-                backchannel_logout_uri=f"{url}/backchannel-logout",
-            )
-            registered, secret = Apps(server.database).create(settings, lifetime=timedelta(days=1))
-            app.client = (registered.id, secret)
+        apps, urls = running_apps(stack, server, tenant.name)
         yield Place(tenant, idp, idp_url, apps, urls)
 
 
