@@ -24,6 +24,7 @@ from app.store.log.batch import oldest_pending
 from app.store.log.lease import read_lease
 from app.store.mongo.database import Database
 from app.store.open import open_database, outboxes
+from app.store.sign_on.connections import certificate_expiries
 from app.telemetry.labels import MOST_TENANTS, largest_apart
 
 PAUSE = 1.0
@@ -45,6 +46,10 @@ class Tenants(Collector):
             "scimd_credential_expiry_seconds", "Seconds until the first credential of a kind expires.",
             labels=["tenant", "kind"],
         )
+        certificates = GaugeMetricFamily(
+            "scimd_connection_certificate_expiry_seconds",
+            "Seconds until the last certificate of a tenant's identity provider expires.", labels=["tenant"],
+        )
         now = datetime.now(UTC)
         try:
             with self._database.budget(5):
@@ -57,9 +62,12 @@ class Tenants(Collector):
                 soon = sorted(earliest_expiries(self._database, now).items(), key=lambda row: row[1])
                 for (tenant, kind), end in soon[:MOST_TENANTS]:
                     ends.add_metric([tenant, kind], (end - now).total_seconds())
+                last = sorted(certificate_expiries(self._database).items(), key=lambda row: row[1])
+                for tenant, end in last[:MOST_TENANTS]:
+                    certificates.add_metric([tenant], (end - now).total_seconds())
         except Unavailable as error:
             print(f"scimd metrics: {error.detail}", file=sys.stderr)
-        yield from (resources, ends)
+        yield from (resources, ends, certificates)
 
 
 class Feed(Collector):

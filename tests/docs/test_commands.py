@@ -258,7 +258,39 @@ def test_entra(reader: Story) -> None:
         reader.run(f"scimd events contoso --failed{more}", "401")
     reader.send(token, "POST", f"{url}/Users", USER, 201)
     reader.run("scimd events contoso --user jane@example.com", "create +User jane@example.com")
+    connect(reader)
     assert reader.untried("docs/entra.md") == []
+
+
+def connect(reader: Story) -> None:
+    """Connect contoso by SAML and by OpenID Connect, as the pages say."""
+    with running_publisher() as publisher, running_issuer() as issuer:
+        root = issuer.url.rsplit("/", 2)[0]
+        issuer.metadata |= {"authorization_endpoint": f"{root}/authorize", "token_endpoint": f"{root}/token"}
+        reader.run(f'scimd sso set contoso saml --metadata-url "{publisher.url}"', "Reply URL")
+        reader.follow("scimd sso test contoso", "/contoso/sign-on/test/")
+        reader.run("scimd sso on contoso", "was not tested", status=1)
+        reader.run("scimd sso on contoso --untested", "")
+        oidc = f"scimd sso set contoso oidc --issuer {issuer.url} --client-id {APP} --secret-stdin"
+        reader.run(oidc, "Redirect URI", answer="secret\n")
+
+
+def test_sign_on(reader: Story) -> None:
+    reader.serve("make run")
+    reader.run("scimd tenant create contoso", "contoso")
+    connect(reader)
+    reader.run("scimd sso show contoso", "Certificate")
+    for command in ("sessions contoso", "end contoso --user b.simon@contoso.com", "end contoso --all", "off contoso"):
+        reader.run(f"scimd sso {command}", "")
+    reader.run("scimd sso unlink contoso --user b.simon@contoso.com", "Nothing was written down", status=1)
+    reader.run("scimd events contoso --user b.simon@contoso.com", "")
+    reader.run("scimd events contoso --failed", "")
+    reader.run("scimd signing-key seal", "")
+    reader.run("scimd sso refresh contoso", "", status=1)
+    reader.run("scimd tenant resume contoso", "")
+    reader.did("scimd export")
+    reader.did("scimd export contoso")
+    assert reader.untried("docs/sign-on.md") == []
 
 
 def test_clients(reader: Story) -> None:

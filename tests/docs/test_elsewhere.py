@@ -25,6 +25,7 @@ LANGUAGES = {
         "sh": "test_commands.py, test_backup.py", "js": "tests/store/test_sharding.py", "nginx": "test_proxy.py",
         "ini": "test_proxy.py",
     },
+    "docs/sign-on.md": {"sh": "test_commands.py"},
     "docs/schemas.md": {"json": "test_schemas.py", "": "test_schemas.py"},
 }
 """Page -> languages of its blocks -> the tests that try them; a new language needs a test."""
@@ -81,6 +82,7 @@ def test_every_line_of_a_shell_block_begins_with_a_known_program(page: str) -> N
 
 TYPED = {
     "README.md", "docs/clients.md", "docs/consumers.md", "docs/entra.md", "docs/mongodb.md", "docs/operating.md",
+    "docs/sign-on.md",
 }
 
 

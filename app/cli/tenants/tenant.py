@@ -15,6 +15,8 @@ from app.cli.sign_on.domain import domain
 from app.cli.tenants.connect_page import connect_page, print_connect_page
 from app.cli.tenants.overview import overview, print_overview
 from app.config import requests_a_second
+from app.sign_on.endings import Endings
+from app.sign_on.people import DELETED
 from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, TenantEvents, Tenants, check_name
 from app.store.mongo.database import Session
@@ -103,6 +105,7 @@ def delete(connection: Connection, name: str, yes: bool) -> None:
     if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
         raise click.ClickException("Nothing was deleted.")
     with audited(connection, "tenant delete", name, name):
+        Endings(connection.database, connection.config.log_days).end(name, {}, DELETED, actor())
         deletion.delete(name)
     say(f"Deleted {name}.", err=True)
 

@@ -1,5 +1,7 @@
 """Credentials that expire: the earliest of each tenant, and warnings in its log 30, 7 and 1 days before.
 
+The certificates of identity providers are warned of in the same way, while their connection is on.
+
 A warning and the mark that it was given are one transaction, so that only one worker gives it, once.
 """
 
@@ -25,7 +27,9 @@ log = logging.getLogger("scimd")
 WARNINGS = (1, 7, 30)
 """Days before a credential expires; a warning is given only for one that was valid for longer than that."""
 OPERATION = "credential.expiring"
-TOKEN, SECRET = "token", "secret"  # noqa: S105 - kinds, no secrets
+TOKEN, SECRET, CONNECTION = "token", "secret", "connection"  # noqa: S105 - kinds, no secrets
+CONNECTIONS = "connections"
+"""The collection of the connections to identity providers, whose `expires` is when the last certificate does."""
 _ISSUED = {"client": None, "revoked": None}
 """Selects the tokens that operators issued; access tokens expire within hours and need no warning."""
 
@@ -36,9 +40,9 @@ class ExpiringCredential:
 
     tenant: str
     kind: str
-    """`token` or `secret`."""
+    """`token`, `secret` or `connection`."""
     id: str
-    """The id of the token, or of the client that has the secret."""
+    """The id of the token, of the client that has the secret, or of the connection."""
     created: datetime
     expires: datetime
     label: str = ""
@@ -56,11 +60,17 @@ class ExpiringCredential:
         return days if days is not None and (self.warned is None or days < self.warned) else None
 
     def sentence(self) -> str:
-        """Return the warning: what expires, when, and the command that makes another."""
+        """Return the warning: what expires, when, and the command that helps."""
         named = f' "{self.label}"' if self.label else ""
         day = f"{self.expires:%Y-%m-%d %H:%M} UTC"
         if self.kind == TOKEN:
             return f"The token {self.id}{named} expires on {day}. Issue another: scimd token issue {self._options()}"
+        if self.kind == CONNECTION:
+            return (
+                f"The last certificate of the identity provider at the connection {self.id}{named} expires on {day}; "
+                f"nobody can sign in after that. Read its metadata: scimd sso refresh {self.tenant}, or make a second "
+                f"connection with the next one: scimd sso set {self.tenant} saml ..."
+            )
         which = f"The secret {self.secret} of the client {self.id}{named}"
         return f"{which} expires on {day}. Make another: scimd client rotate {self.id}"
 
@@ -117,6 +127,12 @@ def _expiring(database: Database, now: datetime) -> Iterator[ExpiringCredential]
                     row["tenant"], SECRET, row["_id"], aware(each["created"]), aware(each["expires"]),
                     row.get("label", ""), each["id"], each.get("warned"),
                 )
+    for row in database.db[CONNECTIONS].find({"expires": soon, "state": "on"}):
+        last = max(row["saml"]["certificates"], key=lambda each: each["notAfter"])
+        yield ExpiringCredential(
+            row["tenant"], CONNECTION, row["_id"], aware(last["notBefore"]), aware(row["expires"]),
+            row.get("label", ""), warned=row.get("warned"),
+        )
 
 
 def _warn(database: Database, credential: ExpiringCredential, due: int, days: int) -> bool:
@@ -128,8 +144,9 @@ def _warn(database: Database, credential: ExpiringCredential, due: int, days: in
     )
 
     def work(session: Session) -> bool:
-        if credential.kind == TOKEN:
-            marked = database.db[TOKENS.name].update_one(
+        if credential.kind != SECRET:
+            collection = database.db[TOKENS.name if credential.kind == TOKEN else CONNECTIONS]
+            marked = collection.update_one(
                 {"_id": credential.id, **unwarned}, {"$set": {"warned": due}}, session=session
             )
         else:

@@ -17,8 +17,9 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from app.errors import Conflict, NotFound
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.accounts.expiries import CONNECTIONS
 from app.store.mongo.database import Database, Session
-from app.store.mongo.moments import now
+from app.store.mongo.moments import aware, now
 from app.store.sign_on.connection import KINDS, OFF, OIDC, ON, SAML, Connection, connection_of, provider_of, settings_of
 
 _TEXTS = ("tenant", "label", "subject", "group", "app", "fault", "baseUrl")
@@ -26,7 +27,7 @@ _DATES = ("created", "fetched", "attempted", "tested", "lastSignIn", "expires", 
 MOST = 2
 """Connections of a tenant."""
 SPEC = CollectionSpec(
-    name="connections",
+    name=CONNECTIONS,
     validator={
         "$jsonSchema": {
             "bsonType": "object",
@@ -199,3 +200,9 @@ def _own(connection: Connection) -> dict[str, Any]:
 
 def _missing(tenant: str, connection_id: str) -> NotFound:
     return NotFound(f"{tenant} has no connection {connection_id!r}.")
+
+
+def certificate_expiries(database: Database) -> dict[str, datetime]:
+    """Return when the last certificate of each tenant's identity provider expires, while its connection is on."""
+    rows = database.db[SPEC.name].find({"state": ON, "expires": {"$exists": True}}, {"tenant": 1, "expires": 1})
+    return {row["tenant"]: aware(row["expires"]) for row in rows}

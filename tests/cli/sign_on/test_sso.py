@@ -325,3 +325,10 @@ def test_sso_19_a_test_shows_each_check(saml, scimd, database, passed):
     assert ENTITY_ID in done.out
     assert "ann@example.com" in done.out
     assert ("scimd sso on contoso" if passed else "issuer. It is another.") in done.err
+
+
+def test_sso_73_deleting_a_tenant_ends_its_sessions_and_the_apps_are_still_told(saml, scimd, database):
+    sign_in(database, apps=("app_1",))
+    assert scimd("tenant", "delete", "contoso", "--yes").status == 0
+    assert database.db.sessions.find_one() is None
+    assert [(row["app"], row["reason"]) for row in database.db.logouts.find()] == [("app_1", "deleted")]

@@ -8,11 +8,13 @@ import pytest
 
 from app.config import Config
 from app.errors import Conflict, NotFound
+from app.store.accounts.expiries import warn_of_expiries
 from app.store.accounts.tenants import Tenants
+from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.open import collections
 from app.store.sign_on.connection import OIDC, SAML, Connection, OidcPart, SamlPart, StoredCertificate
-from app.store.sign_on.connections import SPEC, Connections, Readings
+from app.store.sign_on.connections import SPEC, Connections, Readings, certificate_expiries
 from tests.tenants import delete_for_good
 
 THREADS = 8
@@ -209,3 +211,24 @@ def test_a_deleted_tenant_leaves_no_connection(database, connections):
     other = connections.save(replace(GOOD, tenant="fabrikam"))
     delete_for_good(database, "contoso")
     assert [row["_id"] for row in database.db[SPEC.name].find()] == [other.id]
+
+
+def test_sso_18_the_last_certificate_is_warned_of_three_times_while_the_connection_is_on(
+    database, connections, readings, clock
+):
+    Tenants(database).create("contoso", "gallery")
+    saved = connections.save(GOOD)
+    days = [ENDS - timedelta(days=95) + timedelta(days=number) for number in range(97)]
+    assert [day for day in days if warn_of_expiries(database, day, 90)] == []
+    turn_on(database, connections, saved)
+    assert [(ENDS - day).days for day in days if warn_of_expiries(database, day, 90)] == [30, 7, 1]
+    lines = Events(database, "contoso", LogSettings(90)).find()
+    assert [line["operation"] for line in lines] == ["credential.expiring"] * 3
+    assert f"{saved.id} expires on 2029-01-01 00:00 UTC" in lines[0]["detail"]
+    assert "scimd sso refresh contoso" in lines[0]["detail"]
+    assert certificate_expiries(database) == {"contoso": ENDS}
+    next_one = replace(CERTIFICATE, der=b"next", thumbprint="EF", not_after=ENDS + timedelta(days=365))
+    assert readings.store(saved, replace(saved, saml=replace(SAML_PART, certificates=(CERTIFICATE, next_one))))
+    later = days[-1] + timedelta(days=364 - 20)
+    assert warn_of_expiries(database, days[-2], 90) == 0
+    assert warn_of_expiries(database, later, 90) == 1
