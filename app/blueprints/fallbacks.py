@@ -11,11 +11,15 @@ from werkzeug.routing import PathConverter, Rule
 
 from app.blueprints import door
 from app.blueprints.exchange import UNKNOWN_PATH, current_catalogue
+from app.blueprints.provider.api import api
+from app.blueprints.provider.browser import browser
 from app.blueprints.response.answers import empty_response
 from app.blueprints.sign_on.views import PREFIX, sign_on, unknown
 from app.errors import InvalidVersion, MethodNotAllowed, NotFound
 
 OTHER_METHODS = "other_methods"
+_OWN_ERRORS = frozenset({sign_on.name, browser.name, api.name})
+"""The blueprints whose errors are pages or those of OAuth."""
 
 
 class AnyPath(PathConverter):
@@ -28,6 +32,7 @@ class AnyPath(PathConverter):
 def install(app: Flask) -> None:
     """Add the fallbacks to the routes of the application."""
     methods: dict[str, set[str]] = {}
+    owners = {rule.rule: rule.endpoint.rpartition(".")[0] for rule in app.url_map.iter_rules()}
     for rule in app.url_map.iter_rules():
         methods.setdefault(rule.rule, {"OPTIONS"}).update(rule.methods or ())
     allow = {path: ", ".join(sorted(names)) for path, names in methods.items()}
@@ -45,7 +50,7 @@ def install(app: Flask) -> None:
 
     # A rule without methods matches all that no other rule has; `add_url_rule` would make it GET.
     for path in allow:
-        endpoint = f"{_blueprint_of(path)}{OTHER_METHODS}"
+        endpoint = f"{_blueprint_of(path, owners[path])}{OTHER_METHODS}"
         app.url_map.add(Rule(path, endpoint=endpoint))
         app.view_functions[endpoint] = other_methods
     app.url_map.converters["any_path"] = AnyPath
@@ -55,11 +60,14 @@ def install(app: Flask) -> None:
     app.view_functions[f"{sign_on.name}.unknown"] = unknown
 
 
-def _blueprint_of(path: str) -> str:
-    """Return the blueprint whose door or whose pages are meant for a path, with a dot, or ""."""
+def _blueprint_of(path: str, owner: str) -> str:
+    """Return the blueprint whose door or whose form of errors is meant for a path, with a dot, or "".
+
+    `owner` is the blueprint of the path's views.
+    """
     if path.startswith(f"{door.PREFIX}/"):
         return f"{door.NAME}."
-    return f"{sign_on.name}." if path.startswith(PREFIX) else ""
+    return f"{owner}." if owner in _OWN_ERRORS else ""
 
 
 def unknown_path(path: str) -> Response:

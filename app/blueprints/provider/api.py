@@ -24,7 +24,9 @@ api = Blueprint("provider_api", __name__)
 def failed(error: ScimError) -> Response:
     """Return an error in the form of OAuth (RFC 6749 section 5.2)."""
     current().error = error
-    code = "temporarily_unavailable" if error.status in (429, 503) else "server_error"
+    code = "server_error" if error.status == 500 else "invalid_request"
+    if error.status in (429, 503):
+        code = "temporarily_unavailable"
     body = {"error": code, "error_description": error.detail}
     response = _not_stored(json_response(body, error.status, mimetype=JSON))
     response.headers.update(error.headers)

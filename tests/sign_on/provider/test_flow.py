@@ -251,3 +251,15 @@ def test_sso_107_exchanges_and_userinfo_are_limited_apart_from_clients_of_scim(r
     world.app = create_app(world.config, world.database)  # another worker, which asks for the shared bucket
     for answer in (world.exchange(code, ann.verifier), world.userinfo(token)):
         assert (answer.status_code, "Retry-After" in answer.headers) == (429, True)
+
+
+@pytest.mark.parametrize("path", ["authorize", "logout"])
+def test_sso_106_a_method_that_people_do_not_use_gets_a_page(world, path):
+    answer = world.app.test_client().put(f"/contoso/oauth/{path}")
+    assert (answer.status_code, answer.mimetype, answer.headers["Allow"]) == (405, "text/html", "GET, HEAD, OPTIONS, POST")
+
+
+@pytest.mark.parametrize("path", ["oauth/userinfo", "oauth/jwks", ".well-known/openid-configuration"])
+def test_sso_106_a_method_that_apps_do_not_use_gets_json(world, path):
+    answer = world.app.test_client().delete(f"/contoso/{path}")
+    assert (answer.status_code, answer.json["error"], "Allow" in answer.headers) == (405, "invalid_request", True)
