@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 import requests
 
 from app.store.accounts.tokens import EVENTS_READ, Tokens
-from tests.conftest import Server, spend
+from app.store.sign_on.apps import Apps, Settings
+from tests.conftest import Server, free_port, spend
 from tests.docs import pages
 from tests.processes import until
+from tests.sign_on.flow.world import World, today
 from tests.telemetry.scraping import scrape
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "docs" / "grafana.json").read_text())
@@ -43,6 +46,11 @@ OPERATORS_ASK = {
     "scimd_relay_takeovers_total": set(),
     "scimd_feed_requests_total": {"result"},
     "scimd_feed_waiting": set(),
+    "scimd_sign_ons_total": {"tenant", "kind", "result"},
+    "scimd_sign_on_seconds_bucket": {"le"},
+    "scimd_connection_certificate_expiry_seconds": {"tenant"},
+    "scimd_connection_fetch_failures_total": {"tenant"},
+    "scimd_logout_tokens_total": {"app", "result"},
 }
 """What there is, and by what it can be told apart."""
 
@@ -66,14 +74,33 @@ def series(limited: Server) -> dict[str, set[str]]:
         answers = list(pool.map(lambda _: requests.get(f"{url}/Users?count=0", headers=headers, timeout=30), range(24)))
     assert 429 in {answer.status_code for answer in answers}
 
+    sign_people_in(limited)
+
     def counted() -> bool:
-        return any(name == "scimd_rate_limited_total" and ("tenant", tenant) in has for name, has in scrape(limited))
+        found = scrape(limited)
+        told = any(name == "scimd_logout_tokens_total" for name, _ in found)
+        return told and any(name == "scimd_rate_limited_total" and ("tenant", tenant) in has for name, has in found)
 
     until(counted)
     labels: dict[str, set[str]] = {}
     for name, has in scrape(limited):
         labels.setdefault(name, set()).update(key for key, _ in has)
     return labels
+
+
+def sign_people_in(server: Server) -> None:
+    """Sign a person in and out again, whose app does not answer, and refuse one whose metadata cannot be read."""
+    world = World(server)
+    world.user()
+    gone = f"http://127.0.0.1:{free_port()}/"
+    settings = Settings(name="app", redirect_uris=(gone,), backchannel_logout_uri=gone)
+    app, _ = Apps(server.database).create(settings, lifetime=timedelta(days=1))
+    server.database.db.connections.update_one({"_id": world.connection.id}, {"$set": {"saml.metadataUrl": gone}})
+    browser = world.browser()
+    assert browser.sign_in().status_code == 303
+    assert world.browser().sign_in(by=today("strange")).status_code == 403
+    server.database.db.sessions.update_one({"tenant": world.tenant}, {"$set": {"apps": [app.id]}})
+    assert browser.send("POST", f"{world.url}/out", {"Sec-Fetch-Site": "same-origin"}).status_code == 303
 
 
 @pytest.mark.parametrize("name", OPERATORS_ASK)
