@@ -57,7 +57,7 @@ class OpenIDProvider:
         authentication = AppAuthentication(apps, tenants, now)
         self.authorization = Authorization(database, people, servers)
         self._parts = parts
-        self._token = AppTokenEndpoint(database, authentication, servers, people, parts.log)
+        self._token = AppTokenEndpoint(database, authentication, servers, parts.log)
         self._userinfo = UserInfo(apps, tokens, people, claims)
         self._logout = Logout(database, parts.keys, lambda tenant: parts.directory(tenant).events)
 

@@ -81,6 +81,7 @@ class ProviderServer(_Server):
         self.issuer = issuer
         self.client = AppClient(app)
         self._stores = stores
+        self._key: SigningKey | None = None
         self._tenant = issuer.rpartition("/")[2]
         self.register_grant(CodeGrant, [Challenge(required=True), Identity(self)])
 
@@ -100,15 +101,16 @@ class ProviderServer(_Server):
             auth_time=session.auth_time, nonce=parameters.get("nonce", ""), acr=session.acr, amr=session.amr,
         ))
 
-    def exchange(self, parameters: Mapping[str, str]) -> tuple[dict[str, Any], Grant]:
-        """Return the body of the answer to a token request, and what its code stood for; raises OAuth2Error."""
+    def exchange(self, parameters: Mapping[str, str]) -> tuple[dict[str, Any], Person]:
+        """Return the body of the answer to a token request, and who its code stood for; raises OAuth2Error."""
         request = ProviderRequest(parameters, "POST")
         body: dict[str, Any] = self.create_token_response(request)
         taken = request.authorization_code.taken
         if self._stores.codes.is_replayed(self._tenant, taken.id):  # while the token was made
             self._revoke(taken.id, taken.grant.session)
             raise InvalidGrantError("Invalid 'code' in request.")
-        return body, taken.grant
+        person: Person = request.user
+        return body, person
 
     def take(self, code: str, client: AppClient) -> CodeOfApp | None:
         """Take a code; the second use of one revokes what the first has brought (RFC 6749 section 4.1.2)."""
@@ -125,8 +127,10 @@ class ProviderServer(_Server):
         return person if person and person.session.user == grant.user else None
 
     def key(self) -> SigningKey:
-        """Return the key that signs ID tokens."""
-        return self._stores.keys.current(ID_TOKEN)
+        """Return the key that signs ID tokens, which is read once for a request."""
+        if self._key is None:
+            self._key = self._stores.keys.current(ID_TOKEN)
+        return self._key
 
     def claims(self, person: Person, scope: str) -> dict[str, Any] | None:
         """Return what an ID token says about a person, or None if they do not exist any more."""

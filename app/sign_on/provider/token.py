@@ -12,7 +12,7 @@ from app.auth.limits.rate_limits import Limits
 from app.auth.refusal import Refusal
 from app.auth.token_endpoint import TokenAnswer, TokenRequest
 from app.schemas.tables.user import USER_TYPE
-from app.sign_on.people import People
+from app.sign_on.people import Person
 from app.sign_on.provider.app_authentication import AppAuthentication
 from app.sign_on.provider.grants import CODE_GRANT
 from app.sign_on.provider.server import Servers
@@ -20,7 +20,6 @@ from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database
 from app.store.sign_on.apps import App
-from app.store.sign_on.codes import Grant
 from app.store.sign_on.sessions import Sessions
 
 OPERATION = "app-sign-on"
@@ -31,12 +30,11 @@ class AppTokenEndpoint:
     """Exchanges the codes of all apps; `log` are the settings of the tenants' logs."""
 
     def __init__(
-        self, database: Database, apps: AppAuthentication, servers: Servers, people: People, log: LogSettings,
+        self, database: Database, apps: AppAuthentication, servers: Servers, log: LogSettings,
     ) -> None:
         self._database = database
         self._apps = apps
         self._servers = servers
-        self._people = people
         self._sessions = Sessions(database)
         self._log = log
 
@@ -46,25 +44,25 @@ class AppTokenEndpoint:
         limits.count_app_request(tenant.name)
         try:
             _check_grant_type(parameters["grant_type"])
-            body, grant = self._servers.of(tenant.name, app).exchange(parameters)
-            if not self._sessions.add_app(tenant.name, grant.session, app.id):
+            body, person = self._servers.of(tenant.name, app).exchange(parameters)
+            if not self._sessions.add_app(tenant.name, person.session.sid, app.id):
                 raise InvalidGrantError("The person is not signed in any more.")
         except OAuth2Error as error:
             return _refused(error, app)
-        self._record(grant, request, app)
+        self._record(person, request, app)
         return TokenAnswer(200, body, dict(default_json_headers))
 
-    def _record(self, grant: Grant, request: TokenRequest, app: App) -> None:
-        person = self._people.by_sid(grant.tenant, grant.session)
+    def _record(self, person: Person, request: TokenRequest, app: App) -> None:
+        session = person.session
         event = Event(
-            OPERATION, USER_TYPE.name, grant.user, person.name if person else "", status=200,
+            OPERATION, USER_TYPE.name, session.user, person.name, status=200,
             sign_on={
-                "connection": person.session.connection if person else "", "app": app.id, "sid": grant.session,
-                "address": person.session.address if person else "", "amr": list(grant.amr),
+                "connection": session.connection, "app": app.id, "sid": session.sid, "address": session.address,
+                "amr": list(session.amr),
             },
         )
-        actor = Actor(app.id, request.request_id)
-        Events(self._database, grant.tenant, self._log).append(event, actor)
+        log = Events(self._database, person.tenant.name, self._log)
+        log.append(event, Actor(app.id, request.request_id))
 
 
 def _check_grant_type(grant_type: str) -> None:
