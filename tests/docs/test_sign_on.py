@@ -1,0 +1,26 @@
+"""docs/sign-on.md matches the code: its reasons and its addresses."""
+
+import re
+
+from app.assembly import assemble
+from app.config import Config
+from app.sign_on.reasons import Reason
+from tests.docs import pages
+
+PAGE = "docs/sign-on.md"
+
+
+def first_column(section: str) -> list[str]:
+    return re.findall(r"^\| (`.+?`) \|", pages.text(f"{PAGE}#{section}"), re.MULTILINE)
+
+
+def test_sso_148_the_reasons_of_the_page_are_those_of_the_code() -> None:
+    assert [text.strip("`") for text in first_column("When a person does not come in")] == [str(reason) for reason in Reason]
+
+
+def test_sso_148_the_addresses_of_the_page_are_those_of_the_code(reused_database) -> None:
+    app = assemble(Config.from_environment({}), reused_database)
+    rules = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/<tenant>/sign-on") and rule.methods]
+    served = {f"{method} {rule.rule.removeprefix('/<tenant>')}" for rule in rules for method in rule.methods - {"HEAD", "OPTIONS"}}
+    named = {each for row in first_column("Addresses") for each in re.findall(r"`(.+?)`", row)}
+    assert named == served
