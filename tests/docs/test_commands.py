@@ -66,7 +66,7 @@ def create_and_look_up(reader: Story, token: str) -> None:
 def connect_entra(reader: Story) -> None:
     """Do what the first half of the README says."""
     page = reader.serve("make run")
-    reader.run(re.search(r"^ +(curl .*)$", page, re.MULTILINE)[1], '"totalResults":0')  # type: ignore[index]
+    reader.run(re.search(r"^ +(curl .*)$", page, re.MULTILINE)[1], '"totalResults":3')  # type: ignore[index]
     create_and_look_up(reader, re.search(r"Secret Token +(\S+)", page)[1])  # type: ignore[index]
     url = f"{reader.server.url}/contoso/scim/v2"
     reader.run("scimd tenant create contoso", f"Tenant URL: {url}\n")
@@ -288,6 +288,7 @@ def test_sign_on(reader: Story) -> None:
     reader.run("scimd signing-key seal", "")
     reader.run("scimd sso refresh contoso", "", status=1)
     reader.run("scimd tenant resume contoso", "")
+    reader.run("scimd app create portal --redirect-uri https://app.example.com/callback", "Discovery URL")
     reader.did("scimd export")
     reader.did("scimd export contoso")
     assert reader.untried("docs/sign-on.md") == []
@@ -311,11 +312,11 @@ def test_mongodb(reader: Story) -> None:
     jane = reader.send(token, "POST", f"{url}/Users", USER, 201)["id"]
     reader.send(token, "DELETE", f"{url}/Users/{jane}", status=204)
     reader.run(f"scimd restore demo {jane}", "Restored")
-    reader.run("scimd export demo > demo.jsonl", "Exported 1 lines")
-    reader.run("scimd import demo demo.jsonl", "already present 1")
+    reader.run("scimd export demo > demo.jsonl", "Exported 4 lines")
+    reader.run("scimd import demo demo.jsonl", "already present 4")
     reader.run("scimd mongo uri", "^mongodb://")
     reader.run("scimd events demo", "restore +User jane@example.com")
-    reader.run("scimd tenant show demo", "Users: 1 ")
+    reader.run("scimd tenant show demo", "Users: 4 ")
     assert reader.untried("docs/mongodb.md") == []
 
 

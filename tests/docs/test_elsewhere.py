@@ -25,7 +25,7 @@ LANGUAGES = {
         "sh": "test_commands.py, test_backup.py", "js": "tests/store/test_sharding.py", "nginx": "test_proxy.py",
         "ini": "test_proxy.py",
     },
-    "docs/sign-on.md": {"sh": "test_commands.py"},
+    "docs/sign-on.md": {"sh": "test_commands.py", "python": "test_sign_on_examples.py", "js": "test_sign_on_examples.py"},
     "docs/schemas.md": {"json": "test_schemas.py", "": "test_schemas.py"},
 }
 """Page -> languages of its blocks -> the tests that try them; a new language needs a test."""
