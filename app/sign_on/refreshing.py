@@ -17,7 +17,7 @@ from app.auth.jwks import FetchError
 from app.errors import InvalidValue, ScimError
 from app.sign_on.certificate import Certificate
 from app.sign_on.oidc import discovery
-from app.sign_on.oidc.keys import Key, fetch_keys, pick
+from app.sign_on.oidc.keys import fetch_keys
 from app.sign_on.reasons import SignOnRefused
 from app.store.accounts.trusts import check_url
 from app.store.mongo.database import Database
@@ -90,18 +90,6 @@ class Refreshing:
             return error.detail
         return ""
 
-    def find_key(self, connection: Connection) -> Callable[[str], Key | None]:
-        """Return the function that finds the identity provider's key with an id; it may read the keys first."""
-
-        def find(key_id: str) -> Key | None:
-            key = pick(_keys(connection), key_id)
-            if key is None:
-                fresh = self.again(connection)
-                key = pick(_keys(fresh), key_id) if fresh else None
-            return key
-
-        return find
-
     def _awaited(self, connection: Connection) -> Connection | None:
         """Return the connection after waiting for another worker that is reading it, if there is one."""
         deadline = time.monotonic() + SECONDS
@@ -170,10 +158,6 @@ def stored(certificate: Certificate) -> StoredCertificate:
 def certificates(connection: Connection) -> tuple[Certificate, ...]:
     """Return the certificates of a connection."""
     return tuple(Certificate.from_der(each.der) for each in connection.saml.certificates) if connection.saml else ()
-
-
-def _keys(connection: Connection) -> tuple[dict[str, str], ...]:
-    return tuple(map(dict, connection.oidc.keys)) if connection.oidc else ()
 
 
 def _sentence(text: str) -> str:
