@@ -322,6 +322,11 @@ def forged(token, key=None, header=None, **claims):
     return jwt.encode({"alg": "RS256", "kid": kid, "typ": "JWT"} | (header or {}), given | claims, key or make_key(kid))
 
 
+def headed(header):
+    """Return a token with any header, whose signature does not hold."""
+    return base64.urlsafe_b64encode(json.dumps(header).encode()).decode().rstrip("=") + ".e30.AA"
+
+
 def our_key(world):
     return SigningKeys(world.database, Sealer(world.database)).current(ID_TOKEN).jwk
 
@@ -338,6 +343,7 @@ def test_op_18_a_hint_that_is_not_of_this_tenant_app_and_session_ends_nothing(wo
         "app": forged(token, ours, aud="app_0000000000000000"), "audiences": forged(token, ours, aud=[world.portal.id, foreign.id]), "no sid": forged(token, ours, sid=7),
         "hmac": jwt.encode({"alg": "HS256", "typ": "JWT"}, {"iss": f"{BASE}/contoso", "aud": world.portal.id, "sid": ann.session.sid}, OctKey.generate_key(256)),
         "long": token + "x" * 20_000,
+        **{f"critical {each}": headed({"alg": "RS256", "typ": "JWT", "crit": each}) for each in (1, None, {}, ["x"])},
     }
     for name, hint in hints.items():
         answer = ann.logout("POST", {"Sec-Fetch-Site": "cross-site"}, id_token_hint=hint, post_logout_redirect_uri=LOGGED_OUT)
@@ -446,7 +452,11 @@ def test_sso_119_no_code_token_or_secret_is_in_what_a_refusal_logs(world, ann, c
 
 
 def test_what_is_quoted_in_a_path_is_no_tenant(world, ann):
-    for name in (quote("contoso\n"), "CONTOSO", "contoso%00", ".."):
+    for name in (quote("contoso\n"), "CONTOSO", "contoso%00", "..", "contoso%0d%0aX:", "contoso%3B"):
         assert ann.client.get(f"/{name}/oauth/authorize?{urlencode(ann.parameters())}").status_code in (404, 405)
+        assert ann.client.get(f"/{name}/oauth/logout").status_code in (404, 405)
+        left = ann.client.post(f"/{name}/sign-on/out", headers={"Sec-Fetch-Site": "same-origin"})
+        assert left.status_code in (404, 405)
+        assert "Set-Cookie" not in left.headers
 
 
