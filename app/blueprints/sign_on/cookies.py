@@ -19,7 +19,8 @@ _MOST = 200
 
 def session_cookie(tenant: str) -> str:
     """Return the name of the cookie of a session with a tenant; a browser can have sessions with several."""
-    return f"__Host-scimd-{tenant}"
+    name = f"__Host-scimd-{tenant}"
+    return f"{name}-" if name == BROWSER else name  # no tenant has a name that ends with -
 
 
 def visit(tenant: str) -> Visit:

@@ -33,6 +33,20 @@ def cookies_of(response: requests.Response) -> list[tuple[str, set[str]]]:
     return [parts_of(row) for row in response.raw.headers.getlist("Set-Cookie")]
 
 
+def test_sso_101_a_tenant_may_be_called_browser(live_server):
+    world = World(live_server, "browser")
+    world.user()
+    browser = world.browser()
+    begun = browser.begin()
+    known = browser.cookies["__Host-scimd-browser"]
+    finished = browser.get(browser.answer(begun).headers["Location"])
+    assert finished.status_code == 303
+    assert browser.cookies["__Host-scimd-browser"] == known
+    assert browser.is_signed_in()
+    browser.send("POST", f"{world.url}/out", {"Sec-Fetch-Site": "same-origin"})
+    assert browser.cookies == {"__Host-scimd-browser": known}
+
+
 def test_sso_101_the_cookie_of_the_browser(world):
     browser = world.browser()
     ((cookie, attributes),) = cookies_of(browser.begin().response)
