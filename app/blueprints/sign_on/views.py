@@ -44,8 +44,10 @@ def flow() -> SignOn:
 def before() -> Response | None:
     """Make sure that the database is prepared, and answer HEAD where GET would do something."""
     service().require()
+    tenant = (request.view_args or {}).get("tenant", "")
+    if not flow().can_be_named(tenant):  # it goes into URLs and names of cookies
+        return page_response(PAGES["A"], 404)
     if request.method == "HEAD" and request.endpoint in _STARTS:
-        tenant = (request.view_args or {}).get("tenant", "")
         return protect(Response(status=200 if flow().starting.is_available(tenant) else 404, mimetype=HTML))
     return None
 

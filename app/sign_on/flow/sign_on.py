@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from app.sign_on.certificate import Certificate
 from app.sign_on.flow.answering import Answering
 from app.sign_on.flow.finishing import Finishing
@@ -11,11 +9,11 @@ from app.sign_on.flow.parts import Parts
 from app.sign_on.flow.starting import Starting
 from app.sign_on.flow.urls import Urls
 from app.sign_on.flow.visit import Visit
+from app.store.accounts.tenants import is_name
 from app.store.sign_on.signing_keys import SAML
 
 EXTENSION = "scimd.sign_on"
 """Under this name the application has its `SignOn`."""
-_NAME = re.compile(r"[a-z0-9-]{1,63}")
 
 
 class SignOn:
@@ -26,6 +24,11 @@ class SignOn:
         self.starting = Starting(parts)
         self.answering = Answering(parts)
         self.finishing = Finishing(parts)
+
+    @staticmethod
+    def can_be_named(tenant: str) -> bool:
+        """Return whether a text has the form of a tenant's name."""
+        return is_name(tenant)
 
     def urls(self, tenant: str) -> Urls:
         """Return the URLs of a tenant."""
@@ -42,7 +45,7 @@ class SignOn:
 
         It is the same for all names, so it does not say that our requests are signed, even where they are (D-313).
         """
-        if not _NAME.fullmatch(tenant):
+        if not is_name(tenant):
             return None
         from app.sign_on.saml.own_metadata import OwnService, own_metadata  # lxml takes 40 ms and 7 MB
 

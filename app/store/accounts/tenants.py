@@ -215,9 +215,14 @@ def log_of(owner: str) -> str:
     return NO_TENANT if owner == ALL_TENANTS else owner
 
 
+def is_name(name: str) -> bool:
+    """Return whether a text has the form of a tenant's name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> None:
     """Check that `name` can be a tenant's; raises InvalidValue."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidValue(
             f"{name!r} cannot be the name of a tenant: a name has 1 to 63 of the characters a-z, 0-9 and -, and "
             "neither begins nor ends with -."
