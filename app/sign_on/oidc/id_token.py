@@ -8,7 +8,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeGuard
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -136,7 +136,7 @@ def _check_access_token(checks: Checks, claims: Mapping[str, Any], access_token:
 
 
 def _identity(checks: Checks, claims: Mapping[str, Any]) -> Identity:
-    values = {name: _texts(value) for name, value in claims.items() if name not in _PROTOCOL}
+    values = {name: _texts(value) for name, value in claims.items() if name not in _PROTOCOL and _is_text(name)}
     subject = _only(values.get("sub", ()))
     checks.check(
         _REASON, "subject", 0 < len(subject) <= MOST_SUBJECT, f"1 to {MOST_SUBJECT} characters", claims.get("sub"),
@@ -174,7 +174,11 @@ def _check_authentication(
 def _texts(value: object) -> tuple[str, ...]:
     """Return the values of a claim that are texts, without those that Unicode does not allow (lone surrogates)."""
     rows = value if isinstance(value, list) else [value]
-    return tuple(row for row in rows if isinstance(row, str) and row.encode(errors="replace").decode() == row)
+    return tuple(row for row in rows if _is_text(row))
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.encode(errors="replace").decode() == value
 
 
 def _only(values: tuple[str, ...]) -> str:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 import requests
+from joserfc.jws import serialize_compact
 
 from app.demo.people import PEOPLE
 from app.demo.serving import Place
 from app.sign_on.reasons import SHOWN, Reason
 from app.sign_on.refreshing import Refreshing
 from app.store.sign_on.connections import Connections
+from app.store.sign_on.tickets import Tickets
 from tests.conftest import Server
 from tests.sign_on.oidc.corpus import CORPUS, OTHER, Case, case_id, public
 from tests.sign_on.oidc.provider import ADA, SECRET, keys
@@ -268,3 +271,21 @@ def test_oi_20_what_signs_nobody_out(world: World, another: World) -> None:
         assert (answer.status_code, answer.content) == (200, b""), query
     assert len(world.sessions()) == len(another.sessions()) == 1
 
+
+
+def test_sso_19_a_test_shows_what_came_without_claims_whose_names_are_no_text(world: World) -> None:
+    header = {"alg": "RS256", "kid": "good", "typ": "JWT"}
+    world.provider.forge = lambda _, claims: serialize_compact(
+        header, json.dumps(claims | {"\ud800": "x", "note": "\ud800", "other": "y"}), keys()["good"]
+    )
+    connection = Connections(world.server.database).on(world.tenant)
+    assert connection
+    ticket = Tickets(world.server.database).create(world.tenant, connection.id)
+    browser = world.browser()
+    at_the_provider = browser.get(f"{world.url}/test/{ticket}").headers["Location"]
+    answered = requests.post(at_the_provider, data={"person": ADA.id}, allow_redirects=False, timeout=30)
+    assert browser.come_back(answered.headers["Location"]).status_code == 200
+    outcome = Tickets(world.server.database).outcome(world.tenant, ticket)
+    assert outcome and outcome["passed"]
+    assert {"name": "other", "values": ["y"]} in outcome["values"]
+    assert not {"\ud800", "note"} & {each["name"] for each in outcome["values"]}
