@@ -102,7 +102,7 @@ class Finishing:
         seconds = (self._parts.clock() - sign_in.started).total_seconds()
         self._parts.hooks.signed_on(tenant.name, connection.kind, "done", seconds)
         if purpose["kind"] == "app":
-            url = self._parts.hooks.answer(purpose["request"], session.sid)
+            url = self._parts.hooks.answer(purpose["request"], session.sid) or urls.sign_on
         else:
             app = self._parts.app_of(tenant, connection)
             url = urls.initiated(app.settings.initiate_login_uri) if app else urls.sign_on

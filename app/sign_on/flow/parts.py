@@ -38,10 +38,10 @@ class Hooks(Protocol):
         """Read what the identity provider publishes once more; return the connection since, None if it is not time."""
 
     def answer(self, request: AppRequest, sid: str) -> str:
-        """Return the URL that brings a person who has signed in back to the app."""
+        """Return the URL that brings a person who has signed in back to the app; "" if it is not the app's any more."""
 
     def refusal(self, request: AppRequest, error: str) -> str:
-        """Return the URL that brings a person who has not back to the app, with an error of OAuth."""
+        """Return the URL that brings somebody who has not back to the app, with an error; "" as for `answer`."""
 
     def app_name(self, request: AppRequest) -> str:
         """Return the name of the app for its page."""

@@ -83,9 +83,12 @@ class Authorization:
             return Redirect(self._refusal(request, error))
 
     def answer(self, request: AppRequest, sid: str) -> str:
-        """Return where the browser goes with the answer to a request, after the person has signed in."""
+        """Return where the browser goes with the answer to a request, after the person has signed in.
+
+        It is "" if the app has been deleted since, or has the redirect URI no more.
+        """
         app = self._app(request["tenant"], {"client_id": request["app"]})
-        if app is None:
+        if app is None or not _is_redirect_uri(app, request):
             return self.refusal_url(request, "access_denied")
         person = self._people.by_sid(request["tenant"], sid)
         try:
@@ -96,8 +99,9 @@ class Authorization:
             return self._refusal(request, error)
 
     def refusal_url(self, request: AppRequest, error: str) -> str:
-        """Return where the browser goes with an error, such as `access_denied`."""
-        return self._refusal(request, OAuth2Error(error=error))
+        """Return where the browser goes with an error, such as `access_denied`; "" as for `answer`."""
+        app = self._apps.get(request["app"])
+        return self._refusal(request, OAuth2Error(error=error)) if app and _is_redirect_uri(app, request) else ""
 
     def app_name(self, request: AppRequest) -> str:
         """Return the name of the app for people."""
@@ -145,6 +149,10 @@ class Authorization:
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
     """Return a URL, which may have a query but no fragment, with more parameters."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
+
+
+def _is_redirect_uri(app: App, request: AppRequest) -> bool:
+    return request["parameters"]["redirect_uri"] in app.settings.redirect_uris
 
 
 def _is_too_old(person: Person, max_age: int | None) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from app.sign_on.flow.sign_on import EXTENSION
 from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
 from app.store.mongo.moments import now
@@ -53,6 +54,17 @@ def test_op_01_a_redirect_uri_that_is_not_registered_gets_a_page(world, ann, uri
     page = refused_on_a_page(ann.authorize(redirect_uri=uri, **more))
     assert "evil" not in page
     assert world.database.db.codes.count_documents({}) == 0
+
+
+def test_op_01_a_redirect_uri_that_is_taken_from_the_app_during_a_sign_in_is_not_used(world, ann):
+    authorization = world.app.extensions[EXTENSION].provider.authorization
+    request = {"tenant": "contoso", "app": world.portal.id, "parameters": ann.parameters()}
+    assert authorization.answer(request, ann.session.sid).startswith(CALLBACK)
+    assert authorization.refusal_url(request, "access_denied").startswith(CALLBACK)
+    world.apps.change(world.portal.id, replace(world.portal.settings, redirect_uris=("https://new.example.com/",)))
+    assert authorization.answer(request, ann.session.sid) == authorization.refusal_url(request, "access_denied") == ""
+    world.apps.delete(world.portal.id)
+    assert authorization.answer(request, ann.session.sid) == authorization.refusal_url(request, "access_denied") == ""
 
 
 def test_op_01_two_redirect_uris_get_a_page(ann):
