@@ -23,6 +23,8 @@ from app.store.sign_on.links import Link
 
 LONGEST = 1_024
 """Characters of a value by which a user is found."""
+MOST_GROUPS = 100
+"""Groups of one name, since a name need not be unique."""
 _ADVICE = (
     "Is the person assigned to the app in the identity provider, and provisioned already (that takes up to 40 minutes, "
     "or \"Provision on demand\")? Do the mappings of the provisioning fill the attribute that the match rule names?"
@@ -96,7 +98,7 @@ class Matching:
         groups = self._directory.resources(GROUP_TYPE)
         column = columns(GROUP_TYPE)(GROUP_TYPE.label)
         assert column is not None
-        wanted = set(groups.ids({column.field: column.key(group)}, 2))
+        wanted = set(groups.ids({column.field: column.key(group)}, MOST_GROUPS))
         above = self._directory.memberships.above([user.id])
         reached, todo = set[str](), {user.id}
         while todo:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.sign_on.endings import IDP, PERSON
+from app.sign_on.endings import IDP, OPERATOR, PERSON
 from app.sign_on.flow.parts import Parts, not_available, require_browser, require_running, session_of
 from app.sign_on.flow.refusing import Context, Refusing
 from app.sign_on.flow.result import Result
@@ -96,6 +96,10 @@ class Finishing:
         if result.subject:
             pin(Links(self._parts.database, tenant.name, connection.id), matching, user, result)
         cookie, session = self._session(visit, tenant, connection.id, result)
+        now_on = self._parts.connections.get(tenant.name, connection.id)
+        if now_on is None or not now_on.on:  # turned off meanwhile, which has ended the sessions that there were
+            self._end(visit, tenant, session, OPERATOR)
+            raise not_available()
         urls, purpose = self._parts.urls(tenant.name), sign_in.purpose
         self._parts.record.done(visit, tenant, user, session, purpose.get("request", {}).get("app", ""))
         self._parts.connections.record_sign_in(connection, self._parts.base)
@@ -117,6 +121,8 @@ class Finishing:
         """Return a new cookie and its session: the person's own goes on, that of somebody else ends."""
         now = self._parts.clock()
         until = min(now + self._parts.lifetime, result.session_ends or now + self._parts.lifetime)
+        if until <= now:
+            raise SignOnRefused(Reason.TOO_LATE, "The session at the identity provider has ended.")
         before = session_of(self._parts, visit)
         session = Session(
             tenant=visit.tenant, user=result.user, connection=connection, auth_time=result.auth_time, expires=until,
@@ -124,7 +130,7 @@ class Finishing:
             amr=result.amr, address=visit.address,
         )
         if before is not None and before.user == result.user:
-            return self._parts.sessions.renew(visit.session, before, session)
+            return self._parts.sessions.renew(visit.session, session)
         if before is not None:
             self._end(visit, tenant, before, REPLACED)
         return self._parts.sessions.open(session)

@@ -15,6 +15,7 @@ from typing import Any
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.accounts.tokens import hash_of
 from app.store.mongo.database import Database
+from app.store.mongo.database import Session as Transaction
 from app.store.mongo.moments import aware, now
 
 _TEXTS = {
@@ -77,25 +78,37 @@ class Sessions:
     """The sessions of all tenants; `clock` returns the time."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
+        self._database = database
         self._collection = database.db[SPEC.name]
         self._clock = clock
 
     def open(self, session: Session) -> tuple[str, Session]:
         """Store a session; return the cookie for it, which cannot be read again, and the session with its `sid`."""
+        return self._open(session, None)
+
+    def _open(self, session: Session, transaction: Transaction) -> tuple[str, Session]:
         cookie = secrets.token_urlsafe(32)
         opened = replace(session, sid=session.sid or secrets.token_hex(16))
         texts = {field: getattr(opened, name) for name, field in _TEXTS.items()}
         self._collection.insert_one({field: text for field, text in texts.items() if text} | {
             "_id": hash_of(cookie), "authTime": opened.auth_time, "amr": list(opened.amr), "apps": list(opened.apps),
             "created": self._clock(), "expires": opened.expires, "forget": opened.expires + FORGET_AFTER,
-        })
+        }, session=transaction)
         return cookie, opened
 
-    def renew(self, cookie: str, before: Session, session: Session) -> tuple[str, Session]:
-        """Store a session that goes on with another: its `sid` and its apps; `cookie`, that of the other, ends."""
-        renewed = self.open(replace(session, sid=before.sid, apps=before.apps))
-        self._collection.delete_one({"_id": hash_of(cookie), "tenant": session.tenant, "sid": before.sid})
-        return renewed
+    def renew(self, cookie: str, session: Session) -> tuple[str, Session]:
+        """Store a session in place of the user's running one with `cookie`: it keeps that one's `sid` and apps.
+
+        If that one has ended meanwhile, it is a new one.
+        """
+
+        def work(transaction: Transaction) -> tuple[str, Session]:
+            query = {"_id": hash_of(cookie), "tenant": session.tenant, "user": session.user} | self._running
+            row = self._collection.find_one_and_delete(query, session=transaction)
+            before = _session(row) if row else session
+            return self._open(replace(session, sid=before.sid, apps=before.apps), transaction)
+
+        return self._database.transaction(work)
 
     def by_cookie(self, tenant: str, cookie: str) -> Session | None:
         """Return the session of a browser, or None if it has none that is valid now."""
@@ -107,19 +120,23 @@ class Sessions:
 
     def running(self, tenant: str, user: str | None = None) -> list[Session]:
         """Return the sessions of a tenant, or of one of its users, that are valid now, oldest first."""
-        query = {"tenant": tenant, "ended": {"$exists": False}, "expires": {"$gt": self._clock()}}
+        query = {"tenant": tenant} | self._running
         own = {} if user is None else {"user": user}
         return [_session(row) for row in self._collection.find(query | own, sort=[("created", 1)])]
 
     def add_app(self, tenant: str, sid: str, app: str) -> bool:
         """Note that a person is signed in to an app; return False if the session has ended."""
-        query = {"tenant": tenant, "sid": sid, "ended": {"$exists": False}, "expires": {"$gt": self._clock()}}
+        query = {"tenant": tenant, "sid": sid} | self._running
         return bool(self._collection.update_one(query, {"$addToSet": {"apps": app}}).matched_count)
 
     def _find(self, query: dict[str, Any]) -> Session | None:
-        running = {"ended": {"$exists": False}, "expires": {"$gt": self._clock()}}
-        document = self._collection.find_one(query | running)
+        document = self._collection.find_one(query | self._running)
         return _session(document) if document else None
+
+    @property
+    def _running(self) -> dict[str, Any]:
+        """The condition on a session that is valid now."""
+        return {"ended": {"$exists": False}, "expires": {"$gt": self._clock()}}
 
 
 def _session(document: dict[str, Any]) -> Session:

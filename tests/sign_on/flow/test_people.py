@@ -3,12 +3,17 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
+from app import create_app
+from app.config import Config
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
+from app.store.sign_on.connections import Connections
 from app.store.sign_on.logouts import End, end_sessions
+from app.store.sign_on.sessions import Sessions
 from tests.sign_on.flow.world import NAME, PATCH_URN, USER_URN, World
 from tests.sign_on.saml.idp import MS_CLAIMS, OBJECT_ID
 from tests.tenants import delete_for_good
@@ -330,3 +335,21 @@ def test_pe_11_ten_thousand_sessions_end_while_provisioning_goes_on(world):
         going.result()
     assert (ended, failures, world.sessions()) == (10_001, [], [])
     assert (now() - began).total_seconds() < 60  # what was asked for
+
+
+def test_sso_77_a_connection_that_is_turned_off_while_somebody_is_let_in_leaves_no_session(world, monkeypatch):
+    """In one process, so that the connection is turned off at the one moment that matters."""
+    browser = world.browser()
+    where = browser.answer(browser.begin()).headers["Location"]
+    opened = Sessions.open
+
+    def slow(self, session):
+        made = opened(self, session)
+        Connections(world.database).turn_off(world.tenant, world.connection.id)
+        return made
+
+    monkeypatch.setattr(Sessions, "open", slow)
+    client = create_app(Config.from_environment({"SCIMD_PUBLIC_URL": world.server.url}), world.database).test_client(use_cookies=False)
+    headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in browser.cookies.items())}
+    assert client.get(urlsplit(where).path + "?" + urlsplit(where).query, headers=headers).status_code == 404
+    assert world.sessions() == []

@@ -1,5 +1,6 @@
 """Sessions: found by cookie and by sid, in their tenant, until they end."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -68,3 +69,31 @@ def test_sso_75_an_app_is_noted_once_and_not_in_an_ended_session(sessions, datab
     assert sessions.by_sid("contoso", opened.sid).apps == ("app_1",)
     end_sessions(database, "contoso", {"sid": opened.sid}, End("app", Events(database, "contoso", LogSettings(90))))
     assert not sessions.add_app("contoso", opened.sid, "app_2")
+
+
+def test_sso_70_renewed_it_keeps_its_sid_and_the_apps_that_came_meanwhile(sessions, database):
+    cookie, opened = sessions.open(session())
+    sessions.add_app("contoso", opened.sid, "app_1")
+    renewed_cookie, renewed = sessions.renew(cookie, session())
+    assert (renewed.sid, renewed.apps) == (opened.sid, ("app_1",))
+    assert sessions.by_cookie("contoso", cookie) is None
+    assert sessions.by_cookie("contoso", renewed_cookie) == renewed
+
+
+def test_sso_76_a_session_that_has_ended_meanwhile_does_not_come_back(sessions, database):
+    cookie, opened = sessions.open(session())
+    sessions.add_app("contoso", opened.sid, "app_1")
+    log = Events(database, "contoso", LogSettings(1))
+    end_sessions(database, "contoso", {"sid": opened.sid}, End("operator", log))
+    _, renewed = sessions.renew(cookie, session())
+    assert renewed.sid != opened.sid
+    assert renewed.apps == ()
+    assert sessions.by_sid("contoso", opened.sid) is None
+
+
+def test_sso_123_renewed_in_two_tabs_at_once_there_is_one_of_it(sessions, database):
+    cookie, opened = sessions.open(session())
+    with ThreadPoolExecutor(8) as pool:
+        renewed = list(pool.map(lambda _: sessions.renew(cookie, session())[1].sid, range(8)))
+    assert renewed.count(opened.sid) == 1
+    assert database.db.sessions.count_documents({"sid": opened.sid}) == 1
