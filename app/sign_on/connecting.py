@@ -61,10 +61,16 @@ def obstacles(connection: Connection, base_url: str, moment: datetime) -> list[s
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         found.append("SCIMD_PUBLIC_URL must begin with https: browsers take no cookies for sign-on otherwise.")
     if connection.saml and not any(each.is_valid(moment) for each in certificates(connection)):
-        found.append(f"None of its certificates is valid now; read the metadata: scimd sso refresh {connection.tenant}")
+        found.append(f"None of its certificates is valid now; {_another_certificate(connection)}")
     if connection.oidc and not connection.oidc.keys:
         found.append(f"Its keys are not known; read them: scimd sso refresh {connection.tenant}")
     return found
+
+
+def _another_certificate(connection: Connection) -> str:
+    if connection.saml and connection.saml.metadata_url:
+        return f"read the metadata: scimd sso refresh {connection.tenant}"
+    return f"give its new metadata or certificate: scimd sso set {connection.tenant} saml"
 
 
 def is_tested(connection: Connection, moment: datetime) -> bool:

@@ -86,6 +86,8 @@ def set_connection(connection: Connection, tenant: str, kind: str, connection_id
 
     act = "connection add" if before is None or moved else "connection change"
     saved = audited_change(connection, act, work, tenant=tenant, object_=wanted.id)
+    if before is not None and moved:
+        say(f"This replaces the connection {before.id} ({before.label or before.provider}), which was off.", err=True)
     print_portal(connection, saved)
     say("", f"Next: scimd sso test {tenant}, and then scimd sso on {tenant}", err=True)
 
@@ -139,7 +141,9 @@ def _saml(before: SamlPart | None, options: Mapping[str, Any]) -> SamlPart:
     elif before:
         part = before
     else:
-        raise click.UsageError("Say where its metadata is: --metadata-url URL")
+        raise click.UsageError(
+            "Give --metadata-url, or --metadata-file, or all of --entity-id, --sso-url and --certificate."
+        )
     ours = options["our_entity_id"] or (before.our_entity_id if before else "")
     if ours:
         check_text(ours, "Our entity id")

@@ -88,8 +88,11 @@ def try_connection(connection: Connection, tenant: str, no_wait: bool, connectio
 
 
 def _print_outcome(outcome: dict[str, Any]) -> None:
-    checks = [{"check": each["name"], **each} for each in outcome["checks"]]
-    print_table([{k: each[k] for k in ("check", "expected", "received", "ok")} for each in checks], empty="No checks.")
+    rows = [
+        {"check": each["name"], "expected": each["expected"], "received": each["received"], "ok": each["passed"]}
+        for each in outcome["checks"]
+    ]
+    print_table(rows, empty="No checks.")
     say("")
     print_table([{"came": each["name"], "values": ", ".join(each["values"])} for each in outcome["values"]], empty="")
     if outcome["passed"]:

@@ -220,7 +220,8 @@ def check_url(url: str, what: str, *, query: bool = False) -> None:
     plain = parts.scheme == "http" and host is not None and is_loopback(host)
     extras = "@" in parts.netloc or parts.fragment or (parts.query and not query)
     if not host or extras or not (parts.scheme == "https" or plain):
-        raise InvalidValue(f"{what} must be an https URL without user, query and fragment (http on this machine only).")
+        without = "user and fragment" if query else "user, query and fragment"
+        raise InvalidValue(f"{what} must be an https URL without {without} (http on this machine only).")
     if not (url.isascii() and url.isprintable()) or " " in url:
         raise InvalidValue(f"{what} must consist of printable ASCII characters without blanks.")
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.auth.refusal import Check
 from app.config import Config
 from app.store.accounts.audit import AuditLog
 from app.store.accounts.tenants import Tenants
@@ -311,7 +312,7 @@ def test_sso_19_a_test_shows_each_check(saml, scimd, database, passed):
     def report():
         until(lambda: database.db.tickets.find_one())
         row = database.db.tickets.find_one()
-        check = {"name": "issuer", "expected": ENTITY_ID, "received": ENTITY_ID, "ok": passed}
+        check = vars(Check("issuer", ENTITY_ID, ENTITY_ID, passed))
         end = {"user": "u", "name": "ann"} if passed else {"reason": "issuer", "detail": "It is another."}
         values = [{"name": "NameID", "values": ["ann@example.com"]}]
         outcome = {"passed": passed, "connection": row["connection"], "checks": [check], "values": values} | end
