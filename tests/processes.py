@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -24,10 +25,11 @@ def of_folder(folder: Path, name: str = "") -> list[int]:
 
 def children(parent: int) -> list[int]:
     """Return the ids of a process's children, of all its threads."""
-    return [
-        int(number) for thread in Path(f"/proc/{parent}/task").iterdir()
-        for number in (thread / "children").read_text().split()
-    ]
+    found = []
+    for thread in Path(f"/proc/{parent}/task").iterdir():
+        with suppress(FileNotFoundError):  # the thread has ended
+            found += [int(number) for number in (thread / "children").read_text().split()]
+    return found
 
 
 def until(condition: Callable[[], object], seconds: float = 20, pause: float = 0.05) -> None:

@@ -33,9 +33,9 @@ PROTOCOL = frozenset((
 """The endpoints of the protocol itself."""
 RESERVED = PROTOCOL | frozenset((
     # Collections and views of the store: a resource type's collection is named after its endpoint.
-    "acts", "app_tokens", "apps", "clients", "codes", "counters", "counts", "days", "deleted", "events", "leases",
-    "links", "memberships", "outbox", "places", "pulses", "server", "sessions", "sign_ins", "signing_keys", "tenants",
-    "tickets", "tokens", "trusts", "used_assertions", "group_members", "user_groups",
+    "acts", "app_tokens", "apps", "clients", "codes", "connections", "counters", "counts", "days", "deleted", "events",
+    "leases", "links", "logouts", "memberships", "outbox", "places", "pulses", "server", "sessions", "sign_ins",
+    "signing_keys", "tenants", "tickets", "tokens", "trusts", "used_assertions", "group_members", "user_groups",
 ))
 RESERVED_NAMES = frozenset(("membership", *NO_RESOURCE))
 """Type names, in lower case, that mean something else: a line of an export, or a reference to no resource."""

@@ -84,10 +84,11 @@ class Refreshing:
         try:
             self._readings.store(connection, read_again(connection))
         except Unusable as error:
-            log.warning("the metadata of %s (%s) was not read: %s", connection.id, connection.tenant, error.detail)
-            self._readings.record_fault(connection, error.detail)
+            fault = error.detail
+            log.warning("the metadata of %s (%s) was not read: %s", connection.id, connection.tenant, fault)
+            self._readings.record_fault(connection, fault)
             self._failed(connection.tenant)
-            return error.detail
+            return fault
         return ""
 
     def _awaited(self, connection: Connection) -> Connection | None:

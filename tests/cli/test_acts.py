@@ -66,6 +66,7 @@ CHANGING: dict[str, Callable[[World], list[str]]] = {
     "import": lambda world: ["acme", str(world.file)],
     "export": lambda world: ["acme"],
     "demo": lambda world: [],
+    "tenant domain add": lambda world: ["acme", "example.com"],
 }
 READING: dict[str, Callable[[World], list[str]]] = {
     "tenant list": lambda world: [],
@@ -77,12 +78,20 @@ READING: dict[str, Callable[[World], list[str]]] = {
     "acts": lambda world: [],
     "feed status": lambda world: [],
     "deleted list": lambda world: ["acme"],
+    "app list": lambda world: [],
+    "signing-key list": lambda world: [],
+    "sso show": lambda world: ["acme"],
+    "sso sessions": lambda world: ["acme"],
+    "tenant domain list": lambda world: ["acme"],
 }
 ELSEWHERE = {
     "serve": "answers requests; --demo is below", "check": "is a client of any SCIM server", "mongo uri": "prints an address",
     "mongo init": "makes a replica set where there is no database yet", "feed restart": "concerns no tenant; see test_feed.py",
+    **dict.fromkeys(("app change", "app create", "app delete", "app rotate", "app secret delete", "app show"), "sign_on/test_app.py"),
+    **dict.fromkeys(("signing-key rotate", "signing-key seal", "tenant domain remove"), "sign_on/"),
+    **dict.fromkeys(("sso delete", "sso end", "sso off", "sso on", "sso refresh", "sso set", "sso test", "sso unlink"), "sign_on/test_sso.py"),
 }
-NAMED = {"demo": "token issue", "client secret delete": "client delete secret"}
+NAMED = {"demo": "token issue", "client secret delete": "client delete secret", "tenant domain add": "domain add"}
 """Commands whose act has another name."""
 
 
