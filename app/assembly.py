@@ -44,7 +44,7 @@ from app.queries import Queries
 from app.schemas.custom import all_types, common_catalogue, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
-from app.store.accounts import server_key
+from app.store.accounts import sealing
 from app.store.accounts.activity import Activity
 from app.store.accounts.expiries import warn_of_expiries
 from app.store.accounts.tenants import Tenant, Tenants
@@ -217,7 +217,7 @@ class _Parts:
 
     def _open(self, tenant: Tenant) -> tuple[Directory, Queries]:
         if self._cursors is None:
-            self._cursors = Cursors(server_key.get(self._database))
+            self._cursors = Cursors(sealing.server_key(self._database))
         dangling = PROFILES[tenant.profile].dangling_references
         directory = open_directory(self._config, self._database, tenant, dangling=dangling)
         return directory, Queries(directory, self._cursors, tenant.name, partial(self._shares.scan, tenant.name))

@@ -30,12 +30,12 @@ from app.sign_on.provider.app_request import AppRequest as ProviderRequest
 from app.sign_on.provider.provider import OpenIDProvider
 from app.sign_on.provider.provider import Parts as ProviderParts
 from app.sign_on.refreshing import Refreshing
+from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenant
 from app.store.directory.directory import Directory
 from app.store.log.events import LogSettings
 from app.store.mongo.database import Database
 from app.store.sign_on.connection import Connection
-from app.store.sign_on.sealing import Sealer
 from app.store.sign_on.signing_keys import SigningKeys
 
 

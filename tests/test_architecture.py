@@ -60,10 +60,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.feed": {"app.export_import", "app.protocol.cursor", "app.protocol.messages", *STORE, "app.schemas", "app.errors"},
-    "app.auth": {
-        "app.store.accounts", "app.store.mongo", "app.protocol.messages", "app.errors", "requests", "urllib3",
-    },
-    "app.sign_on": {"app.auth", *STORE, "app.schemas", "app.errors", "lxml", "signxml"},
+    "app.outgoing": {"app.store.accounts", "app.protocol.messages", "app.errors", "requests", "urllib3"},
+    "app.auth": {"app.outgoing", "app.store.accounts", "app.store.mongo", "app.protocol.messages", "app.errors"},
+    "app.sign_on": {"app.auth", "app.outgoing", *STORE, "app.schemas", "app.errors", "lxml", "signxml"},
     "app.blueprints": {
         "app.provider", "app.auth", "app.feed", "app.sign_on", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },
@@ -196,12 +195,12 @@ def test_a_module_imports_only_what_its_room_may() -> None:
     ("from app.store import accounts", "app.store.directory.resources"),
     ("def f():\n    from app.protocol import etag", "app.store.directory.resources"),
     ("import flask", "app.protocol.patch.apply"),
-    ("from app.protocol.etag import Condition", "app.auth.outgoing"),
+    ("from app.protocol.etag import Condition", "app.outgoing.http"),
     ("from app import config", "app.schemas.tables.user"),
     ("from app.errors import ScimError", "scim_filter.parser"),
     ("import app.config", "app.errors"),
     ("from tests.conftest import Server", "app.cli.serve"),
-    ("from lxml import etree", "app.auth.outgoing"),
+    ("from lxml import etree", "app.outgoing.http"),
     ("import xml.etree", "app.sign_on.saml.encoding"),
 ])
 def test_the_test_sees_what_is_forbidden(source: str, package: str) -> None:
@@ -225,7 +224,7 @@ def test_there_are_no_circles() -> None:
 def test_one_module_of_the_server_sends_http() -> None:
     clients = re.compile(r"^\s*(?:import|from) (?:requests|urllib3|http\.client|urllib\.request)\b", re.MULTILINE)
     found = {module.name for module in modules() if clients.search(module.path.read_text())}
-    assert {name for name in found if not name.startswith("app/check/")} == {"app/auth/outgoing.py"}
+    assert {name for name in found if not name.startswith("app/check/")} == {"app/outgoing/http.py"}
 
 
 def test_one_folder_parses_xml() -> None:
@@ -237,7 +236,7 @@ def test_one_folder_parses_xml() -> None:
 @pytest.mark.parametrize(("source", "package"), [
     ("import json\nimport lark", "scim_filter.parser"),
     ("from app.protocol.etag import Condition", "app.protocol.patch.apply"),
-    ("from app.protocol.messages import JSON", "app.auth.outgoing"),
+    ("from app.protocol.messages import JSON", "app.outgoing.http"),
     ("import pymongo", "app.store.mongo.database"),
 ])
 def test_the_test_lets_through_what_is_allowed(source: str, package: str) -> None:

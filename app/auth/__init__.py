@@ -1,4 +1,4 @@
-"""Who is calling: tokens, OAuth 2.0 clients, federated identities and rate limits; and all outgoing HTTP.
+"""Who is calling: tokens, OAuth 2.0 clients, federated identities and rate limits.
 
 This room knows nothing of Flask. `blueprints/door.py` calls it, and the log gets the reason of every refusal.
 """

@@ -15,8 +15,8 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
-from app.auth import outgoing
 from app.errors import InvalidValue
+from app.outgoing import http
 from app.store.accounts.trusts import Trust, check_url
 
 SECONDS = 2.5
@@ -89,8 +89,8 @@ def fetch_object(url: str, deadline: float, most_bytes: int = MOST_BYTES) -> dic
     `deadline` is a time of `time.monotonic`.
     """
     try:
-        found = json.loads(outgoing.get(url, deadline=deadline, most_bytes=most_bytes))
-    except outgoing.OutgoingError as error:
+        found = json.loads(http.get(url, deadline=deadline, most_bytes=most_bytes))
+    except http.OutgoingError as error:
         raise FetchError(str(error)) from error
     except (ValueError, RecursionError) as error:
         raise FetchError(f"{url} could not be read: {type(error).__name__}") from error

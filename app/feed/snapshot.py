@@ -20,7 +20,7 @@ from app.feed.items import Items, Position
 from app.feed.parameters import SnapshotRequest
 from app.protocol.cursor import Cursor, Cursors
 from app.schemas.resource_type import Catalogue
-from app.store.accounts import server_key
+from app.store.accounts import sealing
 from app.store.accounts.tenants import Tenant
 from app.store.log.sequence import EventSequence, Scope
 from app.store.mongo.database import Database
@@ -66,7 +66,7 @@ class Snapshots:
 
     @cached_property
     def _cursors(self) -> Cursors:
-        return Cursors(server_key.get(self._database), SECONDS)
+        return Cursors(sealing.server_key(self._database), SECONDS)
 
     def _seal(self, position: Position, identity: str) -> str:
         return self._cursors.seal(Cursor(position.id, asdict(position), 0), identity, 0)

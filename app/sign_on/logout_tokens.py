@@ -12,8 +12,8 @@ from datetime import datetime
 
 from joserfc import jwt
 
-from app.auth import outgoing
 from app.errors import describe
+from app.outgoing import http
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.log.event import Actor, Event
@@ -99,8 +99,8 @@ class Teller:
         """Return the status of the answer, and what the app did as the end of a sentence."""
         form, deadline = {"logout_token": self.token(logout)}, time.monotonic() + SECONDS
         try:
-            answer = outgoing.post(uri, form, deadline=deadline, most_bytes=MOST_BYTES)
-        except outgoing.OutgoingError as error:
+            answer = http.post(uri, form, deadline=deadline, most_bytes=MOST_BYTES)
+        except http.OutgoingError as error:
             return _UNREACHABLE, f"was not reached: {describe(error)}"
         return answer.status, f"answered {answer.status}"
 

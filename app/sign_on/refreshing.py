@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
-from app.auth import outgoing
 from app.auth.jwks import FetchError
 from app.errors import InvalidValue, ScimError
+from app.outgoing import http
 from app.sign_on.certificate import Certificate
 from app.sign_on.oidc import discovery
 from app.sign_on.oidc.keys import fetch_keys
@@ -126,8 +126,8 @@ def fetch_metadata(url: str) -> bytes:
     """Return the SAML metadata at a URL; raises Unusable."""
     deadline = time.monotonic() + SECONDS
     try:
-        return outgoing.get(url, deadline=deadline, most_bytes=MOST_METADATA, accept=_ACCEPTED)
-    except outgoing.OutgoingError as error:
+        return http.get(url, deadline=deadline, most_bytes=MOST_METADATA, accept=_ACCEPTED)
+    except http.OutgoingError as error:
         raise Unusable(_sentence(str(error))) from error
 
 

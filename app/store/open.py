@@ -6,7 +6,7 @@ from app.config import Config, ConfigError
 from app.embedded import private
 from app.schemas.custom import SchemaFileError, all_types, load_catalogue
 from app.schemas.storage.collection import CollectionSpec, collection_specs
-from app.store.accounts import activity, audit, credentials, server_key, tenants
+from app.store.accounts import activity, audit, credentials, sealing, tenants
 from app.store.accounts.tenants import Tenant
 from app.store.directory import deleted, memberships, totals
 from app.store.directory.directory import Directory
@@ -43,7 +43,7 @@ def open_database(config: Config, *, watch: bool = True) -> Database:
 def collections(config: Config) -> list[CollectionSpec]:
     """Return every collection that the database must have, with its validator and indexes; raises ConfigError."""
     rooms = (
-        activity, audit, tenants, credentials, memberships, totals, deleted, events, outbox, server_key, places,
+        activity, audit, tenants, credentials, memberships, totals, deleted, events, outbox, sealing, places,
         apps, codes, app_tokens, sessions, signing_keys, connections, logouts, sign_ins, links, tickets,
     )
     specs = [spec for room in rooms for spec in room.COLLECTIONS]

@@ -9,13 +9,13 @@ from joserfc.jwk import KeySet
 from app.config import Config
 from app.sign_on.endings import Endings
 from app.sign_on.logout_tokens import EVENT, Teller
+from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenants
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.open import collections
 from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.logouts import PAUSES, Logouts
-from app.store.sign_on.sealing import Sealer
 from app.store.sign_on.sessions import Session, Sessions
 from app.store.sign_on.signing_keys import ID_TOKEN, SigningKeys
 from tests.sign_on.apps import running_receiver

@@ -19,6 +19,7 @@ from app.cli.values import Label, Text
 from app.errors import InvalidValue, NotFound
 from app.sign_on.connecting import by_hand, check_text, match_of
 from app.sign_on.refreshing import MOST_METADATA, discovered, fetch_metadata, with_metadata
+from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.accounts.trusts import check_url
 from app.store.mongo.database import Session
@@ -27,7 +28,6 @@ from app.store.sign_on.apps import Apps
 from app.store.sign_on.connection import KINDS, OIDC, SAML, OidcPart, SamlPart
 from app.store.sign_on.connections import Connections
 from app.store.sign_on.links import forget_connection
-from app.store.sign_on.sealing import Sealer
 
 _OF_SAML = ("metadata_url", "metadata_file", "entity_id", "sso_url", "certificate", "our_entity_id", "sign_requests")
 _OF_OIDC = ("issuer", "client_id", "secret_stdin", "key", "scope")

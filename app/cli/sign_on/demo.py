@@ -24,6 +24,7 @@ from app.schemas.custom import all_types
 from app.schemas.tables.user import USER_TYPE
 from app.sign_on.flow.urls import Urls
 from app.sign_on.refreshing import discovered
+from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.accounts.trusts import is_loopback
 from app.store.mongo.database import Session
@@ -31,7 +32,6 @@ from app.store.sign_on import connection as stored
 from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.connection import OIDC, OidcPart
 from app.store.sign_on.connections import Connections
-from app.store.sign_on.sealing import Sealer
 
 APP, PROVIDER = "demo app", "demo identity provider"
 HOST = "127.0.0.1"

@@ -11,10 +11,10 @@ from app.sign_on.certificate import Certificate
 from app.sign_on.connecting import advice, is_tested
 from app.sign_on.flow.urls import Urls
 from app.sign_on.refreshing import certificates
+from app.store.accounts.sealing import Sealer
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.sign_on import connection as stored
-from app.store.sign_on.sealing import Sealer
 from app.store.sign_on.signing_keys import SAML, SigningKeys
 
 

@@ -10,10 +10,10 @@ import click
 from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
+from app.store.accounts.sealing import Sealer, new_key
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.mongo.database import Session
 from app.store.mongo.moments import now
-from app.store.sign_on.sealing import Sealer, new_key
 from app.store.sign_on.signing_keys import ID_TOKEN, SAML, SigningKey, SigningKeys
 
 _USES = {"tokens": ID_TOKEN, "saml": SAML}

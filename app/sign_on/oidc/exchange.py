@@ -9,9 +9,9 @@ import json
 import time
 from typing import Any
 
-from app.auth import outgoing
 from app.auth.jwks import SECONDS
 from app.auth.refusal import loggable
+from app.outgoing import http
 from app.sign_on.checks import Checks
 from app.sign_on.identity import Identity
 from app.sign_on.oidc.client import Client
@@ -41,10 +41,10 @@ def _request_tokens(client: Client, code: str, expected: Expected) -> dict[str, 
     }
     url, deadline = client.metadata.token_endpoint, time.monotonic() + SECONDS
     try:
-        answer = outgoing.post(url, form, deadline=deadline, most_bytes=MOST_BYTES, headers=headers)
-    except outgoing.Unreachable as error:
+        answer = http.post(url, form, deadline=deadline, most_bytes=MOST_BYTES, headers=headers)
+    except http.Unreachable as error:
         raise SignOnRefused(Reason.UNAVAILABLE, f"The token endpoint does not answer: {error}.") from error
-    except outgoing.OutgoingError as error:
+    except http.OutgoingError as error:
         raise _refused(f"The token endpoint's answer cannot be used: {error}.") from error
     try:
         found = json.loads(answer.body, object_pairs_hook=_each_once)

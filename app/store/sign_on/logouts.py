@@ -14,7 +14,7 @@ from typing import Any
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.schemas.tables.user import USER_TYPE
-from app.store.accounts.server_key import SPEC as SERVER
+from app.store.accounts.sealing import SPEC as SERVER
 from app.store.log.event import Actor, Event, new_id
 from app.store.log.events import Events
 from app.store.mongo.database import Database, Session

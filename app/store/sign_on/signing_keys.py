@@ -24,9 +24,9 @@ from pymongo.errors import DuplicateKeyError
 
 from app.errors import Conflict
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.accounts.sealing import Sealer
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
-from app.store.sign_on.sealing import Sealer
 
 ID_TOKEN, SAML = "id-token", "saml"
 """What a key is for: tokens for apps; or requests and client assertions for identity providers, with a certificate."""

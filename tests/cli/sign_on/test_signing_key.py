@@ -3,7 +3,7 @@
 import re
 
 from app.config import Config
-from app.store.sign_on.sealing import Sealer
+from app.store.accounts.sealing import Sealer
 from app.store.sign_on.signing_keys import ID_TOKEN, SigningKeys
 
 

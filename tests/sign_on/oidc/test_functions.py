@@ -24,7 +24,7 @@ from app.sign_on.oidc.id_token import Expected
 from app.sign_on.oidc.keys import fetch_keys, pick
 from app.sign_on.oidc.request import Request, authorization_url
 from app.sign_on.reasons import Reason, SignOnRefused
-from app.store.sign_on.sealing import Sealer
+from app.store.accounts.sealing import Sealer
 from app.store.sign_on.signing_keys import SAML, SigningKeys
 from tests.sign_on.oidc.corpus import CORPUS, Case, case_id, public
 from tests.sign_on.oidc.provider import ADA, CLIENT_ID, SECRET, FakeProvider, curve, keys, running_provider, sign_in_at

@@ -12,9 +12,9 @@ import requests
 from app.demo.people import Person
 from app.demo.serving import Place
 from app.sign_on.refreshing import discovered
+from app.store.accounts.sealing import Sealer
 from app.store.sign_on.connection import Connection, OidcPart
 from app.store.sign_on.connections import Connections
-from app.store.sign_on.sealing import Sealer
 from tests.conftest import Server
 from tests.sign_on.oidc.provider import ADA, CLIENT_ID, SECRET, FakeProvider, Registration
 

@@ -14,10 +14,10 @@ from joserfc.jwk import OctKey
 
 from app.sign_on.flow.sign_on import EXTENSION
 from app.store.accounts.clients import Clients
+from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenants
 from app.store.mongo.moments import now
 from app.store.sign_on.codes import Codes, Grant
-from app.store.sign_on.sealing import Sealer
 from app.store.sign_on.signing_keys import ID_TOKEN, SigningKeys
 from tests.auth.issuer import make_key
 from tests.sign_on.provider.world import BASE, CALLBACK, LOGGED_OUT, refused_on_a_page, sent_back

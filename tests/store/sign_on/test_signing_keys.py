@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from joserfc.jwk import RSAKey
 
 from app.errors import Conflict
+from app.store.accounts.sealing import Sealer
 from app.store.mongo.collections import prepare_collection
 from app.store.mongo.moments import now
-from app.store.sign_on.sealing import Sealer
 from app.store.sign_on.signing_keys import ID_TOKEN, SAML, SPEC, SigningKeys
 
 

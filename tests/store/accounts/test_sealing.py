@@ -2,8 +2,8 @@
 
 import pytest
 
+from app.store.accounts.sealing import Sealer, new_key
 from app.store.mongo.database import StoreError
-from app.store.sign_on.sealing import Sealer, new_key
 
 
 def test_sso_121_what_is_sealed_can_be_opened(mock_database):

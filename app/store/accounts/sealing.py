@@ -1,8 +1,9 @@
 """Seals what must be stored so that it can be read again: private keys, and the secrets that others gave to us.
 
-The keys come from the settings; the first of them seals. Without any, the key in the collection `server` does, which
-protects a copy of a single collection but not a copy of the whole database. What that key has sealed can be opened
-after keys were set, too, so they can be set at any time.
+The server's own key, in the collection `server`, also seals what a client hands back later; it is made once and is the
+same for all workers. For what is stored, the keys come from the settings; the first of them seals. Without any, the
+server's own key does, which protects a copy of a single collection but not a copy of the whole database. What that key
+has sealed can be opened after keys were set, too, so they can be set at any time.
 """
 
 from __future__ import annotations
@@ -11,9 +12,13 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from pymongo import ReturnDocument
 
-from app.store.accounts import server_key
+from app.schemas.storage.collection import CollectionSpec
 from app.store.mongo.database import Database, StoreError
+
+SPEC = CollectionSpec(name="server", validator=None, indexes=())
+COLLECTIONS = (SPEC,)
 
 
 class Sealer:
@@ -38,7 +43,19 @@ class Sealer:
 
     @cached_property
     def _keys(self) -> MultiFernet:
-        return MultiFernet([*self._given, Fernet(server_key.get(self._database))])
+        return MultiFernet([*self._given, Fernet(server_key(self._database))])
+
+
+def server_key(database: Database) -> bytes:
+    """Return the server's own key; the first call makes it."""
+    document = database.db[SPEC.name].find_one_and_update(
+        {"_id": "key"},
+        {"$setOnInsert": {"key": Fernet.generate_key()}},
+        upsert=True,
+        return_document=ReturnDocument.AFTER,
+    )
+    key: bytes = document["key"]
+    return key
 
 
 def new_key() -> str:

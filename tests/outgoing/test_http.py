@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.auth import outgoing
 from app.auth.jwks import FetchError, fetch_keys
+from app.outgoing import http
 from app.store.accounts.trusts import Conditions
 from tests.auth.issuer import AUDIENCE, running_issuer
 from tests.auth.proxy import HOST, Proxy, certificate, running_proxy
@@ -122,7 +122,7 @@ def test_no_password_is_taken_from_a_netrc(issuer: Any, tmp_path: Path, monkeypa
 
         thread = threading.Thread(target=answer)
         thread.start()
-        assert outgoing.get(f"http://{HOST}/", deadline=time.monotonic() + 5, most_bytes=100) == b"{}"
+        assert http.get(f"http://{HOST}/", deadline=time.monotonic() + 5, most_bytes=100) == b"{}"
         thread.join()
     assert sent[0].startswith(b"GET http://issuer.invalid/ ")
     assert b"authorization" not in sent[0].lower()
@@ -145,8 +145,8 @@ def test_a_body_without_end_costs_no_more_than_the_limit(status: bytes) -> None:
         thread = threading.Thread(target=pour)
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}/"
-        with pytest.raises(outgoing.OutgoingError, match="larger than 1000 bytes|answered 302"):
-            outgoing.get(url, deadline=time.monotonic() + 5, most_bytes=1_000)
+        with pytest.raises(http.OutgoingError, match="larger than 1000 bytes|answered 302"):
+            http.get(url, deadline=time.monotonic() + 5, most_bytes=1_000)
         thread.join()
     assert taken[0] < 20_000_000  # what fits into the buffers between the two
 
@@ -184,7 +184,7 @@ def form() -> Iterator[str]:
 @pytest.mark.parametrize("status", [200, 204, 302, 307, 400, 500])
 def test_sso_12_a_form_is_posted_and_no_redirect_is_followed(form: str, status: int) -> None:
     sent = {"a": "1 ü", "b": "&"}
-    answer = outgoing.post(
+    answer = http.post(
         f"{form}/{status}", sent, deadline=time.monotonic() + 5, most_bytes=1_000, headers={"X-Own": "yes"},
     )
     assert answer.status == status
@@ -196,13 +196,13 @@ def test_sso_12_a_form_is_posted_and_no_redirect_is_followed(form: str, status: 
 def test_sso_12_nobody_answers_and_a_limit_that_is_passed_are_told_apart(form: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(outgoing.Unreachable, match="ConnectionError"):
-        outgoing.post(f"http://127.0.0.1:{port}/", {}, deadline=time.monotonic() + 5, most_bytes=1_000)
-    with pytest.raises(outgoing.OutgoingError, match="larger than 10 bytes") as raised:
-        outgoing.post(
+    with pytest.raises(http.Unreachable, match="ConnectionError"):
+        http.post(f"http://127.0.0.1:{port}/", {}, deadline=time.monotonic() + 5, most_bytes=1_000)
+    with pytest.raises(http.OutgoingError, match="larger than 10 bytes") as raised:
+        http.post(
             f"{form}/200", {"a": "b" * 100}, deadline=time.monotonic() + 5, most_bytes=10, headers={"X-Own": "yes"},
         )
-    assert not isinstance(raised.value, outgoing.Unreachable)
+    assert not isinstance(raised.value, http.Unreachable)
 
 
 def test_sso_12_a_slow_answer_to_a_form_is_cut_at_the_deadline() -> None:
@@ -210,10 +210,10 @@ def test_sso_12_a_slow_answer_to_a_form_is_cut_at_the_deadline() -> None:
         accepted = []
         thread = threading.Thread(target=lambda: accepted.append(server.accept()))
         thread.start()
-        with pytest.raises(outgoing.OutgoingError) as raised:
-            outgoing.post(
+        with pytest.raises(http.OutgoingError) as raised:
+            http.post(
                 f"http://127.0.0.1:{server.getsockname()[1]}/", {}, deadline=time.monotonic() + 0.2, most_bytes=10,
             )
         thread.join()
         accepted[0][0].close()
-    assert not isinstance(raised.value, outgoing.Unreachable)
+    assert not isinstance(raised.value, http.Unreachable)
