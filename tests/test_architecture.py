@@ -25,7 +25,7 @@ OUTSIDE = {
 """Packages of others that only some rooms may import."""
 STORE = {
     "app.store.mongo", "app.store.directory", "app.store.search", "app.store.log", "app.store.accounts",
-    "app.store.sign_on",
+    "app.store.sign_on", "app.store.operators",
 }
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -52,6 +52,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.store.accounts": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors", "pymongo", "bson"},
     "app.store.sign_on": {
         "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
+    },
+    "app.store.operators": {
+        "app.store.mongo", "app.store.log", "app.store.accounts", "app.store.sign_on", "app.store.directory",
+        "app.schemas", "app.errors", "pymongo", "bson",
     },
     "app.store.open": {*STORE, "app.embedded", "app.schemas", "app.config"},
     "app.embedded": {"app.store.mongo", "app.errors", "app.processes", "pymongo"},

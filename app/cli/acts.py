@@ -10,7 +10,7 @@ import click
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows
 from app.cli.values import Duration
-from app.store.accounts.audit import AuditLog
+from app.store.operators.audit import AuditLog
 
 
 @click.command()

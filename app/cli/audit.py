@@ -7,42 +7,18 @@ import pwd
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from app.cli.connection import Connection
-from app.store.accounts.audit import AuditEntry, AuditLog, Operator
-from app.store.accounts.tenants import log_of
-from app.store.log.event import Actor, Event, Statuses
-from app.store.log.events import Events, LogSettings
+from app.store.log.event import Actor, Statuses
 from app.store.mongo.database import Session
+from app.store.operators.acting import Acting, Subject, TenantItself
+from app.store.operators.audit import AuditEntry, Operator
+
+__all__ = ["TenantItself", "actor", "audited", "audited_change", "operator"]
 
 T = TypeVar("T")
 HOW = "command line"
-
-
-class Subject(Protocol):
-    """What an operator changes: a credential, or a tenant."""
-
-    @property
-    def tenant(self) -> str: ...
-    @property
-    def id(self) -> str: ...
-    @property
-    def label(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class TenantItself:
-    """A tenant as the subject of a change."""
-
-    tenant: str
-    label: str = ""
-
-    @property
-    def id(self) -> str:
-        """The name."""
-        return self.tenant
 
 
 def operator() -> Operator:
@@ -63,7 +39,7 @@ def actor() -> Actor:
 @contextmanager
 def audited(connection: Connection, name: str, tenant: str, object_: str = "") -> Iterator[AuditEntry]:
     """Record the act that the block is, such as `tenant delete`, and its outcome."""
-    with AuditLog(connection.database).begin(operator(), name, tenant=tenant, object_=object_) as entry:
+    with _acting(connection).audited(name, tenant, object_) as entry:
         yield entry
     connection.relay()
 
@@ -72,20 +48,11 @@ def audited_change(
     connection: Connection, act: str, work: Callable[[Session], tuple[Subject, T]], *, tenant: str = "",
     object_: str = "",
 ) -> T:
-    """Do `work` in one transaction with its entries in the audit log and in the tenant's log.
+    """Do `work` in one transaction with its entries in both logs (`Acting.change`), and return its result."""
+    result = _acting(connection).change(act, work, tenant=tenant, object_=object_)
+    connection.relay()
+    return result
 
-    `act` names the kind of what changes and the operation, such as `token revoke`. `work` returns what it changed and a
-    result; the result is returned.
-    """
-    kind, _, operation = act.partition(" ")
-    with audited(connection, act, tenant, object_) as entry:
 
-        def logged(session: Session) -> T:
-            subject, result = work(session)
-            entry.tenant, entry.object = subject.tenant, subject.id
-            event = Event(operation, resource_type=kind, resource_id=subject.id, name=subject.label)
-            log = Events(connection.database, log_of(subject.tenant), LogSettings(connection.config.log_days))
-            log.append(event, actor(), session)
-            return result
-
-        return entry.commit(logged)
+def _acting(connection: Connection) -> Acting:
+    return Acting(connection.database, operator(), connection.config.log_days, actor())

@@ -35,7 +35,8 @@ RESERVED = PROTOCOL | frozenset((
     # Collections and views of the store: a resource type's collection is named after its endpoint.
     "acts", "app_tokens", "apps", "clients", "codes", "connections", "counters", "counts", "days", "deleted", "events",
     "leases", "links", "logouts", "memberships", "outbox", "places", "pulses", "server", "sessions", "sign_ins",
-    "signing_keys", "tenants", "tickets", "tokens", "trusts", "used_assertions", "group_members", "user_groups",
+    "signing_keys", "tenants", "tickets", "tokens", "trusts", "used_assertions", "visits",
+    "group_members", "user_groups",
 ))
 RESERVED_NAMES = frozenset(("membership", *NO_RESOURCE))
 """Type names, in lower case, that mean something else: a line of an export, or a reference to no resource."""

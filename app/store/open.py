@@ -6,7 +6,7 @@ from app.config import Config, ConfigError
 from app.embedded import private
 from app.schemas.custom import SchemaFileError, all_types, load_catalogue
 from app.schemas.storage.collection import CollectionSpec, collection_specs
-from app.store.accounts import activity, audit, credentials, sealing, tenants
+from app.store.accounts import activity, credentials, sealing, tenants
 from app.store.accounts.tenants import Tenant
 from app.store.directory import deleted, memberships, totals
 from app.store.directory.directory import Directory
@@ -16,6 +16,7 @@ from app.store.log import events, outbox
 from app.store.log.outbox import pending_collections
 from app.store.mongo.database import Database, connect
 from app.store.mongo.unknown_fields import unknown_fields
+from app.store.operators import audit, visits
 from app.store.search import places
 from app.store.sign_on import (
     app_tokens,
@@ -45,6 +46,7 @@ def collections(config: Config) -> list[CollectionSpec]:
     rooms = (
         activity, audit, tenants, credentials, memberships, totals, deleted, events, outbox, sealing, places,
         apps, codes, app_tokens, sessions, signing_keys, connections, logouts, sign_ins, links, tickets,
+        visits,
     )
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
     try:

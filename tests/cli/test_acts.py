@@ -16,10 +16,10 @@ from pymongo.errors import DuplicateKeyError
 from app.cli import scimd as group
 from app.cli.connection import Connection
 from app.cli.demo import demo_page
-from app.store.accounts.audit import AuditLog
-from app.store.accounts.audit import Operator as Person
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
+from app.store.operators.audit import AuditLog
+from app.store.operators.audit import Operator as Person
 from tests.blueprints.conftest import USER_URN
 from tests.cli.conftest import Operator
 from tests.relay import logged
@@ -175,7 +175,7 @@ def test_fa_19_a_change_and_its_line_are_one_write(world: World) -> None:
 
 
 def test_fa_19_an_act_that_is_killed_says_that_it_has_begun(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.store.accounts.audit.AuditEntry.record", lambda *_: None)  # what a killed process does
+    monkeypatch.setattr("app.store.operators.audit.AuditEntry.record", lambda *_: None)  # what a killed process does
     world.operator("tenant", "suspend", "acme")
     assert acts_of(world.operator)[-1]["outcome"] == "begun"
 

@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from app.store.accounts.audit import AuditLog
 from app.store.log.relay import Relay
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
+from app.store.operators.audit import AuditLog
 from tests.cli.conftest import Operator
 from tests.store.log.conftest import COLLECTIONS, an_event, let_expire, pend, the_lease
 

@@ -1,5 +1,7 @@
 """The tickets: links that work once and for a quarter of an hour, for an operator's test of a connection.
 
+The links into the web pages (`operators.links`) are in this collection, too.
+
 A ticket is 256 random bits, of which only the hash is stored. What the test has found is stored with it, so that the
 command that made the ticket can show it.
 """
@@ -16,6 +18,7 @@ from app.store.accounts.tokens import hash_of
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import now
 
+_TEXTS = ("_id", "tenant", "use", "connection", "role", "who", "code")
 SPEC = CollectionSpec(
     name="tickets",
     validator={
@@ -24,13 +27,17 @@ SPEC = CollectionSpec(
             "required": ["_id", "tenant", "use", "expires"],
             "additionalProperties": False,
             "properties": {
-                **{each: {"bsonType": "string"} for each in ("_id", "tenant", "use", "connection")},
+                **{each: {"bsonType": "string"} for each in _TEXTS},
                 "outcome": {"bsonType": "object"},
-                **{each: {"bsonType": "date"} for each in ("expires", "used")},
+                **{each: {"bsonType": "date"} for each in ("expires", "used", "last", "revoked")},
+                **{each: {"bsonType": "int"} for each in ("opened", "wrong")},
             },
         }
     },
-    indexes=(IndexSpec(keys=(("expires", 1),), name="expires", expire_after_seconds=0),),
+    indexes=(
+        IndexSpec(keys=(("tenant", 1),), name="tenant"),
+        IndexSpec(keys=(("expires", 1),), name="expires", expire_after_seconds=0),
+    ),
 )
 COLLECTIONS = (SPEC,)
 

@@ -7,12 +7,12 @@ import pytest
 
 from app.auth.refusal import Check
 from app.config import Config
-from app.store.accounts.audit import AuditLog
 from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenants
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.open import collections
+from app.store.operators.audit import AuditLog
 from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.connections import Connections
 from app.store.sign_on.links import Link, Links

@@ -1,0 +1,77 @@
+"""Acts of operators: each has its entry in the audit log, and in the tenant's log if a tenant is concerned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from app.store.accounts.tenants import log_of
+from app.store.log.event import Actor, Event
+from app.store.log.events import Events, LogSettings
+from app.store.mongo.database import Database, Session
+from app.store.operators.audit import AuditEntry, AuditLog, Operator
+
+T = TypeVar("T")
+
+
+class Subject(Protocol):
+    """What an operator changes: a credential, or a tenant."""
+
+    @property
+    def tenant(self) -> str: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class TenantItself:
+    """A tenant as the subject of a change."""
+
+    tenant: str
+    label: str = ""
+
+    @property
+    def id(self) -> str:
+        """The name."""
+        return self.tenant
+
+
+class Acting:
+    """The acts of one operator; `days` is how long a tenant's log is kept, `actor` who they are in it."""
+
+    def __init__(self, database: Database, operator: Operator, days: int, actor: Actor | None = None) -> None:
+        self._database = database
+        self._operator = operator
+        self._days = days
+        self._actor = actor or Actor(str(operator), operator.request)
+
+    @contextmanager
+    def audited(self, act: str, tenant: str = "", object_: str = "") -> Iterator[AuditEntry]:
+        """Record the act that the block is, such as `tenant delete`, and its outcome."""
+        with AuditLog(self._database).begin(self._operator, act, tenant=tenant, object_=object_) as entry:
+            yield entry
+
+    def change(
+        self, act: str, work: Callable[[Session], tuple[Subject, T]], *, tenant: str = "", object_: str = ""
+    ) -> T:
+        """Do `work` in one transaction with its entries in the audit log and in the tenant's log.
+
+        `act` names the kind of what changes and the operation, such as `token revoke`. `work` returns what it changed
+        and a result; the result is returned.
+        """
+        kind, _, operation = act.partition(" ")
+        with self.audited(act, tenant, object_) as entry:
+
+            def logged(session: Session) -> T:
+                subject, result = work(session)
+                entry.tenant, entry.object = subject.tenant, subject.id
+                event = Event(operation, resource_type=kind, resource_id=subject.id, name=subject.label)
+                log = Events(self._database, log_of(subject.tenant), LogSettings(self._days))
+                log.append(event, self._actor, session)
+                return result
+
+            return entry.commit(logged)

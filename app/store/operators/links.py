@@ -1,0 +1,129 @@
+"""The links that let a browser in: into the console once, or onto the setup pages of a tenant as often as wanted.
+
+Mail scanners open links and press buttons before the person does, so a link that is sent by mail is good until it
+expires. What it allows is narrow instead. Both kinds are stored among the tickets, by the hash of their secret.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.errors import Conflict, NotFound
+from app.store.accounts.tokens import hash_of
+from app.store.mongo.database import Database
+from app.store.mongo.moments import aware, now
+from app.store.operators.visits import CONSOLE, ID_LENGTH, SETUP
+from app.store.sign_on.tickets import SPEC
+
+CONSOLE_LIFETIME = timedelta(minutes=5)
+LONGEST, SHORTEST = timedelta(days=30), timedelta(minutes=5)
+MOST_OF_A_TENANT = 5
+MOST_WRONG_CODES = 5
+GONE = "This link is not good any more"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A link; `tenant`, `opened`, `last` and `code` are those of a setup link."""
+
+    key: str
+    """The hash of its secret."""
+    use: str
+    role: str
+    who: str
+    """Who comes in by it, or who made it."""
+    expires: datetime
+    tenant: str = ""
+    opened: int = 0
+    last: datetime | None = None
+    code: str = ""
+    """The hash of the code that is asked for, or ""."""
+
+    @property
+    def id(self) -> str:
+        """What operators name it by."""
+        return self.key[:ID_LENGTH]
+
+
+class Links:
+    """The links of the console and of all tenants; `clock` returns the time."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
+        self._collection = database.db[SPEC.name]
+        self._clock = clock
+
+    def make_console(self, role: str, who: str, lifetime: timedelta = CONSOLE_LIFETIME) -> str:
+        """Store a link into the console and return its secret."""
+        return self._insert(CONSOLE, lifetime, tenant="", role=role, who=who)
+
+    def make_setup(
+        self, tenant: str, role: str, who: str, lifetime: timedelta, *, coded: bool = False
+    ) -> tuple[str, str]:
+        """Store a link to a tenant's setup pages; return its secret, and its code or "". Raises Conflict."""
+        if len(self.of_tenant(tenant)) >= MOST_OF_A_TENANT:
+            raise Conflict(
+                f"{tenant} has {MOST_OF_A_TENANT} setup links already, the most that it can have; revoke one first: "
+                f"scimd setup list {tenant}"
+            )
+        code = f"{secrets.randbelow(10**8):08}" if coded else ""
+        also = {"code": hash_of(code)} if code else {}
+        return self._insert(SETUP, lifetime, tenant=tenant, role=role, who=who, **also), code
+
+    def get(self, secret: str, use: str) -> Link | None:
+        """Return the link with this secret if it is good."""
+        document = self._collection.find_one({"_id": hash_of(secret), **self._good(use)})
+        return _link(document) if document else None
+
+    def enter(self, secret: str, use: str, code: str = "") -> Link | None:
+        """Use a link: one into the console up, one to the setup pages once more. Return it, or None if it is not good.
+
+        The fifth wrong code makes a link that has one good for nothing.
+        """
+        moment = self._clock()
+        good: dict[str, Any] = {"_id": hash_of(secret), **self._good(use)}
+        if use == CONSOLE:
+            document = self._collection.find_one_and_update(good, {"$set": {"used": moment}})
+            return _link(document) if document else None
+        right = {"code": {"$in": [None, hash_of(code)]}}
+        document = self._collection.find_one_and_update(
+            good | right, {"$inc": {"opened": 1}, "$set": {"last": moment}}
+        )
+        if document is None:
+            self._collection.update_one(good, {"$inc": {"wrong": 1}})
+        return _link(document) if document else None
+
+    def of_tenant(self, tenant: str) -> list[Link]:
+        """Return the setup links of a tenant that are good, those that expire first at the beginning."""
+        return [_link(row) for row in self._collection.find({"tenant": tenant, **self._good(SETUP)}).sort("expires")]
+
+    def revoke(self, link_id: str) -> Link:
+        """Make a setup link good for nothing, and return it; raises NotFound."""
+        if len(link_id) == ID_LENGTH:
+            prefix = {"$gte": link_id, "$lt": f"{link_id}g"}
+            revoked = {"$set": {"revoked": self._clock()}}
+            document = self._collection.find_one_and_update({"_id": prefix, **self._good(SETUP)}, revoked)
+            if document:
+                return _link(document)
+        raise NotFound(f"There is no setup link {link_id}.")
+
+    def _good(self, use: str) -> dict[str, Any]:
+        unused = {"used": {"$exists": False}, "revoked": {"$exists": False}}
+        return {"use": use, "expires": {"$gt": self._clock()}, "wrong": {"$not": {"$gte": MOST_WRONG_CODES}}, **unused}
+
+    def _insert(self, use: str, lifetime: timedelta, **parts: str) -> str:
+        secret = secrets.token_urlsafe(24)
+        document = {"_id": hash_of(secret), "use": use, "expires": self._clock() + lifetime, **parts}
+        self._collection.insert_one(document)
+        return secret
+
+
+def _link(document: dict[str, Any]) -> Link:
+    return Link(
+        key=document["_id"], use=document["use"], role=document["role"], who=document["who"],
+        expires=aware(document["expires"]), tenant=document["tenant"], opened=document.get("opened", 0),
+        last=aware(document["last"]) if document.get("last") else None, code=document.get("code", ""),
+    )
