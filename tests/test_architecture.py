@@ -25,7 +25,7 @@ OUTSIDE = {
 """Packages of others that only some rooms may import."""
 STORE = {
     "app.store.mongo", "app.store.directory", "app.store.search", "app.store.log", "app.store.accounts",
-    "app.store.sign_on", "app.store.operators",
+    "app.store.sign_on", "app.store.operators", "app.store.delivery",
 }
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -56,6 +56,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.store.operators": {
         "app.store.mongo", "app.store.log", "app.store.accounts", "app.store.sign_on", "app.store.directory",
         "app.schemas", "app.errors", "pymongo", "bson",
+    },
+    "app.store.delivery": {
+        "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
     },
     "app.store.open": {*STORE, "app.embedded", "app.schemas", "app.config"},
     "app.embedded": {"app.store.mongo", "app.errors", "app.processes", "pymongo"},
@@ -89,7 +92,8 @@ ALSO_MEAN = {
     "bulk": ("app/blueprints/",),  # the operation
     "cursor": ("app/feed/", "app/openapi/feed.py", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
     "description": ("app/openapi/",),  # a keyword of OpenAPI
-    "endpoint": ("app/blueprints/",),  # a part of the URL
+    # A part of the URL, and where events are pushed to.
+    "endpoint": ("app/blueprints/", "app/store/delivery/"),
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
     # A count, a field of a view for operators, a field of the log and a member of an event.
     "groups": (

@@ -33,7 +33,8 @@ PROTOCOL = frozenset((
 """The endpoints of the protocol itself."""
 RESERVED = PROTOCOL | frozenset((
     # Collections and views of the store: a resource type's collection is named after its endpoint.
-    "acts", "app_tokens", "apps", "clients", "codes", "connections", "counters", "counts", "days", "deleted", "events",
+    "acts", "app_tokens", "apps", "clients", "codes", "connections", "counters", "counts", "days", "deleted",
+    "deliveries", "endpoints", "events",
     "leases", "links", "logouts", "memberships", "outbox", "places", "pulses", "server", "sessions", "sign_ins",
     "signing_keys", "tenants", "tickets", "tokens", "trusts", "used_assertions", "visits",
     "group_members", "user_groups",

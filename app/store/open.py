@@ -8,6 +8,7 @@ from app.schemas.custom import SchemaFileError, all_types, load_catalogue
 from app.schemas.storage.collection import CollectionSpec, collection_specs
 from app.store.accounts import activity, credentials, sealing, tenants
 from app.store.accounts.tenants import Tenant
+from app.store.delivery import endpoints
 from app.store.directory import deleted, memberships, totals
 from app.store.directory.directory import Directory
 from app.store.directory.operator_views import prepare_views
@@ -46,7 +47,7 @@ def collections(config: Config) -> list[CollectionSpec]:
     rooms = (
         activity, audit, tenants, credentials, memberships, totals, deleted, events, outbox, sealing, places,
         apps, codes, app_tokens, sessions, signing_keys, connections, logouts, sign_ins, links, tickets,
-        visits,
+        visits, endpoints,
     )
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
     try:

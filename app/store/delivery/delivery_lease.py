@@ -1,0 +1,85 @@
+"""The lease that lets one process at a time send events to endpoints: a document in `leases`, by MongoDB's clock.
+
+It is prolonged by work alone, so a sender that is stuck loses it. Its owner stops some seconds before it ends, by a
+clock that nobody sets.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from app.store.log.lease import LEASE_SECONDS, OWN_SECONDS, PROLONG_SECONDS, Deposed
+from app.store.log.outbox import LEASES
+from app.store.mongo.database import Database
+
+DELIVERIES = "deliveries"
+"""The `_id` of the lease."""
+_UNTIL = {"$add": ["$$NOW", LEASE_SECONDS * 1_000]}
+_IS_FREE = {"$lte": ["$until", "$$NOW"]}
+
+
+class DeliveryLease:
+    """The lease as one process holds it, or tries to."""
+
+    def __init__(self, database: Database) -> None:
+        self._leases = database.db[LEASES.name]
+        self._epoch = 0
+        self._prolonged = -OWN_SECONDS
+
+    def seconds_left(self) -> float:
+        """Return how long the owner may rely on the lease; raises Deposed if that is over."""
+        left = self._prolonged + OWN_SECONDS - time.monotonic()
+        if left <= 0:
+            raise Deposed
+        return left
+
+    def take(self) -> bool:
+        """Take the lease if it is free, and return whether that succeeded."""
+        asked = time.monotonic()
+        row = self._leases.find_one({"_id": DELIVERIES}, {"free": _IS_FREE})
+        if row is None:
+            with suppress(DuplicateKeyError):  # another process was first
+                self._leases.insert_one({"_id": DELIVERIES, "epoch": 0, "until": datetime.fromtimestamp(0, UTC)})
+        elif not row["free"]:
+            return False
+        change = {
+            "epoch": {"$add": ["$epoch", 1]}, "owner": {"$literal": f"{socket.gethostname()} {os.getpid()}"},
+            "until": _UNTIL,
+        }
+        taken = self._leases.find_one_and_update(
+            {"_id": DELIVERIES, "$expr": _IS_FREE}, [{"$set": change}], return_document=True
+        )
+        if taken is None:
+            return False
+        self._epoch, self._prolonged = taken["epoch"], asked
+        return True
+
+    def prolong(self) -> None:
+        """Prolong the lease, unless that was done within the last seconds; raises Deposed."""
+        asked = time.monotonic()
+        if asked - self._prolonged >= PROLONG_SECONDS:
+            if not self._update({"until": _UNTIL}):
+                raise Deposed
+            self._prolonged = asked
+
+    def give_back(self) -> None:
+        """Let another process take the lease at once."""
+        self._prolonged = -OWN_SECONDS
+        self._update({"until": "$$NOW"})
+
+    def _update(self, change: dict[str, Any]) -> bool:
+        mine = {"_id": DELIVERIES, "epoch": self._epoch}
+        return bool(self._leases.update_one(mine, [{"$set": change}]).matched_count)
+
+
+def sender(database: Database) -> str | None:
+    """Return the host and process that sends events to endpoints, None if none does."""
+    rows = list(database.db[LEASES.name].aggregate([{"$match": {"_id": DELIVERIES}}, {"$set": {"free": _IS_FREE}}]))
+    return rows[0].get("owner") if rows and not rows[0]["free"] else None

@@ -1,0 +1,1 @@
+"""Endpoints, what is put aside for them, and the lease of the process that sends to them."""

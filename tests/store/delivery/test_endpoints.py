@@ -1,0 +1,136 @@
+"""Endpoints and what is put aside for them, as they are stored."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from app.config import Config
+from app.errors import NotFound
+from app.store.accounts.tenants import Tenants
+from app.store.delivery.delivery_lease import DeliveryLease, sender
+from app.store.delivery.endpoint import ED25519, EVERY_TENANT, OFF, ON, Endpoint, SigningKey
+from app.store.delivery.endpoints import Endpoints
+from app.store.delivery.put_aside import BEHIND, GIVEN_UP, PutAside, PutAsides
+from app.store.log.lease import Deposed
+from app.store.mongo.database import Database
+from app.store.mongo.moments import now
+from app.store.open import prepare
+from tests.tenants import delete_for_good
+
+
+@pytest.fixture
+def database(reused_database: Database) -> Database:
+    prepare(Config.from_environment({}), reused_database)
+    return reused_database
+
+
+@pytest.fixture
+def endpoint(database: Database) -> Endpoint:
+    key = SigningKey(kind=ED25519, private="sealed", public="whpk_1", created=now(), until=now())
+    return Endpoints(database).create(
+        "contoso", place=7, url="https://example.com/", types=("scimd.user.*",), keys=(key,), parallel=3
+    )
+
+
+def aside(endpoint: Endpoint, event: str, seq: int, **fields: object) -> PutAside:
+    fields = {"touches": frozenset({"contoso u1"}), "next": now(), "time": now()} | fields
+    return PutAside(endpoint=endpoint.id, event=event, seq=seq, tenant="contoso", type="scimd.user.updated", **fields)  # type: ignore[arg-type]
+
+
+def test_ev_90_an_endpoint_is_stored_and_comes_back(database: Database, endpoint: Endpoint) -> None:
+    endpoints = Endpoints(database)
+    everyone = endpoints.create(EVERY_TENANT, "poll", place=1, audience="them", authorization="sealed")
+    assert endpoints.get(endpoint.id) == endpoint
+    assert endpoints.of("contoso") == [endpoint]
+    assert endpoints.of(EVERY_TENANT) == [everyone]
+    assert endpoints.all() == [everyone, endpoint]
+    assert endpoints.get("ep_none") is None
+
+
+def test_ev_90_settings_are_changed_and_raise_the_turn(database: Database, endpoint: Endpoint) -> None:
+    changed = Endpoints(database).change(endpoint.id, url="https://example.org/", types=(), keys=(), parallel=1)
+    assert (changed.url, changed.types, changed.keys, changed.parallel) == ("https://example.org/", (), (), 1)
+    assert changed.turn == endpoint.turn + 1
+    with pytest.raises(NotFound):
+        Endpoints(database).change("ep_none", parallel=1)
+
+
+def test_ev_99_an_endpoint_is_turned_off_and_on_again(database: Database, endpoint: Endpoint) -> None:
+    endpoints = Endpoints(database)
+    off = endpoints.disable(endpoint.id, "turned off by root")
+    assert (off.state, off.reason, off.place) == (OFF, "turned off by root", 7)
+    on = endpoints.enable(endpoint.id)
+    assert (on.state, on.reason, on.place, on.turn) == (ON, "", 7, endpoint.turn + 2)
+    assert endpoints.enable(endpoint.id, place=9).place == 9
+
+
+def test_ev_101_a_place_that_is_set_back_takes_in_what_was_put_aside(database: Database, endpoint: Endpoint) -> None:
+    asides = PutAsides(database)
+    asides.put(aside(endpoint, "e6", 6))
+    asides.put(aside(endpoint, "e8", 8, state=BEHIND))
+    assert Endpoints(database).set_place(endpoint.id, 6).place == 6
+    assert [each.event for each in asides.of(endpoint.id)] == ["e6"]
+
+
+def test_ev_97_what_is_put_aside_comes_back_and_is_counted(database: Database, endpoint: Endpoint) -> None:
+    asides = PutAsides(database)
+    rows = [
+        aside(endpoint, "e1", 1, next=now() + timedelta(seconds=9), attempts=2, status=500, reason="answered 500"),
+        aside(endpoint, "e2", 2, state=BEHIND),
+        aside(endpoint, "e3", 3, state=GIVEN_UP, forget=now()),
+        aside(endpoint, "e0", 0, document={"type": "scimd.test"}, next=now()),
+    ]
+    for row in rows:
+        asides.put(row)
+    assert asides.of(endpoint.id) == [rows[3], *rows[:3]]
+    assert asides.first(endpoint.id) == rows[3]
+    assert asides.get(endpoint.id, "e2") == rows[1]
+    assert asides.numbers(endpoint.id) == {"waiting": 2, "behind": 1, "given up": 1}
+
+
+def test_an_endpoint_is_deleted_with_what_was_put_aside(database: Database, endpoint: Endpoint) -> None:
+    PutAsides(database).put(aside(endpoint, "e1", 1))
+    Endpoints(database).delete(endpoint.id)
+    assert Endpoints(database).all() == PutAsides(database).of(endpoint.id) == []
+    with pytest.raises(NotFound):
+        Endpoints(database).delete(endpoint.id)
+
+
+def test_a_tenant_is_deleted_with_its_endpoints(database: Database) -> None:
+    Tenants(database).create("contoso", "gallery")
+    own = Endpoints(database).create("contoso", place=0)
+    everyone = Endpoints(database).create(EVERY_TENANT, place=0)
+    PutAsides(database).put(aside(own, "e1", 1))
+    PutAsides(database).put(aside(everyone, "e1", 1))
+    delete_for_good(database, "contoso")
+    assert Endpoints(database).all() == [everyone]
+    assert PutAsides(database).of(own.id) == PutAsides(database).of(everyone.id) == []
+
+
+def test_ev_95_one_process_has_the_lease(database: Database) -> None:
+    first, second = DeliveryLease(database), DeliveryLease(database)
+    assert sender(database) is None
+    assert first.take()
+    assert not second.take()
+    assert sender(database) is not None
+    first.give_back()
+    assert sender(database) is None
+    assert second.take()
+    with pytest.raises(Deposed):
+        first.seconds_left()
+    assert second.seconds_left() > 0
+
+
+def test_ev_95_a_lease_that_another_process_took_cannot_be_prolonged(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.store.delivery.delivery_lease.PROLONG_SECONDS", 0)
+    first, second = DeliveryLease(database), DeliveryLease(database)
+    assert first.take()
+    first.prolong()
+    database.db.leases.update_one({"_id": "deliveries"}, [{"$set": {"until": "$$NOW"}}])
+    assert second.take()
+    with pytest.raises(Deposed):
+        first.prolong()
