@@ -32,6 +32,7 @@ from app.blueprints.response.answers import STATUSES
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config
+from app.delivery.security_event import EVENT_URIS
 from app.errors import Forbidden, Unavailable, describe
 from app.feed.feed import Feed
 from app.openapi import openapi_document
@@ -149,6 +150,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares, 
         features=Features(
             default_page_size=DEFAULT_COUNT, max_results=MOST_RESULTS, bulk_operations=MOST_OPERATIONS,
             bulk_payload=MOST_BYTES, cursor_timeout=TIMEOUT, authentication_schemes=(BEARER, OAUTH2),
+            event_uris=EVENT_URIS,
         ),
         openapi=cache(lambda: openapi_document(common_catalogue(config.schemas_dir), config.base_url)),
         ready=database.ready,

@@ -67,6 +67,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.feed": {"app.export_import", "app.protocol.cursor", "app.protocol.messages", *STORE, "app.schemas", "app.errors"},
+    "app.delivery": {"app.feed", "app.outgoing", "app.protocol.messages", *STORE, "app.schemas", "app.errors"},
     "app.outgoing": {"app.store.accounts", "app.protocol.messages", "app.errors", "requests", "urllib3"},
     "app.auth": {"app.outgoing", "app.store.accounts", "app.store.mongo", "app.protocol.messages", "app.errors"},
     "app.sign_on": {"app.auth", "app.outgoing", *STORE, "app.schemas", "app.errors", "lxml", "signxml"},
@@ -88,7 +89,8 @@ FRAME = {"schemas", "id", "meta", *(row.name for row in META.sub_attributes)}
 ALSO_MEAN = {
     "$ref": ("app/openapi/resources.py",),  # a keyword of JSON Schema
     "active": ("app/cli/", "app/telemetry/"),  # a count of the overview, a metric's label
-    "attributes": ("app/blueprints/", "app/protocol/"),  # a parameter (RFC 7644 section 3.9)
+    # A parameter (RFC 7644 section 3.9), and what a notice has (RFC 9967 section 2.2).
+    "attributes": ("app/blueprints/", "app/delivery/", "app/protocol/"),
     "bulk": ("app/blueprints/",),  # the operation
     "cursor": ("app/feed/", "app/openapi/feed.py", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
     "description": ("app/openapi/",),  # a keyword of OpenAPI
@@ -111,8 +113,8 @@ ALSO_MEAN = {
     "title": ("app/openapi/",),  # a keyword of OpenAPI
     # A field of memberships, lines of a log and of an export, and events; a label of metrics; a keyword of JSON Schema.
     "type": (
-        "app/auth/", "app/cli/", "app/export_import/", "app/feed/", "app/openapi/", "app/sign_on/endings.py", "app/store/",
-        "app/telemetry/",
+        "app/auth/", "app/cli/", "app/delivery/", "app/export_import/", "app/feed/", "app/openapi/", "app/sign_on/endings.py",
+        "app/store/", "app/telemetry/",
     ),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
     # A member of a PATCH operation, a claim, and in filters what an element that is no object is called.

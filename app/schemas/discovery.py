@@ -49,6 +49,8 @@ class Features:
     etag: bool = True
     documentation_uri: str = ""
     authentication_schemes: tuple[AuthenticationScheme, ...] = (BEARER,)
+    event_uris: tuple[str, ...] = ()
+    """The events that security event tokens are about (RFC 9967 section 4)."""
 
 
 def service_provider_config(features: Features, base_url: str) -> Description:
@@ -84,6 +86,8 @@ def service_provider_config(features: Features, base_url: str) -> Description:
         ],
         "meta": _meta("ServiceProviderConfig", f"{base_url}/ServiceProviderConfig"),
     }
+    if features.event_uris:
+        description["securityEvents"] = {"asyncRequest": "none", "eventUris": list(features.event_uris)}
     if features.documentation_uri:
         description["documentationUri"] = features.documentation_uri
     return description

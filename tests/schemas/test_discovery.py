@@ -72,6 +72,10 @@ DISCOVERY_DIFFERENCES = {
         for sub in ("", ".cursor", ".index", ".defaultPaginationMethod", ".defaultPageSize", ".maxPageSize",
                     ".cursorTimeout")
     },
+    **{
+        (CONFIG_URN, f"securityEvents{sub}", None): (True, "RFC 9967 section 4")
+        for sub in ("", ".asyncRequest", ".eventUris")
+    },
     (RESOURCE_TYPE_URN, "name", "uniqueness"): ("server", "erratum 8475"),
     (RESOURCE_TYPE_URN, "endpoint", "uniqueness"): ("server", "erratum 8475"),
     (RESOURCE_TYPE_URN, "endpoint", "caseExact"): (True, "erratum 8475"),
@@ -205,7 +209,7 @@ def test_one_of_them_is_found_case_insensitively() -> None:
 def test_the_configuration_says_what_the_features_are() -> None:
     features = Features(
         default_page_size=50, max_results=150, bulk_operations=10, bulk_payload=1000, cursor_timeout=600,
-        authentication_schemes=(BEARER, OAUTH2), documentation_uri="https://example.com/help",
+        authentication_schemes=(BEARER, OAUTH2), documentation_uri="https://example.com/help", event_uris=("urn:x",),
     )
     config = discovery.service_provider_config(features, BASE)
     assert config["bulk"] == {"supported": True, "maxOperations": 10, "maxPayloadSize": 1000}
@@ -219,12 +223,14 @@ def test_the_configuration_says_what_the_features_are() -> None:
     assert config["meta"] == {
         "resourceType": "ServiceProviderConfig", "location": f"{BASE}/ServiceProviderConfig"
     }
+    assert config["securityEvents"] == {"asyncRequest": "none", "eventUris": ["urn:x"]}
     less = discovery.service_provider_config(Features(sort=False), BASE)
     assert less["bulk"]["supported"] is less["pagination"]["cursor"] is less["sort"]["supported"] is False
     assert "cursorTimeout" not in less["pagination"] and "documentationUri" not in less
+    assert "securityEvents" not in less
 
 
-@pytest.mark.parametrize("features", [Features(), Features(bulk_operations=1, bulk_payload=1, cursor_timeout=1)])
+@pytest.mark.parametrize("features", [Features(), Features(bulk_operations=1, bulk_payload=1, cursor_timeout=1, event_uris=("urn:x",))])
 def test_the_configuration_has_what_its_schema_requires_and_no_more(features: Features) -> None:
     config = discovery.service_provider_config(features, BASE)
     rows = flat(published("rfc")[CONFIG_URN]["attributes"])

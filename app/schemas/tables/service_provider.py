@@ -1,4 +1,4 @@
-"""The schemas of the service provider itself (RFC 7643 sections 5 to 7 and 8.7.2, RFC 9865 section 4).
+"""The schemas of the service provider itself (RFC 7643 sections 5 to 7 and 8.7.2, RFC 9865 and RFC 9967 section 4).
 
 A comment beside a row gives the reason for each difference from the RFC's tables; the errata are those of RFC 7643.
 """
@@ -65,6 +65,15 @@ CONFIG = Schema(
                 _number(name="defaultPageSize", description="The resources in a page for a request without count."),
                 _number(name="maxPageSize", description="The maximum number of resources in a page."),
                 _number(name="cursorTimeout", description="The minimum number of seconds for which a cursor is valid."),
+            ),
+        ),
+        _row(
+            name="securityEvents", type="complex",  # RFC 9967 section 4
+            description="Security event tokens about changes. An operator makes the streams.",
+            sub_attributes=(
+                _row(name="asyncRequest", canonical_values=("none", "long", "request"),
+                     description="Whether requests can be completed asynchronously."),
+                _exact(name="eventUris", multi_valued=True, description="The events that tokens are about."),
             ),
         ),
         _row(
