@@ -9,8 +9,6 @@ from typing import Any, TypedDict
 
 from app.store.mongo.moments import aware
 
-EVERY_TENANT = "*"
-"""The tenant of an endpoint that gets the events of all tenants."""
 WEBHOOK, SET, POLL = "webhook", "set", "poll"
 FORMS = (WEBHOOK, SET, POLL)
 """What an endpoint gets: CloudEvents, or security event tokens (by push), or the latter when it asks (by poll)."""
@@ -70,7 +68,7 @@ class Endpoint:
 
     id: str
     tenant: str
-    """A name, or `EVERY_TENANT`."""
+    """A name, or `ALL_TENANTS` for one that gets the events of all."""
     form: str
     """One of `FORMS`."""
     created: datetime

@@ -77,7 +77,7 @@ class Endpoints:
         return endpoint_of(document) if document else None
 
     def of(self, tenant: str) -> list[Endpoint]:
-        """Return the endpoints of a tenant, or with `EVERY_TENANT` those for all tenants, oldest first."""
+        """Return the endpoints of a tenant, or with `ALL_TENANTS` those for all tenants, oldest first."""
         return [endpoint_of(each) for each in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
 
     def all(self) -> list[Endpoint]:

@@ -8,9 +8,9 @@ import pytest
 
 from app.config import Config
 from app.errors import NotFound
-from app.store.accounts.tenants import Tenants
+from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.delivery.delivery_lease import DeliveryLease, sender
-from app.store.delivery.endpoint import ED25519, EVERY_TENANT, OFF, ON, Endpoint, SigningKey
+from app.store.delivery.endpoint import ED25519, OFF, ON, Endpoint, SigningKey
 from app.store.delivery.endpoints import Endpoints
 from app.store.delivery.put_aside import BEHIND, GIVEN_UP, PutAside, PutAsides
 from app.store.log.lease import Deposed
@@ -41,10 +41,10 @@ def aside(endpoint: Endpoint, event: str, seq: int, **fields: object) -> PutAsid
 
 def test_ev_90_an_endpoint_is_stored_and_comes_back(database: Database, endpoint: Endpoint) -> None:
     endpoints = Endpoints(database)
-    everyone = endpoints.create(EVERY_TENANT, "poll", place=1, audience="them", authorization="sealed")
+    everyone = endpoints.create(ALL_TENANTS, "poll", place=1, audience="them", authorization="sealed")
     assert endpoints.get(endpoint.id) == endpoint
     assert endpoints.of("contoso") == [endpoint]
-    assert endpoints.of(EVERY_TENANT) == [everyone]
+    assert endpoints.of(ALL_TENANTS) == [everyone]
     assert endpoints.all() == [everyone, endpoint]
     assert endpoints.get("ep_none") is None
 
@@ -101,7 +101,7 @@ def test_an_endpoint_is_deleted_with_what_was_put_aside(database: Database, endp
 def test_a_tenant_is_deleted_with_its_endpoints(database: Database) -> None:
     Tenants(database).create("contoso", "gallery")
     own = Endpoints(database).create("contoso", place=0)
-    everyone = Endpoints(database).create(EVERY_TENANT, place=0)
+    everyone = Endpoints(database).create(ALL_TENANTS, place=0)
     PutAsides(database).put(aside(own, "e1", 1))
     PutAsides(database).put(aside(everyone, "e1", 1))
     delete_for_good(database, "contoso")
