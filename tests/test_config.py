@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ def test_what_urls_start_with_follows_from_the_address(bind: str, url: str) -> N
     ("threads", "0"), ("threads", "-1"), ("threads", "1.5"), ("threads", "513"), ("threads", "²"), ("threads", "1_0"),
     ("workers", "many"), ("workers", "0"), ("log_days", "0"), ("log_values", "yes"), ("schemas_dir", "/nowhere/at/all"),
     ("rate_limit", "24"), ("rate_limit", "0"), ("rate_limit", "none"), ("rate_limit", "9" * 5_000),
-    ("threads", "9" * 5_000), ("data_dir", "~nobody-of-this-name/data"), ("schemas_dir", "~nobody-of-this-name"),
+    ("webhook_networks", "10.0.0.1/8"), ("webhook_networks", "localhost"), ("webhook_networks", "10.0.0.0/8;::1"),
+    ("webhook_networks", "10.0.0.0/8, s3cret"), ("threads", "9" * 5_000), ("data_dir", "~nobody-of-this-name/data"), ("schemas_dir", "~nobody-of-this-name"),
 ])
 def test_what_cannot_be_is_one_sentence_that_names_the_setting_and_no_secret(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as raised:
@@ -77,6 +79,7 @@ def test_what_cannot_be_is_one_sentence_that_names_the_setting_and_no_secret(nam
 
 @pytest.mark.parametrize(("name", "value", "expected"), [
     ("rate_limit", "off", None), ("rate_limit", "25", 25), ("workers", "cores", config().workers), ("workers", "3", 3),
+    ("webhook_networks", "10.0.0.0/8, ::1,", (ip_network("10.0.0.0/8"), ip_network("::1"))), ("webhook_networks", "", ()),
     ("log_values", "OFF", False), ("deleted_days", "0", 0), ("data_dir", "/x", Path("/x")),
     ("data_dir", "~/x", Path.home() / "x"), ("mongodb_uri", "mongodb+srv://a/b", "mongodb+srv://a/b"),
 ])

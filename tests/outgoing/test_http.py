@@ -19,13 +19,6 @@ from tests.auth.issuer import AUDIENCE, running_issuer
 from tests.auth.proxy import HOST, Proxy, certificate, running_proxy
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle", "ssl_cert_file"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     with running_proxy() as proxy:

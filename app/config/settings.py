@@ -7,13 +7,27 @@ wrong with a value. A test compares the README's table of settings with these ro
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+
+from app.config.readers import (
+    address,
+    folder,
+    mongodb_uri,
+    networks,
+    optional_folder,
+    port_address,
+    processes,
+    rate,
+    sealing_keys,
+    switch,
+    web_address,
+    whole,
+)
 
 PREFIX = "SCIMD_"
 
@@ -51,119 +65,6 @@ def setting(default: str, sentence: str, read: Callable[[str], Any] = str) -> An
     return field(metadata={"default": default, "sentence": sentence, "read": read})
 
 
-# The readers of values; each raises ValueError with what was expected, to follow "must be".
-
-
-def whole(least: int, most: int) -> Callable[[str], int]:
-    """Return a reader for whole numbers from `least` to `most`."""
-
-    def read(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and len(text) < 10) or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(text)
-
-    return read
-
-
-def switch(text: str) -> bool:
-    """Read `on` or `off`."""
-    if text.lower() not in ("on", "off"):
-        raise ValueError("on or off")
-    return text.lower() == "on"
-
-
-def folder(text: str) -> Path:
-    """Read a folder; it need not exist. Raises ValueError for the home of an unknown user (`~nobody`)."""
-    try:
-        return Path(text).expanduser().absolute()
-    except RuntimeError:
-        raise ValueError("a folder: the user after ~ does not exist") from None
-
-
-def optional_folder(text: str) -> Path | None:
-    """Read a folder, or nothing."""
-    if text and not folder(text).is_dir():
-        raise ValueError("an existing folder")
-    return folder(text) if text else None
-
-
-def address(text: str) -> str:
-    """Read `host:port`, `[ipv6]:port` or `unix:/path`."""
-    if text.startswith("unix:/"):
-        return text
-    try:
-        parts = urlsplit(f"//{text}")
-        good = bool(parts.hostname and parts.port is not None) and parts.netloc == text and "@" not in text
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("host:port or unix:/path")
-    return text
-
-
-def port_address(text: str) -> str:
-    """Read `host:port`, or nothing."""
-    if text.startswith("unix:"):
-        raise ValueError("host:port")
-    return address(text) if text else ""
-
-
-def web_address(text: str) -> str:
-    """Read an http or https URL, or nothing; a slash at its end is taken off."""
-    if not text:
-        return ""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-        good = good and text.isascii() and "@" not in parts.netloc and (parts.port is None or parts.port > 0)
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("a URL in ASCII, such as https://scim.example.com")
-    return text.rstrip("/")
-
-
-def mongodb_uri(text: str) -> str:
-    """Read a MongoDB connection string, or nothing."""
-    if text and not text.startswith(("mongodb://", "mongodb+srv://")):
-        raise ValueError("a connection string that starts with mongodb:// or mongodb+srv://")
-    return text
-
-
-requests_a_second = whole(25, 1_000_000)
-
-
-def rate(text: str) -> int | None:
-    """Read requests a second, or `off`.
-
-    Never below 25: a 429 under 25 requests a second fails Entra's gallery test (D-106).
-    """
-    if text.lower() == "off":
-        return None
-    try:
-        return requests_a_second(text)
-    except ValueError:
-        raise ValueError("off, or a whole number of at least 25, which is what Entra needs") from None
-
-
-def sealing_keys(text: str) -> tuple[str, ...]:
-    """Read the keys that `scimd signing-key seal` makes, separated by commas, or nothing."""
-    keys = tuple(filter(None, (part.strip() for part in text.split(","))))
-    if not all(re.fullmatch(r"[A-Za-z0-9_-]{43}=", key) for key in keys):
-        raise ValueError("keys that `scimd signing-key seal` has made, separated by commas")
-    return keys
-
-
-def processes(text: str) -> int:
-    """Read a number of processes, or `cores`."""
-    if text.lower() == "cores":
-        return min(len(os.sched_getaffinity(0)), 8)
-    try:
-        return whole(1, 256)(text)
-    except ValueError as error:
-        raise ValueError(f"cores, or {error}") from None
-
-
 @dataclass(frozen=True)
 class Config:
     """The settings of this process."""
@@ -196,6 +97,9 @@ class Config:
     )
     sealing_keys: tuple[str, ...] = setting(
         "", "Keys that seal what must be stored readable; without them a key in the database does.", sealing_keys
+    )
+    webhook_networks: tuple[IPv4Network | IPv6Network, ...] = setting(
+        "", "Networks beside the public ones that webhooks may be sent to, such as `10.0.0.0/8`.", networks
     )
 
     @classmethod
