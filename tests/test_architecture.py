@@ -99,11 +99,15 @@ ALSO_MEAN = {
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
     # A count, a field of a view for operators, a field of the log and a member of an event.
     "groups": (
-        "app/cli/", "app/feed/", "app/openapi/feed.py", "app/store/directory/operator_views.py", "app/store/log/",
+        "app/cli/", "app/feed/", "app/openapi/feed.py", "app/store/delivery/", "app/store/directory/operator_views.py",
+        "app/store/log/",
     ),
     "index": ("app/sign_on/saml/own_metadata.py",),  # an XML attribute of SAML metadata
     # Of a replica set; a field of the log, a member of an event.
-    "members": ("app/cli/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/store/log/", "app/store/mongo/"),
+    "members": (
+        "app/cli/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/store/delivery/", "app/store/log/",
+        "app/store/mongo/",
+    ),
     "mutability": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
     "name": ("app/",),  # of tenants, types, settings, arguments, indexes
     "patch": ("app/",),  # the operation

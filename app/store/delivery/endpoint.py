@@ -109,11 +109,13 @@ class Endpoint:
     gap: Gap | None = None
     """The last time that events were left out."""
     turn: int = 0
-    """Grows with each change by an operator, and whenever another sender takes over (`progress`)."""
+    """Grows whenever what the sender knows of it is void (`progress`)."""
+    revision: int = 0
+    """Grows whenever there is something new to be read for the sender."""
 
 
 _TEXTS = ("tenant", "form", "url", "audience", "authorization", "state", "reason")
-_NUMBERS = ("place", "parallel", "delivered", "failed", "probes", "turn")
+_NUMBERS = ("place", "parallel", "delivered", "failed", "probes", "turn", "revision")
 _STRINGS, _DATES = ("types", "failing"), {"failing_since": "failingSince", "next": "next"}
 _KEY_TEXTS = ("kind", "private", "public")
 

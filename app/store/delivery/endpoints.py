@@ -1,7 +1,7 @@
 """The endpoints of all tenants, as operators make and change them.
 
-Whatever changes here also raises the endpoint's `turn`, so that the sender, which keeps what it has read, reads it
-again before it writes (`progress`).
+A change raises the endpoint's `revision`, so that the sender reads it again. Where it sets the place or the state, it
+raises the `turn`, and what the sender has not written yet is void (`progress`).
 """
 
 from __future__ import annotations
@@ -91,32 +91,32 @@ class Endpoints:
             change["types"] = list(settings["types"])
         if "keys" in settings:
             change["keys"] = [key_document(key) for key in settings["keys"]]
-        return self._change(endpoint_id, change, (), session)
+        return self._change(endpoint_id, "revision", change, (), session)
 
     def enable(self, endpoint_id: str, *, place: int | None = None, session: Session = None) -> Endpoint:
         """Turn an endpoint on, from its place or the one given, and forget its failures; raises NotFound."""
         change = AFRESH | {"since": self._clock()}
         if place is not None:
             self.set_place(endpoint_id, place, session=session)
-        return self._change(endpoint_id, change, ("failingSince", "next"), session)
+        return self._change(endpoint_id, "turn", change, ("failingSince", "next"), session)
 
     def disable(self, endpoint_id: str, reason: str, *, session: Session = None) -> Endpoint:
         """Turn an endpoint off; raises NotFound."""
         change = {"state": OFF, "reason": reason, "since": self._clock()}
-        return self._change(endpoint_id, change, ("next",), session)
+        return self._change(endpoint_id, "turn", change, ("next",), session)
 
     def set_place(self, endpoint_id: str, place: int, *, session: Session = None) -> Endpoint:
         """Set how far an endpoint has come, forwards or backwards; raises NotFound.
 
         Events after the place are no longer put aside, because they come again in their order.
         """
-        endpoint = self._change(endpoint_id, {"place": place, "done": []}, ("next",), session)
+        endpoint = self._change(endpoint_id, "turn", {"place": place, "done": []}, ("next",), session)
         self._put_aside.delete_many({"endpoint": endpoint_id, "seq": {"$gt": place}}, session=session)
         return endpoint
 
     def wake(self, endpoint_id: str, *, session: Session = None) -> Endpoint:
         """Let the sender look at an endpoint at once, because something was put aside for it; raises NotFound."""
-        return self._change(endpoint_id, {}, ("next",), session)
+        return self._change(endpoint_id, "revision", {}, ("next",), session)
 
     def delete(self, endpoint_id: str, *, session: Session = None) -> Endpoint:
         """Delete an endpoint, with what was put aside, and return it; raises NotFound."""
@@ -126,8 +126,11 @@ class Endpoints:
         self._put_aside.delete_many({"endpoint": endpoint_id}, session=session)
         return endpoint_of(document)
 
-    def _change(self, endpoint_id: str, change: dict[str, Any], gone: Sequence[str], session: Session) -> Endpoint:
-        update: dict[str, Any] = {"$inc": {"turn": 1}}
+    def _change(
+        self, endpoint_id: str, number: str, change: dict[str, Any], gone: Sequence[str], session: Session
+    ) -> Endpoint:
+        """Change fields and remove others, and raise a number; raises NotFound."""
+        update: dict[str, Any] = {"$inc": {number: 1}}
         if change:
             update["$set"] = change
         if gone:

@@ -13,12 +13,15 @@ from datetime import datetime
 from typing import Any
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.delivery.touched import Touched
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
 WAITING, BEHIND, GIVEN_UP = "waiting", "behind", "given up"
 STATES = (WAITING, BEHIND, GIVEN_UP)
 """It is tried again; it comes after another one that is; it is not tried any more."""
+TESTING = "scimd.test"
+"""The type of a test event."""
 _TEXTS = ("endpoint", "event", "tenant", "type", "state", "reason")
 _NUMBERS = ("seq", "attempts", "status")
 _DATES = ("time", "next")
@@ -27,11 +30,11 @@ SPEC = CollectionSpec(
     validator={
         "$jsonSchema": {
             "bsonType": "object",
-            "required": ["_id", *_TEXTS, *_NUMBERS, *_DATES, "resource"],
+            "required": ["_id", *_TEXTS, *_NUMBERS, *_DATES, "about", "resource"],
             "additionalProperties": False,
             "properties": {
                 "_id": {"bsonType": "string"},
-                **dict.fromkeys(_TEXTS, {"bsonType": "string"}),
+                **dict.fromkeys((*_TEXTS, "about"), {"bsonType": "string"}),
                 **dict.fromkeys(_NUMBERS, {"bsonType": ["int", "long"]}),
                 **dict.fromkeys((*_DATES, "forget"), {"bsonType": "date"}),
                 "state": {"enum": list(STATES)},
@@ -63,8 +66,7 @@ class PutAside:
     type: str
     time: datetime
     """When the change took place."""
-    touches: frozenset[str]
-    """What it is about (`app.delivery.touching`)."""
+    touched: Touched
     next: datetime
     """When it is tried again."""
     state: str = WAITING
@@ -87,14 +89,16 @@ def row_of(each: PutAside) -> dict[str, Any]:
     """Return the document for an event that is put aside."""
     row = {"_id": each.id, **{name: getattr(each, name) for name in (*_TEXTS, *_NUMBERS, *_DATES)}}
     optional = {"forget": each.forget, "document": each.document}
-    return row | {"resource": sorted(each.touches)} | {name: value for name, value in optional.items() if value}
+    row |= {"about": each.touched.tenant, "resource": sorted(each.touched.ids)}
+    return row | {name: value for name, value in optional.items() if value}
 
 
 def put_aside_of(row: Mapping[str, Any]) -> PutAside:
     """Return the event for its row."""
     fields: dict[str, Any] = {name: row[name] for name in (*_TEXTS, *_NUMBERS)}
     fields |= {name: aware(row[name]) for name in (*_DATES, "forget") if name in row}
-    return PutAside(touches=frozenset(row["resource"]), document=row.get("document"), **fields)
+    touched = Touched(row["about"], frozenset(row["resource"]))
+    return PutAside(touched=touched, document=row.get("document"), **fields)
 
 
 class PutAsides:
@@ -112,12 +116,6 @@ class PutAsides:
     def get(self, endpoint_id: str, event_id: str) -> PutAside | None:
         """Return one of them, or None."""
         row = self._collection.find_one({"_id": f"{endpoint_id} {event_id}"})
-        return put_aside_of(row) if row else None
-
-    def first(self, endpoint_id: str) -> PutAside | None:
-        """Return the one of an endpoint that is to be tried first, or None."""
-        query = {"endpoint": endpoint_id, "state": WAITING}
-        row = self._collection.find_one(query, sort=[("next", 1)])
         return put_aside_of(row) if row else None
 
     def numbers(self, endpoint_id: str) -> dict[str, int]:

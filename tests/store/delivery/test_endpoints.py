@@ -12,7 +12,10 @@ from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.delivery.delivery_lease import DeliveryLease, sender
 from app.store.delivery.endpoint import ED25519, OFF, ON, Endpoint, SigningKey
 from app.store.delivery.endpoints import Endpoints
+from app.store.delivery.progress import Progress, Step
 from app.store.delivery.put_aside import BEHIND, GIVEN_UP, PutAside, PutAsides
+from app.store.delivery.requests import resend, send_test
+from app.store.delivery.touched import Touched
 from app.store.log.lease import Deposed
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
@@ -35,7 +38,7 @@ def endpoint(database: Database) -> Endpoint:
 
 
 def aside(endpoint: Endpoint, event: str, seq: int, **fields: object) -> PutAside:
-    fields = {"touches": frozenset({"contoso u1"}), "next": now(), "time": now()} | fields
+    fields = {"touched": Touched("contoso", frozenset({"u1"})), "next": now(), "time": now()} | fields
     return PutAside(endpoint=endpoint.id, event=event, seq=seq, tenant="contoso", type="scimd.user.updated", **fields)  # type: ignore[arg-type]
 
 
@@ -49,10 +52,10 @@ def test_ev_90_an_endpoint_is_stored_and_comes_back(database: Database, endpoint
     assert endpoints.get("ep_none") is None
 
 
-def test_ev_90_settings_are_changed_and_raise_the_turn(database: Database, endpoint: Endpoint) -> None:
+def test_ev_90_settings_are_changed_and_raise_the_revision(database: Database, endpoint: Endpoint) -> None:
     changed = Endpoints(database).change(endpoint.id, url="https://example.org/", types=(), keys=(), parallel=1)
     assert (changed.url, changed.types, changed.keys, changed.parallel) == ("https://example.org/", (), (), 1)
-    assert changed.turn == endpoint.turn + 1
+    assert changed.revision == endpoint.revision + 1
     with pytest.raises(NotFound):
         Endpoints(database).change("ep_none", parallel=1)
 
@@ -80,12 +83,11 @@ def test_ev_97_what_is_put_aside_comes_back_and_is_counted(database: Database, e
         aside(endpoint, "e1", 1, next=now() + timedelta(seconds=9), attempts=2, status=500, reason="answered 500"),
         aside(endpoint, "e2", 2, state=BEHIND),
         aside(endpoint, "e3", 3, state=GIVEN_UP, forget=now()),
-        aside(endpoint, "e0", 0, document={"type": "scimd.test"}, next=now()),
+        aside(endpoint, "e0", 0, document={"type": "scimd.test"}),
     ]
     for row in rows:
         asides.put(row)
     assert asides.of(endpoint.id) == [rows[3], *rows[:3]]
-    assert asides.first(endpoint.id) == rows[3]
     assert asides.get(endpoint.id, "e2") == rows[1]
     assert asides.numbers(endpoint.id) == {"waiting": 2, "behind": 1, "given up": 1}
 
@@ -134,3 +136,51 @@ def test_ev_95_a_lease_that_another_process_took_cannot_be_prolonged(
     assert second.take()
     with pytest.raises(Deposed):
         first.prolong()
+
+
+def test_ev_101_a_test_event_is_put_aside_for_the_sender(database: Database, endpoint: Endpoint) -> None:
+    test = send_test(database, endpoint)
+    assert PutAsides(database).of(endpoint.id) == [test]
+    assert test.document is not None
+    assert (test.seq, test.type, test.document["resource"]["id"]) == (0, "scimd.test", endpoint.id)
+    revised = Endpoints(database).get(endpoint.id)
+    assert revised is not None
+    assert revised.revision == endpoint.revision + 1
+
+
+def test_ev_101_an_event_is_put_aside_to_be_sent_again(database: Database, endpoint: Endpoint) -> None:
+    resource = {"type": "User", "id": "u1", "name": "jane"}
+    event = {"_id": "e1", "tenant": "contoso", "seq": 3, "type": "scimd.user.created", "time": now(), "resource": resource}
+    database.db.events.insert_many([event, event | {"_id": "e2", "tenant": "other", "seq": 4}])
+    again = resend(database, endpoint, "e1")
+    assert PutAsides(database).of(endpoint.id) == [again]
+    assert (again.state, again.attempts, again.touched) == ("waiting", 0, Touched("contoso", frozenset({"u1"})))
+    with pytest.raises(NotFound):
+        resend(database, endpoint, "e2")
+    everyone = Endpoints(database).create(ALL_TENANTS, place=9)
+    assert resend(database, everyone, "e2").seq == 4
+
+
+def test_ev_95_a_turn_that_is_over_writes_nothing(database: Database, endpoint: Endpoint) -> None:
+    progress = Progress(database)
+    mine, theirs = progress.claim(endpoint.id), progress.claim(endpoint.id)
+    assert mine is not None
+    assert theirs is not None
+    step = Step(fields={"place": 9, "next": now()}, delivered=2, put=[aside(endpoint, "e8", 8)])
+    assert not progress.write(mine, step)
+    assert PutAsides(database).of(endpoint.id) == []
+    assert progress.write(theirs, step)
+    assert progress.write(theirs, Step(fields={"next": None}, gone=[f"{endpoint.id} e8"]))
+    written = Endpoints(database).get(endpoint.id)
+    assert written is not None
+    assert (written.place, written.next, written.delivered) == (9, None, 2)
+    assert PutAsides(database).of(endpoint.id) == []
+
+
+def test_ev_96_an_endpoint_that_is_off_is_not_claimed(database: Database, endpoint: Endpoint) -> None:
+    progress = Progress(database)
+    Endpoints(database).create("contoso", "poll", place=0)
+    assert list(progress.live()) == [endpoint.id]
+    Endpoints(database).disable(endpoint.id, "turned off")
+    assert progress.live() == {}
+    assert progress.claim(endpoint.id) is None
