@@ -10,6 +10,7 @@ from functools import cache, lru_cache, partial
 
 from flask import Flask
 
+from app import assembly_delivery as delivery
 from app import assembly_sign_on as sign_on
 from app.application import Application, OneBudget
 from app.auth import EVERY_TENANT, Authenticator, CredentialRefused, Limits, Principal, Shares, TokenEndpoint
@@ -20,6 +21,7 @@ from app.blueprints import fallbacks, telemetry
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
 from app.blueprints.door import tenant_blueprint
+from app.blueprints.feed.keys import keys
 from app.blueprints.feed.views import feed
 from app.blueprints.health import health
 from app.blueprints.me import me
@@ -88,7 +90,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.feed = _feed(config, database)
     app.extensions["scimd"] = _service(config, database, parts, shares, app.feed)
-    for blueprint in (health, oauth, openapi, feed, tenant_blueprint(discovery, bulk, me, scim)):
+    for blueprint in (health, oauth, openapi, feed, keys, tenant_blueprint(discovery, bulk, me, scim)):
         app.register_blueprint(blueprint)
     sign_on.install(app, config, parts.sign_on)
     fallbacks.install(app)
@@ -132,6 +134,8 @@ def _consumed(principal: Principal) -> Tenant | None:
 def _service(config: Config, database: Database, parts: _Parts, shares: Shares, consumed: Feed) -> Service:
     limits = Limits(database, config.rate_limit)
     authenticator = Authenticator(database, limits=limits)
+    tokens = delivery.security_events(config, database)
+    polls = delivery.polls(config, database, tokens, consumed.waiters)
     return Service(
         authenticate=authenticator.authenticate,
         authenticate_consumer=authenticator.authenticate_consumer,
@@ -144,6 +148,8 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares, 
         provider=parts.provider,
         changes=lambda principal, asked, aside: consumed.changes(_consumed(principal), asked, aside),
         snapshot=lambda principal, asked: consumed.snapshot(_consumed(principal), asked),
+        poll=lambda principal, stream, asked, aside: polls.poll(principal.tenant, stream, asked, aside),
+        event_keys=tokens.key_set,
         catalogue=parts.open_catalogue,
         base_url=config.scim_url,
         issuer=lambda tenant: f"{config.base_url}/{tenant}",

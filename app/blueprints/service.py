@@ -10,9 +10,10 @@ from typing import Any
 from flask import current_app
 
 from app.auth import Principal, Refusal, TokenAnswer, TokenRequest
+from app.delivery.poll_request import PollRequest
 from app.errors import ScimError
-from app.feed.feed import Aside
 from app.feed.parameters import ChangesRequest, SnapshotRequest
+from app.feed.waiting import Aside
 from app.provider import Actor, Event, Provider
 from app.schemas.discovery import Features
 from app.schemas.resource_type import Catalogue
@@ -45,6 +46,10 @@ class Service:
     """A request of a consumer, and what to let go of while it waits -> the body of a page of changes."""
     snapshot: Callable[[Principal, SnapshotRequest], dict[str, Any]]
     """The same for a page of a snapshot."""
+    poll: Callable[[Principal, str, PollRequest, Aside], dict[str, Any]]
+    """The same for the next tokens of a stream, by its id."""
+    event_keys: Callable[[], dict[str, Any]]
+    """Returns the keys that security event tokens are verified with, as a set of JWKs."""
     catalogue: Callable[[str], Catalogue]
     """Tenant -> its resource types, for discovery without a credential; raises Unauthorized, Forbidden."""
     base_url: Callable[[str], str]

@@ -66,6 +66,10 @@ class SecurityEvents:
         """Return the key that signs now; the first call makes it."""
         return self.keys.current(EVENT_TOKEN)
 
+    def key_set(self) -> dict[str, Any]:
+        """Return the keys whose signatures are to be believed now, as a set of JWKs (RFC 7517 section 5)."""
+        return {"keys": [key.public for key in self.keys.published(EVENT_TOKEN)]}
+
     def token(self, event: CloudEvent, stream: Stream, key: SigningKey) -> Token | None:
         """Return the token about an event, or None if no token tells of such events.
 

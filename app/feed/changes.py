@@ -27,6 +27,11 @@ class ChangesPage:
     """Whether another page is ready."""
 
     @property
+    def is_empty(self) -> bool:
+        """Whether there is neither an event nor another page."""
+        return not (self.events or self.more)
+
+    @property
     def body(self) -> dict[str, Any]:
         """The body of the response."""
         return {"events": self.events, "cursor": cursor_text(self.place, self.scope), "more": self.more}

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from contextvars import Context
 from functools import partial
 from typing import Any
 
-from app.feed.changes import Changes, ChangesPage
+from app.feed.changes import Changes
 from app.feed.cloud_event import CloudEvents
 from app.feed.current import CurrentResources
 from app.feed.parameters import ChangesRequest, SnapshotRequest
 from app.feed.snapshot import Snapshots
-from app.feed.waiting import Waiters
+from app.feed.waiting import Aside, Waiters
 from app.schemas.resource_type import Catalogue
 from app.store.accounts.tenants import Tenant
 from app.store.log.sequence import EventSequence, Scope
 from app.store.mongo.database import Database
-
-Aside = Callable[[], AbstractContextManager[None]]
-"""Runs a block without what a waiting request must not hold."""
 
 
 def _count_nobody(_: int) -> None:
@@ -41,10 +36,9 @@ class Feed:
         is told how many more requests wait, or fewer.
         """
         sequence = EventSequence(database)
-        self._database = database
         self._changes = Changes(sequence, CloudEvents(scim_url, catalogue), CurrentResources(database, catalogue))
         self._snapshots = Snapshots(database, sequence, catalogue)
-        self._waiters = Waiters(database, sequence, count)
+        self.waiters = Waiters(database, sequence, count)
 
     def changes(self, tenant: Tenant | None, request: ChangesRequest, aside: Aside) -> dict[str, Any]:
         """Return the body of a page of changes; an empty one is held back for as long as the request says.
@@ -53,19 +47,8 @@ class Feed:
         """
         until = time.monotonic() + request.wait
         scope = Scope(tenant.name, tenant.tenant_id) if tenant else None
-        page = self._changes.page(scope, request)
-        while not (page.events or page.more) and (left := until - time.monotonic()) > 0:
-            with aside():
-                news = self._waiters.wait(tenant.name if tenant else None, page.place, left)
-            if not news:
-                break
-            # The time that the request has for the database may have been spent with waiting.
-            page = Context().run(partial(self._read_on, scope, request, page.place))
-        return page.body
-
-    def _read_on(self, scope: Scope | None, request: ChangesRequest, place: int) -> ChangesPage:
-        with self._database.budget():
-            return self._changes.page(scope, request, place)
+        read_on = partial(self._changes.page, scope, request)
+        return self.waiters.hold(read_on(), scope.tenant if scope else None, until, aside, read_on).body
 
     def snapshot(self, tenant: Tenant | None, request: SnapshotRequest) -> dict[str, Any]:
         """Return the body of a page of a snapshot; raises InvalidCursor, Gone, NotFound, Unavailable."""
@@ -73,4 +56,4 @@ class Feed:
 
     def stop_waiting(self) -> None:
         """Answer the requests that wait: the process stops."""
-        self._waiters.stop()
+        self.waiters.stop()

@@ -9,7 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
+from contextvars import Context
+from typing import Protocol, TypeVar
 
 from app.errors import Unavailable
 from app.store.log.sequence import EventSequence, News
@@ -19,6 +21,23 @@ MOST_WAITING = 16
 """Requests of a process that may wait at once: a quarter of its threads, as many as one tenant may use."""
 PAUSE = 0.1
 LEAST_PAUSE = 0.02
+Aside = Callable[[], AbstractContextManager[None]]
+"""Runs a block without what a waiting request must not hold."""
+
+
+class Page(Protocol):
+    """What a request reads."""
+
+    @property
+    def place(self) -> int:
+        """The place behind it."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it to answer with."""
+
+
+P = TypeVar("P", bound=Page)
 
 
 class Waiters:
@@ -41,6 +60,25 @@ class Waiters:
         """A place behind which any tenant may have events."""
         self._tenants: dict[str, int] = {}
         """The number of the last event of each tenant, as far as it is known."""
+
+    def hold(self, page: P, tenant: str | None, until: float, aside: Aside, read_on: Callable[[int], P]) -> P:
+        """Return the page, or if it is empty the first later one that is not, which `read_on` reads behind a place.
+
+        It returns an empty page if the time `until` of `time.monotonic` is over, or as soon as nobody may wait. The
+        waiting is done inside `aside`.
+        """
+        while page.is_empty and (left := until - time.monotonic()) > 0:
+            with aside():
+                news = self.wait(tenant, page.place, left)
+            if not news:
+                break
+            # The time that the request has for the database may have been spent with waiting.
+            page = Context().run(self._read, read_on, page.place)
+        return page
+
+    def _read(self, read_on: Callable[[int], P], place: int) -> P:
+        with self._database.budget():
+            return read_on(place)
 
     def wait(self, tenant: str | None, place: int, seconds: float) -> bool:
         """Wait until the tenant, None for any, may have events behind a place; return whether it may.

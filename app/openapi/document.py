@@ -41,6 +41,7 @@ from app.openapi.resources import (
     response_name,
     response_schema,
 )
+from app.openapi.streams import stream_paths, stream_schemas
 from app.protocol.messages import FORM, JSON
 from app.schemas.resource_type import Catalogue
 from app.schemas.tables.service_provider import DISCOVERY_SCHEMAS, RESOURCE_TYPE, SCHEMA
@@ -63,7 +64,7 @@ def openapi_document(catalogue: Catalogue, base_url: str) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "scimd", "version": "2.0", "description": _ABOUT},
         "servers": [{"url": base_url}],
-        "paths": {**scim_paths(catalogue.types), **feed_paths(), **_oauth_paths(), **_server_paths()},
+        "paths": {**scim_paths(catalogue.types), **feed_paths(), **stream_paths(), **_oauth_paths(), **_server_paths()},
         "components": {
             "schemas": _schemas(catalogue),
             "parameters": _parameters(),
@@ -116,7 +117,7 @@ def _schemas(catalogue: Catalogue) -> dict[str, JsonSchema]:
     found[ALL] = list_schema({"anyOf": [reference(response_name(each)) for each in catalogue.types]})
     found |= {f"scim.{schema.name}": description_schema(schema) for schema in DISCOVERY_SCHEMAS}
     found |= {f"scim.{each.name}.List": list_schema(reference(f"scim.{each.name}")) for each in (RESOURCE_TYPE, SCHEMA)}
-    return found | message_schemas() | feed_schemas(catalogue.types) | {
+    return found | message_schemas() | feed_schemas(catalogue.types) | stream_schemas() | {
         "oauth.Metadata": object_schema({"issuer": TEXT, "token_endpoint": TEXT}, ["issuer", "token_endpoint"]),
         "server.Status": object_schema({"status": TEXT}, ["status"]),
         "server.Openapi": object_schema({"openapi": TEXT}, ["openapi"]),

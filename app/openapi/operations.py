@@ -42,7 +42,7 @@ EVENTS = "events.read"
 SCOPES = {
     READ: "Read users, groups and other resources.",
     WRITE: "Create, change and delete them.",
-    EVENTS: "Read the feed of changes, and the snapshot.",
+    EVENTS: "Read the feed of changes, the snapshot, and streams.",
 }
 OAUTH, BEARER = "oauth", "token"
 """The names of the security schemes."""

@@ -11,6 +11,9 @@ import pytest
 from app import create_app
 from app.config import Config
 from app.openapi.feed import EVENT
+from app.store.accounts.tenants import Tenants
+from app.store.delivery.endpoint import POLL
+from app.store.delivery.endpoints import Endpoints
 from app.store.mongo.database import Database
 from tests.feed.conftest import World
 from tests.openapi.test_responses import DOCUMENT, returned
@@ -65,6 +68,22 @@ def test_changes(world: World) -> None:
     known = DOCUMENT["components"]["schemas"][EVENT]["properties"]["type"]["examples"]
     assert {event["type"] for event in page["events"]} <= set(known)
     assert read(world, "/acme/changes?after=now")["events"] == []
+
+
+def test_streams(world: World) -> None:
+    stream = Endpoints(world.database).create("acme", POLL, place=0, audience="https://receiver.example.com").id
+    world.number(world.event(Tenants(world.database).require("acme"), changes=[{"attribute": "title"}]))
+    headers = {"Authorization": f"Bearer {world.tokens['acme']}"}
+
+    def poll(stream_id: str, body: Any) -> Any:
+        response = world.http.post(f"/acme/streams/{stream_id}/poll", json=body, headers=headers)
+        return returned(response, "paths", "/{tenant}/streams/{stream}/poll", "post")
+
+    (token,) = poll(stream, {"returnImmediately": True})["sets"]
+    assert poll(stream, {"maxEvents": 0, "ack": [token]})["sets"] == {}
+    assert poll(stream, {"maxEvents": -1})["status"] == "400"
+    assert poll("nobody", {})["status"] == "404"
+    assert len(returned(world.http.get("/jwks"), "paths", "/jwks", "get")["keys"]) == 1
 
 
 def test_refusals(world: World) -> None:

@@ -1,4 +1,4 @@
-"""The changes of one tenant or of all, in order, and snapshots; JSON, with errors in SCIM's form."""
+"""The changes of one tenant or of all, in order, snapshots, and streams; JSON, with errors in SCIM's form."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from flask import Response, request
 
 from app.blueprints.exchange import current, current_principal
 from app.blueprints.feed.door import aside, feed
+from app.blueprints.request.body import read_object
 from app.blueprints.response.answers import json_response
 from app.blueprints.service import service
+from app.delivery.poll_request import PollRequest
 from app.errors import Gone
 from app.feed.parameters import ChangesRequest, SnapshotRequest
 from app.protocol.messages import JSON
@@ -35,6 +37,15 @@ def snapshot() -> Response:
     snapshot_request = SnapshotRequest.from_query(request.args.to_dict(flat=False))
     with _linked():
         body = service().snapshot(current_principal(), snapshot_request)
+    return json_response(body, mimetype=JSON)
+
+
+@feed.post("/<tenant>/streams/<stream>/poll")
+def poll(stream: str) -> Response:
+    """Take what the receiver of a stream acknowledges, and return its next tokens (RFC 8936)."""
+    poll_request = PollRequest.from_body(read_object(request))
+    with _linked():
+        body = service().poll(current_principal(), stream, poll_request, aside)
     return json_response(body, mimetype=JSON)
 
 

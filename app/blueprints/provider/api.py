@@ -5,14 +5,12 @@ Metadata and keys are the same for every name, so that they do not reveal which 
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, Response, request
 
 from app.auth import metadata
 from app.blueprints.exchange import current
 from app.blueprints.provider.parts import provider
-from app.blueprints.response.answers import json_response
+from app.blueprints.response.answers import json_response, public_response
 from app.blueprints.service import service
 from app.errors import ScimError
 from app.protocol.messages import JSON
@@ -54,22 +52,14 @@ def userinfo(tenant: str) -> Response:
 @api.get("/.well-known/oauth-authorization-server/<tenant>")
 def server_metadata(tenant: str) -> Response:
     """Return the metadata of the tenant's provider (RFC 8414 section 3, OpenID Connect Discovery 1.0)."""
-    return _public(provider().metadata(tenant, metadata(service().issuer(tenant))))
+    return public_response(provider().metadata(tenant, metadata(service().issuer(tenant))))
 
 
 @api.get("/<tenant>/oauth/jwks")
 def jwks(tenant: str) -> Response:
     """Return the keys that ID tokens can be verified with."""
     service().require()
-    return _public(provider().key_set())
-
-
-def _public(body: dict[str, Any]) -> Response:
-    """Return a response that anybody may read and keep for an hour, pages of other origins included."""
-    response = json_response(body, mimetype=JSON)
-    response.headers["Cache-Control"] = "public, max-age=3600"
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    return response
+    return public_response(provider().key_set())
 
 
 def _not_stored(response: Response) -> Response:

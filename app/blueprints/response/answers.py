@@ -72,6 +72,14 @@ def json_response(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) ->
     return _private(_Response(content, status, mimetype=mimetype))
 
 
+def public_response(body: dict[str, Any]) -> Response:
+    """Return a response that anybody may read and keep for an hour, pages of other origins included."""
+    response = json_response(body, mimetype=JSON)
+    response.headers["Cache-Control"] = "public, max-age=3600"
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    return response
+
+
 def resource_response(shown: Shown, status: int = 200, *, mimetype: str = SCIM_JSON) -> Response:
     """Return the response that contains one resource, with its version and location."""
     response = json_response(shown.resource, status, mimetype=mimetype)
