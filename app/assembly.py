@@ -34,6 +34,8 @@ from app.blueprints.response.answers import STATUSES
 from app.blueprints.scim import scim
 from app.blueprints.service import Service
 from app.config import Config
+from app.console import install as console
+from app.console.frame.parts import Parts as Console
 from app.delivery.security_event import EVENT_URIS
 from app.errors import Forbidden, Unavailable, describe
 from app.feed.feed import Feed
@@ -93,6 +95,8 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     for blueprint in (health, oauth, openapi, feed, keys, tenant_blueprint(discovery, bulk, me, scim)):
         app.register_blueprint(blueprint)
     sign_on.install(app, config, parts.sign_on)
+    if config.console != console.OFF:
+        console.install(app, Console(config, database, parts.directory, parts.queries))
     fallbacks.install(app)
     telemetry.install(app, counted=bool(config.metrics_bind))
     errors.install(app)
@@ -202,6 +206,9 @@ class _Parts:
 
     def directory(self, tenant: Tenant) -> Directory:
         return self._directory(tenant)[0]
+
+    def queries(self, tenant: Tenant) -> Queries:
+        return self._directory(tenant)[1]
 
     def open_catalogue(self, tenant_name: str) -> Catalogue:
         tenant = Tenants(self._database).get(tenant_name)

@@ -75,6 +75,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.blueprints": {
         "app.provider", "app.auth", "app.delivery", "app.feed", "app.sign_on", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },
+    "app.console": {
+        "app.advice", "app.blueprints", "app.provider", "app.queries", *STORE, "app.auth", "app.schemas", "app.config",
+        "app.errors", "app.protocol", "flask", "werkzeug",
+    },
     "app.telemetry": {*STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
     "app.check": {"requests"},
     "app.demo": {"flask", "werkzeug"},

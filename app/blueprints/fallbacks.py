@@ -18,7 +18,7 @@ from app.blueprints.sign_on.views import PREFIX, sign_on, unknown
 from app.errors import InvalidVersion, MethodNotAllowed, NotFound
 
 OTHER_METHODS = "other_methods"
-_OWN_ERRORS = frozenset({sign_on.name, browser.name, api.name})
+_OWN_ERRORS = frozenset({sign_on.name, browser.name, api.name, "console", "setup"})
 """The blueprints whose errors are pages or those of OAuth."""
 
 

@@ -29,6 +29,8 @@ COMMANDS = {
     "sso": "app.cli.sign_on.sso:sso",
     "app": "app.cli.sign_on.app:app",
     "signing-key": "app.cli.sign_on.signing_key:signing_key",
+    "console": "app.cli.web.console:console",
+    "setup": "app.cli.web.setup:setup",
     "events": "app.cli.events:events",
     "feed": "app.cli.feed:feed",
     "acts": "app.cli.acts:acts",

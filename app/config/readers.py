@@ -118,6 +118,31 @@ def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         raise ValueError("networks such as 10.0.0.0/8, separated by commas") from None
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a reader for one of some words."""
+
+    def read(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return text.lower()
+
+    return read
+
+
+def name(text: str) -> str:
+    """Read a name for people."""
+    if len(text) > 60 or not text.isprintable():
+        raise ValueError("a name of at most 60 printable characters")
+    return text
+
+
+def contact(text: str) -> str:
+    """Read a mail address or an https URL, or nothing."""
+    if text and not re.fullmatch(r"[^\s@/]+@[^\s@/]+|https://[^\s/]+\S*", text):
+        raise ValueError("a mail address, or a URL that begins with https://")
+    return text
+
+
 def processes(text: str) -> int:
     """Read a number of processes, or `cores`."""
     if text.lower() == "cores":

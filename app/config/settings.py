@@ -16,9 +16,12 @@ from typing import Any
 
 from app.config.readers import (
     address,
+    contact,
     folder,
     mongodb_uri,
+    name,
     networks,
+    one_of,
     optional_folder,
     port_address,
     processes,
@@ -101,6 +104,12 @@ class Config:
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = setting(
         "", "Networks beside the public ones that webhooks may be sent to, such as `10.0.0.0/8`.", networks
     )
+    console: str = setting(
+        "on", "The web pages: `on`, `setup` (only those of customers' administrators) or `off`.",
+        one_of("on", "setup", "off"),
+    )
+    vendor: str = setting("scimd", "The name that the web pages show.", name)
+    support: str = setting("", "Whom customers ask: a mail address or an https URL.", contact)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:

@@ -94,7 +94,7 @@ class Items:
                 break
             if tenant is not None and tenant.tenant_id == position.tenant_id and position.stage:
                 position = self._step(tenant, position)
-            elif self._own is None and (tenant := self._tenants.after(position.tenant, self._session)):
+            elif self._own is None and (tenant := self._next(position.tenant)):
                 self._elements.add({"type": TENANT, **_named(tenant)})
                 position = self._begin(tenant, position)
             else:
@@ -110,6 +110,10 @@ class Items:
         rows, left = memberships_of(self._database, owner.name, place, self._elements.room, self._session)
         self._add_memberships(rows, owner)
         return replace(position, id=left.group, member=left.member) if left else None
+
+    def _next(self, name: str) -> Tenant | None:
+        """Return the first tenant behind a name, in the order of names, or None."""
+        return next(iter(self._tenants.page(name, 1, session=self._session)), None)
 
     def _begin(self, tenant: Tenant, position: Position) -> Position:
         """Return the position before the first item of a tenant."""

@@ -13,6 +13,8 @@ from app.sign_on.flow.visit import Visit
 
 BROWSER = "__Host-scimd-browser"
 BROWSER_SECONDS = 3_600
+_TAKEN = frozenset({"browser", "console", "setup"})
+"""What is no tenant's in the name of a cookie; a tenant may have had such a name before it was reserved."""
 _MOST = 200
 """Characters of a cookie; ours have 43."""
 
@@ -20,7 +22,7 @@ _MOST = 200
 def session_cookie(tenant: str) -> str:
     """Return the name of the cookie of a session with a tenant; a browser can have sessions with several."""
     name = f"__Host-scimd-{tenant}"
-    return f"{name}-" if name == BROWSER else name  # no tenant has a name that ends with -
+    return f"{name}-" if tenant in _TAKEN else name  # no tenant has a name that ends with -
 
 
 def visit(tenant: str) -> Visit:

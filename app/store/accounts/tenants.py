@@ -9,7 +9,7 @@ What consumers of all tenants are told of a tenant is written into the outbox of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -61,7 +61,8 @@ KIND = "Tenant"
 RESERVED = frozenset({
     "api", "admin", "assets", "changes", "console", "docs", "events", "favicon", "health", "healthz", "jwks", "live",
     "livez", "login", "logout", "metrics", "oauth", "oauth2", "openapi", "ping", "ready", "readyz", "robots", "scim",
-    "scimd", "snapshot", "static", "status", "streams", "tenants", "token", "v1", "v2", "webhooks", "well-known",
+    "scimd", "setup", "snapshot", "static", "status", "streams", "tenants", "token", "v1", "v2", "webhooks",
+    "well-known",
 })
 """Names that the server's own routes use or may use one day; a tenant that had one before it was reserved keeps it."""
 
@@ -171,11 +172,12 @@ class Tenants:
         found = self._collection.find({"_id": {"$in": list(names)}, **NOT_DELETED}, session=session)
         return {document["_id"]: _tenant(document) for document in found}
 
-    def after(self, name: str, session: Session = None) -> Tenant | None:
-        """Return the first tenant behind a name, in the order of names, or None; "" begins with the first one."""
-        query = {"_id": {"$gt": name}, **NOT_DELETED}
-        document = self._collection.find_one(query, sort=[("_id", 1)], session=session)
-        return _tenant(document) if document else None
+    def page(self, name: str, limit: int, *, before: bool = False, session: Session = None) -> Sequence[Tenant]:
+        """Return the tenants behind a name, or before it, in the order of names; "" begins with the first one."""
+        place, order = ({"$lt": name}, -1) if before else ({"$gt": name}, 1)
+        query = {"_id": place, **NOT_DELETED}
+        found = self._collection.find(query, sort=[("_id", order)], limit=limit, session=session)
+        return sorted(map(_tenant, found), key=lambda tenant: tenant.name)
 
     def existing(self, names: Iterable[str]) -> set[str]:
         """Return those of the names that belong to tenants."""

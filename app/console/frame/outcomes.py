@@ -1,0 +1,6 @@
+"""What pages say after an act: the words that an address may have, and their sentences."""
+
+from __future__ import annotations
+
+OUTCOMES: dict[str, str] = {}
+"""Word -> sentence; a page ignores other words."""

@@ -1,0 +1,1 @@
+"""Tests of the web pages, over HTTP against a real server and a real MongoDB."""
