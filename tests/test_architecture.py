@@ -102,9 +102,9 @@ ALSO_MEAN = {
     # A part of the URL, and where events are pushed to.
     "endpoint": ("app/blueprints/", "app/store/delivery/"),
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
-    # A count, a field of a view for operators, a field of the log and a member of an event.
+    # A count, a page, a field of a view for operators, a field of the log and a member of an event.
     "groups": (
-        "app/cli/", "app/feed/", "app/openapi/feed.py", "app/store/delivery/", "app/store/directory/operator_views.py",
+        "app/cli/", "app/console/", "app/feed/", "app/openapi/feed.py", "app/store/delivery/", "app/store/directory/operator_views.py",
         "app/store/log/",
     ),
     "index": ("app/sign_on/saml/own_metadata.py",),  # an XML attribute of SAML metadata
@@ -460,7 +460,7 @@ def test_a_urn_and_a_media_type_are_spelled_in_one_place() -> None:
 
 
 def test_the_test_of_spellings_sees_urns_and_media_types() -> None:
-    assert len(set(spellings(Module(ROOT / "app/protocol/messages.py")))) == 11
+    assert len(set(spellings(Module(ROOT / "app/protocol/messages.py")))) == 13
     assert SCHEMA_URN + "core:2.0:User" in set(spellings(Module(ROOT / "app/schemas/tables/user.py")))
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import click
 
-from app.cli.audit import audited_change
+from app.cli.audit import audited, audited_change, operator
 from app.cli.connection import Connection
 from app.cli.output import cell, say
 from app.cli.tenants.tenant import create_tenant
 from app.errors import Conflict
 from app.store.accounts.tenants import PROFILES, Tenants
 from app.store.accounts.tokens import Token, Tokens
+from app.store.accounts.trusts import is_loopback
 from app.store.mongo.database import Session
+from app.store.operators.links import CONSOLE_LIFETIME, Links
 
 NAME = "demo"
 LIFETIME = timedelta(days=90)
+_LINK = timedelta(hours=1)
+"""How long the console link is good where only this machine can use it: the page stays in the terminal."""
 
 
 def demo_page(connection: Connection, sign_on: Callable[[], str] = str) -> str:
@@ -40,17 +45,32 @@ def demo_page(connection: Connection, sign_on: Callable[[], str] = str) -> str:
     token = audited_change(connection, "token issue", work, tenant=NAME)
     url = connection.tenant_url(NAME)
     about_sign_on = sign_on()
+    about_console = _about_console(connection) if connection.config.console == "on" else ""
     return f"""
 The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:
 
   Tenant URL    {url}
   Secret Token  {token}
-
+{about_console}
 Try it:
 
   curl -H 'Authorization: Bearer {token}' '{url}/Users?count=1'
 {about_sign_on}
 Ctrl-C stops everything; the data stays.
+"""
+
+
+def _about_console(connection: Connection) -> str:
+    """Return the text with a link into the console, which is good for an hour where only this machine can use it."""
+    base = connection.config.base_url
+    who = operator().who
+    with audited(connection, "console link", "", who):
+        lifetime = _LINK if is_loopback(urlsplit(base).hostname or "") else CONSOLE_LIFETIME
+        secret = Links(connection.prepared).make_console("operator", who, lifetime)
+    return f"""
+See who was provisioned, and why somebody was not (the link is good once, for {lifetime.seconds // 60} minutes):
+
+  Console       {base}/console/enter/{secret}
 """
 
 

@@ -129,7 +129,7 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def name(text: str) -> str:
+def short_text(text: str) -> str:
     """Read a name for people."""
     if len(text) > 60 or not text.isprintable():
         raise ValueError("a name of at most 60 printable characters")

@@ -19,7 +19,6 @@ from app.config.readers import (
     contact,
     folder,
     mongodb_uri,
-    name,
     networks,
     one_of,
     optional_folder,
@@ -27,6 +26,7 @@ from app.config.readers import (
     processes,
     rate,
     sealing_keys,
+    short_text,
     switch,
     web_address,
     whole,
@@ -108,7 +108,7 @@ class Config:
         "on", "The web pages: `on`, `setup` (only those of customers' administrators) or `off`.",
         one_of("on", "setup", "off"),
     )
-    vendor: str = setting("scimd", "The name that the web pages show.", name)
+    vendor: str = setting("scimd", "The name that the web pages show.", short_text)
     support: str = setting("", "Whom customers ask: a mail address or an https URL.", contact)
 
     @classmethod

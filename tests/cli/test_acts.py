@@ -43,6 +43,7 @@ class World:
         self.client, self.secret = client["client_id"], client["secret_id"]
         operator("trust", "add", *TRUST)
         self.trust = json.loads(operator("trust", "list", "acme", "--json"))[0]["id"]
+        self.link = json.loads(operator("setup", "link", "acme", "--json"))["id"]
         self.file = folder / "lines"
         line = {"type": "User", "resource": {"schemas": [USER_URN], "id": "u1", "userName": "new@x"}}
         self.file.write_text(json.dumps(line))
@@ -67,6 +68,8 @@ CHANGING: dict[str, Callable[[World], list[str]]] = {
     "export": lambda world: ["acme"],
     "demo": lambda world: [],
     "tenant domain add": lambda world: ["acme", "example.com"],
+    "setup link": lambda world: ["acme"],
+    "setup revoke": lambda world: [world.link],
 }
 READING: dict[str, Callable[[World], list[str]]] = {
     "tenant list": lambda world: [],
@@ -83,8 +86,11 @@ READING: dict[str, Callable[[World], list[str]]] = {
     "sso show": lambda world: ["acme"],
     "sso sessions": lambda world: ["acme"],
     "tenant domain list": lambda world: ["acme"],
+    "setup list": lambda world: ["acme"],
+    "console visits": lambda world: [],
 }
 ELSEWHERE = {
+    "console link": "concerns no tenant; see web/test_links.py", "console end": "see web/test_links.py",
     "serve": "answers requests; --demo is below", "check": "is a client of any SCIM server", "mongo uri": "prints an address",
     "mongo init": "makes a replica set where there is no database yet", "feed restart": "concerns no tenant; see test_feed.py",
     **dict.fromkeys(("app change", "app create", "app delete", "app rotate", "app secret delete", "app show"), "sign_on/test_app.py"),
@@ -190,7 +196,7 @@ def test_acts_outlive_their_tenant_and_are_shown(world: World) -> None:
     delete_for_good(world.operator.database, "acme")
     Tenants(world.operator.database).create("acme", "rfc")
     shown = json.loads(world.operator("acts", "--tenant", "acme", "--since", "1h", "--json"))
-    assert [each["act"] for each in shown] == ["token issue", "client create", "trust add"]
+    assert [each["act"] for each in shown] == ["token issue", "client create", "trust add", "setup link"]
     assert shown[0]["who"] == WHO and "secret" not in json.dumps(shown)
     assert "trust add" in world.operator("acts")
     assert world.operator("acts", "--tenant", "nobody").strip() == "There are no acts."

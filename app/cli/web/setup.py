@@ -6,14 +6,15 @@ from datetime import timedelta
 
 import click
 
-from app.cli.audit import audited, operator
+from app.cli.audit import audited_change, operator
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Duration
 from app.store.accounts.tenants import Tenants
+from app.store.mongo.database import Session
 from app.store.mongo.moments import now
-from app.store.operators.links import LONGEST, SHORTEST, Links
-from app.store.operators.visits import Visits
+from app.store.operators.links import LONGEST, SHORTEST, Link, Links
+from app.store.operators.visits import SETUP, Visits
 
 MAY = ("setup", "status")
 
@@ -38,20 +39,24 @@ def link(connection: Connection, tenant: str, may: str, expires: timedelta, code
     if expires < SHORTEST:
         raise click.UsageError("--expires can be no less than 5m")
     Tenants(connection.prepared).require(tenant)
-    with audited(connection, "setup link", tenant) as entry:
-        links = Links(connection.database)
-        secret, digits = links.make_setup(tenant, may, operator().who, expires, coded=code)
-        found = links.get(secret, "setup")
-        entry.object = found.id if found else ""
+    links = Links(connection.database)
+
+    def work(session: Session) -> tuple[Link, tuple[str, str, str]]:
+        secret, digits = links.make_setup(tenant, may, operator().who, expires, coded=code, session=session)
+        made = links.get(secret, SETUP, session)
+        assert made is not None
+        return made, (secret, digits, made.id)
+
+    secret, digits, link_id = audited_change(connection, "setup link", work, tenant=tenant)
     url = f"{connection.config.base_url}/setup/enter/{secret}"
     if as_json:
         also = {"code": digits} if code else {}
-        print_json({"url": url, "id": entry.object, "may": may, "expires": now() + expires, **also})
+        print_json({"url": url, "id": link_id, "may": may, "expires": now() + expires, **also})
         return
     say(url)
     if code:
         say(f"Code: {digits}")
-    say(f"Its id is {entry.object}; to take it back: scimd setup revoke {entry.object}", err=True)
+    say(f"Its id is {link_id}; to take it back: scimd setup revoke {link_id}", err=True)
 
 
 @setup.command("list")
@@ -74,8 +79,12 @@ def list_(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def revoke(connection: Connection, link_id: str) -> None:
     """Make a setup link good for nothing, and end the visits that it has opened."""
-    with audited(connection, "setup revoke", "", link_id) as entry:
-        revoked = Links(connection.prepared).revoke(link_id)
-        entry.tenant = revoked.tenant
-        Visits(connection.database).end(link=revoked.id)
+    links = Links(connection.prepared)
+
+    def work(session: Session) -> tuple[Link, Link]:
+        revoked = links.revoke(link_id, session)
+        return revoked, revoked
+
+    revoked = audited_change(connection, "setup revoke", work, object_=link_id)
+    Visits(connection.database).end(link=revoked.id)
     say(f"The setup link {link_id} of {revoked.tenant} is not good any more.")

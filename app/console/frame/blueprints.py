@@ -12,10 +12,11 @@ from flask import Blueprint, Response, abort, current_app, g, send_from_director
 from app.console.frame import door
 from app.console.frame.outcomes import OUTCOMES
 from app.console.frame.parts import parts
+from app.protocol.messages import CSS, JAVASCRIPT, SVG
 from app.store.operators.visits import CONSOLE, SETUP
 
 STATIC = Path(__file__).parents[1] / "static"
-_TYPES = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_TYPES = {"console.css": CSS, "console.js": JAVASCRIPT, "icon.svg": SVG}
 _YEAR = 31_536_000
 NAVIGATION = (
     ("console.overview", "Customers"), ("console.log", "Log"), ("console.acts", "Operators' acts"),

@@ -125,7 +125,7 @@ def back(endpoint: str, done: str = "", **values: str) -> Response:
 
 
 def _is_from_us() -> bool:
-    """Return whether the request was sent by a page of ours (Fetch Metadata; else RFC 6454 section 7)."""
+    """Return whether the request was sent by a page of ours (Fetch Metadata; in older browsers by its Origin)."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from flask import Response
 
 from app.config import Config
+from app.store.accounts.trusts import is_loopback as is_loopback_name
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -24,7 +25,6 @@ _ALWAYS = {
     "X-Content-Type-Options": "nosniff",
 }
 _YEAR = 31_536_000
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def protect(response: Response, config: Config) -> Response:
@@ -45,7 +45,7 @@ def is_our_host(given: str, config: Config) -> bool:
     if given.lower() == own.netloc.lower():
         return True
     name, _, port = given.lower().rpartition(":")
-    return is_loopback(config) and name in LOOPBACK and port == str(own.port or 80)
+    return is_loopback(config) and is_loopback_name(name.strip("[]")) and port == str(own.port or 80)
 
 
 def is_our_origin(given: str, config: Config) -> bool:
@@ -56,8 +56,7 @@ def is_our_origin(given: str, config: Config) -> bool:
 
 def is_loopback(config: Config) -> bool:
     """Return whether the server's own URLs are those of this machine alone."""
-    host = urlsplit(config.base_url).netloc.lower()
-    return (host if host.endswith("]") else host.rpartition(":")[0] or host) in LOOPBACK
+    return is_loopback_name(urlsplit(config.base_url).hostname or "")
 
 
 def can_sign_in(config: Config) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from app.errors import Conflict, NotFound
 from app.store.accounts.tokens import hash_of
-from app.store.mongo.database import Database
+from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 from app.store.operators.visits import CONSOLE, ID_LENGTH, SETUP
 from app.store.sign_on.tickets import SPEC
@@ -23,7 +23,6 @@ CONSOLE_LIFETIME = timedelta(minutes=5)
 LONGEST, SHORTEST = timedelta(days=30), timedelta(minutes=5)
 MOST_OF_A_TENANT = 5
 MOST_WRONG_CODES = 5
-GONE = "This link is not good any more"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +47,11 @@ class Link:
         """What operators name it by."""
         return self.key[:ID_LENGTH]
 
+    @property
+    def label(self) -> str:
+        """What it allows."""
+        return self.role
+
 
 class Links:
     """The links of the console and of all tenants; `clock` returns the time."""
@@ -58,10 +62,10 @@ class Links:
 
     def make_console(self, role: str, who: str, lifetime: timedelta = CONSOLE_LIFETIME) -> str:
         """Store a link into the console and return its secret."""
-        return self._insert(CONSOLE, lifetime, tenant="", role=role, who=who)
+        return self._insert(CONSOLE, lifetime, None, tenant="", role=role, who=who)
 
     def make_setup(
-        self, tenant: str, role: str, who: str, lifetime: timedelta, *, coded: bool = False
+        self, tenant: str, role: str, who: str, lifetime: timedelta, *, coded: bool = False, session: Session = None
     ) -> tuple[str, str]:
         """Store a link to a tenant's setup pages; return its secret, and its code or "". Raises Conflict."""
         if len(self.of_tenant(tenant)) >= MOST_OF_A_TENANT:
@@ -71,11 +75,11 @@ class Links:
             )
         code = f"{secrets.randbelow(10**8):08}" if coded else ""
         also = {"code": hash_of(code)} if code else {}
-        return self._insert(SETUP, lifetime, tenant=tenant, role=role, who=who, **also), code
+        return self._insert(SETUP, lifetime, session, tenant=tenant, role=role, who=who, **also), code
 
-    def get(self, secret: str, use: str) -> Link | None:
+    def get(self, secret: str, use: str, session: Session = None) -> Link | None:
         """Return the link with this secret if it is good."""
-        document = self._collection.find_one({"_id": hash_of(secret), **self._good(use)})
+        document = self._collection.find_one({"_id": hash_of(secret), **self._good(use)}, session=session)
         return _link(document) if document else None
 
     def enter(self, secret: str, use: str, code: str = "") -> Link | None:
@@ -100,12 +104,14 @@ class Links:
         """Return the setup links of a tenant that are good, those that expire first at the beginning."""
         return [_link(row) for row in self._collection.find({"tenant": tenant, **self._good(SETUP)}).sort("expires")]
 
-    def revoke(self, link_id: str) -> Link:
+    def revoke(self, link_id: str, session: Session = None) -> Link:
         """Make a setup link good for nothing, and return it; raises NotFound."""
         if len(link_id) == ID_LENGTH:
             prefix = {"$gte": link_id, "$lt": f"{link_id}g"}
             revoked = {"$set": {"revoked": self._clock()}}
-            document = self._collection.find_one_and_update({"_id": prefix, **self._good(SETUP)}, revoked)
+            document = self._collection.find_one_and_update(
+                {"_id": prefix, **self._good(SETUP)}, revoked, session=session
+            )
             if document:
                 return _link(document)
         raise NotFound(f"There is no setup link {link_id}.")
@@ -114,10 +120,10 @@ class Links:
         unused = {"used": {"$exists": False}, "revoked": {"$exists": False}}
         return {"use": use, "expires": {"$gt": self._clock()}, "wrong": {"$not": {"$gte": MOST_WRONG_CODES}}, **unused}
 
-    def _insert(self, use: str, lifetime: timedelta, **parts: str) -> str:
+    def _insert(self, use: str, lifetime: timedelta, session: Session, **parts: str) -> str:
         secret = secrets.token_urlsafe(24)
         document = {"_id": hash_of(secret), "use": use, "expires": self._clock() + lifetime, **parts}
-        self._collection.insert_one(document)
+        self._collection.insert_one(document, session=session)
         return secret
 
 
