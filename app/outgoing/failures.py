@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from collections.abc import Iterator
 from http.client import HTTPException
 
+from urllib3.exceptions import ProxyError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 REFUSED_ADDRESS, NOT_RESOLVED, NOT_CONNECTED = "refused address", "not resolved", "not connected"
 TIMED_OUT, TLS, CLOSED, NOT_UNDERSTOOD = "timed out", "tls", "closed", "not understood"
+
+_WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
+    ((socket.gaierror,), "the name does not resolve"),
+    ((ConnectionRefusedError,), "the connection is refused"),
+    ((TimeoutError, TimedOut), "it takes too long"),
+    ((ConnectionResetError, BrokenPipeError), "the connection is closed without an answer"),
+)
+"""What is said of exceptions, which libraries wrap in each other; the first row that fits counts."""
 
 
 class OutgoingError(Exception):
@@ -37,6 +48,25 @@ def reason_of(error: BaseException) -> str:
     if any(isinstance(each, HTTPException) and not isinstance(each, OSError) for each in causes):
         return NOT_UNDERSTOOD
     return CLOSED
+
+
+def words_of(error: BaseException) -> str:
+    """Return the same for an operator, as the end of a sentence.
+
+    Of the texts of exceptions only what OpenSSL says is used: others may have the URL of the proxy.
+    """
+    causes = list(_causes(error))
+    through = "at the proxy: " if any(isinstance(each, ProxyError) for each in causes) else ""
+    for each in causes:
+        if isinstance(each, ssl.SSLCertVerificationError):
+            return f"{through}TLS: its certificate is not accepted: {each.verify_message}"
+        if isinstance(each, ssl.SSLError):
+            return f"{through}TLS: {(each.reason or 'no reason is known').lower().replace('_', ' ')}"
+    for kinds, words in _WORDS:
+        if any(isinstance(each, kinds) for each in causes):
+            return f"{through}{words}"
+    numbers = [each.errno for each in causes if isinstance(each, OSError) and each.errno]
+    return f"{through}{os.strerror(numbers[0]).lower() if numbers else type(error).__name__}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 
 from app.outgoing import addresses
 from app.outgoing.connections import Connections, Session
-from app.outgoing.failures import TIMED_OUT, OutgoingError, Unreachable, reason_of
+from app.outgoing.failures import TIMED_OUT, OutgoingError, Unreachable, reason_of, words_of
 from app.protocol.messages import JSON
 from app.store.accounts.trusts import is_loopback
 
@@ -99,7 +99,7 @@ def _send(request: requests.Request, connections: Connections, deadline: float) 
             if connections.are_cut:
                 raise _too_slow(url) from error
             kind = Unreachable if isinstance(error, requests.ConnectionError) else OutgoingError
-            raise kind(f"{url} could not be read: {type(error).__name__}", reason_of(error)) from error
+            raise kind(f"{url} could not be read: {words_of(error)}", reason_of(error)) from error
     if connections.are_cut:  # a response that ends with its connection seems to be complete
         raise _too_slow(url)
     return Answer(answer.status_code, body, answer.headers)

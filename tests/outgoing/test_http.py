@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -42,7 +43,7 @@ def trust(trusts: Any, tenants: Any, far: Any) -> Any:
 def test_fa_15_keys_are_fetched_where_only_a_proxy_leads_out(
     trust: Any, far: Any, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(FetchError, match=f"{HOST}:.*could not be read: ConnectionError"):
+    with pytest.raises(FetchError, match=f"{HOST}:.*could not be read: the name does not resolve"):
         fetch_keys(trust)
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     assert [key["kid"] for key in fetch_keys(trust)] == ["a"]
@@ -51,7 +52,7 @@ def test_fa_15_keys_are_fetched_where_only_a_proxy_leads_out(
     assert all(each.startswith("Basic ") for each in proxy.credentials)
 
 
-@pytest.mark.parametrize(("behaviour", "why"), [("refuse", "ProxyError"), ("drip", "it takes too long")])
+@pytest.mark.parametrize(("behaviour", "why"), [("refuse", "at the proxy: "), ("drip", "it takes too long")])
 def test_fa_15_a_proxy_that_is_of_no_use_is_told_without_its_password(
     trust: Any, proxy: Proxy, behaviour: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +68,7 @@ def test_fa_15_a_certificate_that_nobody_vouches_for(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.delenv("SSL_CERT_FILE")
-    with pytest.raises(FetchError, match="SSLError"):
+    with pytest.raises(FetchError, match="TLS: its certificate is not accepted: unable to get local issuer certificate|self-signed"):
         fetch_keys(trust)
     assert far.fetches == 0
 
@@ -79,7 +80,7 @@ def test_fa_15_a_certificate_of_another_host(
     other = trusts.add(
         "acme", Conditions("bearer", issuer=far.url.replace(HOST, f"other.{HOST}"), audiences=[AUDIENCE]),
     )
-    with pytest.raises(FetchError, match="SSLError"):
+    with pytest.raises(FetchError, match="TLS: its certificate is not accepted: Hostname mismatch"):
         fetch_keys(other)
 
 
@@ -189,13 +190,45 @@ def test_sso_12_a_form_is_posted_and_no_redirect_is_followed(form: str, status: 
 def test_sso_12_nobody_answers_and_a_limit_that_is_passed_are_told_apart(form: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    with pytest.raises(http.Unreachable, match="ConnectionError"):
+    with pytest.raises(http.Unreachable, match="the connection is refused"):
         http.post(f"http://127.0.0.1:{port}/", {}, deadline=time.monotonic() + 5, most_bytes=1_000)
     with pytest.raises(http.OutgoingError, match="larger than 10 bytes") as raised:
         http.post(
             f"{form}/200", {"a": "b" * 100}, deadline=time.monotonic() + 5, most_bytes=10, headers={"X-Own": "yes"},
         )
     assert not isinstance(raised.value, http.Unreachable)
+
+
+def closed(line: socket.socket) -> None:
+    line.recv(65_536)
+    line.close()
+
+
+def reset(line: socket.socket) -> None:
+    line.recv(65_536)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    line.close()
+
+
+def plain(line: socket.socket) -> None:
+    line.recv(65_536)
+    line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    line.close()
+
+
+@pytest.mark.parametrize(("scheme", "behaviour", "says"), [
+    ("http", closed, "the connection is closed without an answer"),
+    ("http", reset, "the connection is closed without an answer"),
+    ("https", plain, "TLS: "),
+])
+def test_a_connection_that_leads_to_no_answer_says_why(scheme: str, behaviour: Any, says: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: behaviour(server.accept()[0]))
+        thread.start()
+        url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/"
+        with pytest.raises(http.OutgoingError, match=f"could not be read: {says}"):
+            http.get(url, deadline=time.monotonic() + 5, most_bytes=1_000)
+        thread.join()
 
 
 def test_sso_12_a_slow_answer_to_a_form_is_cut_at_the_deadline() -> None:
