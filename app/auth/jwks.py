@@ -15,6 +15,7 @@ from typing import Any
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from app.auth.refusal import loggable
 from app.errors import InvalidValue
 from app.outgoing import http
 from app.store.accounts.trusts import Trust, check_url
@@ -74,13 +75,20 @@ def _discover(issuer: str, deadline: float) -> str:
     """
     metadata = fetch_object(issuer.rstrip("/") + "/.well-known/openid-configuration", deadline)
     if metadata.get("issuer") != issuer:
-        raise FetchError("the metadata at the issuer's URL names another issuer")
+        raise another_issuer(metadata.get("issuer"), issuer)
     uri = metadata.get("jwks_uri")
     try:
         check_url(uri if isinstance(uri, str) else "", "The issuer's jwks_uri", query=True)
     except InvalidValue as error:
         raise FetchError(error.detail) from None
     return str(uri)
+
+
+def another_issuer(named: object, issuer: str) -> FetchError:
+    """Return the error for metadata at the URL of `issuer` that names another one."""
+    if not isinstance(named, str):
+        return FetchError(f"the metadata at the issuer's URL names no issuer; it must name {issuer}")
+    return FetchError(f"the metadata at the issuer's URL is of another issuer: {loggable(named)}, and not {issuer}")
 
 
 def fetch_object(url: str, deadline: float, most_bytes: int = MOST_BYTES) -> dict[str, Any]:

@@ -21,6 +21,8 @@ DEFAULT_SOURCE = "preferred_username"
 TESTED_WITHIN = timedelta(days=7)
 LONGEST = 1_024
 _SOON = timedelta(days=30)
+_DER = b"\x30"
+"""How each certificate in DER begins: the tag of a SEQUENCE. It is `0` in ASCII, which no base64 of one begins with."""
 
 
 def match_of(kind: str, rule: str | None) -> tuple[str, str]:
@@ -28,9 +30,13 @@ def match_of(kind: str, rule: str | None) -> tuple[str, str]:
     if rule is None:
         return USER_TYPE.identifier, DEFAULT_SOURCES.get(kind, DEFAULT_SOURCE)
     attribute, _, source = rule.partition("=")
-    known = USER_TYPE.signs_in
-    if attribute not in known:
-        raise InvalidValue(f"A person cannot be found by {attribute!r}, but by {', '.join(sorted(known))}.")
+    known = sorted(USER_TYPE.signs_in)
+    if attribute not in known or not source:
+        default = f"{USER_TYPE.identifier}={DEFAULT_SOURCES.get(kind, DEFAULT_SOURCE)}"
+        raise InvalidValue(
+            f"{rule!r} is no match rule: write ATTRIBUTE=SOURCE, such as {default}. The attribute is one of "
+            f"{', '.join(known)}; the source is what the identity provider sends."
+        )
     check_text(source, "The source of the match rule, after `=`,")
     return attribute, source
 
@@ -41,17 +47,25 @@ def check_text(text: str, what: str) -> None:
         raise InvalidValue(f"{what} must have 1 to {LONGEST} printable characters.")
 
 
-def by_hand(entity_id: str, sso_url: str, pem: str) -> SamlPart:
+def by_hand(entity_id: str, sso_url: str, certificate: Certificate) -> SamlPart:
     """Return an identity provider that publishes no metadata; raises InvalidValue."""
     check_text(entity_id, "The entity id")
     check_url(sso_url, "The SSO URL", query=True)
+    return SamlPart(entity_id=entity_id, sso_url=sso_url, certificates=(stored(certificate),))
+
+
+def certificate_in(file: bytes) -> Certificate:
+    """Return the certificate in a file: PEM, base64 or DER; raises InvalidValue."""
     try:
-        certificate = Certificate.from_text(pem)
+        if file.startswith(_DER):
+            certificate = Certificate.from_der(file)
+        else:
+            certificate = Certificate.from_text(file.decode("ascii", "replace"))
     except SignOnRefused as error:
-        raise InvalidValue(error.detail) from error
+        raise InvalidValue(f"{error.detail} It must be one in PEM, base64 or DER.") from error
     if certificate.weakness:
         raise InvalidValue(f"The certificate has {certificate.weakness}; it needs RSA of 2048 bits, P-256 or P-384.")
-    return SamlPart(entity_id=entity_id, sso_url=sso_url, certificates=(stored(certificate),))
+    return certificate
 
 
 def obstacles(connection: Connection, base_url: str, moment: datetime) -> list[str]:
@@ -61,7 +75,8 @@ def obstacles(connection: Connection, base_url: str, moment: datetime) -> list[s
     if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         found.append("SCIMD_PUBLIC_URL must begin with https: browsers take no cookies for sign-on otherwise.")
     if connection.saml and not any(each.is_valid(moment) for each in certificates(connection)):
-        found.append(f"None of its certificates is valid now; {_another_certificate(connection)}")
+        cure = _another_certificate(connection)
+        found.append(f"None of its certificates is valid now, so nobody can sign in; {cure}")
     if connection.oidc and not connection.oidc.keys:
         found.append(f"Its keys are not known; read them: scimd sso refresh {connection.tenant}")
     return found
@@ -79,14 +94,13 @@ def is_tested(connection: Connection, moment: datetime) -> bool:
 
 
 def advice(connection: Connection, base_url: str, moment: datetime) -> list[str]:
-    """Return what an operator should know about a connection: sentences."""
+    """Return what an operator should know about a connection, beside its `obstacles`: sentences."""
     found = []
     if connection.fault:
         found.append(f"The metadata could not be read: {connection.fault}")
-    if connection.expires and connection.expires - moment <= _SOON:
+    if connection.expires and timedelta() < connection.expires - moment <= _SOON:
         day = f"{connection.expires:%Y-%m-%d %H:%M} UTC"
-        verb = "has expired" if connection.expires <= moment else "expires"
-        found.append(f"Its last certificate {verb} on {day}; nobody can sign in after that until there is another one.")
+        found.append(f"Its last certificate expires on {day}; nobody can sign in after that without another one.")
     if connection.base_url and connection.base_url != base_url:
         found.append(
             f"The last sign-in was at {connection.base_url}, and SCIMD_PUBLIC_URL is {base_url} now: the values at the "

@@ -158,7 +158,7 @@ def test_keys_at_a_given_url(authenticator, trusts, tenants, issuer):
 ])
 def test_metadata_of_another_issuer(trust, issuer, metadata):
     issuer.metadata = metadata if not isinstance(metadata, dict) else {"jwks_uri": issuer.jwks_uri} | metadata
-    with pytest.raises(FetchError, match="another issuer|not a JSON object"):
+    with pytest.raises(FetchError, match="another issuer: https://evil.example|names no issuer|not a JSON object"):
         fetch_keys(trust)
 
 

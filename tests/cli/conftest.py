@@ -50,6 +50,7 @@ def scimd(database, capsys, monkeypatch):
         out, err = capsys.readouterr()
         return Done(status, out, err)
 
+    command.settings = settings
     return command
 
 

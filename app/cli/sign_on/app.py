@@ -112,15 +112,17 @@ def change(connection: Connection, app_id: str, name: str | None, as_json: bool,
     """Change what an app is; an option replaces all values that there were, and what is not named stays."""
     apps = Apps(connection.prepared)
 
-    def work(session: Session) -> tuple[_Subject, App]:
-        before = apps.require(app_id, session).settings
-        settings = _settings(connection, replace(before, name=name or before.name), options)
+    def work(session: Session) -> tuple[_Subject, tuple[App, App]]:
+        before = apps.require(app_id, session)
+        settings = _settings(connection, replace(before.settings, name=name or before.settings.name), options)
         changed = apps.change(app_id, settings, session)
-        return _subject(changed), changed
+        return _subject(changed), (before, changed)
 
-    changed = audited_change(connection, "app change", work, object_=app_id)
+    before, changed = audited_change(connection, "app change", work, object_=app_id)
     if as_json:
         print_json(_row(changed))
+    else:
+        _print_changes(_row(before), _row(changed))
 
 
 @app.command()
@@ -208,6 +210,18 @@ def _print_secret(connection: Connection, each: App, secret: str, *, as_json: bo
     if secret:
         latest = max(row.expires for row in each.secrets)
         say(f"The secret is shown only this once; it expires on {latest:%Y-%m-%d}.", err=True)
+
+
+def _print_changes(before: dict[str, Any], changed: dict[str, Any]) -> None:
+    """Print what was changed of an app: what it is now, and what it was."""
+    found = {
+        name.replace("_", " "): f"{_text(value)} (was {_text(before[name])})"
+        for name, value in changed.items() if value != before[name]
+    }
+    if found:
+        print_values(found)
+    else:
+        say("Nothing has changed.", err=True)
 
 
 def _row(each: App) -> dict[str, Any]:

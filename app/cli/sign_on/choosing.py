@@ -8,6 +8,7 @@ import click
 
 from app.cli.connection import Connection
 from app.schemas.storage.columns import columns
+from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.sign_on import connection as stored
@@ -47,6 +48,13 @@ def chosen(
         names = ", ".join(f"{each.id} ({each.label or each.provider})" for each in fitting)
         raise click.ClickException(f"{tenant} has two connections it could be; say which with --connection: {names}")
     return fitting[0]
+
+
+def has_group(connection: Connection, tenant: str, name: str) -> bool:
+    """Return whether a group with this name has been provisioned."""
+    column = columns(GROUP_TYPE)(GROUP_TYPE.label)
+    assert column is not None
+    return bool(connection.directory(tenant).resources(GROUP_TYPE).ids({column.field: column.key(name)}, 1))
 
 
 def users_named(connection: Connection, tenant: str, name: str) -> list[str]:

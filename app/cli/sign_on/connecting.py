@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,10 @@ from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.output import say
 from app.cli.sign_on.choosing import chosen, connection_option
-from app.cli.sign_on.portal import print_portal
+from app.cli.sign_on.portal import print_portal, warnings
 from app.cli.values import Label, Text
-from app.errors import InvalidValue, NotFound
-from app.sign_on.connecting import by_hand, check_text, match_of
+from app.errors import InvalidValue, NotFound, ScimError
+from app.sign_on.connecting import by_hand, certificate_in, check_text, match_of
 from app.sign_on.refreshing import MOST_METADATA, discovered, fetch_metadata, with_metadata
 from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenant, Tenants
@@ -89,6 +90,8 @@ def set_connection(connection: Connection, tenant: str, kind: str, connection_id
     if before is not None and moved:
         say(f"This replaces the connection {before.id} ({before.label or before.provider}), which was off.", err=True)
     print_portal(connection, saved)
+    for sentence in warnings(connection, saved):
+        say("", f"Warning: {sentence}", err=True)
     say("", f"Next: scimd sso test {tenant}, and then scimd sso on {tenant}", err=True)
 
 
@@ -135,9 +138,12 @@ def _saml(before: SamlPart | None, options: Mapping[str, Any]) -> SamlPart:
         check_url(url, "The metadata URL", query=True)
         part = with_metadata(named, fetch_metadata(url))
     elif file:
-        part = with_metadata(named, _read(file))
+        with _reading(file) as content:
+            part = with_metadata(named, content)
     elif any(by_options):
-        part = by_hand(entity_id, options["sso_url"], _read(options["certificate"]).decode("ascii", "replace"))
+        with _reading(options["certificate"]) as content:
+            certificate = certificate_in(content)
+        part = by_hand(entity_id, options["sso_url"], certificate)
     elif before:
         part = before
     else:
@@ -170,7 +176,14 @@ def _oidc(connection: Connection, before: OidcPart | None, options: Mapping[str,
     return discovered(OidcPart(issuer=issuer, client_id=client_id, secret=secret, scopes=tuple(scopes)))
 
 
-def _read(path: Path) -> bytes:
-    if path.stat().st_size > MOST_METADATA:
-        raise InvalidValue(f"{path} is larger than {MOST_METADATA} bytes.")
-    return path.read_bytes()
+@contextmanager
+def _reading(path: Path) -> Iterator[bytes]:
+    """Hand out the content of a file; an error inside the block is raised as InvalidValue, which names the file."""
+    try:
+        if path.stat().st_size > MOST_METADATA:
+            raise InvalidValue(f"It is larger than {MOST_METADATA} bytes.")
+        yield path.read_bytes()
+    except ScimError as error:
+        raise InvalidValue(f"{path}: {error.detail}") from error
+    except OSError as error:
+        raise InvalidValue(f"{path}: {error.strerror}.") from error

@@ -5,17 +5,23 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from app.auth.refusal import ago
 from app.cli.connection import Connection
 from app.cli.output import cell, print_values, say
+from app.cli.sign_on.choosing import has_group
 from app.sign_on.certificate import Certificate
-from app.sign_on.connecting import advice, is_tested
+from app.sign_on.connecting import advice, is_tested, obstacles
 from app.sign_on.flow.urls import Urls
+from app.sign_on.oidc.discovery import discovery_url
 from app.sign_on.refreshing import certificates
 from app.store.accounts.sealing import Sealer
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.sign_on import connection as stored
 from app.store.sign_on.signing_keys import SAML, SigningKeys
+
+_NAMES = {"sso_url": "SSO URL", "metadata_url": "Metadata from", "client_id": "Client ID"}
+"""Names of facts that are not their words in JSON."""
 
 
 def portal_values(connection: Connection, found: stored.Connection) -> dict[str, str]:
@@ -48,6 +54,16 @@ def print_portal(connection: Connection, found: stored.Connection) -> None:
         say("", f"{what} to upload:", *_pem(connection).splitlines())
 
 
+def warnings(connection: Connection, found: stored.Connection) -> list[str]:
+    """Return what keeps people from signing in by a connection: sentences."""
+    sentences = obstacles(found, connection.config.base_url, now())
+    if found.group and not has_group(connection, found.tenant, found.group):
+        sentences.append(
+            f"{found.tenant} has no group {found.group!r} yet, so nobody can sign in until it is provisioned."
+        )
+    return sentences
+
+
 def facts(connection: Connection, found: stored.Connection) -> dict[str, Any]:
     """Return what is known of a connection, ready for JSON."""
     moment = now()
@@ -66,11 +82,14 @@ def facts(connection: Connection, found: stored.Connection) -> dict[str, Any]:
             for each in certificates(found)
         ],
         "portal": portal_values(connection, found),
-        "advice": advice(found, connection.config.base_url, moment),
+        "advice": [*warnings(connection, found), *advice(found, connection.config.base_url, moment)],
     }
+    if found.saml:
+        shown |= {"sso_url": found.saml.sso_url, "metadata_url": found.saml.metadata_url or None}
     if found.oidc:
         shown |= {
-            "client_id": found.oidc.client_id, "scopes": list(found.oidc.scopes),
+            "metadata_url": discovery_url(found.oidc.issuer), "client_id": found.oidc.client_id,
+            "scopes": list(found.oidc.scopes),
             "authentication": "secret" if found.oidc.secret else "key", "keys": len(found.oidc.keys),
         }
     return shown
@@ -80,16 +99,39 @@ def print_facts(shown: dict[str, Any]) -> None:
     """Print what `facts` returned, for people."""
     apart = ("certificates", "portal", "advice", "id", "kind", "on", "label", "is_tested", "last_refusal")
     known = {name: value for name, value in shown.items() if name not in apart and value not in (None, [], False)}
+    known["tested"] = _tested(shown)
+    if not shown["metadata_url"]:
+        known["metadata_url"] = "none: it was given once, and is not read again"
     say("")
-    print_values({name.replace("_", " ").capitalize(): cell(value) for name, value in known.items()})
+    print_values({_NAMES.get(name, name.replace("_", " ").capitalize()): cell(value) for name, value in known.items()})
     refusal = shown["last_refusal"]
     if refusal:
         say(f"  Last refusal: {cell(refusal['time'])} {refusal['detail']}")
     for each in shown["certificates"]:
-        until, days = cell(each["valid_until"]), each["days_left"]
-        say(f"  Certificate {each['thumbprint']} (SHA-1 {each['sha1']}), until {until}, {days} days left")
+        say(f"  Certificate {each['thumbprint']} (SHA-1 {each['sha1']}), {_lifetime(each)}")
     for sentence in shown["advice"]:
         say("", *textwrap.wrap(sentence, 100, break_long_words=False, break_on_hyphens=False))
+
+
+def _tested(shown: dict[str, Any]) -> str:
+    """Return when a test was passed, in words."""
+    if shown["tested"] is None:
+        return "not yet with these settings"
+    return cell(shown["tested"]) + ("" if shown["is_tested"] else ", which is more than seven days ago")
+
+
+def _lifetime(certificate: dict[str, Any]) -> str:
+    """Return until when a certificate is valid, and how long that is, in words."""
+    until, moment = certificate["valid_until"], now()
+    if until <= moment:
+        rest = f"expired {ago(until, moment)}"
+    elif certificate["days_left"]:
+        rest = f"{certificate['days_left']} days left"
+    else:
+        rest = f"expires {ago(until, moment)}"
+    if certificate["valid_from"] > moment:
+        rest = f"not valid before {cell(certificate['valid_from'])}"
+    return f"until {cell(until)}, {rest}"
 
 
 def _last_refusal(connection: Connection, found: stored.Connection) -> dict[str, Any] | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import click
 
 from app.cli.audit import actor, audited, audited_change
 from app.cli.connection import Connection
-from app.cli.output import json_option, print_json, print_rows, print_table, say
+from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.sign_on.choosing import chosen, connection_option, users_named
 from app.cli.sign_on.connecting import set_connection
 from app.cli.sign_on.portal import facts, print_facts, print_portal
+from app.cli.sign_on.trial import try_connection
 from app.schemas.tables.user import USER_TYPE
 from app.sign_on.connecting import is_tested, obstacles
 from app.sign_on.endings import OPERATOR, Endings
@@ -26,9 +26,6 @@ from app.store.sign_on.apps import Apps
 from app.store.sign_on.connections import Connections
 from app.store.sign_on.links import forget, forget_connection
 from app.store.sign_on.sessions import Sessions
-from app.store.sign_on.tickets import LIFETIME, Tickets
-
-_POLL = 1.0
 
 
 @click.group()
@@ -37,16 +34,20 @@ def sso() -> None:
 
 
 sso.add_command(set_connection)
+sso.add_command(try_connection)
 
 
 @sso.command()
 @click.argument("tenant")
+@connection_option
 @json_option
 @click.pass_obj
-def show(connection: Connection, tenant: str, as_json: bool) -> None:
+def show(connection: Connection, tenant: str, connection_id: str | None, as_json: bool) -> None:
     """Show what to paste into Entra, and what is known of each connection."""
     Tenants(connection.database).require(tenant)
     found = Connections(connection.database).of_tenant(tenant)
+    if connection_id is not None:
+        found = [chosen(connection, tenant, connection_id)]
     if as_json:
         print_json([facts(connection, each) for each in found])
         return
@@ -57,46 +58,6 @@ def show(connection: Connection, tenant: str, as_json: bool) -> None:
             say("")
         print_portal(connection, each)
         print_facts(facts(connection, each))
-
-
-@sso.command("test")
-@click.argument("tenant")
-@click.option("--no-wait", is_flag=True, help="Only print the link.")
-@connection_option
-@click.pass_obj
-def try_connection(connection: Connection, tenant: str, no_wait: bool, connection_id: str | None) -> None:
-    """Print a link for one trial of a connection, which may be off; wait, and show each check."""
-    try:
-        found = chosen(connection, tenant, connection_id, among=lambda each: not each.on)
-    except click.ClickException:
-        found = chosen(connection, tenant, connection_id)  # there is one, and it is on
-    tickets = Tickets(connection.prepared)
-    secret = tickets.create(tenant, found.id)
-    say("Open this link within 15 minutes and sign in; it works once:", err=True)
-    say(f"{Urls(connection.config.base_url, tenant).sign_on}/test/{secret}")
-    if no_wait:
-        return
-    deadline = time.monotonic() + LIFETIME.total_seconds()
-    while (outcome := tickets.outcome(tenant, secret)) is None:
-        if time.monotonic() >= deadline:
-            raise click.ClickException("Nobody has finished the sign-in within 15 minutes.")
-        time.sleep(_POLL)
-    _print_outcome(outcome)
-    if not outcome["passed"]:
-        raise click.ClickException(f"The test has failed: {outcome['reason']}. {outcome['detail']}")
-    say(f"Passed. Next: scimd sso on {tenant}", err=True)
-
-
-def _print_outcome(outcome: dict[str, Any]) -> None:
-    rows = [
-        {"check": each["name"], "expected": each["expected"], "received": each["received"], "ok": each["passed"]}
-        for each in outcome["checks"]
-    ]
-    print_table(rows, empty="No checks.")
-    say("")
-    print_table([{"came": each["name"], "values": ", ".join(each["values"])} for each in outcome["values"]], empty="")
-    if outcome["passed"]:
-        say("", f"User: {outcome['name']} ({outcome['user']})")
 
 
 @sso.command()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from app.auth.jwks import SECONDS, FetchError, fetch_object
+from app.auth.jwks import SECONDS, FetchError, another_issuer, fetch_object
 from app.errors import InvalidValue
 from app.store.accounts.trusts import check_url, is_loopback
 
@@ -36,6 +36,11 @@ class Metadata:
         return cls(**{**document, "auth_methods": tuple(document.get("auth_methods", ()))})
 
 
+def discovery_url(issuer: str) -> str:
+    """Return where an issuer publishes its metadata."""
+    return issuer.rstrip("/") + "/.well-known/openid-configuration"
+
+
 def discover(issuer: str) -> Metadata:
     """Return the metadata of the issuer; raises FetchError, whose text is for the operator.
 
@@ -43,8 +48,7 @@ def discover(issuer: str) -> Metadata:
     otherwise the provider could make the server send requests to services that listen on the loopback interface alone.
     """
     _check(issuer, "The issuer", local=True)
-    url = issuer.rstrip("/") + "/.well-known/openid-configuration"
-    found = fetch_object(url, time.monotonic() + SECONDS, MOST_BYTES)
+    found = fetch_object(discovery_url(issuer), time.monotonic() + SECONDS, MOST_BYTES)
     _check_issuer(found.get("issuer"), issuer)
     local = is_loopback(urlsplit(issuer).hostname or "")
     endpoints = {name: _check(found.get(name), f"The issuer's {name}", local=local) for name in _ENDPOINTS}
@@ -65,7 +69,7 @@ def _check_issuer(named: object, issuer: str) -> None:
             "the metadata is that of many directories, with a placeholder in its issuer; use the issuer URL of the one"
             " directory whose people sign in"
         )
-    raise FetchError("the metadata at the issuer's URL names another issuer")
+    raise another_issuer(named, issuer)
 
 
 def _check(url: object, what: str, *, local: bool) -> str:

@@ -56,6 +56,14 @@ def test_changed_only_as_far_as_it_is_said(scimd, made):
     assert (changed["name"], changed["scopes"], changed["redirect_uris"]) == ("Door", ["openid", "email"], ["https://app.example.com/cb"])
 
 
+def test_a_change_says_what_it_is_now_and_what_it_was(scimd, made):
+    done = scimd("app", "change", made["client_id"], "--scope", "groups")
+    assert done.out == "  scopes  openid, groups (was openid, profile, email)\n"
+    assert scimd("app", "change", made["client_id"], "--group", "Staff").out == "  group  Staff (was -)\n"
+    again = scimd("app", "change", made["client_id"], "--group", "Staff")
+    assert (again.out, again.err) == ("", "Nothing has changed.\n")
+
+
 def test_rotated_without_a_gap(scimd, made, database):
     second = scimd("app", "rotate", made["client_id"], "--json").json
     first = scimd("app", "show", made["client_id"], "--json").json["secrets"][0]["secret_id"]

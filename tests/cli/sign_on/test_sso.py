@@ -21,7 +21,8 @@ from app.store.sign_on.tickets import Tickets
 from tests.auth.issuer import running_issuer
 from tests.processes import until
 from tests.sign_on.metadata import SSO_URL, metadata, running_publisher
-from tests.sign_on.saml.idp import ENTITY_ID, signer
+from tests.sign_on.people import create_group
+from tests.sign_on.saml.idp import ENTITY_ID, NOW, signer
 
 URL = "https://scim.example.com/contoso/sign-on"
 
@@ -125,6 +126,72 @@ def test_a_connection_that_cannot_be_is_not_made(scimd, database, options, says)
 def test_sso_60_a_rule_that_cannot_hold_is_refused(scimd, database, publisher, option, value, says):
     done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url, option, value)
     assert says in done.err
+    assert stored(database) == []
+
+
+@pytest.mark.parametrize("rule", ["bogus", "bogus=NameID", "userName", "userName="])
+def test_the_error_about_a_match_rule_shows_one(scimd, publisher, rule):
+    done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url, "--match", rule)
+    assert f"{rule!r} is no match rule" in done.err
+    assert "ATTRIBUTE=SOURCE, such as userName=NameID" in done.err
+    assert "emails, externalId, userName" in done.err
+
+
+@pytest.mark.parametrize("content", [b"", b"no metadata", b"<a/>", b"\x30\x82"])
+@pytest.mark.parametrize("options", [("--metadata-file",), ("--entity-id", "x", "--sso-url", SSO_URL, "--certificate")])
+def test_the_error_about_a_file_names_it(scimd, database, tmp_path, options, content):
+    file = tmp_path / "given.txt"
+    file.write_bytes(content)
+    done = scimd("sso", "set", "contoso", "saml", *options, str(file))
+    assert done.status == 1
+    assert f"{file}: " in done.err
+    assert stored(database) == []
+
+
+def test_a_file_that_is_too_large_or_weak_is_named(scimd, tmp_path):
+    large, weak = tmp_path / "large", tmp_path / "weak.pem"
+    large.write_bytes(b"x" * 600_000)
+    weak.write_text(signer("weak", bits=1_024).pem)
+    assert f"{large}: It is larger" in scimd("sso", "set", "contoso", "saml", "--metadata-file", str(large)).err
+    by_hand = ("--entity-id", "x", "--sso-url", SSO_URL, "--certificate", str(weak))
+    assert f"{weak}: The certificate has an RSA key" in scimd("sso", "set", "contoso", "saml", *by_hand).err
+
+
+def test_a_certificate_may_be_in_der_as_entras_raw_download_is(scimd, database, tmp_path):
+    raw = tmp_path / "idp.cer"
+    raw.write_bytes(signer().certificate.der)
+    by_hand = ("--entity-id", ENTITY_ID, "--sso-url", SSO_URL, "--certificate", str(raw))
+    assert scimd("sso", "set", "contoso", "saml", *by_hand).status == 0
+    assert stored(database)[0].saml.certificates[0].der == signer().certificate.der
+
+
+def test_a_group_that_is_not_there_yet_is_warned_about(saml, scimd, database):
+    done = scimd("sso", "set", "contoso", "saml", "--group", "Staff")
+    warning = "contoso has no group 'Staff' yet"
+    assert done.status == 0
+    assert f"Warning: {warning}" in done.err
+    assert any(warning in each for each in scimd("sso", "show", "contoso", "--json").json[0]["advice"])
+    create_group(database, "contoso", "staff")
+    assert "Warning" not in scimd("sso", "set", "contoso", "saml", "--group", "Staff").err
+    assert warning not in scimd("sso", "show", "contoso").out
+
+
+def test_what_would_keep_it_from_being_turned_on_is_said_at_once(scimd, database, publisher):
+    publisher.body = metadata(signer("old", starts=-400, days=100).certificate)
+    done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url)
+    assert done.status == 0
+    assert "Warning: None of its certificates is valid now" in done.err
+    scimd.settings["SCIMD_PUBLIC_URL"] = "http://scim.example.com"
+    publisher.body = metadata()
+    done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url)
+    assert "Warning: SCIMD_PUBLIC_URL must begin with https" in done.err
+    assert "SCIMD_PUBLIC_URL must begin with https" in scimd("sso", "show", "contoso").out
+
+
+def test_an_issuer_that_its_metadata_does_not_name(scimd, database, issuer):
+    issuer.metadata["issuer"] = "https://login.example.com/other"
+    done = scimd("sso", "set", "contoso", "oidc", "--issuer", issuer.url, "--client-id", "1", "--key")
+    assert f"another issuer: https://login.example.com/other, and not {issuer.url}" in done.err
     assert stored(database) == []
 
 
@@ -285,6 +352,46 @@ def test_show_says_what_is_known_and_what_to_do(saml, scimd, database):
     assert "It is away." in printed
 
 
+def test_show_says_where_it_comes_from_and_whether_it_was_tested(saml, scimd, database, publisher):
+    shown = values(scimd("sso", "show", "contoso").out)
+    assert shown["SSO URL"] == SSO_URL
+    assert shown["Metadata from"] == publisher.url
+    assert shown["Tested"] == "not yet with these settings"
+    database.db.connections.update_one({}, {"$set": {"tested": now() - timedelta(days=8)}})
+    assert "more than seven days ago" in scimd("sso", "show", "contoso").out
+
+
+def test_show_says_that_metadata_was_given_once(scimd, tmp_path):
+    file = tmp_path / "metadata.xml"
+    file.write_bytes(metadata())
+    scimd("sso", "set", "contoso", "saml", "--metadata-file", str(file))
+    assert "not read again" in scimd("sso", "show", "contoso").out
+    assert scimd("sso", "show", "contoso", "--json").json[0]["metadata_url"] is None
+
+
+@pytest.mark.parametrize(("starts", "days", "says"), [
+    (-400, 100, "expired 300 days ago"), (-10, 110, "99 days left"), (-10, 10.5, "expires in 11 hours"),
+    (10, 100, "not valid before"),
+])
+def test_show_says_how_long_a_certificate_is_valid(scimd, publisher, starts, days, says):
+    today = (now() - NOW) / timedelta(days=1)
+    publisher.body = metadata(signer(says, starts=starts + today, days=days).certificate)
+    scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url)
+    assert says in scimd("sso", "show", "contoso").out
+
+
+def test_show_shows_one_of_two(saml, scimd, database, issuer):
+    scimd("sso", "on", "contoso", "--untested")
+    scimd("sso", "set", "contoso", "oidc", "--issuer", issuer.url, "--client-id", "1", "--key")
+    first, second = stored(database)
+    (row,) = scimd("sso", "show", "contoso", "--json", "--connection", second.id).json
+    assert row["metadata_url"] == f"{issuer.url}/.well-known/openid-configuration"
+    printed = scimd("sso", "show", "contoso", "--connection", first.id).out
+    assert first.id in printed
+    assert second.id not in printed
+    assert "no connection 'sso_0'" in scimd("sso", "show", "contoso", "--connection", "sso_0").err
+
+
 def test_show_without_a_connection_says_how_to_make_one(scimd):
     assert "scimd sso set contoso saml" in scimd("sso", "show", "contoso").out
     assert scimd("sso", "show", "contoso", "--json").json == []
@@ -307,8 +414,8 @@ def test_sso_19_a_test_prints_a_link_and_waits_for_what_it_finds(saml, scimd, da
     assert ticket[1] == stored(database)[0].id
 
 
-@pytest.mark.parametrize("passed", [True, False])
-def test_sso_19_a_test_shows_each_check(saml, scimd, database, passed):
+def running_test(scimd, database, *options, passed):
+    """Run `scimd sso test`, while somebody signs in."""
     def report():
         until(lambda: database.db.tickets.find_one())
         row = database.db.tickets.find_one()
@@ -320,8 +427,24 @@ def test_sso_19_a_test_shows_each_check(saml, scimd, database, passed):
 
     thread = threading.Thread(target=report)
     thread.start()
-    done = scimd("sso", "test", "contoso")
+    done = scimd("sso", "test", "contoso", *options)
     thread.join()
+    return done
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_a_test_prints_what_it_finds_as_json(saml, scimd, database, passed):
+    done = running_test(scimd, database, "--json", passed=passed)
+    assert done.status == (0 if passed else 1)
+    assert done.json["passed"] == passed
+    assert [check["received"] for check in done.json["checks"]] == [ENTITY_ID]
+    assert f"{URL}/test/" in done.err
+    assert scimd("sso", "test", "contoso", "--no-wait", "--json").json["link"].startswith(f"{URL}/test/")
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_sso_19_a_test_shows_each_check(saml, scimd, database, passed):
+    done = running_test(scimd, database, passed=passed)
     assert done.status == (0 if passed else 1)
     assert ENTITY_ID in done.out
     assert "ann@example.com" in done.out

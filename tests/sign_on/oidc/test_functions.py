@@ -233,8 +233,8 @@ def test_oi_18_what_the_provider_says_of_its_error_is_one_printable_line() -> No
 
 @pytest.mark.parametrize(("changed", "why"), [
     ({"issuer": "https://login.example.com/{tenantid}/v2.0"}, "placeholder"),
-    ({"issuer": "https://evil.example"}, "another issuer"),
-    ({"issuer": ...}, "another issuer"),
+    ({"issuer": "https://evil.example"}, "another issuer: https://evil.example, and not http://127.0.0.1"),
+    ({"issuer": ...}, "names no issuer; it must name http://127.0.0.1"),
     ({"token_endpoint": "http://example.com/token"}, "token_endpoint must be an https URL"),
     ({"token_endpoint": "file:///etc/passwd"}, "token_endpoint must be an https URL"),
     ({"token_endpoint": ...}, "token_endpoint must be an https URL"),
