@@ -69,7 +69,13 @@ def words_of(error: BaseException) -> str:
     return f"{through}{os.strerror(numbers[0]).lower() if numbers else type(error).__name__}"
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and those that it wraps, each once; urllib3 has some of them only as arguments."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, BaseException) and each not in found:
+            found.append(each)
+            yield each
+            waiting += (*each.args, each.__context__, each.__cause__)

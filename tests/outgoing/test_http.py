@@ -15,6 +15,7 @@ import pytest
 
 from app.auth.jwks import FetchError, fetch_keys
 from app.outgoing import http
+from app.outgoing.failures import CLOSED, TLS
 from app.store.accounts.trusts import Conditions
 from tests.auth.issuer import AUDIENCE, running_issuer
 from tests.auth.proxy import HOST, Proxy, certificate, running_proxy
@@ -226,9 +227,10 @@ def test_a_connection_that_leads_to_no_answer_says_why(scheme: str, behaviour: A
         thread = threading.Thread(target=lambda: behaviour(server.accept()[0]))
         thread.start()
         url = f"{scheme}://127.0.0.1:{server.getsockname()[1]}/"
-        with pytest.raises(http.OutgoingError, match=f"could not be read: {says}"):
+        with pytest.raises(http.OutgoingError, match=f"could not be read: {says}") as raised:
             http.get(url, deadline=time.monotonic() + 5, most_bytes=1_000)
         thread.join()
+    assert raised.value.reason == (TLS if scheme == "https" else CLOSED)
 
 
 def test_sso_12_a_slow_answer_to_a_form_is_cut_at_the_deadline() -> None:
