@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from joserfc import jwt
 
+from app.protocol.messages import SECURITY_EVENT_JWT
 from app.schemas.tables.common import EXTERNAL_ID, ID
 from app.schemas.tables.group import GROUP_TYPE
 from app.store.sign_on.signing_keys import EVENT_TOKEN, SigningKey, SigningKeys
@@ -30,7 +31,8 @@ ACTIVATED = "urn:ietf:params:scim:event:prov:activate"
 DEACTIVATED = "urn:ietf:params:scim:event:prov:deactivate"
 EVENT_URIS = (CREATED, PATCHED, REPLACED, DELETED, ACTIVATED, DEACTIVATED)
 """The events that a token can be about (RFC 9967 section 7.4)."""
-TYPE = "secevent+jwt"
+TYPE = SECURITY_EVENT_JWT.removeprefix("application/")
+"""The `typ` of a token (RFC 8417 section 2.3)."""
 _REPLACE = "replace"
 """The operation of a PUT."""
 _TENANTS = "scimd.tenant."
