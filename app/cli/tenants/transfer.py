@@ -26,6 +26,7 @@ from app.schemas.custom import all_types
 from app.schemas.validation.json_object import object_in
 from app.store.accounts.tenants import Tenants
 from app.store.open import open_directory, unknown
+from app.store.sign_on.connections import Connections
 
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes; MongoDB stores no larger document."""
@@ -56,6 +57,8 @@ def export(connection: Connection, tenant: str, output: str) -> None:
             if "resource" in line:
                 progress.advance(task)
     click.echo(f"Exported {number} lines.", err=True)
+    if Connections(connection.database).of_tenant(tenant):
+        say("Not exported: the connection to the identity provider, sessions and apps. A backup has them.", err=True)
 
 
 @click.command("import")
