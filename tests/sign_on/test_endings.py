@@ -17,7 +17,7 @@ from app.sign_on.endings import Endings, Follower
 from app.store.accounts.tenants import Tenants
 from app.store.log.event import Actor
 from app.store.mongo.moments import now
-from app.store.open import collections, open_directory
+from app.store.open import open_directory
 from app.store.sign_on.logouts import Place
 from app.store.sign_on.sessions import Session, Sessions
 from tests.blueprints.conftest import PATCH_URN, USER_URN
@@ -26,12 +26,6 @@ from tests.tenants import delete_for_good
 
 CONFIG = Config.from_environment({})
 USER = {"schemas": [USER_URN], "userName": "ann@example.com", "active": True}
-
-
-@pytest.fixture
-def database(reused_database):
-    reused_database.prepare(collections(CONFIG))
-    return reused_database
 
 
 @pytest.fixture

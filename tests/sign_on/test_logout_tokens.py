@@ -6,14 +6,12 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from app.config import Config
 from app.sign_on.endings import Endings
 from app.sign_on.logout_tokens import EVENT, Teller
 from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenants
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
-from app.store.open import collections
 from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.logouts import PAUSES, Logouts
 from app.store.sign_on.sessions import Session, Sessions
@@ -25,30 +23,15 @@ BASE = "https://scim.example.com"
 MS = timedelta(milliseconds=1)
 
 
-class Clock:
-    def __init__(self):
-        self.moment = now()
-
-    def __call__(self):
-        return self.moment
-
-
-@pytest.fixture
-def database(reused_database):
-    reused_database.prepare(collections(Config.from_environment({})))
-    Tenants(reused_database).create("contoso", "gallery")
-    return reused_database
+@pytest.fixture(autouse=True)
+def tenant(database):
+    return Tenants(database).create("contoso", "gallery")
 
 
 @pytest.fixture
 def receiver():
     with running_receiver() as one:
         yield one
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture
@@ -113,7 +96,7 @@ def test_sso_75_an_app_gets_a_logout_token(database, teller, receiver, keys, clo
     assert teller.round() == 0
 
 
-def test_sso_75_204_is_done_and_400_is_not_repeated(database, teller, receiver, clock, counted):
+def test_sso_75_an_answer_of_204_is_done_and_400_is_not_repeated(database, teller, receiver, clock, counted):
     app = make_app(database, receiver.url)
     receiver.answers = [204, 400]
     for _ in range(2):

@@ -6,10 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.config import Config
 from app.sign_on.refreshing import MOST_AGE, PAUSE, Refreshing, Unusable, certificates, discovered, with_metadata
-from app.store.mongo.moments import now
-from app.store.open import collections
 from app.store.sign_on.connection import Connection, OidcPart, SamlPart
 from app.store.sign_on.connections import Connections
 from tests.auth.issuer import running_issuer
@@ -20,25 +17,6 @@ THREADS = 8
 MS = timedelta(milliseconds=1)
 OTHER = "https://sts.windows.net/0b1d7e1c-0000-4000-8000-000000000002/"
 DOCTYPE = b'<!DOCTYPE EntityDescriptor [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
-
-
-class Clock:
-    def __init__(self):
-        self.moment = now()
-
-    def __call__(self):
-        return self.moment
-
-
-@pytest.fixture
-def database(reused_database):
-    reused_database.prepare(collections(Config.from_environment({})))
-    return reused_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

@@ -26,11 +26,6 @@ def apps(database):
     return Apps(database)
 
 
-@pytest.fixture
-def database(reused_database):
-    return reused_database
-
-
 @pytest.mark.parametrize("field", ["redirect_uris", "logout_uris", "backchannel_logout_uri", "initiate_login_uri"])
 @pytest.mark.parametrize("uri", BAD_URIS)
 def test_sso_92_a_uri_that_would_be_dangerous_is_refused(apps, field, uri):

@@ -16,24 +16,6 @@ GRANT = Grant(
 )
 
 
-class Clock:
-    def __init__(self):
-        self.moment = now()
-
-    def __call__(self):
-        return self.moment
-
-
-@pytest.fixture
-def database(reused_database):
-    return reused_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def codes(database, clock):
     return Codes(database, clock)

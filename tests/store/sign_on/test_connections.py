@@ -6,13 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.config import Config
 from app.errors import Conflict, NotFound
 from app.store.accounts.expiries import warn_of_expiries
 from app.store.accounts.tenants import Tenants
 from app.store.log.events import Events, LogSettings
-from app.store.mongo.moments import now
-from app.store.open import collections
 from app.store.sign_on.connection import OIDC, SAML, Connection, OidcPart, SamlPart, StoredCertificate
 from app.store.sign_on.connections import SPEC, Connections, Readings, certificate_expiries
 from tests.tenants import delete_for_good
@@ -33,25 +30,6 @@ OPENID = Connection(
         metadata={"jwks_uri": "https://login.example.com/keys"}, keys=({"kid": "1", "n": "2"},),
     ),
 )
-
-
-class Clock:
-    def __init__(self):
-        self.moment = now()
-
-    def __call__(self):
-        return self.moment
-
-
-@pytest.fixture
-def database(reused_database):
-    reused_database.prepare(collections(Config.from_environment({})))
-    return reused_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

@@ -5,37 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from app.config import Config
 from app.store.accounts.tenants import Tenants
 from app.store.log.event import Actor
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
-from app.store.open import collections
 from app.store.sign_on.logouts import CLAIMED, PAUSES, End, Logouts, end_sessions
 from app.store.sign_on.sessions import Session, Sessions
 from tests.tenants import delete_for_good
 
 THREADS = 8
 MS = timedelta(milliseconds=1)
-
-
-class Clock:
-    def __init__(self):
-        self.moment = now()
-
-    def __call__(self):
-        return self.moment
-
-
-@pytest.fixture
-def database(reused_database):
-    reused_database.prepare(collections(Config.from_environment({})))
-    return reused_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

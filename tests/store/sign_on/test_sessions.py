@@ -11,24 +11,6 @@ from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sessions import Session, Sessions
 
 
-class Clock:
-    def __init__(self):
-        self.moment = now()
-
-    def __call__(self):
-        return self.moment
-
-
-@pytest.fixture
-def database(reused_database):
-    return reused_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def sessions(database, clock):
     return Sessions(database, clock)

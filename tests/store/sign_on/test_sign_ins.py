@@ -5,10 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.config import Config
 from app.store.accounts.tokens import hash_of
 from app.store.mongo.moments import now
-from app.store.open import collections
 from app.store.sign_on.links import Link, Links, forget
 from app.store.sign_on.sign_ins import LIFETIME, LOOP, SignIn, SignIns, new_state
 from app.store.sign_on.tickets import Tickets
@@ -16,25 +14,6 @@ from app.store.sign_on.tickets import Tickets
 THREADS = 8
 SIGN_IN = SignIn(tenant="contoso", connection="sso_1", browser=hash_of("cookie"), purpose={"kind": "page"}, request="_1")
 MS = timedelta(milliseconds=1)
-
-
-class Clock:
-    def __init__(self):
-        self.moment = now()
-
-    def __call__(self):
-        return self.moment
-
-
-@pytest.fixture
-def database(reused_database):
-    reused_database.prepare(collections(Config.from_environment({})))
-    return reused_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

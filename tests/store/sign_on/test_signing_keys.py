@@ -11,31 +11,7 @@ from joserfc.jwk import RSAKey
 
 from app.errors import Conflict
 from app.store.accounts.sealing import Sealer
-from app.store.mongo.collections import prepare_collection
-from app.store.mongo.moments import now
-from app.store.sign_on.signing_keys import ID_TOKEN, SAML, SPEC, SigningKeys
-
-
-class Clock:
-    def __init__(self):
-        self.moment = now()
-
-    def __call__(self):
-        return self.moment
-
-    def forward(self, **time):
-        self.moment += timedelta(**time)
-
-
-@pytest.fixture
-def database(reused_database):
-    prepare_collection(reused_database.db, SPEC, print)
-    return reused_database
-
-
-@pytest.fixture
-def clock():
-    return Clock()
+from app.store.sign_on.signing_keys import ID_TOKEN, SAML, SigningKeys
 
 
 @pytest.fixture
@@ -70,9 +46,9 @@ def test_sso_115_a_rotation_publishes_signs_and_withdraws_in_this_order(keys, cl
     assert (keys.current(ID_TOKEN).id, [key.id for key in keys.published(ID_TOKEN)]) == (old, [old, new])
     with pytest.raises(Conflict, match="is new already"):
         keys.rotate(ID_TOKEN)
-    clock.forward(hours=24)
+    clock.moment += timedelta(hours=24)
     assert (keys.current(ID_TOKEN).id, [key.id for key in keys.published(ID_TOKEN)]) == (new, [old, new])
-    clock.forward(hours=24)
+    clock.moment += timedelta(hours=24)
     assert (keys.current(ID_TOKEN).id, [key.id for key in keys.published(ID_TOKEN)]) == (new, [new])
 
 
