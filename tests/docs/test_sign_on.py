@@ -4,7 +4,9 @@ import re
 
 from app.assembly import assemble
 from app.config import Config
+from app.schemas.tables.common import EXTERNAL_ID
 from app.sign_on.reasons import Reason
+from app.sign_on.saml.known_claims import OBJECT_ID
 from tests.docs import pages
 
 PAGE = "docs/sign-on.md"
@@ -24,3 +26,9 @@ def test_sso_148_the_addresses_of_the_page_are_those_of_the_code(reused_database
     served = {f"{method} {rule.rule.removeprefix('/<tenant>')}" for rule in rules for method in rule.methods - {"HEAD", "OPTIONS"}}
     named = {each for row in first_column("Addresses") for each in re.findall(r"`(.+?)`", row)}
     assert named == served
+
+
+def test_sso_66_the_page_on_entra_gives_the_rule_that_guests_need() -> None:
+    text = pages.text("docs/entra.md#Single sign-on")
+    assert f"`--match {EXTERNAL_ID.name}={OBJECT_ID}`" in text
+    assert "#EXT#" in text

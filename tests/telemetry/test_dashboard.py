@@ -19,7 +19,7 @@ from tests.conftest import Server, free_port, spend
 from tests.docs import pages
 from tests.processes import until
 from tests.sign_on.flow.world import World, today
-from tests.telemetry.scraping import scrape
+from tests.telemetry.scraping import scrape, total
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "docs" / "grafana.json").read_text())
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
@@ -106,6 +106,20 @@ def sign_people_in(server: Server) -> None:
 @pytest.mark.parametrize("name", OPERATORS_ASK)
 def test_what_operators_ask_for_is_there(series: dict[str, set[str]], name: str) -> None:
     assert series[name] - {"pid"} == OPERATORS_ASK[name]
+
+
+def test_sso_120_the_metrics_of_sign_on_count_what_happens(limited: Server, series: dict[str, set[str]]) -> None:
+    before = {result: total(limited, "scimd_sign_ons_total", kind="saml", result=result) for result in ("done", "unknown-certificate")}
+    timed, failed = (total(limited, name) for name in ("scimd_sign_on_seconds_count", "scimd_connection_fetch_failures_total"))
+    told = total(limited, "scimd_logout_tokens_total", result="later")
+    sign_people_in(limited)
+    for result, number in before.items():
+        assert total(limited, "scimd_sign_ons_total", kind="saml", result=result) == number + 1
+    assert total(limited, "scimd_sign_on_seconds_count") == timed + 1
+    assert total(limited, "scimd_connection_fetch_failures_total") == failed + 1
+    until(lambda: total(limited, "scimd_logout_tokens_total", result="later") > told)
+    [left] = [value for (name, has), value in scrape(limited).items() if name == "scimd_connection_certificate_expiry_seconds"][-1:]
+    assert left > 0
 
 
 def test_the_dashboard_can_be_loaded() -> None:

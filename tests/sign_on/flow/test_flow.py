@@ -22,7 +22,7 @@ def test_sso_30_the_way_to_the_identity_provider(world):
 
 
 @pytest.mark.parametrize("what", ["assertion", "response", "both"])
-def test_a_person_who_was_provisioned_comes_in(world, what):
+def test_sso_01_a_person_who_was_provisioned_comes_in_by_saml(world, what):
     browser = world.browser()
     answered = browser.answer(browser.begin(), what)
     assert answered.status_code == 303
@@ -54,6 +54,27 @@ def test_sso_118_the_log_shows_provisioning_and_sign_on_in_one_list(world):
     shown = world.server.command("events", world.tenant, "--user", NAME)
     assert [shown.count(word) for word in ("create", "sign-on", "patch", "inactive")] == [1, 2, 1, 1], shown
     assert "nobody" not in shown
+
+
+def test_sso_05_every_sign_in_every_refusal_and_every_end_is_one_event(world):
+    """As one list: two who come in, one who is refused, one who signs out, one who is disabled."""
+    other = world.user("other@contoso.com")
+    first, second = world.browser(), world.browser()
+    first.sign_in()
+    second.sign_in(name_id="other@contoso.com", attributes={})
+    world.browser().sign_in(name_id="nobody@contoso.com")
+    first.send("POST", f"{world.url}/out", {"Sec-Fetch-Site": "same-origin"})
+    world.disable(other)
+    second.get(world.url)
+    operations = {"$in": ["sign-on", "sign-off"]}
+    seen = [
+        (event["operation"], event.get("detail", "").partition(":")[0], event["resource"].get("id"))
+        for event in world.database.db.events.find({"tenant": world.tenant, "operation": operations}, sort=[("time", 1)])
+    ]
+    assert seen == [
+        ("sign-on", "", world.user_id), ("sign-on", "", other), ("sign-on", "not-provisioned", None),
+        ("sign-off", "person", world.user_id), ("sign-off", "disabled", other),
+    ]
 
 
 def test_sso_38_a_response_that_nobody_asked_for_leads_to_the_start_and_is_not_read(world):
@@ -191,6 +212,15 @@ def test_sso_82_a_person_signs_out(world):
     assert world.sessions() == []
     (event,) = world.events("sign-off")
     assert event["detail"] == "person"
+
+
+def test_sso_81_the_page_says_that_the_identity_provider_is_not_signed_out_of(world):
+    browser = world.browser()
+    browser.sign_in()
+    browser.send("POST", f"{world.url}/out", {"Sec-Fetch-Site": "same-origin"})
+    page = browser.get(f"{world.url}/out").text
+    assert "You may still be signed in at your organisation" in page
+    assert "login.example.com" not in page
 
 
 @pytest.mark.parametrize("headers", [

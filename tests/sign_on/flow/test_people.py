@@ -53,6 +53,33 @@ def test_pe_01_who_is_not_provisioned_is_refused_until_they_are(world):
     comes_in(world, **known_as("another", name_id="new@contoso.com"))
 
 
+def test_sso_62_all_who_have_no_access_see_the_same_page_and_the_log_tells_them_apart(live_server):
+    world = World(live_server, changes={"match_attribute": "externalId", "match_source": "NameID"})
+    for number, twin in enumerate(("twin", "twin", "away", "gone")):
+        world.user_id = world.user(f"{twin}{number}@contoso.com", externalId=twin)
+        if twin == "away":
+            world.disable(world.user_id)
+    world.request("DELETE", f"/Users/{world.user_id}")
+    pages = [world.browser().sign_in(name_id=name, attributes={}) for name in ("twin", "nobody", "away", "gone")]
+    assert {page.status_code for page in pages} == {403}
+    assert len({page.text.replace(page.headers["X-Request-Id"], "") for page in pages}) == 1
+    assert world.reasons() == ["ambiguous", "not-provisioned", "inactive", "deleted"]
+    assert world.events()[1]["resource"]["name"] == "nobody"
+    assert "40 minutes" in world.events()[1]["detail"]
+
+
+def test_sso_66_a_guest_comes_in_by_the_id_where_the_names_differ(live_server):
+    """The name at sign-in has #EXT#, and provisioning has sent the address."""
+    guest = {"name_id": "guest_example.com#EXT#@contoso.onmicrosoft.com"}
+    by_name = World(live_server)
+    by_name.user("guest@example.com", externalId=OBJECT_ID)
+    refused(by_name, "not-provisioned", **guest)
+    by_id = World(live_server, changes={"match_attribute": "externalId", "match_source": OID})
+    user = by_id.user("guest@example.com", externalId=OBJECT_ID)
+    comes_in(by_id, **guest)
+    assert [row["user"] for row in by_id.sessions()] == [user]
+
+
 @pytest.mark.parametrize("operations", [
     [{"op": "Replace", "path": "active", "value": "False"}],
     [{"op": "replace", "path": "active", "value": False}],
@@ -82,7 +109,7 @@ def test_pe_02_who_is_disabled_by_put_or_bulk_is_out_at_once(world):
     assert not browser.is_signed_in()
 
 
-def test_pe_02_who_is_disabled_between_answer_and_finish_is_refused(world):
+def test_sso_72_pe_02_who_is_disabled_between_answer_and_finish_is_refused(world):
     browser = world.browser()
     where = browser.answer(browser.begin()).headers["Location"]
     world.disable(world.user_id)
@@ -227,7 +254,7 @@ def test_sa_56_of_eight_answers_at_once_on_all_workers_one_is_taken(world):
     assert statuses == [303] + [400] * 7
 
 
-def test_pe_10_nobody_comes_in_while_the_tenant_is_suspended(world):
+def test_sso_64_pe_10_nobody_comes_in_while_the_tenant_is_suspended(world):
     browser = comes_in(world)
     begun, where = world.browser(), world.browser()
     first, second = begun.begin(), where.answer(where.begin()).headers["Location"]

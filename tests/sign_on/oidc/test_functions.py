@@ -161,6 +161,12 @@ def test_attack(provider: FakeProvider, case: Case) -> None:
     assert SignIn(provider).identity()
 
 
+def test_sso_142_the_fake_provider_issues_a_bad_token_for_every_row() -> None:
+    rows = {f"OI-{case.name[3:5]}" for case in CORPUS if case.name.startswith("oi_")}
+    elsewhere = {"OI-01", "OI-02", "OI-03", "OI-08", "OI-17", "OI-18", "OI-19", "OI-20"}  # about no token
+    assert rows | elsewhere == {f"OI-{number:02}" for number in range(1, 21)}
+
+
 def test_oi_03_a_code_of_another_sign_in(provider: FakeProvider) -> None:
     mine, theirs = SignIn(provider), SignIn(provider)
     with pytest.raises(SignOnRefused) as caught:

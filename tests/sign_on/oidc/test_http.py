@@ -59,7 +59,7 @@ def reread(world: World) -> None:
     Refreshing(world.server.database).read(connection)
 
 
-def test_sso_51_a_person_signs_in(world: World) -> None:
+def test_sso_01_51_a_person_signs_in_by_openid_connect(world: World) -> None:
     browser = world.browser()
     assert browser.sign_in().status_code == 303
     assert browser.is_signed_in()

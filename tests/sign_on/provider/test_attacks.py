@@ -233,7 +233,7 @@ def remove_app(world, person):
 
 
 @pytest.mark.parametrize("act", [disable, delete, end, suspend])
-def test_op_11_who_is_out_between_code_and_token_gets_none(world, ann, act):
+def test_sso_72_op_11_who_is_out_between_code_and_token_gets_none(world, ann, act):
     code = ann.code()
     act(world, ann)
     assert error_of(world.exchange(code, ann.verifier)) == "invalid_grant"
@@ -264,7 +264,7 @@ def test_op_13_a_token_is_good_in_its_tenant_alone(world, ann):
 
 
 @pytest.mark.parametrize("act", [disable, delete, end, suspend, remove_app])
-def test_op_14_userinfo_says_nothing_about_who_is_out(world, ann, act):
+def test_sso_72_op_14_userinfo_says_nothing_about_who_is_out(world, ann, act):
     token = ann.tokens()["access_token"]
     act(world, ann)
     assert world.userinfo(token).status_code == 401
@@ -343,7 +343,7 @@ def our_key(world):
     return SigningKeys(world.database, Sealer(world.database)).current(ID_TOKEN).jwk
 
 
-def test_op_18_a_hint_that_is_not_of_this_tenant_app_and_session_ends_nothing(world, ann):
+def test_sso_80_op_18_a_hint_that_is_not_of_this_tenant_app_and_session_ends_nothing(world, ann):
     token, ours = ann.tokens()["id_token"], our_key(world)
     elsewhere = world.signed_in("fabrikam", "bob@fabrikam.com")
     other = world.signed_in(name="bob@contoso.com")
@@ -366,7 +366,7 @@ def test_op_18_a_hint_that_is_not_of_this_tenant_app_and_session_ends_nothing(wo
     assert [person.is_signed_in() for person in (ann, other)] == [True, True]
 
 
-def test_op_18_a_valid_hint_signs_out_and_goes_to_the_registered_address_alone(world, ann):
+def test_sso_80_op_18_a_valid_hint_signs_out_and_goes_to_the_registered_address_alone(world, ann):
     token = ann.tokens()["id_token"]
     answer = ann.logout(id_token_hint=token, post_logout_redirect_uri=LOGGED_OUT, state="s&t")
     assert answer.headers["Location"] == f"{LOGGED_OUT}?state=s%26t"
@@ -404,7 +404,7 @@ def test_op_19_without_a_hint_a_page_asks_and_a_foreign_post_is_refused(world, a
     assert ann.is_signed_in()
 
 
-def test_op_20_an_id_token_names_its_tenant_and_its_app(world, ann):
+def test_sso_06_op_20_an_id_token_names_its_tenant_and_its_app(world, ann):
     elsewhere = world.signed_in("fabrikam", "bob@fabrikam.com")
     mine, theirs = (world.claims(person.tokens()["id_token"]) for person in (ann, elsewhere))
     assert mine["iss"] != theirs["iss"]

@@ -257,9 +257,3 @@ def test_sso_107_exchanges_and_userinfo_are_limited_apart_from_clients_of_scim(r
 def test_sso_106_a_method_that_people_do_not_use_gets_a_page(world, path):
     answer = world.app.test_client().put(f"/contoso/oauth/{path}")
     assert (answer.status_code, answer.mimetype, answer.headers["Allow"]) == (405, "text/html", "GET, HEAD, OPTIONS, POST")
-
-
-@pytest.mark.parametrize("path", ["oauth/userinfo", "oauth/jwks", ".well-known/openid-configuration"])
-def test_sso_106_a_method_that_apps_do_not_use_gets_json(world, path):
-    answer = world.app.test_client().delete(f"/contoso/{path}")
-    assert (answer.status_code, answer.json["error"], "Allow" in answer.headers) == (405, "invalid_request", True)

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from signxml import XMLVerifier
 
-from app.sign_on.reasons import SignOnRefused
+from app.sign_on.reasons import Reason, SignOnRefused
 from app.sign_on.saml.response import Expected, read_response
 from tests.sign_on.saml.content import CONTENT, XML
 from tests.sign_on.saml.idp import ACS_URL, ENTITY_ID, NOW, OUR_ENTITY_ID, REQUEST_ID, Says
@@ -23,6 +24,17 @@ def test_sso_144_an_attack_is_refused_for_its_reason(attack):
     with pytest.raises(SignOnRefused) as refused:
         read_response(attack.field(Says()), expected(attack))
     assert refused.value.reason in attack.reasons, refused.value.detail
+
+
+@pytest.mark.parametrize("attack", [each for each in ATTACKS if each.reasons == {Reason.STRUCTURE}], ids=str)
+def test_sso_41_the_structure_is_checked_before_any_signature(attack, monkeypatch):
+    def verify(*arguments, **named):
+        raise AssertionError("a signature was looked at")
+
+    monkeypatch.setattr(XMLVerifier, "verify", verify)
+    with pytest.raises(SignOnRefused) as refused:
+        read_response(attack.field(Says()), expected(attack))
+    assert refused.value.reason == Reason.STRUCTURE
 
 
 def test_sso_144_the_corpus_has_every_row_that_the_function_decides():

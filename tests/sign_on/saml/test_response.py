@@ -14,9 +14,11 @@ from tests.sign_on.saml.idp import (
     ACS_URL,
     CLAIMS,
     ENTITY_ID,
+    METHODS,
     NOW,
     OBJECT_ID,
     OUR_ENTITY_ID,
+    PASSWORD,
     REQUEST_ID,
     How,
     Says,
@@ -24,6 +26,9 @@ from tests.sign_on.saml.idp import (
     respond,
     signer,
 )
+
+MULTIPLE = "http://schemas.microsoft.com/claims/multipleauthn"
+PASSWORD_CONTEXT = "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"  # noqa: S105
 
 
 def expected(*signers, **changes):
@@ -108,14 +113,14 @@ def test_sso_40_base64_may_have_line_breaks():
 
 
 @pytest.mark.parametrize("seconds", [-359, 3_659])
-def test_sso_45_59_seconds_of_another_clock_are_allowed(seconds):
+def test_sso_45_a_clock_may_be_59_seconds_apart(seconds):
     now = NOW + timedelta(seconds=seconds)
     says = Says(authenticated="2026-11-29T11:50:00Z")
     assert read_response(encoded(respond(says)), expected(now=now))[0].subject == OBJECT_ID
 
 
 @pytest.mark.parametrize(("seconds", "expected_reason"), [(-361, Reason.NOT_YET), (3_660, Reason.TOO_LATE)])
-def test_sa_47_more_than_60_seconds_of_another_clock_are_not(seconds, expected_reason):
+def test_sa_47_a_clock_may_not_be_more_than_60_seconds_apart(seconds, expected_reason):
     says = Says(authenticated="2026-11-29T11:50:00Z")
     assert reason(respond(says), now=NOW + timedelta(seconds=seconds)) == expected_reason
 
@@ -141,6 +146,25 @@ def test_sso_47_a_second_factor_can_be_required():
     assert identity.amr == ("mfa", "pwd")
     refeds = respond(change=("urn:oasis:names:tc:SAML:2.0:ac:classes:Password", "https://refeds.org/profile/mfa"))
     assert read_response(encoded(refeds), expected(require_mfa=True))[0].amr == ("mfa", "pwd")
+
+
+@pytest.mark.parametrize(("methods", "context", "amr"), [
+    ((PASSWORD, MULTIPLE), PASSWORD_CONTEXT, ("mfa", "pwd")), ((PASSWORD, "urn:unknown"), "urn:unknown", ("pwd",)),
+    ((), "https://refeds.org/profile/mfa", ("mfa",)), (("urn:unknown",), "urn:unknown", ()),
+])
+def test_sso_48_what_is_known_of_the_methods_becomes_amr_and_the_context_acr(methods, context, amr):
+    says = Says(attributes={METHODS: methods} if methods else {})
+    identity, _ = read_response(encoded(respond(says, change=(PASSWORD_CONTEXT, context))), expected())
+    assert (identity.acr, identity.amr) == (context, amr)
+
+
+@pytest.mark.parametrize("name", ["EncryptedAssertion", "EncryptedID", "EncryptedAttribute"])
+def test_sso_49_an_encrypted_message_is_refused_with_what_to_turn_off(name):
+    part = f'<{name} xmlns="urn:oasis:names:tc:SAML:2.0:assertion"/>'
+    with pytest.raises(SignOnRefused) as refused:
+        read_response(encoded(respond(change=("<AttributeStatement>", f"{part}<AttributeStatement>"))), expected())
+    assert refused.value.reason == Reason.ENCRYPTED
+    assert "turn token encryption off at the identity provider" in refused.value.detail
 
 
 def test_sso_36_an_old_authentication_is_not_a_new_one():
