@@ -215,9 +215,9 @@ def _wait_for_close(connection: socket.socket) -> None:
 
 
 def worker_exit(server: Arbiter, worker: Worker) -> None:
-    """Stop the relay, or pause before the next attempt if the worker could not start."""
+    """Stop what sends and moves events, or pause before the next attempt if the worker could not start."""
     if isinstance(worker.wsgi, Application):
-        worker.wsgi.relay.stop()
+        worker.wsgi.stop()
     elif worker.wsgi is None:
         time.sleep(1)
 
@@ -230,7 +230,7 @@ def post_worker_init(worker: Worker) -> None:
     configure()
     if isinstance(worker.wsgi, Application):  # the bench runs another application with these settings
         janitor.start(worker.wsgi.database, worker.wsgi.chores)
-        worker.wsgi.relay.start(_bell)
+        worker.wsgi.start(_bell)
     if _config.metrics_bind:
         folder.supervise_metrics_server()
     gc.collect()

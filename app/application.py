@@ -8,8 +8,9 @@ from typing import Any
 from flask import Flask, Request
 from werkzeug.routing import MapAdapter
 
+from app.background.deliveries import DeliveryThread
 from app.background.janitor import Chore
-from app.background.relay import RelayThread
+from app.background.relay import Bell, RelayThread
 from app.feed.feed import Feed
 from app.store.mongo.database import Database
 
@@ -22,7 +23,19 @@ class Application(Flask):
     """What a worker does besides answering requests."""
     relay: RelayThread
     """What moves the events of changes to the log, in one worker at a time; not started yet."""
+    deliveries: DeliveryThread
+    """What sends events to endpoints, in one worker at a time; not started yet."""
     feed: Feed
+
+    def start(self, bell: Bell) -> None:
+        """Start what moves and sends events, in a worker; `bell` is that of all workers."""
+        self.relay.start(bell)
+        self.deliveries.start()
+
+    def stop(self) -> None:
+        """Stop it, so that another worker goes on at once."""
+        self.relay.stop()
+        self.deliveries.stop()
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
         # Flask's own would answer 400 to a `Host` that is no valid name and to an upgrade to WebSocket (D-160).

@@ -87,6 +87,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     parts = _Parts(config, database, shares)
     app.chores = (*CHORES, *parts.chores)
     app.relay = _relay(config, database)
+    app.deliveries = delivery.delivery_thread(config, database)
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False

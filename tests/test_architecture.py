@@ -33,8 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": EVERYTHING,  # create_app: the one place where the parts meet
     "app.application": {"app.background", "app.feed", "app.store.mongo", "flask", "werkzeug"},
     "app.assembly": EVERYTHING,
-    "app.assembly_sign_on": EVERYTHING,
     "app.assembly_delivery": EVERYTHING,
+    "app.assembly_sign_on": EVERYTHING,
     "app.errors": set(),
     "app.config": set(),
     "app.processes": set(),
@@ -63,7 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.store.open": {*STORE, "app.embedded", "app.schemas", "app.config"},
     "app.embedded": {"app.store.mongo", "app.errors", "app.processes", "pymongo"},
-    "app.background": {*STORE, "app.sign_on", "app.errors"},
+    "app.background": {*STORE, "app.delivery", "app.sign_on", "app.errors"},
     "app.queries": {"scim_filter", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},
@@ -100,7 +100,7 @@ ALSO_MEAN = {
     "cursor": ("app/feed/", "app/openapi/feed.py", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
     "description": ("app/openapi/",),  # a keyword of OpenAPI
     # A part of the URL, and where events are pushed to.
-    "endpoint": ("app/blueprints/", "app/store/delivery/"),
+    "endpoint": ("app/blueprints/", "app/store/delivery/", "app/telemetry/"),
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
     # A count, a page, a field of a view for operators, a field of the log and a member of an event.
     "groups": (
@@ -110,7 +110,7 @@ ALSO_MEAN = {
     "index": ("app/sign_on/saml/own_metadata.py",),  # an XML attribute of SAML metadata
     # Of a replica set; a field of the log, a member of an event.
     "members": (
-        "app/cli/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/store/delivery/", "app/store/log/",
+        "app/cli/", "app/delivery/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/store/delivery/", "app/store/log/",
         "app/store/mongo/",
     ),
     "mutability": ("app/errors.py",),  # a scimType (RFC 7644 table 9)

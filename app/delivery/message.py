@@ -60,7 +60,7 @@ def judged(answer: Answer) -> Outcome:
     """Return what the answer to a webhook means: any 2xx is success, and a redirect is not followed."""
     if 200 <= answer.status < 300:
         return Outcome(answer.status)
-    wait = _seconds(getattr(answer, "headers", {}).get("retry-after", "")) if answer.status in RETRY_AFTER else 0.0
+    wait = _seconds(answer.headers.get("Retry-After", "")) if answer.status in RETRY_AFTER else 0.0
     return Outcome(
         answer.status, f"answered {answer.status}", retry_after=min(wait, MOST_RETRY_AFTER),
         is_gone=answer.status == GONE,

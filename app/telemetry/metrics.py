@@ -42,12 +42,22 @@ CONNECTIONS = Gauge(
 RELAYED = Counter("scimd_relay_events", "Events moved to the log.")
 RELAY_SECONDS = Histogram("scimd_relay_seconds", "Time from a change to its number in the log.", buckets=SECONDS)
 PARKED = Counter("scimd_relay_parked", "Events that cannot be moved to the log and were put aside.")
+WEBHOOK_ATTEMPTS = Counter("scimd_webhook_attempts", "Attempts to deliver an event.", ["endpoint", "result"])
+WEBHOOK_SECONDS = Histogram(
+    "scimd_webhook_seconds", "Time of an attempt to deliver an event.", ["endpoint"], buckets=SECONDS
+)
 TAKEOVERS = Counter("scimd_relay_takeovers", "Times that a process has become the one that moves events.")
 
 
 def result(status: int) -> str:
     """Return the outcome of an operation in a word."""
     return "done" if status < 400 else "refused" if status < 500 else "failed"
+
+
+def count_attempt(endpoint: str, result: str, seconds: float) -> None:
+    """Count an attempt to deliver an event."""
+    WEBHOOK_ATTEMPTS.labels(endpoint, result).inc()
+    WEBHOOK_SECONDS.labels(endpoint).observe(seconds)
 
 
 class MongoObserver:

@@ -5,13 +5,14 @@ Both are put aside for the endpoint, and the sender finds them there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from app.errors import NotFound
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.delivery.endpoint import Endpoint
 from app.store.delivery.endpoints import Endpoints
-from app.store.delivery.put_aside import TESTING, PutAside, PutAsides
+from app.store.delivery.put_aside import TESTING, WAITING, PutAside, PutAsides
 from app.store.delivery.touched import Touched, touched_by
 from app.store.log.event import Actor, Event, document_of
 from app.store.log.events import NO_TENANT
@@ -53,11 +54,11 @@ def send_test(database: Database, endpoint: Endpoint, session: Session = None) -
     return _put(database, endpoint, test, session)
 
 
-def put_aside(endpoint: Endpoint, document: dict[str, Any]) -> PutAside:
+def put_aside(endpoint: Endpoint, document: Mapping[str, Any], *, state: str = WAITING) -> PutAside:
     """Return an event of the log as it is put aside for an endpoint, to be tried at once."""
     return PutAside(
         endpoint=endpoint.id, event=document["_id"], seq=document["seq"], tenant=document["tenant"],
-        type=document["type"], time=aware(document["time"]), touched=touched_by(document), next=now(),
+        type=document["type"], time=aware(document["time"]), touched=touched_by(document), next=now(), state=state,
     )
 
 

@@ -67,6 +67,14 @@ class Bounds:
         if any(before < place < after for before, after in self.breaks):
             raise Gone(f"The cursor is of events that were lost when the database was restored; {AGAIN}.")
 
+    def nearest(self, place: int) -> int:
+        """Return the place from which a reader goes on whose own is lost, without what is gone."""
+        if place > self.published:
+            return self.published
+        if place < self.horizon:
+            return self.horizon
+        return next((after for before, after in self.breaks if before < place < after), place)
+
 
 @dataclass(frozen=True)
 class News:
@@ -113,6 +121,11 @@ class EventSequence:
         rows = by_index(self._events, BY_SEQUENCE, lambda **named: list(find(**named)))
         tenants = {row["tenant"]: row["seq"] for row in rows}
         return News(published, tenants if len(rows) < MOST_NEWS else None)
+
+    def event(self, tenant: str, event_id: str) -> Document | None:
+        """Return one event, None if it is no longer kept."""
+        document: Document | None = self._events.find_one({"_id": event_id, "tenant": tenant}, _HIDDEN)
+        return document
 
 
 class Reading:

@@ -1,0 +1,39 @@
+"""Fixtures for tests of the sender."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.config import Config
+from app.delivery.sending.sender import Sender
+from app.store.mongo.database import Database
+from app.store.open import prepare
+from tests.delivery.target import Target, running_target
+from tests.delivery.world import World
+
+
+@pytest.fixture
+def target() -> Iterator[Target]:
+    """Yield a consumer's endpoint, which accepts everything."""
+    with running_target() as target:
+        yield target
+
+
+@pytest.fixture
+def sending(reused_database: Database) -> World:
+    """Return a database with the tenant contoso."""
+    prepare(Config.from_environment({}), reused_database)
+    world = World(reused_database)
+    world.tenant()
+    return world
+
+
+@pytest.fixture
+def sender(sending: World) -> Iterator[Sender]:
+    """Yield a sender that has the lease."""
+    sender = sending.sender()
+    assert sender.take()
+    yield sender
+    sender.give_back(20)
