@@ -46,6 +46,7 @@ from app.protocol.profile import PROFILES
 from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
 from app.provider import Provider
 from app.queries import Queries
+from app.roles.follower import Follower
 from app.schemas.custom import all_types, common_catalogue, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
@@ -187,6 +188,7 @@ class _Parts:
         self.sign_on = sign_on.Assembly(config, database, self.directory)
         self.book = Book()
         activity = Activity(database, days=config.log_days)
+        roles = Follower(database, self.directory)
         self.chores = (
             Chore("activity", lambda _: self.book.close(activity), pause=2, first=2, seconds=REQUEST_SECONDS),
             Chore(
@@ -196,6 +198,11 @@ class _Parts:
             Chore(
                 "settling", lambda _: settle(database, now(), self._leave), pause=10, first=10, seconds=3_600,
                 done="put aside %s memberships of resources that were deleted at the same moment",
+            ),
+            # As long as no tenant maps a group, a round is one read of an empty collection.
+            Chore(
+                "giving roles", lambda _: roles.round(), pause=1, first=1, seconds=600,
+                done="changed the roles of %s people",
             ),
         )
 

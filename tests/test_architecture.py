@@ -26,6 +26,7 @@ OUTSIDE = {
 STORE = {
     "app.store.mongo", "app.store.directory", "app.store.search", "app.store.log", "app.store.accounts",
     "app.store.sign_on", "app.store.operators", "app.store.delivery",
+    "app.store.roles",
 }
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -51,6 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.store.mongo", "app.store.directory", "app.schemas", "scim_filter", "app.errors", "pymongo", "bson",
     },
     "app.store.accounts": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors", "pymongo", "bson"},
+    "app.store.roles": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors"},
     "app.store.sign_on": {
         "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
     },
@@ -67,11 +69,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.queries": {"scim_filter", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},
+    "app.roles": {*STORE, "app.schemas", "app.errors"},
     "app.feed": {"app.export_import", "app.protocol.cursor", "app.protocol.messages", *STORE, "app.schemas", "app.errors"},
     "app.delivery": {"app.feed", "app.outgoing", "app.protocol.messages", *STORE, "app.schemas", "app.errors"},
     "app.outgoing": {"app.store.accounts", "app.protocol.messages", "app.errors", "requests", "urllib3"},
     "app.auth": {"app.outgoing", "app.store.accounts", "app.store.mongo", "app.protocol.messages", "app.errors"},
-    "app.sign_on": {"app.auth", "app.outgoing", *STORE, "app.schemas", "app.errors", "lxml", "signxml"},
+    "app.sign_on": {"app.auth", "app.outgoing", "app.roles", *STORE, "app.schemas", "app.errors", "lxml", "signxml"},
     "app.blueprints": {
         "app.provider", "app.auth", "app.delivery", "app.feed", "app.sign_on", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },
@@ -83,7 +86,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.check": {"requests"},
     "app.demo": {"flask", "werkzeug"},
     "app.cli": {
-        *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.sign_on", "app.schemas",
+        *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.roles", "app.sign_on", "app.schemas",
         "app.check", "app.errors", "app.config", "click", "gunicorn",
     },
 }
@@ -110,7 +113,8 @@ ALSO_MEAN = {
     "index": ("app/sign_on/saml/own_metadata.py",),  # an XML attribute of SAML metadata
     # Of a replica set; a field of the log, a member of an event.
     "members": (
-        "app/cli/", "app/delivery/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/store/delivery/", "app/store/log/",
+        "app/cli/", "app/delivery/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/roles/",
+        "app/store/delivery/", "app/store/log/",
         "app/store/mongo/",
     ),
     "mutability": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
@@ -118,12 +122,14 @@ ALSO_MEAN = {
     "patch": ("app/",),  # the operation
     "primary": ("app/store/mongo/",),  # of a replica set
     "required": ("app/openapi/", "app/store/"),  # a keyword of JSON Schema
+    # Of people, by their groups: a field of the log, a member of an event, a claim and its scope.
+    "roles": ("app/cli/tenants/role.py", "app/roles/", "app/sign_on/provider/claims.py", "app/store/log/"),
     "schema": ("app/openapi/",),  # a keyword of OpenAPI
     "title": ("app/openapi/",),  # a keyword of OpenAPI
     # A field of memberships, lines of a log and of an export, and events; a label of metrics; a keyword of JSON Schema.
     "type": (
         "app/auth/", "app/cli/", "app/delivery/", "app/export_import/", "app/feed/", "app/openapi/", "app/sign_on/endings.py",
-        "app/store/", "app/telemetry/",
+        "app/roles/", "app/store/", "app/telemetry/",
     ),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
     # A member of a PATCH operation, a claim, and in filters what an element that is no object is called.

@@ -23,6 +23,7 @@ COMMANDS = {
     "serve": "app.cli.serve:serve",
     "demo": "app.cli.demo:demo",
     "tenant": "app.cli.tenants.tenant:tenant",
+    "role": "app.cli.tenants.role:role",
     "token": "app.cli.credentials.token:token",
     "client": "app.cli.credentials.client:client",
     "trust": "app.cli.credentials.trust:trust",

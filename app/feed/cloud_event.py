@@ -14,7 +14,10 @@ from app.schemas.meta import timestamp, version_text
 from app.schemas.resource_type import Catalogue
 from app.schemas.tables.common import EXTERNAL_ID
 from app.store.accounts.tenants import PROFILES
+from app.store.log.event import ROLES
 from app.store.log.events import NO_TENANT, filled
+
+__all__ = ["ROLES", "TENANT", "CloudEvents"]
 
 TENANT = "Tenant"
 """The type of the resource that events about tenants have."""
@@ -65,7 +68,8 @@ class CloudEvents:
 
 def _data(document: Mapping[str, Any], resource: Mapping[str, Any]) -> dict[str, Any]:
     version = document.get("version")
-    return {"operation": document["operation"], "id": resource["id"]} | filled({
+    roles = {ROLES: document[ROLES]} if ROLES in document else {}  # also if there are none any more
+    return {"operation": document["operation"], "id": resource["id"]} | roles | filled({
         "version": version_text(version) if version else "",
         "name": resource.get("name"),
         EXTERNAL_ID.name: resource.get(EXTERNAL_ID.name),

@@ -23,6 +23,7 @@ from app.store.directory.copying import (
 )
 from app.store.directory.identities import holders
 from app.store.directory.resources import Resources
+from app.store.log.event import ROLES
 from app.store.mongo.database import Database, Session
 
 CHUNK = 100
@@ -139,10 +140,11 @@ class Items:
         limit = min(self._elements.room, CHUNK)
         found = resources_after(store, position.id, limit, self._session)
         view = without_secrets(resource_type)
-        for resource in found:
+        for resource, roles in found:
             if not self._elements.room:
                 return position
-            self._elements.add(resource_line(resource_type, view.of(resource)) | self._about(tenant))
+            given = {ROLES: roles} if roles else {}
+            self._elements.add(resource_line(resource_type, view.of(resource)) | given | self._about(tenant))
             position = replace(position, id=resource["id"])
         return position if len(found) == limit else None
 

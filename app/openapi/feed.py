@@ -7,7 +7,7 @@ from typing import Any
 
 from app.errors import BadRequest, Forbidden, Gone, NotFound, TooManyRequests, Unauthorized, Unavailable
 from app.export_import.lines import MEMBERSHIP
-from app.feed.cloud_event import TENANT
+from app.feed.cloud_event import ROLES, TENANT
 from app.feed.parameters import CURRENT, LONGEST_WAIT, MOST, NOW, ChangesRequest, SnapshotRequest
 from app.openapi.messages import NUMBER, TEXT
 from app.openapi.operations import EVENTS, Operation, Paths, answer, in_tenant, operation
@@ -15,6 +15,7 @@ from app.openapi.resources import JsonSchema, array_of, object_schema, reference
 from app.protocol.messages import JSON
 from app.schemas.resource_type import ResourceType
 from app.schemas.tables.common import EXTERNAL_ID
+from app.schemas.tables.user import USER_TYPE
 
 EVENT, CHANGES, SNAPSHOT, ITEM = "feed.Event", "feed.Changes", "feed.Snapshot", "feed.Item"
 """The names of the schemas."""
@@ -109,7 +110,8 @@ def _kinds(types: Sequence[ResourceType]) -> dict[str, tuple[str, ...]]:
     found = {}
     for each in types:
         of_members = ("members_changed",) if each.members else ()
-        found[each.name.lower()] = (*_KINDS, *(_IF_DISABLED if each.switch else ()), *of_members)
+        of_users = ("roles_changed",) if each.name == USER_TYPE.name else ()
+        found[each.name.lower()] = (*_KINDS, *(_IF_DISABLED if each.switch else ()), *of_members, *of_users)
     return found | {TENANT.lower(): _OF_TENANTS}
 
 
@@ -120,7 +122,7 @@ def _data() -> JsonSchema:
         "truncated": {"type": "boolean", "description": "Whether some ids are left out: read the group again."},
     })
     return object_schema({
-        "operation": {**TEXT, "description": "create, replace, patch, delete, import or restore."},
+        "operation": {**TEXT, "description": "create, replace, patch, delete, import, restore or roles."},
         "id": {**TEXT, "description": "The id of the resource."},
         "version": {**TEXT, "description": "Its version after the change."},
         "name": {**TEXT, "description": "The name by which people know it; before the change, if that changed it."},
@@ -130,6 +132,7 @@ def _data() -> JsonSchema:
         "groups": {**_IDS, "description": "The groups that a deleted or restored resource left or joined."},
         "groupsCount": {**_COUNT, "description": "The number of those groups, with those that are not listed."},
         "membersCount": {**_COUNT, "description": "The number of members that a deleted or restored group had."},
+        ROLES: {**array_of(TEXT), "description": "Of roles_changed: the roles by groups that the user has now."},
         "credential": {**TEXT, "description": "Whose request it was."},
         "request": {**TEXT, "description": "The id of the request."},
         "resource": {"description": "The resource as it is now, or null; only on request."},
@@ -139,9 +142,10 @@ def _data() -> JsonSchema:
 def _item(types: Sequence[ResourceType]) -> JsonSchema:
     """Return the schema of an item: a resource, a membership, or the beginning of a tenant."""
     tenant = {"tenant": TEXT, "tenantid": TEXT}
+    roles = {**array_of(TEXT), "description": "The roles by groups that the user has; absent if there are none."}
     resources = [
-        object_schema({"type": {"const": each.name}, "resource": reference(response_name(each)), **tenant},
-                      ["type", "resource"])
+        object_schema({"type": {"const": each.name}, "resource": reference(response_name(each)), **tenant,
+                       **({ROLES: roles} if each.name == USER_TYPE.name else {})}, ["type", "resource"])
         for each in types
     ]
     membership = object_schema({

@@ -18,6 +18,7 @@ from app.store.log.outbox import pending_collections
 from app.store.mongo.database import Database, connect
 from app.store.mongo.unknown_fields import unknown_fields
 from app.store.operators import audit, visits
+from app.store.roles import role_maps
 from app.store.search import places
 from app.store.sign_on import (
     app_tokens,
@@ -47,7 +48,7 @@ def collections(config: Config) -> list[CollectionSpec]:
     rooms = (
         activity, audit, tenants, credentials, memberships, totals, deleted, events, outbox, sealing, places,
         apps, codes, app_tokens, sessions, signing_keys, connections, logouts, sign_ins, links, tickets,
-        visits, endpoints,
+        visits, endpoints, role_maps,
     )
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
     try:

@@ -38,6 +38,7 @@ class World:
         user = operator.client.user("jane@x")
         assert operator.client("DELETE", f"/Users/{user['id']}").status_code == 204
         self.deleted = user["id"]
+        self.group = operator.client.group("Sales")["id"]
         self.token = json.loads(operator("token", "issue", "acme", "--json"))["id"]
         client = json.loads(operator("client", "create", "acme", "--json"))
         self.client, self.secret = client["client_id"], client["secret_id"]
@@ -67,6 +68,7 @@ CHANGING: dict[str, Callable[[World], list[str]]] = {
     "import": lambda world: ["acme", str(world.file)],
     "export": lambda world: ["acme"],
     "demo": lambda world: [],
+    "role map": lambda world: ["acme", world.group, "seller"],
     "tenant domain add": lambda world: ["acme", "example.com"],
     "setup link": lambda world: ["acme"],
     "setup revoke": lambda world: [world.link],
@@ -88,12 +90,14 @@ READING: dict[str, Callable[[World], list[str]]] = {
     "tenant domain list": lambda world: ["acme"],
     "setup list": lambda world: ["acme"],
     "console visits": lambda world: [],
+    "role list": lambda world: ["acme"],
 }
 ELSEWHERE = {
     "console link": "concerns no tenant; see web/test_links.py", "console end": "see web/test_links.py",
     "serve": "answers requests; --demo is below", "check": "is a client of any SCIM server", "mongo uri": "prints an address",
     "mongo init": "makes a replica set where there is no database yet", "feed restart": "concerns no tenant; see test_feed.py",
     **dict.fromkeys(("app change", "app create", "app delete", "app rotate", "app secret delete", "app show"), "sign_on/test_app.py"),
+    "role unmap": "tests/roles",
     **dict.fromkeys(("signing-key rotate", "signing-key seal", "tenant domain remove"), "sign_on/"),
     **dict.fromkeys(("sso delete", "sso end", "sso off", "sso on", "sso refresh", "sso set", "sso test", "sso unlink"), "sign_on/test_sso.py"),
 }

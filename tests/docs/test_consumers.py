@@ -46,6 +46,9 @@ PRINTED = {
 """Arguments of the programs -> who or what is in the lines that they print."""
 
 
+ROLES = ['scimd role map contoso "Sales" seller --default guest', 'scimd role map contoso "Sales Europe" admin --priority 10']
+
+
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """Yield a reader who has done what "Start here" says, beside a server that takes 25 requests a second of a tenant."""
@@ -83,6 +86,8 @@ def test_n_13_every_request_gets_the_response_that_the_page_shows(reader: Story)
     reader.run(f"curl {reader.server.url}/openapi.json", '"openapi":"3.1')
     reader.did(f"curl {HOST}/openapi.json")
     assert len(REQUESTS) + 1 == len(pages.blocks(PAGE, "json")), "one block is no response: an event"
+    for command in ROLES:  # in the last test, since the feed changes
+        reader.did(command)
     assert [each for each in reader.untried(PAGE, EXAMPLES) if "copy.py" not in each] == []
 
 
@@ -248,3 +253,19 @@ def run(reader: Story, command: str, url: str, token: str) -> list[str]:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def test_the_roles_of_the_page_are_what_a_consumer_gets(reader: Story) -> None:
+    for command in ROLES:
+        reader.run(command, "")
+    expected = {"jane@example.com": ["seller"], "john@example.com": ["admin", "seller"], "ann@example.com": ["guest"]}
+
+    def read() -> dict[str, list[str]]:
+        url = f"{reader.server.url}/contoso/changes?limit=1000&types=scimd.user.roles_changed"
+        data = [event["data"] for event in reader.send(reader.environ["SCIM_EVENTS_TOKEN"], "GET", url)["events"]]
+        return {each["name"]: each["roles"] for each in data}
+
+    until(lambda: read() == expected)
+    snapshot = reader.send(reader.environ["SCIM_EVENTS_TOKEN"], "GET", f"{reader.server.url}/contoso/snapshot?limit=1000")
+    users = [item for item in snapshot["items"] if item["type"] == "User"]
+    assert {item["resource"]["userName"]: item["roles"] for item in users} == expected

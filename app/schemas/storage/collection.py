@@ -57,6 +57,8 @@ PENDING = IndexSpec(
     keys=((f"{OUTBOX}.time", 1),), name="pending", partial={f"{OUTBOX}.time": {"$exists": True}}
 )
 """The index that finds the documents of all tenants with such events, the oldest first."""
+ROLES = "_roles"
+"""The field with the roles that a user has been given by the tenant's role map (`store.directory.given_roles`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +116,7 @@ def _document(variants: tuple[ResourceType, ...]) -> Shape:
             FOLDED: _hidden(folded, [row.name for row in required if is_folded(row)]),
             "_unique": _hidden(unique, unique_required),
             OUTBOX: {"bsonType": "array"},
+            ROLES: {"bsonType": "array", "items": {"bsonType": "string"}},
         },
     }
 

@@ -5,7 +5,7 @@ Which attribute gives which claim is said by its row (`claim`, `scope`). What ha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ MOST_IN_TOKEN, MOST_IN_USERINFO = 200, 5_000
 """Groups that an ID token and userinfo list at most."""
 SUBJECT, TENANT = "sub", "tenant"
 EMAIL, EMAIL_VERIFIED = "email", "email_verified"
+ROLES = "roles"
+"""The scope of roles, and their claim: those by groups, and those that are provisioned."""
 OVERAGE, TRUNCATED = "groups_overage", "groups_truncated"
 _ANY = "*"
 
@@ -51,10 +53,14 @@ class Claims:
 
 
 class ClaimsReader:
-    """Reads claims; `domains` says which addresses of a tenant are verified."""
+    """Reads claims.
 
-    def __init__(self, domains: Domains) -> None:
+    `domains` says which addresses of a tenant are verified, and `roles` returns the roles of a person by their groups.
+    """
+
+    def __init__(self, domains: Domains, roles: Callable[[Person], Sequence[str]]) -> None:
         self._domains = domains
+        self._roles = roles
 
     def read(self, person: Person, scopes: Iterable[str], app: App) -> Claims | None:
         """Return the claims of these scopes for an app, or None if the user does not exist any more."""
@@ -71,6 +77,8 @@ class ClaimsReader:
         except NotFound:
             return None
         values = {SUBJECT: user["id"], TENANT: person.tenant.name, **values_of(kind, user, granted)}
+        if ROLES in granted:
+            values |= _with_roles(values.get(ROLES, []), self._roles(person))
         if EMAIL in values:
             domain = str(values[EMAIL]).rpartition("@")[2].lower()
             values[EMAIL_VERIFIED] = domain in self._domains.of(person.tenant.name)
@@ -79,6 +87,14 @@ class ClaimsReader:
         part = VALUE if app.settings.groups_by == BY_ID else DISPLAY
         names = sorted({each[part] for each in user.get(grouped.name, ()) if part in each})
         return Claims(values, grouped.claim, names)
+
+
+def _with_roles(provisioned: Any, by_groups: Sequence[str]) -> dict[str, Any]:
+    """Return the claim about roles if it has any by groups: those first, then those that are provisioned."""
+    if not by_groups:
+        return {}
+    others = provisioned if isinstance(provisioned, list) else [provisioned]
+    return {ROLES: [*by_groups, *(each for each in others if each not in by_groups)]}
 
 
 def in_group(person: Person, name: str) -> bool:

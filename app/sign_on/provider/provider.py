@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from app.auth.limits.rate_limits import Limits
 from app.auth.token_endpoint import TokenAnswer, TokenRequest
+from app.roles.reckoning import roles_now
 from app.schemas.resource_type import ResourceType
-from app.sign_on.people import People
+from app.sign_on.people import People, Person
 from app.sign_on.provider import discovery
 from app.sign_on.provider.app_authentication import AppAuthentication
 from app.sign_on.provider.authorize import Authorization
@@ -21,6 +23,7 @@ from app.sign_on.provider.userinfo import UserInfo
 from app.store.accounts.domains import Domains
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
+from app.store.directory.given_roles import Roles
 from app.store.log.events import LogSettings
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
@@ -52,7 +55,7 @@ class OpenIDProvider:
     def __init__(self, parts: Parts) -> None:
         database, tenants, apps = parts.database, Tenants(parts.database), Apps(parts.database)
         people = People(database, Sessions(database), parts.directory)
-        claims, tokens = ClaimsReader(Domains(database)), AppTokens(database)
+        claims, tokens = ClaimsReader(Domains(database), partial(_roles, database)), AppTokens(database)
         servers = Servers(Stores(Codes(database), tokens, parts.keys, people, claims), parts.issuer)
         authentication = AppAuthentication(apps, tenants, now)
         self.authorization = Authorization(database, people, servers)
@@ -84,3 +87,7 @@ class OpenIDProvider:
     def metadata(self, tenant: str, of_clients: dict[str, Any]) -> dict[str, Any]:
         """Return the metadata of a tenant's provider; `of_clients` are those for clients of SCIM."""
         return discovery.metadata(self._parts.issuer(tenant), self._parts.user_type, of_clients)
+
+
+def _roles(database: Database, person: Person) -> Roles:
+    return roles_now(database, person.directory, person.session.user)

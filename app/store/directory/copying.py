@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from app.schemas.resource_type import ResourceType
+from app.schemas.storage.collection import ROLES
 from app.store.directory.documents import decode
 from app.store.directory.memberships import CLEARED, HINT, SPEC, Clearances, Row, clearances, of_group
 from app.store.directory.resources import HIDDEN, Resource, Resources
@@ -21,14 +22,31 @@ GROUPS = 100
 _IN_ORDER = [("tenant", 1), ("_id", 1)]
 
 
-def resources_after(store: Resources, resource_id: str, limit: int, session: Session) -> list[Resource]:
+class Copied(NamedTuple):
+    """A resource, and the roles that it has been given."""
+
+    resource: Resource
+    roles: list[str]
+
+
+def resources_after(store: Resources, resource_id: str, limit: int, session: Session) -> list[Copied]:
     """Return up to `limit` resources behind an id, "" for the first ones, in the order of their ids."""
     query = {"tenant": store.tenant, "_id": {"$gt": resource_id}}
+    fields = {field: 0 for field in HIDDEN if field != ROLES}
     find = partial(
-        store.collection.find, query, HIDDEN, sort=_IN_ORDER, limit=limit, batch_size=limit, session=session
+        store.collection.find, query, fields, sort=_IN_ORDER, limit=limit, batch_size=limit, session=session
     )
     documents = by_index(store.collection, BY_ID, lambda **named: list(find(**named)))
-    return [decode(document, store.type) for document in documents]
+    roles = [document.pop(ROLES, []) for document in documents]
+    return [Copied(decode(document, store.type), given) for document, given in zip(documents, roles, strict=True)]
+
+
+def ids_after(store: Resources, resource_id: str, limit: int, session: Session) -> list[str]:
+    """Return up to `limit` ids of resources behind an id, "" for the first ones, in their order."""
+    query = {"tenant": store.tenant, "_id": {"$gt": resource_id}}
+    find = partial(store.collection.find, query, {"_id": 1}, sort=_IN_ORDER, limit=limit, session=session)
+    documents = by_index(store.collection, BY_ID, lambda **named: list(find(**named)))
+    return [document["_id"] for document in documents]
 
 
 def resources_by_id(

@@ -16,6 +16,7 @@ from app.errors import InvalidValue, NotFound, PayloadTooLarge, TooMany
 from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
 from app.schemas.resource_type import Catalogue, ResourceType
+from app.schemas.storage.collection import ROLES
 from app.store.directory.documents import decode
 from app.store.directory.edits import Edit, MembersEdit, VersionMoved
 from app.store.directory.member_groups import MemberGroups
@@ -143,6 +144,7 @@ class Directory(DirectoryReader):
                 self._groups.remove(resource_id, session)
                 self._touch_all(groups, now(), session)
             outbox = document.pop(OUTBOX, [])
+            document.pop(ROLES, None)  # a restored user is given roles anew, with an event
             change = Change(
                 Kind.DELETED, resource_type, before=decode(dict(document), resource_type), groups=sorted(groups)
             )

@@ -86,11 +86,14 @@ class MembershipReader:
         rows = list(rows)
         return self.above(members) if clearances(rows) else parents(rows)
 
-    def above(self, members: Iterable[str]) -> Parents:
-        """Return the groups that `members` are in, those that these are in, and so on."""
+    def above(self, members: Iterable[str], session: Session = None) -> Parents:
+        """Return the groups that `members` are in, those that these are in, and so on.
+
+        All queries of a session must read the same snapshot.
+        """
         members = list(members)
-        rows = self._above(members)
-        if any(row["group"] == CLEARED for row in rows):
+        rows = self._above(members, session)
+        if session is None and any(row["group"] == CLEARED for row in rows):
             with self._database.snapshot_session() as session:
                 rows = self._above(members, session)
         return parents(rows)
@@ -113,8 +116,8 @@ class MembershipReader:
             to_read = {row["group"] for row in rows} - seen - {CLEARED}
         return found
 
-    def groups_within(self, groups: Iterable[str]) -> set[str]:
-        """Return `groups` and every group nested in them, directly or not."""
+    def groups_within(self, groups: Iterable[str], session: Session = None) -> set[str]:
+        """Return `groups` and every group nested in them, directly or not; `session` as in `above`."""
         groups = set(groups)
 
         def read(cleared: Clearances, session: Session) -> set[str]:
@@ -125,7 +128,7 @@ class MembershipReader:
                 to_read = set(self._values("member", query, NESTED, session)) - seen
             return seen
 
-        return self._counting(read)
+        return self._counting(read, session)
 
     def nesting(self, groups: Iterable[str]) -> list[str]:
         """Return those of the groups that have nested groups."""
@@ -139,13 +142,16 @@ class MembershipReader:
     def _groups_in(self, groups: Iterable[str]) -> Row:
         return {"tenant": self._tenant, "group": {"$in": list(groups)}, "type": GROUP}
 
-    def _counting(self, read: Callable[[Clearances, Session], T]) -> T:
-        """Return the result of `read`, called with the clearances of that moment.
+    def _counting(self, read: Callable[[Clearances, Session], T], session: Session = None) -> T:
+        """Return the result of `read`, called with the clearances of that moment, which is that of a session if given.
 
         Clearances are read afterwards. If there is none then, `read` has seen no cleared membership: a clearance exists
         for longer than a request takes, after the last of its memberships was deleted.
         """
-        found, query = read({}, None), {"tenant": self._tenant, "group": CLEARED}
+        query = {"tenant": self._tenant, "group": CLEARED}
+        if session is not None:
+            return read(clearances(self._collection.find(query, hint=HINT, session=session)), session)
+        found = read({}, None)
         if not found or not self._may_be_cleared(query):
             return found
         with self._database.snapshot_session() as session:

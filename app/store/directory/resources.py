@@ -16,7 +16,7 @@ from app.errors import Unavailable
 from app.schemas.comparison import fold
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
-from app.schemas.storage.collection import indexed_fields
+from app.schemas.storage.collection import ROLES, indexed_fields
 from app.schemas.storage.columns import columns
 from app.store.directory.documents import decode, encode, keep_unknown, stored_keys
 from app.store.directory.uniqueness import naming_what_is_taken
@@ -30,7 +30,7 @@ Query = Mapping[str, Any]
 
 EACH = 500
 """Documents in a batch when all are read; MongoDB's own batches of 16 MB take 100 MB of memory here."""
-HIDDEN = {"_folded": 0, "_unique": 0, "tenant": 0, OUTBOX: 0}
+HIDDEN = {"_folded": 0, "_unique": 0, "tenant": 0, OUTBOX: 0, ROLES: 0}
 
 
 class Resources:
@@ -222,7 +222,7 @@ class Resources:
         return self.collection.find_one(query, {"_id": 1}) is not None
 
     def _changed_by(self, event: Pending) -> dict[str, Any]:
-        return changed_by(event, self.type.identifier, _name_fields(self.type))
+        return changed_by(event, self.type.identifier, name_fields(self.type))
 
     def _check_room(self, resource_id: str, session: Session) -> None:
         """Raise Unavailable if the outbox of the resource is full."""
@@ -243,7 +243,7 @@ def full(resource_type: ResourceType) -> Unavailable:
 
 
 @lru_cache(maxsize=1_000)
-def _name_fields(resource_type: ResourceType) -> tuple[str, ...]:
+def name_fields(resource_type: ResourceType) -> tuple[str, ...]:
     """Return the fields with the comparable values of the attributes by which somebody may look for a resource."""
     resolve = columns(resource_type)
     return tuple(column.field for name in sorted(resource_type.names) if (column := resolve(name)))

@@ -95,6 +95,8 @@ class Event:
     """Of a deletion or a restore: {groups: [...], groupsCount, membersCount}."""
     sign_on: Mapping[str, Any] = field(default_factory=dict)
     """Of a person's sign-on: {connection, app, sid, address, amr}, as far as known."""
+    roles: Sequence[str] | None = None
+    """Of a user's roles: those that they have from now on."""
     id: str = field(default_factory=new_id)
 
 
@@ -117,6 +119,8 @@ def document_of(event: Event, tenant: str, actor: Actor, *, values: bool) -> dic
     }
     changes = event.changes if values else ({"attribute": each["attribute"]} for each in event.changes)
     sign_on = event.sign_on if values else {key: each for key, each in event.sign_on.items() if key != "address"}
+    if event.roles is not None:
+        document[ROLES] = list(event.roles)
     return document | filled({
         "signOn": filled(sign_on),
         "changes": list(changes),
@@ -127,6 +131,10 @@ def document_of(event: Event, tenant: str, actor: Actor, *, values: bool) -> dic
         "failed": event.status >= 400,
         "warnings": list(event.warnings[:MOST_WARNINGS]),
     })
+
+
+ROLES = "roles"
+"""The field for them."""
 
 
 def filled(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from app.store.mongo.indexes import Index, by_index
 
 __all__ = [
     "DELETED", "LEASES", "MOST_PENDING", "OUTBOX", "PENDING", "RELAY", "ROOM", "SPEC", "TIME", "Outboxes", "Pending",
-    "changed_by", "pending_collections",
+    "appended", "changed_by", "pending_collections",
 ]
 
 Pending = dict[str, Any]
@@ -60,13 +60,17 @@ def changed_by(event: Pending, name: str, keys: Sequence[str]) -> dict[str, Any]
     externalId, and what it is found by from the fields `keys`.
     """
     version = {"$add": ["$meta.version", 1]}
+    return {"meta.version": version, **appended(event, name, keys, version)}
+
+
+def appended(event: Pending, name: str, keys: Sequence[str], version: Any = "$meta.version") -> dict[str, Any]:
+    """Return the stage of an update that appends an event, which gets what `changed_by` says and this version."""
     called = {"name": f"${name}", EXTERNAL_ID.name: f"${EXTERNAL_ID.name}"}
     resource = {"$mergeObjects": [{"$literal": event["resource"]}, called]}
     names = [{"$toLower": f"${field}"} for field in keys]  # folded already, but for what is compared exactly
     found_by = {"$setDifference": [{"$setUnion": [{"$literal": event["keys"]}, names]}, [""]]}
     complete = {"$mergeObjects": [{"$literal": event}, {"version": version, "resource": resource, "keys": found_by}]}
-    outbox = {"$concatArrays": [{"$ifNull": [f"${OUTBOX}", []]}, [complete]]}
-    return {"meta.version": version, OUTBOX: outbox}
+    return {OUTBOX: {"$concatArrays": [{"$ifNull": [f"${OUTBOX}", []]}, [complete]]}}
 
 
 class Outboxes:
