@@ -68,9 +68,10 @@ class Limits:
         if wait:
             raise refusal(f"More than {per_second} requests a second.", wait, tenant=tenant, limit="rate")
 
-    def may_log(self, tenant: str) -> bool:
-        """Return whether a refused request of a tenant may be logged: one line a minute is enough to notice it."""
-        return not self._logged.take(tenant, per_minute(1))
+    def may_log(self, tenant: str, lines: int = 1) -> bool:
+        """Return whether a refused request of a tenant may be logged: so many lines a minute are enough to notice it.
+        """
+        return not self._logged.take(tenant, per_minute(lines))
 
     def count_token_request(self, tenant: str) -> None:
         """Count an access token that is issued to a tenant; raises TooManyRequests."""

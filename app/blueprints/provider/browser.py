@@ -6,22 +6,21 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
-from app.blueprints.exchange import current
 from app.blueprints.provider.parts import provider
 from app.blueprints.request.body import read_bytes
 from app.blueprints.service import service
 from app.blueprints.sign_on import errors
 from app.blueprints.sign_on.cookies import drop_session, visit
 from app.blueprints.sign_on.headers import is_from_us, protect, redirect_to
-from app.blueprints.sign_on.pages import NOT_OURS, PAGES, page_response, sign_out_page
+from app.blueprints.sign_on.pages import NOT_OURS, PAGES, WRONG_APP, page_response, sign_out_page
 from app.blueprints.sign_on.views import answer, flow
 from app.protocol.messages import FORM, HTML
-from app.provider import Actor, Event
+from app.provider import Actor
 from app.sign_on.flow.starting import Wish
 from app.sign_on.flow.visit import SignOut
-from app.sign_on.provider.authorize import NotAvailable, Redirect
+from app.sign_on.provider.authorize import Redirect
 from app.sign_on.provider.logout import AskFirst
-from app.sign_on.provider.token import OPERATION
+from app.sign_on.provider.unanswered import NotAvailable
 
 browser = Blueprint("provider_browser", __name__)
 errors.install(browser)
@@ -46,11 +45,13 @@ def authorize(tenant: str) -> Response:
     """Answer the request of an app: with a code, a sign-in, or an error."""
     here, pairs = visit(tenant), parameters()
     if pairs is None:
-        return page_response(PAGES["A"], 404)
+        return page_response(WRONG_APP, 404)
     outcome = provider().authorization.authorize(tenant, pairs, here.session)
     if isinstance(outcome, NotAvailable):
-        _log(tenant, outcome)
-        return page_response(PAGES["A"], 404)
+        line = provider().unanswered.line(tenant, here.address, outcome)
+        if line is not None:
+            service().refused(tenant, line, Actor(request_id=here.request_id))
+        return page_response(WRONG_APP, 404)
     if isinstance(outcome, Redirect):
         return redirect_to(outcome.url)
     wish = Wish(force=outcome.force, login_hint=outcome.login_hint)
@@ -83,10 +84,3 @@ def parameters() -> list[tuple[str, str]] | None:
         return parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         return None
-
-
-def _log(tenant: str, outcome: NotAvailable) -> None:
-    """Write into the tenant's log why an app's request got no answer, where only its developer can mend it."""
-    if outcome.why and provider().may_log(tenant):
-        event = Event(OPERATION, status=404, detail=outcome.why)
-        service().refused(tenant, event, Actor(request_id=current().request_id))

@@ -47,7 +47,7 @@ class Page:
 _NO_SIGN_IN = "No sign-in"
 _NOT_SIGNED_IN = "Not signed in"
 PAGES = {
-    "A": Page(_NO_SIGN_IN, "Nothing here", "There is no sign-in at this address."),
+    "A": Page(_NO_SIGN_IN, "Is the address right?", "There is no sign-in at this address."),
     "B": Page(
         _NO_SIGN_IN, "Sign-in is switched off", "Sign-in is switched off for your organisation at the moment.",
     ),
@@ -68,6 +68,12 @@ PAGES = {
 }
 """The pages, by the letters that `reasons` knows them by."""
 _AGAIN = frozenset("CDE")
+WRONG_APP = Page(
+    _NO_SIGN_IN, "This app cannot sign you in",
+    "There is no sign-in at this address for the request that the app has sent you with: its client id, its redirect "
+    "URI or the address itself is not known here. Please tell those who run the app the reference {reference}.",
+)
+"""What stands for page A where an app has sent the person; the same for whatever is not known."""
 NOT_ALLOWED = Page("Not allowed", "That does not work here", "This address cannot be used in this way.")
 NOT_OURS = Page(
     "Not allowed", "Please try again", "This request did not come from one of our own pages, so nothing was done."

@@ -17,6 +17,7 @@ from app.sign_on.people import People, Person
 from app.sign_on.provider.app_request import AppRequest, Wishes, check, kept, single
 from app.sign_on.provider.claims import in_group
 from app.sign_on.provider.server import ProviderServer, Servers
+from app.sign_on.provider.unanswered import NotAvailable, repeated, unknown_app, unknown_redirect_uri
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
@@ -42,13 +43,6 @@ class SignInNeeded:
     max_age: int | None
 
 
-@dataclass(frozen=True)
-class NotAvailable:
-    """There is nothing at this address; `why` is for the log, "" if nobody is to learn it."""
-
-    why: str = ""
-
-
 Outcome = Redirect | SignInNeeded | NotAvailable
 
 
@@ -64,21 +58,24 @@ class Authorization:
 
     def authorize(self, tenant_name: str, pairs: Sequence[tuple[str, str]], cookie: str) -> Outcome:
         """Return what happens with a request; `pairs` are its parameters, `cookie` is that of the session, or ""."""
-        parameters, repeated = single(pairs)
+        parameters, twice = single(pairs)
         app, redirect_uri = self._app(tenant_name, parameters), parameters.get("redirect_uri", "")
-        if app is None or "client_id" in repeated:
-            return NotAvailable()
-        if redirect_uri not in app.settings.redirect_uris or "redirect_uri" in repeated:
-            return NotAvailable(f"the redirect_uri is not one of those of {app.id}")
+        if isinstance(app, NotAvailable):
+            return app
+        for name in ("client_id", "redirect_uri"):
+            if name in twice:
+                return repeated(name)
+        if redirect_uri not in app.settings.redirect_uris:
+            return unknown_redirect_uri(app, redirect_uri)
         request = AppRequest(tenant=tenant_name, app=app.id, parameters=kept(parameters))
         try:
-            if repeated:
+            if twice:
                 raise InvalidRequestError("A parameter is given more than once.")
             wishes = check(parameters)
             self._server(request, app).check(request["parameters"])
             return self._signed_in(request, app, wishes, cookie)
         except OAuth2Error as error:
-            if "state" in repeated:
+            if "state" in twice:
                 request["parameters"].pop("state", None)
             return Redirect(self._refusal(request, error))
 
@@ -88,7 +85,7 @@ class Authorization:
         It is "" if the app has been deleted since, or has the redirect URI no more.
         """
         app = self._app(request["tenant"], {"client_id": request["app"]})
-        if app is None or not _is_redirect_uri(app, request):
+        if isinstance(app, NotAvailable) or not _is_redirect_uri(app, request):
             return self.refusal_url(request, "access_denied")
         person = self._people.by_sid(request["tenant"], sid)
         try:
@@ -124,13 +121,14 @@ class Authorization:
         code = self._server(request, app).grant(request["parameters"], person)
         return self._back(request, {"code": code})
 
-    def _app(self, tenant_name: str, parameters: Mapping[str, str]) -> App | None:
+    def _app(self, tenant_name: str, parameters: Mapping[str, str]) -> App | NotAvailable:
         # All three are always read, so that the time does not tell which of them is missing.
         tenant: Tenant | None = self._tenants.get(tenant_name)
         app = self._apps.get(parameters.get("client_id", ""))
         connection = self._connections.on(tenant_name)
-        good = tenant is not None and app is not None and app.serves(tenant) and connection is not None
-        return app if good else None
+        if tenant is not None and app is not None and app.serves(tenant) and connection is not None:
+            return app
+        return unknown_app(tenant, app, parameters.get("client_id", ""), connected=connection is not None)
 
     def _server(self, request: AppRequest, app: App) -> ProviderServer:
         return self._servers.of(request["tenant"], app)

@@ -18,7 +18,8 @@ from app.sign_on.provider.authorize import Authorization
 from app.sign_on.provider.claims import ClaimsReader
 from app.sign_on.provider.logout import AskFirst, Logout, Redirect, SignedOut
 from app.sign_on.provider.server import Servers, Stores
-from app.sign_on.provider.token import AppTokenEndpoint
+from app.sign_on.provider.token import OPERATION, AppTokenEndpoint
+from app.sign_on.provider.unanswered import Unanswered
 from app.sign_on.provider.userinfo import UserInfo
 from app.store.accounts.domains import Domains
 from app.store.accounts.tenants import Tenant, Tenants
@@ -60,6 +61,7 @@ class OpenIDProvider:
         authentication = AppAuthentication(apps, tenants, now)
         self.authorization = Authorization(database, people, servers)
         self._parts = parts
+        self.unanswered = Unanswered(parts.limits, OPERATION, values=parts.log.values)
         self._token = AppTokenEndpoint(database, authentication, servers, parts.log)
         self._userinfo = UserInfo(apps, tokens, people, claims)
         self._logout = Logout(database, parts.keys, lambda tenant: parts.directory(tenant).events)
@@ -75,10 +77,6 @@ class OpenIDProvider:
     def logout(self, tenant: str, pairs: Sequence[tuple[str, str]], cookie: str) -> Redirect | AskFirst | SignedOut:
         """Return what follows from an app's request to sign a person out; `cookie` is that of the session, or ""."""
         return self._logout.answer(tenant, self._parts.issuer(tenant), pairs, cookie)
-
-    def may_log(self, tenant: str) -> bool:
-        """Return whether a refused request of an app may be logged: one line a minute and tenant is enough."""
-        return self._parts.limits.may_log(f"apps of {tenant}")
 
     def key_set(self) -> dict[str, Any]:
         """Return the keys that ID tokens can be verified with."""

@@ -12,7 +12,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from app.auth.limits.rate_limits import Limits
 from app.sign_on.flow.sign_on import EXTENSION
+from app.sign_on.provider.unanswered import NotAvailable, Unanswered, unknown_redirect_uri
 from app.store.accounts.clients import Clients
 from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenants
@@ -75,8 +77,70 @@ def test_op_01_two_redirect_uris_get_a_page(ann):
 def test_op_01_the_developer_finds_the_reason_in_the_log(world, ann):
     ann.authorize(redirect_uri="https://evil.example.com/")
     [event] = world.events(failed=True, operation="app-sign-on")
-    assert world.portal.id in event["detail"]
-    assert "evil" not in str(event)
+    assert event["detail"] == (
+        f"The redirect_uri is none of those of {world.portal.id} (Portal). "
+        f"Expected: {CALLBACK}. Received: https://evil.example.com/."
+    )
+    assert event["checks"] == [
+        {"name": "redirect_uri", "expected": CALLBACK, "received": "https://evil.example.com/", "passed": False}
+    ]
+
+
+def test_op_01_what_came_is_one_short_line_in_the_log(world, ann):
+    world.apps.change(world.portal.id, replace(world.portal.settings, redirect_uris=tuple(f"https://{n}.example.com/" for n in range(20))))
+    ann.authorize(redirect_uri="https://evil.example.com/\r\nSet-Cookie: x\x1b[2J" + "/x" * 1_000)
+    ann.authorize(redirect_uri=None)
+    long, none = (event["detail"] for event in world.events(failed=True, operation="app-sign-on"))
+    assert long.isprintable()
+    assert len(long) < 700
+    assert "https://4.example.com/ and 15 more" in long
+    assert none.endswith("Received: nothing.")
+
+
+def test_op_01_without_values_the_log_has_what_is_registered_alone(world):
+    unanswered = Unanswered(Limits(world.database, None), "app-sign-on", values=False)
+    line = unanswered.line("contoso", "192.0.2.1", unknown_redirect_uri(world.portal, "https://evil.example.com/"))
+    assert CALLBACK in line.detail
+    assert "evil" not in str(line)
+
+
+def test_op_02_the_log_says_which_of_them_is_not_known(world, ann):
+    fabrikam = Tenants(world.database).require("fabrikam")
+    other, _ = world.register(tenants=((fabrikam.name, fabrikam.tenant_id),))
+    world.tenant("quiet", connected=False)
+    ann.authorize(client_id="app_0000000000000000")
+    ann.authorize(client_id=other.id)
+    assert [event["detail"] for event in world.events(failed=True, operation="app-sign-on")] == [
+        "There is no such app. Expected: the id of an app. Received: app_0000000000000000.",
+        f"{other.id} (Portal) is not for this tenant. Expected: the id of an app for it. Received: {other.id}.",
+    ]
+    ann.authorize(tenant="quiet")
+    [event] = world.events("quiet", failed=True)
+    assert event["detail"] == "The tenant has no connection that is on."
+    reference = ann.authorize(tenant="nobody").headers["X-Request-Id"]
+    [event] = world.events("-", failed=True, operation="app-sign-on")
+    assert (event["detail"], event["resource"]["name"]) == ("There is no tenant with this name.", "nobody")
+    assert event["request"] == reference
+
+
+def test_op_01_02_ten_lines_a_minute_and_the_others_are_counted(world, ann):
+    moment = [time.time()]
+    unanswered = Unanswered(Limits(world.database, None, lambda: moment[0]), "app-sign-on", values=True)
+    found = NotAvailable("It is not known.")
+    assert [unanswered.line("contoso", "192.0.2.1", found) is None for _ in range(13)].count(True) == 3
+    moment[0] += 61
+    again = unanswered.line("contoso", "192.0.2.1", found)
+    assert again.detail == "It is not known. At least 3 more requests like it have no line."
+    assert unanswered.line("contoso", "192.0.2.1", found).detail == "It is not known."
+
+
+def test_op_02_the_lines_of_one_address_have_a_limit_whatever_names_it_asks_for(world):
+    moment = time.time()
+    unanswered = Unanswered(Limits(world.database, None, lambda: moment), "app-sign-on", values=True)
+    found = NotAvailable("It is not known.")
+    lines = [unanswered.line(f"name-{number}", "192.0.2.1", found) for number in range(70)]
+    assert sum(line is not None for line in lines) == 60
+    assert unanswered.line("name-0", "192.0.2.2", found) is not None
 
 
 def test_op_02_an_unknown_app_and_one_of_other_tenants_get_the_same_page(world, ann):
