@@ -57,7 +57,7 @@ class TokenAnswer:
     headers: dict[str, str]
     refusal: Refusal | None = None
     """Why the request was refused: for the log, not for the client."""
-    operation: str = "sign-in"
+    operation: str = "authenticate"
     """What the log calls a refused request."""
 
 

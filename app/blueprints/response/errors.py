@@ -70,7 +70,7 @@ def _log(error: ScimError, exchange: Exchange) -> None:
         refusal = service().refusal_to_log(exchange.principal, error.detail)
     tenant = EVERY_TENANT.name if exchange.is_consumer and exchange.tenant_name is None else exchange.tenant_name
     if refusal is not None and tenant is not None:
-        operation = REQUEST if isinstance(error, TooManyRequests) else "sign-in"
+        operation = REQUEST if isinstance(error, TooManyRequests) else "authenticate"
         event = Event(operation, status=error.status, detail=str(refusal), checks=[vars(c) for c in refusal.checks])
         # A credential that was not verified may be anybody's, and is not named.
         known = "" if isinstance(error, Unauthorized) else refusal.credential_id
