@@ -9,6 +9,7 @@ from flask import Blueprint, Response, request
 
 from app.auth import TokenAnswer, TokenRequest
 from app.blueprints.exchange import current
+from app.blueprints.provider import errors
 from app.blueprints.request.body import read_bytes
 from app.blueprints.response.answers import json_response
 from app.blueprints.service import service
@@ -16,6 +17,7 @@ from app.protocol.messages import JSON
 from app.provider import Actor, Event
 
 oauth = Blueprint("oauth", __name__)
+errors.install(oauth)
 MOST_BYTES = 64 * 1024
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -38,13 +39,11 @@ _BY_STATUS: dict[int, type[ScimError]] = {
 
 def install(app: Flask) -> None:
     """Register the handlers of all errors."""
-    app.register_error_handler(ScimError, refuse)
-    app.register_error_handler(HTTPException, _framework)
-    app.register_error_handler(Exception, _bug)
+    app.register_error_handler(Exception, _failed)
 
 
-def refuse(error: ScimError) -> Response:
-    """Return the response for an error, and write the refusal into the provisioning log."""
+def refuse(error: ScimError, respond: Callable[[ScimError], Response] = error_response) -> Response:
+    """Return the response that `respond` makes for an error, and write the refusal into the provisioning log."""
     exchange = current()
     exchange.error = error
     try:
@@ -55,7 +54,7 @@ def refuse(error: ScimError) -> Response:
         log.exception("request %s: its refusal is not in the provisioning log", exchange.request_id)
     if isinstance(error, TooManyRequests) and error.limit in ("rate", "credentials"):  # others have been delayed
         service().hold_back()
-    response = error_response(error)
+    response = respond(error)
     response.call_on_close(partial(discard, request.stream, request.environ.get("gunicorn.socket")))
     return response
 
@@ -104,18 +103,7 @@ def log_refusal(error: ScimError, otherwise: Attempt) -> None:
     provider.log(provider.attempt.refused(error.status, error.scim_type, error.detail))
 
 
-def _framework(error: HTTPException) -> Response:
-    if error.code == 404:
-        return refuse(NotFound(f"{request.path} does not exist."))
-    kind = _BY_STATUS.get(error.code or 500)
-    if kind:
-        return refuse(kind(error.description or error.name))
-    if 400 <= (error.code or 500) < 500:
-        return refuse(BadRequest(error.description or error.name))
-    return _bug(error)
-
-
-def _bug(error: Exception) -> Response:
+def _failed(error: Exception) -> Response:
     return refuse(error_for_client(error))
 
 
@@ -123,6 +111,8 @@ def error_for_client(error: Exception) -> ScimError:
     """Return the error for the client; a bug is logged under the reference that the error contains."""
     if isinstance(error, ScimError):
         return error
+    if isinstance(error, HTTPException) and 400 <= (error.code or 500) < 500:
+        return _of_framework(error)
     failure = service().translate(error)
     if failure is not None:
         return failure
@@ -130,3 +120,10 @@ def error_for_client(error: Exception) -> ScimError:
     reference = exchange.request_id
     log.exception("request %s failed: %s %s", reference, exchange.method, exchange.route, exc_info=error)
     return InternalError(f"The server failed; its log has the reason under {reference}.")
+
+
+def _of_framework(error: HTTPException) -> ScimError:
+    if error.code == 404:
+        return NotFound(f"{request.path} does not exist.")
+    kind = _BY_STATUS.get(error.code or 500, BadRequest)
+    return kind(error.description or error.name)
