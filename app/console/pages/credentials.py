@@ -99,5 +99,5 @@ def _made(form: Form) -> Response:
     else:
         raise Wrong(400, "This is not what our forms send, so nothing was done.")
     endpoint = f"{parts().config.base_url}/{tenant}/oauth/token"
-    values = (("OAuth token endpoint", endpoint, False), ("Client ID", client.id, False), ("Client Secret", secret, True))
-    return _page(Form(), Made("The client's secret", values))
+    public = (("OAuth token endpoint", endpoint, False), ("Client ID", client.id, False))
+    return _page(Form(), Made("The client's secret", (*public, ("Client Secret", secret, True))))
