@@ -223,7 +223,7 @@ class _Parts:
         if tenant is None or not PROFILES[tenant.profile].open_discovery:
             raise CredentialRefused(None, sent=False)
         if tenant.suspended:
-            raise Forbidden(SUSPENDED)
+            raise Forbidden(SUSPENDED, cause="suspended")
         return load_catalogue(self._config.schemas_dir, tenant.profile, tenant.name)
 
     def refused(self, tenant_name: str, event: Event, actor: Actor) -> None:

@@ -6,7 +6,21 @@ what was expected, and never repeats a secret.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import NamedTuple
+
+from app.causes import cause_of
+
+_INDEX = re.compile(r"\[\d+\]")
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong: the path of the attribute, what was expected there, and what was received."""
+
+    path: str
+    expected: str
+    received: str = "nothing"
 
 
 class ScimError(Exception):
@@ -14,36 +28,37 @@ class ScimError(Exception):
 
     status = 500
     scim_type: str | None = None
-    cause = "failure"
-    """The word under which refusals are counted and explained."""
-    attribute = ""
-    """The path of the attribute that it is about, "" if that is not known."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, *problems: Problem, cause: str = "") -> None:
+        """Make the error; `problems` are for operators, `cause` is given if the status and scimType do not say it."""
         super().__init__(detail)
         self.detail = detail
+        self.problems = problems
+        self.cause = cause or cause_of(self.status, self.scim_type)
         self.headers: dict[str, str] = {}
+
+    @property
+    def attribute(self) -> str:
+        """The path of the attribute that it is about, without indexes; "" if that is not known."""
+        return _INDEX.sub("", self.problems[0].path) if self.problems else ""
 
 
 class BadRequest(ScimError):
     """400 of RFC 7644 table 9; the subclasses are its scimTypes."""
 
     status = 400
-    cause = "bad-body"
 
 
 class InvalidFilter(BadRequest):
     """The filter's syntax is wrong, or the operator does not suit the attribute."""
 
     scim_type = "invalidFilter"
-    cause = "bad-filter"
 
 
 class TooMany(BadRequest):
     """The filter matches more than the server is willing to process."""
 
     scim_type = "tooMany"
-    cause = "bad-filter"
 
 
 class InvalidSyntax(BadRequest):
@@ -56,42 +71,36 @@ class InvalidPath(BadRequest):
     """The path of a PATCH operation is malformed or names no attribute."""
 
     scim_type = "invalidPath"
-    cause = "bad-path"
 
 
 class NoTarget(BadRequest):
     """The path of a PATCH operation yields nothing to operate on."""
 
     scim_type = "noTarget"
-    cause = "no-target"
 
 
 class InvalidValue(BadRequest):
     """A required value is missing, or a value does not fit its attribute."""
 
     scim_type = "invalidValue"
-    cause = "wrong-type"
 
 
 class InvalidVersion(BadRequest):
     """The protocol version in the URL is not supported."""
 
     scim_type = "invalidVers"
-    cause = "bad-path"
 
 
 class Mutability(BadRequest):
     """The attribute's mutability does not allow the change."""
 
     scim_type = "mutability"
-    cause = "read-only"
 
 
 class InvalidCursor(BadRequest):
     """The cursor was not made by this server, or is for another query (RFC 9865 section 2.1)."""
 
     scim_type = "invalidCursor"
-    cause = "bad-filter"
 
 
 class ExpiredCursor(InvalidCursor):
@@ -110,10 +119,9 @@ class Unauthorized(ScimError):
     """No credential, or one that is not valid here; always with `WWW-Authenticate` (RFC 6750 section 3)."""
 
     status = 401
-    cause = "no-credential"
 
-    def __init__(self, detail: str, *, challenge: str) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, *, challenge: str, cause: str = "no-credential") -> None:
+        super().__init__(detail, cause=cause)
         self.headers["WWW-Authenticate"] = challenge
 
 
@@ -121,21 +129,18 @@ class Forbidden(ScimError):
     """The credential is valid, but not for this request."""
 
     status = 403
-    cause = "scope"
 
 
 class NotFound(ScimError):
     """No such resource, or no such endpoint."""
 
     status = 404
-    cause = "no-such-resource"
 
 
 class MethodNotAllowed(ScimError):
     """The endpoint does not have this method; `Allow` names those that it has."""
 
     status = 405
-    cause = "bad-path"
 
     def __init__(self, detail: str, *, allow: str) -> None:
         super().__init__(detail)
@@ -146,7 +151,6 @@ class NotAcceptable(ScimError):
     """The client accepts none of SCIM's media types."""
 
     status = 406
-    cause = "bad-body"
 
 
 class Uniqueness(ScimError):
@@ -154,14 +158,12 @@ class Uniqueness(ScimError):
 
     status = 409
     scim_type = "uniqueness"
-    cause = "taken"
 
 
 class Conflict(ScimError):
     """The change conflicts with the current state."""
 
     status = 409
-    cause = "taken"
 
 
 class Gone(ScimError):
@@ -174,14 +176,12 @@ class PreconditionFailed(ScimError):
     """`If-Match` does not name the stored version (RFC 7644 section 3.14)."""
 
     status = 412
-    cause = "version"
 
 
 class PayloadTooLarge(ScimError):
     """The body, or the number of its operations or members, is over the limit."""
 
     status = 413
-    cause = "too-large"
 
 
 class UriTooLong(PayloadTooLarge):
@@ -194,14 +194,12 @@ class UnsupportedMediaType(ScimError):
     """The body is not JSON."""
 
     status = 415
-    cause = "bad-body"
 
 
 class TooManyRequests(ScimError):
     """A tenant, or an address if `tenant` is "", is over a limit: `rate`, `share`, `scans` or `credentials`."""
 
     status = 429
-    cause = "over-rate"
 
     def __init__(self, detail: str, *, retry_after: int, tenant: str = "", limit: str = "credentials") -> None:
         super().__init__(detail)
@@ -218,7 +216,6 @@ class NotImplementedHere(ScimError):
     """An optional feature of the RFC that is not offered."""
 
     status = 501
-    cause = "bad-body"
 
 
 class Unavailable(ScimError):
@@ -226,7 +223,6 @@ class Unavailable(ScimError):
 
     status = 503
     for_operators = True
-    cause = "unavailable"
 
     def __init__(self, detail: str, *, retry_after: int = 5) -> None:
         super().__init__(detail)

@@ -94,7 +94,7 @@ class Provider:
 
     def create(self, resource_type: ResourceType, payload: Mapping[str, Any], projection: Projection) -> Shown:
         """Create a resource (RFC 7644 section 3.3); raises InvalidSyntax, InvalidValue, Uniqueness."""
-        self.attempt = Attempt(CREATE, resource_type)
+        self.attempt = Attempt(CREATE, resource_type, sent=payload)
         resource = self._validated(resource_type, payload)
         self.attempt.about(resource, str(resource.get(resource_type.identifier, "")))
         resource = with_defaults(resource_type, resource)
@@ -120,7 +120,7 @@ class Provider:
         conditions: Conditions = NO_CONDITIONS,
     ) -> Shown:
         """Replace a resource (RFC 7644 section 3.5.1); raises NotFound, PreconditionFailed, Uniqueness, ..."""
-        self.attempt = Attempt(REPLACE, resource_type, resource_id)
+        self.attempt = Attempt(REPLACE, resource_type, resource_id, sent=payload)
 
         def change(before: Resource) -> tuple[Resource, Members]:
             sent = self._validated(resource_type, payload)
@@ -137,7 +137,7 @@ class Provider:
 
         Without a projection the response has no body, and nothing is read for one.
         """
-        self.attempt = Attempt(PATCH, resource_type, resource_id)
+        self.attempt = Attempt(PATCH, resource_type, resource_id, sent=payload)
         members = self._payloads.member_changes(payload, resource_type)
         self.attempt.members = members
         if members and projection is None and conditions == NO_CONDITIONS:

@@ -234,12 +234,13 @@ def _order(column: Column | None, search: SearchRequest, resource_type: Resource
     if column is None:
         if absent:  # an attribute that the type does not have counts as one without a value
             return Order("", descending=search.descending, always=False)
-        raise InvalidValue(f"sortBy: there is no attribute {search.sort_by}.")
+        raise InvalidValue(f"sortBy: there is no attribute {search.sort_by}.", cause="bad-filter")
     if column.type == "complex" and column.value is not None:
         column = column.value
     joined = column.join or (column.parent.join if column.parent else None)
     if column.type in ("complex", "binary") or joined or column.operators == frozenset():
-        raise InvalidValue(f"sortBy: {column.path} cannot be sorted by; name a sub-attribute or another attribute.")
+        advice = "name a sub-attribute or another attribute"
+        raise InvalidValue(f"sortBy: {column.path} cannot be sorted by; {advice}.", cause="bad-filter")
     container = column.parent.field if column.parent is not None and column.parent.multi_valued else ""
     if column.multi_valued:
         container = column.field

@@ -36,7 +36,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.assembly": EVERYTHING,
     "app.assembly_delivery": EVERYTHING,
     "app.assembly_sign_on": EVERYTHING,
-    "app.errors": set(),
+    "app.causes": set(),
+    "app.errors": {"app.causes"},
+    "app.advice": {"app.causes"},
     "app.config": set(),
     "app.processes": set(),
     "app.schemas": {"scim_filter", "app.errors"},
@@ -73,7 +75,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.feed": {"app.export_import", "app.protocol.cursor", "app.protocol.messages", *STORE, "app.schemas", "app.errors"},
     "app.delivery": {"app.feed", "app.outgoing", "app.protocol.messages", *STORE, "app.schemas", "app.errors"},
     "app.outgoing": {"app.store.accounts", "app.protocol.messages", "app.errors", "requests", "urllib3"},
-    "app.auth": {"app.outgoing", "app.store.accounts", "app.store.mongo", "app.protocol.messages", "app.errors"},
+    "app.auth": {
+        "app.outgoing", "app.store.accounts", "app.store.mongo", "app.protocol.messages",
+        "app.schemas.validation.secrets", "app.errors",
+    },
     "app.sign_on": {"app.auth", "app.outgoing", "app.roles", *STORE, "app.schemas", "app.errors", "lxml", "signxml"},
     "app.blueprints": {
         "app.provider", "app.auth", "app.delivery", "app.feed", "app.sign_on", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
@@ -87,7 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.demo": {"flask", "werkzeug"},
     "app.cli": {
         *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.roles", "app.sign_on", "app.schemas",
-        "app.check", "app.errors", "app.config", "click", "gunicorn",
+        "app.advice", "app.check", "app.errors", "app.config", "click", "gunicorn",
     },
 }
 KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/entra_values.py", "app/protocol/profile.py"}
@@ -117,18 +122,20 @@ ALSO_MEAN = {
         "app/store/delivery/", "app/store/log/",
         "app/store/mongo/",
     ),
-    "mutability": ("app/errors.py",),  # a scimType (RFC 7644 table 9)
+    "mutability": ("app/causes.py", "app/errors.py"),  # a scimType (RFC 7644 table 9)
     "name": ("app/",),  # of tenants, types, settings, arguments, indexes
     "patch": ("app/",),  # the operation
     "primary": ("app/store/mongo/",),  # of a replica set
-    "required": ("app/openapi/", "app/store/"),  # a keyword of JSON Schema
+    "required": (  # a keyword of JSON Schema; a cause
+        "app/advice/", "app/causes.py", "app/openapi/", "app/protocol/patch/values.py", "app/store/",
+    ),
     # Of people, by their groups: a field of the log, a member of an event, a claim and its scope.
     "roles": ("app/cli/tenants/role.py", "app/roles/", "app/sign_on/provider/claims.py", "app/store/log/"),
     "schema": ("app/openapi/",),  # a keyword of OpenAPI
     "title": ("app/openapi/",),  # a keyword of OpenAPI
     # A field of memberships, lines of a log and of an export, and events; a label of metrics; a keyword of JSON Schema.
     "type": (
-        "app/auth/", "app/cli/", "app/delivery/", "app/export_import/", "app/feed/", "app/openapi/", "app/sign_on/endings.py",
+        "app/advice/", "app/auth/", "app/cli/", "app/delivery/", "app/export_import/", "app/feed/", "app/openapi/", "app/sign_on/endings.py",
         "app/roles/", "app/store/", "app/telemetry/",
     ),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)

@@ -33,6 +33,8 @@ from app.store.mongo.database import Database
 
 _EVERY = ""
 """In place of a tenant's name: all tenants. No name in a URL is empty, and `*` may be one."""
+FORM = "scimd_<id>_<secret> (83 characters)"
+"""What a token looks like."""
 NEVER = float("inf")
 _LATEST = 10**11
 """The latest expiry that is believed, in seconds since 1970; an issuer may write any number."""
@@ -103,12 +105,15 @@ class Authenticator:
         """Return what to log about a principal over its limit, None if a line was logged within the last minute."""
         if not self._limits.may_log(principal.owner):
             return None
-        return Refusal(principal.kind, detail, credential_id=principal.credential_id, label=principal.label)
+        return Refusal(
+            principal.kind, detail, credential_id=principal.credential_id, label=principal.label, cause="over-rate"
+        )
 
     def missing(self, address: str) -> CredentialRefused:
         """Return the refusal for a request without a credential."""
         may_log = self._limits.count_missing_credential(address)
-        return CredentialRefused(Refusal("credential", "none was sent") if may_log else None, sent=False)
+        refusal = Refusal("credential", "none was sent", cause="no-credential")
+        return CredentialRefused(refusal if may_log else None, sent=False)
 
     def _identify(self, tenant_name: str, owners: tuple[str, ...], token: str) -> Principal:
         since = self._cache.moment()
@@ -125,7 +130,7 @@ class Authenticator:
         token = self._tokens.find(token_id)
         good_secret = is_secret(secret, token.hash if token else "")
         form = f"{len(text)} characters"
-        inspection.check("form", bool(secret), expected="scimd_<id>_<secret>", received=form, reason="malformed")
+        inspection.check("form", bool(secret), expected=FORM, received=form, reason="malformed")
         inspection.credential_id = token_id
         if token is None:
             inspection.fail("id", expected="a known one", received=token_id, reason="unknown")
@@ -153,14 +158,17 @@ class Authenticator:
     def _tenant(self, inspection: Inspection, name: str) -> Tenant:
         tenant = EVERY_TENANT if name == _EVERY else self._tenants.get(name)
         if tenant is None:
-            inspection.fail("tenant", expected="a tenant", received=name, reason="its tenant is deleted")
+            inspection.fail(
+                "tenant", expected="a tenant", received=name, reason="its tenant is deleted", cause="unknown"
+            )
         return tenant
 
 
 def _refuse_suspended(principal: Principal) -> None:
     if principal.tenant.suspended:
         refusal = Refusal(
-            principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label
+            principal.kind, "the tenant is suspended", credential_id=principal.credential_id, label=principal.label,
+            cause="suspended",
         )
         raise AccessRefused(SUSPENDED, refusal)
 

@@ -125,7 +125,9 @@ class ClientAuthentication:
         """Check that the tenant exists and is active; only its own clients come this far."""
         tenant = self._tenants.get(name)
         if tenant is None:
-            inspection.fail("tenant", expected="a tenant", received=name, reason="its tenant is deleted")
+            inspection.fail(
+                "tenant", expected="a tenant", received=name, reason="its tenant is deleted", cause="unknown"
+            )
         if tenant.suspended:
             raise TenantSuspended(SUSPENDED, status_code=403)
 

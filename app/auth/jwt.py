@@ -27,6 +27,8 @@ ALGORITHM = "RS256"
 LEEWAY = 60
 """Seconds by which the clocks of issuer and server may differ (D-108)."""
 MOST_CHARACTERS = 16_384
+CAUSE_OF_TIME = "lifetime"
+"""The cause of refusing a token that is not valid now; a check by that name concerns credentials of our own."""
 
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _DIRECTORY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -118,20 +120,23 @@ def _verify(
 
 
 def _check_claims(inspection: Inspection, claims: dict[str, Any], trust: Trust, now: int) -> None:
-    def claim(name: str, label: str, expected: str, reason: str, **option: Any) -> None:
+    def claim(name: str, label: str, expected: str, reason: str, *, cause: str = "", **option: Any) -> None:
         registry = JWTClaimsRegistry(now=now, leeway=LEEWAY, **{name: option})  # type: ignore[arg-type]
         try:
             registry.validate({name: claims[name]} if name in claims else {})
         except ClaimError:
-            inspection.fail(label, expected=expected, received=claims.get(name, "nothing"), reason=reason)
+            inspection.fail(
+                label, expected=expected, received=claims.get(name, "nothing"), reason=reason, cause=cause
+            )
         inspection.check(label, True, expected=expected, received=claims.get(name, "nothing"), reason="")
 
     claim("iss", "issuer", trust.issuer, "of another issuer", essential=True, value=trust.issuer)
     audiences = list(trust.accepted_audiences)
     claim("aud", "audience", " or ".join(audiences), "for another audience", essential=True, values=audiences)
-    claim("exp", "expiry", f"later than {now - LEEWAY}", _expired(claims.get("exp"), now), essential=True)
-    claim("nbf", "not before", f"{now + LEEWAY} or earlier", "not valid yet")
-    claim("iat", "issued at", f"{now + LEEWAY} or earlier", "issued in the future")
+    expired = _expired(claims.get("exp"), now)
+    claim("exp", "expiry", f"later than {now - LEEWAY}", expired, cause=CAUSE_OF_TIME, essential=True)
+    claim("nbf", "not before", f"{now + LEEWAY} or earlier", "not valid yet", cause=CAUSE_OF_TIME)
+    claim("iat", "issued at", f"{now + LEEWAY} or earlier", "issued in the future", cause=CAUSE_OF_TIME)
     subject = {"value": trust.subject} if trust.subject else {}
     claim("sub", "subject", trust.subject or "any", "of another subject", essential=bool(trust.subject), **subject)
     _check_app(inspection, claims, trust)

@@ -55,7 +55,7 @@ def _require(principal: Principal, scope: str) -> None:
     has = " ".join(sorted(principal.scopes))
     refusal = Refusal(
         principal.kind, f"has no scope {scope}", (Check("scope", scope, has, False),), principal.credential_id,
-        principal.label,
+        principal.label, cause="scope",
     )
     error = AccessRefused(f"The credential does not have the scope {scope}.", refusal)
     error.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{scope}"'  # RFC 6750 section 3.1

@@ -5,23 +5,30 @@ Operators read it in the provisioning log; the client learns only that the crede
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
 
 from app.errors import Forbidden, TooManyRequests, Unauthorized
+from app.schemas.validation.secrets import SECRET
 
+SIGN_IN = "sign-in"
+"""What the log calls the request of a provisioning client whose credential is refused."""
 SUSPENDED = "This tenant is suspended."
 """The one sentence for every request to a suspended tenant."""
 _LONGEST = 200
 """How many characters of a value sent by a client a refusal keeps."""
-_SECRET = re.compile(
-    r"scimd_(?:secret|at|code|[0-9a-f]{12})_\w*|eyJ[\w-]+\.[\w.-]+|[\w+/=%-]{100,}", re.IGNORECASE | re.ASCII
-)
-"""Our secrets, JWTs, and long base64: a pasted SAML response, or a certificate."""
 _FAR = 1e10
 """Times are cut to this many seconds; a client may send any number."""
+
+
+_CAUSES = {
+    "form": "malformed", "type": "malformed", "id": "unknown", "client_id": "unknown", "secret": "wrong-secret",
+    "tenant": "other-tenant", "revocation": "revoked", "expiry": "expired", "issuer": "issuer", "directory": "issuer",
+    "algorithm": "signature", "extensions": "signature", "key": "key", "signature": "signature",
+    "audience": "audience", "subject": "subject", "app": "subject", "kind": "subject", "scope": "scope",
+}
+"""The cause of a refusal (`app.causes`) by the check that failed."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Refusal:
     checks: tuple[Check, ...] = ()
     credential_id: str = ""
     label: str = ""
+    cause: str = "malformed"
+    """The word for the reason (`app.causes`)."""
 
     def __str__(self) -> str:
         """Return the refusal as one line, e.g. `token: expired 2 days ago (id 7f3a, label "entra-prod")`."""
@@ -70,16 +79,19 @@ class Inspection:
     label: str = ""
     checks: list[Check] = field(default_factory=list)
 
-    def check(self, name: str, passed: bool, *, expected: str, received: object, reason: str) -> None:
-        """Record a check; raises Refused with `reason` if it failed."""
+    def check(
+        self, name: str, passed: bool, *, expected: str, received: object, reason: str, cause: str = ""
+    ) -> None:
+        """Record a check; raises Refused with `reason` if it failed. `cause` is given if the name does not say it."""
         if not passed:
-            self.fail(name, expected=expected, received=received, reason=reason)
+            self.fail(name, expected=expected, received=received, reason=reason, cause=cause)
         self.checks.append(Check(name, expected, loggable(received), True))
 
-    def fail(self, name: str, *, expected: str, received: object, reason: str) -> NoReturn:
+    def fail(self, name: str, *, expected: str, received: object, reason: str, cause: str = "") -> NoReturn:
         """Record a failed check; raises Refused with `reason`."""
         self.checks.append(Check(name, expected, loggable(received), False))
-        raise Refused(Refusal(self.kind, reason, tuple(self.checks), self.credential_id, self.label))
+        cause = cause or _CAUSES.get(name, "malformed")
+        raise Refused(Refusal(self.kind, reason, tuple(self.checks), self.credential_id, self.label, cause))
 
 
 class CredentialRefused(Unauthorized):
@@ -88,7 +100,8 @@ class CredentialRefused(Unauthorized):
     def __init__(self, refusal: Refusal | None, *, sent: bool) -> None:
         # RFC 6750 section 3: at least one parameter; section 3.1: no error code if no credential was sent.
         challenge = 'Bearer error="invalid_token"' if sent else 'Bearer realm="scimd"'
-        super().__init__("The request needs a credential that is valid here.", challenge=challenge)
+        cause = refusal.cause if refusal else "no-credential"
+        super().__init__("The request needs a credential that is valid here.", challenge=challenge, cause=cause)
         self.refusal = refusal
 
 
@@ -96,7 +109,7 @@ class AccessRefused(Forbidden):
     """403: the credential is valid but not for this request."""
 
     def __init__(self, detail: str, refusal: Refusal) -> None:
-        super().__init__(detail)
+        super().__init__(detail, cause=refusal.cause)
         self.refusal = refusal
 
 
@@ -115,7 +128,7 @@ def loggable(value: object) -> str:
     People mix up the fields of a form and send a secret as an id.
     """
     text = (value if isinstance(value, str) else repr(value))[: 5 * _LONGEST]  # the pattern takes quadratic time
-    text = _SECRET.sub("(a secret)", text)
+    text = SECRET.sub("(a secret)", text)
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

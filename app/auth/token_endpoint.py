@@ -25,10 +25,16 @@ from authlib.oauth2.rfc6749.errors import (
 from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
-from app.auth.client_authentication import METHODS, AuthenticatedClient, ClientAuthentication, claimed_id
+from app.auth.client_authentication import (
+    METHODS,
+    AuthenticatedClient,
+    ClientAuthentication,
+    TenantSuspended,
+    claimed_id,
+)
 from app.auth.jwt import ALGORITHM
 from app.auth.limits.rate_limits import Limits
-from app.auth.refusal import Refusal, Refused
+from app.auth.refusal import SIGN_IN, Refusal, Refused
 from app.protocol.messages import FORM
 from app.store.accounts.tokens import SCOPES, Tokens
 from app.store.mongo.database import Database
@@ -57,7 +63,7 @@ class TokenAnswer:
     headers: dict[str, str]
     refusal: Refusal | None = None
     """Why the request was refused: for the log, not for the client."""
-    operation: str = "authenticate"
+    operation: str = SIGN_IN
     """What the log calls a refused request."""
 
 
@@ -194,4 +200,7 @@ def error_answer(error: OAuth2Error, refusal: Refusal | None = None) -> TokenAns
     if isinstance(error, UnsupportedGrantTypeError):
         description = "The only grant_type here is client_credentials."
     body = {"error": error.error, "error_description": description}
-    return TokenAnswer(error.status_code, body, headers, refusal or Refusal("token request", description.rstrip(".")))
+    suspended, no_scope = isinstance(error, TenantSuspended), isinstance(error, InvalidScopeError)
+    cause = "suspended" if suspended else "scope" if no_scope else "malformed"
+    refusal = refusal or Refusal("token request", description.rstrip("."), cause=cause)
+    return TokenAnswer(error.status_code, body, headers, refusal)

@@ -125,7 +125,7 @@ def _type(provider: Provider, call: Call) -> ResourceType:
     if call.endpoint.lower() in PROTOCOL:
         raise InvalidPath(f"path: /{call.endpoint} has no resources.")
     if resource_type is None:
-        raise NotFound(f"The endpoint /{call.endpoint} does not exist.")
+        raise NotFound(f"The endpoint /{call.endpoint} does not exist.", cause="bad-path")
     if (call.method == "POST") == (call.resource_id is not None):
         place, allow = ("a resource", "DELETE, PATCH, PUT") if call.resource_id else (f"/{call.endpoint}", "POST")
         raise MethodNotAllowed(f"{call.method} is not allowed for {place}; allowed: {allow}.", allow=allow)

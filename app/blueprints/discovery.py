@@ -56,7 +56,7 @@ def _base_url() -> str:
 
 def _found(description: dict[str, Any] | None, name: str) -> dict[str, Any]:
     if description is None:
-        raise NotFound(f"{name} does not exist.")
+        raise NotFound(f"{name} does not exist.", cause="bad-path")
     return description
 
 

@@ -11,8 +11,6 @@ from werkzeug.routing import PathConverter, Rule
 
 from app.blueprints import door
 from app.blueprints.exchange import UNKNOWN_PATH, current_catalogue
-from app.blueprints.oauth import oauth
-from app.blueprints.provider import errors as oauth_errors
 from app.blueprints.provider.api import api
 from app.blueprints.provider.browser import browser
 from app.blueprints.response.answers import empty_response
@@ -20,7 +18,7 @@ from app.blueprints.sign_on.views import PREFIX, sign_on, unknown
 from app.errors import InvalidVersion, MethodNotAllowed, NotFound
 
 OTHER_METHODS = "other_methods"
-_OWN_ERRORS = frozenset({sign_on.name, browser.name, api.name, oauth.name, "console", "setup"})
+_OWN_ERRORS = frozenset({sign_on.name, browser.name, api.name, "console", "setup"})
 """The blueprints whose errors are pages or those of OAuth."""
 
 
@@ -47,7 +45,7 @@ def install(app: Flask) -> None:
             response.headers["Allow"] = allowed
             return response
         if endpoint is not None and current_catalogue().at(endpoint) is None:
-            raise NotFound(f"The endpoint /{endpoint} does not exist.")
+            raise NotFound(f"The endpoint /{endpoint} does not exist.", cause="bad-path")
         raise MethodNotAllowed(f"{request.method} is not allowed for {request.path}.", allow=allowed)
 
     # A rule without methods matches all that no other rule has; `add_url_rule` would make it GET.
@@ -58,13 +56,8 @@ def install(app: Flask) -> None:
     app.url_map.converters["any_path"] = AnyPath
     app.url_map.add(Rule(f"{door.PREFIX}/<any_path:path>", endpoint=UNKNOWN_PATH))
     app.view_functions[UNKNOWN_PATH] = unknown_path
-    for path, owner, view in (
-        (f"{PREFIX}/<any_path:path>", sign_on.name, unknown),
-        ("/<tenant>/oauth", api.name, oauth_errors.unknown),
-        ("/<tenant>/oauth/<any_path:path>", api.name, oauth_errors.unknown),
-    ):
-        app.url_map.add(Rule(path, endpoint=f"{owner}.unknown"))
-        app.view_functions[f"{owner}.unknown"] = view
+    app.url_map.add(Rule(f"{PREFIX}/<any_path:path>", endpoint=f"{sign_on.name}.unknown"))
+    app.view_functions[f"{sign_on.name}.unknown"] = unknown
 
 
 def _blueprint_of(path: str, owner: str) -> str:
@@ -81,4 +74,4 @@ def unknown_path(path: str) -> Response:
     """Refuse an unknown path below a tenant's SCIM URL; raises InvalidVersion, NotFound."""
     if path.partition("/")[0] != "v2":
         raise InvalidVersion("Only version v2 of the protocol is supported.")
-    raise NotFound(f"{request.path} does not exist.")
+    raise NotFound(f"{request.path} does not exist.", cause="bad-path")

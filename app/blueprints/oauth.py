@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.auth import TokenAnswer, TokenRequest
+from app.auth import SIGN_IN, TokenAnswer, TokenRequest
 from app.blueprints.exchange import current
-from app.blueprints.provider import errors
 from app.blueprints.request.body import read_bytes
 from app.blueprints.response.answers import json_response
 from app.blueprints.service import service
@@ -17,7 +16,6 @@ from app.protocol.messages import JSON
 from app.provider import Actor, Event
 
 oauth = Blueprint("oauth", __name__)
-errors.install(oauth)
 MOST_BYTES = 64 * 1024
 
 
@@ -41,5 +39,7 @@ def _log_refusal(tenant: str, token_answer: TokenAnswer) -> None:
     if token_answer.refusal is not None:
         checks = [vars(check) for check in token_answer.refusal.checks]
         refusal = str(token_answer.refusal)
-        event = Event(token_answer.operation, status=token_answer.status, detail=refusal, checks=checks)
+        # A sign-in is one of a provisioning client; the causes are not about apps.
+        cause = token_answer.refusal.cause if token_answer.operation == SIGN_IN else ""
+        event = Event(token_answer.operation, status=token_answer.status, detail=refusal, checks=checks, cause=cause)
         service().refused(tenant, event, Actor(request_id=current().request_id))

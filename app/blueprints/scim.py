@@ -106,7 +106,7 @@ def _profile() -> Profile:
 def _type(provider: Provider, endpoint: str) -> ResourceType:
     resource_type = provider.catalogue.at(endpoint)
     if resource_type is None:
-        raise NotFound(f"The endpoint /{endpoint} does not exist.")
+        raise NotFound(f"The endpoint /{endpoint} does not exist.", cause="bad-path")
     return resource_type
 
 
@@ -114,7 +114,7 @@ def _search_in_url() -> SearchRequest:
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:  # Flask would read `%FF` as text, and a filter would compare names with it
-        raise InvalidValue("The query of the URL is not in UTF-8.") from None
+        raise InvalidValue("The query of the URL is not in UTF-8.", cause="bad-filter") from None
     return SearchRequest.from_query(request.args.to_dict(flat=False), bare_words=_profile().bare_words)
 
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from time import sleep
 from typing import Any
 
 import click
 
+from app.advice.explain import explain, plain
+from app.advice.guides import ENTRA, provider_of
 from app.cli.connection import Connection, in_time
 from app.cli.output import json_text, print_table, say
-from app.cli.values import Duration, ResourceName, Text
+from app.cli.values import Duration, ResourceName
 from app.errors import Unavailable
 from app.store.accounts.tenants import SPEC as TENANTS
+from app.store.accounts.tenants import Tenants
 from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.outbox import SPEC as OUTBOX
 from app.store.log.tail import Tail
 
 PAUSE = 1.0
 _MOST = 100_000
+_MOST_CURES = 5
+"""Reasons with a cure that are printed after the lines."""
 _HINT = f"--limit can be up to {_MOST}, and --user, --failed and --since select among them."
 
 
@@ -29,15 +34,14 @@ _HINT = f"--limit can be up to {_MOST}, and --user, --failed and --since select 
 @click.option("--user", type=ResourceName(),
               help="Only this user or group, by its present or an earlier name, id or externalId.")
 @click.option("--failed", is_flag=True, help="Only what was refused or failed.")
-@click.option("--reference", type=Text(), help="Only what was refused under this reference, which a page has shown.")
 @click.option("--since", type=Duration(), help="Only the last while, such as 2h.")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=1_000, show_default=True, help="The newest lines only.")
 @click.option("--follow", is_flag=True, help="Go on with new lines as they come.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
 @click.pass_obj
 def events(
-    connection: Connection, tenant: str, user: str | None, failed: bool, reference: str | None,
-    since: timedelta | None, limit: int, follow: bool, as_json: bool,
+    connection: Connection, tenant: str, user: str | None, failed: bool, since: timedelta | None, limit: int,
+    follow: bool, as_json: bool,
 ) -> None:
     """Show what was changed, by whom, and what was refused, and why.
 
@@ -46,18 +50,17 @@ def events(
     """
     start = datetime.now(UTC) - since if since else None
     with in_time(f"the log of {tenant}{f', and in it {user}' if user else ''}. With --since it has less to read."):
-        find = partial(_log(connection, tenant).find, name=user, failed=failed, reference=reference)
-        tail = Tail(find, since=start, limit=limit)
+        tail = Tail(_log(connection, tenant), name=user, failed=failed, since=start, limit=limit)
         found = tail.read()
     if tail.left_out:
         say(f"scimd: Only the newest {limit} are shown; {_HINT}", err=True)
-    nothing = "There is nothing in the log." if reference is None else f"Nothing was refused as {reference}."
-    _print(found, as_json=as_json, empty="" if follow else nothing)
+    provider = _provider(connection, tenant)
+    _print(found, provider, as_json=as_json, empty="" if follow else "There is nothing in the log.")
     headed = bool(found)
     while follow:
         sleep(PAUSE)
         found = _read_on(connection, tail)
-        _print(found, as_json=as_json, empty="", header=not headed)
+        _print(found, provider, as_json=as_json, empty="", header=not headed)
         headed = headed or bool(found)
 
 
@@ -66,6 +69,12 @@ def _log(connection: Connection, tenant: str) -> Events:
         settings = LogSettings(connection.config.log_days)
         return Events(connection.database, tenant, settings, sources=(OUTBOX.name, TENANTS.name))
     return connection.directory(tenant).events
+
+
+def _provider(connection: Connection, name: str) -> str:
+    """Return the identity provider of a tenant, under whose names cures are printed."""
+    tenant = Tenants(connection.database).get(name)
+    return provider_of(tenant.provider, tenant.profile) if tenant else ENTRA
 
 
 def _read_on(connection: Connection, tail: Tail) -> list[dict[str, Any]]:
@@ -86,12 +95,34 @@ def _read_on(connection: Connection, tail: Tail) -> list[dict[str, Any]]:
             return found
 
 
-def _print(found: list[dict[str, Any]], *, as_json: bool, empty: str, header: bool = True) -> None:
+def _print(
+    found: list[dict[str, Any]], provider: str, *, as_json: bool, empty: str, header: bool = True
+) -> None:
     if as_json:
         for event in found:
-            say(json_text(event, default=_plain))
+            say(json_text(event | _advice(event, provider), default=_plain))
     elif found or empty:
         print_table([_row(event) for event in found], empty=empty, header=header)
+        _print_cures(found, provider)
+
+
+def _advice(event: dict[str, Any], provider: str) -> dict[str, Any]:
+    """Return why an event was refused and how to cure it; {} for one that was not."""
+    if not event.get("failed"):
+        return {}
+    explanation = explain(event, provider)
+    return {"why": explanation.sentence, "cure": [plain(step) for step in explanation.steps]}
+
+
+def _print_cures(found: list[dict[str, Any]], provider: str) -> None:
+    """Print why events were refused and how to cure it, once for each cause and attribute, the commonest first."""
+    explanations = [explain(event, provider) for event in found if event.get("failed")]
+    newest = {(each.cause, each.attribute): each for each in explanations}
+    numbers = Counter((each.cause, each.attribute) for each in explanations)
+    for reason, number in numbers.most_common(_MOST_CURES):
+        say("", f"{number} x {newest[reason].title}: {newest[reason].sentence}")
+        for place, step in enumerate(newest[reason].steps, 1):
+            say(f"  {place}. {plain(step)}")
 
 
 def _row(event: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +133,6 @@ def _row(event: dict[str, Any]) -> dict[str, Any]:
         "what": " ".join(part for part in (resource.get("type"), resource.get("name") or resource.get("id")) if part),
         "status": event["status"],
         "credential": event.get("credential") or None,
-        "reference": event.get("request") if event.get("failed") else None,
         "details": _details(event),
     }
 

@@ -155,5 +155,8 @@ class _Run:
         """Return the id of the resource that a bulkId stands for; raises Conflict if it stands for none."""
         creator = self._creators.get(name)
         if creator is None or creator.outcome is None:
-            raise Conflict(f"bulkId:{name} stands for no resource: no operation of this request created it.")
+            raise Conflict(
+                f"bulkId:{name} stands for no resource: no operation of this request created it.",
+                cause="no-such-reference",
+            )
         return creator.outcome.resource_id

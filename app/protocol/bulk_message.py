@@ -75,7 +75,7 @@ def read_bulk(payload: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
         raise PayloadTooLarge(f"Operations: must have at most {MOST_OPERATIONS} operations, not {len(items)}.")
     limit = given.get("failonerrors")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidValue("failOnErrors: must be a whole number from 1.")
+        raise InvalidValue("failOnErrors: must be a whole number from 1.", cause="bad-body")
     return _read(items), limit
 
 
@@ -94,7 +94,7 @@ def _read(items: list[Any]) -> list[Operation]:
             if operation.bulk_id is not None:
                 if operation.bulk_id in seen:
                     operation.bulk_id, taken = None, operation.bulk_id
-                    raise InvalidValue(f"bulkId: {taken} is used by two operations.")
+                    raise InvalidValue(f"bulkId: {taken} is used by two operations.", cause="bad-body")
                 seen.add(operation.bulk_id)
         except ScimError as error:
             operation.error = error
@@ -120,7 +120,7 @@ def _read_one(operation: Operation, item: Any) -> None:
     if operation.method == "POST" and operation.bulk_id is None:
         raise InvalidSyntax("bulkId: a POST must have one.")
     if version is not None and not isinstance(version, str):
-        raise InvalidValue("version: must be a string.")
+        raise InvalidValue("version: must be a string.", cause="bad-body")
     operation.version = version
     if operation.method != "DELETE" and not isinstance(operation.data, dict):
         raise InvalidSyntax("data: must be an object.")

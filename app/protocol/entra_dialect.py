@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from app.errors import InvalidValue
+from app.errors import InvalidValue, Problem
 from app.protocol.entra_values import Payload, clear_blank, read_text, refuse_json, rewrite_value
 from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import ResourceType
@@ -202,7 +202,7 @@ def lift_own_keys(payload: Payload, resource_type: ResourceType) -> Payload:
         return payload
     counts = Counter(name.lower() for name, _ in lifted)
     if twice := next((name for name, _ in lifted if counts[name.lower()] > 1), None):
-        raise InvalidValue(f"{twice}: is there more than once.")
+        raise InvalidValue(f"{twice}: is there more than once.", Problem(twice, "once", "more than once"))
     return _completed(result, dict(lifted))
 
 

@@ -10,7 +10,7 @@ import re
 from contextlib import suppress
 from typing import Any
 
-from app.errors import InvalidSyntax, InvalidValue
+from app.errors import InvalidSyntax, InvalidValue, Problem
 from app.schemas.attribute import Attribute
 from app.schemas.validation.json_object import object_in
 
@@ -82,7 +82,10 @@ def refuse_json(element: Payload, attribute: Attribute) -> None:
     """
     for name, value in element.items():
         if name.lower() == "value" and is_json(value) and attribute.name != HOLDS_JSON:
-            raise InvalidValue(f"{attribute.name}.value: must be a plain value, not JSON as text.")
+            raise InvalidValue(
+                f"{attribute.name}.value: must be a plain value, not JSON as text.",
+                Problem(f"{attribute.name}.value", "a plain value", "JSON as text"),
+            )
 
 
 # Shapes

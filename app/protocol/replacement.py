@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from app.errors import Mutability
+from app.errors import Mutability, Problem
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.tables.common import SCHEMAS
@@ -52,4 +52,7 @@ def _keep(attribute: Attribute, old: Resource, new: Resource, path: str) -> None
         if kept:
             new[name] = kept
     if attribute.mutability == "immutable" and old[name] != new[name]:  # the error must not repeat it: it may be secret
-        raise Mutability(f"{path} is immutable and already has a value; send that value, or leave {name} out.")
+        raise Mutability(
+            f"{path} is immutable and already has a value; send that value, or leave {name} out.",
+            Problem(path, "the value that it has", "another"),
+        )

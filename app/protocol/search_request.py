@@ -64,11 +64,11 @@ class SearchRequest:
         given = {name: value for name, value in _known_members(payload).items() if value is not None}
         for name in ("filter", "sortBy", "sortOrder", "cursor"):
             if not isinstance(given.get(name, ""), str):
-                raise InvalidValue(f"{name}: must be a string.")
+                raise InvalidValue(f"{name}: must be a string.", cause="bad-filter")
         _check_paging(given)
         for name in ("startIndex", "count"):
             if isinstance(given.get(name, 0), bool) or not isinstance(given.get(name, 0), int):
-                raise InvalidValue(f"{name}: must be an integer.")
+                raise InvalidValue(f"{name}: must be an integer.", cause="bad-filter")
         return cls(
             filter=_filter(given.get("filter"), bare_words, LONGEST_IN_BODY),
             sort_by=given.get("sortBy") or None,
@@ -100,7 +100,7 @@ def _known_members(given: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in given.items():
         name = canonical.get(key.lower())
         if name in spelled:
-            raise InvalidValue(f"{name}: given more than once.")
+            raise InvalidValue(f"{name}: given more than once.", cause="bad-filter")
         if name is not None:
             spelled[name] = value
     return spelled
@@ -115,7 +115,7 @@ def known_parameters(parameters: Mapping[str, list[str]]) -> dict[str, str]:
         if name is None:
             continue
         if name in seen or len(values) > 1:
-            raise InvalidValue(f"{name}: given more than once.")
+            raise InvalidValue(f"{name}: given more than once.", cause="bad-filter")
         seen[name] = values[0]
     return seen
 
@@ -132,13 +132,13 @@ def _filter(text: str | None, bare_words: bool, longest: int = LONGEST_IN_URL) -
 def _descending(text: str | None) -> bool:
     order = (text or "ascending").lower()
     if order not in ("ascending", "descending"):
-        raise InvalidValue("sortOrder: must be ascending or descending.")
+        raise InvalidValue("sortOrder: must be ascending or descending.", cause="bad-filter")
     return order == "descending"
 
 
 def _check_paging(given: Mapping[str, Any]) -> None:
     if "cursor" in given and "startIndex" in given:
-        raise InvalidValue("cursor and startIndex cannot be combined.")
+        raise InvalidValue("cursor and startIndex cannot be combined.", cause="bad-filter")
 
 
 def _integer(text: str | None, name: str, default: int, *, by_cursor: bool = False) -> int:
@@ -163,5 +163,5 @@ def _attribute_list(value: Any, name: str) -> tuple[str, ...] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise InvalidValue(f"{name}: must be an array of strings.")
+        raise InvalidValue(f"{name}: must be an array of strings.", cause="bad-filter")
     return tuple(item.strip() for item in value if item.strip()) or None

@@ -16,13 +16,13 @@ from app.store.accounts.tenants import Tenants
 from app.store.log.changes import Request
 from app.store.mongo.database import Database
 from app.store.open import open_directory
-from tests.blueprints.conftest import GROUP_URN, USER_URN, Client
+from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN, Client
 from tests.relay import logged
 
 RANDOM = {"_id", "tenant", "time", "credential", "request", "expires", "until", "tenantId", "seq"}
 NUMBERED = {"until", "seq", "tenantId", "type", "version"}
 REST = [
-    "changes", "members", "scimType", "detail", "failed", "warnings", "until", "type", "tenantId", "version", "groups",
+    "changes", "members", "scimType", "detail", "cause", "attribute", "problems", "sent", "failed", "warnings", "until", "type", "tenantId", "version", "groups",
     "groupsCount", "membersCount", "expires", "seq",
 ]
 FIRST = ["_id", "tenant", "time", "operation", "resource", "keys", "credential", "request", "status"]
@@ -105,6 +105,9 @@ def _taken(world: World) -> dict[str, Any]:
     return _of_user(world, "ann", "ann", "bob") | {
         "resource": {"type": "User", "id": world.ann, "name": "ann"}, "operation": "patch", "status": 409, "scimType": "uniqueness", "failed": True,
         "detail": 'userName "bob" is taken by another User; a User\'s userName must be unique.',
+        "cause": "taken", "attribute": "userName",
+        "problems": [{"path": "userName", "expected": "one that no other User has", "received": '"bob"'}],
+        "sent": f'{{"Operations": [{{"op": "replace", "path": "userName", "value": "bob"}}], "schemas": ["{PATCH_URN}"]}}',
     }
 
 
@@ -114,7 +117,12 @@ def _create_refused(world: World) -> dict[str, Any]:
         "name.givenName: is required; displayName: is required"
     return {
         "operation": "create", "resource": {"type": "User", "name": "New"}, "keys": ["new"], "status": 400,
-        "scimType": "invalidValue", "detail": detail, "failed": True,
+        "scimType": "invalidValue", "detail": detail, "failed": True, "cause": "wrong-type", "attribute": "active",
+        "problems": [{"path": "active", "expected": "true or false", "received": "[]"}, *(
+            {"path": path, "expected": "a value", "received": "nothing"}
+            for path in ("name.formatted", "name.familyName", "name.givenName", "displayName")
+        )],
+        "sent": f'{{"active": [], "schemas": ["{USER_URN}"], "username": "New"}}',
     }
 
 
@@ -136,7 +144,9 @@ def _add_refused(world: World) -> dict[str, Any]:
     world.client.patch("/Groups/none", {"op": "add", "path": "members", "value": [{"value": world.bob}]})
     return {
         "operation": "patch", "resource": {"type": "Group", "id": "none"}, "keys": sorted(["none", f"member:{world.bob}"]),
-        "status": 404, "detail": "There is no Group with the id none.", "failed": True,
+        "status": 404, "detail": "There is no Group with the id none.", "failed": True, "cause": "no-such-resource",
+        "sent": f'{{"Operations": [{{"op": "add", "path": "members", "value": [{{"value": "{world.bob}"}}]}}], '
+                f'"schemas": ["{PATCH_URN}"]}}',
     }
 
 

@@ -2,7 +2,5 @@
 
 from __future__ import annotations
 
-OUTCOMES: dict[str, str] = {
-    "revoked": "It lets nobody in any more, within five seconds.",
-}
+OUTCOMES: dict[str, str] = {}
 """Word -> sentence; a page ignores other words."""

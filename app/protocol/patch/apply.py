@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import InvalidSyntax, InvalidValue, Mutability, NoTarget, ScimError
+from app.errors import InvalidSyntax, InvalidValue, Mutability, NoTarget, Problem, ScimError
 from app.protocol.patch.cost import Work
 from app.protocol.patch.members import member_change
 from app.protocol.patch.message import ABSENT, Operation
@@ -100,7 +100,7 @@ class _Patch:
     def apply(self, operation: Operation) -> None:
         """Apply one operation; raises ScimError and Misfit."""
         if operation.op != "remove" and operation.value is ABSENT:
-            raise InvalidValue(f"{operation.op} must have a value.")
+            raise InvalidValue(f"{operation.op} must have a value.", cause="bad-body")
         if operation.path is None:
             if operation.op == "remove":
                 raise NoTarget("remove must have a path.")
@@ -162,7 +162,8 @@ class _Patch:
     def _set_attributes(self, op: str, value: Any, schema: Schema | None) -> None:
         """Add or replace each attribute in an object, of the resource or of one schema (D-131)."""
         if not isinstance(value, dict):
-            raise InvalidValue("value must be an object of attributes, unless the path names an attribute.")
+            detail = "value must be an object of attributes, unless the path names an attribute."
+            raise InvalidValue(detail, cause="bad-body")
         seen = set()
         for name, item in value.items():
             if schema and name.lower() == SCHEMAS.name:
@@ -170,7 +171,9 @@ class _Patch:
             target = self._type.resolve(f"{schema.id}:{name}" if schema else name)
             if target is None:
                 if not self._profile.ignore_unknown:
-                    raise InvalidSyntax(f"{self._type.name} has no attribute {name[:MAX_SHOWN]}.")
+                    problem = Problem(name[:MAX_SHOWN], "no such attribute", "it")
+                    detail = f"{self._type.name} has no attribute {name[:MAX_SHOWN]}."
+                    raise InvalidSyntax(detail, problem, cause="unknown-attribute")
                 continue
             if target.path in seen:
                 raise InvalidSyntax(f"{target.path} is given more than once.")
@@ -205,7 +208,7 @@ class _Patch:
         """Change a whole extension, or the resource by the URN of its own schema (D-127): values are merged."""
         schema = target.schema
         if schema is None or (not target.is_extension and op == "remove"):
-            raise Mutability(f"{target.path} cannot be removed.")
+            raise Mutability(f"{target.path} cannot be removed.", Problem(target.path, "no change", "its removal"))
         if op != "remove" and not is_nothing(value):
             self._set_attributes(op, value, schema)
         elif target.is_extension:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.errors import Mutability
+from app.errors import Mutability, Problem
 from app.protocol.patch.message import ABSENT
 from app.protocol.patch.selection import Selection
 from app.protocol.patch.values import as_array, is_nothing
@@ -28,7 +28,10 @@ def member_change(selection: Selection, op: str, value: Any, profile: Profile) -
     row = target.attribute
     assert row is not None
     if target.sub is not None or (where is not None and op != "remove"):
-        raise Mutability(f"{target.path}: a member cannot be changed, only added or removed.")
+        raise Mutability(
+            f"{target.path}: a member cannot be changed, only added or removed.",
+            Problem(target.path, "members to add or remove", "a change of a member"),
+        )
     if where is not None:
         ids = named_ids(where)
         return MemberChange("remove", where=where) if ids is None else MemberChange("remove", ids)

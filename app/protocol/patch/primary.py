@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.errors import InvalidValue
+from app.errors import InvalidValue, Problem
 from app.schemas.attribute import Attribute
 from app.schemas.tables.common import PRIMARY
 
@@ -29,7 +29,10 @@ def keep_last_claim(values: list[Any], claims: list[int], path: str, *, several:
     if not claims:
         return values
     if len(set(claims)) > 1 and not several:
-        raise InvalidValue(f"{path} must have at most one value with {PRIMARY.name} true.")
+        raise InvalidValue(
+            f"{path} must have at most one value with {PRIMARY.name} true.",
+            Problem(path, f"at most one value with {PRIMARY.name} true", "several"),
+        )
     return [
         {**value, PRIMARY.name: False} if index != claims[-1] and is_primary(value) else value
         for index, value in enumerate(values)

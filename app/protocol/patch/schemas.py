@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.errors import InvalidValue, Mutability
+from app.errors import InvalidValue, Mutability, Problem
 from app.protocol.patch.message import ABSENT
 from app.protocol.patch.selection import Selection, find
 from app.protocol.patch.values import Edit, as_array, put
@@ -15,6 +15,8 @@ from app.protocol.profile import Profile
 from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.tables.common import READ_ONLY, SCHEMAS
 from app.schemas.validation.payload import schemas_of
+
+_STAYS = Problem(SCHEMAS.name, "no change of the type", "one")
 
 
 def dropped_schemas(present: list[str], selection: Selection, edit: Edit, resource_type: ResourceType) -> list[str]:
@@ -25,7 +27,7 @@ def dropped_schemas(present: list[str], selection: Selection, edit: Edit, resour
     """
     if selection.where is not None:
         if edit.op != "remove":
-            raise Mutability(f"{SCHEMAS.name}: a URN cannot be changed, only added or removed.")
+            raise Mutability(f"{SCHEMAS.name}: a URN cannot be changed, only added or removed.", _STAYS)
         gone = [present[index] for index in find(SCHEMAS, present, selection.where)]
     elif edit.op == "remove":
         listed = present if edit.value is ABSENT else known_schemas(edit.value, resource_type, edit.profile)
@@ -34,7 +36,7 @@ def dropped_schemas(present: list[str], selection: Selection, edit: Edit, resour
         listed = known_schemas(edit.value, resource_type, edit.profile)
         gone = [] if edit.op == "add" else [urn for urn in present if urn not in listed]
     if resource_type.schema.id in gone:
-        raise Mutability(f"{SCHEMAS.name} must have {resource_type.schema.id}.")
+        raise Mutability(f"{SCHEMAS.name} must have {resource_type.schema.id}.", _STAYS)
     return gone
 
 
@@ -46,7 +48,10 @@ def known_schemas(value: Any, resource_type: ResourceType, profile: Profile) -> 
         if isinstance(urn, str) and urn.lower() in known:
             found.add(known[urn.lower()])
         elif not profile.ignore_unknown:
-            raise InvalidValue(f"{SCHEMAS.name}: contains a URN that is not a schema of {resource_type.name}.")
+            raise InvalidValue(
+                f"{SCHEMAS.name}: contains a URN that is not a schema of {resource_type.name}.",
+                Problem(SCHEMAS.name, f"schemas of {resource_type.name}", "another"), cause="unknown-attribute",
+            )
     return found
 
 
@@ -64,8 +69,9 @@ def without_extension(resource: Resource, urn: str, resource_type: ResourceType)
     if schema is None or values is None:
         return resource
     if schema.id in resource_type.required_extensions:
-        raise Mutability(f"{schema.id} is required.")
+        raise Mutability(f"{schema.id} is required.", Problem(schema.id, "a value", "its removal"))
     for row in schema.attributes:
         if row.mutability in ("immutable", READ_ONLY) and row.name in values:
-            raise Mutability(f"{schema.id}:{row.name} is {row.mutability} and has a value.")
+            path = f"{schema.id}:{row.name}"
+            raise Mutability(f"{path} is {row.mutability} and has a value.", Problem(path, "no change", "its removal"))
     return with_extension(resource, schema.id, None, resource_type)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from app.errors import InvalidFilter, InvalidPath
+from app.errors import InvalidFilter, InvalidPath, Problem
 from app.schemas.attribute import VALUE, Attribute
 from app.schemas.paths import Target
 from app.schemas.resource_type import ResourceType
@@ -53,7 +53,9 @@ def select(path: object, resource_type: ResourceType, *, bare_words: bool = Fals
         raise InvalidFilter(f"path {path[:MAX_SHOWN]}: {error}") from error
     target = resource_type.resolve(f"{parsed.path}.{parsed.sub}" if parsed.sub else parsed.path.text)
     if target is None:
-        raise Misfit(InvalidPath(f"path {path[:MAX_SHOWN]}: {resource_type.name} has no such attribute."))
+        detail = f"path {path[:MAX_SHOWN]}: {resource_type.name} has no such attribute."
+        problem = Problem(path[:MAX_SHOWN], "no such attribute", "it")
+        raise Misfit(InvalidPath(detail, problem, cause="unknown-attribute"))
     if parsed.filter is not None:
         if target.attribute is None or not target.attribute.multi_valued:
             raise Misfit(InvalidPath(f"{target.path} has one value only; a filter selects among several."))

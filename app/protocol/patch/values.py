@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.errors import InvalidValue, Mutability, NoTarget, ScimError
+from app.errors import InvalidValue, Mutability, NoTarget, Problem, ScimError
 from app.protocol.patch.equality import Element, identity, is_same, without
 from app.protocol.patch.message import ABSENT
 from app.protocol.patch.primary import is_primary, keep_last_claim, sets_primary
@@ -106,19 +106,21 @@ class Edit:
         if new == old:
             return
         if isinstance(new, list) and len(new) > MAX_VALUES:
-            raise InvalidValue(f"{path} must have at most {MAX_VALUES} values.")
+            problem = Problem(path, f"at most {MAX_VALUES} values", f"{len(new)} values")
+            raise InvalidValue(f"{path} must have at most {MAX_VALUES} values.", problem, cause="too-many")
         if row.mutability == "immutable" and old is not None:
-            raise Mutability(f"{path} is immutable and already has a value.")
+            raise _immutable(path)
         if new is not None:
             return
         if row.type == "complex" and not row.multi_valued:
             for sub in row.sub_attributes:
                 if sub.mutability == "immutable" and sub.name in old:
-                    raise Mutability(f"{path}.{sub.name} is immutable and already has a value.")
+                    raise _immutable(f"{path}.{sub.name}")
         if row.required or row.default is not None:
             # Table 9 has `mutability` for the removal of a required value, `invalidValue` for a missing one (D-117).
             kind = Mutability if self.op == "remove" else InvalidValue
-            error: ScimError = kind(f"{path} must have a value; replace it with another one.")
+            detail = f"{path} must have a value; replace it with another one."
+            error: ScimError = kind(detail, Problem(path, "a value"), cause="required")
             if self.on_unassigned is None:
                 raise error
             self.on_unassigned(path, error)
@@ -204,7 +206,13 @@ class Edit:
 def refuse_read_only(rows: Iterable[Attribute | None], path: str) -> None:
     """Raise Mutability if one of the attributes is read-only."""
     if any(row is not None and row.mutability == READ_ONLY for row in rows):
-        raise Mutability(f"{path} is readOnly.")
+        raise Mutability(f"{path} is readOnly.", Problem(path, "no change", "one"))
+
+
+def _immutable(path: str) -> Mutability:
+    return Mutability(
+        f"{path} is immutable and already has a value.", Problem(path, "the value that it has", "another")
+    )
 
 
 def is_nothing(value: Any) -> bool:

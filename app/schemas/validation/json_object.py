@@ -6,7 +6,7 @@ import json
 import math
 from typing import Any
 
-from app.errors import InvalidSyntax, InvalidValue
+from app.errors import InvalidSyntax, InvalidValue, Problem
 
 DEEPEST = 32
 MOST_DIGITS = 1_000
@@ -81,7 +81,8 @@ def _check(value: Any, what: str) -> None:
                 below.extend(item)
             elif isinstance(item, str) and (fault := _fault(item)):
                 path = (_place(item, value) or "").removeprefix(".")[:LONGEST_PATH]
-                raise InvalidValue(f"{path or what}: text must not contain {fault}.")
+                problem = Problem(path or what, f"text without {fault}", "text with it")
+                raise InvalidValue(f"{path or what}: text must not contain {fault}.", problem)
         if not below:
             return
         level = below

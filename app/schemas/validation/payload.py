@@ -8,26 +8,20 @@ structures.py says what of Marshmallow is used, and why the rest is not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from marshmallow import ValidationError, missing
 
-from app.errors import InvalidSyntax, InvalidValue
+from app.errors import InvalidSyntax
 from app.schemas.attribute import Attribute
 from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.tables.common import SCHEMAS
 from app.schemas.validation.fields import is_written
-from app.schemas.validation.structures import UNKNOWN, Extension, Misplaced, Names, element_of, field_of, schema_of
-
-MAX_PROBLEMS = 20
-"""Problems that an error names; a body may have thousands."""
-
-Problem = tuple[str, str]
-"""The path of an attribute, and what is wrong with its value."""
-_INDEX = re.compile(r"\[\d+\]")
+from app.schemas.validation.problems import BLANK, REQUIRED, Fault, faults_in, raise_for
+from app.schemas.validation.secrets import hidden_in
+from app.schemas.validation.structures import Extension, Misplaced, Names, element_of, field_of, schema_of
 
 
 def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_unknown: bool) -> Resource:
@@ -37,13 +31,14 @@ def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_
     """
     if not isinstance(payload, Mapping):
         raise InvalidSyntax("The body must be a JSON object.")
-    resource, problems = form_of(resource_type, ignore_unknown).load(payload)
-    reported = {path for path, _ in problems}
+    resource, faults = form_of(resource_type, ignore_unknown).load(payload)
+    reported = {fault.path for fault in faults}
     reported |= {path.partition("[")[0] for path in reported}  # an array with a wrong element is dropped as a whole
-    problems += [p for p in _missing(resource_type, resource) if reported.isdisjoint(_explained_by(p[0]))]
+    faults += [each for each in _missing(resource_type, resource) if reported.isdisjoint(_explained_by(each.path))]
     if not ignore_unknown:
-        problems += _wrong_schemas(resource_type, payload)
-    _raise_for(problems)
+        faults += _wrong_schemas(resource_type, payload)
+    if faults:
+        raise_for(faults, payload, hidden_in(row for schema in resource_type.schemas for row in schema.attributes))
     return {SCHEMAS.name: schemas_of(resource_type, resource), **resource}
 
 
@@ -61,7 +56,7 @@ def read_value(
     try:
         result = field.deserialize(value)
     except ValidationError as error:
-        _raise_for(list(_flatten(error.messages, path)))
+        raise_for(list(faults_in(error.messages, path)), value, hidden_in([attribute]))
     return None if result is missing else result
 
 
@@ -99,19 +94,19 @@ class Form:
             for extension in resource_type.extensions
         })
 
-    def load(self, payload: Mapping[str, Any]) -> tuple[Resource, list[Problem]]:
-        """Return the valid part of a payload in canonical form, and the problems of the rest."""
+    def load(self, payload: Mapping[str, Any]) -> tuple[Resource, list[Fault]]:
+        """Return the valid part of a payload in canonical form, and the faults of the rest."""
         found, misplaced = self.names.spell(payload)
-        problems = list(_flatten(misplaced))
+        faults = list(faults_in(misplaced))
         try:
             loaded: Resource = self.schema.load(found)
         except ValidationError as error:
             wrong = error.normalized_messages()
-            problems += _flatten(wrong)
+            faults += faults_in(wrong)
             # An extension without any valid value is present all the same, so that what it requires is missing.
             present: Resource = {short: {} for short, urn in self.extensions.items() if urn in wrong}
             loaded = present | dict(error.valid_data or {})
-        return {self.extensions.get(name, name): value for name, value in loaded.items()}, problems
+        return {self.extensions.get(name, name): value for name, value in loaded.items()}, faults
 
 
 @lru_cache(maxsize=4_096)
@@ -151,27 +146,27 @@ def _demanding(rows: tuple[Attribute, ...]) -> tuple[Attribute, ...]:
     return tuple(row for row in rows if is_written(row) and (row.required or _demanding(row.sub_attributes)))
 
 
-def _missing(resource_type: ResourceType, resource: Mapping[str, Any]) -> Iterator[Problem]:
+def _missing(resource_type: ResourceType, resource: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield the required attributes without a value; those of an extension only if it is required or present."""
     yield from _missing_of(resource_type.schema.attributes, resource, "")
     for schema in resource_type.extensions:
         needed = schema.id in resource_type.required_extensions
         if needed and schema.id not in resource and not _demanding(schema.attributes):
-            yield schema.id, "is required"
+            yield Fault(schema.id, REQUIRED)
         elif needed or schema.id in resource:
             yield from _missing_of(schema.attributes, resource.get(schema.id, {}), f"{schema.id}:")
 
 
-def _missing_of(rows: tuple[Attribute, ...], values: Mapping[str, Any], prefix: str) -> Iterator[Problem]:
+def _missing_of(rows: tuple[Attribute, ...], values: Mapping[str, Any], prefix: str) -> Iterator[Fault]:
     for row in _demanding(rows):
         path, value = prefix + row.name, values.get(row.name)
         if value is None:
             if row.required and row.default is None:
                 subs = () if row.multi_valued else _demanding(row.sub_attributes)
-                yield from _missing_of(subs, {}, f"{path}.") if subs else [(path, "is required")]
+                yield from _missing_of(subs, {}, f"{path}.") if subs else [Fault(path, REQUIRED)]
         elif isinstance(value, str):
             if not value.strip():
-                yield path, "must not be blank"
+                yield Fault(path, BLANK)
         elif isinstance(value, dict):
             yield from _missing_of(row.sub_attributes, value, f"{path}.")
         elif isinstance(value, list):
@@ -180,63 +175,28 @@ def _missing_of(rows: tuple[Attribute, ...], values: Mapping[str, Any], prefix: 
                     yield from _missing_of(row.sub_attributes, item, f"{path}[{index}].")
 
 
-def _wrong_schemas(resource_type: ResourceType, payload: Mapping[str, Any]) -> list[Problem]:
-    """Return the problems of `schemas`: it must name this type, and may name its extensions (RFC 7643 section 3)."""
+def _wrong_schemas(resource_type: ResourceType, payload: Mapping[str, Any]) -> list[Fault]:
+    """Return the faults of `schemas`: it must name this type, and may name its extensions (RFC 7643 section 3)."""
     given = next((value for name, value in payload.items() if name.lower() == SCHEMAS.name), None)
     name = SCHEMAS.name
     if given is None:
-        return [(name, Misplaced(f"is required and must have {resource_type.schema.id}"))]
+        return [Fault(name, Misplaced(f"is required and must have {resource_type.schema.id}"))]
     if not isinstance(given, list) or not all(isinstance(urn, str) for urn in given):
-        return [(name, Misplaced("must be an array of URNs"))]
+        return [Fault(name, Misplaced("must be an array of URNs"), (name,))]
     urns = [urn.lower() for urn in given]
     known = {schema.id.lower() for schema in resource_type.schemas}
-    problems: list[Problem] = [
-        (f"{name}[{index}]", Misplaced("is not a schema of this resource type"))
+    faults = [
+        Fault(f"{name}[{index}]", Misplaced("is not a schema of this resource type"), (name, index))
         for index, urn in enumerate(urns) if urn not in known
     ]
     if resource_type.schema.id.lower() not in urns:
-        problems.append((name, Misplaced(f"must have {resource_type.schema.id}")))
+        faults.append(Fault(name, Misplaced(f"must have {resource_type.schema.id}"), (name,)))
     if len(set(urns)) < len(urns):
-        problems.append((name, Misplaced("must not have a URN more than once")))
-    return problems
-
-
-def _flatten(messages: Any, path: str = "", joint: str = ".") -> Iterator[Problem]:
-    """Yield Marshmallow's nested messages with their paths: `emails[1].value`, `urn:...:User:manager.value`."""
-    if not isinstance(messages, Mapping):
-        yield from ((path, message) for message in messages)
-        return
-    for key, inner in messages.items():
-        if isinstance(key, int):
-            yield from _flatten(inner, f"{path}[{key}]")
-        else:
-            name = key if key.isprintable() else ascii(key)[1:-1]
-            yield from _flatten(inner, f"{path}{joint}{name}" if path else name, ":" if ":" in key else ".")
+        faults.append(Fault(name, Misplaced("must not have a URN more than once"), (name,)))
+    return faults
 
 
 def _explained_by(path: str) -> Iterator[str]:
     """Yield the paths where a problem explains why `path` has no value: the path itself and those around it."""
     yield path
     yield from (path[:at] for at, character in enumerate(path) if character in ".:")
-
-
-def _raise_for(problems: list[Problem]) -> None:
-    if not problems:
-        return
-    listed = "; ".join(f"{path[:200]}: {message}" for path, message in problems[:MAX_PROBLEMS])
-    more = len(problems) - MAX_PROBLEMS
-    detail = f"{listed}; and {more} more" if more > 0 else listed
-    kind = InvalidSyntax if any(isinstance(message, Misplaced) for _, message in problems) else InvalidValue
-    error = kind(detail)
-    path, message = problems[0]
-    error.attribute, error.cause = _INDEX.sub("", path), _cause(message)
-    raise error
-
-
-def _cause(message: str) -> str:
-    """Return the cause under which the metrics count a problem."""
-    if message in ("is required", "must not be blank"):
-        return "required"
-    if message.startswith("must have at most"):
-        return "too-long" if message.endswith("characters") else "too-many"
-    return "unknown-attribute" if message == UNKNOWN else "wrong-type"

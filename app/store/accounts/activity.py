@@ -110,7 +110,7 @@ class Activity:
 
     def write(self, sums: Mapping[str, PendingActivity]) -> None:
         """Add a worker's sums, by tenant name; those for tenants that do not exist are dropped."""
-        names = sorted(self._tenants.existing(sums))
+        names = sorted(self._tenants.named(sums))
         pulses = [step for name in names for step in _pulse(name, sums[name])]
         days = [step for name in names for step in self._day(name, sums[name])]
         if pulses:

@@ -40,6 +40,7 @@ SPEC = CollectionSpec(
                 "deletion": {"bsonType": "object"},
                 "batches": {"bsonType": ["int", "long"]},
                 "rate_limit": {"bsonType": "int"},
+                "provider": {"bsonType": "string"},
                 "domains": {"bsonType": "array", "items": {"bsonType": "string"}},
                 OUTBOX: {"bsonType": "array"},
             },
@@ -89,6 +90,8 @@ class Tenant:
     suspended: bool = False
     rate_limit: int | None = None
     """Requests per second; None means the server's own limit."""
+    provider: str = ""
+    """The identity provider (`app.advice.guides`), "" as long as nobody has chosen one."""
 
     @property
     def tenant_id(self) -> str:
@@ -179,11 +182,6 @@ class Tenants:
         found = self._collection.find(query, sort=[("_id", order)], limit=limit, session=session)
         return sorted(map(_tenant, found), key=lambda tenant: tenant.name)
 
-    def existing(self, names: Iterable[str]) -> set[str]:
-        """Return those of the names that belong to tenants."""
-        query = {"_id": {"$in": list(names)}, **NOT_DELETED}
-        return {row["_id"] for row in self._collection.find(query, {"_id": 1})}
-
     def suspend(self, name: str, session: Session = None) -> None:
         """Refuse the tenant's requests from now on and keep its data; raises NotFound."""
         self._suspend(name, "suspend", session, suspended=True)
@@ -195,8 +193,11 @@ class Tenants:
     def limit(self, name: str, rate_limit: int | None, session: Session = None) -> None:
         """Set the tenant's own limit in requests per second, or remove it for None; raises NotFound."""
         change = {"$unset": {"rate_limit": ""}} if rate_limit is None else {"$set": {"rate_limit": rate_limit}}
-        if not self._collection.update_one({"_id": name, **NOT_DELETED}, change, session=session).matched_count:
-            raise _missing(name)
+        _update(self._collection, name, change, session)
+
+    def choose_provider(self, name: str, provider: str, session: Session = None) -> None:
+        """Store which identity provider the tenant provisions from; raises NotFound."""
+        _update(self._collection, name, {"$set": {"provider": provider}}, session)
 
     def _suspend(self, name: str, operation: str, session: Session, *, suspended: bool) -> None:
         """Suspend or resume a tenant; one that is already gets no event."""
@@ -233,6 +234,11 @@ def check_name(name: str) -> None:
         raise InvalidValue(f"{name!r} cannot be the name of a tenant: the server reserves it; choose another name.")
 
 
+def _update(collection: Any, name: str, change: dict[str, Any], session: Session) -> None:
+    if not collection.update_one({"_id": name, **NOT_DELETED}, change, session=session).matched_count:
+        raise _missing(name)
+
+
 def _missing(name: str) -> NotFound:
     return NotFound(f"There is no tenant {name!r}.")
 
@@ -240,4 +246,5 @@ def _missing(name: str) -> NotFound:
 def _tenant(document: dict[str, Any]) -> Tenant:
     profile = SYNONYMS.get(document["profile"], document["profile"])
     created, rate_limit = aware(document["created"]), document.get("rate_limit")
-    return Tenant(document["_id"], profile, created, document["suspended"], rate_limit)
+    provider = document.get("provider", "")
+    return Tenant(document["_id"], profile, created, document["suspended"], rate_limit, provider)

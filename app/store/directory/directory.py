@@ -23,6 +23,7 @@ from app.store.directory.member_groups import MemberGroups
 from app.store.directory.membership_plan import Members, Plan
 from app.store.directory.memberships import Memberships, number_of_members
 from app.store.directory.reader import DirectoryReader, Options, missing
+from app.store.directory.references import no_such_resource
 from app.store.directory.resources import Resource
 from app.store.directory.writes import Line, Write, Writes
 from app.store.log.changes import Change, Kind, Request, line_of
@@ -226,7 +227,7 @@ class Directory(DirectoryReader):
             if (target.name, value) in known:
                 continue
             if not self.identities.of([value], target.references, session):
-                raise InvalidValue(f"{target.name}: no such resource: {value}.")
+                raise no_such_resource(target, [value], cause="no-such-reference")
 
 
 def _not_kept(resource_id: str) -> NotFound:

@@ -8,14 +8,14 @@ from typing import Any
 
 from bson import ObjectId
 
-from app.errors import InvalidValue, PayloadTooLarge, TooMany, Unavailable
+from app.errors import PayloadTooLarge, TooMany, Unavailable
 from app.schemas.attribute import VALUE, Attribute
 from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.columns import element_columns
 from app.store.directory.identities import Identities
 from app.store.directory.memberships import Memberships
-from app.store.directory.references import References
+from app.store.directory.references import References, no_such_resource
 from app.store.mongo.database import Session
 from scim_filter import Filter, predicate
 
@@ -215,9 +215,9 @@ class Members:
         if not plan.add:
             return
         found = self._identities.of(plan.add, attribute.references, session)
-        missing = [member for member in plan.add if member not in found]
+        missing = [member for member in plan.add if member not in found][:20]
         if missing and not self._dangling:
-            raise InvalidValue(f"{attribute.name}: no such resource: {', '.join(missing[:20])}.")
+            raise no_such_resource(attribute, missing, cause="no-such-member")
         plan.add = {member: found[member].resource_type.name if member in found else None for member in plan.add}
 
 

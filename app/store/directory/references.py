@@ -7,6 +7,7 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
+from app.errors import InvalidValue, Problem
 from app.schemas.attribute import DISPLAY, REF, TYPE, VALUE, Attribute
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.directory.identities import Identities, the_label
@@ -133,6 +134,12 @@ def _kinds(member: str, groups: Parents, existing: Set[str]) -> dict[str, str]:
                 to_visit.append(group)
         kind = "indirect"
     return kinds
+
+
+def no_such_resource(attribute: Attribute, ids: Sequence[str], *, cause: str) -> InvalidValue:
+    """Return the error for references to resources that do not exist."""
+    problems = (Problem(attribute.name, "the id of a resource", each) for each in ids)
+    return InvalidValue(f"{attribute.name}: no such resource: {', '.join(ids)}.", *problems, cause=cause)
 
 
 def _wanted(attribute: Attribute, keys: frozenset[str] | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pymongo.errors import DuplicateKeyError
 
-from app.errors import Uniqueness
+from app.errors import Problem, Uniqueness
 from app.schemas.resource_type import ResourceType
 
 
@@ -31,9 +31,10 @@ def _taken(error: DuplicateKeyError, resource_type: ResourceType) -> Uniqueness:
     value = details.get("keyValue", {}).get(fields[0]) if fields else None
     quoted = f' "{value}"' if isinstance(value, str) and not secret else ""
     kind = resource_type.name
-    refusal = Uniqueness(f"{name}{quoted} is taken by another {kind}; a {kind}'s {name} must be unique.")
-    refusal.attribute = name
-    return refusal
+    return Uniqueness(
+        f"{name}{quoted} is taken by another {kind}; a {kind}'s {name} must be unique.",
+        Problem(name, f"one that no other {kind} has", quoted.strip() or "one that is taken"),
+    )
 
 
 def _unique_attribute(field: str, resource_type: ResourceType) -> tuple[str, bool]:

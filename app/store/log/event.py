@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from app.errors import Problem
 from app.schemas.comparison import fold
 from app.schemas.tables.common import EXTERNAL_ID
 from app.store.mongo.moments import now
@@ -23,6 +24,7 @@ MEMBER = "member:"
 LONGEST_NAME = 1_024
 """Characters of a name. No resource has a longer one, but a refused request may."""
 LONGEST_DETAIL = 8_192
+MOST_PROBLEMS = 20
 
 
 def new_id() -> str:
@@ -84,6 +86,14 @@ class Event:
     """What could not be done, where the rest was."""
     scim_type: str | None = None
     detail: str = ""
+    cause: str = ""
+    """Of what was refused: the word for why (`app.causes`)."""
+    attribute: str = ""
+    """Of a refused change: the path of the first attribute that is wrong, without indexes."""
+    problems: Sequence[Problem] = ()
+    """Of a refused change: what is wrong with it."""
+    sent: str = ""
+    """Of a refused change: its payload as JSON, cut and without secrets."""
     known_by: Set[str] = frozenset()
     """Other names by which the line is found: old names, new names, names that were refused, the externalId."""
     type: str = ""
@@ -118,6 +128,7 @@ def document_of(event: Event, tenant: str, actor: Actor, *, values: bool) -> dic
         "status": event.status,
     }
     changes = event.changes if values else ({"attribute": each["attribute"]} for each in event.changes)
+    problems = [each._asdict() if values else {"path": each.path} for each in event.problems[:MOST_PROBLEMS]]
     sign_on = event.sign_on if values else {key: each for key, each in event.sign_on.items() if key != "address"}
     if event.roles is not None:
         document[ROLES] = list(event.roles)
@@ -127,6 +138,10 @@ def document_of(event: Event, tenant: str, actor: Actor, *, values: bool) -> dic
         "members": event.members,
         "scimType": event.scim_type,
         "detail": event.detail[:LONGEST_DETAIL],
+        "cause": event.cause,
+        "attribute": event.attribute,
+        "problems": problems,
+        "sent": event.sent if values else "",
         "checks": list(event.checks),
         "failed": event.status >= 400,
         "warnings": list(event.warnings[:MOST_WARNINGS]),

@@ -1,0 +1,142 @@
+"""The explanation of one refused event: a sentence, a table of what was expected and what came, and the cure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from app.advice.cures import CURES
+from app.advice.guides import ENTRA, OTHER, PROVIDERS
+from app.causes import cause_of
+
+_FIELD = re.compile(r"\{(\w+)\}")
+_OPTIONAL = re.compile(r"\[([^\]]*)\]")
+_BOLD = re.compile(r"\*\*(.+?)\*\*")
+_OTHER_CUSTOMER = "another customer"
+
+
+class Piece(NamedTuple):
+    """A part of a step: a text, and whether it is a name of the portal."""
+
+    text: str
+    bold: bool = False
+
+
+Step = tuple[Piece, ...]
+
+
+class Row(NamedTuple):
+    """A line of the table "attribute or check, expected, sent"."""
+
+    name: str
+    expected: str
+    received: str
+    passed: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why one request was refused, and what to do."""
+
+    cause: str
+    attribute: str
+    title: str
+    sentence: str
+    rows: tuple[Row, ...]
+    steps: tuple[Step, ...]
+
+
+def explain(event: Mapping[str, Any], provider: str = ENTRA, *, customer: bool = False) -> Explanation:
+    """Return why a refused event was refused; `provider` is a key of `PROVIDERS`.
+
+    For the eyes of a `customer`, the names of other customers are left out. Events of earlier versions, which have no
+    cause, are explained by status and scimType; those of sign-ons have reasons of their own, and no steps here.
+    """
+    known = event.get("cause", "")
+    cause = known or cause_of(event.get("status", 500), event.get("scimType"))
+    cure, rows = CURES.get(cause), _rows(event, customer=customer)
+    values = _values(event, rows, provider)
+    if cure is None or event.get("signOn"):
+        return Explanation(cause, "", cause, values["detail"] + "." if values["detail"] else "", rows, ())
+    sentence = cure.sentence if known else "Refused with {status}[ {scimType}][: {detail}]."
+    steps = cure.entra if provider == ENTRA else cure.others
+    return Explanation(
+        cause, event.get("attribute", ""), _filled(cure.title, values), _capital(_filled(sentence, values)), rows,
+        tuple(_step(each, values) for each in steps),
+    )
+
+
+def title_of(cause: str, attribute: str = "") -> str:
+    """Return a cause in a few words, as it is counted in `days`: `no name.givenName`."""
+    cure = CURES.get(cause)
+    return _filled(cure.title, {"attribute": attribute or "an attribute"}) if cure else cause
+
+
+def plain(step: Step) -> str:
+    """Return a step as text."""
+    return "".join(piece.text for piece in step)
+
+
+def _rows(event: Mapping[str, Any], *, customer: bool) -> tuple[Row, ...]:
+    problems: Sequence[Mapping[str, Any]] = event.get("problems", ())
+    if problems:
+        return tuple(Row(each["path"], each.get("expected", ""), each.get("received", ""), False) for each in problems)
+    return tuple(
+        Row(each["name"], each["expected"], _OTHER_CUSTOMER if customer and _names_another(each) else each["received"],
+            bool(each["passed"]))
+        for each in event.get("checks", ())
+    )
+
+
+def _names_another(check: Mapping[str, Any]) -> bool:
+    return check["name"] == "tenant" and not check["passed"]
+
+
+def _values(event: Mapping[str, Any], rows: Sequence[Row], provider: str) -> dict[str, str]:
+    """Return what the texts are filled in with."""
+    first = next((row for row in rows if not row.passed), Row("", "", "", False))
+    attribute = event.get("attribute") or "an attribute"
+    missing = [row.name for row in rows if row.received == "nothing"]
+    detail = str(event.get("detail", "")).rstrip(".")
+    return {
+        "attribute": attribute, "missing": _listed(missing) or attribute, "check": first.name,
+        "expected": first.expected, "received": _moment(first.received), "detail": detail,
+        "status": str(event.get("status", "")), "scimType": event.get("scimType") or "",
+        "kind": event.get("resource", {}).get("type", "").lower() or "resource",
+        "idp": PROVIDERS.get(provider, PROVIDERS[OTHER]).name,
+    }
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    if len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def _moment(text: str) -> str:
+    """Return the text of a moment for people, and any other text unchanged."""
+    try:
+        return f"{datetime.fromisoformat(text):%-d %B %Y, %H:%M} UTC"
+    except ValueError:
+        return text
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    def optional(match: re.Match[str]) -> str:
+        return match[1] if all(values.get(name) for name in _FIELD.findall(match[1])) else ""
+
+    return _FIELD.sub(lambda match: values.get(match[1], ""), _OPTIONAL.sub(optional, template))
+
+
+def _step(template: str, values: Mapping[str, str]) -> Step:
+    """Return a step in pieces; a value cannot mark anything, since the marks are read before it is filled in."""
+    pieces = (Piece(_filled(text, values), bold=index % 2 == 1) for index, text in enumerate(_BOLD.split(template)))
+    return tuple(piece for piece in pieces if piece.text)
+
+
+def _capital(sentence: str) -> str:
+    """Return a sentence that begins with a capital letter, unless it begins with the name of an attribute."""
+    return sentence[:1].upper() + sentence[1:] if sentence.startswith("the ") else sentence
