@@ -15,7 +15,7 @@ from app.sign_on.identity import Identity
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.sign_on.saml.logout import ExpectedLogout, logout_response_url, read_logout_request
 from app.sign_on.saml.request import AuthnRequest, authn_request_url
-from app.sign_on.saml.response import Expected, UsedAssertion, read_response
+from app.sign_on.saml.response import Expected, UnknownSigner, UsedAssertion, read_response
 from app.store.sign_on.connection import Connection, SamlPart
 from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sign_ins import SignIn
@@ -35,14 +35,14 @@ def request_url(parts: Parts, connection: Connection, sign_in: SignIn, state: st
 def identity(parts: Parts, connection: Connection, sign_in: SignIn, response: str, checks: Checks) -> Identity:
     """Return who has signed in, from a response that is used up by it; raises SignOnRefused.
 
-    A certificate that is not known is looked for in the metadata of the identity provider once more.
+    If no certificate that is known has signed it, the metadata of the identity provider is read once more.
     """
     expected = _expected(parts, connection, sign_in)
     first = len(checks.made)
     try:
         found, used = read_response(response, expected, checks)
-    except SignOnRefused as refusal:
-        fresh = parts.hooks.refresh(connection) if refusal.reason is Reason.UNKNOWN_CERTIFICATE else None
+    except UnknownSigner:
+        fresh = parts.hooks.refresh(connection)
         if fresh is None:
             raise
         del checks.made[first:]

@@ -10,9 +10,9 @@ from app.sign_on.reasons import Reason
 from app.sign_on.saml import encoding, shape
 from app.sign_on.saml.elements import SUCCESS, child, elements, optional, saml, samlp, text
 from app.sign_on.saml.reading import Expected, UsedAssertion, read_assertion
-from app.sign_on.saml.signature import Trust, verify
+from app.sign_on.saml.signature import Trust, UnknownSigner, verify
 
-__all__ = ["Expected", "UsedAssertion", "read_response"]
+__all__ = ["Expected", "UnknownSigner", "UsedAssertion", "read_response"]
 
 
 def read_response(encoded: str, expected: Expected, checks: Checks | None = None) -> tuple[Identity, UsedAssertion]:

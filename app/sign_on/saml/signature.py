@@ -47,12 +47,23 @@ class Trust:
     now: datetime
 
 
+class UnknownSigner(SignOnRefused):
+    """A known certificate has not signed the response; the metadata may have the one that has by now."""
+
+
 def verify(root: etree._Element, signatures: Sequence[Signed], trust: Trust, checks: Checks) -> SignedAssertion:
     """Return the signed assertion of a response; raises SignOnRefused unless every signature holds.
 
-    `signatures` are those that `check_shape` has found.
+    `signatures` are those that `check_shape` has found. The error is UnknownSigner if the certificate that a signature
+    shows is not known, and if it shows none and holds with none that is known.
     """
-    verified = [_verify_one(root, each, trust, checks) for each in signatures]
+    try:
+        verified = [_verify_one(root, each, trust, checks) for each in signatures]
+    except SignOnRefused as refusal:
+        shows_none = any(not _shown(each.signature) for each in signatures)
+        if refusal.reason is Reason.UNKNOWN_CERTIFICATE or (refusal.reason is Reason.BAD_SIGNATURE and shows_none):
+            raise UnknownSigner(refusal.reason, refusal.detail, refusal.checks) from refusal
+        raise
     # That of the assertion comes last, and signs exactly what is read; else the assertion is a part of what is signed.
     last = verified[-1]
     return SignedAssertion(last if last.tag == saml("Assertion") else child(last, saml("Assertion")))

@@ -2,18 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from app.store.accounts.tenants import Tenants
 from app.store.sign_on.apps import Apps, Settings
-from app.store.sign_on.connections import Connections
 from tests.conftest import make_server
-from tests.sign_on.flow.world import World, today
-from tests.sign_on.saml import idp
+from tests.sign_on.flow.world import World
 
 CALLBACK = "https://app.example.com/callback"
 LOGIN = "https://app.example.com/login?x=1"
@@ -101,45 +97,6 @@ def test_sso_37_an_app_of_other_tenants_is_not_where_the_sign_on_url_leads(world
     browser = world.browser()
     assert browser.sign_in().headers["Location"] == world.url
     assert browser.is_signed_in()
-
-
-def test_sso_16_a_certificate_that_the_metadata_has_got_this_minute_is_found(world):
-    """The identity provider signs with a certificate that is not known yet: its metadata is read once more."""
-    new = today("new")
-    xml = (
-        f'<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="{idp.ENTITY_ID}"><IDPSSODescriptor '
-        'protocolSupportEnumeration="urn:oasis:names:tc:SAML:2.0:protocol"><KeyDescriptor use="signing"><KeyInfo '
-        f'xmlns="http://www.w3.org/2000/09/xmldsig#"><X509Data><X509Certificate>{new.certificate.text}</X509Certificate></X509Data></KeyInfo>'
-        '</KeyDescriptor><SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect" '
-        'Location="https://login.example.com/saml2"/></IDPSSODescriptor></EntityDescriptor>'
-    ).encode()
-    asked = []
-
-    class Metadata(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append(self.path)
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(xml)))
-            self.end_headers()
-            self.wfile.write(xml)
-
-        def log_message(self, *_): ...
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Metadata) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_address[1]}/metadata"
-        world.database.db.connections.update_one({"_id": world.connection.id}, {"$set": {"saml.metadataUrl": url}})
-        try:
-            assert world.browser().sign_in(by=new).headers["Location"] == world.url
-            for _ in range(5):
-                assert world.browser().sign_in(by=today("strange")).status_code == 403
-        finally:
-            server.shutdown()
-            thread.join()
-    assert asked == ["/metadata"]
-    assert world.reasons() == ["unknown-certificate"] * 5
-    assert Connections(world.database).get(world.tenant, world.connection.id).saml.certificates[0].thumbprint == new.certificate.thumbprint
 
 
 def test_pe_13_the_person_goes_on_where_the_worker_was_killed_in_between(tmp_path):
