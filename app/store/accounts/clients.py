@@ -6,7 +6,7 @@ A secret is 256 random bits after `scimd_secret_`, a prefix for leak scanners; o
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -175,12 +175,16 @@ def new_secret(lifetime: timedelta) -> tuple[str, dict[str, Any]]:
     return secret, row
 
 
+def secrets_of(document: Mapping[str, Any]) -> tuple[Secret, ...]:
+    """Return the records of the secrets in the document of a client or an app."""
+    rows = document["secrets"]
+    return tuple(Secret(row["id"], row["hash"], aware(row["created"]), aware(row["expires"])) for row in rows)
+
+
 def _client(document: dict[str, Any]) -> Client:
     return Client(
         id=document["_id"], tenant=document["tenant"], label=document.get("label", ""),
         scopes=frozenset(document["scopes"]), token_lifetime=timedelta(seconds=document["tokenSeconds"]),
         created=aware(document["created"]),
-        secrets=tuple(
-            Secret(row["id"], row["hash"], aware(row["created"]), aware(row["expires"])) for row in document["secrets"]
-        ),
+        secrets=secrets_of(document),
     )

@@ -1,6 +1,7 @@
 """Credentials that expire: the earliest of each tenant, and warnings in its log 30, 7 and 1 days before.
 
-The certificates of identity providers are warned of in the same way, while their connection is on.
+The certificates of identity providers are warned of in the same way, while their connection is on. The secrets of apps
+are of no tenant: they are counted and logged as the tokens for all tenants are.
 
 A warning and the mark that it was given are one transaction, so that only one worker gives it, once.
 """
@@ -27,9 +28,12 @@ log = logging.getLogger("scimd")
 WARNINGS = (1, 7, 30)
 """Days before a credential expires; a warning is given only for one that was valid for longer than that."""
 OPERATION = "credential.expiring"
-TOKEN, SECRET, CONNECTION = "token", "secret", "connection"  # noqa: S105 - kinds, no secrets
+TOKEN, SECRET, APP, CONNECTION = "token", "secret", "app", "connection"  # noqa: S105 - kinds, no secrets
+APPS = "apps"
+"""The collection of the apps, which have secrets as clients do."""
 CONNECTIONS = "connections"
 """The collection of the connections to identity providers, whose `expires` is when the last certificate does."""
+_COLLECTIONS = {TOKEN: TOKENS.name, SECRET: CLIENTS.name, APP: APPS, CONNECTION: CONNECTIONS}
 _ISSUED = {"client": None, "revoked": None}
 """Selects the tokens that operators issued; access tokens expire within hours and need no warning."""
 
@@ -40,9 +44,9 @@ class ExpiringCredential:
 
     tenant: str
     kind: str
-    """`token`, `secret` or `connection`."""
+    """`token`, `secret`, `app` for the secret of one, or `connection`."""
     id: str
-    """The id of the token, of the client that has the secret, or of the connection."""
+    """The id of the token, of the client or app that has the secret, or of the connection."""
     created: datetime
     expires: datetime
     label: str = ""
@@ -71,9 +75,9 @@ class ExpiringCredential:
                 f"nobody can sign in after that. Read its metadata: scimd sso refresh {self.tenant}, or make a second "
                 f"connection with the next one: scimd sso set {self.tenant} saml ..."
             )
-        which = f"The secret {self.secret} of the client {self.id}{named}"
-        return f"{which} expires on {day}. Make another: scimd client rotate {self.id}"
-
+        owner = "app" if self.kind == APP else "client"
+        which = f"The secret {self.secret} of the {owner} {self.id}{named}"
+        return f"{which} expires on {day}. Make another: scimd {owner} rotate {self.id}"
 
     def _options(self) -> str:
         """Return what `scimd token issue` needs for another token like this one."""
@@ -86,19 +90,20 @@ class ExpiringCredential:
 def earliest_expiries(database: Database, now: datetime, tenant: str | None = None) -> dict[tuple[str, str], datetime]:
     """Return when the first valid credential of each tenant and kind expires, by (tenant, kind).
 
-    `tenant` limits it to one tenant.
+    `tenant` limits it to one tenant, without the secrets of apps.
     """
     mine = {"tenant": tenant} if tenant else {}
     ends = {"_id": "$tenant", "expires": {"$min": "$expires"}}
     tokens = database.db[TOKENS.name].aggregate([
         {"$match": mine | _ISSUED | {"expires": {"$gt": now}}}, {"$group": ends},
     ])
-    secrets = database.db[CLIENTS.name].aggregate([
+    one_by_one: list[dict[str, Any]] = [
         {"$match": mine | {"secrets.expires": {"$gt": now}}}, {"$unwind": "$secrets"},
         {"$project": {"tenant": 1, "expires": "$secrets.expires"}}, {"$match": {"expires": {"$gt": now}}},
-        {"$group": ends},
-    ])
-    kinds = ((TOKEN, tokens), (SECRET, secrets))
+    ]
+    secrets = database.db[CLIENTS.name].aggregate([*one_by_one, {"$group": ends}])
+    apps = database.db[APPS].aggregate([*one_by_one, {"$group": ends | {"_id": {"$literal": ALL_TENANTS}}}])
+    kinds = ((TOKEN, tokens), (SECRET, secrets), (APP, () if tenant else apps))
     return {(row["_id"], kind): aware(row["expires"]) for kind, rows in kinds for row in rows}
 
 
@@ -120,13 +125,14 @@ def _expiring(database: Database, now: datetime) -> Iterator[ExpiringCredential]
             row["tenant"], TOKEN, row["_id"], aware(row["created"]), aware(row["expires"]), row.get("label", ""),
             warned=row.get("warned"), scopes=frozenset(row["scopes"]),
         )
-    for row in database.db[CLIENTS.name].find({"secrets.expires": soon}):
-        for each in row["secrets"]:
-            if now < aware(each["expires"]):
-                yield ExpiringCredential(
-                    row["tenant"], SECRET, row["_id"], aware(each["created"]), aware(each["expires"]),
-                    row.get("label", ""), each["id"], each.get("warned"),
-                )
+    for kind, name in ((SECRET, "label"), (APP, "name")):
+        for row in database.db[_COLLECTIONS[kind]].find({"secrets.expires": soon}):
+            for each in row["secrets"]:
+                if now < aware(each["expires"]):
+                    yield ExpiringCredential(
+                        row.get("tenant", ALL_TENANTS), kind, row["_id"], aware(each["created"]),
+                        aware(each["expires"]), row.get(name, ""), each["id"], each.get("warned"),
+                    )
     for row in database.db[CONNECTIONS].find({"expires": soon, "state": "on"}):
         last = max(row["saml"]["certificates"], key=lambda each: each["notAfter"])
         yield ExpiringCredential(
@@ -144,16 +150,12 @@ def _warn(database: Database, credential: ExpiringCredential, due: int, days: in
     )
 
     def work(session: Session) -> bool:
-        if credential.kind != SECRET:
-            collection = database.db[TOKENS.name if credential.kind == TOKEN else CONNECTIONS]
-            marked = collection.update_one(
-                {"_id": credential.id, **unwarned}, {"$set": {"warned": due}}, session=session
-            )
-        else:
-            marked = database.db[CLIENTS.name].update_one(
-                {"_id": credential.id, "secrets": {"$elemMatch": {"id": credential.secret, **unwarned}}},
-                {"$set": {"secrets.$.warned": due}}, session=session,
-            )
+        query, mark = {"_id": credential.id, **unwarned}, "warned"
+        if credential.secret:
+            query = {"_id": credential.id, "secrets": {"$elemMatch": {"id": credential.secret, **unwarned}}}
+            mark = "secrets.$.warned"
+        collection = database.db[_COLLECTIONS[credential.kind]]
+        marked = collection.update_one(query, {"$set": {mark: due}}, session=session)
         if marked.matched_count:
             Events(database, log_of(credential.tenant), LogSettings(days)).append(event, Actor("scimd"), session)
         return bool(marked.matched_count)

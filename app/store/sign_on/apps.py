@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from app.errors import InvalidValue, NotFound
 from app.schemas.storage.collection import CollectionSpec
-from app.store.accounts.clients import MOST_SECRETS, Secret, new_secret
+from app.store.accounts.clients import MOST_SECRETS, Secret, new_secret, secrets_of
+from app.store.accounts.expiries import APPS
 from app.store.accounts.tenants import Tenant
 from app.store.accounts.trusts import check_url
 from app.store.mongo.database import Database, Session
@@ -26,7 +27,7 @@ BY_NAME, BY_ID = "name", "id"
 _LISTS = ("redirectUris", "logoutUris", "scopes")
 _TEXTS = ("name", "backchannelLogoutUri", "initiateLoginUri", "group")
 SPEC = CollectionSpec(
-    name="apps",
+    name=APPS,
     validator={
         "$jsonSchema": {
             "bsonType": "object",
@@ -236,8 +237,6 @@ def _app(document: dict[str, Any]) -> App:
         public=document["public"], groups_by=document["groupsBy"], group=document.get("group", ""),
         tenants=None if tenants is None else tuple((each["name"], each["id"]) for each in tenants),
     )
-    rows = [{**row, "created": aware(row["created"]), "expires": aware(row["expires"])} for row in document["secrets"]]
     return App(
-        id=document["_id"], settings=settings, created=aware(document["created"]),
-        secrets=tuple(Secret(**row) for row in rows),
+        id=document["_id"], settings=settings, created=aware(document["created"]), secrets=secrets_of(document)
     )

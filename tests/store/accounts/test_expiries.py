@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -15,6 +16,8 @@ from app.store.accounts.tenants import COLLECTIONS as TENANTS
 from app.store.accounts.tokens import Tokens
 from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.mongo.database import Database
+from app.store.sign_on import apps
+from app.store.sign_on.apps import Apps, Settings
 
 DAY = timedelta(days=1)
 
@@ -26,7 +29,7 @@ def database(reused_database: Database) -> Database:
 
 @pytest.fixture
 def prepared(database: Database) -> Database:
-    database.prepare(credentials.COLLECTIONS + TENANTS)
+    database.prepare(credentials.COLLECTIONS + TENANTS + apps.COLLECTIONS)
     Tenants(database).create("acme", "gallery")
     return database
 
@@ -74,6 +77,24 @@ def test_a_secret_is_warned_of_and_others_of_the_client_are_not(prepared: Databa
     assert [warn_of_expiries(prepared, now + day * DAY, 90) for day in (0, 9, 11, 12, 34, 39.5, 41)] == [0, 0, 1, 0, 1, 1, 0]
     assert told(prepared)[0].startswith(f"The secret {client.secrets[0].id} of the client {client.id} expires on")
     assert told(prepared)[0].endswith(f"Make another: scimd client rotate {client.id}")
+
+
+def test_the_secret_of_an_app_is_warned_of_in_the_log_of_all_tenants(prepared: Database) -> None:
+    settings = Settings(name="Portal", redirect_uris=("https://app.example.com/callback",))
+    app, _ = Apps(prepared).create(settings, lifetime=40 * DAY)
+    Apps(prepared).create(replace(settings, public=True), lifetime=40 * DAY)
+    Apps(prepared).rotate(app.id, 400 * DAY)
+    now = datetime.now(UTC)
+    assert [warn_of_expiries(prepared, now + day * DAY, 90) for day in (9, 11, 12, 34, 39.5, 41)] == [0, 1, 0, 1, 1, 0]
+    sentences = told(prepared, NO_TENANT)
+    assert sentences[0] == (
+        f'The secret {app.secrets[0].id} of the app {app.id} "Portal" expires on {app.secrets[0].expires:%Y-%m-%d %H:%M} UTC. '
+        f"Make another: scimd app rotate {app.id}"
+    )
+    assert told(prepared) == []
+    assert earliest_expiries(prepared, now) == {(ALL_TENANTS, "app"): app.secrets[0].expires}
+    assert earliest_expiries(prepared, now, "acme") == {}
+    assert Apps(prepared).get(app.id).secrets[0] == app.secrets[0]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize(("lifetime", "days"), [(30, [23, 29]), (5, [4]), (1, []), (None, [])])
