@@ -92,7 +92,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.demo": {"flask", "werkzeug"},
     "app.cli": {
         *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.roles", "app.sign_on", "app.schemas",
-        "app.advice", "app.check", "app.errors", "app.config", "click", "gunicorn",
+        "app.advice", "app.check", "app.delivery", "app.feed", "app.outgoing", "app.errors", "app.config", "click", "gunicorn",
     },
 }
 KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/entra_values.py", "app/protocol/profile.py"}
@@ -105,7 +105,7 @@ ALSO_MEAN = {
     # A parameter (RFC 7644 section 3.9), and what a notice has (RFC 9967 section 2.2).
     "attributes": ("app/blueprints/", "app/delivery/", "app/protocol/"),
     "bulk": ("app/blueprints/",),  # the operation
-    "cursor": ("app/feed/", "app/openapi/feed.py", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
+    "cursor": ("app/cli/webhooks/", "app/feed/", "app/openapi/feed.py", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
     "description": ("app/openapi/",),  # a keyword of OpenAPI
     # A part of the URL, and where events are pushed to.
     "endpoint": ("app/blueprints/", "app/store/delivery/", "app/telemetry/"),

@@ -34,6 +34,7 @@ COMMANDS = {
     "setup": "app.cli.web.setup:setup",
     "events": "app.cli.events:events",
     "feed": "app.cli.feed:feed",
+    "webhook": "app.cli.webhooks.webhook:webhook",
     "acts": "app.cli.acts:acts",
     "deleted": "app.cli.tenants.deleted:deleted",
     "restore": "app.cli.tenants.deleted:restore",

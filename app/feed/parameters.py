@@ -41,7 +41,7 @@ class ChangesRequest:
             raise InvalidValue(f"resource: can only be {CURRENT}.")
         return cls(
             given.get("after"), _number(given, "limit", 1, MOST, cls.limit), _number(given, "wait", 0, LONGEST_WAIT, 0),
-            _types(given.get("types", "*")), "resource" in given,
+            read_types(given.get("types", "*")), "resource" in given,
         )
 
 
@@ -81,7 +81,8 @@ def _number(given: Mapping[str, str], name: str, least: int, most: int, default:
     return int(text)
 
 
-def _types(text: str) -> tuple[str, ...]:
+def read_types(text: str) -> tuple[str, ...]:
+    """Return the types in a list with commas, none for all of them; raises InvalidValue."""
     types = tuple(dict.fromkeys(text.split(",")))
     if not all(map(_TYPE.fullmatch, types)):
         example = "scimd.user.*,scimd.group.deleted"

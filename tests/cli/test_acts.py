@@ -91,6 +91,7 @@ READING: dict[str, Callable[[World], list[str]]] = {
     "setup list": lambda world: ["acme"],
     "console visits": lambda world: [],
     "role list": lambda world: ["acme"],
+    "webhook list": lambda world: [],
 }
 ELSEWHERE = {
     "console link": "concerns no tenant; see web/test_links.py", "console end": "see web/test_links.py",
@@ -100,6 +101,10 @@ ELSEWHERE = {
     "role unmap": "tests/roles",
     **dict.fromkeys(("signing-key rotate", "signing-key seal", "tenant domain remove"), "sign_on/"),
     **dict.fromkeys(("sso delete", "sso end", "sso off", "sso on", "sso refresh", "sso set", "sso test", "sso unlink"), "sign_on/test_sso.py"),
+    **dict.fromkeys((
+        f"webhook {name}" for name in
+        ("change", "create", "delete", "disable", "enable", "failures", "replay", "resend", "rotate", "show", "test")
+    ), "webhooks/"),
 }
 NAMED = {"demo": "token issue", "client secret delete": "client delete secret", "tenant domain add": "domain add"}
 """Commands whose act has another name."""

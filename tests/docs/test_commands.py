@@ -11,6 +11,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from app.store.sign_on.connections import Connections
 from app.store.sign_on.links import Link, Links
 from tests.auth.issuer import APP, AUDIENCE, SUBJECT, running_issuer
 from tests.conftest import make_server
+from tests.delivery.target import Target, running_target
 from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
 from tests.processes import until
@@ -190,6 +192,43 @@ def run_sign_on(reader: Story) -> None:
     reader.run("scimd tenant delete wingtip --yes", "")
 
 
+def told_of(target: Target, group: str) -> list[str]:
+    """Return the ids of the events that arrived about the creation of a group."""
+    return [each.id for each in target.accepted if each.event["subject"] == f"Groups/{group}" and each.event["type"] == "scimd.group.created"]
+
+
+def run_webhooks(reader: Story) -> None:
+    """Run the table's commands about webhooks."""
+    with running_target() as target:
+        create = f"scimd webhook create acme {target.url}"
+        reader.run(f"{create} --types scimd.user.* --parallel 4", "Public key +whpk_")
+        reader.run(f"{create} --hmac", "Secret +whsec_")
+        made = json.loads(reader.run(f"{create} --from-start --json", "whpk_"))["id"]
+        reader.run("scimd webhook list acme", f"{made} .*{target.url}")
+        reader.run("scimd webhook list", made)
+        reader.run(f"scimd webhook change {made} --parallel 2", "")
+        reader.run(f"scimd webhook rotate {made} --overlap 2h", "whpk_")
+        reader.run(f"scimd webhook rotate {made}", "whpk_")
+        reader.run(f"scimd webhook test {made}", "Delivered: 204")
+        reader.run(f"scimd webhook show {made}", "whpk_.*204.*delivered")
+        reader.run(f"scimd webhook failures {made}", "Nothing is put aside")
+        token = reader.run("scimd token issue acme", SECRET_TOKEN).strip()
+        url = f"{reader.server.url}/acme/scim/v2/Groups"
+        group = reader.send(token, "POST", url, GROUP | {"displayName": "Told"}, 201)["id"]
+        of_group = partial(told_of, target, group)
+        until(lambda: len(of_group()) == 2)  # two of the three endpoints get it
+        reader.run(f"scimd webhook resend {made} {of_group()[0]}", "")
+        until(lambda: len(of_group()) == 3)
+        reader.run(f"scimd webhook replay {made} --since 2h", "")
+        until(lambda: len(of_group()) == 4)
+        reader.send(token, "DELETE", f"{url}/{group}", status=204)
+        reader.run(f"scimd webhook disable {made}", "is off")
+        reader.run(f"scimd webhook enable {made}", "is on")
+        reader.run(f"scimd webhook enable {made} --from now", "is on")
+        for each in json.loads(reader.run("scimd webhook list acme --json", made)):
+            reader.run(f"scimd webhook delete {each['id']}", "")
+
+
 def run_the_rest(reader: Story) -> None:
     """Run the table's commands about the log, deleted resources, and moving a tenant."""
     url, token = f"{reader.server.url}/acme/scim/v2", reader.run("scimd token issue acme", SECRET_TOKEN).strip()
@@ -227,11 +266,13 @@ def test_readme(reader: Story, mongod_uri: str) -> None:
 
 
 def test_the_commands_of_readme(reader: Story) -> None:
-    reader.serve("scimd serve --demo")
+    reader.serve("scimd serve --demo", SCIMD_WEBHOOK_NETWORKS="127.0.0.0/8")
+    reader.environ |= {"SCIMD_WEBHOOK_NETWORKS": "127.0.0.0/8"}
     run_tenants(reader)
     run_clients_and_trusts(reader)
     run_apps(reader)
     run_sign_on(reader)
+    run_webhooks(reader)
     run_the_rest(reader)
     url, token = f"{reader.server.url}/demo/scim/v2", reader.run("scimd token issue demo", SECRET_TOKEN).strip()
     for client in CLIENTS:

@@ -1,0 +1,1 @@
+"""scimd webhook: where events are pushed to, and what became of them."""
