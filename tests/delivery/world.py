@@ -76,10 +76,9 @@ class World:
         log = Events(self.database, tenant, LogSettings(90, tenant_id=found.tenant_id))
         events = []
         for number, resource in enumerate(resources):
-            event = Event(
-                "patch", "User", resource, name=resource, type="scimd.user.updated", version=number + 2,
-                **{"changes": [{"attribute": "title", "new": str(number)}]} | fields,
-            )
+            changes = [{"attribute": "title", "new": str(number)}]
+            usual = {"name": resource, "type": "scimd.user.updated", "version": number + 2, "changes": changes}
+            event = Event("patch", "User", resource, **usual | fields)
             pending = log.pending(event, Actor("abcdef012345", new_id()))
             pending["time"] += timedelta(microseconds=1000 * number)
             events.append(pending)
