@@ -7,11 +7,11 @@ from app.auth.authenticator import Authenticator
 from app.auth.limits.rate_limits import Limits
 from app.auth.limits.thread_shares import Shares
 from app.auth.principal import EVERY_TENANT, Principal, require_events, require_read, require_write
-from app.auth.refusal import SIGN_IN, AccessRefused, Check, CredentialRefused, Refusal
+from app.auth.refusal import AUTHENTICATE, AccessRefused, Check, CredentialRefused, Refusal
 from app.auth.token_endpoint import TokenAnswer, TokenEndpoint, TokenRequest, metadata
 
 __all__ = [
-    "EVERY_TENANT", "SIGN_IN", "AccessRefused", "Authenticator", "Check", "CredentialRefused", "Limits", "Principal",
-    "Refusal", "Shares", "TokenAnswer", "TokenEndpoint", "TokenRequest", "metadata", "require_events", "require_read",
-    "require_write",
+    "AUTHENTICATE", "EVERY_TENANT", "AccessRefused", "Authenticator", "Check", "CredentialRefused", "Limits",
+    "Principal", "Refusal", "Shares", "TokenAnswer", "TokenEndpoint", "TokenRequest", "metadata", "require_events",
+    "require_read", "require_write",
 ]

@@ -12,7 +12,7 @@ from typing import NoReturn
 from app.errors import Forbidden, TooManyRequests, Unauthorized
 from app.schemas.validation.secrets import SECRET
 
-SIGN_IN = "sign-in"
+AUTHENTICATE = "authenticate"
 """What the log calls the request of a provisioning client whose credential is refused."""
 SUSPENDED = "This tenant is suspended."
 """The one sentence for every request to a suspended tenant."""

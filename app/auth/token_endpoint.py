@@ -34,7 +34,7 @@ from app.auth.client_authentication import (
 )
 from app.auth.jwt import ALGORITHM
 from app.auth.limits.rate_limits import Limits
-from app.auth.refusal import SIGN_IN, Refusal, Refused
+from app.auth.refusal import AUTHENTICATE, Refusal, Refused
 from app.protocol.messages import FORM
 from app.store.accounts.tokens import SCOPES, Tokens
 from app.store.mongo.database import Database
@@ -63,7 +63,7 @@ class TokenAnswer:
     headers: dict[str, str]
     refusal: Refusal | None = None
     """Why the request was refused: for the log, not for the client."""
-    operation: str = SIGN_IN
+    operation: str = AUTHENTICATE
     """What the log calls a refused request."""
 
 

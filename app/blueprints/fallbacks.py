@@ -11,6 +11,8 @@ from werkzeug.routing import PathConverter, Rule
 
 from app.blueprints import door
 from app.blueprints.exchange import UNKNOWN_PATH, current_catalogue
+from app.blueprints.oauth import oauth
+from app.blueprints.provider import errors as oauth_errors
 from app.blueprints.provider.api import api
 from app.blueprints.provider.browser import browser
 from app.blueprints.response.answers import empty_response
@@ -18,7 +20,7 @@ from app.blueprints.sign_on.views import PREFIX, sign_on, unknown
 from app.errors import InvalidVersion, MethodNotAllowed, NotFound
 
 OTHER_METHODS = "other_methods"
-_OWN_ERRORS = frozenset({sign_on.name, browser.name, api.name, "console", "setup"})
+_OWN_ERRORS = frozenset({sign_on.name, browser.name, api.name, oauth.name, "console", "setup"})
 """The blueprints whose errors are pages or those of OAuth."""
 
 
@@ -56,8 +58,13 @@ def install(app: Flask) -> None:
     app.url_map.converters["any_path"] = AnyPath
     app.url_map.add(Rule(f"{door.PREFIX}/<any_path:path>", endpoint=UNKNOWN_PATH))
     app.view_functions[UNKNOWN_PATH] = unknown_path
-    app.url_map.add(Rule(f"{PREFIX}/<any_path:path>", endpoint=f"{sign_on.name}.unknown"))
-    app.view_functions[f"{sign_on.name}.unknown"] = unknown
+    for path, owner, view in (
+        (f"{PREFIX}/<any_path:path>", sign_on.name, unknown),
+        ("/<tenant>/oauth", api.name, oauth_errors.unknown),
+        ("/<tenant>/oauth/<any_path:path>", api.name, oauth_errors.unknown),
+    ):
+        app.url_map.add(Rule(path, endpoint=f"{owner}.unknown"))
+        app.view_functions[f"{owner}.unknown"] = view
 
 
 def _blueprint_of(path: str, owner: str) -> str:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from app.auth import SIGN_IN, TokenAnswer, TokenRequest
+from app.auth import AUTHENTICATE, TokenAnswer, TokenRequest
 from app.blueprints.exchange import current
+from app.blueprints.provider import errors
 from app.blueprints.request.body import read_bytes
 from app.blueprints.response.answers import json_response
 from app.blueprints.service import service
@@ -16,6 +17,7 @@ from app.protocol.messages import JSON
 from app.provider import Actor, Event
 
 oauth = Blueprint("oauth", __name__)
+errors.install(oauth)
 MOST_BYTES = 64 * 1024
 
 
@@ -40,6 +42,6 @@ def _log_refusal(tenant: str, token_answer: TokenAnswer) -> None:
         checks = [vars(check) for check in token_answer.refusal.checks]
         refusal = str(token_answer.refusal)
         # A sign-in is one of a provisioning client; the causes are not about apps.
-        cause = token_answer.refusal.cause if token_answer.operation == SIGN_IN else ""
+        cause = token_answer.refusal.cause if token_answer.operation == AUTHENTICATE else ""
         event = Event(token_answer.operation, status=token_answer.status, detail=refusal, checks=checks, cause=cause)
         service().refused(tenant, event, Actor(request_id=current().request_id))

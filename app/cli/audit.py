@@ -15,7 +15,7 @@ from app.store.mongo.database import Session
 from app.store.operators.acting import Acting, Subject, TenantItself
 from app.store.operators.audit import AuditEntry, Operator
 
-__all__ = ["TenantItself", "actor", "audited", "audited_change", "operator"]
+__all__ = ["TenantItself", "acting", "actor", "audited", "audited_change", "operator"]
 
 T = TypeVar("T")
 HOW = "command line"
@@ -39,7 +39,7 @@ def actor() -> Actor:
 @contextmanager
 def audited(connection: Connection, name: str, tenant: str, object_: str = "") -> Iterator[AuditEntry]:
     """Record the act that the block is, such as `tenant delete`, and its outcome."""
-    with _acting(connection).audited(name, tenant, object_) as entry:
+    with acting(connection).audited(name, tenant, object_) as entry:
         yield entry
     connection.relay()
 
@@ -49,10 +49,11 @@ def audited_change(
     object_: str = "",
 ) -> T:
     """Do `work` in one transaction with its entries in both logs (`Acting.change`), and return its result."""
-    result = _acting(connection).change(act, work, tenant=tenant, object_=object_)
+    result = acting(connection).change(act, work, tenant=tenant, object_=object_)
     connection.relay()
     return result
 
 
-def _acting(connection: Connection) -> Acting:
+def acting(connection: Connection) -> Acting:
+    """Return what records the acts of this command."""
     return Acting(connection.database, operator(), connection.config.log_days, actor())

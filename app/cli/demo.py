@@ -36,6 +36,8 @@ def demo_page(connection: Connection, sign_on: Callable[[], str] = str) -> str:
         with suppress(Conflict):  # another process has just created it
             create_tenant(connection, NAME, PROFILES[0])
 
+    about_console = _about_console(connection) if connection.config.console == "on" else ""
+
     def work(session: Session) -> tuple[Token, str]:
         text, issued = Tokens(connection.database).issue(
             NAME, lifetime=LIFETIME, label="scimd serve --demo", session=session
@@ -45,7 +47,6 @@ def demo_page(connection: Connection, sign_on: Callable[[], str] = str) -> str:
     token = audited_change(connection, "token issue", work, tenant=NAME)
     url = connection.tenant_url(NAME)
     about_sign_on = sign_on()
-    about_console = _about_console(connection) if connection.config.console == "on" else ""
     return f"""
 The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import sleep
 from typing import Any
 
@@ -14,7 +15,7 @@ from app.advice.explain import explain, plain
 from app.advice.guides import ENTRA, provider_of
 from app.cli.connection import Connection, in_time
 from app.cli.output import json_text, print_table, say
-from app.cli.values import Duration, ResourceName
+from app.cli.values import Duration, ResourceName, Text
 from app.errors import Unavailable
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.accounts.tenants import Tenants
@@ -34,14 +35,15 @@ _HINT = f"--limit can be up to {_MOST}, and --user, --failed and --since select 
 @click.option("--user", type=ResourceName(),
               help="Only this user or group, by its present or an earlier name, id or externalId.")
 @click.option("--failed", is_flag=True, help="Only what was refused or failed.")
+@click.option("--reference", type=Text(), help="Only what was refused under this reference, which a page has shown.")
 @click.option("--since", type=Duration(), help="Only the last while, such as 2h.")
 @click.option("--limit", type=click.IntRange(1, _MOST), default=1_000, show_default=True, help="The newest lines only.")
 @click.option("--follow", is_flag=True, help="Go on with new lines as they come.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line.")
 @click.pass_obj
 def events(
-    connection: Connection, tenant: str, user: str | None, failed: bool, since: timedelta | None, limit: int,
-    follow: bool, as_json: bool,
+    connection: Connection, tenant: str, user: str | None, failed: bool, reference: str | None,
+    since: timedelta | None, limit: int, follow: bool, as_json: bool,
 ) -> None:
     """Show what was changed, by whom, and what was refused, and why.
 
@@ -50,12 +52,14 @@ def events(
     """
     start = datetime.now(UTC) - since if since else None
     with in_time(f"the log of {tenant}{f', and in it {user}' if user else ''}. With --since it has less to read."):
-        tail = Tail(_log(connection, tenant), name=user, failed=failed, since=start, limit=limit)
+        find = partial(_log(connection, tenant).find, name=user, failed=failed, reference=reference)
+        tail = Tail(find, since=start, limit=limit)
         found = tail.read()
     if tail.left_out:
         say(f"scimd: Only the newest {limit} are shown; {_HINT}", err=True)
+    nothing = "There is nothing in the log." if reference is None else f"Nothing was refused as {reference}."
     provider = _provider(connection, tenant)
-    _print(found, provider, as_json=as_json, empty="" if follow else "There is nothing in the log.")
+    _print(found, provider, as_json=as_json, empty="" if follow else nothing)
     headed = bool(found)
     while follow:
         sleep(PAUSE)
@@ -133,6 +137,7 @@ def _row(event: dict[str, Any]) -> dict[str, Any]:
         "what": " ".join(part for part in (resource.get("type"), resource.get("name") or resource.get("id")) if part),
         "status": event["status"],
         "credential": event.get("credential") or None,
+        "reference": event.get("request") if event.get("failed") else None,
         "details": _details(event),
     }
 

@@ -78,16 +78,18 @@ def openapi_document(catalogue: Catalogue, base_url: str) -> dict[str, Any]:
 def _oauth_paths() -> Paths:
     issued = answer("An access token.", TOKEN_RESPONSE, mimetypes=[JSON])
     refused = answer("The request is refused.", TOKEN_ERROR, mimetypes=[JSON])
+    later = answer("The request is refused for now.", TOKEN_ERROR, mimetypes=[JSON], headers=headers("Retry-After"))
     described = answer("The metadata (RFC 8414).", "oauth.Metadata", mimetypes=[JSON])
     token = operation(
         "oauth.issue", "Issue an access token to an OAuth 2.0 client.",
-        {"200": issued, "400": refused, "401": refused}, [TooManyRequests, Unavailable], scope=None,
+        {"200": issued, "400": refused, "401": refused, "429": later, "503": later, "default": refused}, [], scope=None,
         requestBody=body(TOKEN_REQUEST, [FORM]), tags=["OAuth 2.0"],
     )
 
     def metadata(name: str) -> dict[str, Any]:
         summary = "Describe the authorization server of a tenant."
-        return in_tenant(get=operation(name, summary, {"200": described}, [], scope=None, tags=["OAuth 2.0"]))
+        found = {"200": described, "default": refused}
+        return in_tenant(get=operation(name, summary, found, [], scope=None, tags=["OAuth 2.0"]))
 
     return {
         "/{tenant}/oauth/token": in_tenant(post=token),

@@ -71,7 +71,7 @@ def operation(
     """
     refused = {str(each.status): error_response(each) for each in errors}
     security: list[dict[str, list[str]]] = [] if scope is None else [{BEARER: []}, {OAUTH: [scope]}]
-    found = {**dict(sorted({**responses, **refused}.items())), "default": error_response(ScimError)}
+    found = dict(sorted({"default": error_response(ScimError), **responses, **refused}.items()))
     return {"operationId": name, "summary": summary, **more, "responses": found, "security": security}
 
 

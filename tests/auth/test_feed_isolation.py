@@ -151,6 +151,6 @@ def test_ev_80_the_log_of_no_tenant_says_why_a_consumer_of_all_is_refused(world)
     refused = world.acme.consumers["token"]
     assert read(world, "/changes", refused).status_code == 401
     line = world.database.db.events.find_one({"tenant": "-", "resource.name": "*"}, sort=[("time", -1)])
-    assert (line["operation"], line["status"]) == ("sign-in", 401)
+    assert (line["operation"], line["status"]) == ("authenticate", 401)
     assert f"token: of another tenant (id {refused.split('_')[1]}" in line["detail"]
     assert refused.rpartition("_")[2] not in repr(line)

@@ -54,8 +54,8 @@ def test_a_server_that_is_shown_secrets_everywhere_logs_none(live_server):
     assert SECRET.search(log) is None
     name = base.rpartition("/")[2]
     events = live_server.command("events", name, "--failed", "--json")
-    assert "sign-in" in events
-    signed_in = "\n".join(line for line in events.splitlines() if '"sign-in"' in line)
+    assert "authenticate" in events
+    signed_in = "\n".join(line for line in events.splitlines() if '"authenticate"' in line)
     assert SECRET.search(signed_in.encode()) is None
 
 

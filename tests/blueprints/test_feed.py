@@ -85,7 +85,7 @@ def test_ev_76_an_error_has_scims_form(acme: World) -> None:
 def test_ev_79_a_refused_credential_is_in_the_log_of_the_tenant(acme: World) -> None:
     acme.get("/acme/changes", "scimd_000000000000_" + "0" * 64)
     (line,) = acme.database.db.events.find({"tenant": "acme", "failed": True})
-    assert (line["operation"], line["status"]) == ("sign-in", 401)
+    assert (line["operation"], line["status"]) == ("authenticate", 401)
 
 
 def test_a_suspended_tenant(acme: World) -> None:

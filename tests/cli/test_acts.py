@@ -197,8 +197,8 @@ def test_fa_19_an_act_that_is_killed_says_that_it_has_begun(world: World, monkey
 
 def test_fa_19_the_demo(world: World) -> None:
     demo_page(Connection({}, world.operator.database))
-    lines = [(line["act"], line["tenant"]) for line in acts_of(world.operator)[-2:]]
-    assert lines == [("tenant create", "demo"), ("token issue", "demo")]
+    lines = [(line["act"], line["tenant"]) for line in acts_of(world.operator)[-3:]]
+    assert lines == [("tenant create", "demo"), ("console link", ""), ("token issue", "demo")]
 
 
 def test_acts_outlive_their_tenant_and_are_shown(world: World) -> None:

@@ -417,7 +417,7 @@ def test_what_is_committed_late_is_shown_once(database: Database, limit: int) ->
     log = Events(database, "acme", LogSettings(90))
     for name, ago in (("old", 3_600), ("first", 9), ("second", 5)):
         commit(log, name, ago=ago)
-    tail = Tail(log, limit=limit)
+    tail = Tail(log.find, limit=limit)
     assert names(tail.read()) == ["old", "first", "second"][-limit:]
     commit(log, "late", ago=8)
     assert names(tail.read()) == ["late"]
@@ -432,12 +432,32 @@ def test_what_is_committed_late_is_shown_once(database: Database, limit: int) ->
 
 def test_a_tail_goes_by_the_clocks_of_the_workers(database: Database) -> None:
     log = Events(database, "acme", LogSettings(90))
-    tail = Tail(log)
+    tail = Tail(log.find)
     assert tail.read() == []
     commit(log, "behind by an hour", ago=3_600)
     assert names(tail.read()) == ["behind by an hour"]
     commit(log, "ahead", ago=-300)
     assert names(tail.read()) == ["ahead"]
+
+
+def test_a_reference_leads_to_what_was_refused_under_it(operator: Operator) -> None:
+    for name, reference in (("jane@x", "ref-1"), ("jane@x", "ref-2"), ("jane@x", "ref-3")):
+        operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": name}, X_Request_Id=reference)
+    [event] = operator.events("--reference", "ref-2")
+    assert (event["request"], event["status"]) == ("ref-2", 409)
+    assert operator.events("--reference", "ref-2", "--user", "jane@x") == [event]
+    assert operator.events("--reference", "ref-2", "--user", "john@x") == []
+    assert operator.events("--reference", "ref-1") == []  # that one was created
+    assert operator("events", "acme", "--reference", "ref-4") == "Nothing was refused as ref-4.\n"
+
+
+def test_the_table_shows_the_reference_of_what_was_refused(operator: Operator) -> None:
+    for reference in ("ref-1", "ref-2"):
+        operator.client("POST", "/Users", {"schemas": [USER_URN], "userName": "jane@x"}, X_Request_Id=reference)
+    printed = operator("events", "acme")
+    assert "reference" in printed.splitlines()[0]
+    assert "ref-2" in printed
+    assert "ref-1" not in printed
 
 
 def test_that_older_events_are_left_out_is_said(operator: Operator) -> None:

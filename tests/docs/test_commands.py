@@ -240,6 +240,8 @@ def run_the_rest(reader: Story) -> None:
     assert "Others" not in reader.run("scimd events acme --user jane@example.com", "create.*409.*Group Sales")
     assert " 201 " not in reader.run("scimd events acme --failed", "uniqueness")
     reader.run("scimd events acme --since 2h", "Sales")
+    refused = json.loads(reader.run("scimd events acme --failed --json", "uniqueness"))["request"]
+    reader.run(f"scimd events acme --reference {refused}", f"create.*409.*{refused}")
     reader.follow("scimd events acme --follow", "Sales")
     reader.send(token, "DELETE", f"{url}/Users/{jane}", status=204)
     reader.run("scimd deleted list acme", f"{jane}.*jane@example.com")
@@ -331,6 +333,7 @@ def test_sign_on(reader: Story) -> None:
         reader.run(f"scimd sso {command}", "")
     reader.run("scimd sso unlink contoso --user b.simon@contoso.com", "Nothing was written down", status=1)
     reader.run("scimd events contoso --user b.simon@contoso.com", "")
+    reader.run("scimd events contoso --reference 0", "Nothing was refused")
     reader.run("scimd events contoso --failed", "")
     reader.run("scimd signing-key seal", "")
     reader.run("scimd sso refresh contoso", "", status=1)

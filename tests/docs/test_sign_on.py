@@ -5,8 +5,12 @@ import re
 from app.assembly import assemble
 from app.config import Config
 from app.schemas.tables.common import EXTERNAL_ID
+from app.sign_on.flow.record import SIGN_ON, TEST
+from app.sign_on.logout_tokens import TOLD
+from app.sign_on.provider.token import OPERATION
 from app.sign_on.reasons import Reason
 from app.sign_on.saml.known_claims import OBJECT_ID
+from app.store.sign_on.logouts import SIGN_OFF
 from tests.docs import pages
 
 PAGE = "docs/sign-on.md"
@@ -18,6 +22,10 @@ def first_column(section: str) -> list[str]:
 
 def test_sso_148_the_reasons_of_the_page_are_those_of_the_code() -> None:
     assert [text.strip("`") for text in first_column("When a person does not come in")] == [str(reason) for reason in Reason]
+
+
+def test_sso_118_the_operations_of_the_page_are_those_of_the_code() -> None:
+    assert [text.strip("`") for text in first_column("Words of the log")] == [SIGN_ON, OPERATION, SIGN_OFF, TOLD, TEST]
 
 
 def test_sso_148_the_addresses_of_the_page_are_those_of_the_code(reused_database) -> None:

@@ -35,6 +35,8 @@ LEFT_OUT = {
 }
 
 
+PAGES = re.compile(r"/(?:console|setup|static)\b")
+"""What browsers ask for."""
 SIGN_ON = re.compile(r"/\{tenant\}/(?:sign-on|oauth/(?:authorize|logout|userinfo|jwks)|\.well-known/openid-configuration)")
 """What people's browsers and the apps of OpenID Connect use; its own discovery describes that."""
 
@@ -53,7 +55,7 @@ def routes(app: Flask, endpoints: list[str]) -> Iterator[tuple[str, str]]:
     """Yield method and path of each route; those for any endpoint as often as there are endpoints."""
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule).replace("{resource_id}", "{id}")
-        if SIGN_ON.match(path):
+        if SIGN_ON.match(path) or PAGES.match(path):
             continue
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
             yield from ((method, path.replace("/{endpoint}", endpoint)) for endpoint in endpoints)

@@ -184,7 +184,7 @@ QUERIES: list[tuple[str, Callable[[World], object], int]] = [
     ("what failed", lambda w: w.directory.events.find(failed=True, limit=20), 30),
     ("what failed for a busy name", lambda w: w.directory.events.find(name=BUSY, failed=True), 600),
     ("the log since a moment", lambda w: w.directory.events.find(since=datetime.now(UTC) - timedelta(microseconds=1), limit=50), 50),
-    ("the log as it grows", lambda w: Tail(w.directory.events, limit=50).read(), 60),
+    ("the log as it grows", lambda w: Tail(w.directory.events.find, limit=50).read(), 60),
     ("what can be restored", lambda w: w.directory.deleted.list(), 5),
     ("all totals", lambda w: totals.every_tenant(w.database, SOURCES), 140),
 ]  # fmt: skip

@@ -8,27 +8,14 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.auth import metadata
-from app.blueprints.exchange import current
+from app.blueprints.provider import errors
 from app.blueprints.provider.parts import provider
 from app.blueprints.response.answers import json_response, public_response
 from app.blueprints.service import service
-from app.errors import ScimError
 from app.protocol.messages import JSON
 
 api = Blueprint("provider_api", __name__)
-
-
-@api.errorhandler(ScimError)
-def failed(error: ScimError) -> Response:
-    """Return an error in the form of OAuth (RFC 6749 section 5.2)."""
-    current().error = error
-    code = "server_error" if error.status == 500 else "invalid_request"
-    if error.status in (429, 503):
-        code = "temporarily_unavailable"
-    body = {"error": code, "error_description": error.detail}
-    response = _not_stored(json_response(body, error.status, mimetype=JSON))
-    response.headers.update(error.headers)
-    return response
+errors.install(api)
 
 
 @api.route("/<tenant>/oauth/userinfo", methods=["GET", "POST"])
@@ -38,11 +25,11 @@ def userinfo(tenant: str) -> Response:
     header = request.headers.get("Authorization", "")
     claims = provider().userinfo(tenant, header)
     if claims is not None:
-        return _not_stored(json_response(claims, mimetype=JSON))
+        return errors.not_stored(json_response(claims, mimetype=JSON))
     # RFC 6750 section 3.1: no error code if no token was sent.
     challenge = 'Bearer error="invalid_token"' if header else 'Bearer realm="scimd"'
     refused = {"error": "invalid_token", "error_description": "The access token is not valid here."}
-    response = _not_stored(json_response(refused, 401, mimetype=JSON))
+    response = errors.not_stored(json_response(refused, 401, mimetype=JSON))
     response.headers["WWW-Authenticate"] = challenge
     return response
 
@@ -60,8 +47,3 @@ def jwks(tenant: str) -> Response:
     """Return the keys that ID tokens can be verified with."""
     service().require()
     return public_response(provider().key_set())
-
-
-def _not_stored(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response

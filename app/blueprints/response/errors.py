@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from app.auth import EVERY_TENANT, SIGN_IN
+from app.auth import AUTHENTICATE, EVERY_TENANT
 from app.blueprints.exchange import Exchange, current, current_catalogue, current_provider
 from app.blueprints.request.body import discard
 from app.blueprints.response.answers import error_response
@@ -38,13 +39,11 @@ _BY_STATUS: dict[int, type[ScimError]] = {
 
 def install(app: Flask) -> None:
     """Register the handlers of all errors."""
-    app.register_error_handler(ScimError, refuse)
-    app.register_error_handler(HTTPException, _framework)
-    app.register_error_handler(Exception, _bug)
+    app.register_error_handler(Exception, _failed)
 
 
-def refuse(error: ScimError) -> Response:
-    """Return the response for an error, and write the refusal into the provisioning log."""
+def refuse(error: ScimError, respond: Callable[[ScimError], Response] = error_response) -> Response:
+    """Return the response that `respond` makes for an error, and write the refusal into the provisioning log."""
     exchange = current()
     exchange.error = error
     try:
@@ -55,7 +54,7 @@ def refuse(error: ScimError) -> Response:
         log.exception("request %s: its refusal is not in the provisioning log", exchange.request_id)
     if isinstance(error, TooManyRequests) and error.limit in ("rate", "credentials"):  # others have been delayed
         service().hold_back()
-    response = error_response(error)
+    response = respond(error)
     response.call_on_close(partial(discard, request.stream, request.environ.get("gunicorn.socket")))
     return response
 
@@ -70,7 +69,7 @@ def _log(error: ScimError, exchange: Exchange) -> None:
         refusal = service().refusal_to_log(exchange.principal, error.detail)
     tenant = EVERY_TENANT.name if exchange.is_consumer and exchange.tenant_name is None else exchange.tenant_name
     if refusal is not None and tenant is not None:
-        operation = REQUEST if isinstance(error, TooManyRequests) else SIGN_IN
+        operation = REQUEST if isinstance(error, TooManyRequests) else AUTHENTICATE
         checks = [vars(check) for check in refusal.checks]
         event = Event(operation, status=error.status, detail=str(refusal), checks=checks, cause=error.cause)
         # A credential that was not verified may be anybody's, and is not named.
@@ -106,18 +105,7 @@ def log_refusal(error: ScimError, otherwise: Attempt) -> None:
     provider.log(provider.attempt.refused(error))
 
 
-def _framework(error: HTTPException) -> Response:
-    if error.code == 404:
-        return refuse(NotFound(f"{request.path} does not exist.", cause="bad-path"))
-    kind = _BY_STATUS.get(error.code or 500)
-    if kind:
-        return refuse(kind(error.description or error.name))
-    if 400 <= (error.code or 500) < 500:
-        return refuse(BadRequest(error.description or error.name))
-    return _bug(error)
-
-
-def _bug(error: Exception) -> Response:
+def _failed(error: Exception) -> Response:
     return refuse(error_for_client(error))
 
 
@@ -125,6 +113,8 @@ def error_for_client(error: Exception) -> ScimError:
     """Return the error for the client; a bug is logged under the reference that the error contains."""
     if isinstance(error, ScimError):
         return error
+    if isinstance(error, HTTPException) and 400 <= (error.code or 500) < 500:
+        return _of_framework(error)
     failure = service().translate(error)
     if failure is not None:
         return failure
@@ -132,3 +122,10 @@ def error_for_client(error: Exception) -> ScimError:
     reference = exchange.request_id
     log.exception("request %s failed: %s %s", reference, exchange.method, exchange.route, exc_info=error)
     return InternalError(f"The server failed; its log has the reason under {reference}.")
+
+
+def _of_framework(error: HTTPException) -> ScimError:
+    if error.code == 404:
+        return NotFound(f"{request.path} does not exist.", cause="bad-path")
+    kind = _BY_STATUS.get(error.code or 500, BadRequest)
+    return kind(error.description or error.name)

@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from app.cli.audit import audited_change
+from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import Duration, label_option, scope_option
 from app.store.accounts.clients import LONGEST_SECRET, LONGEST_TOKEN, Client, Clients, Secret
 from app.store.accounts.tenants import Tenants
-from app.store.mongo.database import Session
+from app.store.operators.credentials import CredentialActs
 
 expires_option = click.option(
     "--expires", type=Duration(longest=LONGEST_SECRET), default="365d", show_default=True,
@@ -41,14 +41,8 @@ def create(
 ) -> None:
     """Create a client and print its first secret, which is shown only once."""
     Tenants(connection.database).require(tenant)
-
-    def work(session: Session) -> tuple[Client, tuple[Client, str]]:
-        created = Clients(connection.database).create(
-            tenant, lifetime=expires, label=label, scopes=scope, token_lifetime=token_lifetime, session=session
-        )
-        return created[0], created
-
-    created, secret = audited_change(connection, "client create", work, tenant=tenant)
+    acts = CredentialActs(connection.database, acting(connection))
+    created, secret = acts.create_client(tenant, expires, label, scope, token_lifetime)
     _print_secret(connection, created, created.secrets[0], secret, as_json=as_json)
 
 
@@ -72,12 +66,8 @@ def list_clients(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: bool) -> None:
     """Add a secret and print it, which is shown only once; the others stay valid until they expire or are deleted."""
-
-    def work(session: Session) -> tuple[Client, tuple[Client, Secret, str]]:
-        rotated = Clients(connection.database).rotate(client_id, expires, session)
-        return rotated[0], rotated
-
-    found, row, secret = audited_change(connection, "client rotate", work, object_=client_id)
+    acts = CredentialActs(connection.database, acting(connection))
+    found, row, secret = acts.rotate_client(client_id, expires)
     _print_secret(connection, found, row, secret, as_json=as_json)
 
 
@@ -86,12 +76,7 @@ def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: 
 @click.pass_obj
 def delete(connection: Connection, client_id: str) -> None:
     """Delete a client; its access tokens stop working within five seconds."""
-    clients = Clients(connection.database)
-
-    def work(session: Session) -> tuple[Client, None]:
-        return clients.delete(client_id, session), None
-
-    audited_change(connection, "client delete", work, object_=client_id)
+    CredentialActs(connection.database, acting(connection)).delete_client(client_id)
 
 
 @client.group()
@@ -105,12 +90,7 @@ def secret() -> None:
 @click.pass_obj
 def delete_secret(connection: Connection, client_id: str, secret_id: str) -> None:
     """Delete a secret, so that it gets no more access tokens."""
-    clients = Clients(connection.database)
-
-    def work(session: Session) -> tuple[Client, None]:
-        return clients.delete_secret(client_id, secret_id, session), None
-
-    audited_change(connection, "client delete secret", work, object_=client_id)
+    CredentialActs(connection.database, acting(connection)).delete_secret(client_id, secret_id)
 
 
 def _print_secret(connection: Connection, each: Client, row: Secret, secret: str, *, as_json: bool) -> None:

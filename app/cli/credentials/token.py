@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli.audit import audited_change
+from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Duration, ResourceName, label_option, scope_option
@@ -15,7 +15,7 @@ from app.errors import InvalidValue, NotFound
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.accounts.tokens import EVENTS_READ, Token, Tokens, check_scopes
-from app.store.mongo.database import Session
+from app.store.operators.credentials import CredentialActs
 
 _tenant_argument = click.argument("tenant", required=False)
 _all_tenants_option = click.option(
@@ -54,13 +54,9 @@ def issue(
     check_scopes(owner, scope)
     user_id = None if user is None else _user_id(connection, owner, user)
 
-    def work(session: Session) -> tuple[Token, tuple[str, Token]]:
-        issued = Tokens(connection.database).issue(
-            owner, lifetime=expires, label=label, scopes=scope, user=user_id, session=session
-        )
-        return issued[1], issued
-
-    text, issued = audited_change(connection, "token issue", work, tenant=owner)
+    text, issued = CredentialActs(connection.database, acting(connection)).issue_token(
+        owner, expires, label, scope, user_id
+    )
     if as_json:
         print_json({"token": text, "tenant": owner} | _row(issued))
     else:
@@ -87,10 +83,7 @@ def list_tokens(connection: Connection, tenant: str | None, all_tenants: bool, a
 @click.pass_obj
 def revoke(connection: Connection, token_id: str) -> None:
     """Revoke a token; it stops working within five seconds."""
-    tokens = Tokens(connection.database)
-    audited_change(
-        connection, "token revoke", lambda session: (tokens.revoke(token_id, session), None), object_=token_id
-    )
+    CredentialActs(connection.database, acting(connection)).revoke_token(token_id)
 
 
 def _owner(connection: Connection, tenant: str | None, *, all_tenants: bool) -> str:

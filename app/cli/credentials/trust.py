@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from app.auth.keys import Keys
-from app.cli.audit import audited_change
+from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
 from app.cli.values import Text, label_option, scope_option
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.trusts import ASSERTION, KINDS, Conditions, Trust, Trusts, audience_forms
-from app.store.mongo.database import Session
+from app.store.operators.credentials import CredentialActs
 
 
 @click.group()
@@ -45,12 +45,7 @@ def add(
     Tenants(connection.database).require(tenant)
 
     conditions = Conditions(kind, issuer, audiences, subject or "", app_id or "", jwks_uri)
-
-    def work(session: Session) -> tuple[Trust, Trust]:
-        trust = Trusts(connection.database).add(tenant, conditions, label=label, scopes=scope, session=session)
-        return trust, trust
-
-    added = audited_change(connection, "trust add", work, tenant=tenant)
+    added = CredentialActs(connection.database, acting(connection)).add_trust(tenant, conditions, label, scope)
     if not (subject or app_id):
         say("Warning: without --subject or --app-id every application of that issuer has access.", err=True)
     fault = Keys(connection.database).refresh(added)
@@ -84,10 +79,7 @@ def list_trusts(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def delete(connection: Connection, trust_id: str) -> None:
     """Delete a trust; its tokens stop working within five seconds."""
-    trusts = Trusts(connection.database)
-    audited_change(
-        connection, "trust delete", lambda session: (trusts.delete(trust_id, session), None), object_=trust_id
-    )
+    CredentialActs(connection.database, acting(connection)).delete_trust(trust_id)
 
 
 def _either(words: tuple[str, ...]) -> str:

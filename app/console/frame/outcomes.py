@@ -2,5 +2,7 @@
 
 from __future__ import annotations
 
-OUTCOMES: dict[str, str] = {}
+OUTCOMES: dict[str, str] = {
+    "revoked": "It lets nobody in any more, within five seconds.",
+}
 """Word -> sentence; a page ignores other words."""

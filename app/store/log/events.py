@@ -112,13 +112,16 @@ class Events:
         })
 
     def find(
-        self, *, name: str | None = None, failed: bool = False, since: datetime | None = None, limit: int = 1_000
+        self, *, name: str | None = None, failed: bool = False, reference: str | None = None,
+        since: datetime | None = None, limit: int = 1_000,
     ) -> list[dict[str, Any]]:
         """Return the newest `limit` lines, 0 for all, in the order of their time.
 
         `name` is a name, id or externalId that a resource has or had, in any case: the lines under its other names are
-        found, too, and those of the groups that it joined or left.
+        found, too, and those of the groups that it joined or left. `reference` is the id of a request that was refused,
+        as its response or page shows it.
         """
+        failed = failed or reference is not None
         query: dict[str, Any] = {"tenant": self._tenant}
         index = _BY_FAILURE if failed else _BY_TIME
         if name is not None:
@@ -126,6 +129,8 @@ class Events:
             index = _BY_NAME
         if failed:
             query["failed"] = True
+        if reference is not None:
+            query["request"] = reference
         if since:
             query["time"] = {"$gte": since}
         # First what is pending: what the relay moves in between is then found twice, and not missed.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.store.log.events import Events
 from app.store.mongo.database import REQUEST_SECONDS
 
 LATEST = timedelta(seconds=2 * REQUEST_SECONDS)
@@ -17,14 +17,14 @@ class Tail:
 
     A line gets its time before its transaction is committed, so that a later one may be visible before it: each reading
     goes back LATEST behind the newest one. Only the workers' clocks matter, not the reader's.
+
+    `find` is `Events.find`, which may have been given what selects the lines; the tail adds `since` and `limit`.
     """
 
     def __init__(
-        self, log: Events, *, name: str | None = None, failed: bool = False, since: datetime | None = None,
-        limit: int = 1_000,
+        self, find: Callable[..., list[dict[str, Any]]], *, since: datetime | None = None, limit: int = 1_000
     ) -> None:
-        self._log = log
-        self._name, self._failed = name, failed
+        self._find = find
         self._since, self._limit = since, limit
         self.left_out = False
         """Whether the limit has left out older lines."""
@@ -33,7 +33,7 @@ class Tail:
     def read(self) -> list[dict[str, Any]]:
         """Return the newest `limit` lines; from the second call on, those that were not returned before."""
         one_more = self._limit and self._limit + 1
-        found = self._log.find(name=self._name, failed=self._failed, since=self._since, limit=one_more)
+        found = self._find(since=self._since, limit=one_more)
         if self._limit and len(found) > self._limit:
             self.left_out = True
             del found[0]

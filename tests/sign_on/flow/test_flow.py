@@ -1,5 +1,6 @@
 """A person signs in by SAML over HTTP: the good ways, and what each step keeps to."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -75,6 +76,16 @@ def test_sso_05_every_sign_in_every_refusal_and_every_end_is_one_event(world):
         ("sign-on", "", world.user_id), ("sign-on", "", other), ("sign-on", "not-provisioned", None),
         ("sign-off", "person", world.user_id), ("sign-off", "disabled", other),
     ]
+
+
+def test_the_reference_on_the_page_leads_to_the_line_of_the_log(world):
+    world.browser().sign_in(name_id="other@contoso.com")
+    page = world.browser().sign_in(name_id="nobody@contoso.com")
+    (reference,) = re.findall("Reference <code>([0-9a-f]+)</code>", page.text)
+    shown = world.server.command("events", world.tenant, "--reference", reference)
+    assert reference in shown
+    assert "nobody@contoso.com" in shown
+    assert "other@contoso.com" not in shown
 
 
 def test_sso_38_a_response_that_nobody_asked_for_leads_to_the_start_and_is_not_read(world):

@@ -1,0 +1,165 @@
+"""The credentials of a tenant as operators see and change them: tokens, clients with their secrets, and trusts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from app.errors import NotFound
+from app.store.accounts.clients import TOKEN_LIFETIME, Client, Clients, Secret
+from app.store.accounts.tokens import DEFAULT_SCOPES, Token, Tokens
+from app.store.accounts.trusts import Conditions, Trust, Trusts
+from app.store.mongo.database import Database, Session
+from app.store.operators.acting import Acting
+
+T = TypeVar("T", Token, Client, Trust)
+TOKEN, SECRET, TRUST = "token", "secret", "trust"  # noqa: S105 - kinds, no secrets
+VALID, EXPIRED, REVOKED = "valid", "expired", "revoked"
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A credential; `client` is that of a secret, `expires` None means never."""
+
+    kind: str
+    id: str
+    label: str
+    state: str
+    created: datetime
+    scopes: frozenset[str]
+    expires: datetime | None = None
+    used: datetime | None = None
+    client: str = ""
+
+
+def credentials_of(database: Database, tenant: str, moment: datetime) -> list[Credential]:
+    """Return the credentials of a tenant: those that are valid first, then the newest first."""
+    tokens, clients = Tokens(database), Clients(database).of_tenant(tenant)
+    used = {client.id: tokens.last_use_of(tenant, client.id) for client in clients}
+    found = [
+        *(_of_token(token, moment) for token in tokens.of_tenant(tenant)),
+        *(_of_secret(client, secret, used[client.id], moment) for client in clients for secret in client.secrets),
+        *(_of_trust(trust) for trust in Trusts(database).of_tenant(tenant)),
+    ]
+    return sorted(found, key=lambda each: (each.state == VALID, each.created), reverse=True)
+
+
+class CredentialActs:
+    """What an operator does to credentials; every act is recorded."""
+
+    def __init__(self, database: Database, acting: Acting) -> None:
+        self._acting = acting
+        self._tokens = Tokens(database)
+        self._clients = Clients(database)
+        self._trusts = Trusts(database)
+
+    def issue_token(
+        self, tenant: str, lifetime: timedelta | None, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES,
+        user: str | None = None,
+    ) -> tuple[str, Token]:
+        """Issue a token and return it with its record; raises InvalidValue."""
+
+        def work(session: Session) -> tuple[Token, tuple[str, Token]]:
+            issued = self._tokens.issue(
+                tenant, lifetime=lifetime, label=label, scopes=scopes, user=user, session=session
+            )
+            return issued[1], issued
+
+        return self._acting.change("token issue", work, tenant=tenant)
+
+    def create_client(
+        self, tenant: str, lifetime: timedelta, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES,
+        token_lifetime: timedelta = TOKEN_LIFETIME,
+    ) -> tuple[Client, str]:
+        """Create a client and return it with its first secret; raises InvalidValue."""
+
+        def work(session: Session) -> tuple[Client, tuple[Client, str]]:
+            created = self._clients.create(
+                tenant, lifetime=lifetime, label=label, scopes=scopes, token_lifetime=token_lifetime, session=session
+            )
+            return created[0], created
+
+        return self._acting.change("client create", work, tenant=tenant)
+
+    def rotate_client(self, client_id: str, lifetime: timedelta, tenant: str = "") -> tuple[Client, Secret, str]:
+        """Add a secret; return the client, the secret's record and the secret. Raises NotFound, InvalidValue."""
+
+        def work(session: Session) -> tuple[Client, tuple[Client, Secret, str]]:
+            _check(self._clients.require(client_id, session), tenant)
+            rotated = self._clients.rotate(client_id, lifetime, session)
+            return rotated[0], rotated
+
+        return self._acting.change("client rotate", work, object_=client_id)
+
+    def revoke_token(self, token_id: str, tenant: str = "") -> Token:
+        """Revoke a token and return its record; raises NotFound."""
+
+        def work(session: Session) -> tuple[Token, Token]:
+            token = _check(self._tokens.revoke(token_id, session), tenant)
+            return token, token
+
+        return self._acting.change("token revoke", work, object_=token_id)
+
+    def delete_secret(self, client_id: str, secret_id: str, tenant: str = "") -> Client:
+        """Delete a secret, so that it gets no more access tokens; raises NotFound."""
+
+        def work(session: Session) -> tuple[Client, Client]:
+            client = _check(self._clients.delete_secret(client_id, secret_id, session), tenant)
+            return client, client
+
+        return self._acting.change("client delete secret", work, object_=client_id)
+
+    def delete_client(self, client_id: str, tenant: str = "") -> Client:
+        """Delete a client with its access tokens; raises NotFound."""
+
+        def work(session: Session) -> tuple[Client, Client]:
+            client = _check(self._clients.delete(client_id, session), tenant)
+            return client, client
+
+        return self._acting.change("client delete", work, object_=client_id)
+
+    def add_trust(
+        self, tenant: str, conditions: Conditions, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES
+    ) -> Trust:
+        """Trust an issuer, and return the trust; raises InvalidValue."""
+
+        def work(session: Session) -> tuple[Trust, Trust]:
+            trust = self._trusts.add(tenant, conditions, label=label, scopes=scopes, session=session)
+            return trust, trust
+
+        return self._acting.change("trust add", work, tenant=tenant)
+
+    def delete_trust(self, trust_id: str, tenant: str = "") -> Trust:
+        """Delete a trust with its access tokens; raises NotFound."""
+
+        def work(session: Session) -> tuple[Trust, Trust]:
+            trust = _check(self._trusts.delete(trust_id, session), tenant)
+            return trust, trust
+
+        return self._acting.change("trust delete", work, object_=trust_id)
+
+
+def _check(found: T, tenant: str) -> T:
+    """Return a credential if it is of the tenant, where one is named; raises NotFound, which undoes the act."""
+    if tenant and found.tenant != tenant:
+        raise NotFound(f"{tenant} has no credential {found.id!r}.")
+    return found
+
+
+def _of_token(token: Token, moment: datetime) -> Credential:
+    return Credential(
+        TOKEN, token.id, token.label, token.state(moment), token.created, token.scopes, token.expires, token.used
+    )
+
+
+def _of_secret(client: Client, secret: Secret, used: datetime | None, moment: datetime) -> Credential:
+    state = VALID if moment < secret.expires else EXPIRED
+    return Credential(
+        SECRET, secret.id, client.label, state, secret.created, client.scopes, secret.expires, used, client.id
+    )
+
+
+def _of_trust(trust: Trust) -> Credential:
+    return Credential(TRUST, trust.id, trust.label, VALID, trust.created, trust.scopes, used=trust.used)
