@@ -473,7 +473,7 @@ def test_a_database_that_does_not_answer_loses_nothing(
     endpoint = sending.endpoint(target)
     events = sending.change(*[f"u{number % 5}" for number in range(40)])
     run_until(sender, lambda: len(target.ids) > 5)
-    with fault(["update", "find", "findAndModify"], errorCode=13), pytest.raises(Unavailable):
+    with fault(["update", "find", "findAndModify"], 1, errorCode=13), pytest.raises(Unavailable):
         run_for(sender, 30)
     run_until(sender, lambda: sending.caught_up(endpoint))
     assert {*target.ids} == {*events}
