@@ -9,7 +9,10 @@ import click
 
 from app.cli.audit import audited
 from app.cli.connection import Connection
-from app.cli.output import cell, json_option, print_json, print_values, say
+from app.cli.output import cell, json_option, print_json, print_table, print_values, say
+from app.store.delivery.delivery_lease import sender
+from app.store.delivery.lag import lags
+from app.store.delivery.put_aside import BEHIND, GIVEN_UP, WAITING
 from app.store.log.batch import oldest_pending
 from app.store.log.lease import read_lease, restart
 from app.store.log.outbox import SPEC
@@ -25,12 +28,15 @@ def feed() -> None:
 @json_option
 @click.pass_obj
 def status(connection: Connection, as_json: bool) -> None:
-    """Show which process moves changes into the feed, how far it has come, and what is waiting."""
-    facts = _facts(connection)
+    """Show which process moves changes into the feed, how far it has come, what is waiting, and all endpoints."""
+    facts, endpoints = _facts(connection), _endpoints(connection)
     if as_json:
-        print_json(facts)
+        print_json(facts | {"endpoints": endpoints})
         return
     print_values({name.replace("_", " "): cell(value) for name, value in facts.items()})
+    if endpoints:
+        say("")
+        print_table(endpoints, empty="")
     if not facts["relay"] and facts["oldest_pending_seconds"] is not None:
         say("", "No process moves changes into the feed: start scimd.")
 
@@ -45,8 +51,22 @@ def _facts(connection: Connection) -> dict[str, Any]:
         "horizon": lease["horizon"] if lease else None,
         "breaks": len(lease["breaks"]) if lease else 0,
         "oldest_pending_seconds": None if waiting is None else round(max(waiting, 0), 1),
+        "sender": sender(database),
         "parked": database.db[SPEC.name].count_documents({"parked": True}),
     }
+
+
+def _endpoints(connection: Connection) -> list[dict[str, Any]]:
+    """Return the endpoints and how far they are behind; without their URLs, which may contain secrets."""
+    moment = datetime.now(UTC)
+    return [
+        {
+            "endpoint": lag.endpoint.id, "tenant": lag.endpoint.tenant, "form": lag.endpoint.form,
+            "state": lag.endpoint.state, "behind_seconds": round(lag.seconds(moment), 1),
+            "put_aside": lag.put_aside[WAITING] + lag.put_aside[BEHIND], "given_up": lag.put_aside[GIVEN_UP],
+        }
+        for lag in lags(connection.database)
+    ]
 
 
 @feed.command("restart")

@@ -19,6 +19,8 @@ from prometheus_client.registry import Collector
 from app.config import Config
 from app.errors import Unavailable
 from app.store.accounts.expiries import earliest_expiries
+from app.store.delivery.endpoint import STATES
+from app.store.delivery.lag import lags
 from app.store.directory.totals import every_tenant
 from app.store.log.batch import oldest_pending
 from app.store.log.lease import read_lease
@@ -93,6 +95,40 @@ class Feed(Collector):
         yield from (oldest, published)
 
 
+class Endpoints(Collector):
+    """How far the endpoints are behind that events are sent to."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Query the database; without an answer there are no samples."""
+        behind = GaugeMetricFamily(
+            "scimd_webhook_behind_seconds", "Age of the oldest event that an endpoint has not got.",
+            labels=["endpoint"],
+        )
+        state = GaugeMetricFamily(
+            "scimd_webhook_state", "1 for the state of an endpoint.", labels=["endpoint", "state"]
+        )
+        put_aside = GaugeMetricFamily(
+            "scimd_webhook_set_aside", "Events that an endpoint has not accepted, and those behind them.",
+            labels=["endpoint", "state"],
+        )
+        try:
+            with self._database.budget(5):
+                found = lags(self._database)
+            now = datetime.now(UTC)
+            for lag in found:
+                behind.add_metric([lag.endpoint.id], lag.seconds(now))
+                for each in STATES:
+                    state.add_metric([lag.endpoint.id, each], lag.endpoint.state == each)
+                for each, number in lag.put_aside.items():
+                    put_aside.add_metric([lag.endpoint.id, each], number)
+        except Unavailable as error:
+            print(f"scimd metrics: {error.detail}", file=sys.stderr)
+        yield from (behind, state, put_aside)
+
+
 def main() -> None:
     """Serve metrics until the parent process, whose id is the argument, has ended."""
     parent = int(sys.argv[1])
@@ -102,6 +138,7 @@ def main() -> None:
     database, sources = open_database(config), outboxes(config)
     registry.register(Tenants(database, sources))
     registry.register(Feed(database, sources))
+    registry.register(Endpoints(database))
     waited = 0
     while os.getppid() == parent and not _listen(config.metrics_bind, registry):
         if waited == PATIENCE:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.store.delivery.endpoints import Endpoints
 from app.store.log.relay import Relay
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
@@ -48,6 +49,27 @@ def test_the_status_says_who_relays_and_what_waits(operator: Operator, database:
     facts = json.loads(operator("feed", "status", "--json"))
     assert facts["published"] == the_lease(database)["published"]
     assert (facts["relay"], facts["oldest_pending_seconds"], facts["horizon"]) == (None, None, 0)
+
+
+def test_the_status_lists_the_endpoints_without_their_urls(operator: Operator, database: Database, relay: Relay) -> None:
+    assert json.loads(operator("feed", "status", "--json"))["endpoints"] == []
+    endpoint = Endpoints(database).create("*", place=the_lease(database)["published"], url="https://example.com/?code=key")
+    moment = now() - timedelta(seconds=100)
+    pend(database, "users", "u", an_event(time=moment))
+    relay.drain()
+    facts = json.loads(operator("feed", "status", "--json"))
+    assert facts["sender"] is None
+    [shown] = facts["endpoints"]
+    assert shown.pop("behind_seconds") >= 100
+    assert shown == {
+        "endpoint": endpoint.id, "tenant": "*", "form": "webhook", "state": "on", "put_aside": 0, "given_up": 0,
+    }
+    out = operator("feed", "status")
+    assert endpoint.id in out
+    assert "example.com" not in out
+    Endpoints(database).set_place(endpoint.id, facts["published"])
+    [shown] = json.loads(operator("feed", "status", "--json"))["endpoints"]
+    assert shown["behind_seconds"] == 0
 
 
 def test_ev_53_a_restart_says_between_which_numbers_the_break_is(operator: Operator, database: Database, relay: Relay) -> None:

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from app.store.accounts.tokens import EVENTS_READ, Tokens
+from app.store.delivery.endpoints import Endpoints
 from app.store.sign_on.apps import Apps, Settings
 from tests.conftest import Server, free_port, spend
 from tests.docs import pages
@@ -46,6 +47,11 @@ OPERATORS_ASK = {
     "scimd_relay_takeovers_total": set(),
     "scimd_feed_requests_total": {"result"},
     "scimd_feed_waiting": set(),
+    "scimd_webhook_attempts_total": {"endpoint", "result"},
+    "scimd_webhook_seconds_bucket": {"endpoint", "le"},
+    "scimd_webhook_behind_seconds": {"endpoint"},
+    "scimd_webhook_state": {"endpoint", "state"},
+    "scimd_webhook_set_aside": {"endpoint", "state"},
     "scimd_sign_ons_total": {"tenant", "kind", "result"},
     "scimd_sign_on_seconds_bucket": {"le"},
     "scimd_connection_certificate_expiry_seconds": {"tenant"},
@@ -60,6 +66,7 @@ def series(limited: Server) -> dict[str, set[str]]:
     """Return the labels of each metric, after some traffic of every kind."""
     url, token = limited.create_tenant()
     tenant, headers = url.split("/")[3], {"Authorization": f"Bearer {token}"}
+    endpoint = Endpoints(limited.database).create(tenant, place=0, url="http://127.0.0.1:9/")
     body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": "Sales"}
     for status in (201, 409):
         assert requests.post(f"{url}/Groups", json=body, headers=headers, timeout=30).status_code == status
@@ -79,7 +86,8 @@ def series(limited: Server) -> dict[str, set[str]]:
     def counted() -> bool:
         found = scrape(limited)
         told = any(name == "scimd_logout_tokens_total" for name, _ in found)
-        return told and any(name == "scimd_rate_limited_total" and ("tenant", tenant) in has for name, has in found)
+        sent = any(name == "scimd_webhook_attempts_total" and ("endpoint", endpoint.id) in has for name, has in found)
+        return told and sent and any(name == "scimd_rate_limited_total" and ("tenant", tenant) in has for name, has in found)
 
     until(counted)
     labels: dict[str, set[str]] = {}
