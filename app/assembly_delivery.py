@@ -8,6 +8,7 @@ from functools import partial
 from app.background.deliveries import DeliveryThread
 from app.config import Config
 from app.delivery.polling import Polls
+from app.delivery.push import push_form
 from app.delivery.security_event import SecurityEvents
 from app.delivery.sending.attempt import Attempts
 from app.delivery.sending.sender import Parts, Sender
@@ -16,14 +17,15 @@ from app.feed.cloud_event import CloudEvents
 from app.feed.waiting import Waiters
 from app.schemas.custom import load_catalogue
 from app.store.accounts.sealing import Sealer
-from app.store.delivery.endpoint import WEBHOOK
+from app.store.delivery.endpoint import SET, WEBHOOK
 from app.store.mongo.database import Database
 from app.store.sign_on.signing_keys import SigningKeys
 
 
 def delivery_thread(config: Config, database: Database) -> DeliveryThread:
     """Return the thread of a worker that sends events to endpoints; it is not started yet."""
-    forms = {WEBHOOK: webhook_form(Sealer(database, config.sealing_keys))}
+    sealer = Sealer(database, config.sealing_keys)
+    forms = {WEBHOOK: webhook_form(sealer), SET: push_form(security_events(config, database), sealer)}
     attempts = Attempts(cloud_events(config), forms, config.webhook_networks)
     parts = Parts(database, attempts.make, config.log_days)
     if config.metrics_bind:

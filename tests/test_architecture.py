@@ -108,7 +108,7 @@ ALSO_MEAN = {
     "cursor": ("app/cli/webhooks/", "app/feed/", "app/openapi/feed.py", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
     "description": ("app/openapi/",),  # a keyword of OpenAPI
     # A part of the URL, and where events are pushed to.
-    "endpoint": ("app/blueprints/", "app/store/delivery/", "app/telemetry/"),
+    "endpoint": ("app/blueprints/", "app/cli/", "app/store/delivery/", "app/telemetry/"),
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
     # A count, a page, a field of a view for operators, a field of the log and a member of an event.
     "groups": (
