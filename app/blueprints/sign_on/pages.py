@@ -60,9 +60,9 @@ PAGES = {
         "reference {reference}.",
     ),
     "E": Page(
-        "No access yet", "You have no access yet",
-        "You are signed in to your organisation, but have no access here yet. Your administrator has to assign you; "
-        "after that it can take up to 40 minutes.",
+        "No access", "You have no access here",
+        "You are signed in to your organisation, but have no access here at the moment. Your administrator can give "
+        "you access; after that it can take up to 40 minutes.",
     ),
     "F": Page("Try again", "One moment", "Please try again in a minute."),
 }

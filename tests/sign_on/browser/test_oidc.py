@@ -57,7 +57,7 @@ def test_sso_03_a_person_who_is_disabled_is_out_at_the_next_click_and_the_app_is
     page.goto(world.app_urls[0])
     page.locator(f'button[value="{ADA.id}"]').click()
     page.wait_for_url(f"{world.server.url}/**")
-    assert "have no access here yet" in page.content()
+    assert "have no access here at the moment" in page.content()
     assert world.sessions() == []
 
 

@@ -69,7 +69,7 @@ def test_sso_03_a_person_who_is_disabled_is_out_at_the_next_click_and_the_app_is
     page.goto(f"{place.app_urls[0]}/forget")
     page.goto(place.app_urls[0])
     assert page.url.startswith(place.tenant.server.url)
-    assert "have no access here yet" in page.content()
+    assert "have no access here at the moment" in page.content()
     assert place.tenant.sessions() == 0
     page.get_by_text("Back to Portal").click()
     assert heading(page) == "error: access_denied"
@@ -111,7 +111,7 @@ def test_sso_146_the_pages_fit_a_telephone_and_a_desk_in_light_and_dark(place, c
     page = context.new_page()
     place.idp.name_id = "nobody@contoso.com"
     page.goto(place.app_urls[0])
-    assert "have no access here yet" in page.content()
+    assert "have no access here at the moment" in page.content()
     page.screenshot(path=tmp_path / "no-access.png")
     place.idp.name_id = "b.simon@contoso.com"
     page.goto(place.tenant.sign_on)

@@ -18,7 +18,7 @@ from tests.sign_on.flow.world import NAME, PATCH_URN, USER_URN, World
 from tests.sign_on.saml.idp import MS_CLAIMS, OBJECT_ID
 from tests.tenants import delete_for_good
 
-NO_ACCESS = "You are signed in to your organisation, but have no access here yet."
+NO_ACCESS = "You are signed in to your organisation, but have no access here at the moment."
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
 OID = f"{MS_CLAIMS}objectidentifier"
 

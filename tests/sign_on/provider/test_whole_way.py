@@ -102,7 +102,7 @@ def test_sso_03_who_is_disabled_in_between_gets_page_e_with_the_way_back_to_the_
     world.disable(world.user_id)
     page = browser.answer(begun)
     assert page.status_code == 403
-    assert "have no access here yet" in page.text
+    assert "have no access here at the moment" in page.text
     link = next(unescape(url) for url in re.findall(r'href="([^"]+)"', page.text) if url.startswith(CALLBACK))
     parameters = {name: values[0] for name, values in parse_qs(urlsplit(link).query).items()}
     assert parameters == {"error": "access_denied", "state": "s", "iss": portal.issuer}
