@@ -21,7 +21,7 @@ from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.accounts.tenants import Tenants
 from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.outbox import SPEC as OUTBOX
-from app.store.log.tail import Tail
+from app.store.log.reading.tail import Tail
 
 PAUSE = 1.0
 _MOST = 100_000

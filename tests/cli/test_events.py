@@ -21,7 +21,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.log.event import MOST_MEMBERS, MOST_WARNINGS, Actor, Event, document_of
 from app.store.log.events import Events, LogSettings
-from app.store.log.tail import Tail
+from app.store.log.reading.tail import Tail
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import GROUP_URN, USER_URN
 from tests.cli.conftest import Operator

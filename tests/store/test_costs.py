@@ -34,7 +34,8 @@ from app.store.directory.memberships import Memberships
 from app.store.log.changes import Request
 from app.store.log.event import Actor, Event, More
 from app.store.log.outbox import OUTBOX
-from app.store.log.tail import Tail
+from app.store.log.reading.page import LogFilter, Place, Window
+from app.store.log.reading.tail import Tail
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
 from app.store.search.id_ranges import FIRST_IDS
@@ -58,6 +59,8 @@ class World:
     size: int
     name: str = "ours"
     cursors: list[str] = field(default_factory=list)
+    middle: Place | None = None
+    """A place in the middle of the log."""
 
     @property
     def directory(self) -> Directory:
@@ -106,7 +109,9 @@ def fill(database: Database, name: str, size: int) -> World:
         new = Event("create", "User", world.user(number), f"new{number}", status=201, more=More(1))
         db.users.update_one({"_id": world.user(number)}, {"$push": {OUTBOX: log.pending(new, ACTOR)}})
     for number in range(30):
-        log.append(Event("create", "User", "", f"bad{number}", status=409, detail="taken"), ACTOR)
+        log.append(Event("create", "User", "", f"bad{number}", status=409, detail="taken", cause="taken"), ACTOR)
+    [middle] = db.events.find({"tenant": name}).sort("time", 1).skip(size // 2).limit(1)
+    world.middle = Place(middle["time"])
     db.counts.insert_many([{"tenant": name, "type": kind, "number": number, "disabled": 0} for kind, number in (("User", size - PENDING), ("Group", 20))])
     return world
 
@@ -185,6 +190,14 @@ QUERIES: list[tuple[str, Callable[[World], object], int]] = [
     ("what failed for a busy name", lambda w: w.directory.events.find(name=BUSY, failed=True), 600),
     ("the log since a moment", lambda w: w.directory.events.find(since=datetime.now(UTC) - timedelta(microseconds=1), limit=50), 50),
     ("the log as it grows", lambda w: Tail(w.directory.events.find, limit=50).read(), 60),
+    ("a page of the log", lambda w: w.directory.events.page(LogFilter()), 51),
+    ("a page of the log, far behind", lambda w: w.directory.events.page(LogFilter(), Window(w.middle)), 60),
+    ("a page of newer lines", lambda w: w.directory.events.page(LogFilter(), Window(w.middle, newer=True)), 60),
+    ("a page of what failed", lambda w: w.directory.events.page(LogFilter(failed=True)), 31),
+    ("a page of one cause", lambda w: w.directory.events.page(LogFilter(cause="taken")), 31),
+    ("a page of a busy name", lambda w: w.directory.events.page(LogFilter(name=BUSY)), 120),
+    ("a page of one resource", lambda w: w.directory.events.page(LogFilter(keys=(w.user(3), BUSY))), 60),
+    ("a page about nobody", lambda w: w.directory.events.page(LogFilter(name="nobody")), 2),
     ("what can be restored", lambda w: w.directory.deleted.list(), 5),
     ("all totals", lambda w: totals.every_tenant(w.database, SOURCES), 140),
 ]  # fmt: skip

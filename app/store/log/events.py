@@ -7,7 +7,7 @@ The event of a change is written into the outbox of the changed document, and th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from app.schemas.comparison import fold
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.log.event import MEMBER, Actor, Event, document_of, filled
 from app.store.log.outbox import Outboxes, Pending
+from app.store.log.reading.page import LogFilter, LogPage, Window, read_page
 from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import Index, by_index
 
@@ -24,6 +25,7 @@ UNCOUNTED = {"uncounted.number": {"$in": [-1, 0, 1]}}
 _BY_TIME: Index = (("tenant", 1), ("time", -1))
 _BY_NAME: Index = (("tenant", 1), ("keys", 1), ("time", -1))
 _BY_FAILURE: Index = (("tenant", 1), ("failed", 1), ("time", -1))
+_BY_CAUSE: Index = (("tenant", 1), ("cause", 1), ("time", -1))
 BY_UNCOUNTED: Index = (("uncounted.number", 1), ("tenant", 1), ("resource.type", 1))
 BY_SEQUENCE: Index = (("seq", 1),)
 BY_TENANT_SEQUENCE: Index = (("tenant", 1), ("seq", 1))
@@ -35,6 +37,7 @@ SPEC = CollectionSpec(
         IndexSpec(keys=_BY_TIME, name="tenant_time"),
         IndexSpec(keys=_BY_NAME, name="tenant_keys_time"),
         IndexSpec(keys=_BY_FAILURE, name="tenant_failed_time", partial={"failed": True}),
+        IndexSpec(keys=_BY_CAUSE, name="tenant_cause_time", partial={"cause": {"$exists": True}}),
         IndexSpec(
             keys=(("expires", 1),), name="expires", expire_after_seconds=0, partial={"expires": {"$exists": True}}
         ),
@@ -50,6 +53,9 @@ COLLECTIONS = (SPEC,)
 NO_TENANT = "-"
 """The tenant of lines about requests to a tenant that does not exist; no tenant can have this name."""
 _INTERNAL = frozenset({"expires", "until", "uncounted", "more", "seq"})
+FIRST_PAGE = Window()
+MOST_NAMED = 20
+"""Resources with one name, or lines with it, that a page looks for other lines by."""
 MOST_IDS = 100
 """Resources with one name whose lines are found."""
 
@@ -141,6 +147,30 @@ class Events:
         found.sort(key=lambda event: event["time"])  # events of one millisecond keep the order of writing
         return found[-limit:]
 
+    def page(self, wanted: LogFilter, window: Window = FIRST_PAGE) -> LogPage:
+        """Return a page of the lines that the relay has moved here, newest first; what is pending is not in it."""
+        query: dict[str, Any] = {"tenant": self._tenant}
+        bounds = {"$gte": wanted.since, "$lt": wanted.until}
+        if times := {bound: time for bound, time in bounds.items() if time}:
+            query["time"] = times
+        rest = {"cause": wanted.cause, "failed": wanted.failed and not wanted.cause, "attribute": wanted.attribute,
+                "operation": wanted.operation, "credential": wanted.credential}
+        index = _BY_TIME
+        if wanted.name or wanted.keys:
+            index = _BY_NAME
+            query["keys"] = {"$in": self._keys(wanted)}
+        elif wanted.cause:
+            index, query["cause"] = _BY_CAUSE, rest.pop("cause")
+        elif wanted.failed:
+            index, query["failed"] = _BY_FAILURE, rest.pop("failed")
+        page = read_page(self._collection, query, index, filled(rest), window)
+        return replace(page, events=[_shown(event) for event in page.events])
+
+    def one(self, event_id: str) -> dict[str, Any] | None:
+        """Return the line with an id, or None."""
+        document = self._collection.find_one({"_id": event_id, "tenant": self._tenant})
+        return _shown(document) if document else None
+
     def contains(self, event_id: str, source: str, document_id: str) -> bool:
         """Return whether a change is stored, by its event, which was written to a document of the collection `source`.
 
@@ -150,6 +180,17 @@ class Events:
         if self._outboxes.contains(event_id, source, document_id):
             return True
         return self._collection.find_one({"_id": event_id, "tenant": self._tenant}, {"_id": 1}) is not None
+
+    def _keys(self, wanted: LogFilter) -> list[str]:
+        """Return the keys of the lines about what has or had a name, by its newest lines and by the directory."""
+        ids = set(wanted.keys)
+        if wanted.name:
+            match = {"tenant": self._tenant, "keys": fold(wanted.name)}
+            find = partial(self._collection.find, match, {"resource.id": 1}, sort=[("time", -1)], limit=MOST_NAMED)
+            rows = by_index(self._collection, _BY_NAME, lambda **named: list(find(**named)))
+            ids |= {wanted.name, *(row["resource"]["id"] for row in rows if row["resource"].get("id"))}
+            ids |= set(self._names.ids(wanted.name, MOST_NAMED)) if self._names else set()
+        return sorted({key for each in ids for key in (fold(each), MEMBER + fold(each))})
 
     def _about(self, name: str) -> dict[str, Any]:
         """Return the condition that selects the lines about all resources that have or had the name."""
