@@ -59,6 +59,7 @@ def context() -> dict[str, Any]:
     config = parts().config
     return {
         "visit": g.get("visit"), "kind": g.get("kind", CONSOLE), "customer": g.get("customer"), "may": door.may,
+        "stale": door.is_stale,
         "vendor": config.vendor, "support": config.support, "outcomes": OUTCOMES,
         "pages": current_app.view_functions, "navigation": _existing(NAVIGATION),
         "customer_navigation": _existing(OF_A_CUSTOMER),

@@ -98,6 +98,11 @@ def is_fresh() -> bool:
     return is_loopback(parts().config) or now() - visit().fresh < FRESH[visit().kind]
 
 
+def is_stale() -> bool:
+    """Return whether the person has to sign in again before a grave act that their role allows."""
+    return not MUST_BE_FRESH.isdisjoint(MAY[visit().role]) and not is_fresh()
+
+
 def cookie(kind: str) -> str:
     """Return the secret in the browser's cookie, or ""."""
     return request.cookies.get(COOKIES[kind], "")[:_LONGEST_COOKIE]

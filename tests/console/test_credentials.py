@@ -1,0 +1,139 @@
+"""The page of credentials: what lets a customer in is shown, made and taken away, and a secret is in one answer alone."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+import requests
+
+from app.store.accounts.clients import Clients
+from app.store.accounts.tokens import Tokens
+from app.store.log.events import Events, LogSettings
+from app.store.mongo.moments import now
+from app.store.operators.audit import AuditLog
+from app.store.operators.visits import SPEC as VISITS
+from tests.conftest import make_server
+from tests.console.browsing import Browser
+
+SECRET = re.compile(r"scimd_(?:[0-9a-f]{12}|secret)_[0-9a-f]{64}")
+
+FAULT = "A label can have at most 100 characters, all of them printable."
+
+
+def page_of(tenant: str) -> str:
+    return f"/console/customers/{tenant}/credentials"
+
+
+def issue(browser: Browser, tenant: str, **changes: str):
+    shown = browser.get(page_of(tenant))
+    (once, *_) = shown.tree.xpath("//form[.//input[@value='issue']]//input[@name='once']/@value")
+    form = {"act": "issue", "label": "entra", "days": "90", "once": once}
+    return browser.post(page_of(tenant), form | changes), form
+
+
+def test_a_token_is_issued_shown_once_and_works(pages, operator, tenant) -> None:
+    shown, form = issue(operator, tenant)
+    (token,) = SECRET.findall(shown.response.text)
+    assert shown.status == 200
+    assert shown.response.headers["Cache-Control"] == "no-store"
+    answer = requests.get(
+        f"{pages.url}/{tenant}/scim/v2/Users", headers={"Authorization": f"Bearer {token}"}, timeout=30
+    )
+    assert answer.status_code == 200
+    again = operator.post(page_of(tenant), form)
+    assert (again.status, "shown already" in again.main) == (422, True)
+    assert len(Tokens(pages.database).of_tenant(tenant)) == 2  # the fixture's own is the other one
+    secret = token.rpartition("_")[2]
+    for other in (operator.get(page_of(tenant)), operator.get("/console")):
+        assert secret not in other.response.text
+    assert secret not in pages.log.read_text()
+    assert secret not in str(AuditLog(pages.database).find(tenant=tenant))
+
+
+def test_co_36_acts_name_who_did_it(pages, operator, tenant) -> None:
+    issue(operator, tenant)
+    (act,) = AuditLog(pages.database).find(tenant=tenant)
+    assert (act["act"], act["who"], act["how"], act["outcome"]) == ("token issue", "alice", "console", "done")
+    (line,) = Events(pages.database, tenant, LogSettings(90)).find()
+    assert (line["operation"], line["credential"]) == ("issue", "console: alice")
+
+
+def test_a_token_is_revoked(pages, operator, tenant) -> None:
+    (token,) = Tokens(pages.database).of_tenant(tenant)
+    done = operator.post(page_of(tenant), {"act": "revoke", "kind": "token", "id": token.id})
+    assert "It lets nobody in any more" in done.main
+    assert Tokens(pages.database).find(token.id).revoked
+    assert "revoked" in done.main
+
+
+def test_a_client_is_made_rotated_and_its_secret_deleted(pages, operator, tenant) -> None:
+    made = operator.post(page_of(tenant), {"act": "client", "label": "okta", "days": "180", "once": "1"})
+    (client,) = Clients(pages.database).of_tenant(tenant)
+    (first,) = client.secrets
+    assert client.id in made.main and f"{tenant}/oauth/token" in made.main
+    rotated = operator.post(page_of(tenant), {"act": "rotate", "client": client.id, "days": "180", "once": "2"})
+    assert len(set(SECRET.findall(rotated.response.text + made.response.text))) == 2
+    operator.post(page_of(tenant), {"act": "revoke", "kind": "secret", "id": first.id, "client": client.id})
+    (client,) = Clients(pages.database).of_tenant(tenant)
+    assert first.id not in {secret.id for secret in client.secrets}
+
+
+@pytest.mark.parametrize("form", [
+    {"act": "revoke", "kind": "token", "id": "{token}"}, {"act": "revoke", "kind": "secret", "id": "x", "client": "{client}"},
+    {"act": "rotate", "client": "{client}", "days": "90", "once": "a"},
+])
+def test_ca_04_what_is_anothers_is_not_changed(pages, operator, tenant, form) -> None:
+    other = f"{tenant}-b"
+    pages.create_tenant(other)
+    (token,) = Tokens(pages.database).of_tenant(other)
+    client, _ = Clients(pages.database).create(other, lifetime=timedelta(days=1))
+    sent = {name: value.format(token=token.id, client=client.id) for name, value in form.items()}
+    answer = operator.post(page_of(tenant), sent)
+    assert answer.status == 422
+    assert Tokens(pages.database).find(token.id) == token
+    assert Clients(pages.database).require(client.id) == client
+
+
+@pytest.mark.parametrize("form", [
+    {"act": "issue"}, {"act": "issue", "days": "9999", "once": "1"}, {"act": "burn", "days": "90", "once": "1"},
+    {"act": "revoke", "kind": "house", "id": "1"}, {"act": "issue", "days": "90", "once": "1", "tenant": "other"}, {},
+    [("act", "issue"), ("act", "issue")],
+])
+def test_co_97_what_no_form_of_ours_sends_does_nothing(pages, operator, tenant, form) -> None:
+    assert operator.post(page_of(tenant), form).status == 400
+    assert len(Tokens(pages.database).of_tenant(tenant)) == 1
+
+
+def test_co_42_a_wrong_field_is_said_at_the_top(operator, tenant) -> None:
+    shown, _ = issue(operator, tenant, label="a\nb" + "c" * 100)
+    assert (shown.status, shown.texts("//*[@role='alert']//li")) == (422, [FAULT])
+    assert shown.texts("//title")[0].startswith("Error: ")
+    assert shown.texts("//div[@id='issue-label-fault']") == [FAULT]
+
+
+def test_ca_10_a_grave_act_needs_a_sign_in_within_a_quarter_of_an_hour(tmp_path_factory) -> None:
+    """Behind https, where a proxy is: there a visit does not stay fresh as on this machine."""
+    server = make_server(
+        tmp_path_factory.mktemp("fresh"), SCIMD_WORKERS="1", SCIMD_PUBLIC_URL="https://scim.example.com"
+    )
+    server.start()
+    try:
+        browser = Browser(server, headers={"Host": "scim.example.com"})
+        server.create_tenant("contoso")
+        browser.enter()
+        visits = server.database.db[VISITS.name]
+        shown, _ = issue(browser, "contoso")
+        assert shown.status == 200
+        visits.update_one({}, {"$set": {"fresh": now() - timedelta(minutes=16)}})
+        assert "sign in again" in browser.get(page_of("contoso")).main.lower()
+        refused, _ = issue(browser, "contoso")
+        assert (refused.status, refused.heading) == (403, "Sign in again")
+        assert len(Tokens(server.database).of_tenant("contoso")) == 2
+        assert browser.enter().response.headers["Location"] == page_of("contoso")
+        shown, _ = issue(browser, "contoso")
+        assert SECRET.search(shown.response.text)
+        assert "max-age" in browser.get("/console").response.headers["Strict-Transport-Security"]
+    finally:
+        assert server.stop() == 0
