@@ -85,7 +85,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.console": {
         "app.advice", "app.blueprints", "app.provider", "app.queries", *STORE, "app.auth", "app.schemas", "app.config",
-        "app.errors", "app.protocol", "flask", "werkzeug",
+        "app.errors", "app.protocol", "app.sign_on", "flask", "werkzeug",
     },
     "app.telemetry": {*STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
     "app.check": {"requests"},

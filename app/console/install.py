@@ -6,8 +6,11 @@ from flask import Flask, Response, abort
 from werkzeug.routing import PathConverter, Rule
 
 import app.console.frame.entering
+import app.console.pages.acts
 import app.console.pages.credentials
+import app.console.pages.links
 import app.console.pages.overview
+import app.console.pages.state
 import app.console.setup.status  # noqa: F401 - these make the views
 from app.console.frame.access import Need, needs
 from app.console.frame.blueprints import assets, console, setup

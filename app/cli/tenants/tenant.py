@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from time import sleep
 from typing import Any
 
 import click
 
-from app.cli.audit import TenantItself, actor, audited, audited_change
+from app.cli.audit import acting, actor
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.sign_on.domain import domain
@@ -18,9 +17,9 @@ from app.config import requests_a_second
 from app.sign_on.endings import Endings
 from app.sign_on.people import DELETED
 from app.store.accounts.tenant_deletion import TenantDeletion
-from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, TenantEvents, Tenants, check_name
-from app.store.mongo.database import Session
+from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants
 from app.store.mongo.moments import now
+from app.store.operators.customers import TenantActs
 
 
 class _Rate(click.ParamType):
@@ -99,14 +98,14 @@ def show(connection: Connection, name: str, as_json: bool) -> None:
 @click.pass_obj
 def delete(connection: Connection, name: str, yes: bool) -> None:
     """Delete a tenant and everything that belongs to it."""
-    deletion = TenantDeletion(connection.prepared, _events(connection))
+    deletion = TenantDeletion(connection.prepared)
     if not deletion.is_under_way(name):  # otherwise an interrupted deletion continues
         Tenants(connection.prepared).require(name)
     if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
         raise click.ClickException("Nothing was deleted.")
-    with audited(connection, "tenant delete", name, name):
-        Endings(connection.database, connection.config.log_days).end(name, {}, DELETED, actor())
-        deletion.delete(name)
+    Endings(connection.database, connection.config.log_days).end(name, {}, DELETED, actor())
+    _acts(connection).delete(name)
+    connection.relay()
     say(f"Deleted {name}.", err=True)
 
 
@@ -115,7 +114,8 @@ def delete(connection: Connection, name: str, yes: bool) -> None:
 @click.pass_obj
 def suspend(connection: Connection, name: str) -> None:
     """Refuse a tenant's requests with 403 and keep its data."""
-    _change(connection, name, "suspend", Tenants(connection.database, _events(connection)).suspend)
+    _acts(connection).suspend(name)
+    connection.relay()
 
 
 @tenant.command()
@@ -123,43 +123,25 @@ def suspend(connection: Connection, name: str) -> None:
 @click.pass_obj
 def resume(connection: Connection, name: str) -> None:
     """Accept a tenant's requests again."""
-    _change(connection, name, "resume", Tenants(connection.database, _events(connection)).resume)
+    _acts(connection).resume(name)
+    connection.relay()
 
 
 def create_tenant(connection: Connection, name: str, profile: str, rate_limit: int | None = None) -> Tenant:
     """Create a tenant; if one with this name was just deleted, wait until the name is free."""
-    tenants = Tenants(connection.prepared, _events(connection))
-    check_name(name)
-    _finish_deletion(connection, name)
-
-    def work(session: Session) -> tuple[TenantItself, Tenant]:
-        return TenantItself(name, profile), tenants.create(name, profile, session, rate_limit=rate_limit)
-
-    return audited_change(connection, "tenant create", work, tenant=name, object_=name)
-
-
-def _finish_deletion(connection: Connection, name: str) -> None:
-    """If a tenant with this name is being deleted, wait until the name is free."""
     while True:
         try:
-            TenantDeletion(connection.prepared).finish(name)
+            created = _acts(connection).create(name, profile, rate_limit)
         except BeingDeleted as error:
             say(f"scimd: {error.detail} Waiting for it.", err=True)
             sleep(max(0.0, (error.until - now()).total_seconds()))
         else:
-            return
+            connection.relay()
+            return created
 
 
-def _events(connection: Connection) -> TenantEvents:
-    return TenantEvents(connection.database, actor(), days=connection.config.log_days)
-
-
-def _change(connection: Connection, name: str, operation: str, change: Callable[[str, Session], None]) -> None:
-    def work(session: Session) -> tuple[TenantItself, None]:
-        change(name, session)
-        return TenantItself(name), None
-
-    audited_change(connection, f"tenant {operation}", work, tenant=name, object_=name)
+def _acts(connection: Connection) -> TenantActs:
+    return TenantActs(connection.prepared, acting(connection))
 
 
 @tenant.command()
@@ -168,8 +150,7 @@ def _change(connection: Connection, name: str, operation: str, change: Callable[
 @click.pass_obj
 def limit(connection: Connection, name: str, rate: int | None) -> None:
     """Let a tenant make RATE requests a second, at least 25; `default` stands for SCIMD_RATE_LIMIT."""
-    tenants = Tenants(connection.prepared)
-    _change(connection, name, "limit", lambda name, session: tenants.limit(name, rate, session))
+    _acts(connection).limit(name, rate)
 
 
 def _row(connection: Connection, each: Tenant) -> dict[str, Any]:

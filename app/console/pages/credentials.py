@@ -84,7 +84,8 @@ def _made(form: Form) -> Response:
     if typed["days"] not in dict(LIFETIMES):
         raise Wrong(400, "This is not what our forms send, so nothing was done.")
     if len(typed["label"]) > _LONGEST_LABEL or not typed["label"].isprintable():
-        form.faults[f"{typed['act']}-label"] = f"A label can have at most {_LONGEST_LABEL} characters, all of them printable."
+        sentence = f"A label can have at most {_LONGEST_LABEL} characters, all of them printable."
+        form.faults[f"{typed['act']}-label"] = sentence
         return _page(form)
     if not forms.use(form):
         return _page(Form(faults={"": "This was shown already, and is not shown again. Make another if it is lost."}))

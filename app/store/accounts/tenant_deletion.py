@@ -51,7 +51,15 @@ class TenantDeletion:
     def delete(self, name: str) -> None:
         """Delete the tenant with all its data, or continue a deletion that was interrupted; raises NotFound.
 
-        The tenant is gone from the first write on. `finish` deletes what requests still write after that.
+        `finish` deletes what requests still write after that.
+        """
+        self.begin(name)
+        self._delete_all(name)
+
+    def begin(self, name: str) -> None:
+        """Make the tenant unreachable, whose data `finish` deletes later, unless that is done already; raises NotFound.
+
+        This is one write.
         """
         tenant = Tenants(self._database).get(name)
         if tenant is not None:
@@ -60,7 +68,6 @@ class TenantDeletion:
             self._tenants.update_one({"_id": name, **NOT_DELETED}, {"$set": mark})
         elif not self.is_under_way(name):
             raise NotFound(f"There is no tenant {name!r}.")
-        self._delete_all(name)
 
     def is_under_way(self, name: str) -> bool:
         """Return whether a tenant with this name is being deleted."""

@@ -46,8 +46,8 @@ class Acting:
     def __init__(self, database: Database, operator: Operator, days: int, actor: Actor | None = None) -> None:
         self._database = database
         self._operator = operator
-        self._days = days
-        self._actor = actor or Actor(str(operator), operator.request)
+        self.days = days
+        self.actor = actor or Actor(str(operator), operator.request)
 
     @contextmanager
     def audited(self, act: str, tenant: str = "", object_: str = "") -> Iterator[AuditEntry]:
@@ -70,8 +70,8 @@ class Acting:
                 subject, result = work(session)
                 entry.tenant, entry.object = subject.tenant, subject.id
                 event = Event(operation, resource_type=kind, resource_id=subject.id, name=subject.label)
-                log = Events(self._database, log_of(subject.tenant), LogSettings(self._days))
-                log.append(event, self._actor, session)
+                log = Events(self._database, log_of(subject.tenant), LogSettings(self.days))
+                log.append(event, self.actor, session)
                 return result
 
             return entry.commit(logged)

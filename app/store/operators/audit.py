@@ -18,10 +18,11 @@ from pymongo.errors import PyMongoError
 from app.errors import Unavailable
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import Database, Session
-from app.store.mongo.moments import now
+from app.store.mongo.moments import aware, now
 
 T = TypeVar("T")
 KEPT = timedelta(days=400)
+_MOST_AT_ONCE = 1_000
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 _TEXTS = ("who", "role", "how", "address", "tenant", "act", "object", "request")
 SPEC = CollectionSpec(
@@ -120,3 +121,18 @@ class AuditLog:
         if since:
             query["time"] = {"$gte": since}
         return list(self._collection.find(query, {"_id": 0}, sort=[("time", -1)], limit=limit))[::-1]
+
+    def page(self, tenant: str, before: datetime | None, limit: int) -> tuple[list[dict[str, Any]], datetime | None]:
+        """Return the entries before a moment, newest first, and where the next page begins, None at the end.
+
+        `tenant` "" means all. A page has at least `limit` entries if there are as many; those of one moment are not
+        divided between two.
+        """
+        query: dict[str, Any] = ({"tenant": tenant} if tenant else {}) | ({"time": {"$lt": before}} if before else {})
+        found = list(self._collection.find(query, {"_id": 0}, sort=[("time", -1)], limit=limit + 1))
+        if len(found) <= limit:
+            return found, None
+        last = found[limit - 1]["time"]
+        same = {key: each for key, each in query.items() if key != "time"} | {"time": last}
+        rest = list(self._collection.find(same, {"_id": 0}, limit=_MOST_AT_ONCE))
+        return [each for each in found if each["time"] > last] + rest, aware(last)

@@ -104,13 +104,13 @@ class Links:
         """Return the setup links of a tenant that are good, those that expire first at the beginning."""
         return [_link(row) for row in self._collection.find({"tenant": tenant, **self._good(SETUP)}).sort("expires")]
 
-    def revoke(self, link_id: str, session: Session = None) -> Link:
-        """Make a setup link good for nothing, and return it; raises NotFound."""
+    def revoke(self, link_id: str, session: Session = None, *, tenant: str = "") -> Link:
+        """Make a setup link good for nothing, and return it; raises NotFound, also for one of another tenant."""
         if len(link_id) == ID_LENGTH:
             prefix = {"$gte": link_id, "$lt": f"{link_id}g"}
             revoked = {"$set": {"revoked": self._clock()}}
             document = self._collection.find_one_and_update(
-                {"_id": prefix, **self._good(SETUP)}, revoked, session=session
+                {"_id": prefix, **({"tenant": tenant} if tenant else {}), **self._good(SETUP)}, revoked, session=session
             )
             if document:
                 return _link(document)

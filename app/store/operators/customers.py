@@ -1,0 +1,63 @@
+"""What operators do to tenants: create, suspend, resume and delete them; every act is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.store.accounts.tenant_deletion import TenantDeletion
+from app.store.accounts.tenants import Tenant, TenantEvents, Tenants, check_name
+from app.store.mongo.database import Database, Session
+from app.store.operators.acting import Acting, TenantItself
+
+
+class TenantActs:
+    """These acts, of one operator."""
+
+    def __init__(self, database: Database, acting: Acting) -> None:
+        self._acting = acting
+        events = TenantEvents(database, acting.actor, days=acting.days)
+        self._tenants = Tenants(database, events)
+        self._deletion = TenantDeletion(database, events)
+
+    def create(self, name: str, profile: str, rate_limit: int | None = None) -> Tenant:
+        """Create a tenant and return it; raises InvalidValue, Conflict, and BeingDeleted for a name that is not free.
+
+        The name of a tenant that was deleted is free once its deletion is finished, which is tried first.
+        """
+        check_name(name)
+        self._deletion.finish(name)
+
+        def work(session: Session) -> tuple[TenantItself, Tenant]:
+            return TenantItself(name, profile), self._tenants.create(name, profile, session, rate_limit=rate_limit)
+
+        return self._acting.change("tenant create", work, tenant=name, object_=name)
+
+    def suspend(self, name: str) -> None:
+        """Refuse the tenant's requests from now on and keep its data; raises NotFound."""
+        self._change("suspend", name, self._tenants.suspend)
+
+    def resume(self, name: str) -> None:
+        """Accept the tenant's requests again; raises NotFound."""
+        self._change("resume", name, self._tenants.resume)
+
+    def limit(self, name: str, rate_limit: int | None) -> None:
+        """Set the tenant's own limit in requests per second, or remove it for None; raises NotFound."""
+        self._change("limit", name, lambda name, session: self._tenants.limit(name, rate_limit, session))
+
+    def delete(self, name: str, *, now: bool = True) -> None:
+        """Delete a tenant with all its data, or leave the data to the janitor, which begins a minute later.
+
+        In both cases nobody reaches the tenant from now on. Raises NotFound.
+        """
+        with self._acting.audited("tenant delete", name, name):
+            if now:
+                self._deletion.delete(name)
+            else:
+                self._deletion.begin(name)
+
+    def _change(self, operation: str, name: str, change: Callable[[str, Session], None]) -> None:
+        def work(session: Session) -> tuple[TenantItself, None]:
+            change(name, session)
+            return TenantItself(name), None
+
+        self._acting.change(f"tenant {operation}", work, tenant=name, object_=name)

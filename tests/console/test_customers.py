@@ -1,0 +1,118 @@
+"""Customers are added, suspended and deleted, setup links are made, and acts are listed: by pages, as by commands."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from app.store.accounts.tenants import Tenants
+from app.store.mongo.moments import now
+from app.store.operators.audit import AuditLog
+from app.store.operators.visits import SETUP
+from tests.console.browsing import Browser
+
+
+def name() -> str:
+    return f"c-{uuid.uuid4().hex[:12]}"
+
+
+def test_a_customer_is_added(pages, operator) -> None:
+    new = name()
+    assert operator.get("/console/customers/new").form()["profile"] == "gallery"
+    shown = operator.post("/console/customers/new", {"name": new, "profile": "interop"})
+    assert (shown.heading, "has been added" in shown.main) == (new, True)
+    assert Tenants(pages.database).get(new).profile == "interop"
+    (act,) = AuditLog(pages.database).find(tenant=new)
+    assert (act["act"], act["who"], act["how"], act["outcome"]) == ("tenant create", "alice", "console", "done")
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"name": "Not A Name"}, "cannot be the name"), ({"name": "console"}, "reserves"), ({"name": ""}, "cannot be"),
+    ({"profile": "other"}, "no profile"), ({"name": "{taken}"}, "already exists"),
+])
+def test_co_42_a_name_that_cannot_be_is_said(pages, operator, tenant, changes, sentence) -> None:
+    typed = {"name": name(), "profile": "gallery"} | {key: text.format(taken=tenant) for key, text in changes.items()}
+    shown = operator.post("/console/customers/new", typed)
+    assert (shown.status, sentence in shown.main) == (422, True)
+    assert shown.form()["name"] == typed["name"]
+
+
+def test_a_customer_is_suspended_and_resumed(pages, operator, tenant) -> None:
+    page = f"/console/customers/{tenant}/state"
+    assert "refused with 403" in operator.get(page).main
+    assert "are refused" in operator.post(page, {"act": "suspend"}).main
+    assert Tenants(pages.database).get(tenant).suspended
+    assert "accepted again" in operator.post(page, {"act": "resume"}).main
+    assert not Tenants(pages.database).get(tenant).suspended
+
+
+def test_co_33_a_customer_is_deleted_when_its_name_is_typed(pages, operator, tenant) -> None:
+    page = f"/console/customers/{tenant}/state"
+    for typed in ("", "other", tenant.upper()):
+        assert operator.post(page, {"act": "delete", "name": typed}).status == 422
+        assert Tenants(pages.database).get(tenant)
+    assert operator.post(page, {"act": "delete", "name": tenant}).heading == "Customers"
+    assert Tenants(pages.database).get(tenant) is None
+    assert operator.get(page).status == 404
+    assert pages.database.db.tenants.find_one({"_id": tenant})["deleted_at"]
+
+
+def test_ca_15_a_customer_that_is_gone_between_page_and_post(pages, operator, tenant) -> None:
+    page = f"/console/customers/{tenant}/links"
+    form = operator.get(page).form()
+    pages.command("tenant", "delete", tenant, "--yes")
+    assert operator.post(page, form).status == 404
+
+
+def test_a_setup_link_is_made_shown_once_and_revoked(pages, operator, tenant) -> None:
+    page = f"/console/customers/{tenant}/links"
+    form = operator.get(page).form() | {"code": "yes"}
+    shown = operator.post(page, form)
+    (link,) = re.findall(rf"{pages.url}(/setup/enter/[\w-]+)", shown.response.text)
+    (code,) = shown.texts("//*[@id='made-code']")
+    assert "shown already" in operator.post(page, form).main
+    person = Browser(pages, SETUP)
+    assert person.post(link, {"code": code}, follow="no").status == 303
+    (row,) = operator.get(page).texts("//tbody/tr")
+    assert "with a code" in row and "1 time" in row
+    (revoke,) = operator.get(page).tree.xpath("//form[.//input[@value='revoke']]//input[@name='id']/@value")
+    operator.post(page, {"act": "revoke", "id": revoke})
+    assert person.get("/setup").status == 401
+    assert "there is no link" in operator.get(page).main
+
+
+def test_ca_04_a_link_of_another_customer_is_not_revoked(pages, operator, tenant) -> None:
+    pages.create_tenant(other := name())
+    secret, _ = pages_links(pages).make_setup(other, "setup", "alice", timedelta(hours=1))
+    (link,) = pages_links(pages).of_tenant(other)
+    assert operator.post(f"/console/customers/{tenant}/links", {"act": "revoke", "id": link.id}).status == 422
+    assert pages_links(pages).get(secret, SETUP)
+
+
+def pages_links(pages):
+    from app.store.operators.links import Links
+
+    return Links(pages.database)
+
+
+def test_acts_are_listed_in_pages_that_leave_nothing_out(pages, operator) -> None:
+    of, moment = name(), now()
+    rows = [
+        {"_id": f"{of}-{number}", "time": moment - timedelta(seconds=number // 7), "who": f"person {number}",
+         "role": "operator", "how": "console", "address": "", "tenant": of, "act": "token issue", "object": "",
+         "request": "", "outcome": "done"} for number in range(130)
+    ]
+    pages.database.db.acts.insert_many(rows)
+    seen, shown = [], operator.get(f"/console/acts?customer={of}")
+    while True:
+        seen += re.findall(r"person \d+", shown.main)
+        older = [link for link in shown.links() if "before=" in link]
+        if not older:
+            break
+        shown = operator.get(older[0])
+    assert sorted(seen) == sorted(row["who"] for row in rows)
+    assert operator.get("/console/acts?before=nonsense").status == 200
+    assert "Nothing has been done" in operator.get(f"/console/acts?customer={name()}").main
