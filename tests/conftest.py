@@ -17,13 +17,15 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Protocol
 
 import mongomock
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
 from app.auth.limits.rate_limits import ROOM
 from app.config import Config
@@ -34,6 +36,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database, connect
 from app.store.open import collections
+from app.store.sign_on import signing_keys
 from tests.commands import run_command
 from tests.processes import children, of_folder
 
@@ -95,6 +98,24 @@ def no_secret_in_any_log_file(tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Look through what servers and databases have logged during the whole run, once all of them have ended."""
     yield
     _look_for_secrets(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_signing_keys() -> Iterator[None]:
+    """Let the applications in this process take turns with six RSA keys: making one takes 0.1 s.
+
+    A key is another than the five before it, and each has an id of its own. A server that runs as a process makes its
+    own keys.
+    """
+    turns = cycle(range(6))
+
+    @cache
+    def key(number: int, *parameters: int) -> RSAPrivateKey:
+        return generate_private_key(*parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signing_keys, "generate_private_key", lambda *parameters: key(next(turns), *parameters))
+        yield
 
 
 @pytest.fixture

@@ -112,14 +112,16 @@ class Code(AuthorizationCodeMixin):
 
 
 class IdentityProvider:
-    """The provider at `url`; `app` is the Flask application that answers there."""
+    """The provider at `url`; `app` is the Flask application that answers there. `key` signs; by default a new one."""
 
-    def __init__(self, url: str, client: Registration, people: Iterable[Person] = PEOPLE) -> None:
+    def __init__(
+        self, url: str, client: Registration, people: Iterable[Person] = PEOPLE, key: RSAKey | None = None
+    ) -> None:
         self.issuer = f"{url}/{DIRECTORY}/v2.0"
         self.client = client
         self.people = {person.id: person for person in people}
         self.codes: dict[str, Code] = {}
-        self.keys = [RSAKey.generate_key(2048, {"kid": secrets.token_hex(8), "use": "sig"}, private=True)]
+        self.keys = [key or RSAKey.generate_key(2048, {"kid": secrets.token_hex(8), "use": "sig"}, private=True)]
         self.app = Flask("identity_provider", static_folder=None)
         self.app.wsgi_app = _AsHttps(self.app.wsgi_app)  # type: ignore[method-assign]
         self._server = AuthorizationServer(self.app, self._client, lambda token, _: None)

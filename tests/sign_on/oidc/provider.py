@@ -47,7 +47,7 @@ class FakeProvider(IdentityProvider):
     """Signs as it is told, and counts what it is asked for."""
 
     def __init__(self, url: str, client: ClientMixin) -> None:
-        super().__init__(url, client)
+        super().__init__(url, client, key=keys()["good"])
         self.url = url
         self.signer: RSAKey | ECKey = keys()["good"]
         self.rows: list[KeyParameters | dict[str, Any]] = [keys()["good"].as_dict(private=False)]
