@@ -7,7 +7,7 @@ So the validators also show which fields some schema has described once and no s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pymongo.database
@@ -22,13 +22,22 @@ INDEX_NOT_FOUND = 27
 INDEX_CONFLICTS = (85, 86)
 
 
-def prepare_collection(db: Any, spec: CollectionSpec, report: Callable[[str], None]) -> None:
-    """Create or update one collection with its validator and indexes; raises StoreError if stored data prevents it.
+def prepare_collections(db: Any, specs: Sequence[CollectionSpec], report: Callable[[str], None]) -> None:
+    """Create or update collections with their validators and indexes; raises StoreError if stored data prevents it.
 
     `report` gets a sentence about each index before it is built.
     """
     if isinstance(db, pymongo.database.Database):  # mongomock has no validators
-        _validate(db, spec)
+        validators = {row["name"]: row["options"].get("validator", {}) for row in db.list_collections()}
+        for spec in specs:
+            existing = validators.get(spec.name, {})
+            if widened(spec.validator or {}, existing) != existing:
+                _validate(db, spec)
+    for spec in specs:
+        _index(db, spec, report)
+
+
+def _index(db: Any, spec: CollectionSpec, report: Callable[[str], None]) -> None:
     collection = db[spec.name]
     existing = collection.index_information()
     for index in spec.indexes:
@@ -49,7 +58,10 @@ def missing_unique_indexes(db: Any, spec: CollectionSpec) -> Iterator[str]:
 
 
 def _validate(db: Any, spec: CollectionSpec) -> None:
-    """Create the collection or update its validator; existing documents that it refuses can still be changed."""
+    """Create the collection or update its validator; existing documents that it refuses can still be changed.
+
+    The existing validator is read again, since another process may just have widened it.
+    """
     existing = db[spec.name].options().get("validator", {})
     wanted = widened(spec.validator or {}, existing)
     if existing == wanted:

@@ -25,7 +25,7 @@ from app.errors import Unavailable
 from app.schemas.storage.collection import CollectionSpec
 from app.store.mongo.budget import REQUEST_SECONDS, budget, current_deadline, out_of_time
 from app.store.mongo.client import DEFAULT_NAME, new_client
-from app.store.mongo.collections import missing_unique_indexes, prepare_collection
+from app.store.mongo.collections import missing_unique_indexes, prepare_collections
 from app.store.mongo.failures import StoreError, reason, translate, translating
 from app.store.mongo.preparing_thread import Preparation
 from app.store.mongo.writer_turns import Turns
@@ -149,8 +149,7 @@ class Database:
             if not self._prepared:
                 try:
                     with self.budget(PREPARE_SECONDS):
-                        for spec in self._specs:
-                            prepare_collection(self.db, spec, self._preparation.report)
+                        prepare_collections(self.db, self._specs, self._preparation.report)
                 except OperationFailure as error:
                     raise StoreError(f"The database refuses to prepare its collections: {reason(error)}") from error
                 self._prepared = True
