@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import gc
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -26,6 +27,7 @@ import mongomock
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from werkzeug.routing import Rule
 
 from app.auth.limits.rate_limits import ROOM
 from app.config import Config
@@ -72,6 +74,20 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Any:
+    """Keep what collecting makes away from the garbage collector: modules, and ten thousand tests.
+
+    A full collection took 0.36 s with them and takes 0.06 s without: a tenth of the processor time of the tests.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many processes `-n auto` means: one more than there are cores, since some of the tests wait."""
@@ -115,6 +131,23 @@ def few_signing_keys() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(signing_keys, "generate_private_key", lambda *parameters: key(next(turns), *parameters))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def url_builders_are_made_when_they_are_used() -> Iterator[None]:
+    """Let Werkzeug compile the function that builds a route's URL at its first use, which hardly ever comes.
+
+    That is 0.015 of the 0.03 s of processor time that an application takes to make, and a thousand tests make one.
+    """
+    compile_builder = Rule._compile_builder
+
+    def later(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+        made = cache(lambda: compile_builder(rule, append_unknown))
+        return lambda _, **values: made()(rule, **values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", later)
         yield
 
 
@@ -296,22 +329,42 @@ def reused_name(mongod: Database) -> Iterator[str]:
 def reused_database(mongod: Database, reused_name: str) -> Iterator[Database]:
     """Yield a database that is empty but may have collections with their indexes.
 
-    Making and dropping them takes 0.09 s of mongod's processor time, finding them 0.006 s.
+    Making and dropping them takes 0.09 s of mongod's processor time, finding them 0.004 s.
     """
     reused = Database(mongod.client, reused_name)
     yield reused
     usual = {spec.name: spec for spec in collections(Config.from_environment({}))}
     reused.db.command("profile", 0)
-    for row in reused.db.list_collections(filter={"type": "collection"}):
+    rows = [row for row in reused.db.list_collections(filter={"type": "collection"}) if row["name"] != "system.views"]
+    indexes, used = _indexes_and_used(reused, [row["name"] for row in rows])
+    for row in rows:
         name = row["name"]
-        if name == "system.views":
-            continue
-        indexes = {"_id_", *(index.name for index in usual[name].indexes)} if name in usual else set()
-        validator = usual[name].validator or {} if name in usual else None
-        if row["options"].get("validator", {}) != validator or reused.db[name].index_information().keys() - indexes:
+        spec = usual.get(name)
+        known = {"_id_", *(index.name for index in spec.indexes)} if spec else set()
+        if spec is None or row["options"].get("validator", {}) != (spec.validator or {}) or indexes[name] - known:
             reused.db.drop_collection(name)
-        else:
+        elif name in used:
             reused.db[name].delete_many({})
+
+
+def _indexes_and_used(database: Database, names: list[str]) -> tuple[dict[str, set[str]], set[str]]:
+    """Return the names of each collection's indexes, and the collections with documents.
+
+    One query for all takes 3 ms of processor time, of mongod and ours; one for each collection took 13.
+    """
+    stages: list[dict[str, Any]] = [{"$documents": [{"collection": ""}]}]
+    for name in names:
+        label = {"$project": {"_id": 0, "collection": {"$literal": name}, "index": "$name"}}
+        stages.append({"$unionWith": {"coll": name, "pipeline": [{"$indexStats": {}}, label]}})
+        stages.append({"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$unset": "name"}, label]}})
+    indexes: dict[str, set[str]] = {name: set() for name in names}
+    used = set()
+    for row in database.db.aggregate(stages):
+        if "index" in row:
+            indexes[row["collection"]].add(row["index"])
+        else:
+            used.add(row["collection"])
+    return indexes, used
 
 
 class Fault(Protocol):
