@@ -23,7 +23,7 @@ from app.store.delivery.endpoint import SET, Endpoint
 from app.store.mongo.database import Database
 from app.store.sign_on.signing_keys import EVENT_TOKEN, SigningKeys
 from tests.delivery.receiver import checked
-from tests.store.sign_on.test_signing_keys import Clock
+from tests.delivery.world import Clock
 
 AUDIENCE = "https://receiver.example.com"
 EVENT: Mapping[str, Any] = {

@@ -25,9 +25,9 @@ from app.store.sign_on.signing_keys import EVENT_TOKEN, SigningKeys
 from tests.blueprints.conftest import ENTERPRISE_URN as ENTERPRISE
 from tests.blueprints.conftest import USER_URN
 from tests.delivery.receiver import BARE, NOTICES, PROV, checked, decoded
+from tests.delivery.world import Clock
 from tests.feed.conftest import World, world  # noqa: F401 - a fixture
 from tests.store.log.conftest import COLLECTIONS, CONFIG
-from tests.store.sign_on.test_signing_keys import Clock
 
 ISSUER = "https://scim.example.com/acme"
 STREAM = Stream("s1", "https://receiver.example.com")
