@@ -35,6 +35,7 @@ COMMANDS = {
     "events": "app.cli.events:events",
     "feed": "app.cli.feed:feed",
     "webhook": "app.cli.webhooks.webhook:webhook",
+    "stream": "app.cli.webhooks.stream:stream",
     "acts": "app.cli.acts:acts",
     "deleted": "app.cli.tenants.deleted:deleted",
     "restore": "app.cli.tenants.deleted:restore",

@@ -92,6 +92,7 @@ READING: dict[str, Callable[[World], list[str]]] = {
     "console visits": lambda world: [],
     "role list": lambda world: ["acme"],
     "webhook list": lambda world: [],
+    "stream list": lambda world: [],
 }
 ELSEWHERE = {
     "console link": "concerns no tenant; see web/test_links.py", "console end": "see web/test_links.py",
@@ -105,6 +106,7 @@ ELSEWHERE = {
         f"webhook {name}" for name in
         ("change", "create", "delete", "disable", "enable", "failures", "replay", "resend", "rotate", "show", "test")
     ), "webhooks/"),
+    **dict.fromkeys((f"stream {name}" for name in ("create", "delete", "rotate-key", "show")), "webhooks/test_stream.py"),
 }
 NAMED = {"demo": "token issue", "client secret delete": "client delete secret", "tenant domain add": "domain add"}
 """Commands whose act has another name."""

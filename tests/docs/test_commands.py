@@ -197,6 +197,21 @@ def told_of(target: Target, group: str) -> list[str]:
     return [each.id for each in target.accepted if each.event["subject"] == f"Groups/{group}" and each.event["type"] == "scimd.group.created"]
 
 
+def run_streams(reader: Story) -> None:
+    """Run the table's commands about streams of security event tokens."""
+    reader.run("scimd stream create acme --push http://127.0.0.1:9/ --audience app", "Keys URL")
+    line, of_push = "Bearer x\n", "scimd stream create acme --push http://127.0.0.1:9/ --audience app"
+    reader.run(f"{of_push} --authorization-stdin", "Keys URL", answer=line)
+    made = re.findall(r"ep_\w+", reader.run("scimd stream create acme --poll --audience app --from-start", "Poll URL"))[0]
+    reader.run("scimd stream create acme --poll --audience app", "Poll URL")
+    reader.run("scimd stream list acme", f"{made} .*poll")
+    reader.run("scimd stream list", made)
+    reader.run(f"scimd stream show {made}", "jwks")
+    reader.run(f"scimd stream delete {made}", "")
+    reader.run("scimd stream rotate-key", "signs from")
+    reader.run("scimd stream rotate-key --now", "signs from")
+
+
 def run_webhooks(reader: Story) -> None:
     """Run the table's commands about webhooks."""
     with running_target() as target:
@@ -275,6 +290,7 @@ def test_the_commands_of_readme(reader: Story) -> None:
     run_apps(reader)
     run_sign_on(reader)
     run_webhooks(reader)
+    run_streams(reader)
     run_the_rest(reader)
     url, token = f"{reader.server.url}/demo/scim/v2", reader.run("scimd token issue demo", SECRET_TOKEN).strip()
     for client in CLIENTS:
