@@ -17,6 +17,7 @@ from app.auth import EVERY_TENANT, Authenticator, CredentialRefused, Limits, Pri
 from app.auth.refusal import SUSPENDED, loggable
 from app.background.janitor import CHORES, Chore
 from app.background.relay import RelayThread
+from app.background.tenants import tenant_chores
 from app.blueprints import fallbacks, telemetry
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
@@ -46,7 +47,6 @@ from app.protocol.profile import PROFILES
 from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
 from app.provider import Provider
 from app.queries import Queries
-from app.roles.follower import Follower
 from app.schemas.custom import all_types, common_catalogue, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
@@ -188,7 +188,6 @@ class _Parts:
         self.sign_on = sign_on.Assembly(config, database, self.directory)
         self.book = Book()
         activity = Activity(database, days=config.log_days)
-        roles = Follower(database, self.directory)
         self.chores = (
             Chore("activity", lambda _: self.book.close(activity), pause=2, first=2, seconds=REQUEST_SECONDS),
             Chore(
@@ -199,11 +198,7 @@ class _Parts:
                 "settling", lambda _: settle(database, now(), self._leave), pause=10, first=10, seconds=3_600,
                 done="put aside %s memberships of resources that were deleted at the same moment",
             ),
-            # As long as no tenant maps a group, a round is one read of an empty collection.
-            Chore(
-                "giving roles", lambda _: roles.round(), pause=1, first=1, seconds=600,
-                done="changed the roles of %s people",
-            ),
+            *tenant_chores(database, config.log_days, self.directory),
         )
 
     def provider(self, principal: Principal, request_id: str) -> Provider:

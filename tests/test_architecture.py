@@ -26,7 +26,7 @@ OUTSIDE = {
 STORE = {
     "app.store.mongo", "app.store.directory", "app.store.search", "app.store.log", "app.store.accounts",
     "app.store.sign_on", "app.store.operators", "app.store.delivery",
-    "app.store.roles",
+    "app.store.roles", "app.store.guard",
 }
 
 MAY_IMPORT: dict[str, set[str]] = {
@@ -54,6 +54,9 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.store.mongo", "app.store.directory", "app.schemas", "scim_filter", "app.errors", "pymongo", "bson",
     },
     "app.store.accounts": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors", "pymongo", "bson"},
+    "app.store.guard": {
+        "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
+    },
     "app.store.roles": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors"},
     "app.store.sign_on": {
         "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
@@ -67,7 +70,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.store.open": {*STORE, "app.embedded", "app.schemas", "app.config"},
     "app.embedded": {"app.store.mongo", "app.errors", "app.processes", "pymongo"},
-    "app.background": {*STORE, "app.delivery", "app.sign_on", "app.errors"},
+    "app.background": {*STORE, "app.delivery", "app.roles", "app.sign_on", "app.schemas", "app.errors"},
     "app.queries": {"scim_filter", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.provider": {"app.queries", "app.protocol", *STORE, "app.schemas", "app.errors"},
     "app.export_import": {"app.protocol", *STORE, "app.schemas", "app.errors"},
@@ -135,7 +138,8 @@ ALSO_MEAN = {
     "title": ("app/openapi/",),  # a keyword of OpenAPI
     # A field of memberships, lines of a log and of an export, and events; a label of metrics; a keyword of JSON Schema.
     "type": (
-        "app/advice/", "app/auth/", "app/cli/", "app/delivery/", "app/export_import/", "app/feed/", "app/openapi/", "app/sign_on/endings.py",
+        "app/advice/", "app/auth/", "app/background/guard.py", "app/cli/", "app/delivery/", "app/export_import/", "app/feed/",
+        "app/openapi/", "app/sign_on/endings.py",
         "app/roles/", "app/store/", "app/telemetry/",
     ),
     "uniqueness": ("app/errors.py",),  # a scimType (RFC 7644 table 9)

@@ -13,7 +13,7 @@ from app.protocol.messages import JSON
 from app.schemas.meta import timestamp, version_text
 from app.schemas.resource_type import Catalogue
 from app.schemas.tables.common import EXTERNAL_ID
-from app.store.accounts.tenants import PROFILES
+from app.store.accounts.tenants import GUARD, PROFILES
 from app.store.log.event import ROLES
 from app.store.log.events import NO_TENANT, filled
 
@@ -21,7 +21,7 @@ __all__ = ["ROLES", "TENANT", "CloudEvents"]
 
 TENANT = "Tenant"
 """The type of the resource that events about tenants have."""
-_COPIED = ("changes", "members", "groups", "groupsCount", "membersCount", "credential", "request")
+_COPIED = (GUARD, "changes", "members", "groups", "groupsCount", "membersCount", "credential", "request")
 """The fields that are the same in the stored event and in `data`."""
 
 

@@ -23,7 +23,7 @@ _ERRORS = (BadRequest, Unauthorized, Forbidden, Gone, TooManyRequests, Unavailab
 _KINDS = ("created", "updated", "deleted", "restored")
 _IF_DISABLED = ("deactivated", "reactivated")
 """The kinds of types that have an attribute by which a resource is disabled."""
-_OF_TENANTS = ("created", "suspended", "resumed", "deleted")
+_OF_TENANTS = ("created", "suspended", "resumed", "unusual_deactivations", "deleted")
 _IDS = array_of(TEXT)
 _COUNT = {**NUMBER, "minimum": 0}
 
@@ -133,6 +133,7 @@ def _data() -> JsonSchema:
         "groupsCount": {**_COUNT, "description": "The number of those groups, with those that are not listed."},
         "membersCount": {**_COUNT, "description": "The number of members that a deleted or restored group had."},
         ROLES: {**array_of(TEXT), "description": "Of roles_changed: the roles by groups that the user has now."},
+        "guard": {"type": "object", "description": "Of unusual_deactivations: how many people of how many users."},
         "credential": {**TEXT, "description": "Whose request it was."},
         "request": {**TEXT, "description": "The id of the request."},
         "resource": {"description": "The resource as it is now, or null; only on request."},

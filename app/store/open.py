@@ -6,6 +6,7 @@ from app.config import Config, ConfigError
 from app.embedded import private
 from app.schemas.custom import SchemaFileError, all_types, load_catalogue
 from app.schemas.storage.collection import CollectionSpec, collection_specs
+from app.schemas.tables.user import USER_TYPE
 from app.store.accounts import activity, credentials, sealing, tenants
 from app.store.accounts.tenants import Tenant
 from app.store.delivery import endpoints
@@ -13,6 +14,9 @@ from app.store.directory import deleted, memberships, totals
 from app.store.directory.directory import Directory
 from app.store.directory.operator_views import prepare_views
 from app.store.directory.reader import Options
+from app.store.directory.totals import Totals
+from app.store.guard import deactivations
+from app.store.guard.gate import Gate
 from app.store.log import events, outbox
 from app.store.log.outbox import pending_collections
 from app.store.mongo.database import Database, connect
@@ -48,7 +52,7 @@ def collections(config: Config) -> list[CollectionSpec]:
     rooms = (
         activity, audit, tenants, credentials, memberships, totals, deleted, events, outbox, sealing, places,
         apps, codes, app_tokens, sessions, signing_keys, connections, logouts, sign_ins, links, tickets,
-        visits, endpoints, role_maps,
+        visits, endpoints, role_maps, deactivations,
     )
     specs = [spec for room in rooms for spec in room.COLLECTIONS]
     try:
@@ -89,5 +93,11 @@ def open_directory(config: Config, database: Database, tenant: Tenant, *, dangli
     options = Options(
         config.scim_url(tenant.name), config.log_days, config.deleted_days, log_values=config.log_values,
         tenant_id=tenant.tenant_id, dangling=dangling,
+        gate=_gate(config, database, tenant) if tenant.stops else None,
     )
     return Directory(database, tenant.name, catalogue, options)
+
+
+def _gate(config: Config, database: Database, tenant: Tenant) -> Gate:
+    totals = Totals(database, tenant.name)
+    return Gate(database, tenant, lambda: totals.of(USER_TYPE).number, config.log_days)

@@ -22,6 +22,7 @@ from app.store.accounts.expiries import earliest_expiries
 from app.store.delivery.endpoint import STATES
 from app.store.delivery.lag import lags
 from app.store.directory.totals import every_tenant
+from app.store.guard.guards import Guards
 from app.store.log.batch import oldest_pending
 from app.store.log.lease import read_lease
 from app.store.mongo.database import Database
@@ -52,6 +53,11 @@ class Tenants(Collector):
             "scimd_connection_certificate_expiry_seconds",
             "Seconds until the last certificate of a tenant's identity provider expires.", labels=["tenant"],
         )
+        unusual = GaugeMetricFamily(
+            "scimd_unusual_deactivations",
+            "Users of a tenant that were disabled or deleted within an hour, where these were unusually many.",
+            labels=["tenant"],
+        )
         now = datetime.now(UTC)
         try:
             with self._database.budget(5):
@@ -67,9 +73,11 @@ class Tenants(Collector):
                 last = sorted(certificate_expiries(self._database).items(), key=lambda row: row[1])
                 for tenant, end in last[:MOST_TENANTS]:
                     certificates.add_metric([tenant], (end - now).total_seconds())
+                for tenant, guard in sorted(Guards(self._database).found().items())[:MOST_TENANTS]:
+                    unusual.add_metric([tenant], guard.number)
         except Unavailable as error:
             print(f"scimd metrics: {error.detail}", file=sys.stderr)
-        yield from (resources, ends, certificates)
+        yield from (resources, ends, certificates, unusual)
 
 
 class Feed(Collector):

@@ -68,6 +68,7 @@ CHANGING: dict[str, Callable[[World], list[str]]] = {
     "import": lambda world: ["acme", str(world.file)],
     "export": lambda world: ["acme"],
     "demo": lambda world: [],
+    "tenant guard": lambda world: ["acme", "--stop"],
     "role map": lambda world: ["acme", world.group, "seller"],
     "tenant domain add": lambda world: ["acme", "example.com"],
     "setup link": lambda world: ["acme"],

@@ -12,12 +12,15 @@ from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.sign_on.domain import domain
 from app.cli.tenants.connect_page import connect_page, print_connect_page
+from app.cli.tenants.guard import facts as guard_facts
+from app.cli.tenants.guard import guard, print_found
 from app.cli.tenants.overview import overview, print_overview
 from app.config import requests_a_second
 from app.sign_on.endings import Endings
 from app.sign_on.people import DELETED
 from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants
+from app.store.guard.guards import Guards
 from app.store.mongo.moments import now
 from app.store.operators.customers import TenantActs
 
@@ -42,6 +45,7 @@ def tenant() -> None:
 
 
 tenant.add_command(domain)
+tenant.add_command(guard)
 
 
 @tenant.command()
@@ -85,11 +89,13 @@ def show(connection: Connection, name: str, as_json: bool) -> None:
     page, facts = connect_page(connection, found), overview(connection, [name])[name]
     last = max(filter(None, (facts.pop("last_contact"), page["last_contact"])), default=None)
     page |= facts | {"last_contact": last}
+    found_by_guard = Guards(connection.database).get(name)
     if as_json:
-        print_json(_row(connection, found) | page)
+        print_json(_row(connection, found) | page | {"guard": guard_facts(found_by_guard)})
     else:
         print_connect_page(found, page)
         print_overview(page)
+        print_found(name, found_by_guard)
 
 
 @tenant.command()

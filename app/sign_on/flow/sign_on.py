@@ -9,7 +9,7 @@ from app.sign_on.flow.parts import Parts
 from app.sign_on.flow.starting import Starting
 from app.sign_on.flow.urls import Urls
 from app.sign_on.flow.visit import Visit
-from app.store.accounts.tenants import is_name
+from app.store.accounts.names import is_name
 from app.store.sign_on.signing_keys import SAML
 
 EXTENSION = "scimd.sign_on"

@@ -1,14 +1,13 @@
 """The tenants: each customer has a name, which is part of its SCIM URL, and a profile.
 
-Two rules hold here: a tenant's name fits into a URL and hides none of the server's own routes; and the name of a
-deleted tenant is taken until its deletion is finished (`tenant_deletion`). Credentials have modules of their own.
+The name of a deleted tenant is taken until its deletion is finished (`tenant_deletion`). Names and credentials have
+modules of their own.
 
 What consumers of all tenants are told of a tenant is written into the outbox of its document, with the change itself.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,12 +17,15 @@ from pymongo.errors import DuplicateKeyError
 
 from app.errors import Conflict, InvalidValue, NotFound
 from app.schemas.storage.collection import OUTBOX, PENDING, CollectionSpec, IndexSpec
+from app.store.accounts.names import check_name
 from app.store.log.event import Actor, Event
 from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.outbox import Pending
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
+GUARD = "guard"
+"""The field with what `store.guard` is set to, and has found."""
 SPEC = CollectionSpec(
     name="tenants",
     validator={
@@ -42,6 +44,7 @@ SPEC = CollectionSpec(
                 "rate_limit": {"bsonType": "int"},
                 "provider": {"bsonType": "string"},
                 "domains": {"bsonType": "array", "items": {"bsonType": "string"}},
+                GUARD: {"bsonType": "object"},
                 OUTBOX: {"bsonType": "array"},
             },
         }
@@ -59,17 +62,8 @@ SYNONYMS = {"entra": "interop"}
 
 KIND = "Tenant"
 """The type of a tenant in events, like that of a resource."""
-RESERVED = frozenset({
-    "api", "admin", "assets", "changes", "console", "docs", "events", "favicon", "health", "healthz", "jwks", "live",
-    "livez", "login", "logout", "metrics", "oauth", "oauth2", "openapi", "ping", "ready", "readyz", "robots", "scim",
-    "scimd", "setup", "snapshot", "static", "status", "streams", "tenants", "token", "v1", "v2", "webhooks",
-    "well-known",
-})
-"""Names that the server's own routes use or may use one day; a tenant that had one before it was reserved keeps it."""
-
 ALL_TENANTS = "*"
 """The tenant of what belongs to all of them, such as a token for the events of all; no tenant can have this name."""
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 GRACE = timedelta(seconds=60)
 """How long the name of a deleted tenant stays taken, at least.
 
@@ -92,6 +86,8 @@ class Tenant:
     """Requests per second; None means the server's own limit."""
     provider: str = ""
     """The identity provider (`app.advice.guides`), "" as long as nobody has chosen one."""
+    stops: bool = False
+    """Whether its guard may refuse deactivations."""
 
     @property
     def tenant_id(self) -> str:
@@ -102,7 +98,8 @@ class Tenant:
 class TenantEvents:
     """Makes the events about tenants; `actor` is who changes them, and `days` how long the events are kept."""
 
-    _TYPES: ClassVar = {"create": "created", "suspend": "suspended", "resume": "resumed", "delete": "deleted"}
+    _TYPES: ClassVar = {"create": "created", "suspend": "suspended", "resume": "resumed", "delete": "deleted",
+                       GUARD: "unusual_deactivations"}
 
     def __init__(self, database: Database, actor: Actor | None = None, *, days: int = 90) -> None:
         self._log = Events(database, NO_TENANT, LogSettings(days))
@@ -218,22 +215,6 @@ def log_of(owner: str) -> str:
     return NO_TENANT if owner == ALL_TENANTS else owner
 
 
-def is_name(name: str) -> bool:
-    """Return whether a text has the form of a tenant's name."""
-    return _NAME.fullmatch(name) is not None
-
-
-def check_name(name: str) -> None:
-    """Check that `name` can be a tenant's; raises InvalidValue."""
-    if not is_name(name):
-        raise InvalidValue(
-            f"{name!r} cannot be the name of a tenant: a name has 1 to 63 of the characters a-z, 0-9 and -, and "
-            "neither begins nor ends with -."
-        )
-    if name in RESERVED:
-        raise InvalidValue(f"{name!r} cannot be the name of a tenant: the server reserves it; choose another name.")
-
-
 def _update(collection: Any, name: str, change: dict[str, Any], session: Session) -> None:
     if not collection.update_one({"_id": name, **NOT_DELETED}, change, session=session).matched_count:
         raise _missing(name)
@@ -246,5 +227,5 @@ def _missing(name: str) -> NotFound:
 def _tenant(document: dict[str, Any]) -> Tenant:
     profile = SYNONYMS.get(document["profile"], document["profile"])
     created, rate_limit = aware(document["created"]), document.get("rate_limit")
-    provider = document.get("provider", "")
-    return Tenant(document["_id"], profile, created, document["suspended"], rate_limit, provider)
+    provider, stops = document.get("provider", ""), document.get(GUARD, {}).get("stop", False)
+    return Tenant(document["_id"], profile, created, document["suspended"], rate_limit, provider, stops)

@@ -39,7 +39,7 @@ class Directory(DirectoryReader):
         super().__init__(database, tenant, catalogue, options)
         self._dangling = options.dangling
         self._groups = MemberGroups(database, tenant)
-        self._writes = Writes(database, tenant, self.events)
+        self._writes = Writes(database, tenant, self.events, options.gate)
         memberships = Memberships(database, tenant)
         self._members = Members(memberships, self.references, self.identities, dangling=options.dangling)
 

@@ -14,6 +14,7 @@ from app.store.directory.name_lookup import Names
 from app.store.directory.references import References
 from app.store.directory.resources import Resource, Resources
 from app.store.directory.totals import Totals
+from app.store.directory.writes import Gate
 from app.store.log.events import Events, LogSettings
 from app.store.log.outbox import DELETED
 from app.store.mongo.database import Database
@@ -33,6 +34,8 @@ class Options:
     """What tells the tenant from an earlier one with its name."""
     dangling: bool = True
     """Whether references may name what does not exist."""
+    gate: Gate | None = None
+    """What deactivations pass, if the tenant's guard may refuse them."""
 
 
 class DirectoryReader:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 from app.errors import PayloadTooLarge, Unavailable
 from app.store.directory.resources import Resources, full
@@ -31,13 +33,24 @@ class Write:
     """Whether nobody else can be writing to the resource."""
 
 
-class Writes:
-    """The writes of one tenant's directory."""
+class Gate(Protocol):
+    """What deactivations pass in a tenant whose guard may refuse them."""
 
-    def __init__(self, database: Database, tenant: str, events: Events) -> None:
+    def enter(self, user: str, *, deleted: bool) -> bool:
+        """Count a user; return whether they were not counted before. Raises Unavailable to refuse it."""
+
+    def leave(self, user: str) -> None:
+        """Take back that a user was counted."""
+
+
+class Writes:
+    """The writes of one tenant's directory; `gate` is None unless its guard may refuse deactivations."""
+
+    def __init__(self, database: Database, tenant: str, events: Events, gate: Gate | None = None) -> None:
         self._database = database
         self._tenant = tenant
         self._events = events
+        self._gate = gate
 
     def commit(self, write: Write, request: Request) -> Change:
         """Do a write with its event, in turn with others of the resource; raises Unavailable, PayloadTooLarge.
@@ -45,9 +58,21 @@ class Writes:
         If its outcome is unknown, the stored event says whether it took place: all 16 writes that ended in a network
         error when failover was measured had (D-101).
         """
+        counted: list[str] = []
+        try:
+            return self._commit(write, request, counted)
+        except BaseException:
+            self._leave(counted)
+            raise
+
+    def _commit(self, write: Write, request: Request, counted: list[str]) -> Change:
+        """Do a write; add to `counted` the user whom the gate has counted for it."""
         event_id, made = new_id(), list[Change]()
 
         def line(change: Change) -> Pending:
+            if self._gate is not None and change.deactivates:
+                user, deleted = change.resource["id"], change.kind is Kind.DELETED
+                counted.extend([user] if self._gate.enter(user, deleted=deleted) else [])
             made[:] = [change]
             return self._events.pending(line_of(change, request, event_id), request.actor)
 
@@ -71,6 +96,13 @@ class Writes:
             raise
         self._database.wake()
         return made[0]
+
+    def _leave(self, counted: list[str]) -> None:
+        """Take back that users were counted, for a write that failed."""
+        for user in counted:
+            assert self._gate is not None
+            with suppress(Unavailable):  # they stay counted for an hour
+                self._gate.leave(user)
 
     def log_unchanged(
         self, change: Change, request: Request, event_id: str | None = None, session: Session = None

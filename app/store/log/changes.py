@@ -14,6 +14,7 @@ from typing import Any
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.schemas.tables.common import EXTERNAL_ID
+from app.schemas.tables.user import USER_TYPE
 from app.store.log.event import MOST_LISTED, MOST_MEMBERS, NOTHING_MORE, Actor, Event, More, filled
 
 PATCH = "patch"
@@ -111,6 +112,13 @@ class Change:
             case Kind.DELETED:
                 return More(-1, -self._disabled(self.before))
         return NOTHING_MORE
+
+    @property
+    def deactivates(self) -> bool:
+        """Whether a user is disabled or deleted."""
+        if self.resource_type.name != USER_TYPE.name:
+            return False
+        return self.kind is Kind.DELETED or (self.kind is Kind.UPDATED and self.more.disabled > 0)
 
     def _disabled(self, resource: Mapping[str, Any] | None) -> int:
         return int(self.resource_type.is_disabled(resource or {}))

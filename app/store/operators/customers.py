@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.store.accounts.names import check_name
 from app.store.accounts.tenant_deletion import TenantDeletion
-from app.store.accounts.tenants import Tenant, TenantEvents, Tenants, check_name
+from app.store.accounts.tenants import Tenant, TenantEvents, Tenants
 from app.store.mongo.database import Database, Session
 from app.store.operators.acting import Acting, TenantItself
 

@@ -12,8 +12,9 @@ from app.protocol.profile import PROFILES as PROFILE_ROWS
 from app.schemas.meta import first_meta
 from app.store.accounts import tenant_deletion
 from app.store.accounts import tenants as rows
+from app.store.accounts.names import check_name
 from app.store.accounts.tenant_deletion import TenantDeletion, finish_deletions
-from app.store.accounts.tenants import ALL_TENANTS, BeingDeleted, Tenants, check_name, tenant_id
+from app.store.accounts.tenants import ALL_TENANTS, BeingDeleted, Tenants, tenant_id
 from app.store.directory import totals
 from app.store.log.changes import Request
 from app.store.log.event import Actor
