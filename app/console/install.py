@@ -9,6 +9,7 @@ import app.console.frame.entering
 import app.console.pages.acts
 import app.console.pages.credentials
 import app.console.pages.links
+import app.console.pages.log
 import app.console.pages.overview
 import app.console.pages.state
 import app.console.setup.status  # noqa: F401 - these make the views

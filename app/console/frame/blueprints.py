@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, g, send_from_directory, url_for
+from flask import Blueprint, Response, abort, current_app, g, request, send_from_directory, url_for
 
 from app.console.frame import door
 from app.console.frame.outcomes import OUTCOMES
@@ -63,8 +63,16 @@ def context() -> dict[str, Any]:
         "vendor": config.vendor, "support": config.support, "outcomes": OUTCOMES,
         "pages": current_app.view_functions, "navigation": _existing(NAVIGATION),
         "customer_navigation": _existing(OF_A_CUSTOMER),
+        "here": _here,
         "static": lambda name: url_for("assets.file", given=version(), name=name),
     }
+
+
+def _here(**values: str) -> str:
+    """Return the address of the current page with other parameters."""
+    of = {"customer": g.customer.name} if g.kind == CONSOLE and g.customer else {}
+    arguments: dict[str, Any] = {**(request.view_args or {}), **of, **values}
+    return url_for(request.endpoint or "", **arguments)
 
 
 def _existing(pages: tuple[tuple[str, str], ...]) -> list[tuple[str, str]]:

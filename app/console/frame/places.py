@@ -12,3 +12,9 @@ def moment_in(text: str) -> datetime | None:
     except ValueError:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def day_in(text: str) -> datetime | None:
+    """Return the beginning of the day in an address, such as 2026-11-28, in UTC; None for none."""
+    found = moment_in(text[:10])
+    return found.replace(hour=0, minute=0, second=0, microsecond=0) if found else None

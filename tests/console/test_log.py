@@ -1,0 +1,180 @@
+"""The log: what happened, what was refused and why, in pages that leave nothing out, live, and found by name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import requests
+
+from tests.console.browsing import Browser, Shown
+from tests.processes import until
+
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+class Customer:
+    """A tenant with a client."""
+
+    def __init__(self, pages) -> None:
+        self.pages = pages
+        self.url, self.token = pages.create_tenant(None, "gallery")
+        self.name = self.url.split("/")[3]
+        self.page = f"/console/customers/{self.name}"
+
+    def send(self, method: str, path: str, body=None, token: str = "") -> requests.Response:
+        headers = {"Authorization": f"Bearer {token or self.token}"}
+        return requests.request(method, self.url + path, json=body, headers=headers, timeout=30)
+
+    def user(self, user_name: str, **changes) -> requests.Response:
+        body = {
+            "schemas": [USER, ENTERPRISE], "userName": user_name, "externalId": f"x-{user_name}", "active": True,
+            "displayName": user_name, "name": {"givenName": "Ada", "familyName": "Obi", "formatted": "Ada Obi"},
+            "emails": [{"type": "work", "value": user_name, "primary": True}], "title": "Engineer",
+            ENTERPRISE: {"department": "Sales"},
+        } | changes
+        return self.send("POST", "/Users", body)
+
+    def moved(self, number: int) -> None:
+        """Wait until the relay has moved so many events to the log."""
+        until(lambda: self.pages.database.db.events.count_documents({"tenant": self.name}) >= number)
+
+
+@pytest.fixture
+def customer(pages) -> Customer:
+    return Customer(pages)
+
+
+def rows(shown: Shown) -> list[str]:
+    return shown.texts("//tbody/tr")
+
+
+def test_co_65_a_refused_user_is_explained_with_the_cure(operator, customer) -> None:
+    assert customer.user("svc@x.org", name={"familyName": "Backup"}).status_code == 400
+    (row,) = rows(operator.get(f"{customer.page}/log?failed=1"))
+    assert "svc@x.org" in row and "refused" in row
+    (why,) = [link for link in operator.get(f"{customer.page}/log").links() if re.search(r"/log/[\w-]+$", link)]
+    shown = operator.get(why)
+    assert shown.heading == "Why was this user refused?"
+    assert "400 invalidValue" in shown.texts("//div[@class='head']")[0]
+    assert shown.texts("//table//tr[td]/td[1]") == ["name.formatted", "name.givenName"]
+    assert "Attribute Mapping" in shown.texts("//ol/li/strong")
+    assert '"userName":"svc@x.org"' in shown.texts("//pre")[0].replace('": "', '":"')
+    (others,) = [link for link in shown.links() if "cause=required" in link]
+    assert len(rows(operator.get(others))) == 1
+
+
+def test_a_change_shows_old_and_new(operator, customer) -> None:
+    user = customer.user("ada@x.org").json()
+    operations = [{"op": "replace", "path": "title", "value": "Lead"}]
+    message = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
+    assert customer.send("PATCH", f"/Users/{user['id']}", message).status_code < 300
+    customer.moved(2)
+    newest, oldest = rows(operator.get(f"{customer.page}/log"))
+    assert "title: Engineer → Lead" in newest
+    assert "create User ada@x.org" in oldest
+    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a/@href)[1]")[0]
+    shown = operator.get(link)
+    assert shown.texts("//table//tr[td]") == ["titleEngineerLead"]
+
+
+def test_a_refused_credential_shows_its_checks(operator, customer) -> None:
+    customer.send("GET", "/Users", token="scimd_cut")
+    (row,) = rows(operator.get(f"{customer.page}/log"))
+    assert "authenticate" in row
+    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a/@href)[1]")[0]
+    shown = operator.get(link)
+    assert "Secret Token" in shown.main
+    assert shown.texts("//table//tr[td]")
+
+
+def test_who_knocked_at_no_customer_is_in_the_log_of_all(operator, customer) -> None:
+    url = customer.url.replace(customer.name, f"{customer.name}-typo")
+    requests.get(f"{url}/Users", headers={"Authorization": f"Bearer {customer.token}"}, timeout=30)
+    shown = operator.get(f"/console/log?person={customer.name}-typo")
+    assert f"{customer.name}-typo" in shown.main
+    assert operator.get(shown.tree.xpath("(//tbody//a/@href)[1]")[0]).status == 200
+
+
+def test_co_44_pages_leave_nothing_out_and_go_back(operator, customer) -> None:
+    names = [f"user-{number:03}@x.org" for number in range(120)]
+    for name in names:
+        assert customer.user(name).status_code == 201
+    customer.moved(120)
+    seen, shown = [], operator.get(f"{customer.page}/log")
+    walk = [shown]
+    while older := [link for link in shown.links() if "older=" in link]:
+        shown = operator.get(older[0])
+        walk.append(shown)
+    for each in walk:
+        seen += [re.search(r"user-\d+@x.org", row).group() for row in rows(each)]
+    assert seen == names[::-1]
+    assert [len(rows(each)) for each in walk] == [50, 50, 20]
+    (newer,) = [link for link in walk[2].links() if "newer=" in link]
+    assert rows(operator.get(newer)) == rows(walk[1])
+
+
+def test_co_46_the_live_part_has_what_came_since(operator, customer) -> None:
+    customer.user("first@x.org")
+    customer.moved(1)
+    (live,) = operator.get(f"{customer.page}/log").tree.xpath("//@data-poll")
+    assert operator.get(live).status == 204
+    customer.user("second@x.org")
+    customer.user("third@x.org")
+    customer.moved(3)
+    part = operator.get(live)
+    assert part.response.headers["X-Newer"] == "2"
+    assert part.texts("//h1") == []
+    assert ["third@x.org" in row for row in rows(part)] == [True, False, False]
+
+
+@pytest.mark.parametrize("query", [
+    "person=ada%40x.org", "operation=create", "from=2020-01-01&to=2099-01-01", "credential=nobody", "cause=required&attribute=title",
+])
+def test_filters_are_in_the_address(operator, customer, query) -> None:
+    customer.user("ada@x.org")
+    customer.user("bob@x.org")
+    customer.moved(2)
+    found = {"person=ada%40x.org": 1, "operation=create": 2, "from=2020-01-01&to=2099-01-01": 2}.get(query, 0)
+    assert len(rows(operator.get(f"{customer.page}/log?{query}"))) == found
+
+
+@pytest.mark.parametrize("place", [
+    "x", "9999-99-99T00:00:00.000Z", "2026-01-01T00:00:00.000Z~" + "a" * 900, '{"$gt":""}', "2026-01-01T00:00:00.000Z~$where",
+    "0001-01-01T00:00:00.000Z",
+])
+def test_ca_12_a_forged_place_is_no_way_in(operator, customer, place) -> None:
+    customer.user("ada@x.org")
+    customer.moved(1)
+    for name in ("older", "newer", "live", "from", "to"):
+        answer = operator.get(f"{customer.page}/log?{name}={requests.utils.quote(place)}")
+        assert answer.status in (200, 204)
+
+
+def test_ca_04_an_event_of_another_customer_is_not_there(pages, operator, customer) -> None:
+    other = Customer(pages)
+    other.user("secret@x.org")
+    other.moved(1)
+    event = pages.database.db.events.find_one({"tenant": other.name})["_id"]
+    assert operator.get(f"{other.page}/log/{event}").status == 200
+    assert operator.get(f"{customer.page}/log/{event}").status == 404
+    assert operator.get(f"/console/log/{event}").status == 404
+
+
+def test_ca_01_what_is_shown_is_text(operator, customer) -> None:
+    evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}\u202egpj.exe\u2028'
+    customer.user(f"a{evil}@x.org", name={"familyName": evil})
+    shown = operator.get(f"{customer.page}/log")
+    link = shown.tree.xpath("(//tbody//a/@href)[1]")[0]
+    for each in (shown, operator.get(link), operator.get(f"{customer.page}/log?person={requests.utils.quote(evil)}")):
+        assert each.status == 200
+        assert each.tree.xpath("//img | //script[not(@src)]") == []
+        assert "{{7*7}}" in each.response.text
+        assert "\u202e" not in each.main
+
+
+def test_a_viewer_sees_the_log_too(pages, viewer, customer) -> None:
+    customer.user("x", name={})
+    assert isinstance(viewer, Browser)
+    assert len(rows(viewer.get(f"{customer.page}/log"))) == 1
