@@ -121,7 +121,7 @@ ALSO_MEAN = {
     "index": ("app/sign_on/saml/own_metadata.py",),  # an XML attribute of SAML metadata
     # Of a replica set; a field of the log, a member of an event.
     "members": (
-        "app/cli/", "app/delivery/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/roles/",
+        "app/cli/", "app/console/", "app/delivery/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/roles/",
         "app/store/delivery/", "app/store/log/",
         "app/store/mongo/",
     ),
@@ -138,7 +138,7 @@ ALSO_MEAN = {
     "title": ("app/openapi/",),  # a keyword of OpenAPI
     # A field of memberships, lines of a log and of an export, and events; a label of metrics; a keyword of JSON Schema.
     "type": (
-        "app/advice/", "app/auth/", "app/background/guard.py", "app/cli/", "app/delivery/", "app/export_import/", "app/feed/",
+        "app/advice/", "app/auth/", "app/background/guard.py", "app/cli/", "app/console/", "app/delivery/", "app/export_import/", "app/feed/",
         "app/openapi/", "app/sign_on/endings.py",
         "app/roles/", "app/store/", "app/telemetry/",
     ),
