@@ -18,7 +18,9 @@ LANGUAGES = {
     "README.md": {"sh": "test_commands.py", "": "tests/test_readme.py"},
     "docs/clients.md": {"sh": "test_commands.py"},
     "docs/compose.md": {"sh": "tests/compose/test_stack.py"},
-    "docs/consumers.md": {"sh": "test_consumers.py", "json": "test_consumers.py"},
+    "docs/consumers.md": {
+        "sh": "test_consumers.py, test_webhooks.py", "json": "test_consumers.py", "http": "test_webhooks.py",
+    },
     "docs/design.md": {"mermaid": "test_design.py"},
     "docs/mongodb.md": {"js": "test_mongodb.py"},
     "docs/operating.md": {
