@@ -54,7 +54,7 @@ def wait_for_address(host: str, port: int, seconds: float) -> None:
     while _is_taken(host, port):
         if time.monotonic() >= deadline:
             holder = next(listeners(port), "another process")
-            raise AddressTaken(f"{host}:{port} is in use by {holder}: end that, or listen on another address.")
+            raise AddressTaken(f"{host}:{port} is in use by {holder}: end that, or set SCIMD_BIND to another address.")
         time.sleep(PAUSE)
 
 

@@ -95,7 +95,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app.demo": {"flask", "werkzeug"},
     "app.cli": {
         *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.roles", "app.sign_on", "app.schemas",
-        "app.advice", "app.check", "app.delivery", "app.feed", "app.outgoing", "app.errors", "app.config", "click", "gunicorn",
+        "app.advice", "app.check", "app.delivery", "app.feed", "app.outgoing", "app.processes", "app.errors", "app.config",
+        "click", "gunicorn",
     },
 }
 KNOWS_ENTRA = {"app/protocol/entra_dialect.py", "app/protocol/entra_values.py", "app/protocol/profile.py"}

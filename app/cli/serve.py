@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,8 +14,11 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from app.cli.connection import Connection
 from app.cli.demo import NAME, demo_page
 from app.cli.sign_on.demo import SignOnDemo
+from app.processes import AddressTaken, wait_for_address
 
 APPLICATION = "app:create_app()"
+_ADDRESS_SECONDS = 2
+"""How long an address is waited for whose process may just be ending."""
 
 
 @click.command()
@@ -24,39 +28,49 @@ APPLICATION = "app:create_app()"
 def serve(connection: Connection, demo: bool) -> None:
     """Serve requests until SIGTERM or Ctrl-C; gunicorn's other signals work, too."""
     connection.config  # noqa: B018 - reports a wrong setting before gunicorn prints anything
-    page = ""
+    server = Server()
     if demo:
+        server.check_addresses()  # before the demo takes another one's place
         sign_on = SignOnDemo(connection, NAME)  # its servers end with this object
-        page = demo_page(connection, sign_on.start)
+        server.page = demo_page(connection, sign_on.start)
         connection.database.close()  # gunicorn forks, which a client does not survive
-    Server(page).run()
+    server.run()
 
 
 class Server(WSGIApplication):
     """gunicorn with `gunicorn.conf.py` and GUNICORN_CMD_ARGS, without the arguments of this process."""
 
-    def __init__(self, page: str = "") -> None:
-        self._page = page
-        super().__init__()
+    page = ""
+    """What is printed once requests are answered."""
 
     def load_config(self) -> None:
         """Read the settings, at the start and at SIGHUP."""
         self.app_uri = APPLICATION
         self.cfg.set("default_proc_name", "scimd")
         self.load_config_from_file(str(configuration()))
-        if self._page:
-            self.cfg.set("when_ready", self._with_page(self.cfg.when_ready))
+        self.cfg.set("when_ready", self._with_page(self.cfg.when_ready))
         arguments = self.cfg.parser().parse_args(self.cfg.get_cmd_args_from_env())
         for name, value in vars(arguments).items():
             if value is not None and name in self.cfg.settings:
                 self.cfg.set(name, value)
 
+    def check_addresses(self) -> None:
+        """Check that no other process listens where this one is to; raises ClickException."""
+        try:
+            for address in self.cfg.address:
+                if isinstance(address, tuple) and "LISTEN_FDS" not in os.environ:
+                    host, port = address
+                    wait_for_address(host, port, _ADDRESS_SECONDS)
+        except AddressTaken as error:
+            raise click.ClickException(str(error)) from error
+
     def _with_page(self, configured: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return a hook that runs the configured one and prints the page."""
+        """Return a hook that runs the configured one and prints the page, if there is one."""
 
         def when_ready(server: Any) -> None:
             configured(server)
-            click.echo(self._page)
+            if self.page:
+                click.echo(self.page)
 
         return when_ready
 

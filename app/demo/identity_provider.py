@@ -22,13 +22,19 @@ from app.demo.pages import page
 from app.demo.people import DIRECTORY, PEOPLE, Person
 
 _CHOOSE = """
-<p>This is the demo's identity provider. It asks for no password: who are you?</p>
+<p>This is the demo's identity provider, which serves the tenant <em>demo</em> alone. It asks for no password: who are
+you?</p>
 <form method="post">
 {% for person in people %}
 <button name="person" value="{{ person.id }}">{{ person.name }}
 <small>{{ person.login }}{% if person.remark %} · {{ person.remark }}{% endif %}</small></button>
 {% endfor %}
 </form>"""
+
+_UNKNOWN = """
+<p>The demo's identity provider serves the tenant <em>demo</em> alone. It answers requests of the client
+<em>{{ client.client_id }}</em> with the redirect URI <em>{{ client.redirect_uri }}</em>, and this is another one:
+{{ error }}.</p>"""
 
 
 @dataclass(frozen=True)
@@ -170,7 +176,7 @@ class IdentityProvider:
         try:
             grant = self._server.get_consent_grant(end_user=None)
         except OAuth2Error as error:
-            return page("This request cannot be answered", "<p>{{ error }}</p>", error=error.error), 400
+            return page("This request cannot be answered", _UNKNOWN, error=error.error, client=self.client), 400
         person = self.people.get(request.form.get("person", ""))
         if person is None:
             return page("Sign in", _CHOOSE, people=self.people.values())

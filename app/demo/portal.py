@@ -1,6 +1,7 @@
 """A small app: it signs people in by OpenID Connect and shows what it learns about them.
 
-It knows nothing of scimd but an issuer, a client id and a secret.
+It knows nothing of scimd but an issuer and a client id. It has no secret, since nothing of it is kept between two
+starts; an app that can keep one should have it, as those in `examples/`.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 class Portal:
     """The app; `app` is the Flask application."""
 
-    def __init__(self, issuer: str, client_id: str, client_secret: str) -> None:
+    def __init__(self, issuer: str, client_id: str) -> None:
         self.issuer = issuer
         self.app = Flask("portal", static_folder=None)
         self.app.secret_key = secrets.token_hex(32)
@@ -42,9 +43,12 @@ class Portal:
         self._signed_in: dict[str, dict[str, Any]] = {}
         self._lock = threading.Lock()
         self._client: FlaskOAuth2App = OAuth(self.app).register(
-            "scimd", client_id=client_id, client_secret=client_secret,
+            "scimd", client_id=client_id,
             server_metadata_url=f"{issuer}/.well-known/openid-configuration",
-            client_kwargs={"scope": "openid profile email groups", "code_challenge_method": "S256"},
+            client_kwargs={
+                "scope": "openid profile email groups", "code_challenge_method": "S256",
+                "token_endpoint_auth_method": "none",
+            },
         )
         for path, view in (
             ("/", self.home), ("/login", self.login), ("/callback", self.callback), ("/logout", self.logout),

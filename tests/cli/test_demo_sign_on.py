@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin
@@ -11,7 +12,9 @@ import pytest
 import requests
 
 from app.demo.people import PEOPLE, Person
-from tests.conftest import Server, make_server
+from app.store.sign_on.apps import Apps
+from app.store.sign_on.connections import Connections
+from tests.conftest import SCIMD, Server, make_server
 
 ADA, GRACE, NIKLAUS, EDSGER = PEOPLE
 
@@ -99,6 +102,50 @@ def test_each_start_connects_anew_and_the_servers_end_with_scimd(server: Server)
         requests.get(app, timeout=5)
     server.start("--demo")
     assert "Hello, Ada" in Browser().sign_in(app_of(server), ADA).text
+    assert server.stop() == 0
+
+
+def test_a_later_start_registers_nothing_anew(tmp_path: Path) -> None:
+    server = make_server(tmp_path, SCIMD_WORKERS="1")
+    seen = []
+    for _ in range(3):
+        server.start("--demo")
+        try:
+            assert "Hello, Ada" in Browser().sign_in(app_of(server), ADA).text
+            (app,) = Apps(server.database).all()
+            (connection,) = Connections(server.database).of_tenant("demo")
+            lines = server.database.db.events.find({"tenant": "demo", "resource.type": {"$in": ["app", "sso"]}})
+            operations = sorted(line["operation"] for line in lines)
+            seen.append((app.settings.redirect_uris, app.id, connection.id, connection.saved, operations))
+        finally:
+            assert server.stop() == 0
+    if len({row[0] for row in seen}) > 1:
+        pytest.skip("another process has taken a port of the demo between two starts")
+    assert seen == [seen[0]] * 3
+    assert seen[0][-1] == ["create", "on"]
+
+
+def test_a_second_start_at_the_same_address_leaves_the_first_alone(server: Server) -> None:
+    server.start("--demo")
+    before = Apps(server.database).all()
+    done = subprocess.run(
+        [SCIMD, "serve", "--demo"], env=server.environ, cwd=server.folder, capture_output=True, text=True, timeout=60, check=False,
+    )
+    assert done.returncode == 1
+    assert "set SCIMD_BIND to another address" in done.stderr
+    assert Apps(server.database).all() == before
+    assert "Hello, Ada" in Browser().sign_in(app_of(server), ADA).text
+    assert server.stop() == 0
+
+
+def test_the_identity_provider_says_that_it_serves_the_demo_alone(server: Server) -> None:
+    server.start("--demo")
+    choice = Browser().get(f"{app_of(server)}login")
+    assert "serves the tenant <em>demo</em> alone" in choice.text
+    other = requests.get(choice.url.replace("demo%2Fsign-on", "contoso%2Fsign-on"), timeout=30)
+    assert other.status_code == 400
+    assert "this is another one" in other.text
+    assert "serves the tenant demo alone" in server.page.read_text()
     assert server.stop() == 0
 
 

@@ -67,7 +67,7 @@ def test_sc_12_an_address_that_is_not_let_go_of_is_one_sentence_with_the_process
     (said,) = [line for line in done.stderr.splitlines() if '"level":"info"' not in line]
     where = server.url.removeprefix("http://")
     assert said.startswith(f"scimd: {where} is in use by process {stuck} (")
-    assert said.endswith("serve): end that, or listen on another address.")
+    assert said.endswith("serve): end that, or set SCIMD_BIND to another address.")
 
 
 def test_sc_07_a_connection_ends_after_a_hundred_answers(live_server: Server) -> None:

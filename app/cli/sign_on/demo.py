@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from importlib import resources
@@ -23,11 +24,11 @@ from app.export_import.lines import Numbered
 from app.schemas.custom import all_types
 from app.schemas.tables.user import USER_TYPE
 from app.sign_on.flow.urls import Urls
-from app.sign_on.refreshing import discovered
+from app.sign_on.refreshing import Refreshing, Unusable, discovered
 from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.accounts.trusts import is_loopback
-from app.store.mongo.database import Session
+from app.store.mongo.database import Session, StoreError
 from app.store.sign_on import connection as stored
 from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.connection import OIDC, OidcPart
@@ -44,7 +45,9 @@ Sign in as a demo user, without a password:
   Who is signed in?  scimd sso sessions {tenant}
 
 Open the app, choose "Sign in", and be Ada Lovelace. Niklaus Wirth is disabled and Edsger Dijkstra not provisioned; why
-they are refused is in: scimd events {tenant}
+they are refused is in: scimd events {tenant} --failed
+
+The identity provider is a small one that runs on this machine while scimd does, and serves the tenant {tenant} alone.
 """
 
 
@@ -74,16 +77,17 @@ class SignOnDemo:
         self._provision(tenant)
         provider_port, portal_port = _free_ports(urlsplit(base).port or 80)
         app_url = f"http://{HOST}:{portal_port}"
-        app_id, secret = self._app(tenant, app_url)
+        app_id = self._app(tenant, app_url)
+        known = self._known(tenant)
         registration = {
-            "client_id": _CLIENT, "client_secret": secrets.token_urlsafe(32),
+            "client_id": _CLIENT, "client_secret": self._secret(known) or secrets.token_urlsafe(32),
             "redirect_uri": Urls(base, tenant.name).callback,
         }
         issuer = self._serve({
             "provider_port": provider_port, "portal_port": portal_port, "registration": registration,
-            "portal": {"issuer": Urls(base, tenant.name).issuer, "client_id": app_id, "client_secret": secret},
+            "portal": {"issuer": Urls(base, tenant.name).issuer, "client_id": app_id},
         })
-        self._connect(tenant, issuer, registration["client_secret"], app_id)
+        self._connect(tenant, known, issuer, registration["client_secret"], app_id)
         return _PAGE.format(app=f"{app_url}/", tenant=tenant.name)
 
     def _serve(self, settings: dict[str, Any]) -> str:
@@ -107,34 +111,57 @@ class SignOnDemo:
             importer.run(_lines(tenant))
             self._connection.relay()
 
-    def _app(self, tenant: Tenant, url: str) -> tuple[str, str]:
-        """Register the app anew, since its address and secret are new; return its id and secret."""
+    def _app(self, tenant: Tenant, url: str) -> str:
+        """Register the app, unless it is registered with this address, and return its id.
+
+        It is a public one, since a secret would be lost when this process ends.
+        """
         apps = Apps(self._connection.prepared)
         settings = Settings(
             name=APP, redirect_uris=(f"{url}/callback",), logout_uris=(f"{url}/",),
             backchannel_logout_uri=f"{url}/backchannel-logout", initiate_login_uri=f"{url}/login",
-            scopes=("openid", "profile", "email", "groups"), tenants=((tenant.name, tenant.tenant_id),),
+            scopes=("openid", "profile", "email", "groups"), public=True, tenants=((tenant.name, tenant.tenant_id),),
         )
         before = [each for each in apps.for_tenant(tenant) if each.settings.name == APP]
+        for each in before:
+            if each.settings == settings:
+                return each.id
 
-        def work(session: Session) -> tuple[TenantItself, tuple[str, str]]:
+        def work(session: Session) -> tuple[TenantItself, str]:
             for each in before:
                 apps.delete(each.id, session)
-            created, secret = apps.create(settings, lifetime=_LIFETIME, session=session)
-            return TenantItself(tenant.name, APP), (created.id, secret)
+            created, _ = apps.create(settings, lifetime=_LIFETIME, session=session)
+            return TenantItself(tenant.name, APP), created.id
 
         return audited_change(self._connection, "app create", work, tenant=tenant.name)
 
-    def _connect(self, tenant: Tenant, issuer: str, secret: str, app_id: str) -> None:
+    def _known(self, tenant: Tenant) -> stored.Connection | None:
+        """Return the connection of an earlier start, or None."""
+        every = Connections(self._connection.prepared).of_tenant(tenant.name)
+        return next((each for each in every if each.label == PROVIDER), None)
+
+    def _secret(self, known: stored.Connection | None) -> str:
+        """Return the client secret of an earlier start, "" if there is none."""
+        if known is not None and known.oidc is not None:
+            with suppress(StoreError):  # it was sealed with a key that is not among the settings any more
+                return self._sealer.unseal(known.oidc.secret).decode()
+        return ""
+
+    def _connect(
+        self, tenant: Tenant, known: stored.Connection | None, issuer: str, secret: str, app_id: str
+    ) -> None:
         """Connect the tenant to the identity provider; a connection to another one that is on stays."""
-        sealed = Sealer(self._connection.database, self._connection.config.sealing_keys).seal(secret.encode())
-        part = discovered(OidcPart(issuer=issuer, client_id=_CLIENT, secret=sealed))
         connections = Connections(self._connection.prepared)
-        known = connections.of_tenant(tenant.name)
-        before = next((each for each in known if each.label == PROVIDER), None)
-        if before is None and any(each.on for each in known):
+        if known is None and connections.on(tenant.name) is not None:
             return
-        fresh = before or stored.Connection(
+        same = known is not None and (known.provider, known.app, self._secret(known)) == (issuer, app_id, secret)
+        if known is not None and known.on and same:
+            fault = Refreshing(self._connection.database).read(known)  # its keys are new
+            if fault:
+                raise Unusable(fault)
+            return
+        part = discovered(OidcPart(issuer=issuer, client_id=_CLIENT, secret=self._sealer.seal(secret.encode())))
+        fresh = known or stored.Connection(
             tenant=tenant.name, kind=OIDC, match_attribute=USER_TYPE.identifier, match_source="preferred_username",
             label=PROVIDER,
         )
@@ -147,6 +174,10 @@ class SignOnDemo:
             return TenantItself(tenant.name, PROVIDER), None
 
         audited_change(self._connection, "sso on", work, tenant=tenant.name)
+
+    @property
+    def _sealer(self) -> Sealer:
+        return Sealer(self._connection.database, self._connection.config.sealing_keys)
 
 
 def _lines(tenant: Tenant) -> Iterator[Numbered]:
