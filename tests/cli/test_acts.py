@@ -107,7 +107,7 @@ ELSEWHERE = {
         f"webhook {name}" for name in
         ("change", "create", "delete", "disable", "enable", "failures", "replay", "resend", "rotate", "show", "test")
     ), "webhooks/"),
-    **dict.fromkeys((f"stream {name}" for name in ("create", "delete", "rotate-key", "show")), "webhooks/test_stream.py"),
+    **dict.fromkeys((f"stream {name}" for name in ("change", "create", "delete", "rotate-key", "show")), "webhooks/test_stream.py"),
 }
 NAMED = {"demo": "token issue", "client secret delete": "client delete secret", "tenant domain add": "domain add"}
 """Commands whose act has another name."""

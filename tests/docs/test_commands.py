@@ -204,6 +204,9 @@ def run_streams(reader: Story) -> None:
     reader.run("scimd stream create acme --push http://127.0.0.1:9/ --audience app", "Keys URL")
     line, of_push = "Bearer x\n", "scimd stream create acme --push http://127.0.0.1:9/ --audience app"
     reader.run(f"{of_push} --authorization-stdin", "Keys URL", answer=line)
+    (pushed, *_) = [row["id"] for row in json.loads(reader.run("scimd stream list acme --json", "push"))]
+    reader.run(f"scimd stream change {pushed} --push http://127.0.0.1:10/", "")
+    reader.run(f"scimd stream change {pushed} --authorization-stdin", "", answer=line)
     made = re.findall(r"ep_\w+", reader.run("scimd stream create acme --poll --audience app --from-start", "Poll URL"))[0]
     reader.run("scimd stream create acme --poll --audience app", "Poll URL")
     reader.run("scimd stream list acme", f"{made} .*poll")

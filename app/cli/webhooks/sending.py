@@ -15,7 +15,7 @@ from app.errors import InvalidValue
 from app.feed.cursors import read_cursor
 from app.store.delivery import requests, starting
 from app.store.delivery.delivery_lease import sender
-from app.store.delivery.endpoint import OFF, WEBHOOK, Attempt, Endpoint
+from app.store.delivery.endpoint import OFF, POLL, WEBHOOK, Attempt, Endpoint
 from app.store.delivery.endpoints import Endpoints
 from app.store.delivery.put_aside import PutAside, PutAsides
 from app.store.mongo.database import Session
@@ -124,6 +124,9 @@ def replay(
 @click.pass_obj
 def resend(connection: Connection, endpoint_id: str, event_id: str, as_json: bool) -> None:
     """Send one event again, by its id: one that was given up, or that the receiver has lost."""
+
+    if require(connection, endpoint_id).form == POLL:
+        raise click.ClickException(f"The receiver of {endpoint_id} asks for its tokens. Next: scimd webhook replay")
 
     def work(session: Session) -> Endpoint:
         endpoint = require(connection, endpoint_id)

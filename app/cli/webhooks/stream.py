@@ -23,6 +23,10 @@ from app.store.delivery.put_aside import PutAsides
 from app.store.mongo.database import Session
 from app.store.sign_on.signing_keys import EVENT_TOKEN, SigningKey, SigningKeys
 
+authorization_option = click.option(
+    "--authorization-stdin", is_flag=True,
+    help="Read from stdin what is sent as the header Authorization, such as Bearer and a token.",
+)
 _FORMS = (SET, POLL)
 _WAYS = {SET: "push", POLL: "poll"}
 
@@ -37,8 +41,7 @@ def stream() -> None:
 @click.option("--push", "url", metavar="URL", help="Send each token to this URL (RFC 8935).")
 @click.option("--poll", is_flag=True, help="Let the receiver ask for the tokens (RFC 8936).")
 @click.option("--audience", type=Text(), required=True, help="By what the receiver knows that a token is for it.")
-@click.option("--authorization-stdin", is_flag=True,
-              help="Read from stdin what is sent as the header Authorization, such as Bearer and a token.")
+@authorization_option
 @click.option("--from-start", is_flag=True, help="Begin with the oldest event that is kept, instead of the next one.")
 @json_option
 @click.pass_obj
@@ -108,6 +111,34 @@ def show(connection: Connection, endpoint_id: str, as_json: bool) -> None:
     print_values(shown | {"put aside": aside or "-", "gap": left_out})
     say("")
     print_table([attempt_row(each) for each in reversed(found.attempts)], empty="No attempt is on record.")
+
+
+@stream.command()
+@endpoint_argument
+@click.option("--push", "url", metavar="URL", help="Where to send from now on.")
+@authorization_option
+@json_option
+@click.pass_obj
+def change(
+    connection: Connection, endpoint_id: str, url: str | None, authorization_stdin: bool, as_json: bool
+) -> None:
+    """Change where a stream by push is sent, or the credential that its receiver sees; its place stays."""
+    require(connection, endpoint_id, SET)
+    settings: Settings = {}
+    if url is not None:
+        check_destination(connection, url)
+        settings["url"] = url
+    if authorization_stdin:
+        settings["authorization"] = _authorization(connection)
+    if not settings:
+        raise click.UsageError("Say what to change: --push or --authorization-stdin.")
+    endpoint = changed(
+        connection, "stream change",
+        lambda session: Endpoints(connection.database).change(endpoint_id, session=session, **settings),
+        object_=endpoint_id,
+    )
+    if as_json:
+        print_json(_row(connection, endpoint))
 
 
 @stream.command()

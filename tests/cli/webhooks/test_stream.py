@@ -24,9 +24,9 @@ POLLED = ("stream", "create", "acme", "--poll", "--audience", AUDIENCE)
 
 @pytest.fixture
 def scimd(scimd: Any, database: Database) -> Any:
-    Tenants(database).create("acme", "gallery")
+    acme = Tenants(database).create("acme", "gallery")
     Tenants(database).create("globex", "gallery")
-    pend(database, "users", "u", created(), tenant="acme")
+    pend(database, "users", "u", created(tenant="acme", tenantId=acme.tenant_id), tenant="acme")
     Relay(database, COLLECTIONS).drain()
     database.db[LEASES.name].update_one({"_id": "relay"}, {"$set": {"horizon": 3}})
     scimd.settings["SCIMD_WEBHOOK_NETWORKS"] = "127.0.0.0/8"
@@ -100,6 +100,37 @@ def test_ev_115_list_show_and_delete(scimd: Any, database: Database) -> None:
     assert [each.id for each in Endpoints(database).all()] == [two, webhook]
 
 
+def test_where_and_with_which_credential_a_stream_is_pushed(scimd: Any, database: Database) -> None:
+    polled, pushed = scimd(*POLLED, "--json").json["id"], scimd(*PUSH, "--json").json["id"]
+    before = Endpoints(database).get(pushed)
+    assert scimd("stream", "change", pushed, "--push", "https://127.0.0.2/", "--json").json["url"] == "https://127.0.0.2/"
+    assert scimd("stream", "change", pushed, "--authorization-stdin", answer="Bearer new\n").status == 0
+    stored = Endpoints(database).get(pushed)
+    assert Sealer(database).unseal(stored.authorization) == b"Bearer new"
+    assert (stored.url, stored.place, stored.audience) == ("https://127.0.0.2/", before.place, AUDIENCE)
+    for wrong in ((pushed,), (pushed, "--push", "https://10.0.0.1/"), (polled, "--push", "https://127.0.0.1/"), ("nobody",)):
+        assert scimd("stream", "change", *wrong).status != 0
+    assert Endpoints(database).get(pushed) == stored
+
+
+def test_the_commands_of_webhooks_that_take_a_stream(scimd: Any, database: Database) -> None:
+    polled, pushed = scimd(*POLLED, "--json").json["id"], scimd(*PUSH, "--json").json["id"]
+    place = Endpoints(database).get(polled).place
+    event = database.db.events.find_one({"seq": place})["_id"]
+    for stream in (polled, pushed):
+        for command, state in (("disable", "off"), ("enable", "on")):
+            assert scimd("webhook", command, stream, "--json").json["state"] == state
+        assert scimd("webhook", "failures", stream, "--json").json == []
+        assert scimd("webhook", "replay", stream, "--since", "1h").status == 0
+        assert Endpoints(database).get(stream).place < place
+        assert scimd("webhook", "enable", stream, "--from", "now").status == 0
+        assert Endpoints(database).get(stream).place == place
+        for command in ("show", "rotate", "test", "delete"):
+            assert scimd("webhook", command, stream).status == 1
+    assert scimd("webhook", "resend", pushed, event).status == 0
+    assert "asks for its tokens" in scimd("webhook", "resend", polled, event).err
+
+
 def test_ev_112_rotate_key(scimd: Any, database: Database) -> None:
     keys = SigningKeys(database, Sealer(database))
     first = keys.current(EVENT_TOKEN).id
@@ -120,5 +151,5 @@ def test_each_act_is_in_both_logs(scimd: Any, database: Database) -> None:
     assert acts == [
         ("stream create", "acme", "done"), ("stream delete", "acme", "done"), ("stream rotate-key", "*", "done"),
     ]
-    logged = [(row["resource"]["type"], row["operation"]) for row in database.db.events.find({"tenant": "acme"}, sort=[("time", 1)])]
+    logged = [(row["resource"]["type"], row["operation"]) for row in database.db.events.find({"tenant": "acme", "seq": None}, sort=[("time", 1)])]
     assert logged == [("stream", "create"), ("stream", "delete")]
