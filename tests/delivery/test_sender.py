@@ -25,6 +25,8 @@ from app.store.mongo.moments import now
 from tests.conftest import Fault
 from tests.delivery.target import Arrived, Reply, Target
 from tests.delivery.world import Background, World, run_for, run_until
+from tests.relay import relay
+from tests.tenants import delete_for_good
 
 
 def refuse(target: Target, *ids: str, status: int = 500) -> None:
@@ -438,6 +440,22 @@ def test_an_event_that_is_gone_when_it_is_to_be_tried_again_is_given_up(
     sending.clock.forward(seconds=10)
     run_until(sender, lambda: states(sending, endpoint) == {event: GIVEN_UP})
     assert sending.put_aside(endpoint)[0].reason == "no longer in the log"
+
+
+def test_nothing_is_left_of_a_deleted_tenant(sending: World, sender: Sender, target: Target) -> None:
+    sending.tenant("fabrikam")
+    endpoint = sending.endpoint(target, ALL_TENANTS)
+    refuse(target)
+    sending.change("u1", "u1", tenant="fabrikam")
+    run_until(sender, lambda: len(sending.put_aside(endpoint)) == 2)
+    delete_for_good(sending.database, "fabrikam")
+    assert sending.put_aside(endpoint) == []
+    refuse(target, "none")
+    relay(sending.database)
+    sending.clock.forward(seconds=10)
+    run_until(sender, lambda: sending.caught_up(endpoint))
+    assert [each.event["type"] for each in target.accepted] == ["scimd.tenant.deleted"]
+    assert sending.put_aside(endpoint) == []
 
 
 def test_a_failure_of_ours_is_a_failed_attempt(sending: World, target: Target, caplog: pytest.LogCaptureFixture) -> None:

@@ -65,6 +65,7 @@ class World:
         """Create an endpoint that begins with what happens from now on, with a key of its own."""
         key, text = new_key(ED25519)
         keys = [sealed(key, text, Sealer(self.database), now())]
+        relay(self.database)
         lease = read_lease(self.database)
         place = settings.pop("place", lease["published"] if lease else 0)
         return self.endpoints.create(tenant, place=place, **{"url": target.url, "keys": keys} | settings)

@@ -17,7 +17,7 @@ from pymongo import DeleteOne, ReplaceOne
 from app.store.delivery.endpoint import MOST_ATTEMPTS, OFF, POLL, Attempt, Endpoint, endpoint_of
 from app.store.delivery.endpoints import SPEC
 from app.store.delivery.put_aside import SPEC as PUT_ASIDE
-from app.store.delivery.put_aside import PutAside, row_of
+from app.store.delivery.put_aside import GIVEN_UP, PutAside, row_of
 from app.store.mongo.database import Database, Session
 
 
@@ -72,7 +72,10 @@ class Progress:
             update["$unset"] = dict.fromkeys(removed, "")
         if kept := {name: value for name, value in step.fields.items() if value is not None}:
             update["$set"] = kept
-        rows: list[Any] = [ReplaceOne({"_id": each.id}, row_of(each), upsert=True) for each in step.put]
+        # What is given up has a row, unless its tenant was deleted meanwhile, of which nothing may be left.
+        rows: list[Any] = [
+            ReplaceOne({"_id": each.id}, row_of(each), upsert=each.state != GIVEN_UP) for each in step.put
+        ]
         rows += [DeleteOne({"_id": each}) for each in step.gone]
         if not rows:
             return self._update(endpoint, update, None)
