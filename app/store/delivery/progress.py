@@ -16,8 +16,8 @@ from pymongo import DeleteOne, ReplaceOne
 
 from app.store.delivery.endpoint import MOST_ATTEMPTS, OFF, POLL, Attempt, Endpoint, endpoint_of
 from app.store.delivery.endpoints import SPEC
-from app.store.delivery.put_aside import SPEC as PUT_ASIDE
 from app.store.delivery.put_aside import GIVEN_UP, PutAside, row_of
+from app.store.delivery.put_aside import SPEC as PUT_ASIDE
 from app.store.mongo.database import Database, Session
 
 
