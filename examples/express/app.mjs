@@ -1,7 +1,10 @@
 // An app whose people sign in through scimd: Express with openid-client 6.
 //
+//     scimd app create express-app --redirect-uri http://127.0.0.1:3000/callback --scope "profile email groups"
 //     npm install
 //     ISSUER=https://scim.example.com/contoso CLIENT_ID=app_... CLIENT_SECRET=scimd_secret_... node app.mjs
+//
+// Then open http://127.0.0.1:3000/. Elsewhere, BASE is the address that people open, and the URI begins with it.
 
 import { randomBytes } from "node:crypto";
 import express from "express";
@@ -48,7 +51,8 @@ app.get("/callback", async (request, response) => {
       request.session.person = person;
       request.session.save(() => response.redirect("/"));
     });
-  } catch (error) {
+  } catch (error) { // the client secret is wrong, or the code, the state or the ID token is not good
+    console.error("The sign-in has failed:", error.error ?? error.code, error.error_description ?? error.message);
     response.status(403).json({ error: error.error ?? error.code ?? "failed" });
   }
 });

@@ -1,13 +1,17 @@
-"""An app whose people sign in through scimd: Flask with Authlib.
+r"""An app whose people sign in through scimd: Flask with Authlib.
 
+    scimd app create flask-app --redirect-uri http://127.0.0.1:5000/callback \
+        --backchannel-logout-uri http://127.0.0.1:5000/backchannel-logout --scope "profile email groups"
     pip install flask authlib requests
     ISSUER=https://scim.example.com/contoso CLIENT_ID=app_... CLIENT_SECRET=scimd_secret_... python app.py
+
+Then open http://127.0.0.1:5000/. Elsewhere, BASE is the address that people open, and the URIs begin with it.
 """
 
 import os
 import secrets
 
-from authlib.integrations.flask_client import OAuth
+from authlib.integrations.flask_client import OAuth, OAuthError
 from flask import Flask, redirect, request, session, url_for
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -15,6 +19,8 @@ from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
 ISSUER = os.environ["ISSUER"]
+PORT = os.environ.get("PORT", "5000")
+BASE = os.environ.get("BASE", f"http://127.0.0.1:{PORT}")
 LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 
 app = Flask(__name__)
@@ -40,14 +46,21 @@ def home():
 
 @app.get("/login")
 def login():
-    return scimd.authorize_redirect(url_for("callback", _external=True))
+    return scimd.authorize_redirect(f"{BASE}/callback")
 
 
 @app.get("/callback")
 def callback():
     if "error" in request.args:
         return {"error": request.args["error"]}, 403
-    person = scimd.authorize_access_token()["userinfo"]  # the ID token, verified
+    try:
+        person = scimd.authorize_access_token()["userinfo"]  # the ID token, verified
+    except OAuthError as error:  # the client secret is wrong, or the code or the state is not good any more
+        app.logger.error("The sign-in has failed: %s", error)
+        return {"error": error.error}, 403
+    except JoseError as error:  # the ID token is not good
+        app.logger.error("The ID token was refused: %s", error)
+        return {"error": "id_token"}, 403
     if person["iss"] != ISSUER:  # the metadata must be that of this customer
         return {"error": "another issuer"}, 403
     session.clear()
@@ -78,4 +91,4 @@ def backchannel_logout():
 
 
 if __name__ == "__main__":
-    app.run(port=int(os.environ.get("PORT", "5000")))
+    app.run(port=int(PORT))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,8 +34,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @contextmanager
-def running(server: Server, command: list[str], folder: Path) -> Iterator[str]:
-    """Register an app, run the example with what the command prints, and yield its address."""
+def running(server: Server, command: list[str], folder: Path, **changes: str) -> Iterator[str]:
+    """Register an app, run the example with what the command prints, and yield its address; `changes` are settings."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     created = json.loads(server.command(
@@ -43,7 +44,7 @@ def running(server: Server, command: list[str], folder: Path) -> Iterator[str]:
     ))
     environ = server.environ | {
         "ISSUER": f"{server.url}/demo", "CLIENT_ID": created["client_id"], "CLIENT_SECRET": created["client_secret"], "PORT": str(port),
-    }
+    } | changes
     with (folder / "app.log").open("wb") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=environ, stdout=log, stderr=log, preexec_fn=end_with_parent,
@@ -95,6 +96,31 @@ def test_express_with_openid_client(server: Server, tmp_path: Path) -> None:
         pytest.skip("npm cannot install express and openid-client here, so the Express example was NOT tried")
     with running(server, ["node", "app.mjs"], tmp_path) as app:
         try_out(server, app)
+
+
+def test_flask_with_a_wrong_secret(server: Server, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "examples/flask/app.py", tmp_path)
+    with running(server, [sys.executable, "app.py"], tmp_path, CLIENT_SECRET="wrong") as app:
+        answer = Browser().sign_in(app, ADA)
+    assert (answer.status_code, answer.json()) == (403, {"error": "invalid_client"})
+    log = (tmp_path / "app.log").read_text()
+    assert "The sign-in has failed: invalid_client" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize(("path", "port"), [("examples/flask/app.py", 5000), ("examples/express/app.mjs", 3000)])
+def test_the_command_that_an_example_shows_registers_what_it_uses(path: str, port: int) -> None:
+    code = (ROOT / path).read_text()
+    shown = re.search(r"scimd (app create .+?)\n *(?://)? *(?:pip|npm) install", code, re.DOTALL)
+    assert shown is not None
+    words = shlex.split(shown[1].replace("\\\n", " "))
+    options = dict(zip(words[3::2], words[4::2], strict=True))
+    assert re.search(rf"PORT\b.*{port}", code)
+    assert options["--redirect-uri"] == f"http://127.0.0.1:{port}/callback"
+    assert "${BASE}/callback" in code or "{BASE}/callback" in code
+    assert options["--scope"] in code.replace(shown[1], "")
+    if "backchannel" in code:
+        assert options["--backchannel-logout-uri"] == f"http://127.0.0.1:{port}/backchannel-logout"
 
 
 @pytest.mark.parametrize(("path", "language"), [("examples/flask/app.py", "python"), ("examples/express/app.mjs", "js")])
