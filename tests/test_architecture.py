@@ -62,8 +62,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
     },
     "app.store.operators": {
-        "app.store.mongo", "app.store.log", "app.store.accounts", "app.store.sign_on", "app.store.directory",
-        "app.schemas", "app.errors", "pymongo", "bson",
+        "app.advice", "app.store.mongo", "app.store.log", "app.store.accounts", "app.store.sign_on",
+        "app.store.directory", "app.schemas", "app.errors", "pymongo", "bson",
     },
     "app.store.delivery": {
         "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
@@ -90,7 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.advice", "app.blueprints", "app.provider", "app.queries", *STORE, "app.auth", "app.schemas", "app.config",
         "app.errors", "app.protocol", "app.sign_on", "flask", "werkzeug",
     },
-    "app.telemetry": {*STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
+    "app.telemetry": {"app.advice", *STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
     "app.check": {"requests"},
     "app.demo": {"flask", "werkzeug"},
     "app.cli": {

@@ -36,8 +36,9 @@ def _finish(response: Response, *, counted: bool) -> Response:
     response.headers.add("X-Request-Id", exchange.request_id)
     if counted:
         _count(exchange, response.status_code)
-    if exchange.tenant_name is not None and not exchange.is_consumer:  # an operator looks there for the provisioning
-        _remember(exchange, exchange.tenant_name, response.status_code)
+    kind = "" if exchange.is_consumer else _kind(exchange, response.status_code)  # an operator looks for provisioning
+    if exchange.tenant_name is not None and kind:
+        _remember(exchange, exchange.tenant_name, response.status_code, kind)
     if exchange.route not in ("/healthz", "/readyz") or response.status_code != 200:
         _log(exchange, response.status_code)
     return response
@@ -58,19 +59,32 @@ def _tenant(name: str | None) -> str | None:
     return name if name and _NAME.fullmatch(name) else None
 
 
-def _remember(exchange: Exchange, tenant: str, status: int) -> None:
+def _kind(exchange: Exchange, status: int) -> str:
+    """Return how a request is counted, "" for one that needs no credential.
+
+    A read is a read even if it finds nothing: only changes count as refused, as in the log.
+    """
+    error = exchange.error
+    too_fast = isinstance(error, TooManyRequests) and error.limit != "credentials"
+    if status >= 500:
+        return "failed"
+    if exchange.provider is None and not too_fast:
+        return "denied" if status >= 400 else ""
+    if exchange.reads():
+        return "reads"
+    return "refused" if status >= 400 else "done"
+
+
+def _remember(exchange: Exchange, tenant: str, status: int, kind: str) -> None:
     """Count the request among the tenant's latest."""
     provider, principal = exchange.provider, exchange.principal
     error = exchange.error if status >= 400 else None
-    kind = "reads" if exchange.reads() else "done"
-    if status >= 400:
-        kind = "failed" if status >= 500 else "refused" if provider else "denied"
     service().answered(tenant, AnsweredRequest(
         time=datetime.now(UTC), method=exchange.method, status=status, kind=kind,
         resource_type=_resource_type(provider),
         credential=principal.credential_id if provider and principal else "",
         reason=str(getattr(error, "refusal", None) or error or ""),
-        cause=_cause(error, provider) if error and provider else "",
+        cause=_cause(error, provider) if error else "",
     ))
 
 
@@ -80,9 +94,9 @@ def _resource_type(provider: Provider | None) -> str:
     return resource_type.name if resource_type else ""
 
 
-def _cause(error: ScimError, provider: Provider) -> str:
+def _cause(error: ScimError, provider: Provider | None) -> str:
     """Return in a word why a request was refused, with the attribute if it is one of the tables'."""
-    resource_type = provider.attempt.resource_type
+    resource_type = provider.attempt.resource_type if provider else None
     known = error.attribute and resource_type and columns(resource_type)(error.attribute)
     return f"{error.cause} {error.attribute}" if known else error.cause
 

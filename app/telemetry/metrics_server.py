@@ -28,6 +28,7 @@ from app.store.log.lease import read_lease
 from app.store.mongo.database import Database
 from app.store.open import open_database, outboxes
 from app.store.sign_on.connections import certificate_expiries
+from app.telemetry.customers import Customers
 from app.telemetry.labels import MOST_TENANTS, largest_apart
 
 PAUSE = 1.0
@@ -145,6 +146,7 @@ def main() -> None:
     MultiProcessCollector(registry)
     database, sources = open_database(config), outboxes(config)
     registry.register(Tenants(database, sources))
+    registry.register(Customers(database))
     registry.register(Feed(database, sources))
     registry.register(Endpoints(database))
     waited = 0

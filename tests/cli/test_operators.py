@@ -181,11 +181,19 @@ def test_a_tenant_is_told_in_numbers(operator: Operator) -> None:
     operator.keep_activity()
     operator("token", "issue", "acme", "--expires", "90d")
     (acme, other) = json.loads(operator("tenant", "list", "--json"))
-    assert {key: acme[key] for key in ("users", "active", "disabled", "groups", "failures_24h")} == {
-        "users": 3, "active": 2, "disabled": 1, "groups": 1, "failures_24h": 1,
+    assert {key: acme[key] for key in ("users", "active", "disabled", "groups", "failures_24h", "refused_24h")} == {
+        "users": 3, "active": 2, "disabled": 1, "groups": 1, "failures_24h": 1, "refused_24h": 1,
     }
+    sentence = "1 change was refused within a day, most of all: userName is taken."
+    assert acme["state"] == {"key": "refused", "words": "1 refused today", "sentence": sentence}
+    assert other["state"]["key"] == "never"
+    head, row, last = operator("tenant", "list").splitlines()
+    assert head.split()[:2] == ["name", "state"] and row.split()[:4] == ["acme", "1", "refused", "today"]
+    assert last.split()[:3] == ["other", "Never", "connected"]
     assert acme["last_contact"] and acme["soonest_expiry"] and not other["last_contact"] and not other["soonest_expiry"]
     told = operator("tenant", "show", "acme")
+    assert f"1 refused today: {sentence}" in told
+    assert json.loads(operator("tenant", "show", "acme", "--json"))["state"]["key"] == "refused"
     assert "Users: 3 (2 active, 1 disabled). Groups: 1." in told
     assert "Refused or failed in the last 24 hours: 1" in told and "The first credential expires on" in told
     assert Activity(operator.database).causes("acme", datetime.now(UTC)) == {"taken userName": 1}

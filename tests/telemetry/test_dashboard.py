@@ -40,6 +40,8 @@ OPERATORS_ASK = {
     "scimd_mongodb_connections": set(),
     "scimd_mongodb_command_seconds_bucket": {"command", "le"},
     "scimd_resources": {"tenant", "type", "state"},
+    "scimd_tenant_state": {"tenant", "state"},
+    "scimd_last_contact_timestamp_seconds": {"tenant"},
     "scimd_relay_oldest_pending_seconds": set(),
     "scimd_relay_events_total": set(),
     "scimd_relay_seconds_bucket": {"le"},
@@ -87,7 +89,8 @@ def series(limited: Server) -> dict[str, set[str]]:
         found = scrape(limited)
         told = any(name == "scimd_logout_tokens_total" for name, _ in found)
         sent = any(name == "scimd_webhook_attempts_total" and ("endpoint", endpoint.id) in has for name, has in found)
-        return told and sent and any(name == "scimd_rate_limited_total" and ("tenant", tenant) in has for name, has in found)
+        came = any(name == "scimd_last_contact_timestamp_seconds" for name, _ in found)  # written within two seconds
+        return told and sent and came and any(name == "scimd_rate_limited_total" and ("tenant", tenant) in has for name, has in found)
 
     until(counted)
     labels: dict[str, set[str]] = {}

@@ -14,7 +14,7 @@ from app.cli.sign_on.domain import domain
 from app.cli.tenants.connect_page import connect_page, print_connect_page
 from app.cli.tenants.guard import facts as guard_facts
 from app.cli.tenants.guard import guard, print_found
-from app.cli.tenants.overview import overview, print_overview
+from app.cli.tenants.overview import overview, print_overview, state_row
 from app.config import requests_a_second
 from app.sign_on.endings import Endings
 from app.sign_on.people import DELETED
@@ -75,7 +75,7 @@ def list_tenants(connection: Connection, as_json: bool) -> None:
     """List the tenants."""
     found = Tenants(connection.database).list()
     facts = overview(connection, [each.name for each in found])
-    rows = [_row(connection, each) | facts[each.name] for each in found]
+    rows = [_listed(connection, each, state_row(facts[each.name], as_json=as_json)) for each in found]
     print_rows(rows, as_json=as_json, empty="There are no tenants. Next: scimd tenant create NAME")
 
 
@@ -91,7 +91,8 @@ def show(connection: Connection, name: str, as_json: bool) -> None:
     page |= facts | {"last_contact": last}
     found_by_guard = Guards(connection.database).get(name)
     if as_json:
-        print_json(_row(connection, found) | page | {"guard": guard_facts(found_by_guard)})
+        shown = state_row(page, as_json=True) | {"guard": guard_facts(found_by_guard)}
+        print_json(_row(connection, found) | shown)
     else:
         print_connect_page(found, page)
         print_overview(page)
@@ -157,6 +158,12 @@ def _acts(connection: Connection) -> TenantActs:
 def limit(connection: Connection, name: str, rate: int | None) -> None:
     """Let a tenant make RATE requests a second, at least 25; `default` stands for SCIMD_RATE_LIMIT."""
     _acts(connection).limit(name, rate)
+
+
+def _listed(connection: Connection, each: Tenant, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return a tenant's row with what an operator looks for first at its beginning."""
+    first = {"name": each.name, **{key: facts[key] for key in ("state", "last_contact", "refused_24h")}}
+    return first | _row(connection, each) | facts
 
 
 def _row(connection: Connection, each: Tenant) -> dict[str, Any]:

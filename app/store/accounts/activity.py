@@ -21,7 +21,12 @@ from app.store.mongo.database import Database
 from app.store.mongo.moments import aware
 
 PULSES = CollectionSpec(
-    name="pulses", indexes=(IndexSpec(keys=(("last", 1),), name="last", partial={"last": {"$exists": True}}),)
+    name="pulses",
+    indexes=(
+        IndexSpec(keys=(("last", 1),), name="last", partial={"last": {"$exists": True}}),
+        IndexSpec(keys=(("denied.time", 1),), name="denied", partial={"denied.time": {"$exists": True}}),
+        IndexSpec(keys=(("oldest", 1), ("last", 1)), name="oldest_last", partial={"oldest": {"$exists": True}}),
+    ),
 )
 DAYS = CollectionSpec(
     name="days",
@@ -57,7 +62,7 @@ class AnsweredRequest:
     reason: str = ""
     """Why a `denied` request was denied, in a sentence."""
     cause: str = ""
-    """The cause of a `refused` or `failed` request (`ScimError.cause`), and after a blank the attribute, if any."""
+    """Of a request that was not done: its cause (`app.causes`), and after a blank the attribute, if any."""
 
 
 @dataclass
@@ -86,11 +91,12 @@ class PendingActivity:
         self.first = self.first or answered.time
         self.recent = [*self.recent[1 - RECENT:], answered]
         self.hours[answered.time.strftime("%Y-%m-%dT%H"), answered.kind] += 1
-        if answered.cause:
+        if answered.cause and answered.kind in ("refused", "failed"):
             self.causes[answered.time.strftime("%Y-%m-%d"), answered.cause] += 1
         if answered.kind == "denied":
             self.denied += 1
             self.denial = answered
+        if answered.kind == "denied" or (answered.kind == "failed" and not answered.credential):
             return
         self.let_in, self.denied, self.denial = answered.time, 0, None
         if answered.kind == "done":
@@ -143,7 +149,7 @@ class Activity:
         """Return how often each cause occurred from the day of `since` on, e.g. {"required displayName": 3}."""
         found = Counter[str]()
         for row in self._days.find({"tenant": tenant, "day": {"$gte": since.strftime("%Y-%m-%d")}}, {"causes": 1}):
-            found.update({_readable(key): number for key, number in row.get("causes", {}).items()})
+            found.update({readable(key): number for key, number in row.get("causes", {}).items()})
         return found
 
     def _day(self, tenant: str, sums: PendingActivity) -> Iterable[UpdateOne]:
@@ -167,10 +173,14 @@ def _pulse(tenant: str, sums: PendingActivity) -> Iterable[UpdateOne]:
     """Return the updates of a tenant's document in `pulses`, in the order in which they must run."""
     this, first, newest = {"_id": tenant}, sums.first, sums.recent[-1].time
     begun = {"began": first, "letIn": sums.let_in is not None}
+    contacts = {"$concatArrays": [{"$ifNull": ["$contacts", []]}, [begun]]}
     yield UpdateOne(this, {"$setOnInsert": {"tenant": tenant}}, upsert=True)
     yield UpdateOne(
         this | {"heard": {"$not": {"$gte": first - QUIET}}},  # type: ignore[operator]
-        {"$push": {"contacts": {"$each": [begun], "$slice": -CONTACTS}}},
+        [
+            {"$set": {"contacts": {"$slice": [contacts, -CONTACTS]}}},
+            {"$set": {"oldest": {"$first": "$contacts.began"}}},
+        ],
     )
     if sums.let_in:
         last = {"$mergeObjects": [{"$last": "$contacts"}, {"letIn": True}]}
@@ -183,7 +193,8 @@ def _pulse(tenant: str, sums: PendingActivity) -> Iterable[UpdateOne]:
     if sums.written:
         yield UpdateOne(this, {"$max": {"lastWrite": sums.written}})
     if sums.denial:
-        last_denial = {"denied.time": sums.denial.time, "denied.reason": sums.denial.reason}
+        denial = sums.denial
+        last_denial = {"denied.time": denial.time, "denied.reason": denial.reason, "denied.cause": denial.cause}
         yield UpdateOne(this, {"$set": last_denial, "$inc": {"denied.count": sums.denied}})
     rows = [
         {"time": each.time, "method": each.method, "type": each.resource_type, "status": each.status,
@@ -200,5 +211,6 @@ def _storable(cause: str) -> str:
     return cause.replace(".", "/").replace("$", "~")
 
 
-def _readable(key: str) -> str:
+def readable(key: str) -> str:
+    """Return the cause, and after a blank the attribute, that a field of `causes` counts."""
     return key.replace("/", ".").replace("~", "$")

@@ -55,6 +55,7 @@ def test_a_contact_begins_after_ten_quiet_minutes(activity: Activity) -> None:
     for number in range(2 * CONTACTS):
         activity.write(sums(answered(100 + 40 * number)))
     assert len(activity.pulse("acme")["contacts"]) == CONTACTS
+    assert activity.pulse("acme")["oldest"] == activity.pulse("acme")["contacts"][0]["began"] == at(100 + 40 * CONTACTS)
 
 
 def test_a_contact_tells_whether_somebody_was_let_in(activity: Activity) -> None:
@@ -67,8 +68,9 @@ def test_a_contact_tells_whether_somebody_was_let_in(activity: Activity) -> None
 
 def test_denials_are_counted_until_somebody_is_let_in(activity: Activity) -> None:
     activity.write(sums(answered(0), answered(1, "denied", reason="expired"), answered(2, "denied", reason="revoked")))
-    activity.write(sums(answered(3, "denied", reason="revoked")))
-    assert activity.pulse("acme")["denied"] == {"time": at(3), "reason": "revoked", "count": 3}
+    activity.write(sums(answered(3, "denied", reason="revoked", cause="revoked")))
+    assert activity.pulse("acme")["denied"] == {"time": at(3), "reason": "revoked", "cause": "revoked", "count": 3}
+    assert activity.causes("acme", at(0)) == {}, "those are of changes"
     activity.write(sums(answered(4)))
     assert "denied" not in activity.pulse("acme")
     assert activity.pulse("acme")["last"] == at(4)

@@ -1,0 +1,238 @@
+"""Whether a customer is all right: one of ten states, in a word and a sentence. The first rule that fits decides.
+
+That Entra has put a job into quarantine is a guess from outside: it tells no target. The thresholds come from its
+documentation: a cycle about every 40 minutes, and in quarantine one a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+
+from app.advice.explain import title_of
+from app.advice.facts import Contact, Credential, Facts
+from app.advice.guides import ENTRA, provider_of
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+_CLOSE = timedelta(minutes=90)
+"""Contacts of a running job are at most this far apart."""
+_SILENCE = 3 * HOUR
+_ONCE_A_DAY = (20 * HOUR, 28 * HOUR)
+"""How far apart the contacts of a job in quarantine are."""
+_SOON, _LATER = 7 * DAY, 30 * DAY
+_IN_USE = DAY
+"""Credentials are in use that were used within this time of the last use of any."""
+
+
+class Level(StrEnum):
+    """How much attention a state needs; the mark on pages is a circle, a triangle or a diamond."""
+
+    GOOD = "good"
+    NONE = "none"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+class Key(StrEnum):
+    """The states, as metrics and JSON spell them, the worst first."""
+
+    SUSPENDED = "suspended"
+    LOCKED_OUT = "locked-out"
+    QUARANTINE = "quarantine"
+    SILENT = "silent"
+    ENDS_SOON = "ends-soon"
+    FAILING = "failing"
+    ENDS = "ends"
+    REFUSED = "refused"
+    NEVER = "never"
+    HEALTHY = "healthy"
+
+
+@dataclass(frozen=True)
+class State:
+    """The state of a customer."""
+
+    key: Key
+    level: Level
+    title: str
+    """In a few words, such as `Ends in 6 days`."""
+    sentence: str
+    credential: Credential | None = None
+    """The one that ends."""
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether an operator should look."""
+        return self.level in (Level.WARNING, Level.BAD)
+
+
+def state_of(facts: Facts, now: datetime) -> State:
+    """Return the one state of a customer."""
+    return next(state for rule in _RULES if (state := rule(facts, now)) is not None)
+
+
+def attention(customers: Iterable[Facts], now: datetime, most: int = 20) -> list[tuple[Facts, State]]:
+    """Return the customers that need attention with their states, the worst first."""
+    worst = {key: place for place, key in enumerate(Key)}
+    rows = [(facts, state) for facts in customers if (state := state_of(facts, now)).needs_attention]
+    return sorted(rows, key=lambda row: (worst[row[1].key], row[0].name))[:most]
+
+
+def lasted(time: timedelta) -> str:
+    """Return a span of time in words: `2 minutes`, `26 hours`, `3 days`."""
+    minutes = max(1, round(time / timedelta(minutes=1)))
+    for unit, length, upto in (("minute", 1, 120), ("hour", 60, 48 * 60)):
+        if minutes < upto:
+            return _counted(minutes // length, unit)
+    return _counted(time // DAY, "day")
+
+
+def moment(time: datetime) -> str:
+    """Return a moment for people."""
+    return f"{time.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+
+
+# The rules, in their order.
+
+
+def _suspended(facts: Facts, now: datetime) -> State | None:
+    if not facts.suspended:
+        return None
+    by = f" by {facts.suspended_by}" if facts.suspended_by else ""
+    since = f" since {moment(facts.suspended_at)}" if facts.suspended_at else ""
+    return State(Key.SUSPENDED, Level.NONE, "Suspended", f"Suspended{by}{since}: every request is refused.")
+
+
+def _locked_out(facts: Facts, now: datetime) -> State | None:
+    denied = facts.denied
+    if denied is None or denied.cause == "suspended":  # that one was, and has not asked again since
+        return None
+    trailing = _trailing_denied(facts.contacts)
+    # Requests without any credential may be anybody's; one contact with them is no sign.
+    if denied.cause == "no-credential" and (facts.last is None or len(trailing) < 2):
+        return None
+    since = trailing[0].began if trailing else denied.time
+    sentence = (
+        f"Every request since {moment(since)} was refused: {title_of(denied.cause)}. "
+        f"There {'was' if denied.count == 1 else 'were'} {denied.count:,}, the last on {moment(denied.time)}."
+    )
+    return State(Key.LOCKED_OUT, Level.BAD, "Locked out", sentence)
+
+
+def _quarantine(facts: Facts, now: datetime) -> State | None:
+    begun = [contact.began for contact in facts.contacts]
+    if not _is_entra(facts) or len(begun) < 4 or now - begun[-1] > _ONCE_A_DAY[1]:
+        return None
+    earlier, *last = _gaps(facts.contacts[-4:])
+    least, most = _ONCE_A_DAY
+    if earlier >= least or not all(least <= gap <= most for gap in last):
+        return None
+    why = f" Most refusals: {_reason(facts)}." if facts.commonest else ""
+    sentence = (
+        f"Since {moment(begun[-3])} Entra comes once a day only: it has probably put the job into quarantine, because "
+        f"too much was refused.{why} Cure that, then select Restart provisioning."
+    )
+    return State(Key.QUARANTINE, Level.BAD, "Quarantine suspected", sentence)
+
+
+def _silent(facts: Facts, now: datetime) -> State | None:
+    gaps = _gaps(facts.contacts[-4:])
+    if not _is_entra(facts) or facts.last is None or now - facts.last <= _SILENCE:
+        return None
+    if len(gaps) < 2 or max(gaps) > _CLOSE:
+        return None
+    sentence = (
+        f"No request for {lasted(now - facts.last)}; before, one every {lasted(sorted(gaps)[len(gaps) // 2])}. "
+        "Provisioning was switched off, or Entra has put the job into quarantine."
+    )
+    return State(Key.SILENT, Level.BAD, "Silent", sentence)
+
+
+def _ends_soon(facts: Facts, now: datetime) -> State | None:
+    return _ends(facts, now, _SOON, Key.ENDS_SOON, Level.BAD)
+
+
+def _failing(facts: Facts, now: datetime) -> State | None:
+    if not facts.failed:
+        return None
+    since = f" since {moment(facts.failed_since)}" if facts.failed_since else ""
+    answers = "answer was an error" if facts.failed == 1 else "answers were errors"
+    sentence = f"{facts.failed:,} {answers} of the server{since}; look at its log."
+    return State(Key.FAILING, Level.BAD, "Failing", sentence)
+
+
+def _ends_later(facts: Facts, now: datetime) -> State | None:
+    return _ends(facts, now, _LATER, Key.ENDS, Level.WARNING)
+
+
+def _refused(facts: Facts, now: datetime) -> State | None:
+    if not facts.refused:
+        return None
+    changes = "change was" if facts.refused == 1 else "changes were"
+    why = f", most of all: {_reason(facts)}" if facts.commonest else ""
+    return State(
+        Key.REFUSED, Level.WARNING, f"{facts.refused:,} refused today",
+        f"{facts.refused:,} {changes} refused within a day{why}.",
+    )
+
+
+def _never(facts: Facts, now: datetime) -> State | None:
+    if facts.last is not None:
+        return None
+    link = f"A setup link is open until {moment(facts.link_until)}." if facts.link_until else "There is no setup link."
+    return State(Key.NEVER, Level.NONE, "Never connected", f"No client was let in yet. {link}")
+
+
+def _healthy(facts: Facts, now: datetime) -> State | None:
+    last = f"The last request came {lasted(now - facts.last)} ago." if facts.last else "All is well."
+    return State(Key.HEALTHY, Level.GOOD, "Healthy", last)
+
+
+_RULES: tuple[Callable[[Facts, datetime], State | None], ...] = (
+    _suspended, _locked_out, _quarantine, _silent, _ends_soon, _failing, _ends_later, _refused, _never, _healthy,
+)
+
+
+def _ends(facts: Facts, now: datetime, within: timedelta, key: Key, level: Level) -> State | None:
+    """Return the state if every credential in use ends within a time."""
+    in_use = _in_use(facts.credentials)
+    last = max(in_use, key=lambda each: each.expires or datetime.max.replace(tzinfo=UTC), default=None)
+    if last is None or last.expires is None or last.expires - now > within:
+        return None
+    days = max(0, (last.expires - now) // DAY)
+    name = f'The {last.kind} {last.id}{f" “{last.label}”" if last.label else ""}'
+    only = "is the only credential in use" if len(in_use) == 1 else "is the last credential in use to end"
+    title = f"Ends in {_counted(days, 'day')}" if days else "Ends today"
+    return State(key, level, title, f"{name} {only}; it ends on {moment(last.expires)}.", last)
+
+
+def _in_use(credentials: Sequence[Credential]) -> list[Credential]:
+    """Return the credentials that were used about when one was last used; all of them if none was used."""
+    newest = max((each.used for each in credentials if each.used), default=None)
+    return [each for each in credentials if newest is None or (each.used and newest - each.used <= _IN_USE)]
+
+
+def _trailing_denied(contacts: Sequence[Contact]) -> list[Contact]:
+    """Return the newest contacts as far as nobody was let in."""
+    good = max((place for place, contact in enumerate(contacts, 1) if contact.let_in), default=0)
+    return list(contacts[good:])
+
+
+def _gaps(contacts: Sequence[Contact]) -> list[timedelta]:
+    return [later.began - earlier.began for earlier, later in pairwise(contacts)]
+
+
+def _is_entra(facts: Facts) -> bool:
+    return provider_of(facts.provider, facts.profile) == ENTRA
+
+
+def _reason(facts: Facts) -> str:
+    cause, _, attribute = facts.commonest.partition(" ")
+    return title_of(cause, attribute)

@@ -1,0 +1,169 @@
+"""Gathers the facts about customers by which they are judged: one command for any number of customers, and no log.
+
+Customers that may need attention are found by indexed questions, never by going through all tenants, which took 215 ms
+for 2,000 of them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from pymongo.read_concern import ReadConcern
+
+from app.advice.facts import Contact, Credential, Denial, Facts
+from app.store.accounts.activity import DAYS, PULSES, readable
+from app.store.accounts.clients import SPEC as CLIENTS
+from app.store.accounts.tenants import NOT_DELETED, SYNONYMS
+from app.store.accounts.tenants import SPEC as TENANTS
+from app.store.accounts.tokens import DEFAULT_SCOPES
+from app.store.accounts.tokens import SPEC as TOKENS
+from app.store.accounts.trusts import SPEC as TRUSTS
+from app.store.mongo.database import Database
+from app.store.mongo.moments import aware
+from app.store.operators.audit import DONE
+from app.store.operators.audit import SPEC as ACTS
+from app.store.operators.visits import SETUP
+from app.store.sign_on.tickets import SPEC as TICKETS
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+MONTH = 30 * DAY
+_QUIET = 3 * HOUR
+MOST_QUIET = 200
+"""Customers that were heard of longest after others and are looked at; the others have been silent for longer."""
+_SPREAD = 40 * HOUR
+"""The contacts that are kept of a running job are within this time."""
+_OF_THE_SERVER = frozenset({"failure", "unavailable"})
+"""Causes that are counted with those of refusals, and are none of the client's."""
+_SCIM = frozenset(DEFAULT_SCOPES)
+_SOURCE = "source"
+Row = dict[str, Any]
+
+
+class CustomerFacts:
+    """The facts about all customers."""
+
+    def __init__(self, database: Database) -> None:
+        # Sums of activity are written without waiting for a majority, and are read in the same way.
+        self._tenants = database.db[TENANTS.name].with_options(read_concern=ReadConcern("local"))
+        self._days = database.db[DAYS.name].with_options(read_concern=ReadConcern("local"))
+        self._acts = database.db[ACTS.name]
+
+    def of(self, names: Iterable[str] | None, now: datetime) -> dict[str, Facts]:
+        """Return the facts about the tenants with these names, None for all, by name; unknown ones are left out."""
+        names = None if names is None else sorted(set(names))
+        by_id: Row = {} if names is None else {"_id": {"$in": names}}
+        mine: Row = {} if names is None else {"tenant": {"$in": names}}
+        recent = {"day": {"$gte": f"{now - DAY:%Y-%m-%d}"}}
+        live = {"$or": [{"expires": None}, {"expires": {"$gt": now}}]}
+        used = {"client": {"$gt": ""}, "used": {"$exists": True}}  # access tokens, which say when a client was here
+        steps: list[Row] = [{"$match": by_id | NOT_DELETED}, {"$set": {_SOURCE: TENANTS.name}}]
+        for name, match in (
+            (PULSES.name, by_id), (DAYS.name, mine | recent), (TRUSTS.name, mine), (CLIENTS.name, mine),
+            (TOKENS.name, mine | {"revoked": None, "$and": [live, {"$or": [{"client": None}, used]}]}),
+            (TICKETS.name, mine | {"use": SETUP, "revoked": None, "expires": {"$gt": now}}),
+        ):
+            steps.append({"$unionWith": {"coll": name, "pipeline": [{"$match": match}, {"$set": {_SOURCE: name}}]}})
+        rows: defaultdict[str, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+        for row in self._tenants.aggregate(steps):
+            owner = row["_id"] if row[_SOURCE] == TENANTS.name else row.get("tenant", "")
+            rows[owner][row[_SOURCE]].append(row)
+        found = {name: each for name, each in rows.items() if each[TENANTS.name]}
+        suspensions = self._suspensions([name for name, each in found.items() if each[TENANTS.name][0]["suspended"]])
+        return {name: _facts(each, suspensions.get(name, {}), now) for name, each in sorted(found.items())}
+
+    def candidates(self, now: datetime) -> set[str]:
+        """Return the names of the tenants that may need attention."""
+        recent = {"day": {"$gte": f"{now - DAY:%Y-%m-%d}"}}
+        soon = {"$gt": now, "$lte": now + MONTH}
+        name: Row = {"$project": {"_id": 0, "tenant": 1}}
+        quiet: list[Row] = [
+            {"$match": {"last": {"$lt": now - _QUIET}}}, {"$sort": {"last": -1}}, {"$limit": MOST_QUIET}, name,
+        ]
+        rare: list[Row] = [
+            {"$match": {"oldest": {"$lt": now - _SPREAD}, "last": {"$gte": now - _QUIET}}}, {"$limit": MOST_QUIET},
+            name,
+        ]
+        steps: list[Row] = [{"$match": recent | {"refused": {"$gt": 0}}}, name]
+        for collection, pipeline in (
+            (DAYS.name, [{"$match": recent | {"failed": {"$gt": 0}}}, name]),
+            (TOKENS.name, [{"$match": {"client": None, "revoked": None, "expires": soon}}, name]),
+            (CLIENTS.name, [{"$match": {"secrets.expires": soon}}, name]),
+            (PULSES.name, [{"$match": {"denied.time": {"$gte": now - MONTH}}}, name]),
+            (PULSES.name, rare),
+            (PULSES.name, quiet),
+        ):
+            steps.append({"$unionWith": {"coll": collection, "pipeline": pipeline}})
+        steps.append({"$group": {"_id": "$tenant"}})
+        return {row["_id"] for row in self._days.aggregate(steps)}
+
+    def _suspensions(self, names: list[str]) -> dict[str, Row]:
+        """Return the last suspension of each tenant among the operators' acts."""
+        if not names:
+            return {}
+        query = {"tenant": {"$in": names}, "act": "tenant suspend", "outcome": DONE}
+        return {row["tenant"]: row for row in self._acts.find(query).sort("time", 1)}
+
+
+def _facts(rows: Mapping[str, list[Row]], suspension: Row, now: datetime) -> Facts:
+    [tenant] = rows[TENANTS.name]
+    profile = str(tenant["profile"])
+    pulse: Row = next(iter(rows.get(PULSES.name, ())), {})
+    denied = pulse.get("denied")
+    days = rows.get(DAYS.name, [])
+    refused, failed = _hours(days, "refused", now - DAY), _hours(days, "failed", now - HOUR)
+    links = [aware(row["expires"]) for row in rows.get(TICKETS.name, ())]
+    return Facts(
+        name=tenant["_id"], profile=SYNONYMS.get(profile, profile),
+        provider=tenant.get("provider", ""), suspended=tenant["suspended"], suspended_by=suspension.get("who", ""),
+        suspended_at=_when(suspension, "time"),
+        contacts=tuple(Contact(aware(row["began"]), row["letIn"]) for row in pulse.get("contacts", ())),
+        last=_when(pulse, "last"), last_write=_when(pulse, "lastWrite"),
+        denied=Denial(aware(denied["time"]), denied.get("cause", "unknown"), denied["count"]) if denied else None,
+        refused=sum(refused.values()), commonest=_commonest(days) if refused else "",
+        failed=sum(failed.values()), failed_since=min(failed, default=None),
+        credentials=tuple(_credentials(rows, now)), link_until=max(links, default=None),
+    )
+
+
+def _hours(days: Iterable[Row], kind: str, since: datetime) -> dict[datetime, int]:
+    """Return how many requests of a kind there were, by the hour, from the hour of `since` on."""
+    begun = since.replace(minute=0, second=0, microsecond=0)
+    numbers = {
+        datetime.fromisoformat(f"{row['day']}T{hour}:00+00:00"): counts[kind]
+        for row in days for hour, counts in row.get("hours", {}).items() if counts.get(kind)
+    }
+    return {hour: number for hour, number in numbers.items() if hour >= begun}
+
+
+def _commonest(days: Iterable[Row]) -> str:
+    """Return the commonest cause of refusals, "" if none is known."""
+    causes = Counter[str]()
+    for row in days:
+        causes.update({readable(key): number for key, number in row.get("causes", {}).items()})
+    return next((cause for cause, _ in causes.most_common() if cause not in _OF_THE_SERVER), "")
+
+
+def _credentials(rows: Mapping[str, list[Row]], now: datetime) -> Iterable[Credential]:
+    """Yield the credentials of a tenant that let a SCIM client in now."""
+    tokens = rows.get(TOKENS.name, [])
+    used: dict[str, datetime] = {}
+    for row in tokens:
+        if row.get("client"):
+            used[row["client"]] = max(used.get(row["client"], aware(row["used"])), aware(row["used"]))
+        elif _SCIM & set(row["scopes"]):
+            yield Credential("token", row["_id"], row.get("label", ""), _when(row, "expires"), _when(row, "used"))
+    for row in rows.get(CLIENTS.name, ()):
+        ends = [aware(each["expires"]) for each in row["secrets"] if aware(each["expires"]) > now]
+        if ends and _SCIM & set(row["scopes"]):
+            yield Credential("client", row["_id"], row.get("label", ""), max(ends), used.get(row["_id"]))
+    for row in rows.get(TRUSTS.name, ()):
+        if _SCIM & set(row["scopes"]):
+            last = used.get(row["_id"]) or _when(row, "used")
+            yield Credential("trust", row["_id"], row.get("label", ""), None, last)
+
+
+def _when(row: Mapping[str, Any], field: str) -> datetime | None:
+    return aware(row[field]) if row.get(field) else None
