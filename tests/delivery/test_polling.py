@@ -369,3 +369,27 @@ def test_ev_112_other_keys_of_the_server_are_not_among_them(world: World) -> Non
     world.tenant("acme")
     of_apps = {key["kid"] for key in world.http.get("/acme/oauth/jwks").get_json()["keys"]}
     assert not of_apps & {key["kid"] for key in world.http.get("/jwks").get_json()["keys"]}
+
+
+@pytest.mark.parametrize(("data", "kind", "status"), [
+    (b"", "application/json", 400), (b"{", "application/json", 400), (b"\xff", "application/json", 400),
+    (b'{"ack": ["\\ud800"]}', "application/json", 400), (b'{"ack": ["\\u0000"]}', "application/json", 400),
+    (b'{"maxEvents": 1, "maxEvents": 2}', "application/json", 400), (b'{"maxEvents": NaN}', "application/json", 400),
+    (b'{"maxEvents": ' + b"9" * 2_000 + b"}", "application/json", 400), (b'{"x": ' + b"[" * 100 + b"]" * 100 + b"}", "application/json", 400),
+    (b"ack=x", "application/x-www-form-urlencoded", 415), (b"{}", "text/plain", 415),
+    (b'{"ack": ["' + b"x" * 5_000_000 + b'"]}', "application/json", 413),
+    (b'{"maxEvents": 0, "ack": [' + b",".join(b'"%d"' % number for number in range(200_000)) + b"]}", "application/json", 200),
+])
+def test_any_bytes_get_an_answer_and_change_nothing(receiver: Receiver, data: bytes, kind: str, status: int) -> None:
+    some(receiver, 1)
+    headers = {"Authorization": f"Bearer {receiver.world.tokens['acme']}", "Content-Type": kind}
+    answer = receiver.world.http.post(receiver.path, data=data, headers=headers)
+    assert answer.status_code == status, answer.get_data(as_text=True)
+    assert receiver.stream.place == 0
+
+
+@pytest.mark.parametrize("stream", ["%00", "%FF", "a" * 3_000, "..", "%2e%2e", "*", "ep_%0a", "é", "$ne"])
+def test_any_id_of_a_stream_that_there_is_not(receiver: Receiver, stream: str) -> None:
+    headers = {"Authorization": f"Bearer {receiver.world.tokens['acme']}"}
+    answer = receiver.world.http.post(f"/acme/streams/{stream}/poll", json={"maxEvents": 0}, headers=headers)
+    assert answer.status_code in (401, 404)
