@@ -26,11 +26,11 @@ _LINK = timedelta(hours=1)
 """How long the console link is good where only this machine can use it: the page stays in the terminal."""
 
 
-def demo_page(connection: Connection, sign_on: Callable[[], str] = str) -> str:
+def demo_page(connection: Connection, more: Callable[[], str] = str) -> str:
     """Create the tenant unless it exists, issue a token, and return the text that shows both.
 
-    `sign_on` is called once the tenant exists, and returns what the text says about signing in. Each start issues a new
-    token, since only the hashes of earlier ones are stored; those stay valid.
+    `more` is called once the tenant exists, and returns what else the text says. Each start issues a new token, since
+    only the hashes of earlier ones are stored; those stay valid.
     """
     if Tenants(connection.prepared).get(NAME) is None:
         with suppress(Conflict):  # another process has just created it
@@ -46,7 +46,7 @@ def demo_page(connection: Connection, sign_on: Callable[[], str] = str) -> str:
 
     token = audited_change(connection, "token issue", work, tenant=NAME)
     url = connection.tenant_url(NAME)
-    about_sign_on = sign_on()
+    about_the_rest = more()
     return f"""
 The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:
 
@@ -56,7 +56,7 @@ The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configur
 Try it:
 
   curl -H 'Authorization: Bearer {token}' '{url}/Users?count=1'
-{about_sign_on}
+{about_the_rest}
 Ctrl-C stops everything; the data stays.
 """
 

@@ -14,6 +14,7 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from app.cli.connection import Connection
 from app.cli.demo import NAME, demo_page
 from app.cli.sign_on.demo import SignOnDemo
+from app.cli.webhooks.demo import WebhookDemo
 from app.processes import AddressTaken, wait_for_address
 
 APPLICATION = "app:create_app()"
@@ -24,15 +25,20 @@ _ADDRESS_SECONDS = 2
 @click.command()
 @click.option("--demo", is_flag=True,
               help="Create the tenant `demo`, print what Entra needs to reach it, and run an app to sign in to.")
+@click.option("--demo-webhook", is_flag=True,
+              help="With --demo: send its events to a receiver on this machine, which prints them.")
 @click.pass_obj
-def serve(connection: Connection, demo: bool) -> None:
+def serve(connection: Connection, demo: bool, demo_webhook: bool) -> None:
     """Serve requests until SIGTERM or Ctrl-C; gunicorn's other signals work, too."""
     connection.config  # noqa: B018 - reports a wrong setting before gunicorn prints anything
+    if demo_webhook and not demo:
+        raise click.UsageError("--demo-webhook is for --demo.")
     server = Server()
     if demo:
         server.check_addresses()  # before the demo takes another one's place
-        sign_on = SignOnDemo(connection, NAME)  # its servers end with this object
-        server.page = demo_page(connection, sign_on.start)
+        sign_on, webhooks = SignOnDemo(connection, NAME), WebhookDemo(connection, NAME)  # their servers end with these
+        starts = [sign_on.start, *([webhooks.start] if demo_webhook else [])]
+        server.page = demo_page(connection, lambda: "".join(start() for start in starts))
         connection.database.close()  # gunicorn forks, which a client does not survive
     server.run()
 

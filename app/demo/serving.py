@@ -33,11 +33,13 @@ class _Late:
 class Place:
     """A port of the loopback interface on which an application can be served."""
 
-    def __init__(self, port: int = 0) -> None:
-        """Take the port, or any if it is 0; raises OSError if it is taken."""
+    def __init__(self, port: int = 0, *, socket_number: int | None = None) -> None:
+        """Take the port, or any if it is 0, or a socket that listens already; raises OSError if the port is taken."""
         self._late = _Late()
-        self._server = make_server(HOST, port, self._late, threaded=True, request_handler=_Quiet)
-        self.port = self._server.server_port
+        self._server = make_server(
+            HOST, port, self._late, threaded=True, request_handler=_Quiet, fd=socket_number
+        )
+        self.port = int(self._server.socket.getsockname()[1])
         self.url = f"http://{HOST}:{self.port}"
 
     @contextmanager

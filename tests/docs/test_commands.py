@@ -295,6 +295,7 @@ def test_the_commands_of_readme(reader: Story) -> None:
     run_apps(reader)
     run_sign_on(reader)
     run_webhooks(reader)
+    reader.did("scimd serve --demo --demo-webhook")  # tests/cli/test_demo_webhook.py
     run_streams(reader)
     run_the_rest(reader)
     url, token = f"{reader.server.url}/demo/scim/v2", reader.run("scimd token issue demo", SECRET_TOKEN).strip()

@@ -12,15 +12,18 @@ import click
 from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.output import cell, print_json, print_table, print_values, say
+from app.delivery import signing
 from app.feed.cursors import cursor_text
 from app.outgoing.addresses import check_url
 from app.outgoing.failures import OutgoingError
+from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.delivery.endpoint import Attempt, Endpoint, SigningKey
 from app.store.delivery.endpoints import Endpoints, missing
 from app.store.delivery.put_aside import PutAsides
 from app.store.log.sequence import Scope
 from app.store.mongo.database import Database, Session
+from app.store.mongo.moments import now
 
 endpoint_argument = click.argument("endpoint_id", metavar="ID")
 
@@ -68,6 +71,13 @@ def check_destination(connection: Connection, url: str) -> None:
         check_url(url, connection.config.webhook_networks)
     except OutgoingError as error:
         say(f"scimd: {error} at the moment; events wait until it can.", err=True)
+
+
+def new_key(connection: Connection, kind: str) -> tuple[SigningKey, str]:
+    """Return a new key of a kind, sealed, and its text for receivers."""
+    key, text = signing.new_key(kind)
+    sealer = Sealer(connection.database, connection.config.sealing_keys)
+    return signing.sealed(key, text, sealer, now()), text
 
 
 def scope_of(database: Database, endpoint: Endpoint) -> Scope | None:

@@ -16,14 +16,13 @@ from app.cli.webhooks.acting import (
     changed,
     check_destination,
     endpoint_argument,
+    new_key,
     owner_of,
     print_endpoint,
     require,
     row,
 )
-from app.delivery import signing
 from app.feed.parameters import read_types
-from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.delivery import starting
 from app.store.delivery.endpoint import ED25519, HMAC, MOST_PARALLEL, PARALLEL, WEBHOOK, Endpoint, SigningKey
@@ -72,7 +71,7 @@ def create(
     settings: Settings = {"url": url, "types": read_types(types), "parallel": parallel}
     check_destination(connection, url)
     database = connection.prepared
-    key, text = _new_key(connection, HMAC if with_hmac else ED25519)
+    key, text = new_key(connection, HMAC if with_hmac else ED25519)
     settings["keys"] = [key]
     place = starting.oldest(database) if from_start else starting.newest(database)
 
@@ -149,7 +148,7 @@ def change(
 def rotate(connection: Connection, endpoint_id: str, overlap: timedelta, as_json: bool) -> None:
     """Make a new key of the same kind and print it; both keys sign until the overlap is over."""
     endpoint = require(connection, endpoint_id, WEBHOOK)
-    key, text = _new_key(connection, endpoint.keys[-1].kind)
+    key, text = new_key(connection, endpoint.keys[-1].kind)
 
     def work(session: Session) -> Endpoint:
         endpoints, moment = Endpoints(connection.database), now()
@@ -174,12 +173,6 @@ def delete(connection: Connection, endpoint_id: str, as_json: bool) -> None:
     )
     if as_json:
         print_json(row(connection.database, deleted))
-
-
-def _new_key(connection: Connection, kind: str) -> tuple[SigningKey, str]:
-    key, text = signing.new_key(kind)
-    sealer = Sealer(connection.database, connection.config.sealing_keys)
-    return signing.sealed(key, text, sealer, now()), text
 
 
 def _ending(key: SigningKey, until: datetime) -> SigningKey:
