@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bench import relay, requests
+from bench import relay, requests, webhooks
 from bench.client import Client, Outcome, Round
 from bench.loading import Credentials
 from bench.people import Population
@@ -150,6 +150,7 @@ MEASUREMENTS: dict[str, tuple[Measure, tuple[Population, ...]]] = {
     "relay-rest": (_relay_delay(0), ()),
     "relay-25": (_relay_delay(25), ()),
     "relay-1000": (_relay_delay(1_000), ()),
+    "webhooks": (lambda course, _, __: webhooks.deliver(course.mongod.uri, course.mongod.pid), ()),
     "soak": (soak, (ACME,)),
     "memory-tenants": (many_tenants, MANY),
 }
