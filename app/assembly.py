@@ -64,7 +64,7 @@ from app.store.log.relay import Relay
 from app.store.mongo.database import REQUEST_SECONDS, Database, Session, out_of_time, translate
 from app.store.mongo.moments import now
 from app.store.mongo.monitoring import observe
-from app.store.open import collections, open_database, open_directory, prepare
+from app.store.open import collections, open_database, open_directory, outboxes, prepare
 from app.store.sign_on.apps import PREFIX as APPS
 from app.telemetry.activity import Book
 
@@ -98,7 +98,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
         app.register_blueprint(blueprint)
     sign_on.install(app, config, parts.sign_on)
     if config.console != console.OFF:
-        console.install(app, Console(config, database, parts.directory, parts.queries))
+        console.install(app, Console(config, database, parts.directory, parts.queries, tuple(outboxes(config))))
     fallbacks.install(app)
     telemetry.install(app, counted=bool(config.metrics_bind))
     errors.install(app)

@@ -16,6 +16,7 @@ from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.mongo.database import Database
 from app.store.operators.links import Links
+from app.store.operators.overview import Overview
 from app.store.operators.visits import Visit, Visits
 
 EXTENSION = "scimd-console"
@@ -29,6 +30,8 @@ class Parts:
     database: Database
     directory: Callable[[Tenant], Directory]
     queries: Callable[[Tenant], Queries]
+    sources: tuple[str, ...] = ()
+    """The collections with outboxes."""
 
     @cached_property
     def visits(self) -> Visits:
@@ -49,6 +52,11 @@ class Parts:
     def activity(self) -> Activity:
         """What came lately."""
         return Activity(self.database, days=self.config.log_days)
+
+    @cached_property
+    def overview(self) -> Overview:
+        """The figures of customers."""
+        return Overview(self.database, self.sources)
 
     @cached_property
     def limits(self) -> ConsoleLimits:
