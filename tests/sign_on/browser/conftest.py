@@ -1,6 +1,5 @@
 """A real browser, a real server, an identity provider, and two apps."""
 
-import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,24 +9,12 @@ import pytest
 import requests
 
 from app.store.sign_on.apps import Apps, Settings
+from tests.browsers import chromium  # noqa: F401 - a fixture
 from tests.conftest import make_server
 from tests.sign_on.browser.sites import AppSite, IdentityProvider, served
 from tests.sign_on.saml.world import SamlTenant, saml_tenant
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """Yield a browser; without chromium and Playwright the tests are skipped, and say so."""
-    api = pytest.importorskip("playwright.sync_api", reason="NO BROWSER TEST HAS RUN: playwright is not installed")
-    if CHROMIUM is None:
-        pytest.skip("NO BROWSER TEST HAS RUN: there is no chromium on the PATH")
-    with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @dataclass
@@ -84,7 +71,7 @@ def place(server):
 
 
 @pytest.fixture
-def context(chromium):
+def context(chromium):  # noqa: F811 - a fixture
     """Yield a browser without cookies; a message of the content security policy in its console is an error."""
     context = chromium.new_context()
     messages = []

@@ -1,0 +1,157 @@
+"""The console in a real browser: from the link to the cure, with and without scripts; by axe; and what it costs."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+
+import pytest
+import requests
+
+pytestmark = pytest.mark.browser
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LAYOUTS = [(width, scheme) for width in (1280, 360) for scheme in ("light", "dark")]
+
+
+def each_page(customer) -> list[str]:
+    """The pages of the console, in the states that the customer gives them."""
+    event = customer.pages.database.db.events.find_one({"tenant": customer.name, "failed": True})["_id"]
+    here = customer.page
+    return [
+        "/console", "/console/log", "/console/acts", "/console/customers/new", here, f"{here}/log", f"{here}/log/{event}",
+        f"{here}/log?failed=1&person=nobody", f"{here}/credentials", f"{here}/links", f"{here}/state", "/console/nothing",
+    ]
+
+
+def test_co_121_from_the_link_to_a_token_that_works(either_window, customer) -> None:
+    page = either_window.enter()
+    page.get_by_role("link", name=customer.name).first.click()
+    page.get_by_role("navigation", name=customer.name).get_by_role("link", name="Credentials").click()
+    page.locator("#issue-label").fill("entra")
+    page.get_by_role("button", name="Issue a Secret Token").click()
+    token = page.locator("#made-1").inner_text().strip()
+    assert re.fullmatch(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}", token)
+    answer = requests.get(f"{customer.url}/Users", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert answer.status_code == 200
+
+
+def test_co_121_from_a_refusal_to_its_cure_in_two_clicks(either_window, customer) -> None:
+    page = either_window.enter()
+    either_window.go(customer.page)
+    either_window.go(f"{customer.page}/log?failed=1")
+    page.get_by_role("link", name=re.compile("^Why")).first.click()
+    assert page.get_by_role("heading", level=1).inner_text() == "Why was this user refused?"
+    assert page.locator("ol li").count() >= 2
+
+
+def test_co_13_times_are_local_and_values_are_copied(window, customer) -> None:
+    page = window.enter()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    window.go(f"{customer.page}/log")
+    time = page.locator("time").first
+    assert "UTC" in time.get_attribute("title")
+    assert "GMT" in time.inner_text()
+    window.go(f"{customer.page}/credentials")
+    page.get_by_role("button", name="Issue a Secret Token").click()
+    page.locator("[data-copy=made-1]").click()
+    page.wait_for_function("document.querySelector('[data-copy=made-1]').textContent === 'Copied'")
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#made-1").inner_text().strip()
+
+
+def test_co_46_the_log_is_live_and_holds_still_while_one_reads(window, customer) -> None:
+    page = window.enter()
+    window.go(f"{customer.page}/log")
+    customer.user("new@x.org")
+    page.wait_for_selector("text=new@x.org")
+    page.locator("#rows a").first.focus()
+    customer.user("later@x.org")
+    page.wait_for_selector("text=1 newer")
+    assert page.locator("text=later@x.org").count() == 0
+    page.evaluate("document.activeElement.blur()")
+    page.wait_for_selector("text=later@x.org")
+
+
+def test_co_13_a_secret_that_was_not_copied_is_not_left_by_mistake(window, customer) -> None:
+    page = window.enter()
+    window.go(f"{customer.page}/credentials")
+    page.get_by_role("button", name="Issue a Secret Token").click()
+    page.wait_for_selector("#made-1")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.get_by_role("link", name="Customers").first.click()
+    page.wait_for_url("**/console")
+    assert asked == ["beforeunload"]
+    with contextlib.suppress(Exception):  # chromium does not show the answer to a form again
+        page.go_back()
+    page.wait_for_load_state()
+    assert not re.search(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}", page.content())
+    window.wrong = [text for text in window.wrong if "chrome-error" not in text]
+
+
+def test_co_90_axe_finds_nothing(window, customer) -> None:
+    page = window.enter()
+    found = []
+    for path in each_page(customer):
+        for width, scheme in LAYOUTS:
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme)
+            window.go(path)
+            result = axe.Axe().run(page, options={"runOnly": TAGS})
+            found += [
+                (path, width, scheme, each["id"], [node["html"][:120] for node in each["nodes"]])
+                for each in result.response["violations"]
+            ]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found.append((path, width, scheme, "scrolls sideways", []))
+    window.wrong = [text for text in window.wrong if "404" not in text]
+    assert found == []
+
+
+def test_co_104_a_page_is_small_and_asks_nobody_else(window, customer) -> None:
+    page = window.enter()
+    window.loaded.clear()
+    page.context.clear_cookies()
+    page = window.enter()
+    for path in each_page(customer)[:-1]:
+        window.loaded.clear()
+        window.go(path)
+        own = [size for url, size in window.loaded if "/static/" not in url]
+        assert own[0] < 60_000, (path, own)
+        assert page.locator("*").count() < 1_500, path
+        shift = page.evaluate(
+            "new Promise(done => { const moved = []; const note = source => moved.push(source.node && source.node.textContent);"
+            "new PerformanceObserver(list => list.getEntries().forEach(entry => entry.sources.forEach(note)))"
+            ".observe({type: 'layout-shift', buffered: true}); setTimeout(() => done(moved), 100); })"
+        )
+        assert shift == [], path
+
+
+def test_co_91_by_keyboard_alone(window, customer) -> None:
+    page = window.enter()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    window.go(f"{customer.page}/credentials")
+    page.locator("#issue-label").focus()
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#made-1")
+    revoke = page.get_by_role("button", name=re.compile("Revoke token")).first
+    revoke.focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=It lets nobody in any more")
+
+
+def test_ca_03_no_page_is_shown_in_a_frame(window, customer) -> None:
+    page = window.enter()
+    window.go("/readyz")
+    page.evaluate("url => { const f = document.createElement('iframe'); f.src = url; document.body.append(f); }", f"{window.server.url}/console")
+    page.wait_for_timeout(500)
+    inner = [frame for frame in page.frames if frame != page.main_frame]
+    assert all("Customers" not in frame.content() for frame in inner)
+    assert any("frame" in text.lower() for text in window.wrong)
+    window.wrong = []
