@@ -1,0 +1,100 @@
+"""What the pages cost: few commands, and the same ones however much is stored; nothing is counted and nothing skipped."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from pymongo import MongoClient, monitoring
+
+from app.assembly import assemble
+from app.config import Config
+from app.store.accounts.tenants import Tenants
+from app.store.mongo.database import Database
+from app.store.operators.links import Links
+from app.store.operators.visits import CONSOLE, Visits
+from tests.console.test_door import at, routes
+
+MOST = 9
+"""Eight of the page, and the one that reads the visit."""
+NOT_OF_A_PAGE = {"endSessions", "ping", "hello", "commitTransaction", "abortTransaction"}
+
+
+class Sent(monitoring.CommandListener):
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.commands: list[dict[str, Any]] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name not in NOT_OF_A_PAGE:
+            self.commands.append(dict(event.command))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Nothing to keep."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Nothing to keep."""
+
+
+class World:
+    """An application on a database whose commands are seen, and an operator in the console."""
+
+    def __init__(self, uri: str) -> None:
+        self.sent = Sent()
+        client: MongoClient[Any] = MongoClient(uri, tz_aware=True, event_listeners=[self.sent])
+        self.database = Database(client, f"console-{uuid.uuid4().hex[:12]}")
+        self.app: Flask = assemble(Config.from_environment({}), self.database)
+        Tenants(self.database).create("contoso", "gallery")
+        secret, _ = Visits(self.database).open(kind=CONSOLE, who="alice", role="operator")
+        self.cookie = f"__Host-scimd-console={secret}"
+
+    def get(self, path: str) -> tuple[int, list[dict[str, Any]]]:
+        """Return the status and the commands of a page."""
+        self.sent.commands.clear()
+        with self.app.test_client(use_cookies=False) as client:
+            status = client.get(path, headers={"Cookie": self.cookie}, base_url="http://127.0.0.1:8000").status_code
+        return status, list(self.sent.commands)
+
+    def close(self) -> None:
+        self.database.client.drop_database(self.database.db.name)
+        self.database.client.close()
+
+
+@pytest.fixture
+def world(mongod_uri: str) -> Iterator[World]:
+    made = World(mongod_uri)
+    made.get("/console")  # the first request prepares what later ones have
+    yield made
+    made.close()
+
+
+def pages(world: World) -> list[str]:
+    found = [path for path, method, _ in routes(world.app) if method == "GET" and path.startswith("/console")]
+    return [at(path, "contoso") for path in found if "/enter/" not in path]
+
+
+def test_co_100_101_a_page_takes_few_commands_and_counts_nothing(world: World) -> None:
+    for path in pages(world):
+        status, commands = world.get(path)
+        assert status in (200, 404), path
+        assert len(commands) <= MOST, (path, [next(iter(command)) for command in commands])
+        for command in commands:
+            text = json.dumps(command, default=str)
+            assert "$skip" not in text and '"skip"' not in text and "$count" not in text, (path, text)
+            assert next(iter(command)) not in ("count", "distinct"), (path, text)
+
+
+def test_co_105_a_live_part_takes_two_commands(world: World) -> None:
+    _, commands = world.get("/console/customers/contoso/log?live=2099-01-01T00:00:00.000Z")
+    assert [next(iter(command)) for command in commands] == ["find", "find", "find"]  # visit, tenant, log
+
+
+def test_links_are_found_by_their_hash(world: World) -> None:
+    secret = Links(world.database).make_console("operator", "alice")
+    _, commands = world.get(f"/console/enter/{secret}")
+    assert [next(iter(command)) for command in commands] == ["find"]
