@@ -34,7 +34,9 @@ class Finishing:
         def work(context: Context) -> Answer:
             context.tenant = Tenants(self._parts.database).get(visit.tenant)
             sign_in = context.sign_in = self._parts.sign_ins.answered(visit.tenant, state)
-            if context.tenant is None or not (sign_in or self._parts.connections.on(visit.tenant)):
+            # For an unknown tenant the same is read, so that the time does not tell which tenants exist.
+            available = sign_in is not None or self._parts.connections.on(visit.tenant) is not None
+            if context.tenant is None or not available:
                 raise not_available()
             require_running(context.tenant)
             if sign_in is None:

@@ -65,9 +65,10 @@ class Logout:
         """End the session that a valid hint names, and return what follows; `pairs` are the parameters."""
         parameters, repeated = single(pairs)
         tenant = self._tenants.get(tenant_name)
-        hint = self._hint(tenant, issuer, parameters) if tenant and not repeated else None
+        # The hint is verified for an unknown tenant, too, so that the time does not tell which tenants exist.
+        hint = None if repeated else self._hint(issuer, parameters)
         own = self._sessions.by_cookie(tenant_name, cookie) if cookie else None
-        if tenant is None or hint is None or not _is_of(own, hint):
+        if tenant is None or hint is None or not hint.app.serves(tenant) or not _is_of(own, hint):
             return AskFirst()
         end_sessions(self._database, tenant_name, {"sid": hint.sid}, End(APP, self._log(tenant)))
         uri, state = parameters.get("post_logout_redirect_uri", ""), parameters.get("state", "")
@@ -75,13 +76,12 @@ class Logout:
             return SignedOut()
         return Redirect(with_query(uri, {"state": state}) if state else uri)
 
-    def _hint(self, tenant: Tenant, issuer: str, parameters: Mapping[str, str]) -> _Hint | None:
+    def _hint(self, issuer: str, parameters: Mapping[str, str]) -> _Hint | None:
         """Return what a hint says, or None if it is none that counts."""
-        text = parameters.get("id_token_hint", "")
-        keys = KeySet([RSAKey.import_key(key.public) for key in self._keys.published(ID_TOKEN)])
-        unverified = decode_unverified(text)
+        unverified = decode_unverified(parameters.get("id_token_hint", ""))
         if unverified is None or "crit" in unverified.header:  # joserfc fails at one that is not a list
             return None
+        keys = KeySet([RSAKey.import_key(key.public) for key in self._keys.published(ID_TOKEN)])
         try:
             token = jwt.decode(unverified.text, keys, registry=_REGISTRY)
         except (JoseError, ValueError):
@@ -91,7 +91,7 @@ class Logout:
         if token.header.get("typ") != "JWT" or claims.get("iss") != issuer or not isinstance(audience, str):
             return None
         app, sid = self._apps.get(audience), claims.get("sid")
-        if app is None or not app.serves(tenant) or not isinstance(sid, str):
+        if app is None or not isinstance(sid, str):
             return None
         return _Hint(app, sid) if parameters.get("client_id", app.id) == app.id else None
 
