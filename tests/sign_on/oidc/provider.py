@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
 import requests
 from authlib.oauth2.rfc6749 import ClientMixin
@@ -90,6 +91,7 @@ class FakeProvider(IdentityProvider):
         if spoiled:
             return spoiled()
         code = self.codes.get(request.form.get("code", ""))
+        _decode_basic()
         answer: Response = super().token()
         if answer.status_code != 200 or "id_token" not in answer.get_data(as_text=True):
             return answer
@@ -132,6 +134,14 @@ class FakeProvider(IdentityProvider):
     def _elsewhere(self) -> Response:
         self.asked["elsewhere"] += 1
         return Response("{}")
+
+
+def _decode_basic() -> None:
+    """Decode the two parts of Basic (RFC 6749 section 2.3.1), which Authlib's provider takes as they come."""
+    kind, _, encoded = request.headers.get("Authorization", "").partition(" ")
+    if kind == "Basic":
+        parts = b":".join(unquote_plus(part.decode()).encode() for part in base64.b64decode(encoded).split(b":"))
+        request.environ["HTTP_AUTHORIZATION"] = f"Basic {base64.b64encode(parts).decode()}"
 
 
 @contextmanager

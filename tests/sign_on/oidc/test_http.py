@@ -69,6 +69,17 @@ def test_sso_01_51_a_person_signs_in_by_openid_connect(world: World) -> None:
     assert world.refusals() == []
 
 
+def test_sso_52_a_provider_that_takes_the_secret_in_the_header_alone(world: World) -> None:
+    world.provider.changed["token_endpoint_auth_methods_supported"] = ["client_secret_basic"]
+    reread(world)
+    browser = world.browser()
+    assert browser.sign_in().status_code == 303
+    assert browser.is_signed_in()
+    form = world.provider.forms[-1]
+    assert form["Authorization"].startswith("Basic ")
+    assert "client_secret" not in form
+
+
 def test_oi_19_sso_60_a_claim_is_compared_with_the_attribute_that_the_rule_names(world: World, another: World) -> None:
     grace = PEOPLE[1]
     another.user(grace.login)  # of another tenant
