@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -289,33 +288,6 @@ def test_sso_07_a_server_without_sign_on_does_not_load_what_reads_xml(mongod_uri
     environ = {**os.environ, "SCIMD_MONGODB_URI": mongod_uri.replace("/scimd?", "/sso-07?")}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, timeout=120)
     assert done.stdout.splitlines()[-1:] == ["[]"], done.stdout + done.stderr
-
-
-@pytest.mark.long
-def test_pe_12_without_the_database_a_person_is_told_to_try_again(tmp_path_factory):
-    server = make_server(tmp_path_factory.mktemp("away"))
-    server.start()
-    world = World(server)
-    world.user()
-    browser = world.browser()
-    begun = browser.begin()
-    where = browser.answer(browser.begin()).headers["Location"]
-    admin = world.database.client.admin
-    admin.command("fsync", lock=True)  # no write comes through
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            waiting = [pool.submit(browser.get, where), pool.submit(browser.answer, begun)]
-            responses = [each.result() for each in waiting]
-    finally:
-        admin.command("fsyncUnlock")
-    for response in responses:
-        assert response.status_code == 503, response.text
-        assert "Please try again in a minute." in response.text
-        assert int(response.headers["Retry-After"]) >= 1
-    assert len(world.sessions()) <= 1
-    browser.get(where)
-    assert len(world.sessions()) <= 1
-    assert server.stop() == 0
 
 
 def test_every_reason_has_a_page():

@@ -15,6 +15,7 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from app.store.accounts.tenants import Tenants
 from app.store.sign_on.apps import Apps, Settings
 from tests.conftest import Server
 from tests.sign_on.flow.world import World
@@ -27,7 +28,9 @@ class Portal:
 
     def __init__(self, world: World, name: str = "Portal", **settings) -> None:
         self.world = world
-        made = Settings(name=name, redirect_uris=(CALLBACK,), scopes=("openid", "profile"), **settings)
+        tenant = Tenants(world.database).require(world.tenant)
+        mine = ((tenant.name, tenant.tenant_id),)  # the server of the run has other tenants
+        made = Settings(name=name, redirect_uris=(CALLBACK,), scopes=("openid", "profile"), tenants=mine, **settings)
         self.app, self.secret = Apps(world.database).create(made, lifetime=timedelta(days=1))
         self.verifier = secrets.token_urlsafe(32)
         self.issuer = f"{world.server.url}/{world.tenant}"
@@ -41,12 +44,23 @@ class Portal:
         }
         return f"{self.issuer}/oauth/authorize?{urlencode(query | more)}"
 
+    def exchange(self, code: str) -> requests.Response:
+        """Exchange a code."""
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": self.verifier}
+        return requests.post(f"{self.issuer}/oauth/token", data=form, auth=(self.app.id, self.secret), timeout=30)
+
+    def tokens(self, response: requests.Response) -> dict:
+        """Return the tokens for the code with which a browser comes back."""
+        return self.exchange(back(response)["code"]).json()
+
+    def userinfo(self, access_token: str) -> requests.Response:
+        """Ask for userinfo."""
+        return requests.get(f"{self.issuer}/oauth/userinfo", headers={"Authorization": f"Bearer {access_token}"}, timeout=30)
+
     def claims(self, response: requests.Response) -> dict:
         """Return the claims of the ID token for the code with which a browser comes back."""
-        form = {"grant_type": "authorization_code", "code": back(response)["code"], "redirect_uri": CALLBACK, "code_verifier": self.verifier}
-        tokens = requests.post(f"{self.issuer}/oauth/token", data=form, auth=(self.app.id, self.secret), timeout=30).json()
         keys = KeySet.import_key_set(requests.get(f"{self.issuer}/oauth/jwks", timeout=30).json())
-        return jwt.decode(tokens["id_token"], keys, algorithms=["RS256"]).claims
+        return jwt.decode(self.tokens(response)["id_token"], keys, algorithms=["RS256"]).claims
 
 
 def back(response: requests.Response) -> dict[str, str]:
@@ -113,8 +127,7 @@ def test_sso_03_who_is_disabled_while_signed_in_is_out_everywhere_at_once(world)
     browser, portal = world.browser(), Portal(world)
     response = come(browser, portal)
     world.disable(world.user_id)
-    form = {"grant_type": "authorization_code", "code": back(response)["code"], "redirect_uri": CALLBACK, "code_verifier": portal.verifier}
-    refused = requests.post(f"{portal.issuer}/oauth/token", data=form, auth=(portal.app.id, portal.secret), timeout=30)
+    refused = portal.exchange(back(response)["code"])
     assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
     assert back(browser.get(portal.url(prompt="none")))["error"] == "login_required"
     assert browser.get(portal.url()).headers["Location"].startswith("https://login.example.com/saml2")
