@@ -17,6 +17,9 @@ class LogoutReceiver(ThreadingHTTPServer):
         self.answers: list[int] = []
         self.tokens: list[str] = []
         self.requests: list[str] = []
+        self.go = threading.Event()
+        """Cleared, it lets no request be answered."""
+        self.go.set()
 
     @property
     def url(self) -> str:
@@ -31,6 +34,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         self.server.requests.append(f"{self.path} {self.headers['Content-Type']}")
         self.server.tokens += parse_qs(body).get("logout_token", [])
+        self.server.go.wait(30)
         status = self.server.answers.pop(0) if self.server.answers else 200
         self.send_response(status)
         if status == 302:

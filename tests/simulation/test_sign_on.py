@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ import requests
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from app.store.sign_on.apps import Apps, Settings
 from tests.conftest import Server
 from tests.processes import until
 from tests.sign_on.apps import LogoutReceiver, running_receiver
@@ -64,14 +62,6 @@ def receiver() -> Iterator[LogoutReceiver]:
         yield one
 
 
-def register(world: World, receiver: LogoutReceiver) -> str:
-    """Register an app that is told of logouts, and note that it knows all who are signed in."""
-    settings = Settings(name="Portal", redirect_uris=("https://app.example.com/callback",), backchannel_logout_uri=receiver.url)
-    app = Apps(world.database).create(settings, lifetime=timedelta(days=1))[0].id
-    world.database.db.sessions.update_many({"tenant": world.tenant}, {"$set": {"apps": [app]}})
-    return app
-
-
 def test_sso_147_provisioning_and_sign_on_are_one_story_in_one_list(story: Story, receiver: LogoutReceiver) -> None:
     world, source, ann = story.world, story.source, next(iter(story.source.people.values()))
     browser = world.browser()
@@ -87,7 +77,7 @@ def test_sso_147_provisioning_and_sign_on_are_one_story_in_one_list(story: Story
     story.entra.cycle(source)
     assert browser.is_signed_in()  # the session is the user's, whatever they are called
 
-    app = register(world, receiver)
+    app = world.signed_in_to_app(receiver.url)
     user, sid = story.entra.users[ann.object_id].id, world.sessions()[0]["sid"]
     ann.soft_deleted = True
     story.entra.cycle(source)

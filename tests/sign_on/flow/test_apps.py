@@ -1,5 +1,7 @@
 """A sign-in that an app has asked for, and the Sign on URL that leads to an app."""
 
+import os
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -7,8 +9,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 
 from app.store.accounts.tenants import Tenants
+from app.store.mongo.moments import now
 from app.store.sign_on.apps import Apps, Settings
 from tests.conftest import make_server
+from tests.processes import until
+from tests.reliability.test_drain import workers
 from tests.sign_on.flow.world import World
 
 CALLBACK = "https://app.example.com/callback"
@@ -111,4 +116,24 @@ def test_pe_13_the_person_goes_on_where_the_worker_was_killed_in_between(tmp_pat
     server.start()
     assert browser.get(where).headers["Location"] == world.url
     assert len(world.sessions()) == 1
+    assert server.stop() == 0
+
+
+def test_pe_13_an_app_is_told_again_where_the_worker_was_killed_while_it_told(tmp_path, receiver):
+    server = make_server(tmp_path, SCIMD_WORKERS="1")
+    server.start()
+    world = World(server)
+    user = world.user()
+    world.browser().sign_in()
+    world.signed_in_to_app(receiver.url)
+    receiver.go.clear()
+    world.disable(user)
+    until(lambda: receiver.tokens)
+    for worker in workers(server):
+        os.kill(worker, signal.SIGKILL)
+    receiver.go.set()
+    # The claim of the worker that is gone ends after half a minute; here it has.
+    world.database.db.logouts.update_many({}, {"$set": {"due": now()}})
+    until(lambda: len(receiver.tokens) == 2 and world.events("logout-told"))
+    assert len(world.events("logout-told")) == 1
     assert server.stop() == 0

@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from app import create_app
+from app.background.sign_on import sign_on_chores
 from app.config import Config
-from app.store.log.events import Events, LogSettings
+from app.sign_on.logout_tokens import Teller
 from app.store.mongo.moments import now
 from app.store.sign_on.connections import Connections
-from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sessions import Sessions
+from tests.processes import until
 from tests.sign_on.flow.world import NAME, PATCH_URN, USER_URN, World
 from tests.sign_on.saml.idp import MS_CLAIMS, OBJECT_ID
 from tests.tenants import delete_for_good
@@ -80,33 +81,57 @@ def test_sso_66_a_guest_comes_in_by_the_id_where_the_names_differ(live_server):
     assert [row["user"] for row in by_id.sessions()] == [user]
 
 
-@pytest.mark.parametrize("operations", [
-    [{"op": "Replace", "path": "active", "value": "False"}],
-    [{"op": "replace", "path": "active", "value": False}],
-    [{"op": "Replace", "value": {"active": False}}],
-    [{"op": "Add", "path": "active", "value": "False"}],
-])
-def test_pe_02_who_is_disabled_by_a_patch_is_out_at_once(world, operations):
-    browser = comes_in(world)
-    world.patch(world.user_id, *operations)
-    assert not browser.is_signed_in()
-    refused(world, "inactive")
+def patched(*operations):
+    """Return the way of disabling by these operations of a PATCH."""
+    return lambda world: world.patch(world.user_id, *operations)
 
 
-def test_pe_02_who_is_disabled_by_put_or_bulk_is_out_at_once(world):
-    body = {"schemas": [USER_URN], "userName": NAME, "displayName": NAME}
-    browser = comes_in(world)
-    assert world.request("PUT", f"/Users/{world.user_id}", body | {"active": False}).status_code == 200
-    assert not browser.is_signed_in()
-    world.request("PUT", f"/Users/{world.user_id}", body | {"active": True})
-    assert not browser.is_signed_in()  # SO-74
-    browser = comes_in(world)
+def put(world):
+    body = {"schemas": [USER_URN], "userName": NAME, "displayName": NAME, "active": False}
+    assert world.request("PUT", f"/Users/{world.user_id}", body).status_code == 200
+
+
+def bulk(world):
     off = {"schemas": [PATCH_URN], "Operations": [{"op": "replace", "path": "active", "value": False}]}
-    bulk = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
         {"method": "PATCH", "path": f"/Users/{world.user_id}", "data": off},
     ]}
-    assert world.request("POST", "/Bulk", bulk).status_code == 200
+    assert world.request("POST", "/Bulk", body).status_code == 200
+
+
+def delete(world):
+    assert world.request("DELETE", f"/Users/{world.user_id}").status_code == 204
+
+
+@pytest.mark.parametrize("disable", [
+    patched({"op": "Replace", "path": "active", "value": "False"}), patched({"op": "replace", "path": "active", "value": False}),
+    patched({"op": "Replace", "value": {"active": False}}), patched({"op": "Add", "path": "active", "value": "False"}), put, bulk, delete,
+])
+def test_pe_02_who_is_disabled_is_out_at_once_and_the_app_is_told(world, receiver, disable):
+    """The app is told without anybody using the session; how soon follows from the pauses of the chores."""
+    browser = comes_in(world)
+    world.signed_in_to_app(receiver.url)
+    disable(world)
+    until(lambda: receiver.tokens)
     assert not browser.is_signed_in()
+    refused(world, "deleted" if disable is delete else "inactive")
+    assert len(receiver.tokens) == 1
+
+
+def test_pe_02_the_pauses_of_the_chores_are_less_than_five_seconds(mock_database):
+    """A round comes after one and a half times its pause at most (`janitor`): one ends the session, one tells the app."""
+    teller = Teller(mock_database, None, None, 90)
+    chores = {chore.name: chore for chore in sign_on_chores(mock_database, teller, None, None)}
+    assert sum(1.5 * chores[name].pause for name in ("ending sessions", "telling apps")) <= 4
+
+
+def test_sso_74_who_is_enabled_again_has_no_session(world):
+    browser = comes_in(world)
+    world.disable(world.user_id)
+    world.patch(world.user_id, {"op": "Replace", "path": "active", "value": "True"})
+    until(lambda: not world.sessions())
+    assert not browser.is_signed_in()
+    comes_in(world)
 
 
 def test_sso_72_pe_02_who_is_disabled_between_answer_and_finish_is_refused(world):
@@ -339,11 +364,13 @@ def test_sa_58_an_assertion_is_used_up_even_if_its_sign_in_is_lost(world):
     assert (response.status_code, world.reasons()) == (403, ["replay"])
 
 
-def test_pe_11_ten_thousand_sessions_end_while_provisioning_goes_on(world):
+def test_pe_11_ten_thousand_sessions_end_by_off_while_provisioning_goes_on(world, receiver):
     comes_in(world)
     (session,) = world.sessions()
     rows = [session | {"_id": f"{number:064x}", "sid": f"{number:032x}"} for number in range(10_000)]
-    world.database.db.sessions.insert_many(rows)
+    world.database.db.sessions.insert_many(rows[:50])
+    world.signed_in_to_app(receiver.url)
+    world.database.db.sessions.insert_many(rows[50:])
     done = threading.Event()
     failures = []
 
@@ -357,11 +384,13 @@ def test_pe_11_ten_thousand_sessions_end_while_provisioning_goes_on(world):
     with ThreadPoolExecutor(1) as pool:
         going = pool.submit(provision)
         began = now()
-        ended = end_sessions(world.database, world.tenant, {}, End("operator", Events(world.database, world.tenant, LogSettings(1))))
+        world.server.command("sso", "off", world.tenant)
+        took = (now() - began).total_seconds()
+        until(lambda: len(receiver.tokens) == 51, seconds=60)
         done.set()
         going.result()
-    assert (ended, failures, world.sessions()) == (10_001, [], [])
-    assert (now() - began).total_seconds() < 60  # what was asked for
+    assert (failures, world.sessions()) == ([], [])
+    assert took < 60  # what was asked for
 
 
 def test_sso_77_a_connection_that_is_turned_off_while_somebody_is_let_in_leaves_no_session(world, monkeypatch):

@@ -7,7 +7,7 @@ import zlib
 from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,6 +15,7 @@ import requests
 from lxml import etree
 
 from app.store.mongo.database import Database
+from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.connection import Connection, SamlPart, StoredCertificate
 from app.store.sign_on.connections import Connections
 from tests.conftest import Server
@@ -115,6 +116,13 @@ class World:
     def sessions(self) -> list[dict[str, Any]]:
         """Return the sessions that have not ended."""
         return list(self.database.db.sessions.find({"tenant": self.tenant, "ended": {"$exists": False}}))
+
+    def signed_in_to_app(self, uri: str) -> str:
+        """Register an app with a URI for logout tokens, sign all in to it who have a session, and return its id."""
+        settings = Settings(name="Portal", redirect_uris=("https://app.example.com/callback",), backchannel_logout_uri=uri)
+        app, _ = Apps(self.database).create(settings, lifetime=timedelta(days=1))
+        self.database.db.sessions.update_many({"tenant": self.tenant}, {"$push": {"apps": app.id}})
+        return app.id
 
     def browser(self) -> Browser:
         """Return a browser without any cookie."""

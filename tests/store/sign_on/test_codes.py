@@ -89,3 +89,15 @@ def test_op_06_the_tokens_of_a_stolen_code_are_revoked_and_no_others(codes, toke
     texts = [tokens.issue(stolen), tokens.issue(other)]
     tokens.revoke_of_code("contoso", "sid", stolen.id)
     assert [tokens.find("contoso", text) is not None for text in texts] == [False, True]
+
+
+def test_pe_14_a_code_that_was_used_is_not_good_again_when_the_clock_is_set_back(codes, tokens, clock):
+    code = codes.create(GRANT)
+    taken = codes.take("contoso", "app_1", code)
+    token = tokens.issue(taken)
+    clock.moment -= timedelta(hours=1)
+    with pytest.raises(Replayed) as caught:
+        codes.take("contoso", "app_1", code)
+    tokens.revoke_of_code("contoso", caught.value.session, caught.value.id)
+    clock.moment -= timedelta(hours=1)
+    assert tokens.find("contoso", token) is None

@@ -79,3 +79,13 @@ def test_sso_123_renewed_in_two_tabs_at_once_there_is_one_of_it(sessions, databa
         renewed = list(pool.map(lambda _: sessions.renew(cookie, session())[1].sid, range(8)))
     assert renewed.count(opened.sid) == 1
     assert database.db.sessions.count_documents({"sid": opened.sid}) == 1
+
+
+def test_pe_14_a_session_that_has_ended_does_not_come_back_when_the_clock_is_set_back(sessions, database, clock):
+    cookie, opened = sessions.open(session())
+    end_sessions(database, "contoso", {"sid": opened.sid}, End("person", Events(database, "contoso", LogSettings(90))))
+    for _ in range(3):
+        clock.moment -= timedelta(hours=1)
+        assert sessions.by_cookie("contoso", cookie) is None
+        assert sessions.by_sid("contoso", opened.sid) is None
+        assert sessions.renew(cookie, session())[1].sid != opened.sid

@@ -150,3 +150,19 @@ def test_sso_19_a_ticket_keeps_what_the_test_has_found(database):
     tickets.report("contoso", ticket, {"passed": True})
     assert tickets.outcome("contoso", secret) == {"passed": True}
     assert tickets.outcome("fabrikam", secret) is None
+
+
+def test_pe_14_nothing_that_was_used_is_good_again_when_the_clock_is_set_back(database, sign_ins, clock):
+    state, until = answered(sign_ins), clock() + timedelta(hours=1)
+    finished = answered(sign_ins)
+    assert sign_ins.finish(sign_ins.answered("contoso", finished))
+    assert sign_ins.use_assertion("contoso", "sso_1", "_1", until) is None
+    tickets = Tickets(database, clock)
+    ticket = tickets.create("contoso", "sso_1")
+    assert tickets.take("contoso", ticket)
+    for _ in range(3):
+        clock.moment -= timedelta(hours=1)
+        assert sign_ins.answer("contoso", state) is None
+        assert sign_ins.answered("contoso", finished) is None
+        assert sign_ins.use_assertion("contoso", "sso_1", "_1", until) is not None
+        assert tickets.take("contoso", ticket) is None
