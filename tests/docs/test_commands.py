@@ -356,6 +356,7 @@ def test_sign_on(reader: Story) -> None:
     reader.run("scimd sso unlink contoso --user b.simon@contoso.com", "Nothing was written down", status=1)
     reader.run("scimd events contoso --user b.simon@contoso.com", "")
     reader.run("scimd events contoso --reference 0", "Nothing was refused")
+    reader.run("scimd events demo --failed", "There is nothing")
     reader.run("scimd events contoso --failed", "")
     reader.run("scimd signing-key seal", "")
     reader.run("scimd sso refresh contoso", "", status=1)
