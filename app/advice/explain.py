@@ -15,6 +15,8 @@ from app.causes import cause_of
 _FIELD = re.compile(r"\{(\w+)\}")
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
+OF_PEOPLE = frozenset({"sign-on", "sign-on-test", "app-sign-on", "logout-told"})
+"""The operations whose refusals are those of people and their apps, and have none of the causes."""
 _OTHER_CUSTOMER = "another customer"
 
 
@@ -55,11 +57,13 @@ def explain(event: Mapping[str, Any], provider: str = ENTRA, *, customer: bool =
     For the eyes of a `customer`, the names of other customers are left out. Events of earlier versions, which have no
     cause, are explained by status and scimType; those of sign-ons have reasons of their own, and no steps here.
     """
+    if event.get("signOn") or event.get("operation") in OF_PEOPLE:
+        return _of_a_person(event, _rows(event, customer=customer))
     known = event.get("cause", "")
     cause = known or cause_of(event.get("status", 500), event.get("scimType"))
     cure, rows = CURES.get(cause), _rows(event, customer=customer)
     values = _values(event, rows, provider)
-    if cure is None or event.get("signOn"):
+    if cure is None:
         return Explanation(cause, "", cause, values["detail"] + "." if values["detail"] else "", rows, ())
     sentence = cure.sentence if known else "Refused with {status}[ {scimType}][: {detail}]."
     steps = cure.entra if provider == ENTRA else cure.others
@@ -67,6 +71,15 @@ def explain(event: Mapping[str, Any], provider: str = ENTRA, *, customer: bool =
         cause, event.get("attribute", ""), _filled(cure.title, values), _capital(_filled(sentence, values)), rows,
         tuple(_step(each, values) for each in steps),
     )
+
+
+def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...]) -> Explanation:
+    """Return why a person did not come in; the detail of a sign-on begins with the reason and a colon."""
+    operation, detail = str(event.get("operation", "")), str(event.get("detail", ""))
+    reason, _, sentence = detail.partition(": ")
+    if not operation.startswith("sign-on"):
+        reason, sentence = operation, detail
+    return Explanation(reason, "", reason, sentence, rows, ())
 
 
 def title_of(cause: str, attribute: str = "") -> str:

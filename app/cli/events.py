@@ -124,7 +124,8 @@ def _print_cures(found: list[dict[str, Any]], provider: str) -> None:
     newest = {(each.cause, each.attribute): each for each in explanations}
     numbers = Counter((each.cause, each.attribute) for each in explanations)
     for reason, number in numbers.most_common(_MOST_CURES):
-        say("", f"{number} x {newest[reason].title}: {newest[reason].sentence}")
+        sentence = newest[reason].sentence
+        say("", f"{number} x {newest[reason].title}" + (f": {sentence}" if sentence else ""))
         for place, step in enumerate(newest[reason].steps, 1):
             say(f"  {place}. {plain(step)}")
 

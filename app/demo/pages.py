@@ -8,6 +8,7 @@ _FRAME = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>{{ title }}</title>
 <style>
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif }
@@ -18,6 +19,7 @@ button, .button { display: block; width: 100%; box-sizing: border-box; margin: .
   border-radius: .5rem; cursor: pointer }
 small { display: block; opacity: .7 }
 table { border-collapse: collapse } td, th { padding: .2rem 1rem .2rem 0; text-align: left; vertical-align: top }
+th { white-space: nowrap }
 td { overflow-wrap: anywhere }
 </style>
 <h1>{{ title }}</h1>

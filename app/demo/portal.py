@@ -29,6 +29,8 @@ _HELLO = """
 <table>{% for name, value in claims.items() %}<tr><th>{{ name }}</th><td>{{ value }}</td></tr>{% endfor %}</table>
 <p><a class="button" href="{{ out }}">Sign out</a></p>"""
 _REFUSED = """<p>You were not signed in: {{ why }}</p><a class="button" href="{{ again }}">Start again</a>"""
+_OF_THE_TOKEN = ("iss", "aud", "iat", "exp", "auth_time", "nonce", "amr", "acr", "sid", "at_hash")
+"""The claims that are shown last, since they are not about the person."""
 _LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -61,7 +63,7 @@ class Portal:
         known = self._signed_in.get(session.get("key", ""))
         if known is None:
             return page("Demo app", _WELCOME, login=url_for("login"), issuer=self.issuer)
-        claims = known["userinfo"]
+        claims = {name: ", ".join(value) if isinstance(value, list) else value for name, value in _sorted(known)}
         return page(f"Hello, {claims.get('name', claims['sub'])}", _HELLO, claims=claims, out=url_for("logout"))
 
     def login(self) -> Any:
@@ -108,3 +110,8 @@ class Portal:
             for key in ended:
                 del self._signed_in[key]
         return "", 200
+
+
+def _sorted(known: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Return the claims of a person who is signed in, those about the token last."""
+    return sorted(known["userinfo"].items(), key=lambda row: row[0] in _OF_THE_TOKEN)

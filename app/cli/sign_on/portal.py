@@ -20,7 +20,9 @@ from app.store.mongo.moments import now
 from app.store.sign_on import connection as stored
 from app.store.sign_on.signing_keys import SAML, SigningKeys
 
-_NAMES = {"sso_url": "SSO URL", "metadata_url": "Metadata from", "client_id": "Client ID"}
+_NAMES = {
+    "sso_url": "SSO URL", "metadata_url": "Metadata from", "client_id": "Client ID", "last_sign_in": "Last sign-in",
+}
 """Names of facts that are not their words in JSON."""
 
 
@@ -67,9 +69,10 @@ def warnings(connection: Connection, found: stored.Connection) -> list[str]:
 def facts(connection: Connection, found: stored.Connection) -> dict[str, Any]:
     """Return what is known of a connection, ready for JSON."""
     moment = now()
-    shown: dict[str, Any] = {
+    return {
         "id": found.id, "kind": found.kind, "on": found.on, "label": found.label or None,
-        "identity_provider": found.provider, "match": f"{found.match_attribute}={found.match_source}",
+        "identity_provider": found.provider, **_of_provider(found),
+        "match": f"{found.match_attribute}={found.match_source}",
         "subject": found.subject or None, "sign_requests": found.sign_requests, "require_mfa": found.require_mfa,
         "group": found.group or None, "app": found.app or None, "metadata_read": found.fetched,
         "fault": found.fault or None, "tested": found.tested, "is_tested": is_tested(found, moment),
@@ -84,24 +87,30 @@ def facts(connection: Connection, found: stored.Connection) -> dict[str, Any]:
         "portal": portal_values(connection, found),
         "advice": [*warnings(connection, found), *advice(found, connection.config.base_url, moment)],
     }
+
+
+def _of_provider(found: stored.Connection) -> dict[str, Any]:
+    """Return what is known of an identity provider by its protocol."""
     if found.saml:
-        shown |= {"sso_url": found.saml.sso_url, "metadata_url": found.saml.metadata_url or None}
-    if found.oidc:
-        shown |= {
-            "metadata_url": discovery_url(found.oidc.issuer), "client_id": found.oidc.client_id,
-            "scopes": list(found.oidc.scopes),
-            "authentication": "secret" if found.oidc.secret else "key", "keys": len(found.oidc.keys),
-        }
-    return shown
+        return {"sso_url": found.saml.sso_url, "metadata_url": found.saml.metadata_url or None}
+    assert found.oidc is not None
+    return {
+        "metadata_url": discovery_url(found.oidc.issuer), "client_id": found.oidc.client_id,
+        "scopes": list(found.oidc.scopes), "authentication": "secret" if found.oidc.secret else "key",
+        "keys": len(found.oidc.keys),
+    }
 
 
 def print_facts(shown: dict[str, Any]) -> None:
     """Print what `facts` returned, for people."""
     apart = ("certificates", "portal", "advice", "id", "kind", "on", "label", "is_tested", "last_refusal")
-    known = {name: value for name, value in shown.items() if name not in apart and value not in (None, [], False)}
-    known["tested"] = _tested(shown)
-    if not shown["metadata_url"]:
-        known["metadata_url"] = "none: it was given once, and is not read again"
+    words = {
+        "tested": _tested(shown),
+        "metadata_url": shown["metadata_url"] or "none: it was given once, and is not read again",
+    }
+    known = {
+        name: value for name, value in (shown | words).items() if name not in apart and value not in (None, [], False)
+    }
     say("")
     print_values({_NAMES.get(name, name.replace("_", " ").capitalize()): cell(value) for name, value in known.items()})
     refusal = shown["last_refusal"]

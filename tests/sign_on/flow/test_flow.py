@@ -53,7 +53,8 @@ def test_sso_118_the_log_shows_provisioning_and_sign_on_in_one_list(world):
     world.disable(world.user_id)
     world.browser().sign_in()
     shown = world.server.command("events", world.tenant, "--user", NAME)
-    assert [shown.count(word) for word in ("create", "sign-on", "patch", "inactive")] == [1, 2, 1, 1], shown
+    lines, _, _ = shown.partition("\n\n")  # what follows sums the refusals up
+    assert [lines.count(word) for word in ("create", "sign-on", "patch", "inactive")] == [1, 2, 1, 1], shown
     assert "nobody" not in shown
 
 
@@ -76,6 +77,17 @@ def test_sso_05_every_sign_in_every_refusal_and_every_end_is_one_event(world):
         ("sign-on", "", world.user_id), ("sign-on", "", other), ("sign-on", "not-provisioned", None),
         ("sign-off", "person", world.user_id), ("sign-off", "disabled", other),
     ]
+
+
+def test_scimd_events_counts_the_reasons_why_people_were_refused(world):
+    for name in ("nobody@contoso.com", "other@contoso.com", NAME):
+        if name == NAME:
+            world.disable(world.user_id)
+        world.browser().sign_in(name_id=name)
+    shown = world.server.command("events", world.tenant, "--failed")
+    assert "2 x not-provisioned: No user has this userName." in shown
+    assert "1 x inactive: The user is disabled.\n" in shown
+    assert "Secret Token" not in shown
 
 
 def test_the_reference_on_the_page_leads_to_the_line_of_the_log(world):
