@@ -23,7 +23,7 @@ from app.store.sign_on.connections import Connections
 from app.store.sign_on.links import Link, Links
 from tests.auth.issuer import APP, AUDIENCE, SUBJECT, running_issuer
 from tests.conftest import make_server
-from tests.delivery.target import Target, running_target
+from tests.delivery.target import Reply, Target, running_target
 from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
 from tests.processes import until
@@ -393,8 +393,27 @@ def test_mongodb(reader: Story) -> None:
     assert reader.untried("docs/mongodb.md") == []
 
 
+def webhooks_that_fail(reader: Story, token: str) -> None:
+    """Do what the page says about an endpoint that accepts nothing."""
+    with running_target() as target:
+        target.reply = lambda _: Reply(410)
+        made = json.loads(reader.run(f"scimd webhook create demo {target.url} --json", "whpk_"))["id"]
+        url = f"{reader.server.url}/demo/scim/v2/Groups"
+        group = reader.send(token, "POST", url, GROUP | {"displayName": "Told"}, 201)["id"]
+        until(lambda: "off" in reader.run(f"scimd webhook show {made}", ""))
+        reader.run(f"scimd webhook failures {made}", "")
+        target.reply = lambda _: Reply()
+        reader.run(f"scimd webhook enable {made}", "is on")
+        until(lambda: told_of(target, group))
+        reader.run(f"scimd webhook resend {made} {target.ids[0]}", "")
+        until(lambda: len(target.ids) > 1)
+        reader.run(f"scimd webhook delete {made}", "")
+        reader.send(token, "DELETE", f"{url}/{group}", status=204)
+
+
 def test_operating(reader: Story) -> None:
-    reader.serve("make run")
+    reader.serve("make run", SCIMD_WEBHOOK_NETWORKS="127.0.0.0/8")
+    reader.environ |= {"SCIMD_WEBHOOK_NETWORKS": "127.0.0.0/8"}
     url = f"{reader.server.url}/demo/scim/v2"
     old = reader.run("scimd token issue demo", SECRET_TOKEN).strip()
     token = reader.run("scimd token issue demo --expires 365d --label entra-2027", SECRET_TOKEN).strip()
@@ -406,6 +425,7 @@ def test_operating(reader: Story) -> None:
     reader.run("scimd events demo", "create +User jane@example.com")
     reader.run("scimd events demo --failed", "uniqueness")
     reader.run("scimd events demo --failed --since 2h", "uniqueness")
+    reader.run("scimd events demo --since 1h", "uniqueness")
     reader.run(f"scimd check {url} --token {token}", "ok")
     reader.send(token, "DELETE", f"{url}/Users/{jane}", status=204)
     reader.run("scimd deleted list demo", jane)
@@ -419,6 +439,8 @@ def test_operating(reader: Story) -> None:
     copy = reader.run("scimd token issue --all-tenants --scope events.read --label copy", SECRET_TOKEN)
     reader.run("scimd token list --all-tenants", f"{copy.split('_')[1]}.*copy")
     reader.run("scimd events - --since 7d", "issue +token copy")
+    reader.run("scimd events -", "issue +token copy")
+    webhooks_that_fail(reader, token)
     answered(403, reader.run("scimd token issue demo --scope events.read", SECRET_TOKEN).strip(), f"{url}/Users")
     answered(401, copy.strip(), f"{url}/Users")
     reader.run("scimd signing-key seal", r"^[\w-]{43}=$")
