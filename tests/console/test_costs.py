@@ -68,7 +68,7 @@ class World:
 @pytest.fixture
 def world(mongod_uri: str) -> Iterator[World]:
     made = World(mongod_uri)
-    made.get("/console")  # the first request prepares what later ones have
+    made.get("/console/customers/contoso/log")  # the first request prepares what later ones have
     yield made
     made.close()
 
@@ -97,4 +97,4 @@ def test_co_105_a_live_part_takes_two_commands(world: World) -> None:
 def test_links_are_found_by_their_hash(world: World) -> None:
     secret = Links(world.database).make_console("operator", "alice")
     _, commands = world.get(f"/console/enter/{secret}")
-    assert [next(iter(command)) for command in commands] == ["find"]
+    assert [command.get("find") or command["findAndModify"] for command in commands] == ["visits", "tickets"]
