@@ -224,8 +224,8 @@ class Unavailable(ScimError):
     status = 503
     for_operators = True
 
-    def __init__(self, detail: str, *, retry_after: int = 5) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, *, retry_after: int = 5, cause: str = "") -> None:
+        super().__init__(detail, cause=cause)
         self.headers["Retry-After"] = str(retry_after)
 
 

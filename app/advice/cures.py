@@ -126,6 +126,13 @@ CURES: dict[str, Cure] = {
         (*_AGAIN, "If it happens every day, ask for a higher limit (scimd tenant limit)."),
     ),
     "unavailable": Cure("the database was away", "The database did not answer.", _AGAIN, _AGAIN),
+    "guarded": Cure(
+        "stopped by the guard", "Unusually many users were disabled or deleted within an hour, so no more are.",
+        ("Check whether these people were meant to lose access: the scope, its filters, and **Users and groups**.",
+         "If they were, ask the operator to allow it (scimd tenant guard). Entra sends it again."),
+        ("Check in {idp} whether these people were meant to lose access.",
+         "If they were, ask the operator to allow it (scimd tenant guard), and send it again."),
+    ),
     "no-credential": Cure(
         "no token", "No token came.",
         ("The **Secret Token** is empty: paste it, and select **Test Connection**.",

@@ -19,6 +19,7 @@ from app.cli.values import Duration, ResourceName, Text
 from app.errors import Unavailable
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.accounts.tenants import Tenants
+from app.store.log.event import ROLES
 from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.outbox import SPEC as OUTBOX
 from app.store.log.reading.tail import Tail
@@ -151,6 +152,8 @@ def _details(event: dict[str, Any]) -> str:
     for word, key in (("+", "added"), ("-", "removed")):
         if members.get(f"{key}Count"):
             parts.append(f"members {word}{members[f'{key}Count']}: {', '.join(members.get(key, [])[:3])}")
+    if ROLES in event:
+        parts.append(f"roles: {', '.join(event[ROLES]) or 'none'}")
     parts += [f"skipped: {warning}" for warning in event.get("warnings", ())]
     return "; ".join(parts)
 

@@ -82,6 +82,14 @@ class World:
         limited = Client(app, self.gallery.tenant, self.token()[0])
         return next(answer for answer in iter(lambda: limited("GET", "/Users"), None) if answer.status_code == 429)
 
+    def guarded(self) -> Any:
+        """Delete a user while the guard stops that."""
+        user = self.gallery.user("ann")["id"]
+        stopped = {"guard.stop": True, "guard.stopped": datetime.now(UTC)}
+        self.database.db.tenants.update_one({"_id": self.gallery.tenant}, {"$set": stopped})
+        app = create_app(Config.from_environment({}), self.database)
+        return Client(app, self.gallery.tenant, self.token()[0])("DELETE", f"/Users/{user}")
+
     def failed(self, code: int) -> Any:
         """Let MongoDB answer the insert of a user with an error."""
         with self.fault(["insert"], "alwaysOn", errorCode=code, namespace=f"{self.database.db.name}.users"):
@@ -128,6 +136,7 @@ RAISED: dict[str, Callable[[World], Any]] = {
     "version": _stale,
     "over-rate": World.too_fast,
     "unavailable": lambda w: w.failed(91),
+    "guarded": World.guarded,
     "no-credential": lambda w: w.bearer(""),
     "malformed": lambda w: w.bearer(w.token()[0][:-20]),
     "wrong-secret": lambda w: w.bearer(re.sub("[0-9a-f]{64}$", "0" * 64, w.token()[0])),

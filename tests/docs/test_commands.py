@@ -252,6 +252,12 @@ def run_the_rest(reader: Story) -> None:
     reader.send(token, "POST", f"{url}/Groups", GROUP | {"displayName": "Others"}, 201)
     reader.run("scimd events acme", "create +User jane@example.com.*create +Group Sales.*create +Group Others")
     assert "Others" not in reader.run("scimd events acme --user jane@example.com", "create.*409.*Group Sales")
+    reader.run("scimd role map acme Sales seller --priority 10 --default guest", "")
+    reader.run("scimd role list acme", "seller +10 +Sales.*guest")
+    reader.run("scimd role list acme --user jane@example.com", "seller +Sales")
+    reader.run("scimd role unmap acme Sales seller", "")
+    reader.run("scimd role unmap acme --default", "")
+    reader.run("scimd role list acme", "maps no group")
     assert " 201 " not in reader.run("scimd events acme --failed", "uniqueness")
     reader.run("scimd events acme --since 2h", "Sales")
     refused = json.loads(reader.run("scimd events acme --failed --json", "uniqueness"))["request"]

@@ -193,6 +193,18 @@ def test_the_write_path_neither_shows_nor_loses_the_roles(world: World) -> None:
     assert "seller" not in exported
 
 
+def test_the_log_of_the_tenant_says_which_roles_a_user_has(world: World) -> None:
+    (ann,) = world.people(1)
+    sales = world.scim.group("Sales", ann)["id"]
+    world.map("Sales", "seller")
+    world.settle()
+    world.remove(sales, ann)
+    world.settle()
+    lines = [line for line in world.command("events", "acme", "--user", "u0@x").splitlines() if " roles " in line]
+    assert len(lines) == 2
+    assert lines[0].rstrip().endswith("roles: seller") and lines[1].rstrip().endswith("roles: none")
+
+
 def test_provisioned_roles_are_no_roles_by_groups(world: World) -> None:
     ann = world.scim.user("ann@x", roles=[{"value": "provisioned"}])["id"]
     world.scim.group("Sales", ann)

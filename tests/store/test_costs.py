@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 
 from app.background import janitor
+from app.background.guard import GuardFollower
 from app.export_import import Importer, export
 from app.protocol.search_request import SearchRequest
 from app.provider import Provider
+from app.roles.follower import Follower
 from app.schemas.custom import all_types
 from app.schemas.returned import Projection
 from app.schemas.tables.group import GROUP_TYPE
@@ -38,6 +40,7 @@ from app.store.log.reading.page import LogFilter, Place, Window
 from app.store.log.reading.tail import Tail
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
+from app.store.roles.role_maps import RoleMapping, RoleMaps
 from app.store.search.id_ranges import FIRST_IDS
 from tests.blueprints.conftest import PATCH_URN
 from tests.relay import SOURCES, relay
@@ -371,6 +374,50 @@ def import_members(world: World) -> Job:
     return _job(lambda: importer(world).run(lines), 100)
 
 
+def give_roles(world: World) -> Job:
+    follower = Follower(world.database, lambda _: world.directory)
+    maps = RoleMaps(world.database)
+
+    def put(group: str, role: str) -> None:
+        world.database.transaction(lambda session: maps.put(world.name, RoleMapping(group, role), session))
+
+    relay(world.database)
+    put(made_group(world, 0), "nobody")
+    settle_roles(world, follower)
+    group = made_group(world, 150)
+    relay(world.database)
+    put(group, uuid.uuid4().hex)
+    return lambda: settle_roles(world, follower)
+
+
+def follow_a_membership(world: World) -> Job:
+    give_roles(world)()
+    follower = Follower(world.database, lambda _: world.directory)
+    group = RoleMaps(world.database).get(world.name).mappings[-1].group
+    member = made(world)
+    relay(world.database)
+    settle_roles(world, follower)
+    world.patch("Group", group, {"op": "add", "path": "members", "value": [{"value": member}]})
+    relay(world.database)
+    return lambda: settle_roles(world, follower)
+
+
+def settle_roles(world: World, follower: Follower) -> int:
+    changed = 0
+    while (done := follower.round()) or RoleMaps(world.database).unfinished(world.name):
+        changed += done
+    return changed
+
+
+def guard(world: World) -> Job:
+    follower = GuardFollower(world.database, 90, lambda _: world.size)
+    follower.round()
+    for number in range(5):
+        world.provider.delete(USER_TYPE, made(world, number))
+    relay(world.database)
+    return _job(follower.round, 5)
+
+
 def idle_chores(world: World) -> Job:
     def work() -> None:
         for chore in janitor.CHORES:
@@ -398,6 +445,9 @@ JOBS: list[tuple[str, Callable[[World], Job], int]] = [
     ("import users", import_users, 10),
     ("import memberships", import_members, 10),
     ("export everything", lambda w: lambda: sum(1 for _ in export(w.directory)), 3),
+    ("give a role to the people in a group", give_roles, 10),
+    ("give a role to one more member", follow_a_membership, 60),
+    ("count who is disabled and deleted", guard, 10),
     ("every chore, with nothing to do", idle_chores, 40),
 ]  # fmt: skip
 

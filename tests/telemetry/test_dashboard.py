@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,7 @@ OPERATORS_ASK = {
     "scimd_resources": {"tenant", "type", "state"},
     "scimd_tenant_state": {"tenant", "state"},
     "scimd_last_contact_timestamp_seconds": {"tenant"},
+    "scimd_unusual_deactivations": {"tenant"},
     "scimd_relay_oldest_pending_seconds": set(),
     "scimd_relay_events_total": set(),
     "scimd_relay_seconds_bucket": {"le"},
@@ -84,6 +85,8 @@ def series(limited: Server) -> dict[str, set[str]]:
     assert 429 in {answer.status_code for answer in answers}
 
     sign_people_in(limited)
+    found = {"guard.warned": datetime.now(UTC), "guard.number": 61, "guard.users": 300}
+    limited.database.db.tenants.update_one({"_id": tenant}, {"$set": found})
 
     def counted() -> bool:
         found = scrape(limited)

@@ -59,5 +59,5 @@ class Gate:
 def _refusal() -> Unavailable:
     return Unavailable(
         "Unusually many users were disabled or deleted within an hour, so no more are until an operator allows it.",
-        retry_after=RETRY_SECONDS,
+        retry_after=RETRY_SECONDS, cause="guarded",
     )
