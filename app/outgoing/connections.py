@@ -34,6 +34,7 @@ class Connections:
     def __init__(self, deadline: float, most_bytes: int, allowed: addresses.Networks | None = None) -> None:
         self._sockets: list[socket.socket] = []
         self._timer = threading.Timer(max(deadline - time.monotonic(), 0.0), self._cut)
+        self._timer.daemon = True  # a process that ends does not wait for the deadline
         self.most_bytes = most_bytes
         self.allowed = allowed
         self.are_cut = False

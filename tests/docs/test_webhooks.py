@@ -18,9 +18,12 @@ import pytest
 import requests
 
 from app.delivery import signing
+from app.delivery.message import judged
 from app.delivery.sending import health
 from app.delivery.sending.attempt import SECONDS
 from app.delivery.webhook import MOST_BYTES
+from app.outgoing import failures
+from app.outgoing.http import Answer
 from app.store.delivery.endpoint import ED25519, HMAC, MOST_ATTEMPTS
 from tests.conftest import end_with_parent, free_port, make_server
 from tests.delivery.target import Arrived, Reply, running_target
@@ -116,6 +119,13 @@ def test_the_numbers_of_the_chapter_are_those_of_the_code() -> None:
     assert (health.SPREAD, SECONDS, MOST_BYTES, MOST_ATTEMPTS) == (0.2, 15, 256 * 1_024, 20)
     for said in ("within 15 seconds", "at most 256 KiB", "for five days", "for ten minutes", "last twenty attempts"):
         assert said in text
+
+
+def test_the_reasons_are_those_of_the_code() -> None:
+    (line,) = [line for line in pages.text(SECTION).splitlines() if line.startswith("Why an attempt failed")]
+    reasons = {value for name, value in vars(failures).items() if name.isupper() and isinstance(value, str)}
+    assert set(re.findall("`([^`]+)`", line)) == reasons | {"answered"}
+    assert judged(Answer(500, b"", {})).reason == "answered 500"
 
 
 class Receiver:

@@ -101,6 +101,18 @@ def test_ev_94_the_answer_is_that_of_the_url_itself(status: int) -> None:
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (status, b"", "7")
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_ev_140_a_redirect_leads_nowhere(status: int) -> None:
+    """Not even to where the first request may go."""
+    with socket.create_server(("127.0.0.1", 0)) as inner:
+        inner.setblocking(False)
+        head = f"HTTP/1.1 {status} X\r\nLocation: http://127.0.0.1:{inner.getsockname()[1]}/\r\nContent-Length: 0\r\n\r\n"
+        with receiving(sending(head.encode())) as port:
+            assert send(f"http://127.0.0.1:{port}/").status == status
+        with pytest.raises(BlockingIOError):
+            inner.accept()
+
+
 def test_ev_94_at_most_64_kib_of_an_answer_are_read() -> None:
     with receiving(pouring(b"x" * 65_536, OK + b"\r\n")) as port:
         answer = send(f"http://127.0.0.1:{port}/")

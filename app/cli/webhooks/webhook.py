@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from app.cli.webhooks.acting import (
     require,
     row,
 )
+from app.errors import Conflict
 from app.feed.parameters import read_types
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.delivery import starting
@@ -34,6 +36,9 @@ all_tenants_option = click.option(
     "--all-tenants", is_flag=True, help="In place of TENANT: for the events of all tenants."
 )
 parallel_type = click.IntRange(1, MOST_PARALLEL)
+MOST_KEYS = 5
+"""Keys that sign at once: many servers refuse requests whose headers have more than 8 KiB."""
+SHORTLY = timedelta(minutes=1)
 TYPES_HELP = "Only events of these types, with commas; a * at the end stands for any end, as in scimd.user.*."
 
 
@@ -151,10 +156,9 @@ def rotate(connection: Connection, endpoint_id: str, overlap: timedelta, as_json
     key, text = new_key(connection, endpoint.keys[-1].kind)
 
     def work(session: Session) -> Endpoint:
-        endpoints, moment = Endpoints(connection.database), now()
+        endpoints = Endpoints(connection.database)
         current = endpoints.get(endpoint_id, session)
-        old = [_ending(each, moment + overlap) for each in current.keys] if current else []
-        keys = [*(each for each in old if each.until and each.until > moment), key]
+        keys = _rotated(current.keys if current else (), key, overlap)
         return endpoints.change(endpoint_id, session=session, keys=keys)
 
     _print_key(changed(connection, "webhook rotate", work, object_=endpoint_id), text, as_json=as_json)
@@ -173,6 +177,18 @@ def delete(connection: Connection, endpoint_id: str, as_json: bool) -> None:
     )
     if as_json:
         print_json(row(connection.database, deleted))
+
+
+def _rotated(keys: Sequence[SigningKey], new: SigningKey, overlap: timedelta) -> list[SigningKey]:
+    """Return the keys after a rotation, without those that sign no more; raises Conflict if there are too many."""
+    moment = now()
+    old = [_ending(each, moment + overlap) for each in keys]
+    if sum(each.until is not None and each.until > moment + SHORTLY for each in old) >= MOST_KEYS:
+        raise Conflict(
+            f"{MOST_KEYS} keys of this endpoint sign already, and each makes requests longer. Wait until one ends, or "
+            "end them all with a short overlap, such as --overlap 1s."
+        )
+    return [*(each for each in old if each.until and each.until > moment), new]
 
 
 def _ending(key: SigningKey, until: datetime) -> SigningKey:

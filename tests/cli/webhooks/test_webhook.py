@@ -134,6 +134,18 @@ def test_ev_93_a_further_rotation_does_not_prolong_the_first_key(scimd: Any, acm
     assert secret.startswith("whsec_")
 
 
+def test_ev_93_no_more_than_five_keys_sign_and_a_short_overlap_ends_them_all(scimd: Any, made: dict[str, Any], database: Database) -> None:
+    for _ in range(4):
+        assert scimd("webhook", "rotate", made["id"]).status == 0
+    done = scimd("webhook", "rotate", made["id"])
+    assert (done.status, done.out) == (1, "")
+    assert "5 keys of this endpoint sign already" in done.err
+    assert len(keys_at(database, made["id"], now())) == 5
+    assert scimd("webhook", "rotate", made["id"], "--overlap", "1s").status == 0
+    assert len(keys_at(database, made["id"], now() + timedelta(seconds=2))) == 1
+    assert scimd("webhook", "rotate", made["id"]).status == 0
+
+
 def test_an_endpoint_begins_with_the_next_event_or_with_the_oldest(scimd: Any, acme: str, made: dict[str, Any], database: Database) -> None:
     relay(database)
     published = EventSequence(database).latest()
