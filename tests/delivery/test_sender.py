@@ -522,6 +522,44 @@ def test_many_endpoints_are_claimed_a_few_at_a_time(
     run_until(sender, lambda: len(target.ids) == 7)
 
 
+def test_an_endpoint_that_cannot_be_read_holds_up_no_other(
+    sending: World, sender: Sender, target: Target, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, endpoint = sending.endpoint(target), sending.endpoint(target)
+    sending.database.db.command("collMod", "endpoints", validator={})
+    sending.database.db.endpoints.update_one({"_id": broken.id}, {"$set": {"keys": ["edited by hand"]}})
+    [event] = sending.change("u1")
+    run_until(sender, lambda: target.ids == [event])
+    run_until(sender, lambda: sending.caught_up(endpoint))
+    assert f"the endpoint {broken.id} cannot be sent to" in caplog.text
+    sending.database.db.endpoints.update_one({"_id": broken.id}, {"$set": {"keys": []}})
+    sending.clock.forward(minutes=2)
+    run_until(sender, lambda: target.ids == [event, event])
+
+
+def test_ev_95_a_slow_event_lets_a_bounded_number_of_others_by(
+    sending: World, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.delivery.sending.run.MOST_DONE", 60)
+    let_go = threading.Event()
+
+    def attempt(_: Endpoint, __: Any, document: Any) -> Outcome:
+        if document["resource"]["id"] == "slow":
+            let_go.wait(20)
+        return Outcome(204)
+
+    sender = sending.sender(attempt=attempt)
+    endpoint = sending.endpoint(target)
+    sending.change("u", "slow", *[f"u{number}" for number in range(300)])
+    assert sender.take()
+    run_until(sender, lambda: len(sending.read(endpoint).done) >= 60)
+    run_for(sender, 1)
+    assert len(sending.read(endpoint).done) <= 160
+    let_go.set()
+    run_until(sender, lambda: sending.caught_up(endpoint))
+    sender.give_back(1)
+
+
 def test_ev_95_an_endpoint_that_is_slow_leaves_threads_to_the_others(
     sending: World, target: Target
 ) -> None:

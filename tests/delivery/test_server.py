@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 
 import pytest
 import requests
 
 from app.store.delivery.delivery_lease import sender
+from app.store.delivery.endpoints import Endpoints
+from bench.processes import memory
 from tests.blueprints.conftest import USER_URN
 from tests.conftest import Server, make_server
 from tests.delivery.target import Reply, Target
@@ -83,3 +86,30 @@ def test_ev_95_a_paused_sender_that_wakes_up_writes_nothing(two: Server, target:
     until(lambda: two.database.db.endpoints.find_one({"_id": made["id"]})["place"] > place)
     two.command("webhook", "delete", made["id"])
 
+
+
+def test_ev_139_fifty_silent_endpoints_cost_little_memory(two: Server, target: Target) -> None:
+    url, token = two.create_tenant(profile="interop")
+    tenant = url.split("/")[3]
+    made = json.loads(two.command("webhook", "create", tenant, target.url, "--json"))
+    users = create_users(url, token, *[f"user-{number}" for number in range(150)])
+    until(lambda: told(target) == {*users}, 60)
+    worker = owner(two)
+    before = memory(worker)
+    endpoints = Endpoints(two.database)
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as silent:
+        there = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        dead = [endpoints.create(tenant, place=0, url=there).id for _ in range(50)]
+        users += create_users(url, token, *[f"more-{number}" for number in range(50)])
+        until(lambda: told(target) == {*users}, 60)
+        connections = [silent.accept()[0] for _ in range(16)]  # half of the threads send to them
+        until(lambda: two.database.db.endpoints.count_documents({"_id": {"$in": dead}, "turn": {"$gt": 0}}) == 50, 60)
+        users += create_users(url, token, "last")
+        until(lambda: told(target) == {*users}, 60)
+        assert owner(two) == worker
+        assert memory(worker) - before < 10
+        for each in dead:
+            endpoints.delete(each)
+        for connection in connections:
+            connection.close()
+    two.command("webhook", "delete", made["id"])

@@ -18,8 +18,10 @@ from app.store.delivery.put_aside import BEHIND, GIVEN_UP, PutAside
 from app.store.delivery.requests import put_aside
 from app.store.log.sequence import Reading, Scope
 
-PROBED = 20
-"""How many events are looked at for one to try while the endpoint stands still."""
+FEW = 20
+"""The most events that are read ahead for an endpoint that gets one at a time, since its last attempt failed."""
+MOST_DONE = 1_000
+"""No more events are read while this many after the place are done: one at the place takes long."""
 MOST_BYTES = 1024 * 1024
 """About how large the events are that are read at a time; the last one may exceed it."""
 
@@ -52,16 +54,20 @@ class Run:
     @property
     def wants_events(self) -> bool:
         """Whether there are events to read, and room for them."""
-        has_room = self.window.put_aside < MOST_PUT_ASIDE
-        few = 0 if self.is_standing_still else SIZE // 2
-        is_open = not self.is_over and not self.is_closing
-        return is_open and has_room and self.window.fresh <= few and self.window.reached != self.news
+        if self.is_over or self.is_closing or self.window.reached == self.news:
+            return False
+        few = 0 if self.is_standing_still else self._size // 2
+        return self.window.fresh <= few and self.window.put_aside < MOST_PUT_ASIDE and self.window.ahead < MOST_DONE
+
+    @property
+    def _size(self) -> int:
+        return SIZE if self.pace.is_proven else FEW
 
     def read(self, reading: Reading) -> None:
         """Read the next events; raises Gone if its place is lost."""
         place = reading.start(self.window.reached)
         reach = reading.reach(place, self.scope) if self.endpoint.types else reading.bounds.published
-        room = (PROBED if self.is_standing_still else SIZE) - self.window.fresh
+        room = self._size - self.window.fresh
         if reading.read(place, reach, self.scope, self.endpoint.types, partial(self._take, room)):
             self.window.reached = max(place, reach)
         self.news = reading.bounds.published

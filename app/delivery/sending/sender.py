@@ -73,6 +73,8 @@ class Sender:
         self._threads = Threads()
         self._ended: SimpleQueue[Ended] = SimpleQueue()
         self._first = 0
+        self._unproven = 0
+        """How many attempts are under way at endpoints that may not answer."""
 
     def take(self) -> bool:
         """Take the lease if it is free, and return whether that succeeded; raises Unavailable."""
@@ -93,7 +95,7 @@ class Sender:
                 self._lease.prolong()
                 moment = self._parts.clock()
                 self._turns.refresh(moment)
-                self._turns.read_events(self._sequence)
+                self._turns.read_events(self._sequence, moment)
                 begun = self._begin(moment)
             ended = self._collect(seconds)
             with self._parts.database.budget(self._lease.seconds_left()):
@@ -121,6 +123,7 @@ class Sender:
     def _begin(self, moment: datetime) -> bool:
         """Begin attempts, of each endpoint one after the other; return whether there were any."""
         runs, begun = self._in_turn(), False
+        self._unproven = sum(run.sent for run in runs if not run.pace.is_proven)
         while waiting := [run for run in runs if self._has_room(run) and self._begin_one(run, moment)]:
             runs, begun = waiting, True
         return begun
@@ -133,10 +136,9 @@ class Sender:
 
     def _has_room(self, run: Run) -> bool:
         """Return whether the endpoint may have another thread, so that no endpoint keeps the others waiting."""
-        free = self._threads.free
-        if not run.pace.is_proven and sum(each.sent for each in self._turns if not each.pace.is_proven) >= UNPROVEN:
+        if not run.pace.is_proven and self._unproven >= UNPROVEN:
             return False
-        return free > (SPARE if run.sent else 0)
+        return self._threads.free > (SPARE if run.sent else 0)
 
     def _begin_one(self, run: Run, moment: datetime) -> bool:
         item = run.next(moment)
@@ -145,6 +147,7 @@ class Sender:
         document = item.document or self._stored(run, item)
         if document is not None:
             run.begin(item)
+            self._unproven += not run.pace.is_proven
             self._threads.begin(partial(self._send, run, item, document))
         return True
 

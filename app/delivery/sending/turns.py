@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from app.delivery.sending.run import Run
-from app.errors import Gone
+from app.errors import Gone, ScimError
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.delivery.endpoint import ON, Gap
 from app.store.delivery.progress import Marks, Progress, Step
 from app.store.delivery.put_aside import BEHIND, WAITING, PutAsides
 from app.store.log.sequence import EventSequence, Reading, Scope
-from app.store.mongo.database import Database
+from app.store.mongo.database import Database, translate
 from app.store.mongo.moments import now
 
 log = logging.getLogger("scimd")
@@ -23,6 +24,8 @@ REFRESH_SECONDS = 1.0
 """How often the sender looks for endpoints that are new or have changed."""
 LOOK_SECONDS = 0.05
 """How often it looks for new events, at most."""
+AGAIN = timedelta(minutes=1)
+"""The time after which an endpoint is tried again that could not be read or written."""
 MOST_CLAIMS = 20
 """Endpoints that are claimed at a time, each in a few milliseconds."""
 
@@ -45,6 +48,8 @@ class Turns:
         self._days = days
         self._runs: dict[str, Run] = {}
         self._resting: dict[str, Rest] = {}
+        self._broken: dict[str, datetime] = {}
+        """Endpoints that failed because of a fault of ours or of their documents, and when they are tried again."""
         self._refreshed = -REFRESH_SECONDS
         self._looked = -LOOK_SECONDS
         self._known: int | None = None
@@ -71,9 +76,12 @@ class Turns:
         self._resting = {
             name: rest for name, rest in self._resting.items() if live.get(name) == rest.marks and rest.until > moment
         }
-        new = [name for name in live if name not in self._runs and name not in self._resting]
+        self._broken = {name: until for name, until in self._broken.items() if until > moment}
+        known = self._runs.keys() | self._resting.keys() | self._broken.keys()
+        new = [name for name in live if name not in known]
         for name in new[:MOST_CLAIMS]:
-            self._claim(name)
+            with self._alone(name, moment):
+                self._claim(name)
         if len(new) > MOST_CLAIMS:
             self._refreshed = -REFRESH_SECONDS
 
@@ -91,7 +99,7 @@ class Turns:
         self._runs[endpoint_id] = Run(endpoint, scope, asides, self._days)
         self._known = None  # so that the next look is for this one, too
 
-    def read_events(self, sequence: EventSequence) -> None:
+    def read_events(self, sequence: EventSequence, moment: datetime) -> None:
         """Read the next events of all endpoints that have room for them."""
         if not self._runs:
             return
@@ -100,7 +108,8 @@ class Turns:
         if wanting:
             with sequence.reading() as reading:
                 for run in wanting:
-                    self._read(run, reading)
+                    with self._alone(run.endpoint.id, moment):
+                        self._read(run, reading)
 
     def _look(self, sequence: EventSequence) -> None:
         if self._known is not None and time.monotonic() - self._looked < LOOK_SECONDS:
@@ -129,7 +138,8 @@ class Turns:
         """Write what has happened, and forget the endpoints that nothing more is to be done for."""
         for run in list(self):
             ends = run.is_closing or run.health.state != ON
-            run.save(self._progress, moment, at_once=at_once or (ends and not run.sent))
+            with self._alone(run.endpoint.id, moment):
+                run.save(self._progress, moment, at_once=at_once or (ends and not run.sent))
             if not run.sent and (run.is_over or (ends and not run.health.may_send(moment)) or run.is_closing):
                 self._remove(run)
 
@@ -140,6 +150,19 @@ class Turns:
             self._refreshed = -REFRESH_SECONDS
         elif run.health.next:
             self._resting[endpoint.id] = Rest(Marks(endpoint.turn, endpoint.revision), run.health.next)
+
+    @contextmanager
+    def _alone(self, endpoint_id: str, moment: datetime) -> Iterator[None]:
+        """Let what fails for one endpoint, such as a document that was changed by hand, fail for that one alone."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, ScimError) or translate(error):  # the database, for all endpoints
+                raise
+            log.exception("the endpoint %s cannot be sent to", endpoint_id)
+            if run := self._runs.get(endpoint_id):
+                run.is_over = True
+            self._broken[endpoint_id] = moment + AGAIN
 
     def close(self) -> None:
         """Send nothing more to any endpoint."""

@@ -77,6 +77,11 @@ class Window:
         return next((item.seq - 1 for item in self._items if item.aside is None), self.reached)
 
     @property
+    def ahead(self) -> int:
+        """About how many numbers `done` has."""
+        return len(self._done)
+
+    @property
     def done(self) -> list[int]:
         """The numbers after the place of events that are delivered or put aside."""
         place = self.place
