@@ -79,7 +79,8 @@ def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...]) -> Explanation
     reason, _, sentence = detail.partition(": ")
     if not operation.startswith("sign-on"):
         reason, sentence = operation, detail
-    return Explanation(reason, "", reason, sentence, rows, ())
+    failed = next((row.name for row in rows if not row.passed), "")
+    return Explanation(reason, failed, reason, sentence, rows, ())
 
 
 def title_of(cause: str, attribute: str = "") -> str:

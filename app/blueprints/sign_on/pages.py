@@ -70,8 +70,8 @@ PAGES = {
 _AGAIN = frozenset("CDE")
 WRONG_APP = Page(
     _NO_SIGN_IN, "This app cannot sign you in",
-    "There is no sign-in at this address for the request that the app has sent you with: its client id, its redirect "
-    "URI or the address itself is not known here. Please tell those who run the app the reference {reference}.",
+    "There is no sign-in at this address for this app: its client id, its redirect URI or the address is wrong. "
+    "Please tell those who run the app the reference {reference}.",
 )
 """What stands for page A where an app has sent the person; the same for whatever is not known."""
 NOT_ALLOWED = Page("Not allowed", "That does not work here", "This address cannot be used in this way.")

@@ -82,8 +82,7 @@ def list_apps(connection: Connection, as_json: bool) -> None:
     """List the apps, without their secrets."""
     rows = [_row(each) for each in Apps(connection.database).all()]
     if not as_json:
-        names = ("app_id", "name", "tenants", "scopes", "created")
-        rows = [{name: row[name] for name in names} for row in rows]
+        rows = [{name: row[name] for name in ("app_id", "name", "tenants", "scopes", "created")} for row in rows]
     print_rows(rows, as_json=as_json, empty="There are no apps. Next: scimd app create NAME --redirect-uri URL")
 
 
@@ -93,7 +92,8 @@ def list_apps(connection: Connection, as_json: bool) -> None:
 @click.pass_obj
 def show(connection: Connection, app_id: str, as_json: bool) -> None:
     """Show what an app is, without its secrets."""
-    row = _row(Apps(connection.database).require(app_id)) | _addresses(connection)
+    found = Apps(connection.database).require(app_id)
+    row = _row(found) | _addresses(connection, found)
     if as_json:
         print_json(row)
         return
@@ -191,13 +191,15 @@ def _subject(each: App) -> _Subject:
     return _Subject(each.id, each.settings.name)
 
 
-def _addresses(connection: Connection) -> dict[str, str]:
-    issuer = f"{connection.config.base_url}/{_TENANT}"
+def _addresses(connection: Connection, each: App) -> dict[str, str]:
+    """Return where an app finds everything; the name of its tenant stands in it if it is for one alone."""
+    tenants = each.settings.tenants or ()
+    issuer = f"{connection.config.base_url}/{tenants[0][0] if len(tenants) == 1 else _TENANT}"
     return {"issuer": issuer, "discovery_url": f"{issuer}/.well-known/openid-configuration"}
 
 
 def _print_secret(connection: Connection, each: App, secret: str, *, as_json: bool) -> None:
-    addresses = _addresses(connection)
+    addresses = _addresses(connection, each)
     if as_json:
         made = {"client_secret": secret} if secret else {}
         print_json({"client_id": each.id, **made, **addresses, "name": each.settings.name})
@@ -206,7 +208,8 @@ def _print_secret(connection: Connection, each: App, secret: str, *, as_json: bo
     print_values({
         "Client ID": each.id, **shown, "Issuer": addresses["issuer"], "Discovery URL": addresses["discovery_url"],
     })
-    say(f"{_TENANT} stands for the name of the tenant whose people sign in.", err=True)
+    if _TENANT in addresses["issuer"]:
+        say(f"{_TENANT} stands for the name of the tenant whose people sign in.", err=True)
     if secret:
         latest = max(row.expires for row in each.secrets)
         say(f"The secret is shown only this once; it expires on {latest:%Y-%m-%d}.", err=True)

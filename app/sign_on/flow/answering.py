@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from app.auth.refusal import ago
 from app.sign_on.checks import Checks
 from app.sign_on.flow.form import read_form, read_query
 from app.sign_on.flow.parts import Parts, not_available, require_browser, require_running
@@ -97,8 +98,8 @@ class Answering:
 
     def _expired(self, visit: Visit, state: str) -> SignOnRefused:
         started = self._parts.sign_ins.started(visit.tenant, state)
-        age = f"begun {(self._parts.clock() - started).total_seconds():.0f} seconds ago" if started else "not known"
-        return SignOnRefused(Reason.EXPIRED, f"The sign-in does not wait for an answer; it is {age}.")
+        age = f"was begun {ago(started, self._parts.clock())}" if started else "is not known"
+        return SignOnRefused(Reason.EXPIRED, f"The sign-in does not wait for an answer; it {age}.")
 
     def _answered(self, visit: Visit, context: Context, state: str, read: Read) -> Answer:
         """Store what an answer has brought, and return the way to `finish`; raises SignOnRefused."""

@@ -115,8 +115,9 @@ def _check_parties(checks: Checks, client: Client, claims: Mapping[str, Any]) ->
 def _check_times(checks: Checks, claims: Mapping[str, Any], now: int) -> None:
     def check(name: str, least: int, most: int) -> None:
         value = claims.get(name, "nothing")
-        good = isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
-        checks.check(_REASON, name, good, f"between {least} and {most}", value)
+        good = _is_number(value) and least <= value <= most
+        ends = (f"not before {_moment(least)}" if least else "", f"not after {_moment(most)}" if most < _FAR else "")
+        checks.check(_REASON, name, good, ", ".join(filter(None, ends)), _moment(value))
 
     check("exp", now - LEEWAY + 1, _FAR)
     check("iat", now - MOST_AGE - LEEWAY, now + LEEWAY)
@@ -124,6 +125,17 @@ def _check_times(checks: Checks, claims: Mapping[str, Any], now: int) -> None:
         check("nbf", 0, now + LEEWAY)
     if "auth_time" in claims:
         check("auth_time", 0, now + LEEWAY)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _moment(value: object) -> object:
+    """Return a number of seconds since 1970 as a moment for people, and anything else unchanged."""
+    if not (_is_number(value) and 0 <= value <= _FAR):
+        return value
+    return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _check_access_token(checks: Checks, claims: Mapping[str, Any], access_token: str | None) -> None:

@@ -31,6 +31,15 @@ def test_created_for_people_who_see_the_secret_once(scimd, database):
     assert "shown only this once" in done.err
 
 
+def test_an_app_of_one_tenant_is_told_its_issuer(scimd):
+    scimd("tenant", "create", "acme")
+    done = scimd(*CREATE, "--tenant", "acme")
+    assert "https://scim.example.com/acme/.well-known/openid-configuration" in done.out
+    assert "{tenant}" not in done.out + done.err
+    scimd("tenant", "create", "other")
+    assert scimd(*CREATE, "--tenant", "acme", "--tenant", "other", "--json").json["issuer"] == "https://scim.example.com/{tenant}"
+
+
 def test_all_that_can_be_said_about_an_app(scimd, database):
     scimd("tenant", "create", "acme")
     made = scimd(
