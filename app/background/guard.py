@@ -41,6 +41,7 @@ class GuardFollower:
         self._sequence = EventSequence(database)
         self._place = Place(database)
         self._reached = 0
+        self._begun = False
 
     def round(self) -> int:
         """Count what is new, and return how many tenants were warned of; raises Unavailable."""
@@ -55,15 +56,15 @@ class GuardFollower:
         return warned
 
     def _follow(self) -> bool:
-        """Count some events; return whether there may be more."""
-        stored = self._place.get()
+        """Count some events; return whether there may be more for this worker."""
+        stored = self._place.claim(self._reached)
+        if stored is None:  # another worker counts, or nobody has ever
+            self._begin()
+            return False
         with self._sequence.reading() as reading:
             published = reading.bounds.published
-            if stored is None:
-                self._place.begin(published)
-                return True
             try:
-                start = reading.start(max(stored, self._reached))
+                start = reading.start(stored)
                 reach = reading.reach(start, None)
             except Gone:  # an hour that is not known any more is not counted
                 return self._count({}, stored, published)
@@ -73,6 +74,11 @@ class GuardFollower:
             self._reached = place
             return place < published
         return self._count(_seen(rows), stored, place)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._place.begin(self._sequence.news(None).published)
+            self._begun = True
 
     def _count(self, seen: Mapping[str, Iterable[Seen]], stored: int, place: int) -> bool:
         def work(session: Session) -> bool:

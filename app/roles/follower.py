@@ -26,7 +26,7 @@ MOST_STEPS = 100
 """Steps that a round takes for one tenant, before it looks at the others."""
 MOST_TASKS = 1_000
 """Tasks of a tenant; if there are more, everybody is looked at instead."""
-EVENTS = 100
+EVENTS = 50
 """Events that are read at a time."""
 EVERY_TENANT = 600.0
 """Seconds after which the places of all tenants are looked at, so that those without events do not fall behind."""

@@ -83,6 +83,7 @@ class World:
     def look(self) -> int:
         """Do what workers do; return how often they have warned."""
         relay(self.database)
+        self.database.db.server.update_one({"_id": "guard"}, {"$unset": {"until": ""}})  # some seconds later
         warned = self.follower.round()
         relay(self.database)
         return warned
