@@ -408,6 +408,8 @@ def webhooks_that_fail(reader: Story, token: str) -> None:
         group = reader.send(token, "POST", url, GROUP | {"displayName": "Told"}, 201)["id"]
         until(lambda: "off" in reader.run(f"scimd webhook show {made}", ""))
         reader.run(f"scimd webhook failures {made}", "")
+        reader.run(f"scimd webhook rotate {made}", "whpk_")
+        reader.run(f"scimd webhook rotate {made} --overlap 1s", "whpk_")
         target.reply = lambda _: Reply()
         reader.run(f"scimd webhook enable {made}", "is on")
         until(lambda: told_of(target, group))
