@@ -19,7 +19,7 @@ from app.store.guard import deactivations
 from app.store.guard.gate import Gate
 from app.store.log import events, outbox
 from app.store.log.outbox import pending_collections
-from app.store.mongo.database import Database, connect
+from app.store.mongo.database import PING_SECONDS, Database, connect
 from app.store.mongo.unknown_fields import unknown_fields
 from app.store.operators import audit, visits
 from app.store.roles import role_maps
@@ -77,7 +77,7 @@ def unknown(config: Config, database: Database) -> str:
 
     Raises Unavailable if the database does not answer.
     """
-    with database.budget():
+    with database.budget(PING_SECONDS):
         fields = unknown_fields(database.db, collections(config))
     if not fields:
         return ""
