@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from app.auth.limits.rate_limits import ROOM
-from tests.conftest import make_server, spend
+from tests.conftest import make_server, new_database, spend
 from tests.processes import until
 
 SCIM_ERROR = "urn:ietf:params:scim:api:messages:2.0:Error"
@@ -235,9 +235,9 @@ def test_metadata_at_both_places(live_server, tenant):
 
 
 @pytest.fixture(scope="module")
-def limited(tmp_path_factory):
+def limited(tmp_path_factory, mongod_uri):
     """A server that takes 25 requests a second of a tenant."""
-    server = make_server(tmp_path_factory.mktemp("limited"), SCIMD_RATE_LIMIT="25")
+    server = make_server(tmp_path_factory.mktemp("limited"), SCIMD_RATE_LIMIT="25", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     assert server.stop() == 0

@@ -16,7 +16,7 @@ from app.config import Config
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
-from tests.conftest import Fault, make_server
+from tests.conftest import Fault, make_server, new_database
 from tests.processes import until
 
 
@@ -33,8 +33,8 @@ def test_a_round_that_fails_is_not_the_last(
     assert database.db.deleted.count_documents({}) == 0
 
 
-def test_fa_17_it_starts_with_a_worker_and_waits_for_no_request(tmp_path: Path) -> None:
-    server = make_server(tmp_path, SCIMD_WORKERS="1")
+def test_fa_17_it_starts_with_a_worker_and_waits_for_no_request(tmp_path: Path, mongod_uri: str) -> None:
+    server = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     try:
         moment = datetime.now(UTC)

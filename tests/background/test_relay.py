@@ -14,7 +14,7 @@ from app.background import relay as module
 from app.background.relay import Bell, RelayThread
 from app.store.log.relay import Relay
 from app.store.mongo.database import Database
-from tests.conftest import Fault, Server, make_server
+from tests.conftest import Fault, Server, make_server, new_database
 from tests.processes import until
 from tests.store.log.conftest import COLLECTIONS, an_event, database, left, let_expire, numbered, pend, the_lease
 
@@ -37,9 +37,9 @@ def thread(database: Database, bell: Bell) -> Iterator[RelayThread]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
     """Yield a server of two workers."""
-    one = make_server(tmp_path_factory.mktemp("relay"), SCIMD_WORKERS="2")
+    one = make_server(tmp_path_factory.mktemp("relay"), SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     one.start()
     yield one
     assert one.stop() == 0, one.log.read_text()

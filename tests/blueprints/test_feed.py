@@ -17,7 +17,7 @@ from app.config import Config
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.accounts.tokens import EVENTS_READ, Tokens
 from app.store.mongo.database import Database
-from tests.conftest import Server, free_port, make_server, spend
+from tests.conftest import Server, free_port, make_server, new_database, spend
 from tests.feed.conftest import World, world  # noqa: F401 - a fixture
 from tests.processes import until
 from tests.store.log.conftest import an_event, pend
@@ -132,9 +132,10 @@ def test_a_thread_is_given_back(acme: World) -> None:
 
 
 @pytest.fixture
-def two(tmp_path: Path) -> Iterator[Server]:
+def two(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
     """Return a server of two workers that serves metrics."""
-    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_METRICS_BIND=f"127.0.0.1:{free_port()}")
+    metrics = f"127.0.0.1:{free_port()}"
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_METRICS_BIND=metrics, SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     until(lambda: listens(server))
     yield server

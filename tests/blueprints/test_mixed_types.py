@@ -49,6 +49,11 @@ def client(database: Database, folder: Path, tenant: str = "") -> Client:
 
 
 @pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
+@pytest.fixture
 def things(database: Database, tmp_path: Path) -> Client:
     """Return a client of a tenant with two resources of each type and one without a value, which come one by one."""
     write(tmp_path, {kind: kind for kind in KINDS})

@@ -20,6 +20,11 @@ MOST = 2
 
 
 @pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
+@pytest.fixture
 def small(database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
     """Return an application in which a tenant may hold two threads."""
     monkeypatch.setattr("app.auth.limits.thread_shares.SECONDS", 0)

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
-from tests.conftest import SCIMD, Server, make_server
+from tests.conftest import SCIMD, Server, make_server, new_database
 from tests.feed.test_copy import Consumer, compare, finish
 from tests.processes import until
 
@@ -25,8 +25,8 @@ BULK = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_SCHEMAS_DIR=str(SAMPLES / "devices"))
+def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_SCHEMAS_DIR=str(SAMPLES / "devices"), SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     server.stop()

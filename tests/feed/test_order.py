@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from app.embedded import private
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.accounts.tokens import EVENTS_READ, Tokens
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.feed.test_copy import settled
 from tests.processes import until
 
@@ -25,15 +24,17 @@ Row = dict[str, Any]
 
 
 @pytest.fixture
-def two_servers(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+def two_servers(tmp_path: Path, mongod_uri: str) -> Iterator[tuple[Server, Server]]:
     """Yield two servers of two workers each on one database."""
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
-    same = {"SCIMD_WORKERS": "2", "SCIMD_PUBLIC_URL": "https://scim.example.com"}
+    same = {
+        "SCIMD_WORKERS": "2", "SCIMD_PUBLIC_URL": "https://scim.example.com", "SCIMD_MONGODB_URI": new_database(mongod_uri),
+    }
     one = make_server(folders[0], **same)
     one.start()
-    two = make_server(folders[1], SCIMD_MONGODB_URI=private.MongodFolder(folders[0] / "data").uri(), **same)
+    two = make_server(folders[1], **same)
     two.start()
     yield one, two
     assert two.stop() == 0

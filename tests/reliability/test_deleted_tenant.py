@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.processes import until
 from tests.tenants import as_a_minute_later
 
@@ -17,8 +17,8 @@ USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = make_server(tmp_path, SCIMD_WORKERS="2")
+def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     assert server.stop() == 0

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.processes import children, of_folder, until
 
 RATE = 25
@@ -98,18 +98,19 @@ def user(number: int) -> dict[str, object]:
 
 
 @pytest.fixture
-def servers(tmp_path: Path) -> Iterator[tuple[Server, Server]]:
+def servers(tmp_path: Path, mongod_uri: str) -> Iterator[tuple[Server, Server]]:
     """Yield two servers on one database, the first of which runs."""
-    pair = make_server(tmp_path, SCIMD_WORKERS="2"), make_server(tmp_path, SCIMD_WORKERS="1")
+    uri = new_database(mongod_uri)
+    pair = [make_server(tmp_path, SCIMD_WORKERS=workers, SCIMD_MONGODB_URI=uri) for workers in ("2", "1")]
     pair[0].start()
-    yield pair
+    yield pair[0], pair[1]
     for server in pair:
         if server.process and server.process.poll() is None:
             assert server.stop() == 0
 
 
 def workers(server: Server) -> set[int]:
-    """Return those that answer requests; the master has the database's keeper as a child, too."""
+    """Return those that answer requests; the master of some servers has a database's keeper as a child, too."""
     assert server.process
     return set(children(server.process.pid)) - set(of_folder(server.folder))
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench import loading
 from bench.measurements import NOISY, QUIET, flooded
-from tests.conftest import Server, free_port, make_server
+from tests.conftest import Server, free_port, make_server, new_database
 from tests.processes import until
 from tests.telemetry.scraping import listens, scrape
 
@@ -19,10 +19,10 @@ SECONDS = 3.0
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
     """Yield a server with the default limits, metrics, and the two tenants."""
     settings = {"SCIMD_WORKERS": "2", "SCIMD_RATE_LIMIT": "100", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
-    server = make_server(tmp_path, **settings)
+    server = make_server(tmp_path, **settings, SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     assert server.stop() == 0, server.log.read_text()

@@ -22,7 +22,7 @@ import requests
 from app.store.directory.memberships import CLEARED
 from app.store.mongo.database import REQUEST_SECONDS
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.processes import children, until
 
 SIZES = [
@@ -32,8 +32,8 @@ SIZES = [
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = make_server(tmp_path, SCIMD_WORKERS="2")
+def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     server.stop()

@@ -16,14 +16,14 @@ import pytest
 import requests
 
 from tests.cli.test_serve import answers
-from tests.conftest import SCIMD, Server, make_server
+from tests.conftest import SCIMD, Server, make_server, new_database
 from tests.processes import until
 from tests.reliability.test_drain import workers
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = make_server(tmp_path, SCIMD_WORKERS="2")
+def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     if server.process and server.process.poll() is None:
@@ -113,8 +113,8 @@ def ticks(process: int) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_fa_21_a_server_in_the_background_of_a_script_stops_on_either_signal(tmp_path: Path, number: signal.Signals) -> None:
-    server = make_server(tmp_path)
+def test_fa_21_a_server_in_the_background_of_a_script_stops_on_either_signal(tmp_path: Path, number: signal.Signals, mongod_uri: str) -> None:
+    server = make_server(tmp_path, SCIMD_MONGODB_URI=new_database(mongod_uri))
     with server.log.open("ab") as log:
         server.process = subprocess.Popen(
             ["bash", "-c", f"trap '' INT QUIT; exec {SCIMD} serve"], env=server.environ, cwd=tmp_path, stdout=log, stderr=log

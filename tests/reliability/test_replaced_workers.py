@@ -11,14 +11,14 @@ import pytest
 import requests
 
 from tests.blueprints.conftest import USER_URN
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.processes import until
 from tests.reliability.test_drain import workers
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = make_server(tmp_path, SCIMD_WORKERS="2")
+def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     assert server.stop() == 0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.processes import children
 
 HELD = 50
@@ -60,8 +60,8 @@ def memory(server: Server) -> float:
     return max(int(text.partition("VmRSS:")[2].split()[0]) for text in texts) / 1024
 
 
-def test_half_sent_requests_do_not_hold_up_others(tmp_path: Path) -> None:
-    server = make_server(tmp_path, SCIMD_WORKERS="2")
+def test_half_sent_requests_do_not_hold_up_others(tmp_path: Path, mongod_uri: str) -> None:
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     try:
         times = times_of_others(server)
@@ -75,9 +75,9 @@ def test_half_sent_requests_do_not_hold_up_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_with_too_few_threads_others_wait(tmp_path: Path) -> None:
+def test_with_too_few_threads_others_wait(tmp_path: Path, mongod_uri: str) -> None:
     """32 threads, 50 who hold one: the default is what it is for a reason, and the test above can fail."""
-    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="16")
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="16", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     try:
         assert times_of_others(server, 8)[-1] > SECOND
@@ -85,9 +85,9 @@ def test_with_too_few_threads_others_wait(tmp_path: Path) -> None:
         assert server.stop() == 0
 
 
-def test_fa_09_a_client_that_does_not_hang_up_holds_up_nobody(tmp_path: Path) -> None:
+def test_fa_09_a_client_that_does_not_hang_up_holds_up_nobody(tmp_path: Path, mongod_uri: str) -> None:
     """gunicorn waits for it in the thread that accepts connections: five of them were ten seconds."""
-    server = make_server(tmp_path, SCIMD_WORKERS="1")
+    server = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     try:
         parts = urlsplit(server.url)

@@ -23,7 +23,7 @@ import requests
 from pymongo.errors import OperationFailure
 
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN
-from tests.conftest import SCIMD, Server, end_with_parent, make_server
+from tests.conftest import SCIMD, Server, end_with_parent, make_server, new_database
 from tests.processes import children, until
 
 LONGEST = 20.0
@@ -34,8 +34,8 @@ WRITE_CONFLICT = 112
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = make_server(tmp_path, SCIMD_WORKERS="2")
+def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     server.stop()

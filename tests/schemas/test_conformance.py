@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 
 if TYPE_CHECKING:
     from scim2_tester import CheckResult
@@ -49,14 +49,14 @@ def is_fit_for_the_tester(row: dict[str, Any]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
     """Return a server with Devices besides Users and Groups, from JSON files alone."""
     folder = tmp_path_factory.mktemp("conformance")
     for file in DEVICES.glob("*.json"):
         content = json.loads(file.read_text())
         rows = [row for row in content.get("attributes", []) if is_fit_for_the_tester(row)]
         (folder / file.name).write_text(json.dumps(content | ({"attributes": rows} if rows else {})))
-    server = make_server(tmp_path_factory.mktemp("server"), SCIMD_SCHEMAS_DIR=str(folder))
+    server = make_server(tmp_path_factory.mktemp("server"), SCIMD_SCHEMAS_DIR=str(folder), SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     assert server.stop() == 0, server.log.read_text()

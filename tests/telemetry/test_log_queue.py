@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from app.telemetry.log_queue import MOST, Lines
-from tests.conftest import Server, end_with_parent, make_server
+from tests.conftest import Server, end_with_parent, make_server, new_database
 from tests.processes import until
 
 ROOT = Path(__file__).parents[2]
@@ -154,8 +154,8 @@ def test_a_process_waits_for_no_reader_of_its_log_and_loses_no_line_at_its_end()
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_ends_has_written_its_last_line(tmp_path: Path, end: signal.Signals) -> None:
-    server = make_server(tmp_path)
+def test_a_server_that_ends_has_written_its_last_line(tmp_path: Path, end: signal.Signals, mongod_uri: str) -> None:
+    server = make_server(tmp_path, SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     base, token = server.create_tenant()
     answer = requests.get(f"{base}/Users", headers={"Authorization": f"Bearer {token}"}, timeout=30)

@@ -18,7 +18,7 @@ import requests
 from app.store.mongo.moments import now
 from app.telemetry import folder
 from tests.cli.test_serve import answers
-from tests.conftest import Server, free_port, make_server
+from tests.conftest import Server, free_port, make_server, new_database
 from tests.processes import children, until
 from tests.reliability.test_drain import workers
 from tests.store.log.conftest import an_event, pend, the_lease
@@ -142,11 +142,11 @@ def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Serve
 
 
 @pytest.fixture
-def busy(tmp_path: Path) -> Iterator[Server]:
+def busy(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
     """Return a metered server of its own, whose current folder has packages with the names of ours."""
     for name in ("app", "scim_filter", "structlog", "prometheus_client", "pymongo", "flask"):
         (tmp_path / f"{name}.py").write_text(f"raise SystemExit('the foreign {name} was imported')")
-    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_METRICS_BIND=f"127.0.0.1:{free_port()}")
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_METRICS_BIND=f"127.0.0.1:{free_port()}", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     until(lambda: listens(server))
     yield server

@@ -10,7 +10,7 @@ import requests
 
 from app.store.sign_on.apps import Apps, Settings
 from tests.browsers import chromium  # noqa: F401 - a fixture
-from tests.conftest import make_server
+from tests.conftest import make_server, new_database
 from tests.sign_on.browser.sites import AppSite, IdentityProvider, served
 from tests.sign_on.saml.world import SamlTenant, saml_tenant
 
@@ -36,8 +36,8 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    server = make_server(tmp_path_factory.mktemp("browser"))
+def server(tmp_path_factory, mongod_uri):
+    server = make_server(tmp_path_factory.mktemp("browser"), SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.url = server.url.replace("127.0.0.1", "localhost")
     server.environ["SCIMD_PUBLIC_URL"] = server.url
     server.start()

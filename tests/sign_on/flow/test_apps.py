@@ -11,7 +11,7 @@ import pytest
 from app.store.accounts.tenants import Tenants
 from app.store.mongo.moments import now
 from app.store.sign_on.apps import Apps, Settings
-from tests.conftest import make_server
+from tests.conftest import make_server, new_database
 from tests.processes import until
 from tests.reliability.test_drain import workers
 from tests.sign_on.flow.world import World
@@ -104,8 +104,8 @@ def test_sso_37_an_app_of_other_tenants_is_not_where_the_sign_on_url_leads(world
     assert browser.is_signed_in()
 
 
-def test_pe_13_the_person_goes_on_where_the_worker_was_killed_in_between(tmp_path):
-    server = make_server(tmp_path, SCIMD_WORKERS="1")
+def test_pe_13_the_person_goes_on_where_the_worker_was_killed_in_between(tmp_path, mongod_uri):
+    server = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     world = World(server)
     world.user()

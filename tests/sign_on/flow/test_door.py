@@ -16,7 +16,7 @@ from app.auth.limits.sign_on_limits import REFUSALS_OF_ADDRESS, STARTS_OF_ADDRES
 from app.config import Config
 from app.sign_on.reasons import SHOWN, Reason
 from app.store.sign_on.tickets import Tickets
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.sign_on.flow.world import World
 
 LAX = {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"}
@@ -230,10 +230,11 @@ def test_sso_119_no_log_has_a_state_a_cookie_or_an_assertion(world):
 
 
 @pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def strict(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
     """Yield a server with limits, behind one proxy, that logs no values."""
     server = make_server(
         tmp_path_factory.mktemp("strict"), SCIMD_RATE_LIMIT="25", SCIMD_PROXIES="1", SCIMD_LOG_VALUES="off", SCIMD_SESSION_HOURS="1",
+        SCIMD_MONGODB_URI=new_database(mongod_uri),
     )
     server.start()
     yield server

@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from app.sign_on.reasons import SHOWN, Reason
-from tests.conftest import make_server
+from tests.conftest import make_server, new_database
 from tests.sign_on.saml.content import CONTENT, XML
 from tests.sign_on.saml.idp import encoded, respond
 from tests.sign_on.saml.world import SSO_URL, Browser, saml_tenant
@@ -18,9 +18,9 @@ ATTACKS = [*SIGNED, *XML, *CONTENT]
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, mongod_uri):
     folder = tmp_path_factory.mktemp("sign-on")
-    server = make_server(folder, SCIMD_WORKERS="2")
+    server = make_server(folder, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.environ["SCIMD_PUBLIC_URL"] = server.url
     server.start()
     yield server

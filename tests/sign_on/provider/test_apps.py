@@ -20,7 +20,7 @@ from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.connection import SAML, Connection, SamlPart
 from app.store.sign_on.connections import Connections
 from app.store.sign_on.sessions import Session, Sessions
-from tests.conftest import Server, free_port, make_server
+from tests.conftest import Server, free_port, make_server, new_database
 from tests.sign_on.provider.fake_app import fake_app, serving
 from tests.sign_on.provider.world import CERTIFICATE
 
@@ -52,9 +52,9 @@ class Running:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server(tmp_path_factory, mongod_uri):
     port = free_port()
-    server = make_server(tmp_path_factory.mktemp("provider"), SCIMD_WORKERS="2", SCIMD_BIND=f"127.0.0.1:{port}")
+    server = make_server(tmp_path_factory.mktemp("provider"), SCIMD_WORKERS="2", SCIMD_BIND=f"127.0.0.1:{port}", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.url = f"http://127.0.0.1:{port}"
     server.start()
     yield server

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -279,24 +279,28 @@ def test_a_closed_connection_does_no_harm(
 def test_ev_06_the_event_says_whether_a_change_of_unknown_outcome_took_place(
     provider: Callable[[], Provider], database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def losing(original: Callable[..., Any], then: Callable[[], None]) -> Callable[..., Any]:
+    @contextlib.contextmanager
+    def losing(owner: type, method: str, then: Callable[[], None]) -> Iterator[None]:
+        original = getattr(owner, method)
+
         def unknown(*arguments: Any, **named: Any) -> Any:
             original(*arguments, **named)
-            then()
+            with monkeypatch.context() as intact:  # what comes then is not lost
+                intact.setattr(owner, method, original)
+                then()
             raise Unavailable("the network broke after the commit")
 
-        return unknown
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, method, unknown)
+            yield
 
     for then in (lambda: None, lambda: relay(database)):
         name = uuid.uuid4().hex
-        with monkeypatch.context() as patched:
-            patched.setattr(Resources, "insert", losing(Resources.insert, then))
+        with losing(Resources, "insert", then):
             created = user(provider, name)
-        with monkeypatch.context() as patched:
-            patched.setattr(Resources, "update", losing(Resources.update, then))
+        with losing(Resources, "update", then):
             assert patch(provider, "User", created, {"op": "add", "path": "title", "value": "T"})["title"] == "T"
-        with monkeypatch.context() as patched:
-            patched.setattr(Database, "transaction", losing(Database.transaction, then))
+        with losing(Database, "transaction", then):
             target = group(provider, name, created)
             one = provider()
             one.delete(one.catalogue.named("User"), created)

@@ -15,7 +15,6 @@ import requests
 from app.background.janitor import COUNTING
 from app.background.janitor import start as start_chores
 from app.config import Config
-from app.embedded import private
 from app.errors import Uniqueness
 from app.schemas.meta import first_meta, now
 from app.schemas.tables.user import USER_TYPE
@@ -269,10 +268,8 @@ def test_a_server_counts_by_itself(live_server: Server) -> None:
     emails = {"emails": [{"type": "work", "value": "ann@example.com"}], "externalId": "ann"}
     answer = requests.post(f"{url}/Users", json=body | names | emails, headers=headers, timeout=30)
     assert answer.status_code == 201, answer.text
-    database = connect(private.MongodFolder(live_server.folder / "data").uri())
-    while stored(database).get((name, "User")) != 1:
+    while stored(live_server.database).get((name, "User")) != 1:
         Signal().wait(0.1)
-    database.close()
 
 
 def test_what_is_to_be_counted_is_found_by_its_index(

@@ -19,7 +19,7 @@ from app.store.mongo.database import Database
 from app.store.mongo.unknown_fields import unknown_fields, widened
 from app.store.open import collections, unknown
 from tests.blueprints.conftest import GROUP_URN, USER_URN, Client
-from tests.conftest import make_server
+from tests.conftest import make_server, new_database
 
 BADGE = "urn:example:acme:2.0:User"
 SHORT = "ext_example_acme_2_0_user"
@@ -65,6 +65,11 @@ FILES = (schema(BADGE, BADGE_ROWS), schema(DEVICE, DEVICE_ROWS), DEVICES)
 PROFILES = ["rfc", "interop", "gallery"]
 ONE_PROFILE = pytest.mark.parametrize("profile", ["rfc"], indirect=True)
 """For what commands do, which is the same for all profiles."""
+
+
+@pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
 
 
 @pytest.fixture(params=PROFILES)
@@ -253,11 +258,11 @@ def test_fa_04_the_fields_that_no_schema_knows(database: Database, tmp_path: Pat
     assert unknown_fields(database.db, collections(less.config)) == ["devices.weight", f"users.{SHORT}.badgeNumber"]
 
 
-def test_fa_04_the_start_says_which_fields_no_schema_knows(tmp_path: Path) -> None:
+def test_fa_04_the_start_says_which_fields_no_schema_knows(tmp_path: Path, mongod_uri: str) -> None:
     folder = tmp_path / "schemas"
     folder.mkdir()
     (folder / "badge.json").write_text(json.dumps(FILES[0]))
-    server = make_server(tmp_path, SCIMD_SCHEMAS_DIR=str(folder))
+    server = make_server(tmp_path, SCIMD_SCHEMAS_DIR=str(folder), SCIMD_MONGODB_URI=new_database(mongod_uri))
     told = f"No schema describes users.{SHORT} any more"
     server.start()
     assert server.stop() == 0
