@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from flask import Flask, Response
+from flask import Flask, Response, request
 
 from app.blueprints.exchange import Exchange, begin, current
 from app.blueprints.service import service
@@ -81,7 +81,7 @@ def _remember(exchange: Exchange, tenant: str, status: int, kind: str) -> None:
     error = exchange.error if status >= 400 else None
     service().answered(tenant, AnsweredRequest(
         time=datetime.now(UTC), method=exchange.method, status=status, kind=kind,
-        resource_type=_resource_type(provider),
+        resource_type=_resource_type(provider) or _type_read(exchange),
         credential=principal.credential_id if provider and principal else "",
         reason=str(getattr(error, "refusal", None) or error or ""),
         cause=_cause(error, provider) if error else "",
@@ -91,6 +91,13 @@ def _remember(exchange: Exchange, tenant: str, status: int, kind: str) -> None:
 def _resource_type(provider: Provider | None) -> str:
     """Return the resource type of a write, or ""."""
     resource_type = provider.attempt.resource_type if provider else None
+    return resource_type.name if resource_type else ""
+
+
+def _type_read(exchange: Exchange) -> str:
+    """Return the resource type that is read at an endpoint of one type, or ""."""
+    endpoint = (request.view_args or {}).get("endpoint", "")
+    resource_type = exchange.catalogue.at(endpoint) if exchange.catalogue and endpoint else None
     return resource_type.name if resource_type else ""
 
 

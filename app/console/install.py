@@ -12,7 +12,9 @@ import app.console.pages.links
 import app.console.pages.log
 import app.console.pages.overview
 import app.console.pages.state
-import app.console.setup.status  # noqa: F401 - these make the views
+import app.console.setup.status
+import app.console.setup.steps
+import app.console.setup.tokens  # noqa: F401 - these make the views
 from app.console.frame.access import Need, needs
 from app.console.frame.blueprints import assets, console, setup
 from app.console.frame.parts import EXTENSION, Parts

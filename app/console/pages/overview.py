@@ -41,12 +41,12 @@ def customer() -> Response:
     tenant, reader = this_customer(), parts().overview
     (found,) = reader.customers([tenant], reader.totals(), now(), days=28)
     return page(
-        "customer.html", found=found, profile=tenant.profile, refusals=_refusals(tenant.name),
+        "customer.html", found=found, profile=tenant.profile, refusals=refusals_of(tenant.name),
         tenant_url=parts().config.scim_url(tenant.name),
     )
 
 
-def _refusals(tenant: str) -> list[tuple[str, str, str, int]]:
+def refusals_of(tenant: str) -> list[tuple[str, str, str, int]]:
     """Return the commonest causes of refusals in seven days: cause, attribute or "", both in words, and the number."""
     causes = parts().activity.causes(tenant, now() - timedelta(days=7)).most_common(10)
     parted = [(*each.partition(" ")[::2], number) for each, number in causes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -46,6 +47,14 @@ class Window:
         if "/enter/" in self.page.url and self.page.get_by_role("button", name="Sign in as alice").count():
             self.page.get_by_role("button", name="Sign in as alice").click()
         self.page.wait_for_url(f"{self.server.url}/console")
+        return self.page
+
+
+    def enter_setup(self, tenant: str) -> Any:
+        """Come to the setup pages of a tenant by a link."""
+        secret, _ = Links(self.server.database).make_setup(tenant, "setup", "alice", timedelta(hours=1))
+        self.go(f"/setup/enter/{secret}").get_by_role("button", name="Begin").click()
+        self.page.wait_for_url(f"{self.server.url}/setup")
         return self.page
 
 

@@ -1,0 +1,55 @@
+"""What has arrived from a tenant's identity provider since a moment: for whoever sets it up, and waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.advice.explain import Explanation, explain
+from app.advice.guides import ENTRA
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
+from app.store.accounts.activity import Activity
+from app.store.log.events import Events
+from app.store.log.reading.page import LogFilter, Window
+from app.store.mongo.moments import aware
+
+MOST = 20
+_WORDS = {"GET": "asked for", "POST": "created", "PUT": "changed", "PATCH": "changed", "DELETE": "deleted"}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A request: what it did, or why it was refused."""
+
+    time: datetime
+    words: str
+    resource_type: str = ""
+    why: Explanation | None = None
+
+
+def arrivals(activity: Activity, events: Events, tenant: str, since: datetime, provider: str) -> Sequence[Arrival]:
+    """Return what has arrived since, the newest last; `provider` is a key of `PROVIDERS`."""
+    good = [_good(row) for row in activity.pulse(tenant).get("recent", ()) if row["status"] < 400]
+    refused = events.page(LogFilter(failed=True, since=since), Window(limit=MOST)).events
+    bad = [_refused(event, provider) for event in refused]
+    return sorted([each for each in (*good, *bad) if each.time >= since], key=lambda each: each.time)[-MOST:]
+
+
+def has_passed(found: Sequence[Arrival], provider: str) -> bool:
+    """Return whether the test has passed: Entra asks for a user and a group, others for anything."""
+    types = {each.resource_type for each in found if each.why is None}
+    return {USER_TYPE.name, GROUP_TYPE.name} <= types if provider == ENTRA else any(e.why is None for e in found)
+
+
+def _good(row: dict[str, Any]) -> Arrival:
+    kind = row["type"]
+    what = f"a {kind.lower()}" if kind else "something else"
+    return Arrival(aware(row["time"]), f"{_WORDS.get(row['method'], 'sent')} {what}", kind)
+
+
+def _refused(event: dict[str, Any], provider: str) -> Arrival:
+    why = explain(event, provider, customer=True)
+    return Arrival(aware(event["time"]), why.sentence or why.title, why=why)

@@ -1,0 +1,188 @@
+"""The setup pages: from the link to the proof that Test Connection has arrived, and what an administrator comes back for."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import timedelta
+
+import pytest
+import requests
+
+from app.advice.guides import PROVIDERS
+from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
+from app.store.accounts.trusts import Trusts
+from app.store.operators.audit import AuditLog
+from tests.console.browsing import Browser
+from tests.console.test_log import Customer
+from tests.processes import until
+
+TOKEN = re.compile(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}")
+
+
+@pytest.fixture
+def customer(pages) -> Customer:
+    return Customer(pages)
+
+
+@pytest.fixture
+def admin(pages, customer) -> Browser:
+    browser = Browser(pages, "setup")
+    browser.enter_setup(customer.name)
+    return browser
+
+
+def make_token(admin: Browser, page: str = "/setup/values") -> str:
+    form = admin.get(page).form() if page == "/setup/values" else admin.get(page).form() | {"act": "make"}
+    (token,) = set(TOKEN.findall(admin.post(page, form).response.text))
+    return token
+
+
+def ask(customer: Customer, path: str, token: str) -> int:
+    query = f"filter=userName eq \"{uuid.uuid4()}\"" if path == "/Users" else f"filter=displayName eq \"{uuid.uuid4()}\""
+    return customer.send("GET", f"{path}?{query}", token=token).status_code
+
+
+def test_co_80_from_the_provider_to_done(admin, customer) -> None:
+    shown = admin.get("/setup/provider")
+    assert shown.form()["provider"] == "entra"
+    values = admin.post("/setup/provider", {"provider": "entra"})
+    assert values.heading == "Connect Entra"
+    assert customer.url in values.main
+    assert Tenants(customer.pages.database).get(customer.name).provider == "entra"
+    token = make_token(admin)
+    assert ask(customer, "/Users", token) == 200
+    (act,) = AuditLog(customer.pages.database).find(tenant=customer.name)[-1:]
+    assert (act["act"], act["how"], act["who"][:10]) == ("token issue", "setup", "setup link")
+    assert admin.get("/setup/test").response.status_code == 200
+    assert "Start provisioning" in admin.get("/setup/done").main
+
+
+def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, customer) -> None:
+    token = make_token(admin)
+    start = admin.get("/setup/test", follow="no").response.headers["Location"]
+    assert "Nothing has arrived yet" in admin.get(start).main
+    ask(customer, "/Users", token[:-20])
+    until(lambda: "Refused" in admin.get(start).main)
+    refused = admin.get(start)
+    assert "Secret Token" in refused.main
+    ask(customer, "/Users", token)
+    until(lambda: "asked for a user" in admin.get(start).main)
+    assert "when both a user and a group" in admin.get(start).main
+    ask(customer, "/Groups", token)
+    until(lambda: "The test has passed" in admin.get(start).main)
+    assert "The test has passed" in admin.get(f"{start}&live=1").response.text
+    assert admin.get(f"{start}&live=1").texts("//h1") == []
+
+
+@pytest.mark.parametrize("key", PROVIDERS)
+def test_co_81_each_way_of_each_provider_shows_its_fields_and_makes_its_secret(admin, customer, key) -> None:
+    admin.post("/setup/provider", {"provider": key})
+    for way in PROVIDERS[key].ways:
+        page = f"/setup/values?way={way.key}"
+        shown = admin.get(page)
+        names = shown.texts("//section//h3")
+        assert names == [name for name, _ in way.fields]
+        assert "userName" in shown.main or "{identifier}" not in str(way.fields)
+        form = shown.form()
+        if way.kind == "trust":
+            form |= {"issuer": "https://login.example.com/v2.0", "audience": "api://scimd", "subject": "subject-1"}
+        made = admin.post(page, form)
+        assert made.status == 200, made.main
+        assert len(made.texts("//section//div[contains(@class, 'value')]")) == len(way.fields)
+    assert admin.get("/setup/test").status == 200
+
+
+def test_co_81_opening_the_page_makes_nothing(admin, customer) -> None:
+    before = Tokens(customer.pages.database).of_tenant(customer.name)
+    for _ in range(3):
+        admin.get("/setup/values")
+    assert Tokens(customer.pages.database).of_tenant(customer.name) == before
+
+
+def test_co_34_a_secret_is_in_one_answer(admin) -> None:
+    form = admin.get("/setup/values").form()
+    assert TOKEN.search(admin.post("/setup/values", form).response.text)
+    again = admin.post("/setup/values", form)
+    assert (again.status, TOKEN.search(again.response.text)) == (422, None)
+    assert "shown already" in again.main
+
+
+def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> None:
+    first = make_token(admin)
+    assert ask(customer, "/Users", first) == 200
+    until(lambda: "in use" in admin.get("/setup/tokens").main)
+    form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
+    second = TOKEN.search(admin.post("/setup/tokens", dict(form.form_values())).response.text).group()
+    assert ask(customer, "/Users", second) == 200
+    shown = admin.post("/setup/tokens", {"act": "revoke", "kind": "token", "id": first.split("_")[1]})
+    assert "lets nobody in any more" in shown.main
+    until(lambda: ask(customer, "/Users", first) == 401, 10)
+    assert ask(customer, "/Users", second) == 200
+    for _ in range(2):
+        page = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
+        assert admin.post("/setup/tokens", dict(page.form_values())).status == 200
+    page = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
+    full = admin.post("/setup/tokens", dict(page.form_values()))
+    assert (full.status, "revoke one first" in full.main) == (422, True)
+
+
+def test_co_84_the_state_has_no_directory(admin, customer) -> None:
+    customer.user("ada@x.org")
+    customer.user("svc@x.org", name={"familyName": "Backup", "formatted": "x"})
+    until(lambda: "no name.givenName" in admin.get("/setup").main)
+    assert "ada@x.org" not in admin.get("/setup").main + admin.get("/setup/refused").main
+    (why,) = [link for link in admin.get("/setup/refused").links() if "/refused/" in link]
+    shown = admin.get(why)
+    assert shown.heading == "Why was this user refused?"
+    assert "Attribute Mapping" in shown.main
+    assert "svc@x.org" in shown.texts("//pre")[0]
+
+
+def test_ca_04_what_is_anothers_is_not_shown_nor_changed(pages, admin, customer) -> None:
+    other = Customer(pages)
+    other.user("secret", name={})
+    event = pages.database.db.events.find_one({"tenant": other.name, "failed": True})["_id"]
+    assert admin.get(f"/setup/refused/{event}").status == 404
+    (token,) = Tokens(pages.database).of_tenant(other.name)
+    assert admin.post("/setup/tokens", {"act": "revoke", "kind": "token", "id": token.id}).status == 422
+    assert Tokens(pages.database).find(token.id) == token
+    assert other.name not in admin.get(f"/setup?tenant={other.name}&customer={other.name}").main
+
+
+def test_ca_04_a_token_of_another_customer_does_not_name_it(pages, admin, customer) -> None:
+    other = Customer(pages)
+    start = admin.get("/setup/test", follow="no").response.headers["Location"]
+    ask(customer, "/Users", other.token)
+    until(lambda: "Refused" in admin.get(start).main)
+    (why,) = [link for link in admin.get("/setup/refused").links() if "/refused/" in link]
+    for shown in (admin.get(start), admin.get(why), admin.get("/setup/refused"), admin.get("/setup")):
+        assert other.name not in shown.response.text
+
+
+def test_a_trust_that_cannot_be_is_said(admin, customer) -> None:
+    page = "/setup/values?way=trust"
+    form = admin.get(page).form() | {"issuer": "http://evil.example", "audience": "a", "subject": "s"}
+    shown = admin.post(page, form)
+    assert (shown.status, "https" in shown.main) == (422, True)
+    assert Trusts(customer.pages.database).of_tenant(customer.name) == []
+
+
+def test_co_24_status_alone_shows_no_buttons(pages, customer) -> None:
+    browser = Browser(pages, "setup")
+    browser.enter_setup(customer.name, "status", lifetime=timedelta(minutes=10))
+    assert browser.get("/setup").status == 200
+    assert browser.get("/setup/tokens").tree.xpath("//main//button") == []
+    assert browser.get("/setup/values").status == 404
+    assert browser.post("/setup/tokens", {"act": "make", "days": "90"}).status == 404
+
+
+def test_co_84_curl_of_the_page_for_others_works(pages, admin, customer) -> None:
+    """What the page tells an unknown provider to try is tried."""
+    admin.post("/setup/provider", {"provider": "other"})
+    token = make_token(admin)
+    answer = requests.get(
+        f"{customer.url}/Users?count=1", headers={"Authorization": f"Bearer {token}"}, timeout=30
+    )
+    assert answer.status_code == 200
