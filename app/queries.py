@@ -7,29 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from app.errors import InvalidFilter, InvalidValue
+from app.errors import InvalidFilter
 from app.protocol.cursor import Cursor, Cursors
 from app.protocol.messages import list_response
 from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.returned import Projection
-from app.schemas.storage.collection import indexed_fields
 from app.store.directory.directory import Directory
 from app.store.mongo.indexes import unindexed
-from app.store.search.order import Order, Position, rank
+from app.store.search.order import Position, order_of, rank
 from app.store.search.pages import MANY, Window
 from app.store.search.places import Place
 from app.store.search.results import check_depth
 from app.store.search.search import Search
-from scim_filter import Column, Comparison, FilterError
+from scim_filter import Comparison, FilterError
 
 Row = tuple[Resource, Position, ResourceType]
-_ALWAYS = ("_id", "meta.lastModified", "meta.created")
-"""Fields that every document has."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some resources of a search, without a total."""
+
+    resources: list[Resource]
+    first: Position | None
+    last: Position | None
+    more: bool
+    """Whether there are more in the direction that was asked for."""
 
 
 class Queries:
@@ -55,6 +63,18 @@ class Queries:
         parts = [_Part(self._directory, self._search, each, search, absent=absent) for each in types]
         with self._scan() if any(part.unindexed for part in parts) else nullcontext():
             return self._page(parts, search, credential)
+
+    def stretch(
+        self, resource_type: ResourceType, search: SearchRequest, after: Position | None = None, limit: int = 50,
+        *, backwards: bool = False,
+    ) -> Stretch:
+        """Return the resources behind a position, or in front of it, in the order of an indexed attribute."""
+        part = _Part(self._directory, self._search, resource_type, search, absent=False)
+        with self._scan() if part.unindexed else nullcontext():
+            rows = part.rows(after, limit + 1, MANY + 1, backwards=backwards)
+        more, rows = len(rows) > limit, rows[:limit][:: -1 if backwards else 1]
+        first, last = (rows[0][1], rows[-1][1]) if rows else (None, None)
+        return Stretch(self._rendered([part], rows), first, last, more)
 
     def _page(self, parts: list[_Part], search: SearchRequest, credential: str) -> dict[str, Any]:
         if search.cursor is not None:
@@ -145,7 +165,9 @@ class _Part:
             raise InvalidFilter(str(error)) from error
         self._results = searches.results(resource_type, self._query)
         column = self._resolve(search.sort_by) if search.sort_by else None
-        self.order = _order(column, search, resource_type, absent=absent)
+        self.order = order_of(
+            column, search.sort_by, resource_type, descending=search.descending, absent=absent
+        )
 
     @cached_property
     def unindexed(self) -> tuple[str, ...]:
@@ -155,7 +177,7 @@ class _Part:
     def total(self) -> int:
         return self._results.count() if self._query else self._directory.count(self.type)
 
-    def rows(self, after: Position, limit: int, total: int, *, backwards: bool) -> list[Row]:
+    def rows(self, after: Position | None, limit: int, total: int, *, backwards: bool) -> list[Row]:
         """Return the resources behind a position; `total` match."""
         order = self.order.reversed() if backwards else self.order
         found = self._results.page(order, Window(limit, after=after), self.keys, many=total > MANY)
@@ -225,24 +247,3 @@ def _merged_by_index(parts: list[_Part], skip: int, count: int) -> tuple[list[Ro
     wanted = positions[skip : skip + count]
     rows = [row for part in parts for row in part.several([position for position, owner in wanted if owner is part])]
     return _sorted(parts, rows), sum(total for _, total in found)
-
-
-def _order(column: Column | None, search: SearchRequest, resource_type: ResourceType, *, absent: bool) -> Order:
-    """Return the order that `sortBy` asks for; raises InvalidValue for an attribute without an order."""
-    if search.sort_by is None:
-        return Order()
-    if column is None:
-        if absent:  # an attribute that the type does not have counts as one without a value
-            return Order("", descending=search.descending, always=False)
-        raise InvalidValue(f"sortBy: there is no attribute {search.sort_by}.", cause="bad-filter")
-    if column.type == "complex" and column.value is not None:
-        column = column.value
-    joined = column.join or (column.parent.join if column.parent else None)
-    if column.type in ("complex", "binary") or joined or column.operators == frozenset():
-        advice = "name a sub-attribute or another attribute"
-        raise InvalidValue(f"sortBy: {column.path} cannot be sorted by; {advice}.", cause="bad-filter")
-    container = column.parent.field if column.parent is not None and column.parent.multi_valued else ""
-    if column.multi_valued:
-        container = column.field
-    indexed = not container and column.field in indexed_fields(resource_type)
-    return Order(column.field, container, search.descending, always=column.field in _ALWAYS, indexed=indexed)

@@ -9,6 +9,7 @@ is deleted last, so that a process that is killed in between leaves work that an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -19,14 +20,16 @@ from app.schemas.storage.collection import PENDING, CollectionSpec, IndexSpec
 from app.store.directory.member_groups import MemberGroups
 from app.store.directory.memberships import BATCH, Memberships
 from app.store.log.outbox import DELETED, OUTBOX, TIME, Pending
+from app.store.log.reading.page import LogPage, Window, read_page
 from app.store.mongo.database import TRANSACTION_SECONDS, Database, Session
-from app.store.mongo.indexes import by_ids
+from app.store.mongo.indexes import Index, by_ids
 
+_BY_DELETION: Index = (("tenant", 1), ("deleted", -1))
 SPEC = CollectionSpec(
     name=DELETED,
     validator=None,
     indexes=(
-        IndexSpec(keys=(("tenant", 1), ("deleted", -1)), name="tenant_deleted"),
+        IndexSpec(keys=_BY_DELETION, name="tenant_deleted"),
         IndexSpec(keys=(("tenant", 1), ("keys", 1)), name="tenant_keys"),
         IndexSpec(keys=(("expires", 1),), name="expires"),
         IndexSpec(keys=(("unsettled", 1),), name="unsettled", partial={"unsettled": {"$exists": True}}),
@@ -39,6 +42,7 @@ SETTLED = timedelta(seconds=2 * TRANSACTION_SECONDS)
 """After this time, nothing that began before a deletion is still under way; some seconds are for clocks that differ."""
 Leave = Callable[[str, str, Sequence[str], Session], None]
 """Notes that groups have lost a deleted member: tenant, member and groups; called inside a transaction."""
+LATEST = Window()
 _GOING = "going"
 """The field that marks what is being deleted for good."""
 
@@ -65,6 +69,7 @@ class Deleted:
             "name": str(document.get(resource_type.identifier, "")),
             "keys": sorted({fold(name) for name in known_by if isinstance(name, str)}),
             "deleted": now,
+            "by": outbox[-1]["credential"] if outbox else "",
             "expires": now + timedelta(days=self._days),
             "unsettled": now + SETTLED,
             "document": document,
@@ -78,6 +83,13 @@ class Deleted:
         query = {"tenant": self._tenant, "expires": {"$gt": datetime.now(UTC)}, _GOING: None}
         fields = {"type": 1, "name": 1, "deleted": 1, "expires": 1}
         return list(self._collection.find(query, fields, sort=[("deleted", -1)]))
+
+    def page(self, window: Window = LATEST) -> LogPage:
+        """Return a page of what can be restored, the latest first, with who deleted it (`by`)."""
+        query = {"tenant": self._tenant, "expires": {"$gt": datetime.now(UTC)}, _GOING: None}
+        found = read_page(self._collection, query, _BY_DELETION, {}, replace(window, by="deleted"))
+        shown = ("_id", "type", "name", "deleted", "by", "expires")
+        return replace(found, events=[{key: row[key] for key in shown if key in row} for row in found.events])
 
     def named(self, name: str, limit: int) -> set[str]:
         """Return the ids of up to `limit` resources that had the name or externalId, case-insensitively."""

@@ -73,6 +73,23 @@ class MembershipReader:
         cleared = clearances(rows)
         return [row for row in rows if row["group"] not in (CLEARED, cut) and counts(row, cleared)], cut
 
+    def page(self, group: str, after: str, limit: int, *, backwards: bool = False) -> list[Row]:
+        """Return up to `limit` memberships of a group behind the member `after`: `member` and, if known, `type`.
+
+        They are in the order of the members' ids, "" is before all of them; `backwards` reads those in front of it.
+        """
+        beyond, order = ("$lt", -1) if backwards else ("$gt", 1)
+        with self._database.snapshot_session() as session:
+            clearance = {"tenant": self._tenant, "group": CLEARED, "member": group}
+            since = clearances(self._collection.find(clearance, hint=HINT, session=session)).get(group)
+            query, hint = of_group(self._tenant, group, since)
+            fields = {"_id": 0, "member": 1, "type": 1}
+            rows = self._collection.find(
+                query | {"member": {beyond: after}}, fields, sort=[("member", order)], hint=hint, limit=limit,
+                session=session,
+            )
+            return list(rows)[::order]
+
     @property
     def lookup(self) -> Row:
         """Return the $graphLookup that reads what `parents` needs together with a resource."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from app.errors import NotFound
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.store.directory.deleted import Deleted
-from app.store.directory.identities import Identities
+from app.store.directory.identities import Identities, Identity
 from app.store.directory.membership_reader import MembershipReader, Parents
 from app.store.directory.name_lookup import Names
 from app.store.directory.references import References
@@ -36,6 +37,18 @@ class Options:
     """Whether references may name what does not exist."""
     gate: Gate | None = None
     """What deactivations pass, if the tenant's guard may refuse them."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a group, as pages show it."""
+
+    id: str
+    type: str = ""
+    """Its resource type, "" if there is no such resource."""
+    name: str = ""
+    label: str = ""
+    active: bool = True
 
 
 class DirectoryReader:
@@ -93,6 +106,19 @@ class DirectoryReader:
         """Add what a response shows and the documents do not hold; `groups` where they have been read already."""
         self.references.fill(resources, resource_type, keys, groups)
 
+    def members_page(
+        self, group: str, after: str = "", limit: int = 50, *, backwards: bool = False
+    ) -> tuple[list[Member], bool]:
+        """Return a page of a group's members by their ids, and whether there are more in that direction.
+
+        `after` is the id of the last member of the page before, or with `backwards` of the first one of the page after.
+        """
+        rows = self.memberships.page(group, after, limit + 1, backwards=backwards)
+        shown = rows[-limit:] if backwards else rows[:limit]
+        types = dict.fromkeys(row["type"] for row in shown if "type" in row)
+        known = self.identities.of([row["member"] for row in shown], types, names=_shown_of_members)
+        return [_member(row["member"], known.get(row["member"])) for row in shown], len(rows) > limit
+
     def location(self, resource_type: ResourceType, resource_id: str) -> str:
         """Return the URI of a resource."""
         return self.references.location(resource_type, resource_id)
@@ -104,6 +130,19 @@ class DirectoryReader:
     def resources(self, resource_type: ResourceType) -> Resources:
         """Return the store of the resources of one type."""
         return self._resources[resource_type.name]
+
+
+def _shown_of_members(resource_type: ResourceType) -> Iterable[str]:
+    switch = (resource_type.switch,) if resource_type.switch else ()
+    return {resource_type.identifier, resource_type.label, *switch}
+
+
+def _member(member: str, identity: Identity | None) -> Member:
+    if identity is None:
+        return Member(member)
+    kind, names = identity
+    name = str(names.get(kind.identifier, ""))
+    return Member(member, kind.name, name, identity.label, active=not kind.is_disabled(names))
 
 
 def missing(resource_type: ResourceType, resource_id: str) -> NotFound:

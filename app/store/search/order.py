@@ -5,12 +5,22 @@ Ascending, a resource without a value comes last; descending is the exact revers
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from scim_filter import Query
+from app.errors import InvalidValue
+from app.schemas.resource_type import ResourceType
+from app.schemas.storage.collection import indexed_fields
+from scim_filter import Column, Query
+
+_ALWAYS = ("_id", "meta.lastModified", "meta.created")
+"""Fields that every document has."""
+LONGEST = 8_192
+"""Characters of a position in a URL."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +55,24 @@ class Position:
     key: Any = None
     """The value that is compared; None for a resource without one."""
 
+    def __str__(self) -> str:
+        """Return the position as it is in a URL; its value must be a text, or None."""
+        return base64.urlsafe_b64encode(json.dumps([self.id, self.key]).encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        """Return the position that a URL names, None if it names none."""
+        if len(text) > LONGEST:
+            return None
+        try:
+            found = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True))
+            json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair cannot be compared
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(found, list) or len(found) != 2:
+            return None
+        return cls(*found) if isinstance(found[0], str) and isinstance(found[1], str | None) else None
+
 
 _LOWEST = (-math.inf, "", False, datetime.min)
 """The lowest value of each type, in MongoDB's order of types: numbers, strings, booleans, dates."""
@@ -71,3 +99,29 @@ def _type_rank(key: Any) -> int:
     if isinstance(key, int | float):
         return 0
     return 1 if isinstance(key, str) else 3
+
+
+def order_of(
+    column: Column | None, sort_by: str | None, resource_type: ResourceType, *, descending: bool, absent: bool
+) -> Order:
+    """Return the order that `sortBy` asks for, None for none; raises InvalidValue for an attribute without an order.
+
+    `column` is the one of the attribute. With `absent`, an attribute that the type lacks has no value anywhere.
+    """
+    if sort_by is None:
+        return Order()
+    if column is None:
+        if absent:  # an attribute that the type does not have counts as one without a value
+            return Order("", descending=descending, always=False)
+        raise InvalidValue(f"sortBy: there is no attribute {sort_by}.", cause="bad-filter")
+    if column.type == "complex" and column.value is not None:
+        column = column.value
+    joined = column.join or (column.parent.join if column.parent else None)
+    if column.type in ("complex", "binary") or joined or column.operators == frozenset():
+        advice = "name a sub-attribute or another attribute"
+        raise InvalidValue(f"sortBy: {column.path} cannot be sorted by; {advice}.", cause="bad-filter")
+    container = column.parent.field if column.parent is not None and column.parent.multi_valued else ""
+    if column.multi_valued:
+        container = column.field
+    indexed = not container and column.field in indexed_fields(resource_type)
+    return Order(column.field, container, descending, always=column.field in _ALWAYS, indexed=indexed)

@@ -74,6 +74,8 @@ class Window:
     """None for the newest lines."""
     limit: int = 50
     newer: bool = False
+    by: str = "time"
+    """The field with the time that the index ends with."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def read_page(
     )
     more, rows = len(rows) > window.limit, rows[: window.limit]
     looked_to = None if more else boundary
-    near, end = _behind(rows[::-1]), _behind(rows, window.place)
+    near, end = _behind(rows[::-1], window), _behind(rows, window, window.place)
     far = end if more else Place(looked_to) if looked_to else None
     if window.newer:
         return LogPage(rows[::-1], near, far, end, looked_to)
@@ -114,17 +116,17 @@ def read_page(
 
 def _beyond(query: Mapping[str, Any], window: Window) -> dict[str, Any]:
     """Return a query for the lines beyond the place."""
-    place, times = window.place, dict(query.get("time", {}))
+    place, times = window.place, dict(query.get(window.by, {}))
     if place is None:
         return dict(query)
     bound, nearer = ("$gte", max) if window.newer else ("$lte", min)
     times[bound] = nearer(times.get(bound, place.time), place.time)
     shown = {"_id": {"$nin": list(place.ids)}} if place.ids else {}
-    return {**query, "time": times, **shown}
+    return {**query, window.by: times, **shown}
 
 
 def _find(collection: Any, query: Mapping[str, Any], index: Index, window: Window) -> tuple[list[Line], None]:
-    find = partial(collection.find, query, sort=[("time", _order(window))], limit=window.limit + 1)
+    find = partial(collection.find, query, sort=[(window.by, _order(window))], limit=window.limit + 1)
     return by_index(collection, index, lambda **named: list(find(**named))), None
 
 
@@ -159,10 +161,10 @@ def _order(window: Window) -> int:
     return 1 if window.newer else -1
 
 
-def _behind(rows: Sequence[Line], before: Place | None = None) -> Place | None:
+def _behind(rows: Sequence[Line], window: Window, before: Place | None = None) -> Place | None:
     """Return the place behind the last of some lines in the order of reading, which began at the place `before`."""
     if not rows:
         return before
-    time = aware(rows[-1]["time"])
-    shown = tuple(row["_id"] for row in rows if aware(row["time"]) == time)
+    time = aware(rows[-1][window.by])
+    shown = tuple(row["_id"] for row in rows if aware(row[window.by]) == time)
     return Place(time, (*before.ids, *shown) if before and before.time == time else shown)
