@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -48,10 +48,10 @@ def sealed(key: Key, text: str, sealer: Sealer, moment: datetime) -> SigningKey:
     return SigningKey(kind=key.kind, private=sealer.seal(key.private), public=public, created=moment)
 
 
-def unsealed(keys: Iterable[SigningKey], sealer: Sealer, moment: datetime) -> list[Key]:
-    """Return those keys of an endpoint that sign at a moment; raises StoreError if one cannot be unsealed."""
+def unsealed(keys: Iterable[SigningKey], unseal: Callable[[str], bytes], moment: datetime) -> list[Key]:
+    """Return those keys of an endpoint that sign at a moment; raises what `unseal` does, such as StoreError."""
     signing = (each for each in keys if each.until is None or each.until > moment)
-    return [Key(each.kind, sealer.unseal(each.private)) for each in signing]
+    return [Key(each.kind, unseal(each.private)) for each in signing]
 
 
 def headers(keys: Iterable[Key], event_id: str, body: bytes, moment: datetime) -> dict[str, str]:

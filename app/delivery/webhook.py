@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from app.delivery.message import Form, Message
-from app.delivery.signing import Key, headers
+from app.delivery.signing import headers, unsealed
 from app.store.accounts.sealing import Sealer
 from app.store.delivery.endpoint import Endpoint
 from app.store.mongo.moments import now
@@ -26,8 +26,7 @@ def webhook_form(sealer: Sealer, clock: Callable[[], datetime] = now) -> Form:
 
     def messages(endpoint: Endpoint, event: Mapping[str, Any], _: Mapping[str, Any]) -> list[Message]:
         body, moment = body_of(event), clock()
-        signing = (each for each in endpoint.keys if each.until is None or each.until > moment)
-        keys = [Key(each.kind, unseal(each.private)) for each in signing]
+        keys = unsealed(endpoint.keys, unseal, moment)
         return [Message(endpoint.url, headers(keys, event["id"], body, moment), body)]
 
     return Form(messages)

@@ -81,7 +81,7 @@ def test_ev_93_each_key_signs_until_its_end(mock_database: Any) -> None:
     pairs = [signing.new_key(kind) for kind in (ED25519, HMAC, ED25519)]
     stored = [signing.sealed(key, text, sealer, moment) for key, text in pairs]
     old, ended = signing.SigningKey(**vars(stored[0]) | {"until": moment + timedelta(hours=1)}), signing.SigningKey(**vars(stored[2]) | {"until": moment})
-    keys = signing.unsealed([old, stored[1], ended], sealer, moment)
+    keys = signing.unsealed([old, stored[1], ended], sealer.unseal, moment)
     assert keys == [pairs[0][0], pairs[1][0]]
     headers = signing.headers(keys, EVENT, BODY, moment)
     assert [each.split(",")[0] for each in headers["webhook-signature"].split(" ")] == ["v1a", "v1"]
@@ -99,4 +99,4 @@ def test_ev_92_what_is_stored_shows_no_private_half(mock_database: Any) -> None:
         assert base64.b64encode(key.private).decode() not in str(vars(stored))
         assert stored.public == (text if kind == ED25519 else "")
         with pytest.raises(StoreError):
-            signing.unsealed([stored], Sealer(mock_database, [new_key()]), moment)
+            signing.unsealed([stored], Sealer(mock_database, [new_key()]).unseal, moment)

@@ -109,7 +109,7 @@ def test_ev_92_the_secret_is_shown_once(scimd: Any, acme: str, database: Databas
 def keys_at(database: Database, endpoint_id: str, moment: datetime) -> list[signing.Key]:
     endpoint = Endpoints(database).get(endpoint_id)
     assert endpoint
-    return signing.unsealed(endpoint.keys, Sealer(database), moment)
+    return signing.unsealed(endpoint.keys, Sealer(database).unseal, moment)
 
 
 def test_ev_93_both_keys_sign_until_the_overlap_is_over(scimd: Any, made: dict[str, Any], database: Database) -> None:
