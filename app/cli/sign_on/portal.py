@@ -107,6 +107,7 @@ def print_facts(shown: dict[str, Any]) -> None:
     words = {
         "tested": _tested(shown),
         "metadata_url": shown["metadata_url"] or "none: it was given once, and is not read again",
+        "metadata_read": shown["metadata_url"] and shown["metadata_read"],
     }
     known = {
         name: value for name, value in (shown | words).items() if name not in apart and value not in (None, [], False)

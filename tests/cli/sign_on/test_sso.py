@@ -365,7 +365,9 @@ def test_show_says_that_metadata_was_given_once(scimd, tmp_path):
     file = tmp_path / "metadata.xml"
     file.write_bytes(metadata())
     scimd("sso", "set", "contoso", "saml", "--metadata-file", str(file))
-    assert "not read again" in scimd("sso", "show", "contoso").out
+    shown = scimd("sso", "show", "contoso").out
+    assert "not read again" in shown
+    assert "Metadata read" not in shown
     assert scimd("sso", "show", "contoso", "--json").json[0]["metadata_url"] is None
 
 
