@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+GUARDED = "guarded"
+"""A deactivation that the guard of the tenant has stopped: no fault of the server, in spite of its status."""
 CAUSES = frozenset({
     "required", "taken", "wrong-type", "too-long", "too-many", "read-only", "unknown-attribute", "no-such-resource",
     "no-such-member", "no-such-reference", "bad-path", "bad-filter", "no-target", "bad-body", "too-large", "version",
-    "over-rate", "unavailable", "guarded", "no-credential", "malformed", "wrong-secret", "unknown", "other-tenant",
+    "over-rate", "unavailable", GUARDED, "no-credential", "malformed", "wrong-secret", "unknown", "other-tenant",
     "expired", "revoked", "suspended", "scope", "issuer", "audience", "subject", "key", "signature", "lifetime",
     "failure",
 })

@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.store.accounts": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors", "pymongo", "bson"},
     "app.store.guard": {
-        "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
+        "app.causes", "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
     },
     "app.store.roles": {"app.store.mongo", "app.store.log", "app.schemas", "app.errors"},
     "app.store.sign_on": {
@@ -84,6 +84,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.sign_on": {"app.auth", "app.outgoing", "app.roles", *STORE, "app.schemas", "app.errors", "lxml", "signxml"},
     "app.blueprints": {
+        "app.causes",
         "app.provider", "app.auth", "app.delivery", "app.feed", "app.sign_on", "app.schemas", "app.errors", "app.protocol", "app.telemetry", "flask", "werkzeug",
     },
     "app.console": {

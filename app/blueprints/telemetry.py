@@ -12,6 +12,7 @@ from flask import Flask, Response, request
 
 from app.blueprints.exchange import Exchange, begin, current
 from app.blueprints.service import service
+from app.causes import GUARDED
 from app.errors import ScimError, TooMany, TooManyRequests
 from app.provider import Provider
 from app.schemas.storage.columns import columns
@@ -66,7 +67,7 @@ def _kind(exchange: Exchange, status: int) -> str:
     """
     error = exchange.error
     too_fast = isinstance(error, TooManyRequests) and error.limit != "credentials"
-    if status >= 500:
+    if status >= 500 and not (error and error.cause == GUARDED):
         return "failed"
     if exchange.provider is None and not too_fast:
         return "denied" if status >= 400 else ""

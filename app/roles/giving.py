@@ -22,7 +22,7 @@ from app.store.roles.progress import Progress, ProgressOfMaps
 from app.store.roles.role_maps import Task
 
 BATCH = 100
-"""People that are looked at at a time. A write to one of them waits while their roles are stored: some 20 ms."""
+"""People that are looked at at a time. A write to one of them waits while their roles are stored (D-431)."""
 OPERATION = "roles"
 TYPE = f"scimd.{USER_TYPE.name.lower()}.roles_changed"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.causes import GUARDED
 from app.errors import Unavailable
 from app.store.accounts.tenants import Tenant
 from app.store.guard.deactivations import WATCHED, Counted, Deactivations, Seen
@@ -59,5 +60,5 @@ class Gate:
 def _refusal() -> Unavailable:
     return Unavailable(
         "Unusually many users were disabled or deleted within an hour, so no more are until an operator allows it.",
-        retry_after=RETRY_SECONDS, cause="guarded",
+        retry_after=RETRY_SECONDS, cause=GUARDED,
     )

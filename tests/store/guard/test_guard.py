@@ -10,6 +10,7 @@ import pytest
 
 from app.store.guard.deactivations import Deactivations, Seen
 from app.store.mongo.moments import now
+from tests.processes import until
 from tests.relay import relay
 from tests.store.guard.conftest import World
 
@@ -153,6 +154,11 @@ def test_with_stop_the_next_ones_get_503_until_the_operator_allows_them(world: W
     assert world.look() == 0  # the request has warned already
     assert len(world.warnings()) == 1
     assert "--allow" in world.command("tenant", "show", "acme")
+    next(chore for chore in world.app.chores if chore.name == "activity").work(world.database)
+    until(lambda: world.database.db.days.find_one({"tenant": "acme"}))
+    counted = [numbers for day in world.database.db.days.find({"tenant": "acme"}) for numbers in day["hours"].values()]
+    assert sum(each.get("refused", 0) for each in counted) == 3
+    assert sum(each.get("failed", 0) for each in counted) == 0
     world.guard("--allow")
     assert set(world.delete(*world.users[61:110])) == {204}
     assert world.look() == 0
