@@ -206,6 +206,12 @@ def endless(connection: socket.socket) -> None:
         time.sleep(0.02)
 
 
+def interim(connection: socket.socket) -> None:
+    for _ in range(1_000):
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        time.sleep(0.02)
+
+
 def drips(connection: socket.socket) -> None:
     for byte in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"y" * 1_000:
         connection.sendall(bytes([byte]))
@@ -218,6 +224,7 @@ WAYS: dict[str, tuple[Callable[[socket.socket], object], str]] = {
     "headers that drip": (drips, "timed out"),
     "a connection that is closed": (lambda _: None, "closed"),
     "no HTTP": (lambda connection: connection.sendall(b"220 mail.example.com ESMTP\r\n\r\n"), "not understood"),
+    "endless interim responses": (interim, "timed out"),
     "half an answer": (
         lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), "not understood",
     ),

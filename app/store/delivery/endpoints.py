@@ -25,6 +25,7 @@ from app.store.delivery.endpoint import (
     endpoint_of,
     key_document,
 )
+from app.store.delivery.put_aside import BEHIND, WAITING
 from app.store.delivery.put_aside import SPEC as PUT_ASIDE
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import now
@@ -94,10 +95,15 @@ class Endpoints:
         return self._change(endpoint_id, "revision", change, (), session)
 
     def enable(self, endpoint_id: str, *, place: int | None = None, session: Session = None) -> Endpoint:
-        """Turn an endpoint on, from its place or the one given, and forget its failures; raises NotFound."""
-        change = AFRESH | {"since": self._clock()}
+        """Turn an endpoint on, and forget its failures; raises NotFound.
+
+        It goes on from its place, with what was put aside; or from the place given, and then without that.
+        """
         if place is not None:
             self.set_place(endpoint_id, place, session=session)
+            left_out = {"endpoint": endpoint_id, "state": {"$in": [WAITING, BEHIND]}}
+            self._put_aside.delete_many(left_out, session=session)
+        change = AFRESH | {"since": self._clock()}
         return self._change(endpoint_id, "turn", change, ("failingSince", "next"), session)
 
     def disable(self, endpoint_id: str, reason: str, *, session: Session = None) -> Endpoint:

@@ -66,7 +66,13 @@ def test_ev_99_an_endpoint_is_turned_off_and_on_again(database: Database, endpoi
     assert (off.state, off.reason, off.place) == (OFF, "turned off by root", 7)
     on = endpoints.enable(endpoint.id)
     assert (on.state, on.reason, on.place, on.turn) == (ON, "", 7, endpoint.turn + 2)
+    asides = PutAsides(database)
+    asides.put(aside(endpoint, "e6", 6))
+    asides.put(aside(endpoint, "e5", 5, state=GIVEN_UP))
+    endpoints.enable(endpoint.id)
+    assert len(asides.of(endpoint.id)) == 2
     assert endpoints.enable(endpoint.id, place=9).place == 9
+    assert [each.event for each in asides.of(endpoint.id)] == ["e5"], "the rest is left out"
 
 
 def test_ev_101_a_place_that_is_set_back_takes_in_what_was_put_aside(database: Database, endpoint: Endpoint) -> None:
