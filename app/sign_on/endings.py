@@ -74,22 +74,30 @@ class Follower:
         self._reached: int | None = None
         self._rested = False
 
+    def rest(self) -> None:
+        """Note how far the events have come while nobody is signed in: what ends a session comes after that."""
+        self._rested, self._reached = True, self._sequence.news(None).published
+
     def round(self) -> int:
         """Read what is new, and return how many sessions ended; raises Unavailable, and the next round goes on.
 
-        As long as nobody is signed in, that is one lookup, and no event is read. Those who sign in after that are
+        As long as nobody is signed in, that is two lookups, and no event is read. Those who sign in after that are
         looked at once.
         """
         if not anybody_signed_in(self._database):
-            self._rested = True
+            self.rest()
             return 0
         if self._rested:
-            ended = self._begin_anew()
+            ended = self._look_at_all() + self._read_on(self._reached)
             self._rested = False
             return ended
         if self._reached is not None and self._sequence.news(self._reached).published == self._reached:
             return 0
-        ended, place = 0, self._place.get()
+        return self._read_on(self._place.get())
+
+    def _read_on(self, place: int | None) -> int:
+        """Follow the events behind a place, and return how many sessions ended."""
+        ended = 0
         while True:
             try:
                 causes, reached = self._read(place)
@@ -115,14 +123,19 @@ class Follower:
         """Look at everybody who is signed in, since the events do not say what has happened; return how many ended."""
         with self._sequence.reading() as reading:
             published = reading.bounds.published
+        ended = self._look_at_all()
+        self._place.begin_anew(published)
+        self._reached = published
+        return ended
+
+    def _look_at_all(self) -> int:
+        """End the sessions of all who cannot be signed in now, and return how many there were."""
         ended = 0
         for tenant_name, user in signed_in(self._database):
             tenant = self._tenants.get(tenant_name)
             reason = self._state(tenant, user) if tenant else ""
             if reason:
                 ended += self._endings.end(tenant_name, {"user": user}, reason)
-        self._place.begin_anew(published)
-        self._reached = published
         return ended
 
     def _follow(self, causes: Iterable[_Cause]) -> int:

@@ -210,7 +210,7 @@ def test_sso_07_while_nobody_is_signed_in_no_event_is_read_and_nothing_written(d
     database.db.command("profile", 2)
     assert follower.round() == 0
     database.db.command("profile", 0)
-    assert [(row["op"], row["ns"].split(".")[1]) for row in database.db.system.profile.find({})] == [("query", "sessions")]
+    assert [(row["op"], row["ns"].split(".")[1]) for row in database.db.system.profile.find({})] == [("query", "sessions"), ("query", "leases")]
     sign_in(sessions, user)
     assert follower.round() == 1
     assert reasons(database) == ["disabled"]
@@ -224,6 +224,19 @@ def test_who_signs_in_after_a_rest_is_looked_at_and_followed(database, provider,
     assert sessions.by_cookie("contoso", cookie) is not None
     switch(provider, user, active=False)
     assert follow(database, follower) == 1
+
+
+def test_sso_74_who_signs_in_after_a_rest_and_is_disabled_for_a_moment_is_out(database, provider, sessions):
+    """Between two rounds of the follower, the first of which had nobody to look after."""
+    follower, user = new_follower(database), create(provider)
+    relay(database)
+    assert follower.round() == 0
+    cookie = sign_in(sessions, user)
+    switch(provider, user, active=False)
+    switch(provider, user, active=True)
+    assert follow(database, follower) == 1
+    assert sessions.by_cookie("contoso", cookie) is None
+    assert reasons(database) == ["disabled"]
 
 
 def test_sso_77_an_operator_ends_sessions(database, sessions):
