@@ -14,7 +14,7 @@ from app.auth import TokenAnswer, TokenRequest
 from app.auth.limits.rate_limits import Limits
 from app.auth.limits.sign_on_limits import SignOnLimits
 from app.background.janitor import Chore
-from app.background.sign_on import sign_on_chores
+from app.background.sign_on import Rest, sign_on_chores
 from app.blueprints.provider.api import api
 from app.blueprints.provider.browser import browser
 from app.blueprints.sign_on.headers import BASE
@@ -58,6 +58,7 @@ class Assembly:
         self._config = config
         self._database = database
         self._directory = directory
+        self.rest = Rest(database)
 
     @cached_property
     def sign_on(self) -> SignOn:
@@ -92,7 +93,7 @@ class Assembly:
         """What a worker does for sign-on besides answering requests."""
         config, database = self._config, self._database
         teller = Teller(database, self._keys, self._issuer, config.log_days, self._count_logout_token)
-        return sign_on_chores(database, teller, self.refreshing, self._directory)
+        return sign_on_chores(self.rest, database, teller, self.refreshing, self._directory)
 
     def _issuer(self, tenant: str) -> str:
         return f"{self._config.base_url}/{tenant}"
@@ -139,6 +140,7 @@ class _Hooks:
         return self._assembly.provider.authorization.app_name(_app_request(request))
 
     def signed_on(self, tenant: str, kind: str, result: str, seconds: float | None) -> None:
+        self._assembly.rest.wake()
         if not self._counted:
             return
         from app.telemetry import metrics

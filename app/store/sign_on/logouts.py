@@ -14,6 +14,7 @@ from typing import Any
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.schemas.tables.user import USER_TYPE
+from app.store.accounts.expiries import CONNECTIONS
 from app.store.accounts.sealing import SPEC as SERVER
 from app.store.log.event import Actor, Event, new_id
 from app.store.log.events import Events
@@ -138,6 +139,13 @@ def anybody_signed_in(database: Database) -> bool:
     """Return whether there is any running session, of whichever tenant."""
     running = {"ended": {"$exists": False}, "expires": {"$gt": now()}}
     return database.db[SESSIONS.name].find_one(running, {"_id": 1}) is not None
+
+
+def is_used(database: Database) -> bool:
+    """Return whether a tenant has a connection, or an app is still to be told of a logout."""
+    if database.db[CONNECTIONS].find_one({}, {"_id": 1}) is not None:
+        return True
+    return database.db[SPEC.name].find_one({"due": {"$exists": True}}, {"_id": 1}) is not None
 
 
 class Place:

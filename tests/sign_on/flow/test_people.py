@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from app import create_app
-from app.background.sign_on import sign_on_chores
+from app.background.sign_on import Rest, sign_on_chores
 from app.config import Config
 from app.sign_on.logout_tokens import Teller
 from app.store.mongo.moments import now
@@ -121,7 +121,7 @@ def test_pe_02_who_is_disabled_is_out_at_once_and_the_app_is_told(world, receive
 def test_pe_02_the_pauses_of_the_chores_are_less_than_five_seconds(mock_database):
     """A round comes after one and a half times its pause at most (`janitor`): one ends the session, one tells the app."""
     teller = Teller(mock_database, None, None, 90)
-    chores = {chore.name: chore for chore in sign_on_chores(mock_database, teller, None, None)}
+    chores = {chore.name: chore for chore in sign_on_chores(Rest(mock_database), mock_database, teller, None, None)}
     assert sum(1.5 * chores[name].pause for name in ("ending sessions", "telling apps")) <= 4
 
 

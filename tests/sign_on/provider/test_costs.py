@@ -6,6 +6,9 @@ import pytest
 from pymongo import MongoClient
 from pymongo.monitoring import CommandListener
 
+from app.background.sign_on import LOOK_SECONDS, Rest, sign_on_chores
+from app.sign_on.flow.sign_on import EXTENSION
+from app.sign_on.logout_tokens import Teller
 from app.store.mongo.database import Database
 from tests.sign_on.provider.world import World
 
@@ -109,3 +112,33 @@ def test_sso_109_a_good_hint_at_an_unknown_tenant_costs_what_it_costs_elsewhere(
     known, unknown = (asked_of(world, commands, "GET", f"/{name}/oauth/logout", **query)[0] for name in ("bare", "zzzz"))
     assert known == unknown
     assert ann.is_signed_in()
+
+
+def test_sso_07_without_a_connection_the_chores_of_a_worker_look_once_a_minute(world, commands):
+    """Several rounds: one look by both; then, with a connection, each begins with a read of its own."""
+    world.database.db.connections.delete_many({})
+    now = [0.0]
+    rest = Rest(world.database, lambda: now[0])
+    parts = world.app.extensions[EXTENSION]
+    teller = Teller(world.database, parts._keys, lambda tenant: tenant, 90)
+    chores = sign_on_chores(rest, world.database, teller, parts.refreshing, parts._directory)[:2]
+
+    def rounds():
+        commands.seen = []
+        for _ in range(5):
+            assert [chore.work(world.database) for chore in chores] == [0, 0]
+        seen, commands.seen = commands.seen, None
+        return seen
+
+    look = [("find", "connections"), ("find", "logouts"), ("find", "leases")]
+    assert rounds() == look
+    now[0] += LOOK_SECONDS - 1
+    assert rounds() == []
+    rest.wake()
+    work = [("find", "sessions"), ("find", "leases"), ("findAndModify", "logouts")]
+    assert rounds() == work * 5
+    now[0] += 1
+    assert rounds() == look
+    world.tenant("again")
+    now[0] += LOOK_SECONDS
+    assert rounds() == look[:1] + work * 5
