@@ -626,6 +626,6 @@ def test_refused_changes_are_in_the_log(provider: Callable[[], Provider], databa
     with pytest.raises(ScimError) as caught:
         one.create(one.catalogue.named("User"), {"schemas": [USER_URN], "userName": "A"},
                    Projection.parse(one.catalogue.named("User"), None, None))
-    one.log(one.attempt.refused(409, caught.value.scim_type, caught.value.detail))
+    one.log(one.attempt.refused(caught.value))
     event = database.db.events.find_one({"failed": True})
     assert (event["status"], event["scimType"], event["resource"]["name"]) == (409, "uniqueness", "A")
