@@ -22,11 +22,11 @@ from app.blueprints.sign_on.views import sign_on
 from app.config import Config
 from app.schemas.custom import common_catalogue
 from app.schemas.tables.user import USER_TYPE
-from app.sign_on.flow.parts import AppRequest, Parts
+from app.sign_on.flow.parts import Parts
 from app.sign_on.flow.record import Record
 from app.sign_on.flow.sign_on import EXTENSION, SignOn
 from app.sign_on.logout_tokens import Teller
-from app.sign_on.provider.app_request import AppRequest as ProviderRequest
+from app.sign_on.provider.app_request import AppRequest
 from app.sign_on.provider.provider import OpenIDProvider
 from app.sign_on.provider.provider import Parts as ProviderParts
 from app.sign_on.refreshing import Refreshing
@@ -131,13 +131,13 @@ class _Hooks:
         return self._assembly.refreshing.again(connection)
 
     def answer(self, request: AppRequest, sid: str) -> str:
-        return self._assembly.provider.authorization.answer(_app_request(request), sid)
+        return self._assembly.provider.authorization.answer(request, sid)
 
     def refusal(self, request: AppRequest, error: str) -> str:
-        return self._assembly.provider.authorization.refusal_url(_app_request(request), error)
+        return self._assembly.provider.authorization.refusal_url(request, error)
 
     def app_name(self, request: AppRequest) -> str:
-        return self._assembly.provider.authorization.app_name(_app_request(request))
+        return self._assembly.provider.authorization.app_name(request)
 
     def signed_on(self, tenant: str, kind: str, result: str, seconds: float | None) -> None:
         self._assembly.rest.wake()
@@ -149,8 +149,3 @@ class _Hooks:
         metrics.SIGN_ONS.labels(tenant_label(tenant), kind, result).inc()
         if seconds is not None:
             metrics.SIGN_ON_SECONDS.observe(seconds)
-
-
-def _app_request(stored: AppRequest) -> ProviderRequest:
-    """Return the request of an app as it was before it was stored with a sign-in."""
-    return ProviderRequest(tenant=stored["tenant"], app=stored["app"], parameters=dict(stored["parameters"]))

@@ -1,4 +1,4 @@
-"""Tells apps that a session has ended, by a logout token (OpenID Connect Back-Channel Logout 1.0)."""
+"""Logout tokens, by which apps are told that a session has ended (OpenID Connect Back-Channel Logout 1.0)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _UNREACHABLE = 504
 
 @dataclass(frozen=True)
 class Teller:
-    """Tells the apps of all tenants; `issuer` returns a tenant's, and `days` is how long a log is kept."""
+    """Sends logout tokens to all apps; `issuer` returns a tenant's issuer, and `days` is how long a log is kept."""
 
     database: Database
     keys: SigningKeys
@@ -58,7 +58,7 @@ class Teller:
     clock: Callable[[], datetime] = now
 
     def round(self) -> int:
-        """Tell everything that is due, and return how many apps were told."""
+        """Work through all logouts that are due, and return how many apps were told."""
         first = self._claim()
         if first is None:
             return 0
@@ -69,7 +69,7 @@ class Teller:
         return Logouts(self.database, self.clock).claim()
 
     def _tell_all(self, logout: Logout | None) -> int:
-        """Tell a logout that was claimed, and then what is due, until nothing is; return how many apps were told."""
+        """Send a logout that was claimed, and then each that is due; return how many apps were told."""
         told = 0
         with self.database.budget(ROUND_SECONDS):
             while logout := logout or self._claim():
@@ -78,7 +78,7 @@ class Teller:
         return told
 
     def _tell(self, logout: Logout) -> bool:
-        """Make one attempt; return whether the app was told."""
+        """Make one attempt, and return whether the app was told."""
         app = Apps(self.database).get(logout.app)
         uri = app.settings.backchannel_logout_uri if app else ""
         if not uri:

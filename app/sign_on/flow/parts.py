@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from app.auth.limits.sign_on_limits import SignOnLimits
 from app.sign_on.flow.record import Record
@@ -14,6 +14,7 @@ from app.sign_on.flow.urls import Urls
 from app.sign_on.flow.visit import Visit
 from app.sign_on.matching import Matching
 from app.sign_on.people import People, user_type
+from app.sign_on.provider.app_request import AppRequest
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
@@ -26,9 +27,6 @@ from app.store.sign_on.sessions import Session, Sessions
 from app.store.sign_on.sign_ins import SignIn, SignIns
 from app.store.sign_on.signing_keys import SigningKeys
 from app.store.sign_on.tickets import Tickets
-
-AppRequest = Mapping[str, Any]
-"""A checked request of an app to the authorization endpoint, as `provider` makes it; it has `app`, the id."""
 
 
 class Hooks(Protocol):

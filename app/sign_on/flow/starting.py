@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from app.sign_on.flow.parts import AppRequest, Parts, not_available, require_running, session_of
+from app.sign_on.flow.parts import Parts, not_available, require_running, session_of
 from app.sign_on.flow.refusing import Context, Refusing
 from app.sign_on.flow.visit import Answer, Redirect, SignedIn, Visit, new_browser
+from app.sign_on.provider.app_request import AppRequest
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import hash_of

@@ -185,7 +185,7 @@ class Directory(DirectoryReader):
         return self._writes.commit(Write(work, store, resource_id), request)
 
     def leave(self, member: str, groups: Sequence[str], session: Session) -> None:
-        """Give groups a new version and an event, because a member that was deleted while it was added has left."""
+        """Raise the version of groups, with an event, because a member that was deleted while it was added has left."""
         request = Request("delete", Actor())
         for group, identity in self.identities.of(groups, session=session).items():
             change = Change(
