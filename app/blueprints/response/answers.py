@@ -10,7 +10,7 @@ from flask import Request, Response
 from werkzeug.datastructures import MIMEAccept
 
 from app.blueprints.exchange import current
-from app.blueprints.response.streaming import Stream, is_streamed
+from app.blueprints.response.streaming import Stream, is_streamed, json_blocks
 from app.blueprints.service import service
 from app.errors import NotAcceptable, ScimError
 from app.protocol.messages import JSON, SCIM_JSON, error_message
@@ -67,7 +67,7 @@ def json_response(body: Any, status: int = 200, *, mimetype: str = SCIM_JSON) ->
         if not is_streamed(body):
             raise
         exchange = current()
-        content = Stream(body, exchange.request_id, service().budget)
+        content = Stream(json_blocks(body), exchange.request_id, service().budget)
         content.on_close, exchange.release = exchange.release, None
     return _private(_Response(content, status, mimetype=mimetype))
 

@@ -1,4 +1,4 @@
-"""Streamed bodies: JSON that contains an iterator, such as a large group's members, is sent while it is read.
+"""Streamed bodies: files, and JSON that contains an iterator, such as a large group's members, are sent while read.
 
 The first block is read before the response begins, so that a failure of the database is a 503. A later failure cannot
 change the status: the connection is closed before the end of the body, which the client notices (RFC 9112 section 8).
@@ -28,9 +28,11 @@ BLOCK = 64 * 1024
 class Stream:
     """The blocks of a body; `close` ends the reading, at any time and more than once."""
 
-    def __init__(self, value: Any, request_id: str, budget: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(
+        self, blocks: Generator[bytes], request_id: str, budget: Callable[[], AbstractContextManager[None]]
+    ) -> None:
         """Read the first block; raises ScimError."""
-        self._blocks = _blocks(_pieces(value))
+        self._blocks = blocks
         self._request_id = request_id
         self._budget = budget
         self.on_close: Callable[[], None] | None = None
@@ -70,9 +72,10 @@ def is_streamed(value: Any) -> bool:
     return isinstance(value, Iterator) or (isinstance(value, list) and any(map(is_streamed, value)))
 
 
-def _blocks(pieces: Iterator[bytes]) -> Generator[bytes, None, None]:
+def json_blocks(value: Any) -> Generator[bytes]:
+    """Return a value as JSON, in blocks."""
     block = bytearray()
-    for piece in pieces:
+    for piece in _pieces(value):
         block += piece
         if len(block) >= BLOCK:
             yield bytes(block)

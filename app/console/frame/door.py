@@ -68,8 +68,9 @@ def _check(found: Visit | None, need: Need | None) -> Response | None:
         raise Wrong(403, "Your role does not allow this, so nothing was done.") if denied else missing()
     parts().limits.count_request(found.key)
     g.customer = _customer(found)
-    if request.method == "POST" and need in MUST_BE_FRESH and not is_fresh():
-        parts().visits.come_back(found, request.path)
+    acts = request.method == "POST" or need is Need.GRAVE  # an export is a GET
+    if acts and need in MUST_BE_FRESH and not is_fresh():
+        parts().visits.come_back(found, request.path.removesuffix(".csv").removesuffix(".ndjson"))
         return page("again.html", 403)
     return None
 

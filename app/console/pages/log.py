@@ -8,17 +8,22 @@ from typing import Any
 
 from flask import Response, request
 
-from app.advice.explain import explain, title_of
+from app.advice.explain import explain
 from app.advice.guides import provider_of
+from app.blueprints.exchange import current
+from app.blueprints.response.streaming import Stream
 from app.console.frame.access import Need, needs
 from app.console.frame.blueprints import console
-from app.console.frame.door import LIVE, missing
-from app.console.frame.pages import page
-from app.console.frame.parts import customer, parts
+from app.console.frame.door import LIVE, acting, missing
+from app.console.frame.pages import Wrong, page
+from app.console.frame.parts import customer, parts, visit
 from app.console.frame.places import day_in
+from app.protocol.messages import CSV, NDJSON
 from app.store.directory.identities import the_label
 from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
+from app.store.operators.reports.exports import MOST, LogExport
+from app.store.operators.reports.lines import result, summary
 
 ROWS = 50
 FIELDS = ("person", "failed", "operation", "credential", "cause", "attribute", "from", "to")
@@ -57,17 +62,35 @@ def customer_event(event_id: str) -> Response:
     return event_page(parts().directory(customer()).events, event_id)
 
 
+@console.get("/customers/<customer>/log.<any(csv, ndjson):form>")
+@needs(Need.GRAVE)
+def export_log(form: str) -> Response:
+    """Return what the filter selects of a customer's log as a file."""
+    export = LogExport(parts().directory(customer()).events, parts().visits, visit())
+    blocks = export.blocks(form, wanted(asked()), acting(), customer().name)
+    if blocks is None:
+        raise Wrong(429, "You are exporting another file.", "Wait until it is complete, then try again.")
+    stream = Stream(blocks, current().request_id, parts().database.budget)
+    headers = {"Content-Disposition": f"attachment; filename=log.{form}"}
+    return Response(stream, headers=headers, mimetype=CSV if form == "csv" else NDJSON)
+
+
 def log_page(events: Events) -> Response:
     """Return a page of a log as the address asks for it, or its live part, or 204 where nothing is new."""
-    asked = {name: request.args.get(name, "")[:300] for name in FIELDS}
+    of = asked()
     if front := Place.parse(request.args.get(LIVE, "")):
-        new = events.page(wanted(asked), Window(front, ROWS + 1, newer=True)).events
+        new = events.page(wanted(of), Window(front, ROWS + 1, newer=True)).events
         if not new:
             return Response(status=204)
-        response = _shown("parts/log_rows.html", asked, events.page(wanted(asked)))
+        response = _shown("parts/log_rows.html", of, events.page(wanted(of)))
         response.headers["X-Newer"] = str(len(new))
         return response
-    return _shown("log.html", asked, events.page(wanted(asked), window()))
+    return _shown("log.html", of, events.page(wanted(of), window()))
+
+
+def asked() -> dict[str, str]:
+    """Return the fields of the filter, as the address has them."""
+    return {name: request.args.get(name, "")[:300] for name in FIELDS}
 
 
 def wanted(asked: Mapping[str, str]) -> LogFilter:
@@ -104,28 +127,10 @@ def whole(found: Mapping[str, Any]) -> dict[str, Any]:
     return {**_FIELDS, **found, "changes": changes, "members": members, "resource": resource}
 
 
-def summary(found: Mapping[str, Any]) -> str:
-    """Return what an event says in a few words."""
-    if found.get("failed"):
-        return title_of(found.get("cause", ""), found.get("attribute", "")) or found.get("detail", "")
-    members = found.get("members", {})
-    said = [_change(change) for change in found.get("changes", ())[:3]]
-    counts = (("+", members.get("addedCount")), ("-", members.get("removedCount")))
-    said += [f"{sign}{count:,} members" for sign, count in counts if count]
-    return "; ".join(said) or found.get("detail", "")
-
-
-def _change(change: Mapping[str, Any]) -> str:
-    old, new = (change.get(key) for key in ("old", "new"))
-    if any(isinstance(value, (dict, list)) for value in (old, new)) or (old is None and new is None):
-        return str(change["attribute"])
-    return f"{change['attribute']}: {new}" if old is None else f"{change['attribute']}: {old} → {new}"
-
-
 def _shown(template: str, asked: Mapping[str, str], found: LogPage) -> Response:
     return page(
-        template, asked=asked, log=found, events=[whole(each) for each in found.events], summary=summary,
-        operations=OPERATIONS, filtered=any(asked.values()), days=parts().config.log_days,
+        template, asked=asked, log=found, events=[whole(each) for each in found.events], summary=summary, result=result,
+        operations=OPERATIONS, filtered=any(asked.values()), days=parts().config.log_days, most=MOST,
         kept={name: text for name, text in asked.items() if text},
     )
 

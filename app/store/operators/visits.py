@@ -32,6 +32,7 @@ SPEC = CollectionSpec(
                 **{name: {"bsonType": "string"} for name in _TEXTS},
                 **{name: {"bsonType": "date"} for name in _DATES},
                 "forms": {"bsonType": "array", "items": {"bsonType": "string"}},
+                "exporting": {"bsonType": "date"},
             },
         }
     },
@@ -45,6 +46,8 @@ COLLECTIONS = (SPEC,)
 LONGEST = timedelta(hours=8)
 IDLE = {CONSOLE: timedelta(minutes=30), SETUP: timedelta(hours=2)}
 """How long a visit lasts without a request."""
+EXPORT = timedelta(minutes=5)
+"""How long a file that a visit exports may stand still before the visit can export another one."""
 MOST_FORMS = 200
 """Forms with a secret in their answer that can be sent in one visit."""
 ID_LENGTH = 12
@@ -122,6 +125,21 @@ class Visits:
         room = {"$or": [{"forms": {"$exists": False}}, {f"forms.{MOST_FORMS - 1}": {"$exists": False}}]}
         unused = {"_id": visit.key, "forms": {"$ne": once}, **room}
         return self._collection.update_one(unused, {"$push": {"forms": once}}).modified_count > 0
+
+    def take_export(self, key: str, until: datetime | None = None) -> datetime | None:
+        """Take a visit's turn to export a file, or keep the one that lasts `until`.
+
+        Returns until when it lasts, unless it is kept or ended before; None if the visit exports another file.
+        """
+        moment = self._clock()
+        free: dict[str, Any] = {"$or": [{"exporting": {"$exists": False}}, {"exporting": {"$lt": moment}}]}
+        query = {"_id": key, **({"exporting": until} if until else free)}
+        later = moment + EXPORT
+        return later if self._collection.update_one(query, {"$set": {"exporting": later}}).matched_count else None
+
+    def end_export(self, key: str, until: datetime) -> None:
+        """End the turn that lasts `until`."""
+        self._collection.update_one({"_id": key, "exporting": until}, {"$unset": {"exporting": ""}})
 
     def end(self, **query: Any) -> int:
         """End the visits that have these fields, all without any, and return how many there were."""

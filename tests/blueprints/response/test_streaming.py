@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import orjson
 import pytest
 
-from app.blueprints.response.streaming import BLOCK, Stream
+from app.blueprints.response.streaming import BLOCK, Stream, json_blocks
 from app.errors import Unavailable
 
 
@@ -33,7 +33,7 @@ def members(number: int, fails_at: int = -1) -> Iterator[dict[str, str]]:
 
 def test_fa_16_each_block_has_a_budget_of_its_own() -> None:
     budgets = Budgets()
-    stream = Stream({"members": members(20_000)}, "r", budgets)
+    stream = Stream(json_blocks({"members": members(20_000)}), "r", budgets)
     assert budgets.opened == 0  # the first block is read within the request's own
     blocks = list(stream)
     assert len(orjson.loads(b"".join(blocks))["members"]) == 20_000
@@ -43,18 +43,18 @@ def test_fa_16_each_block_has_a_budget_of_its_own() -> None:
 
 def test_fa_16_a_failure_before_the_first_byte_is_an_error_of_its_own() -> None:
     with pytest.raises(Unavailable):
-        Stream({"members": members(20_000, fails_at=100)}, "r", Budgets())
+        Stream(json_blocks({"members": members(20_000, fails_at=100)}), "r", Budgets())
 
 
 def test_fa_16_a_failure_later_ends_the_connection() -> None:
-    stream = Stream({"members": members(20_000, fails_at=19_999)}, "r", Budgets())
+    stream = Stream(json_blocks({"members": members(20_000, fails_at=19_999)}), "r", Budgets())
     with pytest.raises(BrokenPipeError):
         list(stream)
 
 
 def test_fa_16_what_is_closed_early_reads_no_more() -> None:
     read = members(20_000)
-    stream = Stream([{"members": read}], "r", Budgets())
+    stream = Stream(json_blocks([{"members": read}]), "r", Budgets())
     next(stream)
     stream.close()
     stream.close()

@@ -1,0 +1,36 @@
+"""What a line of the log says, in a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.advice.explain import title_of
+
+_MOST = 3
+"""Changed attributes that are named."""
+
+
+def result(event: Mapping[str, Any]) -> str:
+    """Return how a request ended: done, refused or failed."""
+    if not event.get("failed"):
+        return "done"
+    return "failed" if event["status"] >= 500 else "refused"
+
+
+def summary(event: Mapping[str, Any]) -> str:
+    """Return what an event says: what has changed, or why it was refused."""
+    if event.get("failed"):
+        return title_of(event.get("cause", ""), event.get("attribute", "")) or str(event.get("detail", ""))
+    members = event.get("members", {})
+    said = [_change(change) for change in event.get("changes", ())[:_MOST]]
+    counts = (("+", members.get("addedCount")), ("-", members.get("removedCount")))
+    said += [f"{sign}{count:,} members" for sign, count in counts if count]
+    return "; ".join(said) or str(event.get("detail", ""))
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    old, new = (change.get(key) for key in ("old", "new"))
+    if any(isinstance(value, (dict, list)) for value in (old, new)) or (old is None and new is None):
+        return str(change["attribute"])
+    return f"{change['attribute']}: {new}" if old is None else f"{change['attribute']}: {old} → {new}"
