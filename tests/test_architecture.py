@@ -124,8 +124,7 @@ ALSO_MEAN = {
     # Of a replica set; a field of the log, a member of an event.
     "members": (
         "app/cli/", "app/console/", "app/delivery/", "app/embedded/", "app/feed/", "app/openapi/feed.py", "app/roles/",
-        "app/store/delivery/", "app/store/log/",
-        "app/store/mongo/",
+        "app/store/delivery/", "app/store/log/", "app/store/mongo/", "app/store/operators/",
     ),
     "mutability": ("app/causes.py", "app/errors.py"),  # a scimType (RFC 7644 table 9)
     "name": ("app/",),  # of tenants, types, settings, arguments, indexes
