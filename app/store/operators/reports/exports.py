@@ -1,4 +1,4 @@
-"""A log as a file: CSV (RFC 4180) or JSON lines, in batches, the newest lines first."""
+"""A log as a file: CSV or JSON lines, in batches, the newest lines first."""
 
 from __future__ import annotations
 
