@@ -24,8 +24,8 @@ __all__ = ["MOST_ANSWER_BYTES", "Answer", "OutgoingError", "Unreachable", "deliv
 
 CONNECT_SECONDS = 1.0
 """For each address that the host's name resolves to."""
-MOST_ANSWER_BYTES = 65_536
-"""What is read of the body of an answer to a delivery."""
+MOST_ANSWER_BYTES = 8_192
+"""What is read of the body of an answer to a delivery; 64 KiB in chunks of one byte took 54 ms (D-414)."""
 HEADERS = {"Accept": JSON, "Accept-Encoding": "identity", "User-Agent": "scimd"}
 
 
