@@ -62,7 +62,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "app.store.mongo", "app.store.log", "app.store.accounts", "app.schemas", "app.errors", "pymongo", "bson",
     },
     "app.store.operators": {
-        "app.advice", "app.store.mongo", "app.store.log", "app.store.accounts", "app.store.sign_on",
+        "app.advice", "app.store.mongo", "app.store.delivery", "app.store.log", "app.store.accounts", "app.store.sign_on",
         "app.store.directory", "app.schemas", "app.errors", "pymongo", "bson",
     },
     "app.store.delivery": {
@@ -113,7 +113,7 @@ ALSO_MEAN = {
     "cursor": ("app/cli/webhooks/", "app/feed/", "app/openapi/feed.py", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
     "description": ("app/openapi/",),  # a keyword of OpenAPI
     # A part of the URL, and where events are pushed to.
-    "endpoint": ("app/blueprints/", "app/cli/", "app/store/delivery/", "app/telemetry/"),
+    "endpoint": ("app/blueprints/", "app/console/", "app/cli/", "app/store/delivery/", "app/telemetry/"),
     "filter": ("app/", "scim_filter/"),  # a parameter and what it holds (RFC 7644 section 3.4.2.2)
     # A count, a page, a field of a view for operators, a field of the log and a member of an event.
     "groups": (

@@ -8,6 +8,7 @@ OUTCOMES = {
     "restored": "It is back, with its memberships.",
     "resumed": "The customer's requests are accepted again.",
     "revoked": "It lets nobody in any more, within five seconds.",
+    "sent": "Done. What is sent next shows whether it arrives.",
     "suspended": "The customer's requests are refused, within five seconds.",
 }
 """Word -> sentence; a page ignores other words."""

@@ -23,7 +23,8 @@ def each_page(customer) -> list[str]:
     here = customer.page
     return [
         "/console", "/console/log", "/console/acts", "/console/customers/new", here, f"{here}/log", f"{here}/log/{event}",
-        f"{here}/log?failed=1&person=nobody", f"{here}/credentials", f"{here}/links", f"{here}/state", "/console/nothing",
+        f"{here}/log?failed=1&person=nobody", f"{here}/credentials", f"{here}/links", f"{here}/state", f"{here}/feed", f"{here}/sign-on",
+        "/console/health", "/console/nothing",
     ]
 
 

@@ -1,0 +1,77 @@
+"""The pages on the server, on what is pushed, and on sign-on."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.store.delivery import starting
+from app.store.delivery.endpoint import OFF, ON, WEBHOOK
+from app.store.delivery.endpoints import Endpoints
+from app.store.operators.audit import AuditLog
+from tests.console.test_log import Customer
+from tests.sign_on.flow.world import World
+
+
+@pytest.fixture
+def customer(pages) -> Customer:
+    return Customer(pages)
+
+
+@pytest.fixture
+def endpoint(pages, customer):
+    place = starting.newest(pages.database)
+    url = "https://secret-name:443/path-with-secret"
+    return Endpoints(pages.database).create(customer.name, WEBHOOK, place=place, url=url)
+
+
+def test_health_says_how_the_database_is_and_shows_no_password(pages, operator) -> None:
+    shown = operator.get("/console/health")
+    assert shown.status == 200
+    facts = dict(zip(shown.texts("//dt"), shown.texts("//dd"), strict=True))
+    assert facts["MongoDB"].startswith("6.")
+    assert facts["SCIMD_RATE_LIMIT"] == "off"
+    assert facts["SCIMD_MONGODB_URI"] in ("set", "not set")
+    assert "mongodb://" not in shown.main
+    assert "ms" in facts["Answers in"]
+
+
+def test_an_endpoint_is_turned_off_and_on(pages, operator, customer, endpoint) -> None:
+    page = f"{customer.page}/feed"
+    shown = operator.get(page)
+    assert endpoint.id in shown.main and "secret-name" in shown.main
+    assert "path-with-secret" not in shown.response.text
+    operator.post(page, {"act": "disable", "endpoint": endpoint.id})
+    assert Endpoints(pages.database).get(endpoint.id).state == OFF
+    operator.post(page, {"act": "enable", "endpoint": endpoint.id})
+    assert Endpoints(pages.database).get(endpoint.id).state == ON
+    acts = [act["act"] for act in AuditLog(pages.database).find(tenant=customer.name)]
+    assert acts == ["webhook disable", "webhook enable"]
+
+
+def test_ca_04_an_endpoint_of_another_customer_is_left_alone(pages, operator, endpoint) -> None:
+    other = Customer(pages)
+    assert operator.post(f"{other.page}/feed", {"act": "disable", "endpoint": endpoint.id}).status == 400
+    assert endpoint.id not in operator.get(f"{other.page}/feed").main
+    assert Endpoints(pages.database).get(endpoint.id).state == ON
+
+
+def test_an_event_that_is_not_in_the_log_is_said(operator, customer, endpoint) -> None:
+    sent = {"act": "resend", "endpoint": endpoint.id, "event": "nothing"}
+    assert operator.post(f"{customer.page}/feed", sent).status == 422
+
+
+def test_sign_on_shows_the_connection_and_who_was_refused(pages, operator) -> None:
+    world = World(pages)
+    world.user("b.simon@contoso.com")
+    world.browser().sign_in()
+    world.browser().sign_in(name_id="nobody@contoso.com")
+    shown = operator.get(f"/console/customers/{world.tenant}/sign-on")
+    assert world.connection.id in shown.main
+    assert "nobody@contoso.com" in shown.main
+    (why,) = [link for link in shown.links() if "/log/" in link]
+    assert operator.get(why).status == 200
+
+
+def test_without_sign_on_the_page_says_how_to_begin(operator, customer) -> None:
+    assert f"scimd sso set {customer.name}" in operator.get(f"{customer.page}/sign-on").main
+    assert f"scimd webhook create {customer.name}" in operator.get(f"{customer.page}/feed").main
