@@ -11,7 +11,7 @@ from app.cli.connection import Connection
 from app.cli.output import cell, json_option, print_json, print_rows, say
 from app.cli.values import Duration, Text
 from app.cli.webhooks.acting import changed, endpoint_argument, require, row, scope_of
-from app.errors import InvalidValue
+from app.errors import Gone, InvalidValue
 from app.feed.cursors import read_cursor
 from app.store.delivery import requests, starting
 from app.store.delivery.delivery_lease import sender
@@ -152,6 +152,10 @@ def enable(connection: Connection, endpoint_id: str, start: str | None, as_json:
         lambda session: Endpoints(connection.database).enable(endpoint_id, place=place, session=session),
         object_=endpoint_id,
     )
+    try:
+        starting.checked(connection.database, endpoint.place)
+    except Gone:
+        say("scimd: Some of the events since then are no longer kept, and are left out.", err=True)
     _print_state(connection, endpoint, as_json=as_json)
 
 

@@ -151,6 +151,15 @@ def test_ev_99_disable_and_enable(scimd: Any, operator: Operator, made: str, dat
     assert scimd("webhook", "enable", made, "--from", "yesterday").status == 2
 
 
+def test_ev_99_enable_tells_of_events_that_are_no_longer_kept(scimd: Any, made: str, database: Database) -> None:
+    scimd("webhook", "disable", made)
+    assert scimd("webhook", "enable", made).err == ""
+    database.db.leases.update_one({"_id": "relay"}, {"$set": {"horizon": endpoint(database, made).place + 1}, "$inc": {"published": 5}})
+    done = scimd("webhook", "enable", made)
+    assert done.status == 0
+    assert "no longer kept" in done.err
+
+
 def test_ev_101_a_test_of_an_endpoint_that_is_off_and_one_that_nobody_sends(scimd: Any, made: str, monkeypatch: pytest.MonkeyPatch) -> None:
     scimd("webhook", "disable", made)
     done = scimd("webhook", "test", made)
