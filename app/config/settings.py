@@ -108,6 +108,9 @@ class Config:
         "on", "The web pages: `on`, `setup` (only those of customers' administrators) or `off`.",
         one_of("on", "setup", "off"),
     )
+    console_tenant: str = setting("", "The tenant whose people operate this server, and sign in to the console.")
+    console_group: str = setting("", "The group of that tenant whose members are operators of the console.", short_text)
+    console_viewers: str = setting("", "The group of that tenant whose members see the console only.", short_text)
     vendor: str = setting("scimd", "The name that the web pages show.", short_text)
     support: str = setting("", "Whom customers ask: a mail address or an https URL.", contact)
 
@@ -127,6 +130,8 @@ class Config:
             except ValueError as error:
                 # The value is not repeated, since a connection string has a password.
                 raise ConfigError(f"{row.name} must be {error}.") from None
+        if bool(values["console_tenant"]) != bool(values["console_group"] or values["console_viewers"]):
+            raise ConfigError("SCIMD_CONSOLE_TENANT needs SCIMD_CONSOLE_GROUP or _VIEWERS, and these need it.")
         return cls(**values)
 
     @property

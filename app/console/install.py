@@ -6,6 +6,7 @@ from flask import Flask, Response, abort
 from werkzeug.routing import PathConverter, Rule
 
 import app.console.frame.entering
+import app.console.frame.signing_on
 import app.console.pages.acts
 import app.console.pages.credentials
 import app.console.pages.links

@@ -45,9 +45,20 @@ def _let_in(kind: str) -> Response | None:
     if request.method == "POST" and not _is_from_us():
         raise Wrong(403, "This request did not come from one of our own pages, so nothing was done.", "Try again.")
     service().require()
-    g.visit = parts().visits.get(cookie(kind), kind, touch=LIVE not in request.args)
+    g.visit = _current(parts().visits.get(cookie(kind), kind, touch=LIVE not in request.args))
     need = _need(kind)
     return None if need is Need.NOBODY else _check(g.visit, need)
+
+
+def _current(found: Visit | None) -> Visit | None:
+    """Return a visit unless the session of sign-on that opened it has ended, or the person has lost the role."""
+    if found is None or not found.sid:
+        return found
+    operators = parts().operators
+    if operators is not None and operators.role_of(found.sid) == found.role:
+        return found
+    parts().visits.end(_id=found.key)
+    return None
 
 
 def _need(kind: str) -> Need | None:

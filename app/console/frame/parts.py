@@ -11,6 +11,7 @@ from flask import current_app, g
 from app.auth.limits.console_limits import ConsoleLimits
 from app.config import Config
 from app.queries import Queries
+from app.sign_on.operators import Groups, Operators
 from app.store.accounts.activity import Activity
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
@@ -57,6 +58,13 @@ class Parts:
     def overview(self) -> Overview:
         """The figures of customers."""
         return Overview(self.database, self.sources)
+
+    @cached_property
+    def operators(self) -> Operators | None:
+        """Those who come in by sign-on; None where the settings name no tenant of theirs."""
+        config = self.config
+        groups = Groups(config.console_tenant, config.console_group, config.console_viewers)
+        return Operators(self.database, self.directory, groups) if groups.tenant else None
 
     @cached_property
     def limits(self) -> ConsoleLimits:

@@ -6,6 +6,7 @@ from app.sign_on.endings import IDP, OPERATOR, PERSON
 from app.sign_on.flow.parts import Parts, not_available, require_browser, require_running, session_of
 from app.sign_on.flow.refusing import Context, Refusing
 from app.sign_on.flow.result import Result
+from app.sign_on.flow.starting import CONSOLE
 from app.sign_on.flow.visit import Answer, Redirect, SignOut, Tested, Visit
 from app.sign_on.matching import Matching, NotLetIn, User, displaced
 from app.sign_on.reasons import Reason, SignOnRefused
@@ -109,6 +110,8 @@ class Finishing:
         self._parts.hooks.signed_on(tenant.name, connection.kind, "done", seconds)
         if purpose["kind"] == "app":
             url = self._parts.hooks.answer(purpose["request"], session.sid) or urls.sign_on
+        elif purpose["kind"] == CONSOLE:
+            url = f"{self._parts.base}/console/signed-on"
         else:
             app = self._parts.app_of(tenant, connection)
             url = urls.initiated(app.settings.initiate_login_uri) if app else urls.sign_on

@@ -17,6 +17,9 @@ from app.store.accounts.tokens import hash_of
 from app.store.sign_on.connection import OIDC, Connection
 from app.store.sign_on.sign_ins import SignIn, new_state
 
+CONSOLE = "console"
+"""The purpose of an operator's sign-in."""
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -75,6 +78,15 @@ class Starting:
             context.tenant, context.connection = tenant, connection
             require_running(tenant)
             return self._start(visit, context, Wish({"kind": "test", "ticket": taken[0]}))
+
+        return self._refusing.answer(visit, work)
+
+    def operator(self, visit: Visit, *, force: bool) -> Answer:
+        """Start the sign-in of an operator of the console; `force` asks for one that is new."""
+
+        def work(context: Context) -> Answer:
+            self._open(visit, context)
+            return self._start(visit, context, Wish({"kind": CONSOLE}, force=force))
 
         return self._refusing.answer(visit, work)
 
