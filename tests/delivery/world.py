@@ -118,7 +118,7 @@ def run_until(sender: Sender, condition: Callable[[], object], seconds: float = 
     """Run rounds until the condition holds; raise AssertionError after some seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not in {seconds} s"
+        assert time.monotonic() < deadline, f"not in {seconds} s: {[vars(run) for run in sender._turns]}"
         sender.round(0.02)
 
 

@@ -70,7 +70,8 @@ class Run:
         room = self._size - self.window.fresh
         if reading.read(place, reach, self.scope, self.endpoint.types, partial(self._take, room)):
             self.window.reached = max(place, reach)
-        self.news = reading.bounds.published
+        # Not less than what a look has found: a reading may be of an earlier moment.
+        self.news = max(self.news, reading.bounds.published)
         self._put_behind()
 
     def _take(self, room: int, documents: Iterable[Mapping[str, Any]]) -> bool:
