@@ -34,8 +34,9 @@ class Attempts:
     def make(self, endpoint: Endpoint, scope: Scope | None, document: Mapping[str, Any]) -> Outcome:
         """Send an event, and return what became of it; never raises."""
         deadline = time.monotonic() + SECONDS
-        form, outcome = self.forms[endpoint.form], Outcome()
+        outcome = Outcome()
         try:
+            form = self.forms[endpoint.form]
             # A test event is not in the sequence: the place behind it is that of the endpoint.
             event = self.events.render(document, cursor_text(document["seq"] or endpoint.place, scope))
             for message in form.messages(endpoint, event, document):
