@@ -33,7 +33,7 @@ def issue(browser: Browser, tenant: str, **changes: str):
     return browser.post(page_of(tenant), form | changes), form
 
 
-def test_a_token_is_issued_shown_once_and_works(pages, operator, tenant) -> None:
+def test_ca_09_co_34_a_token_is_issued_shown_once_and_works(pages, operator, tenant) -> None:
     shown, form = issue(operator, tenant)
     (token,) = SECRET.findall(shown.response.text)
     assert shown.status == 200
@@ -52,7 +52,7 @@ def test_a_token_is_issued_shown_once_and_works(pages, operator, tenant) -> None
     assert secret not in str(AuditLog(pages.database).find(tenant=tenant))
 
 
-def test_co_36_acts_name_who_did_it(pages, operator, tenant) -> None:
+def test_co_04_36_acts_name_who_did_it_as_commands_do(pages, operator, tenant) -> None:
     issue(operator, tenant)
     (act,) = AuditLog(pages.database).find(tenant=tenant)
     assert (act["act"], act["who"], act["how"], act["outcome"]) == ("token issue", "alice", "console", "done")

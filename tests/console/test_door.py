@@ -182,12 +182,12 @@ def test_ca_11_another_host_is_refused(pages, operator, headers, status) -> None
 
 
 @pytest.mark.parametrize("path", ["//evil.example", "/console//evil.example", "/console/%5Cevil", "/console?next=//evil"])
-def test_ca_11_nothing_leads_elsewhere(pages, operator, path) -> None:
+def test_ca_11_co_98_nothing_leads_elsewhere(pages, operator, path) -> None:
     answer = operator.get(path, follow="no")
     assert "evil" not in answer.response.headers.get("Location", "")
 
 
-def test_ca_03_ca_95_the_headers_forbid_frames_scripts_and_other_origins(pages, operator) -> None:
+def test_ca_03_co_95_the_headers_forbid_frames_scripts_and_other_origins(pages, operator) -> None:
     for path in ("/console", "/console/nothing"):
         headers = operator.get(path).response.headers
         assert headers["Content-Security-Policy"] == (

@@ -28,7 +28,7 @@ def each_page(customer) -> list[str]:
     ]
 
 
-def test_co_121_from_the_link_to_a_token_that_works(either_window, customer) -> None:
+def test_co_02_121_from_the_link_to_a_token_that_works(either_window, customer) -> None:
     page = either_window.enter()
     page.get_by_role("link", name=customer.name).first.click()
     page.get_by_role("navigation", name=customer.name).get_by_role("link", name="Credentials").click()
@@ -115,7 +115,7 @@ def test_co_13_a_secret_that_was_not_copied_is_not_left_by_mistake(window, custo
 
 
 @pytest.mark.parametrize("kind", ["console", "setup"])
-def test_co_90_axe_finds_nothing(window, customer, kind) -> None:
+def test_co_90_92_122_axe_finds_nothing(window, customer, kind) -> None:
     page = window.enter() if kind == "console" else window.enter_setup(customer.name)
     found = []
     for path in each_page(customer) if kind == "console" else SETUP:
@@ -134,7 +134,7 @@ def test_co_90_axe_finds_nothing(window, customer, kind) -> None:
     assert found == []
 
 
-def test_co_104_a_page_is_small_and_asks_nobody_else(window, customer) -> None:
+def test_co_03_104_122_a_page_is_small_and_asks_nobody_else(window, customer) -> None:
     page = window.enter()
     window.loaded.clear()
     page.context.clear_cookies()
