@@ -34,7 +34,7 @@ SPECS = (
 ALL = (*COLLECTIONS, "events", "counts", "leases")
 TENANT = "t"
 START = datetime(2026, 11, 29, tzinfo=UTC)
-BLOCKED_SECONDS = 0.3
+BLOCKED_SECONDS = 0.1
 """A command that takes longer waits for a transaction of another relay; others go on meanwhile."""
 
 
