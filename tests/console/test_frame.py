@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,6 +98,17 @@ def test_co_96_only_the_static_files_are_scripts(world: World) -> None:  # noqa:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         for wrong in (script.replace(script.split("/")[2], "0" * 12), script.replace("console.js", "..%2finstall.py")):
             assert browser.get(wrong).status_code == 404
+
+
+def test_a_view_has_at_most_eight_lines() -> None:
+    long = []
+    for path in CONSOLE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef) and any("needs" in ast.unparse(each) for each in node.decorator_list):
+                first, last = node.body[bool(ast.get_docstring(node))], node.body[-1]
+                if (last.end_lineno or 0) - first.lineno + 1 > 8:
+                    long.append((path.name, node.name))
+    assert long == []
 
 
 @pytest.mark.parametrize(("setting", "there", "gone"), [

@@ -136,7 +136,12 @@ def acting() -> Acting:
 def back(endpoint: str, done: str = "", **values: str) -> Response:
     """Return the redirect after an act to a page that says what was done."""
     arguments: dict[str, Any] = {**values, "done": done or None}
-    response = redirect(url_for(endpoint, **arguments), 303)
+    return to(url_for(endpoint, **arguments))
+
+
+def to(path: str) -> Response:
+    """Return the redirect to a path of ours, which the browser follows with a GET."""
+    response = redirect(path, 303)
     assert isinstance(response, Response)
     return response
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request, url_for
 
 from app.blueprints.exchange import current
 from app.console.frame import forms
 from app.console.frame.access import Need, needs
 from app.console.frame.blueprints import console, setup
-from app.console.frame.door import COOKIES, cookie, set_cookie
+from app.console.frame.door import COOKIES, cookie, set_cookie, to
 from app.console.frame.forms import Form
 from app.console.frame.headers import can_sign_in
 from app.console.frame.pages import page
@@ -83,9 +83,7 @@ def _come_in(kind: str, secret: str) -> Response:
         former=cookie(kind), kind=kind, who=_operator(link).who, role=link.role, tenant=link.tenant, link=link.id,
         address=request.remote_addr or "", agent=request.headers.get("User-Agent", ""),
     )
-    response = redirect(back or url_for(_ENTRANCES[kind]), 303)
-    assert isinstance(response, Response)
-    return set_cookie(response, kind, cookie_value)
+    return set_cookie(to(back or url_for(_ENTRANCES[kind])), kind, cookie_value)
 
 
 def _operator(link: Link) -> Operator:
@@ -109,7 +107,6 @@ def _record(operator: Operator, act: str, tenant: str = "", object_: str = "") -
 def _leave(kind: str) -> Response:
     forms.read()
     parts().visits.end(_id=visit().key)
-    response = redirect(f"/{kind}", 303)
-    assert isinstance(response, Response)
+    response = to(f"/{kind}")
     response.delete_cookie(COOKIES[kind], path="/", secure=True, httponly=True, samesite="Lax")
     return response

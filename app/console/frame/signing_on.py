@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Response, redirect, request
+from flask import Response, request
 
 from app.blueprints.sign_on.cookies import session_cookie
 from app.blueprints.sign_on.cookies import visit as browser
@@ -10,7 +10,7 @@ from app.blueprints.sign_on.views import answer, flow
 from app.console.frame import forms
 from app.console.frame.access import Need, needs
 from app.console.frame.blueprints import console
-from app.console.frame.door import cookie, missing, set_cookie
+from app.console.frame.door import cookie, missing, set_cookie, to
 from app.console.frame.pages import Wrong, page
 from app.console.frame.parts import parts
 from app.sign_on.operators import Operators
@@ -43,15 +43,18 @@ def go_on() -> Response:
     """Open a visit for an operator who has signed in."""
     forms.read()
     person, role = _person()
+    secret, came_for = _open(person, role)
+    return set_cookie(to(came_for or "/console"), CONSOLE, secret)
+
+
+def _open(person: Person, role: str) -> tuple[str, str]:
+    """Open a visit, and return the secret for its cookie and the path that the person came for, or ""."""
     address = request.remote_addr or ""
     with AuditLog(parts().database).begin(Operator(person.name, CONSOLE, role, address), "console sign-in"):
-        secret, back = parts().visits.open(
+        return parts().visits.open(
             former=cookie(CONSOLE), fresh=person.session.auth_time, kind=CONSOLE, who=person.name, role=role,
             sid=person.session.sid, address=address, agent=request.headers.get("User-Agent", ""),
         )
-    response = redirect(back or "/console", 303)
-    assert isinstance(response, Response)
-    return set_cookie(response, CONSOLE, secret)
 
 
 def _operators() -> Operators:

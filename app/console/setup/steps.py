@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, redirect, request, url_for
+from flask import Response, request
 
 from app.advice.guides import CLIENT, ENTRA, PROVIDERS, TOKEN, TRUST, Way, provider_of
 from app.console.frame import forms
@@ -70,10 +70,7 @@ def test() -> Response:
     """Show what arrives, from the moment on at which the page was opened."""
     since = moment_in(request.args.get("since", ""))
     if since is None:
-        start = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        answer = redirect(url_for("setup.test", since=start), 303)
-        assert isinstance(answer, Response)
-        return answer
+        return back("setup.test", since=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
     found = arrivals(parts().activity, parts().directory(customer()).events, customer().name, since, _chosen())
     template = "parts/arrivals.html" if LIVE in request.args else "setup_test.html"
     return page(template, found=found, passed=has_passed(found, _chosen()), since=since, step=3, **_guide())
