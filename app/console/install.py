@@ -12,6 +12,7 @@ import app.console.pages.credentials
 import app.console.pages.links
 import app.console.pages.log
 import app.console.pages.overview
+import app.console.pages.people
 import app.console.pages.server
 import app.console.pages.state
 import app.console.setup.status

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from app.cli.audit import actor, audited
+from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_rows, say
-from app.store.log.changes import Request
 
 
 @click.group()
@@ -38,7 +37,6 @@ def list_deleted(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def restore(connection: Connection, tenant: str, resource_id: str) -> None:
     """Restore a deleted user or group with its memberships."""
-    directory = connection.directory(tenant)
-    with audited(connection, "restore", tenant, resource_id):
-        change = directory.restore(resource_id, Request("restore", actor()))
+    change = acting(connection).restore(connection.directory(tenant), resource_id)
+    connection.relay()
     say(f"Restored {change.name}.", err=True)

@@ -64,7 +64,7 @@ def context() -> dict[str, Any]:
         "pages": current_app.view_functions,
         "has_sign_on": parts().operators is not None, "navigation": _existing(NAVIGATION),
         "customer_navigation": _existing(OF_A_CUSTOMER),
-        "here": _here,
+        "here": _here, "kinds": parts().kinds,
         "static": lambda name: url_for("assets.file", given=version(), name=name),
     }
 

@@ -11,11 +11,15 @@ from flask import current_app, g
 from app.auth.limits.console_limits import ConsoleLimits
 from app.config import Config
 from app.queries import Queries
+from app.schemas.custom import all_types, common_catalogue
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
 from app.sign_on.operators import Groups, Operators
 from app.store.accounts.activity import Activity
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.mongo.database import Database
+from app.store.operators.finder import Finder
 from app.store.operators.links import Links
 from app.store.operators.overview import Overview
 from app.store.operators.visits import Visit, Visits
@@ -65,6 +69,17 @@ class Parts:
         config = self.config
         groups = Groups(config.console_tenant, config.console_group, config.console_viewers)
         return Operators(self.database, self.directory, groups) if groups.tenant else None
+
+    @cached_property
+    def finder(self) -> Finder:
+        """What finds people and groups."""
+        return Finder(self.database, common_catalogue(self.config.schemas_dir).types)
+
+    @cached_property
+    def kinds(self) -> dict[str, str]:
+        """The word for each type of resources in addresses, by the type's name."""
+        others = {each.name: each.collection for each in all_types(self.config.schemas_dir)}
+        return others | {USER_TYPE.name: "people", GROUP_TYPE.name: "groups"}
 
     @cached_property
     def limits(self) -> ConsoleLimits:

@@ -82,10 +82,10 @@ def log_page(events: Events) -> Response:
         new = events.page(wanted(of), Window(front, ROWS + 1, newer=True)).events
         if not new:
             return Response(status=204)
-        response = _shown("parts/log_rows.html", of, events.page(wanted(of)))
+        response = shown_log("parts/log_rows.html", events.page(wanted(of)), of)
         response.headers["X-Newer"] = str(len(new))
         return response
-    return _shown("log.html", of, events.page(wanted(of), window()))
+    return shown_log("log.html", events.page(wanted(of), window()), of)
 
 
 def asked() -> dict[str, str]:
@@ -127,11 +127,12 @@ def whole(found: Mapping[str, Any]) -> dict[str, Any]:
     return {**_FIELDS, **found, "changes": changes, "members": members, "resource": resource}
 
 
-def _shown(template: str, asked: Mapping[str, str], found: LogPage) -> Response:
+def shown_log(template: str, lines: LogPage, asked: Mapping[str, str], **more: Any) -> Response:
+    """Return a page with lines of a log; `more` is what else its template needs."""
     return page(
-        template, asked=asked, log=found, events=[whole(each) for each in found.events], summary=summary, result=result,
+        template, asked=asked, log=lines, events=[whole(each) for each in lines.events], summary=summary, result=result,
         operations=OPERATIONS, filtered=any(asked.values()), days=parts().config.log_days, most=MOST,
-        kept={name: text for name, text in asked.items() if text},
+        kept={name: text for name, text in asked.items() if text}, **more,
     )
 
 

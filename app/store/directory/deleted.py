@@ -85,11 +85,10 @@ class Deleted:
         return list(self._collection.find(query, fields, sort=[("deleted", -1)]))
 
     def page(self, window: Window = LATEST) -> LogPage:
-        """Return a page of what can be restored, the latest first, with who deleted it (`by`)."""
+        """Return a page of what can be restored, the latest first, each as `find_with` returns it."""
         query = {"tenant": self._tenant, "expires": {"$gt": datetime.now(UTC)}, _GOING: None}
         found = read_page(self._collection, query, _BY_DELETION, {}, replace(window, by="deleted"))
-        shown = ("_id", "type", "name", "deleted", "by", "expires")
-        return replace(found, events=[{key: row[key] for key in shown if key in row} for row in found.events])
+        return replace(found, events=[_shown(row) for row in found.events])
 
     def named(self, name: str, limit: int) -> set[str]:
         """Return the ids of up to `limit` resources that had the name or externalId, case-insensitively."""
@@ -99,6 +98,15 @@ class Deleted:
     def find(self, resource_id: str) -> dict[str, Any] | None:
         """Return what is known of a deleted resource that can be restored (its `type`), or None."""
         return self._collection.find_one(self._restorable(resource_id), {"type": 1})
+
+    def find_with(self, resource_id: str) -> dict[str, Any] | None:
+        """Return a deleted resource that can be restored, or None.
+
+        It has its id, `type` and `name`, when it was `deleted` and `by` whom ("" if unknown), when that `expires`, the
+        ids of the groups that it was in (`memberships`), and its `document`.
+        """
+        row = self._collection.find_one(self._restorable(resource_id))
+        return _shown(row) if row else None
 
     def claim(self, resource_id: str, session: Session = None) -> dict[str, Any] | None:
         """Return a deleted resource with its document and memberships, or None, and lock it for this transaction."""
@@ -118,6 +126,11 @@ class Deleted:
 
     def _restorable(self, resource_id: str) -> dict[str, Any]:
         return {"_id": resource_id, "tenant": self._tenant, "expires": {"$gt": datetime.now(UTC)}, _GOING: None}
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    shown = {key: row[key] for key in ("_id", "type", "name", "deleted", "expires", "document")}
+    return shown | {"by": row.get("by", ""), "memberships": [each["group"] for each in row["memberships"]]}
 
 
 def kept_for(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str]]:

@@ -56,6 +56,8 @@ _INTERNAL = frozenset({"expires", "until", "uncounted", "more", "seq"})
 FIRST_PAGE = Window()
 MOST_NAMED = 20
 """Resources with one name, or lines with it, that a page looks for other lines by."""
+MOST_LINES = 200
+"""The newest lines about a resource that are read for its names."""
 MOST_IDS = 100
 """Resources with one name whose lines are found."""
 
@@ -165,6 +167,16 @@ class Events:
             index, query["failed"] = _BY_FAILURE, rest.pop("failed")
         page = read_page(self._collection, query, index, filled(rest), window)
         return replace(page, events=[_shown(event) for event in page.events])
+
+    def names_of(self, resource_id: str) -> set[str]:
+        """Return the names that a resource has or had, in lower case, by its newest lines."""
+        match = {"tenant": self._tenant, "keys": fold(resource_id)}
+        fields, order = {"keys": 1, "failed": 1}, [("time", -1)]
+        find = partial(self._collection.find, match, fields, sort=order, limit=MOST_LINES)
+        rows = by_index(self._collection, _BY_NAME, lambda **named: list(find(**named)))
+        # A name that was refused is that of somebody else.
+        keys = {key for row in rows if not row.get("failed") for key in row["keys"]}
+        return {key for key in keys if not key.startswith(MEMBER)}
 
     def one(self, event_id: str) -> dict[str, Any] | None:
         """Return the line with an id, or None."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from app.store.accounts.tenants import log_of
+from app.store.directory.directory import Directory
+from app.store.log.changes import Change, Request
 from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database, Session
@@ -54,6 +56,11 @@ class Acting:
         """Record the act that the block is, such as `tenant delete`, and its outcome."""
         with AuditLog(self._database).begin(self._operator, act, tenant=tenant, object_=object_) as entry:
             yield entry
+
+    def restore(self, directory: Directory, resource_id: str) -> Change:
+        """Restore a deleted resource of a tenant with its memberships; raises NotFound, Uniqueness."""
+        with self.audited("restore", directory.tenant, resource_id):
+            return directory.restore(resource_id, Request("restore", self.actor))
 
     def change(
         self, act: str, work: Callable[[Session], tuple[Subject, T]], *, tenant: str = "", object_: str = ""

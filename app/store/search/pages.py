@@ -75,12 +75,12 @@ class Pages:
         """Return the documents in the window, with these fields (a MongoDB projection)."""
         after, skip, limit = window.after, window.skip, window.limit
         if not self._plan.in_order:
-            room: Steps = [{"$skip": skip}, {"$limit": limit}]
+            room: Steps = [*_skipping(skip), {"$limit": limit}]
             return self._rows([*self._ranked(after), self._sort(), *room, *_shape(self._order, fields, ranked=True)])
         found: list[Found] = []
         for missing, part in _parts(self._order, after):
             steps = self._in_order(part, missing=missing)
-            room = [{"$skip": skip}, {"$limit": limit - len(found)}]
+            room = [*_skipping(skip), {"$limit": limit - len(found)}]
             here = self._rows([*steps, *room, *_shape(self._order, fields, ranked=False)])
             found += here
             if len(found) == limit:
@@ -204,3 +204,7 @@ def _found(row: Document) -> Found:
     if isinstance(key, datetime):
         key = key.replace(tzinfo=UTC)  # `Resources` reads times without a time zone
     return Found(row, Position(row["_id"], key))
+
+
+def _skipping(skip: int) -> Steps:
+    return [{"$skip": skip}] if skip else []

@@ -1,0 +1,76 @@
+"""In which groups a resource is, and through which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from app.schemas.resource_type import ResourceType
+from app.store.directory.directory import Directory
+from app.store.directory.identities import the_label
+from app.store.directory.membership_reader import Parents
+from app.store.directory.reader import Member
+
+MOST = 100
+"""Groups that a page shows."""
+
+
+@dataclass(frozen=True)
+class InGroup:
+    """A group that a resource is in."""
+
+    id: str
+    type: str
+    name: str
+    through: tuple[str, ...]
+    """The names of the groups that lead to it; () for a direct member."""
+
+
+def groups_of(directory: Directory, member: str, parents: Parents) -> list[InGroup]:
+    """Return the groups that a resource is in, the direct ones first; `parents` are all above it.
+
+    A deleted group keeps its memberships for a while; they do not count.
+    """
+    types = [each.name for each in directory.catalogue.types if each.members]
+    every = {group for groups in parents.values() for group in groups}
+    known = directory.identities.of(every, types, names=the_label) if every else {}
+    names = {key: identity.label or key for key, identity in known.items()}
+    above = _above(member, parents, names.keys())
+    found = [
+        InGroup(group, known[group].resource_type.name, names[group], _through(group, member, parents, names, above))
+        for group in above - {member}
+    ]
+    return sorted(found, key=lambda each: (bool(each.through), each.name, each.id))
+
+
+def ways(directory: Directory, group: str, resource_type: ResourceType, ids: list[str]) -> dict[str, InGroup | None]:
+    """Return how each of some resources is in a group, None for not at all."""
+    _, parents = directory.find_with_groups(resource_type, {"_id": {"$in": ids}}, frozenset(), len(ids))
+    return {
+        member: next((each for each in groups_of(directory, member, parents) if each.id == group), None)
+        for member in ids
+    }
+
+
+def groups_in(directory: Directory, group: str) -> list[Member]:
+    """Return up to `MOST` groups that are members of a group."""
+    types = [each.name for each in directory.catalogue.types if each.members]
+    ids = directory.memberships.ids("member", {"group": group, "type": {"$in": types}}, MOST)
+    found = directory.identities.of(ids, types, names=the_label)
+    return [Member(key, each.resource_type.name, each.label, each.label) for key, each in found.items()]
+
+
+def _above(member: str, parents: Parents, existing: Iterable[str]) -> set[str]:
+    existing, found, left = set(existing), set[str](), {member}
+    while left:
+        left = {group for each in left for group in parents.get(each, ())} & existing - found
+        found |= left
+    return found
+
+
+def _through(
+    group: str, member: str, parents: Parents, names: Mapping[str, str], above: set[str]
+) -> tuple[str, ...]:
+    if group in parents.get(member, ()):
+        return ()
+    return tuple(sorted(names[each] for each in above if group in parents.get(each, ())))[:MOST]

@@ -1,0 +1,348 @@
+"""Who is there, and what happened to them: people, groups, one of each, whoever is called something, and what was deleted."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+import requests
+
+from app.store.operators.audit import AuditLog
+from tests.console.browsing import Browser, Shown
+from tests.console.test_log import ENTERPRISE, Customer
+
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+
+
+class Company(Customer):
+    """A customer with people and groups."""
+
+    def person(self, user_name: str, **changes) -> str:
+        answer = self.user(user_name, **changes)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def group(self, name: str, *members: str) -> str:
+        body = {"schemas": [GROUP], "displayName": name, "members": [{"value": each} for each in members]}
+        answer = self.send("POST", "/Groups", body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def patch(self, path: str, *operations: dict) -> None:
+        answer = self.send("PATCH", path, {"schemas": [PATCH], "Operations": list(operations)})
+        assert answer.status_code < 300, answer.text
+
+    def remove(self, path: str) -> None:
+        assert self.send("DELETE", path).status_code == 204
+
+
+@pytest.fixture
+def customer(pages) -> Company:
+    return Company(pages)
+
+
+def rows(shown: Shown) -> list[str]:
+    return shown.texts("//tbody/tr")
+
+
+def names(shown: Shown) -> list[str]:
+    return shown.texts("//tbody/tr/td[1]")
+
+
+# Lists
+
+
+def test_co_44_people_come_fifty_at_a_time_by_name_and_back(operator, customer) -> None:
+    every = [f"p{number:03}@x.org" for number in range(101)]
+    for name in every:
+        customer.person(name)
+    first = operator.get(f"{customer.page}/people")
+    assert (first.heading, names(first)) == ("People", every[:50])
+    (following,) = [link for link in first.links() if "after=" in link]
+    second = operator.get(following)
+    assert names(second) == every[50:100]
+    (last,) = [link for link in second.links() if "after=" in link]
+    assert names(operator.get(last)) == every[100:]
+    assert not [link for link in operator.get(last).links() if "after=" in link]
+    (back,) = [link for link in second.links() if "before=" in link]
+    assert names(operator.get(back)) == every[:50]
+    assert not [link for link in operator.get(back).links() if "before=" in link]
+
+
+@pytest.mark.parametrize("text", ["ada@x.org", "ADA@X.ORG", "x-ada@x.org", "{id}", "mail-of-ada@x.org", "ad"])
+def test_a_person_is_found_by_each_name_and_by_its_beginning(operator, customer, text) -> None:
+    ada = customer.person("ada@x.org", emails=[{"type": "work", "value": "mail-of-ada@x.org", "primary": True}])
+    customer.person("bob@x.org")
+    shown = operator.get(f"{customer.page}/people?q={requests.utils.quote(text.format(id=ada))}")
+    assert names(shown) == ["ada@x.org"]
+
+
+def test_co_41_nobody_is_called_that_says_where_it_was_looked(operator, customer) -> None:
+    shown = operator.get(f"{customer.page}/people?q=nobody")
+    assert "Nobody is called that" in shown.main
+    assert "deleted ones too" in shown.main
+    assert "the identity provider has sent nobody" in operator.get(f"{customer.page}/people").main
+    assert "assigned to the app like users" in operator.get(f"{customer.page}/groups").main
+
+
+def test_somebody_who_was_deleted_is_found_as_such(operator, customer) -> None:
+    customer.remove(f"/Users/{customer.person('gone@x.org')}")
+    (row,) = rows(operator.get(f"{customer.page}/people?q=gone@x.org"))
+    assert "deleted" in row
+
+
+def test_groups_are_listed_by_name_and_a_disabled_person_says_so(operator, customer) -> None:
+    customer.person("off@x.org", active=False)
+    customer.group("Sales")
+    customer.group("Board")
+    assert names(operator.get(f"{customer.page}/groups")) == ["Board", "Sales"]
+    assert "disabled" in rows(operator.get(f"{customer.page}/people"))[0]
+    assert [row.split()[-1] for row in rows(operator.get(f"{customer.page}/people"))] == ["disabled"]
+
+
+def test_co_12_one_box_finds_somebody_in_all_customers(pages, operator, customer) -> None:
+    name = f"{uuid.uuid4().hex}@x.org"
+    other = Company(pages)
+    customer.person(name)
+    other.person(name)
+    shown = operator.get(f"/console/find?q={name}")
+    assert sorted(row.split()[-2] for row in rows(shown)) == sorted([customer.name, other.name])
+    assert names(operator.get(f"/console/find?q={name[:20]}")) == [name, name]
+    assert shown.tree.xpath("//header//input[@name='q']/@value") == [name]
+    (own,) = [link for link in shown.links() if link.startswith(f"{customer.page}/people/")]
+    assert operator.get(own).heading == name
+    assert "Nothing is called that" in operator.get("/console/find?q=nobody-at-all").main
+    assert "Type a name" in operator.get("/console/find").main
+
+
+@pytest.mark.parametrize("kind", ["nothing", "Users", "$where", "people/x", "groups/x", "people/%00"])
+def test_ca_12_what_is_no_kind_is_no_page(operator, customer, kind) -> None:
+    assert operator.get(f"{customer.page}/{kind}").status == 404
+
+
+@pytest.mark.parametrize("place", ['{"$gt":""}', "$where", "W10", "x" * 8_000, "WyJhIiwgeyIkZ3QiOiAiIn1d", "'"])
+def test_ca_12_a_forged_place_in_a_list_is_no_way_in(pages, operator, customer, place) -> None:
+    other = Company(pages)
+    other.person("secret@x.org")
+    customer.person("ada@x.org")
+    group = customer.group("Sales")
+    for path in ("people", "groups", f"groups/{group}", "deleted"):
+        for name in ("after", "before", "older", "newer", "q", "is"):
+            answer = operator.get(f"{customer.page}/{path}?{name}={requests.utils.quote(place)}")
+            assert answer.status == 200, (path, name)
+            assert "secret@x.org" not in answer.main
+
+
+# A person
+
+
+def test_a_person_shows_names_attributes_groups_and_what_happened(operator, customer) -> None:
+    boss = customer.person("bo@x.org", displayName="Bo Lin")
+    ada = customer.person("ada@x.org", displayName="Ada Obi", **{ENTERPRISE: {"department": "R&D", "manager": {"value": boss}}})
+    sales = customer.group("Sales", ada)
+    customer.group("All staff", sales)
+    customer.patch(f"/Users/{ada}", {"op": "replace", "path": "title", "value": "Lead"})
+    customer.moved(5)
+    shown = operator.get(f"{customer.page}/people/{ada}")
+    assert shown.heading == "Ada Obi"
+    assert "active since" in shown.texts("//div[@class='head']")[0]
+    assert shown.texts("//dt")[:2] == ["userName", "displayName"]
+    values = dict(zip(shown.texts("//dt"), shown.texts("//dd"), strict=True))
+    assert values["emails"] == "ada@x.org (work, primary)"
+    assert (values["manager"], values["department"], values["title"]) == ("Bo Lin", "R&D", "Lead")
+    assert shown.texts("//section[h2='Is in']//li") == ["Sales directly", "All staff through Sales"]
+    assert ["title: Engineer → Lead" in row for row in rows(shown)] == [True, False, False]
+    assert "Sales" in rows(shown)[1]
+
+
+def test_a_person_has_the_refusals_of_every_name_that_they_had_and_of_nobody_else(operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    customer.user("ada@x.org")  # taken
+    customer.patch(f"/Users/{ada}", {"op": "replace", "path": "userName", "value": "ada.obi@x.org"})
+    customer.user("ADA.obi@x.org")  # taken
+    another = customer.person("ada@x.org", externalId="another")
+    customer.patch(f"/Users/{another}", {"op": "replace", "path": "title", "value": "Somebody else"})
+    customer.moved(6)
+    shown = operator.get(f"{customer.page}/people/{ada}")
+    assert len(rows(shown)) == 4
+    assert sum("refused" in row for row in rows(shown)) == 2
+    assert "Somebody else" not in shown.main
+    assert sum("refused" in row for row in rows(operator.get(f"{customer.page}/people/{another}"))) == 1
+
+
+def test_a_long_life_comes_in_pages(operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    for number in range(60):
+        customer.patch(f"/Users/{ada}", {"op": "replace", "path": "title", "value": f"T{number}"})
+    customer.moved(61)
+    shown = operator.get(f"{customer.page}/people/{ada}")
+    assert len(rows(shown)) == 50
+    (older,) = [link for link in shown.links() if "older=" in link]
+    assert len(rows(operator.get(older))) == 11
+    assert "data-poll" not in shown.response.text
+
+
+def test_co_01_ids_and_json_are_one_click_away(operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    shown = operator.get(f"{customer.page}/people/{ada}")
+    assert ada not in shown.main
+    assert f'"id": "{ada}"' in operator.get(f"{customer.page}/people/{ada}?json=1").texts("//pre")[0]
+    assert "password" not in operator.get(f"{customer.page}/people/{ada}?json=1").main
+
+
+def test_co_34_a_password_is_on_no_page(operator, customer) -> None:
+    ada = customer.person("ada@x.org", password="correct horse battery")
+    customer.moved(1)
+    for path in (f"people/{ada}?json=1", "log", "people"):
+        assert "horse" not in operator.get(f"{customer.page}/{path}").response.text
+        assert "argon2" not in operator.get(f"{customer.page}/{path}").response.text
+    customer.remove(f"/Users/{ada}")
+    deleted = operator.get(f"{customer.page}/people/{ada}?json=1")
+    assert "assword" not in deleted.texts("//dl")[0]
+    assert "argon2" not in deleted.response.text
+
+
+def test_ca_04_somebody_of_another_customer_is_not_there(pages, operator, customer) -> None:
+    other = Company(pages)
+    ada = other.person("secret@x.org")
+    group = other.group("Secret", ada)
+    gone = other.person("gone@x.org")
+    other.remove(f"/Users/{gone}")
+    for path in (f"people/{ada}", f"groups/{group}", f"people/{gone}", f"groups/{ada}", f"people/{group}"):
+        assert operator.get(f"{customer.page}/{path}").status == 404
+    own = customer.group("Own", customer.person("own@x.org"))
+    assert "Nobody is called that" in operator.get(f"{customer.page}/groups/{own}?is=secret@x.org").main
+    answer = operator.post(f"{customer.page}/deleted", {"id": gone})
+    assert (answer.status, "can be restored" in answer.main) == (422, True)
+    assert operator.get(f"{other.page}/people/{gone}").texts("//section[h2='Deleted']")
+
+
+# A group
+
+
+def test_a_group_shows_its_members_fifty_at_a_time(operator, customer) -> None:
+    members = sorted(customer.person(f"m{number:03}@x.org") for number in range(60))
+    group = customer.group("Sales", *members)
+    first = operator.get(f"{customer.page}/groups/{group}")
+    assert (first.heading, len(rows(first))) == ("Sales", 50)
+    (following,) = [link for link in first.links() if "after=" in link]
+    second = operator.get(following)
+    assert len(rows(second)) == 10
+    assert len({*names(first), *names(second)}) == 60
+    (back,) = [link for link in second.links() if "before=" in link]
+    assert rows(operator.get(back)) == rows(first)
+
+
+def test_whether_somebody_is_in_a_group_directly_or_through_another(operator, customer) -> None:
+    ada, bob, eve = (customer.person(f"{name}@x.org") for name in ("ada", "bob", "eve"))
+    sales = customer.group("Sales", ada)
+    staff = customer.group("Staff", sales, bob)
+    page = f"{customer.page}/groups/{staff}"
+    for name, said in (("ada", "in it through Sales"), ("bob", "directly in it"), ("eve", "not in it")):
+        (row,) = rows(operator.get(f"{page}?is={name}@x.org"))
+        assert row.endswith(said)
+    assert "Nobody is called that" in operator.get(f"{page}?is=nobody").main
+    assert names(operator.get(f"{page}?only=groups")) == ["Sales"]
+    assert operator.get(f"{customer.page}/groups/{sales}").texts("//section[h2='Is in']//li") == ["Staff directly"]
+    assert eve
+
+
+def test_co_41_a_group_of_nobody_says_so(operator, customer) -> None:
+    group = customer.group("Empty")
+    shown = operator.get(f"{customer.page}/groups/{group}")
+    assert "Nobody is in it." in shown.main
+    assert f"{customer.page}/log?person={group}" in shown.links()
+
+
+# Deleted
+
+
+def test_co_04_what_was_deleted_comes_back_and_the_act_is_recorded(pages, operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    group = customer.group("Sales", ada)
+    customer.remove(f"/Users/{ada}")
+    shown = operator.get(f"{customer.page}/deleted")
+    (row,) = rows(shown)
+    assert row.startswith("ada@x.org User")
+    assert customer.token.split("_")[1] in row
+    assert customer.send("GET", f"/Users/{ada}").status_code == 404
+    done = operator.post(f"{customer.page}/deleted", shown.form(f"{customer.page}/deleted"))
+    assert "It is back" in done.main
+    assert done.texts("//section[h2='Is in']//li") == ["Sales directly"]
+    assert customer.send("GET", f"/Users/{ada}").status_code == 200
+    assert customer.send("GET", f"/Groups/{group}").json()["members"][0]["value"] == ada
+    (act,) = AuditLog(pages.database).find(tenant=customer.name)
+    assert [act[key] for key in ("act", "who", "how", "object", "outcome")] == ["restore", "alice", "console", ada, "done"]
+    customer.moved(4)
+    line = pages.database.db.events.find_one({"tenant": customer.name, "operation": "restore"})
+    assert line["credential"] == "console: alice"
+    assert "Nothing was deleted in the last 30 days." in operator.get(f"{customer.page}/deleted").main
+
+
+def test_a_taken_name_is_told_before_the_button(pages, operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    customer.remove(f"/Users/{ada}")
+    button = operator.get(f"{customer.page}/deleted").form(f"{customer.page}/deleted")
+    other = customer.person("ADA@x.org", externalId="other")
+    for path in ("deleted", f"people/{ada}"):
+        shown = operator.get(f"{customer.page}/{path}")
+        assert "Its name is taken by another one" in shown.main
+        assert f"{customer.page}/people/{other}" in shown.links()
+        assert shown.tree.xpath("//main//form[@method='post']") == []
+    refused = operator.post(f"{customer.page}/deleted", button)
+    assert (refused.status, "is taken by another User" in refused.main) == (422, True)
+    assert refused.texts("//title")[0].startswith("Error: ")
+    (act,) = AuditLog(pages.database).find(tenant=customer.name)
+    assert act["outcome"] == "failed"
+
+
+def test_a_deleted_person_shows_who_they_were_and_is_restored_there(operator, customer) -> None:
+    ada = customer.person("ada@x.org", displayName="Ada Obi")
+    customer.group("Sales", ada)
+    customer.remove(f"/Users/{ada}")
+    customer.moved(3)
+    shown = operator.get(f"{customer.page}/people/{ada}")
+    assert "deleted" in shown.texts("//div[@class='head']")[0]
+    assert shown.texts("//section[h2='Was in']//li") == ["Sales directly"]
+    assert "delete User" in rows(shown)[0]
+    assert "into 1 group" in shown.main
+    done = operator.post(f"{customer.page}/deleted", shown.form(f"{customer.page}/deleted"))
+    assert (done.heading, "It is back" in done.main) == ("Ada Obi", True)
+
+
+def test_a_deleted_group_comes_back_with_its_members(operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    group = customer.group("Sales", ada)
+    customer.remove(f"/Groups/{group}")
+    shown = operator.get(f"{customer.page}/groups/{group}")
+    done = operator.post(f"{customer.page}/deleted", shown.form(f"{customer.page}/deleted"))
+    assert (done.heading, names(done)) == ("Sales", ["ada@x.org"])
+
+
+def test_co_44_deleted_ones_come_in_pages(operator, customer) -> None:
+    for number in range(51):
+        customer.remove(f"/Users/{customer.person(f'd{number:02}@x.org')}")
+    first = operator.get(f"{customer.page}/deleted")
+    assert len(rows(first)) == 50
+    (older,) = [link for link in first.links() if "older=" in link]
+    assert names(operator.get(older)) == ["d00@x.org"]
+
+
+def test_ca_05_a_viewer_restores_nothing_and_has_no_button(viewer, customer) -> None:
+    ada = customer.person("ada@x.org")
+    customer.remove(f"/Users/{ada}")
+    assert isinstance(viewer, Browser)
+    for path in ("deleted", f"people/{ada}"):
+        assert viewer.get(f"{customer.page}/{path}").tree.xpath("//main//form[@method='post']") == []
+    assert viewer.post(f"{customer.page}/deleted", {"id": ada}).status == 403
+    assert customer.send("GET", f"/Users/{ada}").status_code == 404
+
+
+def test_ca_02_a_get_restores_nothing(operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    customer.remove(f"/Users/{ada}")
+    operator.get(f"{customer.page}/deleted?id={ada}")
+    assert operator.post(f"{customer.page}/deleted", {"id": ada}, Sec_Fetch_Site="cross-site").status == 403
+    assert operator.post(f"{customer.page}/deleted", {"id": ada, "tenant": "x"}).status == 400
+    assert customer.send("GET", f"/Users/{ada}").status_code == 404
