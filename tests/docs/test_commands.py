@@ -263,12 +263,6 @@ def run_the_rest(reader: Story) -> None:
     refused = json.loads(reader.run("scimd events acme --failed --json", "uniqueness"))["request"]
     reader.run(f"scimd events acme --reference {refused}", f"create.*409.*{refused}")
     reader.follow("scimd events acme --follow", "Sales")
-    reader.run("scimd role map acme Sales seller --priority 10 --default guest", "")
-    reader.run("scimd role list acme", "seller +10 +Sales.*guest")
-    reader.run("scimd role list acme --user jane@example.com", "seller")
-    reader.run("scimd role unmap acme Sales seller", "")
-    reader.run("scimd role unmap acme --default", "")
-    reader.run("scimd role list acme", "maps no group")
     reader.send(token, "DELETE", f"{url}/Users/{jane}", status=204)
     reader.run("scimd deleted list acme", f"{jane}.*jane@example.com")
     reader.run(f"scimd restore acme {jane}", "Restored jane@example.com")
