@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from app.store.mongo.database import connect
-from bench import loading, report
+from bench import loading, report, sign_on
 from bench.client import Client
 from bench.loading import Credentials
 from bench.measurements import LONG, MEASUREMENTS, Options
@@ -78,6 +78,10 @@ def _measure(folder: Path, wanted: list[str], options: Options) -> list[Any]:
             issuer = stack.enter_context(running_issuer())
             with contextlib.closing(connect(database.uri)) as opened:
                 credentials |= loading.other_credentials(opened, ACME.name, issuer)
+        if sign_on.PEOPLE in populations:
+            _say("signing what identity providers answer")
+            with contextlib.closing(connect(database.uri)) as opened:
+                credentials |= sign_on.prepare(opened, folder, options.seconds + 1)
         servers = {
             name: stack.enter_context(gunicorn(
                 application, {"SCIMD_MONGODB_URI": database.uri} | settings, folder / f"{name}.log", probe

@@ -28,7 +28,9 @@ class Source(Protocol):
     """Makes the requests."""
 
     expected: ClassVar[bytes]
-    """Part of the body of every good response."""
+    """Part of every good response."""
+    block: ClassVar[int]
+    """A round starts with a turn that is a multiple of this."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
         """Return the bytes of one HTTP request."""
@@ -205,7 +207,7 @@ class _Drive:
         outcome, status = self._outcome, int(line.response[9:12])
         outcome.times.append(time.perf_counter() - line.since)
         outcome.statuses[status] += 1
-        if status >= 300 or self._work.source.expected not in line.response:
+        if status >= 400 or self._work.source.expected not in line.response:
             outcome.failures += 1
             outcome.failure = outcome.failure or bytes(line.response[:1500]).decode(errors="replace")
         if _CLOSES.search(line.response, 0, 4_096):  # which worker takes the next one is not looked at

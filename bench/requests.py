@@ -39,6 +39,7 @@ class Requests:
     population: Population
     token: str = ""
     expected: ClassVar[bytes] = b'"userName":'
+    block: ClassVar[int] = 1
 
     def __call__(self, connection: int, turn: int) -> bytes:
         """Return the request of a connection's turn."""
@@ -115,11 +116,14 @@ class IndexPage(Requests):
         return self.send("GET", f"/Users?count=100&startIndex={(self.page - 1) * 100 + 1}")
 
 
+@dataclass(frozen=True)
 class Post(Requests):
-    """POST of a user with all that Entra sends."""
+    """POST of a user with all that Entra sends; `first` is the number of the first one."""
+
+    first: int = people.FRESH
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        body = people.user(people.FRESH + turn * CONNECTIONS + connection)
+        body = people.user(self.first + turn * CONNECTIONS + connection)
         return self.send("POST", "/Users" if self.token else "/users", body)
 
 
@@ -154,6 +158,7 @@ class Grow(Requests):
 
     groups: tuple[str, ...] = ()
     expected: ClassVar[bytes] = b""
+    block: ClassVar[int] = BLOCKS
 
     def __call__(self, connection: int, turn: int) -> bytes:
         mine = len(self.groups) // CONNECTIONS

@@ -10,7 +10,6 @@ from typing import Any
 
 from bench.client import Client, Outcome, Round
 from bench.processes import Server
-from bench.requests import BLOCKS
 from bench.scenarios import Scenario, Side
 
 WARM_UP = 0.3
@@ -73,11 +72,11 @@ class Course:
         tallies = [Tally(side.name) for side in sides]
         turns = [0, 0]
         for place, side in enumerate(sides):
-            turns[place] = self._next(self._drive(side, scenario, turns[place], WARM_UP)[0], turns[place])
+            turns[place] = _next(self._drive(side, scenario, turns[place], WARM_UP)[0], turns[place], side)
         for number in range(rounds):
             for place in (0, 1) if number % 2 == 0 else (1, 0):  # A B B A: neither is always the one that comes after
                 outcome, server, mongod = self._drive(sides[place], scenario, turns[place], seconds / rounds)
-                turns[place] = self._next(outcome, turns[place])
+                turns[place] = _next(outcome, turns[place], sides[place])
                 tallies[place].add(outcome, server, mongod)
         ratios = [first / second for first, second in zip(tallies[0].rates, tallies[1].rates, strict=True) if second]
         return _result(scenario, tallies, ratios)
@@ -97,10 +96,10 @@ class Course:
         outcome = self.client.run(work)
         return outcome, server.cpu_seconds() - before[0], self.mongod.cpu_seconds() - before[1]
 
-    @staticmethod
-    def _next(outcome: Outcome, turn: int) -> int:
-        """Return the turn with which the next round starts: never in the middle of a group that grows."""
-        return -(-(turn + outcome.turns) // BLOCKS) * BLOCKS
+
+def _next(outcome: Outcome, turn: int, side: Side) -> int:
+    """Return the turn with which the next round of a side starts: never in the middle of a group that grows."""
+    return -(-(turn + outcome.turns) // side.source.block) * side.source.block
 
 
 def _result(scenario: Scenario, tallies: list[Tally], ratios: list[float]) -> dict[str, Any]:

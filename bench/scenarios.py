@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench import requests
+from bench import people, requests, sign_on
 from bench.client import Source
 from bench.loading import Credentials
 from bench.people import Population
@@ -16,6 +16,8 @@ ACME = Population("bench", users=2_000)
 SMALL = Population("bench-small", users=1_000)
 LARGE = Population("bench-large", users=200_000, crowds=(1_000_000, 100_000))
 DEEP_PAGE = 1_000
+FRESH_APART = 1_000_000
+"""Between the numbers of the users that different scenarios create in one tenant."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,9 @@ class Scenario:
 
 def scenarios(credentials: Credentials) -> list[Scenario]:
     """Return all comparisons; what was not loaded has empty credentials."""
-    return [*_with_bare_app(credentials), *_by_size(credentials), *_by_credential(credentials)]
+    return [
+        *_with_bare_app(credentials), *_by_size(credentials), *_by_credential(credentials), *_sign_on(credentials),
+    ]
 
 
 def _with_bare_app(credentials: Credentials) -> list[Scenario]:
@@ -101,4 +105,21 @@ def _by_credential(credentials: Credentials) -> list[Scenario]:
     return [
         Scenario(kind, Side(title, "scimd", requests.Find(ACME, credentials[kind])), token, 1 / 1.25)
         for kind, title in kinds.items()
+    ]
+
+
+def _sign_on(credentials: Credentials) -> list[Scenario]:
+    """Return the two steps of a sign-in that cost most, each compared with the creation of a user."""
+    of, token = sign_on.PEOPLE, credentials[sign_on.PEOPLE.name]
+    steps = {
+        "sign-on-answer": sign_on.Answer(of, token, credentials["responses"]),
+        "sign-on-exchange": sign_on.Exchange(of, token, credentials["app"], credentials["app-secret"]),
+    }
+    creates = [requests.Post(of, token, people.FRESH + place * FRESH_APART) for place in range(len(steps))]
+    return [
+        Scenario(
+            name, Side(name.removeprefix("sign-on-"), "scimd", source), Side("create", "scimd", create), 1 / 3,
+            populations=(of,),
+        )
+        for (name, source), create in zip(steps.items(), creates, strict=True)
     ]
