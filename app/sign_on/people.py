@@ -54,8 +54,13 @@ class People:
         """Return who is signed in to a tenant by the session with this public id, or None."""
         return self._person(self._sessions.by_sid(tenant, sid))
 
-    def _person(self, session: Session | None) -> Person | None:
-        tenant = self._tenants.get(session.tenant) if session else None
+    def in_app(self, tenant: Tenant, sid: str, app: str) -> Person | None:
+        """Return who is signed in by this session, and note that they are in an app; `tenant` has just been read."""
+        return self._person(self._sessions.add_app(tenant.name, sid, app), tenant)
+
+    def _person(self, session: Session | None, tenant: Tenant | None = None) -> Person | None:
+        if session is not None and tenant is None:
+            tenant = self._tenants.get(session.tenant)
         if session is None or tenant is None or tenant.suspended:
             return None
         directory = self._directory(tenant)

@@ -15,6 +15,7 @@ from authlib.oauth2.rfc6749.errors import InvalidGrantError
 from app.sign_on.people import People, Person
 from app.sign_on.provider.claims import ClaimsReader
 from app.sign_on.provider.grants import AppClient, Challenge, CodeGrant, CodeOfApp, Identity, ProviderRequest
+from app.store.accounts.tenants import Tenant
 from app.store.sign_on.app_tokens import LIFETIME, AppTokens
 from app.store.sign_on.apps import App
 from app.store.sign_on.codes import Codes, Grant, Replayed, Taken
@@ -82,6 +83,7 @@ class ProviderServer(_Server):
         self.client = AppClient(app)
         self._stores = stores
         self._key: SigningKey | None = None
+        self._read: Tenant | None = None
         self._tenant = issuer.rpartition("/")[2]
         self.register_grant(CodeGrant, [Challenge(required=True), Identity(self)])
 
@@ -101,8 +103,12 @@ class ProviderServer(_Server):
             auth_time=session.auth_time, nonce=parameters.get("nonce", ""), acr=session.acr, amr=session.amr,
         ))
 
-    def exchange(self, parameters: Mapping[str, str]) -> tuple[dict[str, Any], Person]:
-        """Return the body of the answer to a token request, and who its code stood for; raises OAuth2Error."""
+    def exchange(self, parameters: Mapping[str, str], tenant: Tenant) -> tuple[dict[str, Any], Person]:
+        """Return the body of the answer to a token request, and who its code stood for; raises OAuth2Error.
+
+        `tenant` is the server's, as it has just been read.
+        """
+        self._read = tenant
         request = ProviderRequest(parameters, "POST")
         body: dict[str, Any] = self.create_token_response(request)
         taken = request.authorization_code.taken
@@ -122,8 +128,9 @@ class ProviderServer(_Server):
         return CodeOfApp(taken) if taken else None
 
     def person_of(self, grant: Grant) -> Person | None:
-        """Return who a code stands for, or None if they are not signed in any more."""
-        person = self._stores.people.by_sid(self._tenant, grant.session)
+        """Return who a code stands for, and note that they are in the app; None if they are not signed in any more."""
+        assert self._read is not None
+        person = self._stores.people.in_app(self._read, grant.session, grant.app)
         return person if person and person.session.user == grant.user else None
 
     def key(self) -> SigningKey:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from authlib.consts import default_json_headers
 from authlib.oauth2.rfc6749 import OAuth2Error
-from authlib.oauth2.rfc6749.errors import InvalidGrantError, UnauthorizedClientError
+from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 
 from app.auth.limits.rate_limits import Limits
 from app.auth.refusal import Refusal
@@ -20,7 +20,6 @@ from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database
 from app.store.sign_on.apps import App
-from app.store.sign_on.sessions import Sessions
 
 OPERATION = "app-sign-on"
 _CLIENT_GRANT = "client_credentials"
@@ -35,7 +34,6 @@ class AppTokenEndpoint:
         self._database = database
         self._apps = apps
         self._servers = servers
-        self._sessions = Sessions(database)
         self._log = log
 
     def answer(self, request: TokenRequest, parameters: Mapping[str, str], limits: Limits) -> TokenAnswer:
@@ -44,9 +42,7 @@ class AppTokenEndpoint:
         limits.count_app_request(tenant.name)
         try:
             _check_grant_type(parameters["grant_type"])
-            body, person = self._servers.of(tenant.name, app).exchange(parameters)
-            if not self._sessions.add_app(tenant.name, person.session.sid, app.id):
-                raise InvalidGrantError("The person is not signed in any more.")
+            body, person = self._servers.of(tenant.name, app).exchange(parameters, tenant)
         except OAuth2Error as error:
             return _refused(error, app)
         self._record(person, request, app)

@@ -124,10 +124,11 @@ class Sessions:
         own = {} if user is None else {"user": user}
         return [_session(row) for row in self._collection.find(query | own, sort=[("created", 1)])]
 
-    def add_app(self, tenant: str, sid: str, app: str) -> bool:
-        """Note that a person is signed in to an app; return False if the session has ended."""
+    def add_app(self, tenant: str, sid: str, app: str) -> Session | None:
+        """Note that a person is signed in to an app, which is told when that ends; return None if it has ended."""
         query = {"tenant": tenant, "sid": sid} | self._running
-        return bool(self._collection.update_one(query, {"$addToSet": {"apps": app}}).matched_count)
+        document = self._collection.find_one_and_update(query, {"$addToSet": {"apps": app}}, return_document=True)
+        return _session(document) if document else None
 
     def _find(self, query: dict[str, Any]) -> Session | None:
         document = self._collection.find_one(query | self._running)

@@ -142,3 +142,17 @@ def test_sso_07_without_a_connection_the_chores_of_a_worker_look_once_a_minute(w
     world.tenant("again")
     now[0] += LOOK_SECONDS
     assert rounds() == look[:1] + work * 5
+
+
+def test_an_exchange_reads_everything_once(world, commands):
+    ann = world.signed_in()
+    ann.tokens(scope="openid profile email")
+    code = ann.code(scope="openid profile email")
+    commands.seen = []
+    answer = world.exchange(code, ann.verifier)
+    seen, commands.seen = commands.seen, None
+    assert answer.status_code == 200
+    assert seen == [
+        ("find", "apps"), ("find", "tenants"), ("findAndModify", "codes"), ("findAndModify", "sessions"), ("find", "users"),
+        ("insert", "app_tokens"), ("find", "signing_keys"), ("find", "users"), ("find", "codes"), ("insert", "events"),
+    ]

@@ -47,10 +47,10 @@ def test_sso_70_a_new_cookie_keeps_the_sid(sessions):
 
 def test_sso_75_an_app_is_noted_once_and_not_in_an_ended_session(sessions, database):
     _, opened = sessions.open(session())
-    assert [sessions.add_app("contoso", opened.sid, "app_1") for _ in range(2)] == [True, True]
+    assert [sessions.add_app("contoso", opened.sid, "app_1").apps for _ in range(2)] == [("app_1",)] * 2
     assert sessions.by_sid("contoso", opened.sid).apps == ("app_1",)
     end_sessions(database, "contoso", {"sid": opened.sid}, End("app", Events(database, "contoso", LogSettings(90))))
-    assert not sessions.add_app("contoso", opened.sid, "app_2")
+    assert sessions.add_app("contoso", opened.sid, "app_2") is None
 
 
 def test_sso_70_renewed_it_keeps_its_sid_and_the_apps_that_came_meanwhile(sessions, database):
