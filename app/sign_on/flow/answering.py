@@ -6,7 +6,7 @@ A response comes by a POST from another site, with which browsers send no cookie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.auth.refusal import ago
@@ -39,7 +39,7 @@ class Answering:
         """Take a SAML response that a browser has posted; `body` is None if it is too long."""
 
         def work(context: Context) -> Answer:
-            self._open(visit, context)
+            connections = self._open(visit, context)
             form = read_form(body, is_form=is_form)
             context.sign_in = self._parts.sign_ins.answer(visit.tenant, form.relay_state)
             if context.sign_in is None:
@@ -50,7 +50,7 @@ class Answering:
 
                 return saml.identity(self._parts, connection, sign_in, form.response, checks)
 
-            return self._answered(visit, context, form.relay_state, read)
+            return self._answered(visit, context, form.relay_state, read, connections)
 
         return self._refusing.answer(visit, work)
 
@@ -61,7 +61,7 @@ class Answering:
         """
 
         def work(context: Context) -> Answer:
-            self._open(visit, context)
+            connections = self._open(visit, context)
             parameters = read_query(query)
             state = parameters.get("state", "")
             waiting = self._parts.sign_ins.get(visit.tenant, state)
@@ -76,12 +76,12 @@ class Answering:
 
                 return identity(self._parts, connection, sign_in, parameters, checks)
 
-            return self._answered(visit, context, state, read)
+            return self._answered(visit, context, state, read, connections)
 
         return self._refusing.answer(visit, work)
 
-    def _open(self, visit: Visit, context: Context) -> None:
-        """Look for the tenant and any connection, since one that is off may be tested."""
+    def _open(self, visit: Visit, context: Context) -> Sequence[Connection]:
+        """Look for the tenant and return its connections, since one that is off may be tested."""
         tenant = Tenants(self._parts.database).get(visit.tenant)
         connections = self._parts.connections.of_tenant(visit.tenant)
         if tenant is None or not connections:
@@ -89,6 +89,7 @@ class Answering:
         context.tenant = tenant
         context.connection = next((each for each in connections if each.on), None)
         require_running(tenant)
+        return connections
 
     def _unexpected(self, visit: Visit, state: str) -> Answer:
         """Refuse a second answer to one request, and send a response that nobody has asked for to the start."""
@@ -101,11 +102,13 @@ class Answering:
         age = f"was begun {ago(started, self._parts.clock())}" if started else "is not known"
         return SignOnRefused(Reason.EXPIRED, f"The sign-in does not wait for an answer; it {age}.")
 
-    def _answered(self, visit: Visit, context: Context, state: str, read: Read) -> Answer:
+    def _answered(
+        self, visit: Visit, context: Context, state: str, read: Read, connections: Sequence[Connection]
+    ) -> Answer:
         """Store what an answer has brought, and return the way to `finish`; raises SignOnRefused."""
         tenant, sign_in = context.tenant, context.sign_in
         assert tenant is not None and sign_in is not None
-        connection = self._parts.connections.get(tenant.name, sign_in.connection)
+        connection = next((each for each in connections if each.id == sign_in.connection), None)
         is_test = sign_in.purpose["kind"] == "test"
         if connection is None or not (connection.on or is_test):
             raise not_available()
