@@ -65,7 +65,7 @@ class Answer(Requests):
     """The POST of a SAML response, as the page of an identity provider does it; `file` has the responses."""
 
     file: str = ""
-    expected: ClassVar[bytes] = b""
+    expected: ClassVar[bytes] = b"/sign-on/finish?state="
 
     def __call__(self, connection: int, turn: int) -> bytes:
         fields = _prepared(self.file)[turn * CONNECTIONS + connection]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bench import sign_on
 from bench.loading import memberships
 from bench.people import Population
 from bench.requests import BLOCKS, CONNECTIONS, AddMember, Find, Get, Grow, Post
@@ -69,3 +71,21 @@ def test_both_sides_are_asked_for_the_same_person() -> None:
             assert theirs.split()[1].startswith("/users")
             wanted = theirs.split()[1].removeprefix("/users").lstrip("/").removeprefix("?userName=")
             assert wanted in ours
+
+
+def test_a_code_and_a_response_are_used_once(tmp_path: Path) -> None:
+    turns = [(connection, turn) for connection in range(CONNECTIONS) for turn in range(20)]
+    exchange = sign_on.Exchange(PEOPLE, "", "app_1", "secret")
+    sent = {exchange(*each).rpartition(b"&code=")[2][:75] for each in turns}
+    assert len(sent) == len(turns)
+    file = tmp_path / "responses"
+    file.write_text("".join(f'{{"SAMLResponse": "{number}"}}\n' for number in range(len(turns))))
+    answer = sign_on.Answer(PEOPLE, "", str(file))
+    assert len({answer(*each) for each in turns}) == len(turns)
+    head, _, body = answer(0, 0).partition(b"\r\n\r\n")
+    assert (f"Content-Length: {len(body)}" in head.decode(), body) == (True, b"SAMLResponse=0")
+
+
+def test_users_of_different_scenarios_are_different() -> None:
+    names = [{read(source(0, turn))[1]["userName"] for turn in range(50)} for source in (Post(PEOPLE, ""), Post(PEOPLE, "", 20_000_000))]
+    assert not names[0] & names[1]
