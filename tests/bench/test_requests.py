@@ -73,7 +73,7 @@ def test_both_sides_are_asked_for_the_same_person() -> None:
             assert wanted in ours
 
 
-def test_a_code_and_a_response_are_used_once(tmp_path: Path) -> None:
+def test_sso_149_a_code_and_a_response_are_used_once(tmp_path: Path) -> None:
     turns = [(connection, turn) for connection in range(CONNECTIONS) for turn in range(20)]
     exchange = sign_on.Exchange(PEOPLE, "", "app_1", "secret")
     sent = {exchange(*each).rpartition(b"&code=")[2][:75] for each in turns}
