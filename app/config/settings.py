@@ -130,8 +130,11 @@ class Config:
             except ValueError as error:
                 # The value is not repeated, since a connection string has a password.
                 raise ConfigError(f"{row.name} must be {error}.") from None
-        if bool(values["console_tenant"]) != bool(values["console_group"] or values["console_viewers"]):
-            raise ConfigError("SCIMD_CONSOLE_TENANT needs SCIMD_CONSOLE_GROUP or _VIEWERS, and these need it.")
+        groups = [name for name in ("console_group", "console_viewers") if values[name]]
+        if values["console_tenant"] and not groups:
+            raise ConfigError("SCIMD_CONSOLE_TENANT must come with SCIMD_CONSOLE_GROUP or SCIMD_CONSOLE_VIEWERS.")
+        if groups and not values["console_tenant"]:
+            raise ConfigError(f"{PREFIX}{groups[0].upper()} must come with SCIMD_CONSOLE_TENANT.")
         return cls(**values)
 
     @property

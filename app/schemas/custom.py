@@ -33,10 +33,10 @@ PROTOCOL = frozenset((
 """The endpoints of the protocol itself."""
 RESERVED = PROTOCOL | frozenset((
     # Collections and views of the store: a resource type's collection is named after its endpoint.
-    "acts", "app_tokens", "apps", "clients", "codes", "connections", "counters", "counts", "days", "deleted",
-    "deliveries", "endpoints", "events",
-    "leases", "links", "logouts", "memberships", "outbox", "places", "pulses", "server", "sessions", "sign_ins",
-    "signing_keys", "tenants", "tickets", "tokens", "trusts", "used_assertions", "visits",
+    "acts", "app_tokens", "apps", "clients", "codes", "connections", "counters", "counts", "days", "deactivations",
+    "deleted", "deliveries", "endpoints", "events", "guards", "leases", "links", "logouts", "memberships", "outbox",
+    "places", "pulses", "role_maps", "server", "sessions", "sign_ins", "signing_keys", "tenants", "tickets", "tokens",
+    "trusts", "used_assertions", "visits",
     "group_members", "user_groups",
 ))
 RESERVED_NAMES = frozenset(("membership", *NO_RESOURCE))

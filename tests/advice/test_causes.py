@@ -171,6 +171,8 @@ def causes_in(tree: ast.Module) -> Iterator[str]:
         values: list[ast.expr | None] = []
         if isinstance(node, ast.Call):
             values = [each.value for each in node.keywords if each.arg == "cause"]
+        elif isinstance(node, ast.AnnAssign) and ast.unparse(node.annotation) == "Index":
+            continue
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             values = [node.value] if any("cause" in ast.unparse(target).lower() for target in targets) else []
