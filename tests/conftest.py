@@ -194,7 +194,7 @@ class Server:
         self.page = self.folder / "page"
 
     def start(self, *arguments: str, seconds: float = 60) -> None:
-        """Start it and wait until it is ready and all of its workers run."""
+        """Start it and wait until it is ready and all of its workers run; the demo, until its page is printed."""
         with self.log.open("ab") as log, self.page.open("wb") as page:
             self.process = subprocess.Popen(
                 [SCIMD, "serve", *arguments], env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
@@ -204,7 +204,8 @@ class Server:
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()
             with contextlib.suppress(requests.ConnectionError):
-                if requests.get(f"{self.url}/readyz", timeout=30).status_code == 200 and self._has_all_workers():
+                ready = requests.get(f"{self.url}/readyz", timeout=30).status_code == 200 and self._has_all_workers()
+                if ready and ("--demo" not in arguments or "Ctrl-C stops" in self.page.read_text()):
                     return
             time.sleep(0.05)
         raise AssertionError(f"not ready in {seconds} s:\n{self.log.read_text()}")

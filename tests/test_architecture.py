@@ -93,7 +93,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "app.telemetry": {"app.advice", *STORE, "app.store.open", "app.errors", "app.config", "app.processes", "flask"},
     "app.check": {"requests"},
-    "app.demo": {"flask", "werkzeug"},
+    "app.demo": {"app.check", "flask", "werkzeug"},
     "app.cli": {
         *STORE, "app.store.open", "app.export_import", "app.embedded", "app.auth", "app.roles", "app.sign_on", "app.schemas",
         "app.advice", "app.check", "app.delivery", "app.feed", "app.outgoing", "app.processes", "app.errors", "app.config",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -26,16 +27,25 @@ _LINK = timedelta(hours=1)
 """How long the console link is good where only this machine can use it: the page stays in the terminal."""
 
 
-def demo_page(connection: Connection, more: Callable[[], str] = str) -> str:
-    """Create the tenant unless it exists, issue a token, and return the text that shows both.
+@dataclass(frozen=True)
+class Demo:
+    """The tenant of the demo, and what is printed about it."""
+
+    page: str
+    url: str
+    """The tenant's SCIM URL."""
+    token: str
+    is_new: bool
+    """Whether the tenant was created just now."""
+
+
+def make_demo(connection: Connection, more: Callable[[], str] = str) -> Demo:
+    """Create the tenant unless it exists, issue a token, and return both with the text that shows them.
 
     `more` is called once the tenant exists, and returns what else the text says. Each start issues a new token, since
     only the hashes of earlier ones are stored; those stay valid.
     """
-    if Tenants(connection.prepared).get(NAME) is None:
-        with suppress(Conflict):  # another process has just created it
-            create_tenant(connection, NAME, PROFILES[0])
-
+    is_new = _create(connection)
     about_console = _about_console(connection) if connection.config.console == "on" else ""
 
     def work(session: Session) -> tuple[Token, str]:
@@ -47,7 +57,7 @@ def demo_page(connection: Connection, more: Callable[[], str] = str) -> str:
     token = audited_change(connection, "token issue", work, tenant=NAME)
     url = connection.tenant_url(NAME)
     about_the_rest = more()
-    return f"""
+    page = f"""
 The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configuration:
 
   Tenant URL    {url}
@@ -59,6 +69,16 @@ Try it:
 {about_the_rest}
 Ctrl-C stops everything; the data stays.
 """
+    return Demo(page, url, token, is_new)
+
+
+def _create(connection: Connection) -> bool:
+    """Create the tenant unless it exists, and return whether this process has created it."""
+    if Tenants(connection.prepared).get(NAME) is None:
+        with suppress(Conflict):  # another process has just created it
+            create_tenant(connection, NAME, PROFILES[0])
+            return True
+    return False
 
 
 def _about_console(connection: Connection) -> str:
@@ -86,7 +106,7 @@ def demo(connection: Connection) -> None:
     now = datetime.now(UTC)
     valid = [token for token in Tokens(connection.database).of_tenant(NAME) if token.opens_scim_at(now)]
     if not valid:
-        say(*demo_page(connection).splitlines())
+        say(*make_demo(connection).page.splitlines())
         return
     first = min(valid, key=lambda token: token.created)
     say(

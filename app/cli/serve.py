@@ -12,8 +12,9 @@ import click
 from gunicorn.app.wsgiapp import WSGIApplication
 
 from app.cli.connection import Connection
-from app.cli.demo import NAME, demo_page
+from app.cli.demo import NAME, make_demo
 from app.cli.sign_on.demo import SignOnDemo
+from app.cli.web.demo import ProvisioningDemo
 from app.cli.webhooks.demo import WebhookDemo
 from app.processes import AddressTaken, wait_for_address
 
@@ -24,7 +25,7 @@ _ADDRESS_SECONDS = 2
 
 @click.command()
 @click.option("--demo", is_flag=True,
-              help="Create the tenant `demo`, print what Entra needs to reach it, and run an app to sign in to.")
+              help="Create the tenant `demo`, print what Entra needs to reach it, and fill it, and run an app to sign in to.")
 @click.option("--demo-webhook", is_flag=True,
               help="With --demo: send its events to a receiver on this machine, which prints them.")
 @click.pass_obj
@@ -38,7 +39,8 @@ def serve(connection: Connection, demo: bool, demo_webhook: bool) -> None:
         server.check_addresses()  # before the demo takes another one's place
         sign_on, webhooks = SignOnDemo(connection, NAME), WebhookDemo(connection, NAME)  # their servers end with these
         starts = [sign_on.start, *([webhooks.start] if demo_webhook else [])]
-        server.page = demo_page(connection, lambda: "".join(start() for start in starts))
+        provisioning = ProvisioningDemo(connection)
+        server.page = provisioning.start(make_demo(connection, lambda: "".join(start() for start in starts)))
         connection.database.close()  # gunicorn forks, which a client does not survive
     server.run()
 

@@ -34,6 +34,11 @@ def printed(server: Server) -> list[dict[str, Any]]:
     return [json.loads(line.removeprefix("webhook ")) for line in lines]
 
 
+def about(server: Server, resource_id: str) -> list[tuple[str, str]]:
+    """Return type and tenant of the events about a resource that the receiver has printed."""
+    return [(each["type"], each["tenant"]) for each in printed(server) if each["data"].get("id") == resource_id]
+
+
 def endpoints(server: Server) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(server.command("webhook", "list", "--json"))
     return found
@@ -43,11 +48,11 @@ def test_what_changes_in_the_tenant_is_printed(server: Server) -> None:
     page = server.page.read_text()
     token, url = (re.search(rf"{name} +(\S+)", page)[1] for name in ("Secret Token", "Tenant URL"))  # type: ignore[index]
     made = requests.post(f"{url}/Users", json=USER, headers={"Authorization": f"Bearer {token}"}, timeout=30).json()
-    until(lambda: printed(server))
-    assert [(each["type"], each["data"]["id"], each["tenant"]) for each in printed(server)] == [("scimd.user.created", made["id"], "demo")]
+    until(lambda: about(server, made["id"]))
+    assert about(server, made["id"]) == [("scimd.user.created", "demo")]
     endpoint = re.search(r"scimd webhook test (ep_\w+)", page)[1]  # type: ignore[index]
     assert "Delivered: 204" in server.command("webhook", "test", endpoint)
-    assert printed(server)[-1]["type"] == "scimd.test"
+    assert "scimd.test" in [each["type"] for each in printed(server)]
     forged(server)
     starts_anew(server, endpoint)
 
@@ -55,11 +60,11 @@ def test_what_changes_in_the_tenant_is_printed(server: Server) -> None:
 def forged(server: Server) -> None:
     """Check that the receiver prints nothing that another key has signed."""
     (endpoint,) = endpoints(server)
-    body, before = b'{"id": "e1"}', len(printed(server))
+    body = b'{"id": "e1"}'
     key, _ = signing.new_key(ED25519)
     for headers in (signing.headers([key], "e1", body, datetime.now(UTC)), {}):
         assert requests.post(endpoint["url"], data=body, headers=headers, timeout=30).status_code == 400
-    assert len(printed(server)) == before
+    assert "e1" not in [each["id"] for each in printed(server)]
 
 
 def starts_anew(server: Server, before: str) -> None:

@@ -110,6 +110,7 @@ def test_it_serves_and_leaves_nothing_behind_but_the_data(server: Server, how: s
 
 
 def test_the_page_of_the_demo(server: Server) -> None:
+    people = []
     for start in range(2):
         server.start("--demo")
         page = server.page.read_text()
@@ -118,9 +119,10 @@ def test_the_page_of_the_demo(server: Server) -> None:
         command = shlex.split(re.search(r"^ +(curl .*)$", page, re.MULTILINE)[1])  # type: ignore[index]
         answer = subprocess.run([*command, "-s", "-w", "%{http_code}"], capture_output=True, text=True, check=True)
         assert answer.stdout.endswith("200")
-        assert total(url, token) == 3 + start  # three people of the demo
-        create(url, token, start)
+        people.append(total(url, token))
+        assert create(url, token, start) == 201
         assert server.stop() == 0
+    assert people == [people[0], people[0] + 1]
 
 
 @pytest.mark.parametrize("folder", ["root", pytest.param("elsewhere", marks=pytest.mark.long)])
