@@ -69,7 +69,7 @@ def test_the_log_has_what_was_done_and_what_was_refused(server: Server, inside: 
     eventually(inside, "/console/customers/demo/log", "amara.okafor@demo.example", "Product Engineering")
     refused = eventually(inside, "/console/customers/demo/log?failed=1", "svc-scanner", "Amara.Okafor")
     assert len([link for link in refused.links() if "/log/" in link]) >= 3
-    failed = json.loads(server.command("events", "demo", "--failed", "--json"))
+    failed = [json.loads(line) for line in server.command("events", "demo", "--failed", "--json").splitlines()]
     assert sorted(each["status"] for each in failed) == [400, 401, 409]
 
 

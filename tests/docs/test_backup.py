@@ -27,6 +27,8 @@ BLOCKS = [block.splitlines() for block in pages.blocks(SECTION, "sh")]
 STOPPED, RESTORE, RUNNING, DUMP, DUMP_ALL, ONE_TENANT = BLOCKS
 UNNOTICED = 11
 """Seconds for which scimd must have been stopped to notice a restore, as the page says."""
+SOON = ("pulses", "days", "leases", "guards", "deactivations")
+"""Collections with the sums of what was answered, who relays, and how many users were disabled lately."""
 Documents = dict[str, list[dict[str, Any]]]
 
 
@@ -51,7 +53,7 @@ def fill(reader: Story) -> str:
     ids = [person(number) for number in range(12)]
     inner = reader.send(token, "POST", f"{url}/Groups", GROUP | {"displayName": "Inner"}, 201)["id"]
     members = [{"value": each} for each in [*ids[:8], inner]]
-    reader.send(token, "POST", f"{url}/Groups", GROUP | {"members": members}, 201)
+    reader.send(token, "POST", f"{url}/Groups", GROUP | {"displayName": "Outer", "members": members}, 201)
     reader.send(token, "POST", f"{url}/Users", USER | {"userName": "u1@example.com"}, 409)
     reader.send(token, "DELETE", f"{url}/Users/{ids[11]}", status=204)
     return token
@@ -68,13 +70,13 @@ def connected(reader: Story) -> Iterator[Database]:
 def stored(reader: Story) -> Documents:
     """Return every document of every collection, without what is written seconds after a request, whatever it did.
 
-    These are the times at which credentials were last used, the sums of what was answered, and who relays.
+    These are the times at which credentials were last used, and what is in the collections `SOON`.
     """
     with connected(reader) as database:
         settle(database)  # else it is done meanwhile
         relay(database)
         names = sorted(each for each in database.db.list_collection_names(filter={"type": "collection"}) if "system." not in each)
-        names = [name for name in names if name not in ("pulses", "days", "leases")]
+        names = [name for name in names if name not in SOON]
         return {name: [_still(row) for row in database.db[name].find(sort=[("_id", 1)])] for name in names}
 
 
