@@ -25,7 +25,7 @@ _ADDRESS_SECONDS = 2
 
 @click.command()
 @click.option("--demo", is_flag=True,
-              help="Create the tenant `demo`, print what Entra needs to reach it, and fill it, and run an app to sign in to.")
+              help="Create the tenant `demo`, fill it, print what Entra needs to reach it, and run an app.")
 @click.option("--demo-webhook", is_flag=True,
               help="With --demo: send its events to a receiver on this machine, which prints them.")
 @click.pass_obj

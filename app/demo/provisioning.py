@@ -1,4 +1,4 @@
-"""The demo's identity provider provisions people and groups, and is refused now and then; `scimd serve --demo` starts it.
+"""The identity provider of the demo provisions people and groups; `scimd serve --demo` starts it.
 
 The first line of its standard input is a `Start`, as JSON. It waits until the server answers, sends the requests of
 provisioning.jsonl, prints the page, and ends; without the page if the input ends first, as it does when scimd stops.
