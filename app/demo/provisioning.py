@@ -16,6 +16,7 @@ from contextlib import suppress
 from importlib import resources
 from typing import Any, TypedDict
 
+from app.check.exchanges import SCIM_JSON
 from app.check.target import CheckFailed, Target
 
 PATIENCE = 30
@@ -23,7 +24,6 @@ PATIENCE = 30
 CUT = 20
 """How many characters a token that was not copied whole lacks."""
 _ID = re.compile(r"\{\{([\w.-]+)\}\}")
-_MEDIA_TYPE = "application/scim+json"
 
 
 class Start(TypedDict):
@@ -73,13 +73,13 @@ def main() -> None:
     """Provision, and print the page."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends scimd, and with it the input
     start: Start = json.loads(sys.stdin.readline())
-    server = Target(start["server"], "", _MEDIA_TYPE, "the demo")
+    server = Target(start["server"], "", SCIM_JSON, "the demo")
     deadline = time.monotonic() + PATIENCE
     while not (ready := _answers(server)) and time.monotonic() < deadline and _goes_on(0.1):
         continue
     if ready:
         with suppress(CheckFailed):  # the server has stopped meanwhile
-            provision(Target(start["url"], start["token"], _MEDIA_TYPE, "the demo"))
+            provision(Target(start["url"], start["token"], SCIM_JSON, "the demo"))
     if _goes_on(0):
         print(start["page"], flush=True)
 
