@@ -162,7 +162,8 @@ class Events:
             index = _BY_NAME
             query["keys"] = {"$in": self._keys(wanted)}
         elif wanted.cause:
-            index, query["cause"] = _BY_CAUSE, rest.pop("cause")
+            index = _BY_CAUSE
+            query |= {"cause": rest.pop("cause")}
         elif wanted.failed:
             index, query["failed"] = _BY_FAILURE, rest.pop("failed")
         page = read_page(self._collection, query, index, filled(rest), window)
