@@ -37,6 +37,20 @@ class Company(Customer):
         assert self.send("DELETE", path).status_code == 204
 
 
+def pages_of_people(customer: Customer) -> list[str]:
+    """The pages of people and groups: full, empty, of what is found and not found, and of somebody who was deleted."""
+    here, end = customer.page, uuid.uuid4().hex[:6]
+    ada, gone = (customer.user(f"{name}-{end}@x.org").json()["id"] for name in ("ada", "gone"))
+    body = {"schemas": [GROUP], "displayName": f"Sales {end}", "members": [{"value": ada}, {"value": gone}]}
+    sales = customer.send("POST", "/Groups", body).json()["id"]
+    assert customer.send("DELETE", f"/Users/{gone}").status_code == 204
+    return [
+        f"{here}/people", f"{here}/people?q=ada@x.org", f"{here}/people?q=nobody", f"{here}/groups", f"{here}/people/{ada}",
+        f"{here}/people/{ada}?json=1", f"{here}/people/{gone}", f"{here}/groups/{sales}", f"{here}/groups/{sales}?is={ada}",
+        f"{here}/groups/{sales}?only=groups", f"{here}/deleted", "/console/find", "/console/find?q=ada",
+    ]
+
+
 @pytest.fixture
 def customer(pages) -> Company:
     return Company(pages)
@@ -146,12 +160,12 @@ def test_a_person_shows_names_attributes_groups_and_what_happened(operator, cust
     customer.moved(5)
     shown = operator.get(f"{customer.page}/people/{ada}")
     assert shown.heading == "Ada Obi"
-    assert "active since" in shown.texts("//div[@class='head']")[0]
+    assert "active created" in shown.texts("//div[@class='head']")[0]
     assert shown.texts("//dt")[:2] == ["userName", "displayName"]
     values = dict(zip(shown.texts("//dt"), shown.texts("//dd"), strict=True))
     assert values["emails"] == "ada@x.org (work, primary)"
     assert (values["manager"], values["department"], values["title"]) == ("Bo Lin", "R&D", "Lead")
-    assert shown.texts("//section[h2='Is in']//li") == ["Sales directly", "All staff through Sales"]
+    assert shown.texts("//section[h2='Member of']//li") == ["Sales directly", "All staff through Sales"]
     assert ["title: Engineer → Lead" in row for row in rows(shown)] == [True, False, False]
     assert "Sales" in rows(shown)[1]
 
@@ -244,7 +258,7 @@ def test_whether_somebody_is_in_a_group_directly_or_through_another(operator, cu
         assert row.endswith(said)
     assert "Nobody is called that" in operator.get(f"{page}?is=nobody").main
     assert names(operator.get(f"{page}?only=groups")) == ["Sales"]
-    assert operator.get(f"{customer.page}/groups/{sales}").texts("//section[h2='Is in']//li") == ["Staff directly"]
+    assert operator.get(f"{customer.page}/groups/{sales}").texts("//section[h2='Member of']//li") == ["Staff directly"]
     assert eve
 
 
@@ -269,7 +283,7 @@ def test_co_04_what_was_deleted_comes_back_and_the_act_is_recorded(pages, operat
     assert customer.send("GET", f"/Users/{ada}").status_code == 404
     done = operator.post(f"{customer.page}/deleted", shown.form(f"{customer.page}/deleted"))
     assert "It is back" in done.main
-    assert done.texts("//section[h2='Is in']//li") == ["Sales directly"]
+    assert done.texts("//section[h2='Member of']//li") == ["Sales directly"]
     assert customer.send("GET", f"/Users/{ada}").status_code == 200
     assert customer.send("GET", f"/Groups/{group}").json()["members"][0]["value"] == ada
     (act,) = AuditLog(pages.database).find(tenant=customer.name)
@@ -304,7 +318,7 @@ def test_a_deleted_person_shows_who_they_were_and_is_restored_there(operator, cu
     customer.moved(3)
     shown = operator.get(f"{customer.page}/people/{ada}")
     assert "deleted" in shown.texts("//div[@class='head']")[0]
-    assert shown.texts("//section[h2='Was in']//li") == ["Sales directly"]
+    assert shown.texts("//section[h2='Was a member of']//li") == ["Sales directly"]
     assert "delete User" in rows(shown)[0]
     assert "into 1 group" in shown.main
     done = operator.post(f"{customer.page}/deleted", shown.form(f"{customer.page}/deleted"))

@@ -9,6 +9,8 @@ import time
 import pytest
 import requests
 
+from tests.console.test_people import pages_of_people
+
 pytestmark = pytest.mark.browser
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -24,6 +26,7 @@ def each_page(customer) -> list[str]:
     return [
         "/console", "/console/log", "/console/acts", "/console/customers/new", here, f"{here}/log", f"{here}/log/{event}",
         f"{here}/log?failed=1&person=nobody", f"{here}/credentials", f"{here}/links", f"{here}/state", f"{here}/feed", f"{here}/sign-on",
+        *pages_of_people(customer),
         "/console/health", "/console/nothing",
     ]
 

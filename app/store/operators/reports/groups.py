@@ -9,6 +9,7 @@ from app.schemas.resource_type import ResourceType
 from app.store.directory.directory import Directory
 from app.store.directory.identities import the_label
 from app.store.directory.membership_reader import Parents
+from app.store.directory.memberships import GROUP
 from app.store.directory.reader import Member
 
 MOST = 100
@@ -54,9 +55,8 @@ def ways(directory: Directory, group: str, resource_type: ResourceType, ids: lis
 
 def groups_in(directory: Directory, group: str) -> list[Member]:
     """Return up to `MOST` groups that are members of a group."""
-    types = [each.name for each in directory.catalogue.types if each.members]
-    ids = directory.memberships.ids("member", {"group": group, "type": {"$in": types}}, MOST)
-    found = directory.identities.of(ids, types, names=the_label)
+    ids = directory.memberships.ids("member", {"group": group, "type": GROUP}, MOST)
+    found = directory.identities.of(ids, [GROUP], names=the_label)
     return [Member(key, each.resource_type.name, each.label, each.label) for key, each in found.items()]
 
 

@@ -25,12 +25,12 @@ def summary(event: Mapping[str, Any]) -> str:
     members = event.get("members", {})
     said = [_change(change) for change in event.get("changes", ())[:_MOST]]
     counts = (("+", members.get("addedCount")), ("-", members.get("removedCount")))
-    said += [f"{sign}{count:,} members" for sign, count in counts if count]
+    said += [f"{sign}{count:,} member{'' if count == 1 else 's'}" for sign, count in counts if count]
     return "; ".join(said) or str(event.get("detail", ""))
 
 
 def _change(change: Mapping[str, Any]) -> str:
-    old, new = (change.get(key) for key in ("old", "new"))
+    old, new = (str(value).lower() if isinstance(value, bool) else value for value in map(change.get, ("old", "new")))
     if any(isinstance(value, (dict, list)) for value in (old, new)) or (old is None and new is None):
         return str(change["attribute"])
     return f"{change['attribute']}: {new}" if old is None else f"{change['attribute']}: {old} → {new}"
