@@ -73,7 +73,7 @@ def _seconds(text: str) -> float:
         return float(text)
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # for a year or a time zone of many digits
         return 0.0
     return max((aware(moment) - now()).total_seconds(), 0.0)
 
