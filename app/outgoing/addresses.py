@@ -14,6 +14,8 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Any
 from urllib.parse import urlsplit
 
+from requests import Request
+
 from app.errors import InvalidValue
 from app.outgoing.failures import NOT_CONNECTED, NOT_RESOLVED, REFUSED_ADDRESS, TIMED_OUT, OutgoingError
 
@@ -39,6 +41,7 @@ def check_url(url: str, allowed: Networks) -> None:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
+        Request("POST", url).prepare()  # which refuses more: what it refuses could never be sent
     except ValueError:
         parts, host, port = urlsplit(""), None, None
     if not (url.isascii() and url.isprintable()) or set(url) & set(' "<>\\^`{|}') or len(url) > MOST_CHARACTERS:

@@ -69,7 +69,7 @@ def test_ev_140_no_spelling_of_this_machine_leads_there(host: str, receiver: Rec
     "https://example.com/#part", "https://example.com/#", "https://example.com:0/", "https://example.com:99999/", "https://example.com:x/",
     "https://[::1/", "https://example.com\\@127.0.0.1/", "https://exa mple.com/", "https://example.com/\n", "https://b\u00fccher.example/",
     "https://example.com/\x00", "https://example.com/" + "a" * 2_000, "", "https://127.0.0.1/", "http://127.0.0.1/",
-    "http://8.8.8.8/", "https://[fe80::1]/",
+    "http://8.8.8.8/", "https://[fe80::1]/", "https://[2001:4860:4860::8888]x/", "https://*.example.com/",
 ])
 def test_ev_103_a_url_that_cannot_be_an_endpoint(url: str) -> None:
     with pytest.raises(InvalidValue):
