@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -121,16 +122,45 @@ class _Adapter(HTTPAdapter):
 
 
 class _Limited(HTTPResponse):
-    """A response of limited size, headers and framing included.
+    """A response of limited size, headers and framing included, after all interim responses (RFC 9110 section 15.2).
 
-    `http.client` limits a line and the number of headers, but reads interim responses (RFC 9110 section 15.2) for
-    ever, and a limit on the body does not count chunk extensions.
+    `http.client` limits a line and the number of headers, but reads interim responses for ever, and a limit on the body
+    does not count chunk extensions. Of the interim responses it knows only 100, and a header section that is cut off
+    counts as a whole one.
     """
 
     def __init__(self, most_bytes: int, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self.fp = io.BufferedReader(_Counted(sock, MOST_HEADER_BYTES + 10 * most_bytes))
+        self._lines = _Lines(_Counted(sock, MOST_HEADER_BYTES + 10 * most_bytes))
+        self.fp = self._lines
+
+    def begin(self) -> None:
+        """Read the header section; raises ConnectionResetError if the connection ends in it."""
+        self._lines.must_end = True
+        super().begin()
+        while self.status < HTTPStatus.OK and self.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.headers = None  # type: ignore[assignment]  # what `begin` takes for a response that is not read yet
+            super().begin()
+        self._lines.must_end = False
+
+
+class _Lines(io.BufferedReader):
+    """What a connection receives; while lines `must_end`, one that does not is an error.
+
+    Without a line at all, before the response begins, `http.client` itself raises an error.
+    """
+
+    must_end = False
+    _has_begun = False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Return the next line; raises ConnectionResetError if the connection ends before the line does."""
+        line = super().readline(size)
+        if self.must_end and not line.endswith(b"\n") and len(line) != size and (line or self._has_begun):
+            raise ConnectionResetError("The connection is closed in the header section.")
+        self._has_begun = True
+        return line
 
 
 class _Counted(io.RawIOBase):

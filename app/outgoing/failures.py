@@ -6,9 +6,10 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 
-from urllib3.exceptions import ProxyError
+from requests import RequestException
+from urllib3.exceptions import DecodeError, InvalidHeader, ProxyError
 from urllib3.exceptions import TimeoutError as TimedOut
 
 REFUSED_ADDRESS, NOT_RESOLVED, NOT_CONNECTED = "refused address", "not resolved", "not connected"
@@ -45,7 +46,9 @@ def reason_of(error: BaseException) -> str:
         return TIMED_OUT
     if any(isinstance(each, ssl.SSLError) for each in causes):
         return TLS
-    if any(isinstance(each, HTTPException) and not isinstance(each, OSError) for each in causes):
+    if any(isinstance(each, (OSError, IncompleteRead)) and not isinstance(each, RequestException) for each in causes):
+        return CLOSED
+    if any(isinstance(each, (HTTPException, DecodeError, InvalidHeader, ValueError)) for each in causes):
         return NOT_UNDERSTOOD
     return CLOSED
 
