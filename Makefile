@@ -5,7 +5,7 @@ BIN = .venv/bin
 # Where it is set, each of the hundreds of processes that the tests start would compile every module again.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-fast test-browser test-long lint bench
+.PHONY: run test test-fast test-browser test-long screenshots lint bench
 
 run: .venv/run.stamp
 	@$(BIN)/scimd serve --demo
@@ -21,6 +21,10 @@ test-fast: .venv/test.stamp
 # People who sign in with a real browser (chromium); `make test` runs these tests too, and skips them where there is none.
 test-browser: .venv/test.stamp
 	@$(BIN)/python -m pytest -m browser
+
+# The pictures of docs/console.md, of a demo of its own; chromium draws them.
+screenshots: .venv/test.stamp
+	@$(BIN)/python -m tests.console.browser.pictures
 
 # The tests marked `long`, and every property with twenty times as many examples.
 test-long: .venv/test.stamp

@@ -78,6 +78,7 @@ def connect_entra(reader: Story) -> None:
     reader.follow("scimd events contoso --follow", "create +User jane@example.com")
     look_into_the_database(reader)
     reader.run("scimd client create contoso", f"OAuth token endpoint +{reader.server.url}/contoso/oauth/token")
+    reader.run("scimd setup link contoso", f"{reader.server.url}/setup/enter/")
     with running_issuer() as issuer:
         more = f"--kind assertion --issuer {issuer.url} --audience {AUDIENCE} --subject {SUBJECT}"
         reader.run(f"scimd trust add contoso {more}", "Client ID")
@@ -384,6 +385,24 @@ def test_sign_on(reader: Story) -> None:
     reader.did("scimd export")
     reader.did("scimd export contoso")
     assert reader.untried("docs/sign-on.md") == []
+
+
+def test_console(reader: Story) -> None:
+    reader.serve("make run")
+    reader.run("scimd tenant create contoso", "contoso")
+    reader.run("scimd console link", "/console/enter/")
+    link = reader.run("scimd console link --role viewer --as alice", "/console/enter/").strip()
+    requests.post(link, headers={"Sec-Fetch-Site": "same-origin"}, allow_redirects=False, timeout=30)
+    reader.run("scimd console visits", "alice.*viewer")
+    (visit,) = json.loads(reader.run("scimd console visits --json", "alice"))
+    reader.run(f"scimd console end {visit['id']}", "1 visit ended")
+    reader.run("scimd console end --all", "0 visits ended")
+    reader.run("scimd setup link contoso --expires 72h", "/setup/enter/")
+    (made,) = json.loads(reader.run("scimd setup list contoso --json", "setup"))
+    reader.run("scimd setup list contoso", made["id"])
+    reader.run(f"scimd setup revoke {made['id']}", "is not good any more")
+    reader.run("scimd acts", "console link.*setup link +contoso.*setup revoke")
+    assert reader.untried("docs/console.md") == []
 
 
 def test_clients(reader: Story) -> None:

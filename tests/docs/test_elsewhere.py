@@ -18,6 +18,7 @@ LANGUAGES = {
     "README.md": {"sh": "test_commands.py", "": "tests/test_readme.py"},
     "docs/clients.md": {"sh": "test_commands.py"},
     "docs/compose.md": {"sh": "tests/compose/test_stack.py"},
+    "docs/console.md": {"sh": "test_commands.py"},
     "docs/consumers.md": {
         "sh": "test_consumers.py, test_webhooks.py", "json": "test_consumers.py", "http": "test_webhooks.py",
     },
@@ -83,8 +84,8 @@ def test_every_line_of_a_shell_block_begins_with_a_known_program(page: str) -> N
 
 
 TYPED = {
-    "README.md", "docs/clients.md", "docs/consumers.md", "docs/entra.md", "docs/mongodb.md", "docs/operating.md",
-    "docs/sign-on.md",
+    "README.md", "docs/clients.md", "docs/console.md", "docs/consumers.md", "docs/entra.md", "docs/mongodb.md",
+    "docs/operating.md", "docs/sign-on.md",
 }
 
 
