@@ -44,7 +44,10 @@ PICTURES = {
     "setup.refused_one": "/setup/refused/{event}",
 }
 """Endpoint of a page -> its address; the file has the endpoint's name, with a hyphen for each dot and underscore."""
-NO_PICTURE = {"console.enter", "setup.enter_setup", "console.others", "console.event", "console.export_log"}
+NO_PICTURE = {
+    "console.enter", "setup.enter_setup", "console.sign_on_start", "console.signed_on", "console.others", "console.event",
+    "console.export_log",
+}
 """Pages with one button or of the same look as another one, and files."""
 WIDTH, TALLEST = 1280, 900
 """Pixels; what is below is left out of a picture."""
