@@ -73,6 +73,12 @@ def test_the_log_has_what_was_done_and_what_was_refused(server: Server, inside: 
     assert sorted(each["status"] for each in failed) == [400, 401, 409]
 
 
+def test_people_groups_and_what_was_deleted_are_on_their_pages(inside: Browser) -> None:
+    pages = {"people": "mei.lin@demo.example", "groups": "All staff", "deleted": "jonas.weber@demo.example"}
+    for page, name in pages.items():
+        eventually(inside, f"/console/customers/demo/{page}", name)
+
+
 def test_it_is_done_once(server: Server) -> None:
     assert server.stop() == 0
     lines = server.log.read_text().splitlines()
