@@ -152,6 +152,18 @@ def test_ca_12_a_forged_place_is_no_way_in(operator, customer, place) -> None:
         assert answer.status in (200, 204)
 
 
+@pytest.mark.parametrize("moment", [
+    "0001-01-01T00:00:00+23:59", "9999-12-31", "9999-12-31T23:59:59.999-23:59", "0001-01-01", "9999-12-31T23:59:59.999Z",
+])
+def test_ca_12_the_ends_of_the_calendar_are_no_moments(pages, operator, customer, moment) -> None:
+    admin = Browser(pages, "setup")
+    admin.enter_setup(customer.name)
+    quoted = requests.utils.quote(moment)
+    for path in ("/console/log?from=", "/console/log?to=", f"{customer.page}/log.csv?to=", "/console/acts?before="):
+        assert operator.get(path + quoted).status == 200
+    assert admin.get(f"/setup/test?since={quoted}").status == 200
+
+
 def test_ca_04_an_event_of_another_customer_is_not_there(pages, operator, customer) -> None:
     other = Customer(pages)
     other.user("secret@x.org")

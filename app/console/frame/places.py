@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 
 
 def moment_in(text: str) -> datetime | None:
-    """Return the moment in an address, None for none and for what is no moment."""
+    """Return the moment in an address, None for none and for what is no moment.
+
+    In the first and the last year of the calendar, the time in another zone or a day later may not exist.
+    """
     try:
         found = datetime.fromisoformat(text.replace(" ", "+"))
     except ValueError:
+        return None
+    if not MINYEAR < found.year < MAXYEAR:
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
