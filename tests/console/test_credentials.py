@@ -10,6 +10,7 @@ import requests
 
 from app.store.accounts.clients import Clients
 from app.store.accounts.tokens import Tokens
+from app.store.accounts.trusts import ASSERTION, Conditions, Trusts
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.operators.audit import AuditLog
@@ -94,6 +95,35 @@ def test_ca_04_what_is_anothers_is_not_changed(pages, operator, tenant, form) ->
     assert answer.status == 422
     assert Tokens(pages.database).find(token.id) == token
     assert Clients(pages.database).require(client.id) == client
+
+
+@pytest.mark.parametrize("form", [
+    {"act": "revoke", "kind": "token", "id": "{token}"}, {"act": "revoke", "kind": "secret", "id": "x", "client": "{client}"},
+    {"act": "rotate", "client": "{client}", "days": "90", "once": "a"}, {"act": "revoke", "kind": "trust", "id": "{trust}"},
+])
+def test_ca_04_what_is_anothers_is_as_what_is_not_there(pages, operator, tenant, form) -> None:
+    other = f"{tenant}-b"
+    pages.create_tenant(other)
+    (token,) = Tokens(pages.database).of_tenant(other)
+    client, _ = Clients(pages.database).create(other, lifetime=timedelta(days=1))
+    trust = Trusts(pages.database).add(other, Conditions(ASSERTION, "https://idp.example", ("a",)))
+    said = []
+    for ids in ({"token": token.id, "client": client.id, "trust": trust.id}, dict.fromkeys(("token", "client", "trust"), "zzz")):
+        answer = operator.post(page_of(tenant), {name: value.format(**ids) for name, value in form.items()} | {"once": ids["token"]})
+        (text,) = answer.texts("//*[@role='alert']")
+        for each in ids.values():
+            text = text.replace(each, "ID")
+        said.append(text)
+    assert said[0] == said[1]
+    assert Trusts(pages.database).find(trust.id) == trust
+
+
+def test_what_a_form_has_sent_does_not_fill_the_acts(pages, operator, tenant) -> None:
+    text = "z" * 60_000
+    assert operator.post(page_of(tenant), {"act": "revoke", "kind": "token", "id": text}).status == 422
+    assert operator.post(f"/console/customers/{tenant}/feed", {"act": text, "endpoint": "x", "event": "x"}).status == 400
+    acts = [each for each in AuditLog(pages.database).find() if "z" * 9 in each["act"] + each["object"]]
+    assert [(each["act"], each["object"], each["outcome"]) for each in acts] == [("token revoke", "z" * 200, "failed")]
 
 
 @pytest.mark.parametrize("form", [

@@ -92,11 +92,13 @@ def _feed(form: Form) -> Response:
 
 def _change(act: str, endpoint_id: str, event: str) -> None:
     """Do what a form about an endpoint of this customer asks for; raises NotFound, Wrong."""
+    if act not in ("enable", "disable", "resend"):
+        raise Wrong(400, "This is not what our forms send, so nothing was done.")
     endpoints, name = Endpoints(parts().database), customer().name
 
     def work(session: Session) -> tuple[TenantItself, None]:
         endpoint: Endpoint | None = endpoints.get(endpoint_id, session)
-        if endpoint is None or endpoint.tenant != name or act not in ("enable", "disable", "resend"):
+        if endpoint is None or endpoint.tenant != name:
             raise Wrong(400, "This is not what our forms send, so nothing was done.")
         if act == "enable":
             endpoints.enable(endpoint_id, session=session)

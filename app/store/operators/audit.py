@@ -23,6 +23,8 @@ from app.store.mongo.moments import aware, now
 T = TypeVar("T")
 KEPT = timedelta(days=400)
 _MOST_AT_ONCE = 1_000
+_LONGEST_OBJECT = 200
+"""Characters; it may be what a form has sent, and not the id of anything."""
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 _TEXTS = ("who", "role", "how", "address", "tenant", "act", "object", "request")
 SPEC = CollectionSpec(
@@ -99,10 +101,10 @@ class AuditLog:
     @contextmanager
     def begin(self, operator: Operator, act: str, *, tenant: str = "", object_: str = "") -> Iterator[AuditEntry]:
         """Record that an act begins, and its outcome when the block ends."""
-        entry = AuditEntry(self._database, str(uuid.uuid4()), tenant, object_)
+        entry = AuditEntry(self._database, str(uuid.uuid4()), tenant, object_[:_LONGEST_OBJECT])
         self._collection.insert_one({
             "_id": entry._id, "time": now(), "who": operator.who, "role": operator.role, "how": operator.how,
-            "address": operator.address, "tenant": tenant, "act": act, "object": object_, "outcome": BEGUN,
+            "address": operator.address, "tenant": tenant, "act": act, "object": entry.object, "outcome": BEGUN,
             "request": operator.request,
         })
         try:

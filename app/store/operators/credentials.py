@@ -87,7 +87,7 @@ class CredentialActs:
         """Add a secret; return the client, the secret's record and the secret. Raises NotFound, InvalidValue."""
 
         def work(session: Session) -> tuple[Client, tuple[Client, Secret, str]]:
-            _check(self._clients.require(client_id, session), tenant)
+            _check(self._clients.require(client_id, session), tenant, "client")
             rotated = self._clients.rotate(client_id, lifetime, session)
             return rotated[0], rotated
 
@@ -97,7 +97,7 @@ class CredentialActs:
         """Revoke a token and return its record; raises NotFound."""
 
         def work(session: Session) -> tuple[Token, Token]:
-            token = _check(self._tokens.revoke(token_id, session), tenant)
+            token = _check(self._tokens.revoke(token_id, session), tenant, "token")
             return token, token
 
         return self._acting.change("token revoke", work, object_=token_id)
@@ -106,7 +106,8 @@ class CredentialActs:
         """Delete a secret, so that it gets no more access tokens; raises NotFound."""
 
         def work(session: Session) -> tuple[Client, Client]:
-            client = _check(self._clients.delete_secret(client_id, secret_id, session), tenant)
+            _check(self._clients.require(client_id, session), tenant, "client")
+            client = self._clients.delete_secret(client_id, secret_id, session)
             return client, client
 
         return self._acting.change("client delete secret", work, object_=client_id)
@@ -115,7 +116,7 @@ class CredentialActs:
         """Delete a client with its access tokens; raises NotFound."""
 
         def work(session: Session) -> tuple[Client, Client]:
-            client = _check(self._clients.delete(client_id, session), tenant)
+            client = _check(self._clients.delete(client_id, session), tenant, "client")
             return client, client
 
         return self._acting.change("client delete", work, object_=client_id)
@@ -135,16 +136,19 @@ class CredentialActs:
         """Delete a trust with its access tokens; raises NotFound."""
 
         def work(session: Session) -> tuple[Trust, Trust]:
-            trust = _check(self._trusts.delete(trust_id, session), tenant)
+            trust = _check(self._trusts.delete(trust_id, session), tenant, "trust")
             return trust, trust
 
         return self._acting.change("trust delete", work, object_=trust_id)
 
 
-def _check(found: T, tenant: str) -> T:
-    """Return a credential if it is of the tenant, where one is named; raises NotFound, which undoes the act."""
+def _check(found: T, tenant: str, kind: str) -> T:
+    """Return a credential if it is of the tenant, where one is named; raises NotFound, which undoes the act.
+
+    The error is the one for a credential that does not exist, which so tells nothing of another tenant.
+    """
     if tenant and found.tenant != tenant:
-        raise NotFound(f"{tenant} has no credential {found.id!r}.")
+        raise NotFound(f"There is no {kind} {found.id!r}.")
     return found
 
 
