@@ -169,6 +169,49 @@ def test_a_trust_that_cannot_be_is_said(admin, customer) -> None:
     assert Trusts(customer.pages.database).of_tenant(customer.name) == []
 
 
+@pytest.mark.parametrize("field", ["issuer", "audience", "subject"])
+@pytest.mark.parametrize("text", ["", "https://idp.example/" + "a" * 2_000, "https://idp.example/\0"])
+def test_a_trust_names_whom_it_trusts(admin, customer, field, text) -> None:
+    page = "/setup/values?way=trust"
+    form = admin.get(page).form() | {"issuer": "https://idp.example", "audience": "a", "subject": "s", field: text}
+    assert admin.post(page, form).status == 422
+    assert Trusts(customer.pages.database).of_tenant(customer.name) == []
+
+
+def test_setup_pages_make_three_trusts_and_still_three_secrets(admin, customer) -> None:
+    page = "/setup/values?way=trust"
+    form = admin.get(page).form() | {"issuer": "https://idp.example", "audience": "a", "subject": "s"}
+    assert [admin.post(page, form).status for _ in range(4)] == [200, 200, 200, 422]
+    assert len(Trusts(customer.pages.database).of_tenant(customer.name)) == 3
+    assert make_token(admin)
+
+
+@pytest.mark.parametrize("scope", ["scim.read", "events.read"])
+def test_the_vendors_own_tokens_are_not_shown_nor_revoked(admin, customer, scope) -> None:
+    tokens = Tokens(customer.pages.database)
+    _, own = tokens.issue(customer.name, scopes=(scope,), label="our app")
+    assert "our app" not in admin.get("/setup/tokens").main
+    assert admin.post("/setup/tokens", {"act": "revoke", "kind": "token", "id": own.id}).status == 422
+    assert tokens.find(own.id) == own
+
+
+def test_ca_15_a_suspended_customer_makes_and_revokes_nothing(admin, customer) -> None:
+    page = "/setup/values?way=trust"
+    trust = admin.get(page).form() | {"issuer": "https://idp.example", "audience": "a", "subject": "s"}
+    token = {"act": "make", "days": "90", "once": "x"}
+    before = Tokens(customer.pages.database).of_tenant(customer.name)
+    Tenants(customer.pages.database).suspend(customer.name)
+    answers = [
+        admin.post(page, trust), admin.post("/setup/tokens", token), admin.post("/setup/provider", {"provider": "okta"}),
+        admin.post("/setup/tokens", {"act": "revoke", "kind": "token", "id": before[0].id}),
+    ]
+    assert [each.status for each in answers] == [403] * 4
+    assert Tokens(customer.pages.database).of_tenant(customer.name) == before
+    assert Trusts(customer.pages.database).of_tenant(customer.name) == []
+    assert admin.get("/setup").status == 200
+    assert admin.post("/setup/out", follow="no").status == 303
+
+
 def test_co_24_status_alone_shows_no_buttons(pages, customer) -> None:
     browser = Browser(pages, "setup")
     browser.enter_setup(customer.name, "status", lifetime=timedelta(minutes=10))

@@ -13,7 +13,7 @@ from app.blueprints.service import service
 from app.console.frame.access import FRESH, MAY, MUST_BE_FRESH, Need
 from app.console.frame.headers import is_loopback, is_our_host, is_our_origin, protect
 from app.console.frame.pages import Wrong, page, page_of
-from app.console.frame.parts import parts, visit
+from app.console.frame.parts import customer, parts, visit
 from app.console.frame.shown import FILTERS
 from app.store.mongo.moments import now
 from app.store.operators.acting import Acting
@@ -79,6 +79,8 @@ def _check(found: Visit | None, need: Need | None) -> Response | None:
         raise Wrong(403, "Your role does not allow this, so nothing was done.") if denied else missing()
     parts().limits.count_request(found.key)
     g.customer = _customer(found)
+    if request.method == "POST" and need is Need.SET_UP and customer().suspended:
+        raise Wrong(403, "Your access is suspended at the moment, so nothing was done.")
     acts = request.method == "POST" or need is Need.GRAVE  # an export is a GET
     if acts and need in MUST_BE_FRESH and not is_fresh():
         parts().visits.come_back(found, request.path.removesuffix(".csv").removesuffix(".ndjson"))

@@ -18,13 +18,16 @@ from app.console.frame.forms import Form
 from app.console.frame.pages import Wrong, page
 from app.console.frame.parts import customer, parts
 from app.console.frame.places import moment_in
-from app.console.setup.tokens import WORDS, make
-from app.errors import ScimError
+from app.console.setup.tokens import LABEL, MOST, WORDS, make, valid
+from app.errors import Conflict, InvalidValue, ScimError
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.trusts import ASSERTION, Conditions
 from app.store.operators.arrivals import arrivals, has_passed
+from app.store.operators.credentials import TRUST as TRUST_KIND
 from app.store.operators.credentials import CredentialActs
 
+_OF_A_TRUST = ("issuer", "audience", "subject")
+_LONGEST = 1_024
 _VALUE = re.compile(r"\{(\w+)\}")
 
 
@@ -57,7 +60,7 @@ def values() -> Response:
 @needs(Need.SET_UP)
 def make_values() -> Response:
     """Make the secret, or store the trust, and show what to paste where."""
-    form = forms.read("days", "issuer", "audience", "subject")
+    form = forms.read("days", *_OF_A_TRUST)
     try:
         return _values(form, _trusted(form) if _way().kind == TRUST else make(form, _way().kind))
     except ScimError as error:
@@ -115,10 +118,14 @@ def _filled(template: str, ours: Mapping[str, str]) -> str:
 
 
 def _trusted(form: Form) -> dict[str, str]:
-    """Trust what the portal shows, and return the client id for it; raises InvalidValue."""
+    """Trust what the portal shows, and return the client id for it; raises InvalidValue, Conflict."""
     typed = form.typed
+    if not all(0 < len(typed[name]) <= _LONGEST and typed[name].isprintable() for name in _OF_A_TRUST):
+        raise InvalidValue(f"Each of the three fields needs a value of at most {_LONGEST:,} printable characters.")
+    if sum(each.label == LABEL and each.kind == TRUST_KIND for each in valid()) >= MOST:
+        raise Conflict(f"These pages have made {MOST} trusts already; ask us to delete one first.")
     conditions = Conditions(ASSERTION, typed["issuer"], (typed["audience"],), subject=typed["subject"])
-    trust = CredentialActs(parts().database, acting()).add_trust(customer().name, conditions, "setup pages")
+    trust = CredentialActs(parts().database, acting()).add_trust(customer().name, conditions, LABEL)
     return {"client_id": trust.id}
 
 

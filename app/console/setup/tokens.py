@@ -14,14 +14,15 @@ from app.console.frame.door import acting, back
 from app.console.frame.forms import Form
 from app.console.frame.pages import Wrong, page
 from app.console.frame.parts import customer, parts
-from app.errors import Conflict, ScimError
+from app.errors import Conflict, NotFound, ScimError
 from app.store.mongo.moments import now
-from app.store.operators.credentials import SECRET, TOKEN, VALID, Credential, CredentialActs, credentials_of
+from app.store.operators.credentials import SECRET, TOKEN, TRUST, VALID, Credential, CredentialActs, credentials_of
 
 WORDS = (("90", "90 days"), ("180", "180 days"), ("365", "1 year"))
 MOST = 3
 """Valid secrets that setup pages make."""
 LABEL = "setup pages"
+_WRITE = "scim.write"
 
 
 @setup.get("/tokens")
@@ -46,7 +47,7 @@ def make(form: Form, kind: str) -> dict[str, str]:
     """Make a token or a client with a secret, and return its values; raises Conflict if it was made already."""
     if form.typed["days"] not in dict(WORDS):
         raise Wrong(400, "This is not what our forms send, so nothing was done.")
-    if sum(each.label == LABEL for each in valid()) >= MOST:
+    if sum(each.label == LABEL and each.kind != TRUST for each in valid()) >= MOST:
         raise Conflict(f"There are {MOST} secrets already that these pages have made; revoke one first.")
     if not forms.use(form):
         raise Conflict("This was shown already, and is not shown again. Make another one if it is lost.")
@@ -58,8 +59,9 @@ def make(form: Form, kind: str) -> dict[str, str]:
 
 
 def valid() -> list[Credential]:
-    """Return the credentials of the customer that are good."""
-    return [each for each in credentials_of(parts().database, customer().name, now()) if each.state == VALID]
+    """Return the credentials by which the customer's provider can come in; those that only read are the vendor's."""
+    found = credentials_of(parts().database, customer().name, now())
+    return [each for each in found if each.state == VALID and _WRITE in each.scopes]
 
 
 def _page(form: Form, made: dict[str, str]) -> Response:
@@ -72,6 +74,8 @@ def _revoked(form: Form) -> Response:
     typed, acts, name = form.typed, CredentialActs(parts().database, acting()), customer().name
     if typed["act"] != "revoke" or typed["kind"] not in (TOKEN, SECRET):
         raise Wrong(400, "This is not what our forms send, so nothing was done.")
+    if (typed["kind"], typed["id"]) not in {(each.kind, each.id) for each in valid()}:
+        raise NotFound(f"There is no {typed['kind']} {typed['id']!r}.")
     if typed["kind"] == TOKEN:
         acts.revoke_token(typed["id"], name)
     else:
