@@ -102,14 +102,17 @@ def test_ca_01_what_customers_send_is_text_and_nothing_else(visited, window, cus
             listed = page.evaluate(LISTED)
             assert shown(text)[:200] in [each[:200] for each in listed], (text, listed)
     customer.moved(400)
-    for path in ("people", "groups", "log"):
-        page = visited(f"{customer.page}/{path}")
+    for path, collection in (("people", "users"), ("groups", "groups"), ("log", "events")):
+        page, rows = visited(f"{customer.page}/{path}"), 0
         while True:
             assert set(page.evaluate(SIGNATURES)) - known <= ALLOWED, path
+            rows += page.locator("main tbody tr").count()
             following = page.locator("main a.button", has_text="Next 50" if path != "log" else "Older")
             if not following.count():
                 break
             page = visited(following.get_attribute("href"))
+        # A comment or a textarea that was opened would hide the rest of the page.
+        assert rows == customer.pages.database.db[collection].count_documents({"tenant": customer.name})
     refused = [each["_id"] for each in customer.pages.database.db.events.find({"tenant": customer.name, "failed": True})]
     for event in refused[:40]:
         assert set(visited(f"{customer.page}/log/{event}").evaluate(SIGNATURES)) - known <= ALLOWED, event
