@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -82,6 +83,16 @@ def test_a_setup_link_is_made_shown_once_and_revoked(pages, operator, tenant) ->
     operator.post(page, {"act": "revoke", "id": revoke})
     assert person.get("/setup").status == 401
     assert "there is no link" in operator.get(page).main
+
+
+def test_ca_07_eight_posts_at_once_make_no_more_than_five(pages, operator, tenant) -> None:
+    def post(_):
+        page = f"/console/customers/{tenant}/links"
+        return operator.post(page, operator.get(page).form()).status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(post, range(8))) == [200] * 5 + [422] * 3
+    assert len(pages_links(pages).of_tenant(tenant)) == 5
 
 
 def test_ca_04_a_link_of_another_customer_is_not_revoked(pages, operator, tenant) -> None:

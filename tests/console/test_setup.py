@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -126,6 +127,15 @@ def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> No
     page = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
     full = admin.post("/setup/tokens", dict(page.form_values()))
     assert (full.status, "revoke one first" in full.main) == (422, True)
+
+
+def test_co_83_eight_posts_at_once_make_no_more_than_three(admin, customer) -> None:
+    def post(_):
+        form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
+        return admin.post("/setup/tokens", dict(form.form_values())).status
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(post, range(8))) == [200] * 3 + [422] * 5
 
 
 def test_co_84_the_state_has_no_directory(admin, customer) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import click
 
-from app.cli.audit import audited_change, operator
+from app.cli.audit import acting, audited_change, operator
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Duration
@@ -47,7 +48,9 @@ def link(connection: Connection, tenant: str, may: str, expires: timedelta, code
         assert made is not None
         return made, (secret, digits, made.id)
 
-    secret, digits, link_id = audited_change(connection, "setup link", work, tenant=tenant)
+    secret, digits, link_id = acting(connection).change(
+        "setup link", work, tenant=tenant, check=partial(links.check_room, tenant)
+    )
     url = f"{connection.config.base_url}/setup/enter/{secret}"
     if as_json:
         also = {"code": digits} if code else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from flask import Response, url_for
 
@@ -62,7 +63,9 @@ def _made(form: Form) -> Response:
         assert link is not None
         return link, made
 
-    secret, code = acting().change("setup link", work, tenant=customer().name)
+    secret, code = acting().change(
+        "setup link", work, tenant=customer().name, check=partial(parts().links.check_room, customer().name)
+    )
     return _page(Form(), (f"{parts().config.base_url}{url_for('setup.enter_setup', secret=secret)}", code))
 
 

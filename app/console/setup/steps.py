@@ -122,11 +122,15 @@ def _trusted(form: Form) -> dict[str, str]:
     typed = form.typed
     if not all(0 < len(typed[name]) <= _LONGEST and typed[name].isprintable() for name in _OF_A_TRUST):
         raise InvalidValue(f"Each of the three fields needs a value of at most {_LONGEST:,} printable characters.")
+    conditions = Conditions(ASSERTION, typed["issuer"], (typed["audience"],), subject=typed["subject"])
+    trust = CredentialActs(parts().database, acting(), _check_trusts).add_trust(customer().name, conditions, LABEL)
+    return {"client_id": trust.id}
+
+
+def _check_trusts() -> None:
+    """Check that these pages may make another trust; raises Conflict."""
     if sum(each.label == LABEL and each.kind == TRUST_KIND for each in valid()) >= MOST:
         raise Conflict(f"These pages have made {MOST} trusts already; ask us to delete one first.")
-    conditions = Conditions(ASSERTION, typed["issuer"], (typed["audience"],), subject=typed["subject"])
-    trust = CredentialActs(parts().database, acting()).add_trust(customer().name, conditions, LABEL)
-    return {"client_id": trust.id}
 
 
 def _bold(text: str) -> list[tuple[str, bool]]:

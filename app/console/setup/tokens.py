@@ -47,15 +47,19 @@ def make(form: Form, kind: str) -> dict[str, str]:
     """Make a token or a client with a secret, and return its values; raises Conflict if it was made already."""
     if form.typed["days"] not in dict(WORDS):
         raise Wrong(400, "This is not what our forms send, so nothing was done.")
-    if sum(each.label == LABEL and each.kind != TRUST for each in valid()) >= MOST:
-        raise Conflict(f"There are {MOST} secrets already that these pages have made; revoke one first.")
     if not forms.use(form):
         raise Conflict("This was shown already, and is not shown again. Make another one if it is lost.")
-    acts, lifetime = CredentialActs(parts().database, acting()), timedelta(days=int(form.typed["days"]))
+    acts, lifetime = CredentialActs(parts().database, acting(), _check), timedelta(days=int(form.typed["days"]))
     if kind == TOKEN_WAY:
         return {"token": acts.issue_token(customer().name, lifetime, LABEL)[0]}
     client, secret = acts.create_client(customer().name, lifetime, LABEL)
     return {"client_id": client.id, "client_secret": secret}
+
+
+def _check() -> None:
+    """Check that these pages may make another secret; raises Conflict."""
+    if sum(each.label == LABEL and each.kind != TRUST for each in valid()) >= MOST:
+        raise Conflict(f"There are {MOST} secrets already that these pages have made; revoke one first.")
 
 
 def valid() -> list[Credential]:

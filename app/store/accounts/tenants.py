@@ -40,7 +40,7 @@ SPEC = CollectionSpec(
                 "suspended": {"bsonType": "bool"},
                 "deleted_at": {"bsonType": "date"},
                 "deletion": {"bsonType": "object"},
-                "batches": {"bsonType": ["int", "long"]},
+                **{field: {"bsonType": ["int", "long"]} for field in ("batches", "acts")},
                 "rate_limit": {"bsonType": "int"},
                 "provider": {"bsonType": "string"},
                 "domains": {"bsonType": "array", "items": {"bsonType": "string"}},

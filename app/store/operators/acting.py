@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from app.store.accounts.tenants import log_of
+from app.errors import NotFound
+from app.store.accounts.tenants import NOT_DELETED, log_of
+from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.directory.directory import Directory
 from app.store.log.changes import Change, Request
 from app.store.log.event import Actor, Event
@@ -63,17 +65,22 @@ class Acting:
             return directory.restore(resource_id, Request("restore", self.actor))
 
     def change(
-        self, act: str, work: Callable[[Session], tuple[Subject, T]], *, tenant: str = "", object_: str = ""
+        self, act: str, work: Callable[[Session], tuple[Subject, T]], *, tenant: str = "", object_: str = "",
+        check: Callable[[], object] | None = None,
     ) -> T:
         """Do `work` in one transaction with its entries in the audit log and in the tenant's log.
 
         `act` names the kind of what changes and the operation, such as `token revoke`. `work` returns what it changed
-        and a result; the result is returned.
+        and a result; the result is returned. `check` is for a limit on what the tenant has: of acts with one, each
+        begins when the one before is stored, so that it counts what there is. Raises NotFound if the tenant is gone.
         """
         kind, _, operation = act.partition(" ")
         with self.audited(act, tenant, object_) as entry:
 
             def logged(session: Session) -> T:
+                if check is not None:
+                    self._wait_for(tenant, session)
+                    check()
                 subject, result = work(session)
                 entry.tenant, entry.object = subject.tenant, subject.id
                 event = Event(operation, resource_type=kind, resource_id=subject.id, name=subject.label)
@@ -82,3 +89,9 @@ class Acting:
                 return result
 
             return entry.commit(logged)
+
+    def _wait_for(self, tenant: str, session: Session) -> None:
+        """Write to the tenant's document, so that another act that does so begins again after this one."""
+        query = {"_id": tenant, **NOT_DELETED}
+        if not self._database.db[TENANTS.name].update_one(query, {"$inc": {"acts": 1}}, session=session).matched_count:
+            raise NotFound(f"There is no tenant {tenant!r}.")

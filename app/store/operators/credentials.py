@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -47,10 +47,14 @@ def credentials_of(database: Database, tenant: str, moment: datetime) -> list[Cr
 
 
 class CredentialActs:
-    """What an operator does to credentials; every act is recorded."""
+    """What an operator does to credentials; every act is recorded.
 
-    def __init__(self, database: Database, acting: Acting) -> None:
+    `check` raises if the tenant has as many as it may have, before another one is made (`Acting.change`).
+    """
+
+    def __init__(self, database: Database, acting: Acting, check: Callable[[], object] | None = None) -> None:
         self._acting = acting
+        self._check = check
         self._tokens = Tokens(database)
         self._clients = Clients(database)
         self._trusts = Trusts(database)
@@ -67,7 +71,7 @@ class CredentialActs:
             )
             return issued[1], issued
 
-        return self._acting.change("token issue", work, tenant=tenant)
+        return self._acting.change("token issue", work, tenant=tenant, check=self._check)
 
     def create_client(
         self, tenant: str, lifetime: timedelta, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES,
@@ -81,7 +85,7 @@ class CredentialActs:
             )
             return created[0], created
 
-        return self._acting.change("client create", work, tenant=tenant)
+        return self._acting.change("client create", work, tenant=tenant, check=self._check)
 
     def rotate_client(self, client_id: str, lifetime: timedelta, tenant: str = "") -> tuple[Client, Secret, str]:
         """Add a secret; return the client, the secret's record and the secret. Raises NotFound, InvalidValue."""
@@ -130,7 +134,7 @@ class CredentialActs:
             trust = self._trusts.add(tenant, conditions, label=label, scopes=scopes, session=session)
             return trust, trust
 
-        return self._acting.change("trust add", work, tenant=tenant)
+        return self._acting.change("trust add", work, tenant=tenant, check=self._check)
 
     def delete_trust(self, trust_id: str, tenant: str = "") -> Trust:
         """Delete a trust with its access tokens; raises NotFound."""

@@ -67,15 +67,18 @@ class Links:
     def make_setup(
         self, tenant: str, role: str, who: str, lifetime: timedelta, *, coded: bool = False, session: Session = None
     ) -> tuple[str, str]:
-        """Store a link to a tenant's setup pages; return its secret, and its code or "". Raises Conflict."""
+        """Store a link to a tenant's setup pages, and return its secret, and its code or ""."""
+        code = f"{secrets.randbelow(10**8):08}" if coded else ""
+        also = {"code": hash_of(code)} if code else {}
+        return self._insert(SETUP, lifetime, session, tenant=tenant, role=role, who=who, **also), code
+
+    def check_room(self, tenant: str) -> None:
+        """Check that a tenant may have another setup link; raises Conflict."""
         if len(self.of_tenant(tenant)) >= MOST_OF_A_TENANT:
             raise Conflict(
                 f"{tenant} has {MOST_OF_A_TENANT} setup links already, the most that it can have; revoke one first: "
                 f"scimd setup list {tenant}"
             )
-        code = f"{secrets.randbelow(10**8):08}" if coded else ""
-        also = {"code": hash_of(code)} if code else {}
-        return self._insert(SETUP, lifetime, session, tenant=tenant, role=role, who=who, **also), code
 
     def get(self, secret: str, use: str, session: Session = None) -> Link | None:
         """Return the link with this secret if it is good."""
