@@ -38,8 +38,8 @@ class World:
         user = operator.client.user("jane@x")
         assert operator.client("DELETE", f"/Users/{user['id']}").status_code == 204
         self.deleted = user["id"]
-        relay(operator.database)  # what comes into the log later is what the command did
         self.group = operator.client.group("Sales")["id"]
+        relay(operator.database)  # what comes into the log later is what the command did
         self.token = json.loads(operator("token", "issue", "acme", "--json"))["id"]
         client = json.loads(operator("client", "create", "acme", "--json"))
         self.client, self.secret = client["client_id"], client["secret_id"]
