@@ -126,7 +126,7 @@ def test_co_09_what_was_deleted_with_who_did_it(
     assert directory.deleted.page(Window(second.newer, 3, newer=True)).events == first.events
     token = gallery.headers["Authorization"].split("_")[1]
     assert {row["by"] for row in first.events} == {token}
-    assert set(first.events[0]) == {"_id", "type", "name", "deleted", "by", "expires"}
+    assert set(first.events[0]) == {"_id", "type", "name", "deleted", "by", "expires", "memberships", "document"}
 
 
 @pytest.mark.parametrize("text", ["", "x", "W10", "eyJhIjogMX0", "WzEsIDJd", "WyJhIl0", "WyJhIiwgeyIkZ3QiOiAiIn1d", "WyJhIiwgIlx1ZDgwMCJd", "ü", "A" * 9_000, "W" * 4_001])
