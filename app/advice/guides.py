@@ -116,7 +116,7 @@ PROVIDERS: dict[str, Provider] = {
             )),
             Way("client", "OAuth client credentials", CLIENT, (
                 ("SCIM URL", "{tenant_url}"), ("SCIM Version", "2.0"),
-                ("Authentication Method", "OAuth 2 Client Credentials"), ("Token Endpoint URL", "{token_endpoint}"),
+                ("Authentication Method", "OAuth 2 Client Credentials"), ("Token URL", "{token_endpoint}"),
                 ("Client ID", "{client_id}"), ("Client Secret", "{client_secret}"),
             )),
         ),

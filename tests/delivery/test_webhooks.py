@@ -226,7 +226,7 @@ WAYS: dict[str, tuple[Callable[[socket.socket], object], str]] = {
     "no HTTP": (lambda connection: connection.sendall(b"220 mail.example.com ESMTP\r\n\r\n"), "not understood"),
     "endless interim responses": (interim, "timed out"),
     "half an answer": (
-        lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), "not understood",
+        lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"), "closed",
     ),
     "too many headers": (
         lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 1_000 + b"\r\n"), "not understood",

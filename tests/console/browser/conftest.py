@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from app.store.operators.links import Links
-from tests.browsers import chromium  # noqa: F401 - a fixture
 from tests.conftest import Server
 from tests.console.test_log import Customer
 
@@ -64,7 +63,7 @@ def scripts(request: pytest.FixtureRequest) -> bool:
 
 
 @pytest.fixture
-def window(chromium: Any, pages: Server) -> Iterator[Window]:  # noqa: F811 - a fixture
+def window(chromium: Any, pages: Server) -> Iterator[Window]:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     yield (made := Window(context, pages))
     context.close()
@@ -72,7 +71,7 @@ def window(chromium: Any, pages: Server) -> Iterator[Window]:  # noqa: F811 - a 
 
 
 @pytest.fixture
-def either_window(chromium: Any, pages: Server, scripts: bool) -> Iterator[Window]:  # noqa: F811 - a fixture
+def either_window(chromium: Any, pages: Server, scripts: bool) -> Iterator[Window]:
     context = chromium.new_context(java_script_enabled=scripts)
     yield (made := Window(context, pages))
     context.close()

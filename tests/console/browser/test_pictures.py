@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.browsers import chromium  # noqa: F401 - a fixture
 from tests.console.browser.pictures import FOLDER, NO_PICTURE, PICTURES, demo, draw, file_of
 
 LARGEST = 300 * 1024
@@ -27,7 +26,7 @@ def test_each_page_has_a_picture_in_the_document(application) -> None:
 
 
 @pytest.mark.browser
-def test_each_picture_can_be_drawn(chromium: Any, tmp_path: Path) -> None:  # noqa: F811 - a fixture
+def test_each_picture_can_be_drawn(chromium: Any, tmp_path: Path) -> None:
     (folder := tmp_path / "pictures").mkdir()
     with demo(tmp_path) as server:
         draw(chromium, server, folder)

@@ -9,7 +9,6 @@ import pytest
 import requests
 
 from app.store.sign_on.apps import Apps, Settings
-from tests.browsers import chromium  # noqa: F401 - a fixture
 from tests.conftest import make_server, new_database
 from tests.sign_on.browser.sites import AppSite, IdentityProvider, served
 from tests.sign_on.saml.world import SamlTenant, saml_tenant
@@ -71,7 +70,7 @@ def place(server):
 
 
 @pytest.fixture
-def context(chromium):  # noqa: F811 - a fixture
+def context(chromium):
     """Yield a browser without cookies; a message of the content security policy in its console is an error."""
     context = chromium.new_context()
     messages = []
