@@ -33,6 +33,7 @@ def each_page(customer) -> list[str]:
 
 def test_co_02_121_from_the_link_to_a_token_that_works(either_window, customer) -> None:
     page = either_window.enter()
+    either_window.go(f"/console?after={customer.name[:-1]}")  # the server has more customers than a page shows
     page.get_by_role("link", name=customer.name).first.click()
     page.get_by_role("navigation", name=customer.name).get_by_role("link", name="Credentials").click()
     page.locator("#issue-label").fill("entra")
