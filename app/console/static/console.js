@@ -44,6 +44,7 @@
     const state = document.querySelector(`[data-state-of="${part.id}"]`);
     const toggle = document.querySelector(`[data-live="${part.id}"]`);
     let failures = 0, on = true;
+    const calm = toggle ? "" : "Live"; // a button that is pressed says it already
     const say = (text) => { if (state && state.textContent !== text) state.textContent = text; };
     const pause = () => failures ? Math.min(2000 * 2 ** failures, 60000)
       : Date.now() - touched < 120000 ? 2000 : 30000;
@@ -52,7 +53,7 @@
       const answer = await fetch(part.dataset.poll, { credentials: "same-origin", redirect: "error" });
       if (!answer.ok) throw new Error(answer.status);
       failures = 0;
-      if (answer.status === 204) { say("Live"); return true; }
+      if (answer.status === 204) { say(calm); return true; }
       if (isRead(part)) {
         const newer = Number(answer.headers.get("X-Newer") || 0);
         say(newer ? `Paused: you are reading. ${newer} newer` : "Paused: you are reading");
@@ -62,7 +63,7 @@
       part.replaceWith(fresh);
       part = fresh;
       prepare(part);
-      say("Live");
+      say(calm);
       return !answer.headers.get("X-Done");
     };
     const round = async () => {
@@ -71,14 +72,14 @@
       if (again) setTimeout(round, pause());
     };
     if (toggle) {
-      toggle.hidden = false;
+      toggle.classList.remove("unseen");
       toggle.addEventListener("click", () => {
         on = !on;
         toggle.setAttribute("aria-pressed", String(on));
-        say(on ? "Live" : "Stopped");
+        say(on ? calm : "Stopped");
       });
     }
-    say("Live");
+    say(calm);
     setTimeout(round, 2000);
   };
 
