@@ -9,11 +9,11 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from itertools import cycle, islice
+from itertools import count, cycle, islice
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import urlencode
@@ -30,12 +30,14 @@ from app.store.sign_on.sessions import Session, Sessions
 from app.store.sign_on.sign_ins import SignIn, SignIns
 from bench import people
 from bench.people import Population
-from bench.requests import CONNECTIONS, Requests
+from bench.requests import Requests
 from tests.sign_on.saml import idp
 
 PEOPLE = Population("bench-sign-on", users=1_000)
-CODES, ANSWERS = 800, 300
+CODES, ANSWERS = 800, 400
 """How many are prepared for each second of a measurement: more than a core can do. An answer takes 5 ms to sign."""
+_numbers = count()
+"""The codes are good once: each request of the load generator, which is one process, takes the next."""
 _SESSIONS = 200
 _CALLBACK = "https://app.example.com/callback"
 _VERIFIER = "v" * 43
@@ -53,7 +55,7 @@ class Exchange(Requests):
 
     def __call__(self, connection: int, turn: int) -> bytes:
         fields = {
-            "grant_type": "authorization_code", "code": code(turn * CONNECTIONS + connection),
+            "grant_type": "authorization_code", "code": code(next(_numbers)),
             "redirect_uri": _CALLBACK, "code_verifier": _VERIFIER,
         }
         basic = base64.b64encode(f"{self.app}:{self.secret}".encode()).decode()
@@ -68,7 +70,7 @@ class Answer(Requests):
     expected: ClassVar[bytes] = b"/sign-on/finish?state="
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        fields = _prepared(self.file)[turn * CONNECTIONS + connection]
+        fields = next(_prepared(self.file))
         return form(f"/{self.population.name}/sign-on/saml/acs", fields)
 
 
@@ -88,8 +90,8 @@ def code(number: int) -> str:
 
 
 @cache
-def _prepared(file: str) -> list[dict[str, str]]:
-    return [json.loads(line) for line in Path(file).read_text().splitlines()]
+def _prepared(file: str) -> Iterator[dict[str, str]]:
+    return map(json.loads, Path(file).read_text().splitlines())
 
 
 def prepare(database: Database, folder: Path, seconds: float) -> dict[str, str]:
