@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bench import relay, requests, webhooks
+from bench import people, relay, requests, sign_on, webhooks
 from bench.client import Client, Outcome, Round
 from bench.loading import Credentials
 from bench.people import Population
 from bench.processes import forget_highest, memory
 from bench.rounds import Course, percentiles
-from bench.scenarios import ACME, LARGE, Side
+from bench.scenarios import ACME, FRESH_APART, LARGE, Side
 
 NOISY = Population("noisy", users=20_000)
 QUIET = Population("quiet", users=1_000)
@@ -26,6 +26,8 @@ FLOOD_GOAL_MS = 250.0
 """Of the quiet tenant's 99th percentile."""
 SOAK_GROWTH = 0.05
 """Of a worker's memory, from the second quarter of a soak to the last one."""
+KEPT_BESIDE = 0.9
+"""Of their rates when alone, by provisioning and sign-on together."""
 LOOK = 1.0
 """Seconds between two looks at the memory."""
 
@@ -122,6 +124,37 @@ def flooded(port: int, credentials: Credentials, seconds: float) -> dict[str, An
         }
 
 
+def sign_on_beside(course: Course, credentials: Credentials, options: Options) -> dict[str, Any]:
+    """Exchange codes beside a provisioning load, and return the sum of what each keeps of its rate when alone.
+
+    Two loads that only share the processor keep 1 together, as each gets its share.
+    """
+    of, server, parts = sign_on.PEOPLE, course.servers["scimd"], 2 * max(2, round(options.seconds))
+    workers = tuple(server.workers())
+    exchange = sign_on.Exchange(of, credentials[of.name], credentials["app"], credentials["app-secret"])
+    create = requests.Post(of, credentials[of.name], people.FRESH + 10 * FRESH_APART)
+    kept: list[float] = []
+    with Client() as provisioning, ThreadPoolExecutor(1) as pool:
+        for number in range(parts // 2):
+            seconds = options.seconds / parts
+            codes = Round(server.port, exchange, seconds=seconds, workers=workers)
+            creates = [
+                Round(server.port, create, (2 * number + turn) * 1_000, seconds=seconds, workers=workers)
+                for turn in range(2)
+            ]
+            alone = course.client.run(codes), provisioning.run(creates[0])
+            running = pool.submit(provisioning.run, creates[1])
+            together = course.client.run(codes), running.result()
+            kept.append(sum(beside.rate / single.rate for beside, single in zip(together, alone, strict=True)))
+            if failure := next((each.failure for each in (*alone, *together) if each.failure), ""):
+                return {"scenario": "sign-on-beside", "goal": "", "figure": "", "passed": False, "failure": failure}
+    sum_kept = statistics.median(kept)
+    return {
+        "scenario": "sign-on-beside", "goal": f">= {KEPT_BESIDE}", "figure": f"{sum_kept:.2f} of 1",
+        "passed": sum_kept >= KEPT_BESIDE, "kept": [round(each, 3) for each in kept],
+    }
+
+
 def _relay_cost(size: int) -> Measure:
     return lambda course, _, __: relay.cost(course.mongod.uri, course.mongod.pid, size)
 
@@ -151,6 +184,7 @@ MEASUREMENTS: dict[str, tuple[Measure, tuple[Population, ...]]] = {
     "relay-25": (_relay_delay(25), ()),
     "relay-1000": (_relay_delay(1_000), ()),
     "webhooks": (lambda course, _, __: webhooks.deliver(course.mongod.uri, course.mongod.pid), ()),
+    "sign-on-beside": (sign_on_beside, (sign_on.PEOPLE,)),
     "soak": (soak, (ACME,)),
     "memory-tenants": (many_tenants, MANY),
 }
