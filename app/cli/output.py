@@ -79,6 +79,25 @@ def print_values(values: Mapping[str, str]) -> None:
         say(f"  {name:<{width}}  {value}")
 
 
+def print_changes(before: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    """Print which of some named values have changed: what each is now, and what it was."""
+    found = {
+        name.replace("_", " "): f"{value_text(value)} (was {value_text(before[name])})"
+        for name, value in changed.items() if value != before[name]
+    }
+    if found:
+        print_values(found)
+    else:
+        say("Nothing has changed.", err=True)
+
+
+def value_text(value: Any) -> str:
+    """Return a named value as text for people, in the order that it has."""
+    if isinstance(value, (list, tuple)):
+        return printable(", ".join(map(str, value))) or "-"
+    return cell(value) or "-"
+
+
 def cell(value: Any) -> str:
     """Return a value as text for people."""
     if value is None:

@@ -39,11 +39,11 @@ def database(reused_database: Database) -> Database:
 
 @pytest.fixture
 def scimd(database, capsys, monkeypatch):
-    """Run `scimd` with some arguments."""
+    """Run `scimd` with some arguments; `answer` is what stdin says, or takes its place."""
     settings = {"SCIMD_PUBLIC_URL": "https://scim.example.com"}
 
     def command(*arguments, answer=""):
-        monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+        monkeypatch.setattr("sys.stdin", io.StringIO(answer) if isinstance(answer, str) else answer)
         connection = Connection(settings, database)
         connection.prepared = database  # which has no validators
         status = run(list(arguments), connection)

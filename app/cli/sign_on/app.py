@@ -12,8 +12,10 @@ import click
 from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.credentials.client import expires_option
-from app.cli.output import json_option, print_json, print_rows, print_values, say
+from app.cli.output import json_option, print_changes, print_json, print_rows, print_values, say, value_text
+from app.cli.sign_on.choosing import warn_of_group
 from app.cli.values import Text
+from app.sign_on.connecting import check_text
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.mongo.database import Session
 from app.store.sign_on.apps import BY_ID, BY_NAME, App, Apps, Settings
@@ -41,7 +43,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--initiate-login-uri", help="Where it begins a login that starts at the identity provider."),
         click.option("--scope", "scopes", multiple=True, type=Text(), help=f"{scopes.capitalize()}."),
         click.option("--groups", "groups_by", type=click.Choice((BY_NAME, BY_ID)), help="How it is told groups."),
-        click.option("--group", type=Text(), help="The provisioned group whose members may use it."),
+        click.option("--group", help="The provisioned group whose members may use it; '' for everybody."),
     )):
         command = option(command)
     return command
@@ -73,6 +75,7 @@ def create(
 
     created, secret = audited_change(connection, "app create", work)
     _print_secret(connection, created, secret, as_json=as_json)
+    warn_of_group(connection, created)
 
 
 @app.command("list")
@@ -99,7 +102,7 @@ def show(connection: Connection, app_id: str, as_json: bool) -> None:
         return
     secrets = [f"{each['secret_id']} ({each['state']}, {each['expires']:%Y-%m-%d})" for each in row["secrets"]]
     shown = row | {"secrets": secrets}
-    print_values({name.replace("_", " "): _text(value) for name, value in shown.items()})
+    print_values({name.replace("_", " "): value_text(value) for name, value in shown.items()})
 
 
 @app.command()
@@ -122,7 +125,9 @@ def change(connection: Connection, app_id: str, name: str | None, as_json: bool,
     if as_json:
         print_json(_row(changed))
     else:
-        _print_changes(_row(before), _row(changed))
+        print_changes(_row(before), _row(changed))
+    if before.settings.group != changed.settings.group:
+        warn_of_group(connection, changed)
 
 
 @app.command()
@@ -177,6 +182,8 @@ def delete_secret(connection: Connection, app_id: str, secret_id: str) -> None:
 def _settings(connection: Connection, base: Settings, options: dict[str, Any]) -> Settings:
     """Return the settings with what the options say; raises NotFound for an unknown tenant."""
     changes = {name: value for name, value in options.items() if value not in (None, ()) and name != "tenants"}
+    if changes.get("group"):
+        check_text(changes["group"], "The group")
     renamed = {"redirect_uri": "redirect_uris", "logout_uri": "logout_uris"}
     changes = {renamed.get(name, name): value for name, value in changes.items()}
     if "scopes" in changes:
@@ -215,18 +222,6 @@ def _print_secret(connection: Connection, each: App, secret: str, *, as_json: bo
         say(f"The secret is shown only this once; it expires on {latest:%Y-%m-%d}.", err=True)
 
 
-def _print_changes(before: dict[str, Any], changed: dict[str, Any]) -> None:
-    """Print what was changed of an app: what it is now, and what it was."""
-    found = {
-        name.replace("_", " "): f"{_text(value)} (was {_text(before[name])})"
-        for name, value in changed.items() if value != before[name]
-    }
-    if found:
-        print_values(found)
-    else:
-        say("Nothing has changed.", err=True)
-
-
 def _row(each: App) -> dict[str, Any]:
     now, settings = datetime.now(UTC), each.settings
     return {
@@ -240,11 +235,3 @@ def _row(each: App) -> dict[str, Any]:
             for row in each.secrets
         ],
     }
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value or "-")

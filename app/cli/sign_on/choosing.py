@@ -7,11 +7,13 @@ from collections.abc import Callable
 import click
 
 from app.cli.connection import Connection
+from app.cli.output import say
 from app.schemas.storage.columns import columns
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.sign_on import connection as stored
+from app.store.sign_on.apps import App
 from app.store.sign_on.connections import Connections
 
 connection_option = click.option(
@@ -55,6 +57,15 @@ def has_group(connection: Connection, tenant: str, name: str) -> bool:
     column = columns(GROUP_TYPE)(GROUP_TYPE.label)
     assert column is not None
     return bool(connection.directory(tenant).resources(GROUP_TYPE).ids({column.field: column.key(name)}, 1))
+
+
+def warn_of_group(connection: Connection, app: App) -> None:
+    """Say which of the tenants that an app names have no such group; an app for all tenants is not looked up."""
+    group = app.settings.group
+    for tenant, _ in (app.settings.tenants or ()) if group else ():
+        if not has_group(connection, tenant, group):
+            missing = f"{tenant} has no group {group!r} yet"
+            say(f"{missing}, so nobody there can use the app until it is provisioned.", err=True)
 
 
 def users_named(connection: Connection, tenant: str, name: str) -> list[str]:

@@ -165,7 +165,7 @@ def _oidc(connection: Connection, before: OidcPart | None, options: Mapping[str,
         raise click.UsageError("Give --secret-stdin or --key, and not both.")
     secret = before.secret if before else ""
     if options["secret_stdin"]:
-        text = sys.stdin.readline().strip()
+        text = _secret()
         check_text(text, "The secret on stdin")
         secret = Sealer(connection.database, connection.config.sealing_keys).seal(text.encode())
     elif options["key"]:
@@ -174,6 +174,14 @@ def _oidc(connection: Connection, before: OidcPart | None, options: Mapping[str,
         raise click.UsageError("Give --secret-stdin, and the client secret on stdin; or --key.")
     scopes = options["scope"] or (before.scopes if before else ())
     return discovered(OidcPart(issuer=issuer, client_id=client_id, secret=secret, scopes=tuple(scopes)))
+
+
+def _secret() -> str:
+    """Return the line on stdin, and ask for it where that is a terminal."""
+    if sys.stdin.isatty():
+        asked: str = click.prompt("Client secret", hide_input=True, err=True)
+        return asked.strip()
+    return sys.stdin.readline().strip()
 
 
 @contextmanager

@@ -60,6 +60,16 @@ def test_all_that_can_be_said_about_an_app(scimd, database):
     assert "Portal" in scimd("app", "list").out
 
 
+def test_a_group_that_is_not_there_yet_is_told(scimd):
+    scimd("tenant", "create", "acme")
+    warning = "acme has no group 'Staff' yet, so nobody there can use the app until it is provisioned."
+    made = scimd(*CREATE, "--tenant", "acme", "--group", "Staff", "--json")
+    assert warning in made.err
+    assert warning not in scimd("app", "change", made.json["client_id"], "--name", "Door").err
+    scimd("app", "change", made.json["client_id"], "--group", "")
+    assert warning in scimd("app", "change", made.json["client_id"], "--group", "Staff").err
+
+
 def test_changed_only_as_far_as_it_is_said(scimd, made):
     changed = scimd("app", "change", made["client_id"], "--name", "Door", "--scope", "email", "--json").json
     assert (changed["name"], changed["scopes"], changed["redirect_uris"]) == ("Door", ["openid", "email"], ["https://app.example.com/cb"])

@@ -238,6 +238,21 @@ def test_sso_20_a_connection_by_openid_connect_seals_its_secret(scimd, database,
     assert "s3cret~value" not in done.out + done.err + str(list(database.db.connections.find()))
 
 
+def test_a_terminal_is_asked_for_the_client_secret(scimd, database, issuer, monkeypatch):
+    monkeypatch.setattr("click.termui.hidden_prompt_func", lambda prompt: "s3cret~value")
+    done = scimd("sso", "set", "contoso", "oidc", "--issuer", issuer.url, "--client-id", "1", "--secret-stdin", answer=Terminal())
+    assert done.status == 0, done.err
+    (made,) = stored(database)
+    assert Sealer(database).unseal(made.oidc.secret) == b"s3cret~value"
+
+
+class Terminal:
+    """A standard input at which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_sso_52_the_certificate_of_the_servers_key_is_printed_where_it_takes_the_place_of_a_secret(scimd, issuer):
     done = scimd("sso", "set", "contoso", "oidc", "--issuer", issuer.url, "--client-id", "1", "--key")
     assert "-----BEGIN CERTIFICATE-----" in done.out
