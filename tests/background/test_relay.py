@@ -12,6 +12,7 @@ import pytest
 
 from app.background import relay as module
 from app.background.relay import Bell, RelayThread
+from app.store.log import batch
 from app.store.log.relay import Relay
 from app.store.mongo.database import Database
 from tests.conftest import Fault, Server, make_server, new_database
@@ -92,6 +93,42 @@ def test_ev_12_a_bell_never_fails_and_rings_once(bell: Bell) -> None:
     bell.wait(0)
     os.close(bell._descriptor)
     bell.ring()
+
+
+def test_ev_31_it_looks_more_often_the_less_there_is_and_rests_without_events(
+    database: Database, bell: Bell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, moved, pauses, rests = iter((1, 4, 5, 11, 12)), list[int](), list[tuple[int, float]](), list[float]()
+    relay = Relay(database, COLLECTIONS)
+    thread = RelayThread(database, relay)
+    move, wait, listen = relay.round, thread._stopping.wait, bell.wait
+
+    def moving() -> int:
+        pend(database, "users", "u", *(an_event() for _ in range(next(sizes, 0))))
+        moved.append(move())
+        return moved[-1]
+
+    def pausing(seconds: float) -> bool:
+        if moved:
+            pauses.append((moved[-1], seconds))
+        return wait(seconds)
+
+    def resting(seconds: float) -> None:
+        rests.append(seconds)
+        listen(seconds)
+
+    monkeypatch.setattr(relay, "round", moving)
+    monkeypatch.setattr(thread._stopping, "wait", pausing)
+    monkeypatch.setattr(bell, "wait", resting)
+    monkeypatch.setattr(module, "ACTIVE_SECONDS", 0.5)
+    for one in (module, batch):
+        monkeypatch.setattr(one, "MOST_EVENTS", 12)
+    thread.start(bell)
+    until(lambda: rests)
+    thread.stop()
+    assert moved[:5] == [1, 4, 5, 11, 12]
+    assert pauses[:5] == [(1, module.SHORT), (4, module.SHORT), (5, module.LONG), (11, module.LONG), (0, module.SHORT)]
+    assert rests[0] == module.REST
 
 
 def test_ev_33_the_process_learns_of_what_was_moved(database: Database, thread: RelayThread) -> None:

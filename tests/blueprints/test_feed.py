@@ -55,7 +55,7 @@ def test_ev_77_get_and_head_only(acme: World, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_ev_77_401_and_403_as_everywhere(acme: World, path: str) -> None:
+def test_ev_77_refusals_are_as_everywhere(acme: World, path: str) -> None:
     for token in ("scimd_000000000000_" + "0" * 64, "x"):
         answer = acme.get(path, token)
         assert answer.status_code == 401

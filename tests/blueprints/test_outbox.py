@@ -14,7 +14,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import clear_expired
 from app.store.directory.directory import Directory
 from app.store.log.changes import Request
-from app.store.log.event import MOST_LISTED, Actor
+from app.store.log.event import MOST_LISTED, MOST_MEMBERS, Actor
 from app.store.log.outbox import MOST_BYTES, MOST_PENDING, OUTBOX
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
@@ -126,6 +126,33 @@ def test_ev_65_a_restored_user_returns_to_no_deleted_group(world: World) -> None
     assert "groups" not in logged(world.database, **{"resource.id": world.ann})[-1]
     world.directory.restore(world.team, Request("restore", Actor()))
     assert [each["value"] for each in world.client("GET", f"/Users/{world.ann}").get_json()["groups"]] == [world.team]
+
+
+def test_ev_07_moving_an_event_changes_nothing_of_its_resource(world: World) -> None:
+    paths = [f"/Users/{world.ann}", f"/Groups/{world.team}"]
+    before = [world.client("GET", path) for path in paths]
+    assert world.outbox("users", world.ann)
+    assert world.outbox("groups", world.team)
+    relay(world.database)
+    assert world.outbox("users", world.ann) == world.outbox("groups", world.team) == []
+    after = [world.client("GET", path) for path in paths]
+    assert [each.get_json() for each in after] == [each.get_json() for each in before]
+    for path, response in zip(paths, before, strict=True):
+        renamed = {"op": "replace", "path": "displayName", "value": "New"}
+        assert world.client.patch(path, renamed, If_Match=response.headers["ETag"]).status_code == 200
+
+
+def test_ev_44_an_event_is_found_by_a_hundred_members_each_way(world: World) -> None:
+    many = [world.client.user(f"user{number:03}")["id"] for number in range(MOST_MEMBERS + 1)]
+    team, members = f"/Groups/{world.team}", [{"value": each} for each in many]
+    world.client.patch(team, {"op": "replace", "path": "members", "value": members})
+    world.client.patch(team, {"op": "replace", "path": "members", "value": [{"value": world.ann}]})
+    joined, left = logged(world.database, **{"resource.id": world.team})[-2:]
+    found_by = [{key.removeprefix("member:") for key in event["keys"] if key.startswith("member:")} for event in (joined, left)]
+    assert [len(ids & {*many}) for ids in found_by] == [MOST_MEMBERS, MOST_MEMBERS]
+    assert {world.ann, world.bob} <= found_by[0], "those who left"
+    assert world.ann in found_by[1]
+    assert (joined["members"]["addedCount"], len(joined["members"]["added"])) == (len(many), len(many))
 
 
 def test_ev_66_an_event_lists_a_thousand_members_and_says_that_there_are_more(world: World) -> None:

@@ -15,6 +15,7 @@ from pymongo.read_concern import ReadConcern
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import Client
+from tests.docs import pages
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 QUERIES = [
@@ -112,6 +113,29 @@ def test_ev_142_whatever_is_created_and_deleted(new_client: Any, changes: list[t
     assert [walk.seen.count(name) for name in sorted(always)] == [1] * len(always)
 
 
+@pytest.mark.parametrize("query", QUERIES)
+def test_ev_124_the_same_page_begins_at_the_same_place(rfc: Client, query: str) -> None:
+    ids = users(rfc, 20)
+    walk = Walk(rfc, query)
+    for name in walk.step()[:3]:
+        delete(rfc, ids[name])
+    first = walk.step()
+    for _ in range(2):  # as after an answer that was lost
+        again = Walk(rfc, query)
+        again.start = 6
+        assert again.step() == first
+    while not walk.ended:
+        walk.step()
+    assert len(walk.seen) == len(set(walk.seen)) == 20
+
+
+def test_ev_125_two_walks_at_once_are_told_of_with_the_cure() -> None:
+    """D-220 has the place of the newest walk alone: who needs more takes cursors, or another credential."""
+    said = " ".join(pages.text("docs/consumers.md").split())
+    assert "Two walks of the same query with the same token at the same time may miss what changes meanwhile." in said
+    assert "Prefer cursors" in said
+
+
 def test_ev_121_only_the_next_page_of_the_same_walk_continues_it(rfc: Client, application: Flask, http_database: Database) -> None:
     ids = users(rfc, 20)
     other = Client(application, rfc.tenant, Tokens(http_database).issue(rfc.tenant)[0])
@@ -132,7 +156,7 @@ def test_ev_121_only_the_next_page_of_the_same_walk_continues_it(rfc: Client, ap
     for more in ("", "&attributes=userName", "&excludedAttributes=groups"):  # which does not make it another query
         again = Walk(rfc, count=5)
         again.start = 6
-        assert again.step(more) == continued  # and again: EV-124
+        assert again.step(more) == continued
     longer = Walk(rfc, count=8)
     longer.start = 6
     assert longer.step() == by_id[5:13]

@@ -414,7 +414,7 @@ def test_an_output_that_is_not_utf_8_has_escapes(live_server: Server, log: Event
 
 
 @pytest.mark.parametrize("limit", [2, 1_000])
-def test_what_is_committed_late_is_shown_once(database: Database, limit: int) -> None:
+def test_ev_43_what_is_committed_late_is_shown_once(database: Database, limit: int) -> None:
     log = Events(database, "acme", LogSettings(90))
     for name, ago in (("old", 3_600), ("first", 9), ("second", 5)):
         commit(log, name, ago=ago)

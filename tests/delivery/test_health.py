@@ -114,7 +114,7 @@ def test_ev_98_an_endpoint_that_has_too_much_to_do_gets_less_for_ten_minutes(sta
     assert pace.allowed(MOMENT + timedelta(minutes=10)) == 8
 
 
-def test_ev_99_410_turns_an_endpoint_off(health: Health) -> None:
+def test_ev_99_status_410_turns_an_endpoint_off(health: Health) -> None:
     health.failed("e1", judged(Answer(410, b"", {})), MOMENT)
     assert (health.state, health.reason) == (OFF, "answered 410")
     assert not health.may_send(MOMENT + timedelta(days=1))

@@ -291,7 +291,7 @@ def test_ev_98_with_1000_events_put_aside_an_endpoint_stands_still(
     assert target.ids == events
 
 
-def test_ev_99_410_turns_it_off_and_enable_goes_on_from_its_place(
+def test_ev_99_status_410_turns_it_off_and_enable_goes_on_from_its_place(
     sending: World, sender: Sender, target: Target
 ) -> None:
     endpoint = sending.endpoint(target)

@@ -21,6 +21,14 @@ def test_every_setting_that_is_named_exists() -> None:
     assert set(re.findall(r"SCIMD_[A-Z_]+", OPERATING)) <= {row.name for row in SETTINGS}
 
 
+def test_ev_13_upgrading_says_that_no_older_scimd_may_run_beside_this_one() -> None:
+    chapter = pages.text("docs/operating.md#Upgrading")
+    assert "**To this version: stop all, then start all.**" in chapter
+    assert "A rolling upgrade is not safe this once" in chapter
+    unreleased = (ROOT / "CHANGES.md").read_text().split("## Unreleased")[1].split("\n## ")[0]
+    assert "by stopping every scimd and starting it again" in unreleased
+
+
 def test_the_table_of_gunicorn_is_found() -> None:
     assert {"timeout", "CLIENT_SECONDS", "max_requests"} <= {name for name, _ in NAMES}
 
