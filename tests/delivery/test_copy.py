@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pymongo.errors import PyMongoError
@@ -27,8 +24,8 @@ from app.store.log.lease import read_lease
 from tests.conftest import Server, make_server
 from tests.delivery.copying import Copying, served
 from tests.feed.changing import Changing
-from tests.feed.test_copy import compare, settled
-from tests.processes import children, of_folder, until
+from tests.feed.copies import ROUNDS, TENANTS, Accident, Accidents, compare, killed, settled, stands_still
+from tests.processes import until
 
 
 @pytest.fixture
@@ -81,112 +78,64 @@ def consumer(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Consum
     consumer.go()
 
 
-class Accidents:
-    """What happens to the processes and to the endpoint meanwhile; each returns when all is back."""
+class DeliveryAccidents(Accidents):
+    """Those of the sender and of the endpoint, too."""
 
     def __init__(self, server: Server, consumer: Consumer, changing: Changing, folder: Path) -> None:
-        self._server, self._consumer, self._changing, self._folder = server, consumer, changing, folder
-        self.happened: list[str] = []
+        super().__init__(server, changing, folder)
+        self._consumer = consumer
 
-    def all(self) -> list[Any]:
+    def all(self) -> list[Accident]:
         return [
-            self.worker_is_killed, self.sender_is_killed, self.sender_stands_still, self.mongod_is_killed,
-            self.consumer_is_gone_for_a_while, self.tenant_is_made_anew, self.restores, self.imports, self.replay,
+            *super().all(), self.sender_is_killed, self.sender_stands_still, self.consumer_is_gone_for_a_while, self.replay,
         ]
 
-    def workers(self) -> list[int]:
-        assert self._server.process
-        keepers = of_folder(self._server.folder, "app.embedded.keeper")
-        return [each for each in children(self._server.process.pid) if each not in keepers]
+    def afterwards(self) -> Sequence[Accident]:
+        return (self.resend,)
 
     def sender(self) -> int | None:
-        owner = sender(self._server.database)
-        process = int(owner.split()[1]) if owner else 0
-        return process if process in self.workers() else None
-
-    def worker_is_killed(self) -> None:
-        os.kill(random.choice(self.workers()), signal.SIGKILL)
+        return self.worker(sender(self.server.database))
 
     def sender_is_killed(self) -> None:
-        if owner := self.sender():
-            os.kill(owner, signal.SIGKILL)
+        killed(self.sender())
 
     def sender_stands_still(self) -> None:
-        """Longer than it may rely on its lease, or shorter."""
-        if owner := self.sender():
-            os.kill(owner, signal.SIGSTOP)
-            time.sleep(random.choice((0.5, 2, 11)))
-            os.kill(owner, signal.SIGCONT)
-
-    def mongod_is_killed(self) -> None:
-        for process in of_folder(self._server.folder / "data", "--replSet"):
-            os.kill(process, signal.SIGKILL)
+        stands_still(self.sender())
 
     def consumer_is_gone_for_a_while(self) -> None:
         self._consumer.go()
         time.sleep(random.uniform(2, 8))
         self._consumer.come_back(failing=1 / 3)
 
-    def tenant_is_made_anew(self) -> None:
-        self._changing.renew_tenant("renewed")
-
-    def restores(self) -> None:
-        for name in ("acme", "globex"):
-            self._changing.restore(name)
-
-    def imports(self) -> None:
-        self._changing.import_into(random.choice(("acme", "globex")), self._folder)
-
     def replay(self) -> None:
         """An operator sends the last events again."""
         endpoint = self._consumer.endpoint()
-        recent = self._server.database.db.events.find({"seq": {"$lte": endpoint.place}}, {"seq": 1}, sort=[("seq", -1)], limit=50)
+        recent = self.server.database.db.events.find({"seq": {"$lte": endpoint.place}}, {"seq": 1}, sort=[("seq", -1)], limit=50)
         if numbers := [row["seq"] for row in recent]:
-            Endpoints(self._server.database).set_place(endpoint.id, numbers[-1])
+            Endpoints(self.server.database).set_place(endpoint.id, numbers[-1])
 
     def resend(self) -> None:
         """An operator sends again what failed more than once, and would else be tried again after minutes."""
         with suppress(ScimError, PyMongoError):
-            send_again(self._server, self._consumer)
-
-    def _database_answers(self) -> bool:
-        with suppress(PyMongoError):
-            return bool(self._server.database.db.command("ping"))
-        return False
-
-    def happen(self, accident: Any) -> None:
-        until(self._database_answers, 120)
-        self.happened.append(accident.__name__)
-        with suppress(ProcessLookupError):  # gunicorn has replaced that worker meanwhile
-            accident()
+            send_again(self.server, self._consumer)
 
 
-@pytest.mark.parametrize("rounds", [
-    pytest.param(1, id="once each"),
-    pytest.param(400, id="an hour", marks=[pytest.mark.long, pytest.mark.timeout(7_200)]),
-])
+@ROUNDS
 def test_ev_130_the_copy_by_webhooks_is_what_there_is(
     server: Server, consumer: Consumer, tmp_path: Path, rounds: int
 ) -> None:
-    """Every accident happens in each round, while a third of all requests fail; then the copy is compared."""
+    """A third of all requests fail meanwhile."""
     random.seed()
-    changing = Changing(server, ["acme", "globex", "renewed"])
+    changing = Changing(server, TENANTS)
     consumer.now.failing = 1 / 3
+    accidents = DeliveryAccidents(server, consumer, changing, tmp_path)
     with changing:
-        accidents = Accidents(server, consumer, changing, tmp_path)
-        begun = time.monotonic()
-        for _ in range(rounds):
-            for accident in random.sample(accidents.all(), len(accidents.all())):
-                accidents.happen(accident)
-                time.sleep(random.uniform(0.2, 1))
-                accidents.happen(accidents.resend)
-            if time.monotonic() - begun > 3_600:
-                break
+        accidents.happen(rounds)
     consumer.now.failing = 0
     finish(server, consumer)
     print(f"changes {dict(changing.done)}, refused {dict(changing.refused)}, accidents {accidents.happened}")
     print(f"arrived {consumer.now.arrived + consumer.arrived}, failed {consumer.now.failed + consumer.failed}")
-    compare(server, consumer.now)  # type: ignore[arg-type]
+    compare(server, consumer.now)
     consumer.go()
     assert consumer.wrong == []
     assert consumer.failed > 0

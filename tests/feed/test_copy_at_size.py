@@ -15,7 +15,8 @@ import requests
 
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 from tests.conftest import SCIMD, Server, make_server, new_database
-from tests.feed.test_copy import Consumer, compare, finish
+from tests.feed.copies import compare
+from tests.feed.test_copy import Consumer, finish
 from tests.processes import until
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "schemas"

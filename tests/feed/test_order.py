@@ -16,7 +16,7 @@ from app.store.accounts.tenants import ALL_TENANTS
 from app.store.accounts.tokens import EVENTS_READ, Tokens
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 from tests.conftest import Server, make_server, new_database
-from tests.feed.test_copy import settled
+from tests.feed.copies import settled
 from tests.processes import until
 
 WRITERS, CHANGES = 8, 40
