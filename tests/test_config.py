@@ -64,6 +64,7 @@ def test_what_urls_start_with_follows_from_the_address(bind: str, url: str) -> N
     ("workers", "many"), ("workers", "0"), ("log_days", "0"), ("log_values", "yes"), ("schemas_dir", "/nowhere/at/all"),
     ("rate_limit", "24"), ("rate_limit", "0"), ("rate_limit", "none"), ("rate_limit", "9" * 5_000),
     ("webhook_networks", "10.0.0.1/8"), ("webhook_networks", "localhost"), ("webhook_networks", "10.0.0.0/8;::1"),
+    ("webhook_networks", "::1, ::ffff:10.0.0.0/104"), ("webhook_networks", "::ffff:a00:1"), ("webhook_networks", "::ffff:0:0/96"),
     ("webhook_networks", "10.0.0.0/8, s3cret"), ("threads", "9" * 5_000), ("data_dir", "~nobody-of-this-name/data"), ("schemas_dir", "~nobody-of-this-name"),
 ])
 def test_what_cannot_be_is_one_sentence_that_names_the_setting_and_no_secret(name: str, value: str) -> None:
@@ -80,6 +81,7 @@ def test_what_cannot_be_is_one_sentence_that_names_the_setting_and_no_secret(nam
 @pytest.mark.parametrize(("name", "value", "expected"), [
     ("rate_limit", "off", None), ("rate_limit", "25", 25), ("workers", "cores", config().workers), ("workers", "3", 3),
     ("webhook_networks", "10.0.0.0/8, ::1,", (ip_network("10.0.0.0/8"), ip_network("::1"))), ("webhook_networks", "", ()),
+    ("webhook_networks", "::/0", (ip_network("::/0"),)), ("webhook_networks", "64:ff9b::/96", (ip_network("64:ff9b::/96"),)),
     ("log_values", "OFF", False), ("deleted_days", "0", 0), ("data_dir", "/x", Path("/x")),
     ("data_dir", "~/x", Path.home() / "x"), ("mongodb_uri", "mongodb+srv://a/b", "mongodb+srv://a/b"),
 ])

@@ -111,11 +111,17 @@ def sealing_keys(text: str) -> tuple[str, ...]:
 
 
 def networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Read networks such as `10.0.0.0/8`, separated by commas, or nothing."""
+    """Read networks such as `10.0.0.0/8`, separated by commas, or nothing.
+
+    A network of IPv4 that is written as one of IPv6 (`::ffff:10.0.0.0/104`) is refused: addresses are compared as IPv4.
+    """
     try:
-        return tuple(ip_network(part) for each in text.split(",") if (part := each.strip()))
+        found = tuple(ip_network(part) for each in text.split(",") if (part := each.strip()))
     except ValueError:
         raise ValueError("networks such as 10.0.0.0/8, separated by commas") from None
+    if any(isinstance(each, IPv6Network) and each.network_address.ipv4_mapped for each in found):
+        raise ValueError("networks of IPv4 in the form 10.0.0.0/8, without ::ffff: before it")
+    return found
 
 
 def one_of(*words: str) -> Callable[[str], str]:
