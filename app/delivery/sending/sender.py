@@ -1,6 +1,6 @@
 """The sender as one process runs it: by `round` as long as it has the lease.
 
-One thread calls it. That thread alone reads, decides and writes; the others only send, and put what became of it into a
+One thread calls it. That thread alone decides and writes; the others only send, and put what became of it into a
 queue. What is kept in memory can be forgotten at any time: the database has it, but for the work of a second.
 """
 
@@ -20,6 +20,7 @@ from app.delivery.sending.run import Run
 from app.delivery.sending.threads import MOST, Threads
 from app.delivery.sending.turns import Turns
 from app.delivery.sending.window import Item
+from app.errors import Unavailable
 from app.store.delivery.delivery_lease import DeliveryLease
 from app.store.delivery.endpoint import Endpoint
 from app.store.log.lease import Deposed
@@ -36,7 +37,7 @@ SPARE = MOST // 4
 
 
 class Ended(NamedTuple):
-    """An attempt that has ended; without an outcome it was not made, because the lease was lost."""
+    """An attempt that has ended; without an outcome it was not made, since lease or database were lost."""
 
     run: Run
     item: Item
@@ -54,7 +55,7 @@ class Parts:
 
     database: Database
     attempt: Callable[[Endpoint, Scope | None, Mapping[str, Any]], Outcome]
-    """Sends an event to an endpoint; never raises."""
+    """Sends an event to an endpoint; raises only Unavailable, before anything is sent."""
     days: int
     """How long what was given up is shown."""
     observe: Callable[[str, str, float], object] = _observe_nothing
@@ -69,7 +70,7 @@ class Sender:
         self._parts = parts
         self._lease = DeliveryLease(parts.database)
         self._sequence = EventSequence(parts.database)
-        self._turns = Turns(parts.database, parts.days)
+        self._turns = Turns(parts.database, parts.days, self._lease.session)
         self._threads = Threads()
         self._ended: SimpleQueue[Ended] = SimpleQueue()
         self._first = 0
@@ -166,7 +167,7 @@ class Sender:
         try:
             self._lease.seconds_left()
             outcome = self._parts.attempt(run.endpoint, run.scope, document)
-        except Deposed:
+        except (Deposed, Unavailable):
             pass
         self._ended.put(Ended(run, item, outcome, time.monotonic() - begun))
 

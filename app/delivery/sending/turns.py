@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from app.store.delivery.endpoint import ON, Gap
 from app.store.delivery.progress import Marks, Progress, Step
 from app.store.delivery.put_aside import BEHIND, WAITING, PutAsides
 from app.store.log.sequence import EventSequence, Reading, Scope
-from app.store.mongo.database import Database, translate
+from app.store.mongo.database import Database, Session, translate
 from app.store.mongo.moments import now
 
 log = logging.getLogger("scimd")
@@ -39,10 +39,13 @@ class Rest(NamedTuple):
 
 
 class Turns:
-    """The present turn of each endpoint; `days` is how long given up events are shown."""
+    """The present turn of each endpoint; `days` is how long given up events are shown.
 
-    def __init__(self, database: Database, days: int) -> None:
-        self._progress = Progress(database)
+    `session` returns the session for transactions.
+    """
+
+    def __init__(self, database: Database, days: int, session: Callable[[], Session]) -> None:
+        self._progress = Progress(database, session)
         self._tenants = Tenants(database)
         self._put_asides = PutAsides(database)
         self._days = days

@@ -7,7 +7,7 @@ sender that another process has replaced, nor by one that does not know that an 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -43,11 +43,17 @@ class Step:
     """The `_id` of rows of what is put aside no longer."""
 
 
-class Progress:
-    """The endpoints, as the sender knows them."""
+def _any_session() -> Session:
+    """Return None, where no other process has to end what this one has begun."""
+    return None
 
-    def __init__(self, database: Database) -> None:
+
+class Progress:
+    """The endpoints, as the sender knows them; `session` returns the session for its transactions."""
+
+    def __init__(self, database: Database, session: Callable[[], Session] = _any_session) -> None:
         self._database = database
+        self._session = session
         self._endpoints = database.db[SPEC.name]
         self._put_aside = database.db[PUT_ASIDE.name]
 
@@ -79,7 +85,7 @@ class Progress:
         rows += [DeleteOne({"_id": each}) for each in step.gone]
         if not rows:
             return self._update(endpoint, update, None)
-        return self._database.transaction(partial(self._write_all, endpoint, update, rows))
+        return self._database.transaction(partial(self._write_all, endpoint, update, rows), session=self._session())
 
     def _write_all(self, endpoint: Endpoint, update: Mapping[str, Any], rows: Sequence[Any], session: Session) -> bool:
         if not self._update(endpoint, update, session):

@@ -110,7 +110,7 @@ class Lease:
         elif not row["free"]:
             return False
         else:
-            self._end_transaction(row["session"])
+            end_transaction(self._database, row["session"])
         session = self._database.client.start_session()
         change = {
             "epoch": {"$add": ["$epoch", 1]}, "owner": {"$literal": f"{socket.gethostname()} {os.getpid()}"},
@@ -196,11 +196,12 @@ class Lease:
         with suppress(DuplicateKeyError):  # another process was first
             self._leases.insert_one({**row})
 
-    def _end_transaction(self, session: dict[str, Any] | None) -> None:
-        """End the former owner's transaction, which may hold the lease's document for a minute."""
-        if session:
-            with suppress(OperationFailure):  # not allowed: MongoDB ends the transaction when its time is over
-                self._database.client.admin.command("killSessions", [session])
+
+def end_transaction(database: Database, session: dict[str, Any] | None) -> None:
+    """End the transaction of a lease's former owner, which may hold documents long after the lease is over."""
+    if session:
+        with suppress(OperationFailure):  # not allowed: MongoDB ends the transaction when its time is over
+            database.client.admin.command("killSessions", [session])
 
 
 def read_lease(database: Database) -> LeaseRow | None:

@@ -52,6 +52,12 @@ def test_ev_90_an_endpoint_is_stored_and_comes_back(database: Database, endpoint
     assert endpoints.get("ep_none") is None
 
 
+def test_an_endpoint_of_an_earlier_version_comes_back(database: Database, endpoint: Endpoint) -> None:
+    database.db.endpoints.update_one({"_id": endpoint.id}, {"$unset": {"current": ""}})
+    assert Endpoints(database).get(endpoint.id) == endpoint
+    assert Endpoints(database).change(endpoint.id, current=True).current
+
+
 def test_ev_90_settings_are_changed_and_raise_the_revision(database: Database, endpoint: Endpoint) -> None:
     changed = Endpoints(database).change(endpoint.id, url="https://example.org/", types=(), keys=(), parallel=1)
     assert (changed.url, changed.types, changed.keys, changed.parallel) == ("https://example.org/", (), (), 1)
@@ -142,6 +148,23 @@ def test_ev_95_a_lease_that_another_process_took_cannot_be_prolonged(
     assert second.take()
     with pytest.raises(Deposed):
         first.prolong()
+
+
+def test_ev_95_what_a_killed_sender_has_begun_holds_nobody(database: Database, endpoint: Endpoint) -> None:
+    killed, next_one = DeliveryLease(database), DeliveryLease(database)
+    assert killed.take()
+    session = killed.session()
+    session.start_transaction()
+    database.db.endpoints.update_one({"_id": endpoint.id}, {"$set": {"place": 9}}, session=session)
+    database.db.leases.update_one({"_id": "deliveries"}, [{"$set": {"until": "$$NOW"}}])
+    assert next_one.take()
+    with database.budget(5):  # MongoDB itself would end the transaction after 12 to 18 seconds
+        assert Endpoints(database).change(endpoint.id, parallel=1).place == 7
+    assert next_one.session().session_id != killed.session().session_id
+    next_one.give_back()
+    assert database.db.leases.find_one({"_id": "deliveries"})["session"] is None
+    with pytest.raises(Deposed):
+        next_one.session()
 
 
 def test_ev_101_a_test_event_is_put_aside_for_the_sender(database: Database, endpoint: Endpoint) -> None:
