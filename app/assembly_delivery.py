@@ -14,6 +14,7 @@ from app.delivery.sending.attempt import Attempts
 from app.delivery.sending.sender import Parts, Sender
 from app.delivery.webhook import webhook_form
 from app.feed.cloud_event import CloudEvents
+from app.feed.current import CurrentResources
 from app.feed.waiting import Waiters
 from app.schemas.custom import load_catalogue
 from app.store.accounts.sealing import Sealer
@@ -26,7 +27,8 @@ def delivery_thread(config: Config, database: Database) -> DeliveryThread:
     """Return the thread of a worker that sends events to endpoints; it is not started yet."""
     sealer = Sealer(database, config.sealing_keys)
     forms = {WEBHOOK: webhook_form(sealer), SET: push_form(security_events(config, database), sealer)}
-    attempts = Attempts(cloud_events(config), forms, config.webhook_networks)
+    current = CurrentResources(database, partial(load_catalogue, config.schemas_dir))
+    attempts = Attempts(cloud_events(config), current, forms, config.webhook_networks)
     parts = Parts(database, attempts.make, config.log_days)
     if config.metrics_bind:
         from app.telemetry.metrics import count_attempt

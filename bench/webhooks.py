@@ -7,7 +7,7 @@ import multiprocessing
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import ip_network
 from typing import Any
@@ -18,6 +18,7 @@ from app.delivery.sending.sender import Parts, Sender
 from app.delivery.signing import new_key, sealed
 from app.delivery.webhook import webhook_form
 from app.feed.cloud_event import CloudEvents
+from app.feed.current import CurrentResources
 from app.schemas.custom import load_catalogue
 from app.store.accounts import sealing
 from app.store.accounts.sealing import Sealer
@@ -40,7 +41,7 @@ Result = dict[str, Any]
 
 def deliver(uri: str, mongod: int) -> Result:
     """Deliver many events to one endpoint and return how many there were a second; `mongod` is its process."""
-    with contextlib.closing(connect(uri, threads=4, name="bench-webhooks")) as database, _receiver() as url:
+    with contextlib.closing(connect(uri, threads=4, name="bench-webhooks")) as database, receiver(len) as url:
         database.prepare([*SPECS, *sealing.COLLECTIONS, *endpoints.COLLECTIONS])
         try:
             endpoint = _filled(database, url)
@@ -60,8 +61,10 @@ def _filled(database: Database, url: str) -> Endpoint:
 
 
 def _measured(database: Database, endpoint: Endpoint, mongod: int) -> Result:
-    events = CloudEvents(Config.from_environment({}).scim_url, partial(load_catalogue, None))
-    attempts = Attempts(events, {WEBHOOK: webhook_form(Sealer(database))}, (ip_network("127.0.0.0/8"),))
+    catalogue = partial(load_catalogue, None)
+    events = CloudEvents(Config.from_environment({}).scim_url, catalogue)
+    current = CurrentResources(database, catalogue)
+    attempts = Attempts(events, current, {WEBHOOK: webhook_form(Sealer(database))}, (ip_network("127.0.0.0/8"),))
     sender = Sender(Parts(database, attempts.make, days=30))
     if not sender.take():
         raise RuntimeError("another process sends")
@@ -88,23 +91,23 @@ def _delivered(database: Database, endpoint: Endpoint) -> int:
 
 
 @contextlib.contextmanager
-def _receiver() -> Iterator[str]:
-    """Yield the URL of a receiver in a process of its own that accepts everything."""
+def receiver(take: Callable[[bytes], object]) -> Iterator[str]:
+    """Yield the URL of a receiver in a process of its own that accepts everything; `take` gets each body there."""
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listening:
-        process = multiprocessing.get_context("fork").Process(target=_receive, args=(listening,), daemon=True)
+        process = multiprocessing.get_context("fork").Process(target=_receive, args=(listening, take), daemon=True)
         process.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
         process.terminate()
         process.join()
 
 
-def _receive(listening: socket.socket) -> None:
+def _receive(listening: socket.socket, take: Callable[[bytes], object]) -> None:
     for _ in range(8):
-        threading.Thread(target=_answer, args=(listening,), daemon=True).start()
+        threading.Thread(target=_answer, args=(listening, take), daemon=True).start()
     threading.Event().wait()
 
 
-def _answer(listening: socket.socket) -> None:
+def _answer(listening: socket.socket, take: Callable[[bytes], object]) -> None:
     while True:
         connection, _ = listening.accept()
         with connection, contextlib.suppress(OSError):
@@ -115,4 +118,5 @@ def _answer(listening: socket.socket) -> None:
             length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
             while len(body) < length:
                 body += connection.recv(65_536)
+            take(body)
             connection.sendall(_ANSWER)

@@ -11,6 +11,7 @@ import orjson
 
 from app.delivery.message import Form, Message
 from app.delivery.signing import headers, unsealed
+from app.feed.current import RESOURCE
 from app.store.accounts.sealing import Sealer
 from app.store.delivery.endpoint import Endpoint
 from app.store.mongo.moments import now
@@ -37,7 +38,7 @@ def body_of(event: Mapping[str, Any]) -> bytes:
     body = orjson.dumps(event)
     if len(body) <= MOST_BYTES:
         return body
-    data = {name: value for name, value in event["data"].items() if name not in ("changes", "members")}
+    data = {name: value for name, value in event["data"].items() if name not in ("changes", "members", RESOURCE)}
     data[TRUNCATED] = True
     if members := event["data"].get("members"):
         counts = {name: members[name] for name in ("addedCount", "removedCount") if name in members}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.feed.cloud_event import CloudEvents
-from app.feed.current import CurrentResources
+from app.feed.current import CurrentResources, with_resource
 from app.feed.cursors import cursor_text, read_cursor
 from app.feed.elements import Elements
 from app.feed.parameters import NOW, ChangesRequest
@@ -85,5 +85,5 @@ class Changes:
             if not elements.room:
                 place = read_cursor(elements.found[-1]["cursor"], page.scope)
                 return ChangesPage(elements.found, place, page.scope, more=True)
-            elements.add(event | {"data": event["data"] | {"resource": resource}})
+            elements.add(with_resource(event, resource))
         return ChangesPage(elements.found, place, page.scope, page.more)

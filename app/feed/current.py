@@ -12,8 +12,15 @@ from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.copying import resources_by_id
 from app.store.mongo.database import Database, Session
 
+RESOURCE = "resource"
+"""The member of `data` for the resource."""
 Key = tuple[str, str]
 """The name of a tenant, and the id of a resource."""
+
+
+def with_resource(event: Mapping[str, Any], resource: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return a CloudEvent with its resource as it is now; None if there is none any more."""
+    return {**event, "data": event["data"] | {RESOURCE: resource}}
 
 
 class CurrentResources:
@@ -27,10 +34,11 @@ class CurrentResources:
         self._tenants = Tenants(database)
         self._catalogue = catalogue
 
-    def of(self, events: Sequence[Mapping[str, Any]], session: Session) -> list[dict[str, Any] | None]:
+    def of(self, events: Sequence[Mapping[str, Any]], session: Session = None) -> list[dict[str, Any] | None]:
         """Return the resource of each CloudEvent without its members, or None if there is none any more.
 
-        They are read in the session in which the events were read, so that none of them is older than its event.
+        They are read in the session in which the events were read, or later, so that none of them is older than its
+        event.
         """
         tenants = self._tenants.named({event["tenant"] for event in events}, session)
         places = [self._place(event, tenants) for event in events]

@@ -17,6 +17,7 @@ from app.delivery.sending.sender import Parts, Sender
 from app.delivery.signing import new_key, sealed
 from app.delivery.webhook import webhook_form
 from app.feed.cloud_event import CloudEvents
+from app.feed.current import CurrentResources
 from app.schemas.custom import load_catalogue
 from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenants
@@ -89,9 +90,10 @@ class World:
 
     def sender(self, form: Form | None = None, **parts: Any) -> Sender:
         """Return a sender, which has not taken the lease."""
-        events = CloudEvents(CONFIG.scim_url, partial(load_catalogue, None))
+        catalogue = partial(load_catalogue, None)
+        events, current = CloudEvents(CONFIG.scim_url, catalogue), CurrentResources(self.database, catalogue)
         forms = {WEBHOOK: form or webhook_form(Sealer(self.database), self.clock)}
-        make = Attempts(events, forms, LOOPBACK).make
+        make = Attempts(events, current, forms, LOOPBACK).make
         observe = lambda endpoint, result, seconds: self.observed.append((endpoint, result))  # noqa: E731
         return Sender(Parts(self.database, **{"attempt": make, "days": 90, "observe": observe, "clock": self.clock} | parts))
 

@@ -217,7 +217,7 @@ def run_webhooks(reader: Story) -> None:
     with running_target() as target:
         create = f"scimd webhook create acme {target.url}"
         reader.run(f"{create} --types scimd.user.* --parallel 4", "Public key +whpk_")
-        reader.run(f"{create} --hmac", "Secret +whsec_")
+        reader.run(f"{create} --hmac --resource current", "Secret +whsec_")
         made = json.loads(reader.run(f"{create} --from-start --json", "whpk_"))["id"]
         reader.did(f"{create} --from-start")
         reader.run("scimd webhook list acme", f"{made} .*{target.url}")

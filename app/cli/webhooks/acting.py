@@ -14,6 +14,7 @@ from app.cli.connection import Connection
 from app.cli.output import cell, print_json, print_table, print_values, say
 from app.delivery import signing
 from app.feed.cursors import cursor_text
+from app.feed.parameters import CURRENT
 from app.outgoing.addresses import check_url
 from app.outgoing.failures import OutgoingError
 from app.store.accounts.sealing import Sealer
@@ -100,7 +101,8 @@ def row(database: Database, endpoint: Endpoint) -> dict[str, Any]:
 def facts(database: Database, endpoint: Endpoint) -> dict[str, Any]:
     """Return all that there is to know about an endpoint, but no secret."""
     return row(database, endpoint) | {
-        "created": endpoint.created, "parallel": endpoint.parallel, "failed_attempts": endpoint.failed,
+        "created": endpoint.created, "parallel": endpoint.parallel,
+        "resource": CURRENT if endpoint.current else None, "failed_attempts": endpoint.failed,
         "put_aside": PutAsides(database).numbers(endpoint.id),
         "cursor": cursor_text(endpoint.place, scope_of(database, endpoint)),
         "keys": [_key(key) for key in endpoint.keys], "gap": endpoint.gap, "attempts": list(endpoint.attempts),

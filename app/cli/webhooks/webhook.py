@@ -24,7 +24,7 @@ from app.cli.webhooks.acting import (
     row,
 )
 from app.errors import Conflict
-from app.feed.parameters import read_types
+from app.feed.parameters import CURRENT, read_types
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.delivery import starting
 from app.store.delivery.endpoint import ED25519, HMAC, MOST_PARALLEL, PARALLEL, WEBHOOK, Endpoint, SigningKey
@@ -39,6 +39,8 @@ parallel_type = click.IntRange(1, MOST_PARALLEL)
 MOST_KEYS = 5
 """Keys that sign at once: many servers refuse requests whose headers have more than 8 KiB."""
 SHORTLY = timedelta(minutes=1)
+resource_type = click.Choice(["none", CURRENT])
+RESOURCE_HELP = "Send with each event the resource as it is then (current), or not (none)."
 TYPES_HELP = "Only events of these types, with commas; a * at the end stands for any end, as in scimd.user.*."
 
 
@@ -58,12 +60,13 @@ for each in (sending.test, sending.failures, sending.replay, sending.resend, sen
 @click.option("--hmac", "with_hmac", is_flag=True, help="Sign with a shared secret instead of an Ed25519 key.")
 @click.option("--parallel", type=parallel_type, default=PARALLEL, show_default=True,
               help="The most events that are sent at once.")
+@click.option("--resource", type=resource_type, default="none", show_default=True, help=RESOURCE_HELP)
 @click.option("--from-start", is_flag=True, help="Begin with the oldest event that is kept, instead of the next one.")
 @json_option
 @click.pass_obj
 def create(
     connection: Connection, where: tuple[str, ...], all_tenants: bool, types: str, with_hmac: bool, parallel: int,
-    from_start: bool, as_json: bool,
+    resource: str, from_start: bool, as_json: bool,
 ) -> None:
     """Create an endpoint and print its id and the key by which it verifies what it gets.
 
@@ -73,7 +76,9 @@ def create(
     if len(names) > 1:
         raise click.UsageError("Give a tenant and a URL, or --all-tenants and a URL.")
     owner = owner_of(connection, names[0] if names else None, all_tenants=all_tenants)
-    settings: Settings = {"url": url, "types": read_types(types), "parallel": parallel}
+    settings: Settings = {
+        "url": url, "types": read_types(types), "parallel": parallel, "current": resource == CURRENT,
+    }
     check_destination(connection, url)
     database = connection.prepared
     key, text = new_key(connection, HMAC if with_hmac else ED25519)
@@ -118,12 +123,14 @@ def show(connection: Connection, endpoint_id: str, as_json: bool) -> None:
 @click.option("--url", help="Where to send from now on.")
 @click.option("--types", help=TYPES_HELP)
 @click.option("--parallel", type=parallel_type, help="The most events that are sent at once.")
+@click.option("--resource", type=resource_type, help=RESOURCE_HELP)
 @json_option
 @click.pass_obj
 def change(
-    connection: Connection, endpoint_id: str, url: str | None, types: str | None, parallel: int | None, as_json: bool
+    connection: Connection, endpoint_id: str, url: str | None, types: str | None, parallel: int | None,
+    resource: str | None, as_json: bool,
 ) -> None:
-    """Change the URL, the types or the number of events at once; keys and place stay."""
+    """Change the URL, the types, the number of events at once, or what comes with each; keys and place stay."""
     require(connection, endpoint_id, WEBHOOK)
     settings: Settings = {}
     if url is not None:
@@ -133,8 +140,10 @@ def change(
         settings["types"] = read_types(types)
     if parallel is not None:
         settings["parallel"] = parallel
+    if resource is not None:
+        settings["current"] = resource == CURRENT
     if not settings:
-        raise click.UsageError("Say what to change: --url, --types or --parallel.")
+        raise click.UsageError("Say what to change: --url, --types, --parallel or --resource.")
     endpoint = changed(
         connection, "webhook change",
         lambda session: Endpoints(connection.database).change(endpoint_id, session=session, **settings),

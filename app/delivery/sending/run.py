@@ -124,7 +124,7 @@ class Run:
         self.sent += 1
 
     def ended(self, item: Item, outcome: Outcome | None, seconds: float, moment: datetime) -> None:
-        """Take in how an attempt has ended; None means that it was not made, because the lease was lost."""
+        """Take in how an attempt has ended; None means that it was not made, since lease or database were lost."""
         self.sent -= 1
         item.is_sent = False
         if self.is_over or outcome is None:

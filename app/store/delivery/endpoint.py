@@ -87,6 +87,8 @@ class Endpoint:
     """The value of the header `Authorization`, sealed; "" for none."""
     parallel: int = PARALLEL
     """The most events that are sent at once."""
+    current: bool = False
+    """Whether each event comes with its resource as it is at that moment."""
     done: tuple[int, ...] = ()
     """The numbers of events after `place` that are delivered or put aside."""
     state: str = ON
@@ -126,6 +128,7 @@ def document_of(endpoint: Endpoint) -> dict[str, Any]:
         "_id": endpoint.id,
         **{name: getattr(endpoint, name) for name in (*_TEXTS, *_NUMBERS, "created", "since")},
         **{name: list(getattr(endpoint, name)) for name in (*_STRINGS, "done", "attempts")},
+        "current": endpoint.current,
         "keys": [key_document(key) for key in endpoint.keys],
     }
     dates = {stored: getattr(endpoint, name) for name, stored in _DATES.items()}
@@ -142,6 +145,7 @@ def endpoint_of(document: Mapping[str, Any]) -> Endpoint:
         created=aware(document["created"]),
         since=aware(document["since"]),
         keys=tuple(_key_of(each) for each in document["keys"]),
+        current=document.get("current", False),  # earlier versions stored none
         gap=document.get("gap"),
         **fields,
     )
@@ -175,6 +179,7 @@ VALIDATOR: dict[str, Any] = {
             **dict.fromkeys(("created", "since", *_DATES.values()), _DATE),
             "form": {"enum": list(FORMS)},
             "state": {"enum": list(STATES)},
+            "current": {"bsonType": "bool"},
             "done": {"bsonType": "array", "items": _WHOLE},
             "attempts": {"bsonType": "array", "maxItems": MOST_ATTEMPTS, "items": {"bsonType": "object"}},
             "keys": {"bsonType": "array", "items": {

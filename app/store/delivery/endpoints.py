@@ -48,6 +48,7 @@ class Settings(TypedDict, total=False):
     audience: str
     authorization: str
     parallel: int
+    current: bool
 
 
 class Endpoints:
@@ -67,7 +68,7 @@ class Endpoints:
             id=PREFIX + secrets.token_hex(6), tenant=tenant, form=form, created=moment, since=moment, place=place,
             url=settings.get("url", ""), types=tuple(settings.get("types", ())), keys=tuple(settings.get("keys", ())),
             audience=settings.get("audience", ""), authorization=settings.get("authorization", ""),
-            parallel=settings.get("parallel", PARALLEL),
+            parallel=settings.get("parallel", PARALLEL), current=settings.get("current", False),
         )
         self._collection.insert_one(document_of(endpoint), session=session)
         return endpoint

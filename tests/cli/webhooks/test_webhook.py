@@ -62,6 +62,19 @@ def test_ev_90_an_endpoint_is_changed(scimd: Any, made: dict[str, Any]) -> None:
     assert show(scimd, made["id"])["url"] == "https://8.8.4.4:8443/x"
 
 
+def test_ev_68_an_endpoint_gets_the_resource_with_each_event_or_not(scimd: Any, acme: str, made: dict[str, Any]) -> None:
+    assert show(scimd, made["id"])["resource"] is None
+    scimd("webhook", "change", made["id"], "--resource", "current")
+    assert show(scimd, made["id"])["resource"] == "current"
+    scimd("webhook", "change", made["id"], "--parallel", "2")
+    assert show(scimd, made["id"])["resource"] == "current"
+    scimd("webhook", "change", made["id"], "--resource", "none")
+    assert show(scimd, made["id"])["resource"] is None
+    other = scimd("webhook", "create", acme, URL, "--resource", "current", "--json").json
+    assert show(scimd, other["id"])["resource"] == "current"
+    assert scimd("webhook", "create", acme, URL, "--resource", "newest").status == 2
+
+
 @pytest.mark.parametrize(("arguments", "status", "said"), [
     (["acme", "http://8.8.8.8/"], 1, "SCIMD_WEBHOOK_NETWORKS"),
     (["acme", "https://127.0.0.1/"], 1, "127.0.0.1 is not a public address; name its network in SCIMD_WEBHOOK_NETWORKS"),
