@@ -1,9 +1,10 @@
 """Measure scimd: one real mongod, two servers under the same gunicorn, one load generator, in turn.
 
-    python -m bench                                  all scenarios but soak and memory-tenants, about four minutes
+    python -m bench                                  all but soak, memory-tenants, webhooks-dead; about four minutes
     python -m bench --only get post                  some of them
     python -m bench --seconds 10                     longer, for steadier figures
     python -m bench --only soak --seconds 600        Entra's mix at 50 requests a second for ten minutes
+    python -m bench --only webhooks-dead --seconds 60    the mix with fifty dead endpoints and without, in four minutes
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ ROUND = 0.25
 fifth, with short ones by a twelfth."""
 RESULTS = ROOT / "bench" / "results"
 APPLICATIONS = {
-    "scimd": ("app:create_app()", "/healthz", {"SCIMD_RATE_LIMIT": "off"}),
+    "scimd": ("app:create_app()", "/healthz", {"SCIMD_RATE_LIMIT": "off", "SCIMD_WEBHOOK_NETWORKS": "127.0.0.0/8"}),
     "limited": ("app:create_app()", "/healthz", {"SCIMD_WORKERS": "2"}),
     "bare": ("bench.bare:create_app()", "/users/0", {}),
 }

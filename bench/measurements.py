@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bench import people, relay, requests, sign_on, webhooks
+from bench import dead_endpoints, people, relay, requests, sign_on, webhooks
 from bench.client import Client, Outcome, Round
 from bench.loading import Credentials
 from bench.people import Population
@@ -155,6 +155,11 @@ def sign_on_beside(course: Course, credentials: Credentials, options: Options) -
     }
 
 
+def beside_dead_endpoints(course: Course, credentials: Credentials, options: Options) -> dict[str, Any]:
+    """Send Entra's mix at a steady rate with fifty dead endpoints and without, and compare the 99th percentiles."""
+    return dead_endpoints.compare(course, ACME, credentials[ACME.name], options.seconds)
+
+
 def _relay_cost(size: int) -> Measure:
     return lambda course, _, __: relay.cost(course.mongod.uri, course.mongod.pid, size)
 
@@ -185,9 +190,10 @@ MEASUREMENTS: dict[str, tuple[Measure, tuple[Population, ...]]] = {
     "relay-1000": (_relay_delay(1_000), ()),
     "webhooks": (lambda course, _, __: webhooks.deliver(course.mongod.uri, course.mongod.pid), ()),
     "sign-on-beside": (sign_on_beside, (sign_on.PEOPLE,)),
+    "webhooks-dead": (beside_dead_endpoints, (ACME,)),
     "soak": (soak, (ACME,)),
     "memory-tenants": (many_tenants, MANY),
 }
 """Name -> what measures it, and whom it needs."""
-LONG = ("soak", "memory-tenants")
+LONG = ("soak", "memory-tenants", "webhooks-dead")
 """Measured only if they are named."""

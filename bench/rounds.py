@@ -112,11 +112,18 @@ def _result(scenario: Scenario, tallies: list[Tally], ratios: list[float]) -> di
         "goal": scenario.goal,
         "ratio": round(ratio, 3),
         "ratios": [round(one, 3) for one in ratios],
+        **by_processor(first, second),
+        "passed": good if scenario.least or failed else None,
+        "sides": [first, second],
+    }
+
+
+def by_processor(first: dict[str, Any], second: dict[str, Any]) -> dict[str, float | None]:
+    """Return the first side's processor time as a part of the second one's, and the ratio of the rates by it."""
+    return {
         "cpu_ratio": _over(first["server_cpu_ms"], second["server_cpu_ms"]),
         "mongod_ratio": _over(first["mongod_cpu_ms"], second["mongod_cpu_ms"]),
         "ratio_by_cpu": _over(_processor(second), _processor(first)),
-        "passed": good if scenario.least or failed else None,
-        "sides": [first, second],
     }
 
 
