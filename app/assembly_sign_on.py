@@ -15,9 +15,9 @@ from app.auth.limits.rate_limits import Limits
 from app.auth.limits.sign_on_limits import SignOnLimits
 from app.background.janitor import Chore
 from app.background.sign_on import Rest, sign_on_chores
+from app.blueprints.pages.headers import BASE
 from app.blueprints.provider.api import api
 from app.blueprints.provider.browser import browser
-from app.blueprints.sign_on.headers import BASE
 from app.blueprints.sign_on.views import sign_on
 from app.config import Config
 from app.schemas.custom import common_catalogue

@@ -6,11 +6,13 @@ from functools import partial
 
 from flask import Blueprint, Response, current_app, request
 
+from app.blueprints.pages.headers import is_from_us
+from app.blueprints.pages.shown import shown
 from app.blueprints.request.body import discard, read_at_most
 from app.blueprints.service import service
 from app.blueprints.sign_on import errors
 from app.blueprints.sign_on.cookies import drop_session, set_browser, set_session, visit
-from app.blueprints.sign_on.headers import is_from_us, protect, redirect_to
+from app.blueprints.sign_on.headers import protect, redirect_to
 from app.blueprints.sign_on.pages import (
     NOT_OURS,
     PAGES,
@@ -28,6 +30,7 @@ from app.sign_on.flow.visit import Answer, Redirect, Refused, SignedIn, SignOut,
 sign_on = Blueprint("sign_on", __name__, template_folder="templates")
 PREFIX = "/<tenant>/sign-on"
 errors.install(sign_on)
+sign_on.add_app_template_filter(shown)
 _STARTS = frozenset({
     "sign_on.start", "sign_on.callback", "sign_on.finish", "sign_on.test", "sign_on.saml_logout", "sign_on.oidc_logout",
 })

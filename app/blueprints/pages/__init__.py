@@ -1,0 +1,1 @@
+"""What the pages of sign-on and of the console share: headers, errors as pages, and how text is shown."""
