@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from functools import partial
 
 import click
 
-from app.cli.audit import acting, audited_change, operator
+from app.cli.audit import acting, operator
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Duration
 from app.store.accounts.tenants import Tenants
-from app.store.mongo.database import Session
-from app.store.mongo.moments import now
-from app.store.operators.links import LONGEST, SHORTEST, Link, Links
-from app.store.operators.visits import SETUP, Visits
+from app.store.operators.links import LONGEST, SHORTEST, LinkActs, Links
 
 MAY = ("setup", "status")
 
@@ -40,26 +36,16 @@ def link(connection: Connection, tenant: str, may: str, expires: timedelta, code
     if expires < SHORTEST:
         raise click.UsageError("--expires can be no less than 5m")
     Tenants(connection.prepared).require(tenant)
-    links = Links(connection.database)
-
-    def work(session: Session) -> tuple[Link, tuple[str, str, str]]:
-        secret, digits = links.make_setup(tenant, may, operator().who, expires, coded=code, session=session)
-        made = links.get(secret, SETUP, session)
-        assert made is not None
-        return made, (secret, digits, made.id)
-
-    secret, digits, link_id = acting(connection).change(
-        "setup link", work, tenant=tenant, check=partial(links.check_room, tenant)
-    )
-    url = f"{connection.config.base_url}/setup/enter/{secret}"
+    made = LinkActs(connection.database, acting(connection)).make(tenant, may, operator().who, expires, coded=code)
+    url = f"{connection.config.base_url}/setup/enter/{made.secret}"
     if as_json:
-        also = {"code": digits} if code else {}
-        print_json({"url": url, "id": link_id, "may": may, "expires": now() + expires, **also})
+        also = {"code": made.code} if code else {}
+        print_json({"url": url, "id": made.link.id, "may": may, "expires": made.link.expires, **also})
         return
     say(url)
     if code:
-        say(f"Code: {digits}")
-    say(f"Its id is {link_id}; to take it back: scimd setup revoke {link_id}", err=True)
+        say(f"Code: {made.code}")
+    say(f"Its id is {made.link.id}; to take it back: scimd setup revoke {made.link.id}", err=True)
 
 
 @setup.command("list")
@@ -82,12 +68,6 @@ def list_(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.pass_obj
 def revoke(connection: Connection, link_id: str) -> None:
     """Make a setup link good for nothing, and end the visits that it has opened."""
-    links = Links(connection.prepared)
-
-    def work(session: Session) -> tuple[Link, Link]:
-        revoked = links.revoke(link_id, session)
-        return revoked, revoked
-
-    revoked = audited_change(connection, "setup revoke", work, object_=link_id)
-    Visits(connection.database).end(link=revoked.id)
+    revoked = LinkActs(connection.prepared, acting(connection)).revoke(link_id)
+    connection.relay()
     say(f"The setup link {link_id} of {revoked.tenant} is not good any more.")

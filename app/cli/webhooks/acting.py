@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
-from app.cli.audit import audited_change
+from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import cell, print_json, print_table, print_values, say
 from app.delivery import signing
@@ -25,30 +23,18 @@ from app.store.delivery.put_aside import PutAsides
 from app.store.log.sequence import Scope
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import now
+from app.store.operators.acting import change_endpoint
 
 endpoint_argument = click.argument("endpoint_id", metavar="ID")
-
-
-@dataclass(frozen=True)
-class EndpointItself:
-    """An endpoint as the subject of a change; its URL may contain a secret, so the label is the host."""
-
-    tenant: str
-    id: str
-    label: str
 
 
 def changed(
     connection: Connection, act: str, work: Callable[[Session], Endpoint], *, tenant: str = "", object_: str = ""
 ) -> Endpoint:
     """Do `work` in one transaction with its entries in both logs, and return the endpoint as `work` returns it."""
-
-    def logged(session: Session) -> tuple[EndpointItself, Endpoint]:
-        endpoint = work(session)
-        host = urlsplit(endpoint.url).hostname or ""
-        return EndpointItself(endpoint.tenant, endpoint.id, host), endpoint
-
-    return audited_change(connection, act, logged, tenant=tenant, object_=object_)
+    endpoint = change_endpoint(acting(connection), act, work, tenant=tenant, object_=object_)
+    connection.relay()
+    return endpoint
 
 
 def require(connection: Connection, endpoint_id: str, *forms: str) -> Endpoint:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from app.errors import NotFound
 from app.store.accounts.tenants import NOT_DELETED, log_of
 from app.store.accounts.tenants import SPEC as TENANTS
+from app.store.delivery.endpoint import Endpoint
 from app.store.directory.directory import Directory
 from app.store.log.changes import Change, Request
 from app.store.log.event import Actor, Event
@@ -42,6 +44,15 @@ class TenantItself:
     def id(self) -> str:
         """The name."""
         return self.tenant
+
+
+@dataclass(frozen=True)
+class EndpointItself:
+    """An endpoint as the subject of a change; its URL may contain a secret, so the label is the host."""
+
+    tenant: str
+    id: str
+    label: str
 
 
 class Acting:
@@ -95,3 +106,15 @@ class Acting:
         query = {"_id": tenant, **NOT_DELETED}
         if not self._database.db[TENANTS.name].update_one(query, {"$inc": {"acts": 1}}, session=session).matched_count:
             raise NotFound(f"There is no tenant {tenant!r}.")
+
+
+def change_endpoint(
+    acting: Acting, act: str, work: Callable[[Session], Endpoint], *, tenant: str = "", object_: str = ""
+) -> Endpoint:
+    """Do `work` in one transaction with its entries in both logs, and return the endpoint as `work` returns it."""
+
+    def logged(session: Session) -> tuple[EndpointItself, Endpoint]:
+        endpoint = work(session)
+        return EndpointItself(endpoint.tenant, endpoint.id, urlsplit(endpoint.url).hostname or ""), endpoint
+
+    return acting.change(act, logged, tenant=tenant, object_=object_)

@@ -10,13 +10,15 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from app.errors import Conflict, NotFound
 from app.store.accounts.tokens import hash_of
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
-from app.store.operators.visits import CONSOLE, ID_LENGTH, SETUP
+from app.store.operators.acting import Acting
+from app.store.operators.visits import CONSOLE, ID_LENGTH, SETUP, Visits
 from app.store.sign_on.tickets import SPEC
 
 CONSOLE_LIFETIME = timedelta(minutes=5)
@@ -128,6 +130,46 @@ class Links:
         document = {"_id": hash_of(secret), "use": use, "expires": self._clock() + lifetime, **parts}
         self._collection.insert_one(document, session=session)
         return secret
+
+
+class Made(NamedTuple):
+    """A setup link that was just made."""
+
+    secret: str
+    code: str
+    """The digits that are asked for, or ""."""
+    link: Link
+
+
+class LinkActs:
+    """What an operator does to setup links; every act is recorded."""
+
+    def __init__(self, database: Database, acting: Acting) -> None:
+        self._acting = acting
+        self._links = Links(database)
+        self._visits = Visits(database)
+
+    def make(self, tenant: str, role: str, who: str, lifetime: timedelta, *, coded: bool = False) -> Made:
+        """Make a link to a tenant's setup pages and return it; raises Conflict if the tenant has too many."""
+
+        def work(session: Session) -> tuple[Link, Made]:
+            secret, code = self._links.make_setup(tenant, role, who, lifetime, coded=coded, session=session)
+            link = self._links.get(secret, SETUP, session)
+            assert link is not None
+            return link, Made(secret, code, link)
+
+        return self._acting.change("setup link", work, tenant=tenant, check=partial(self._links.check_room, tenant))
+
+    def revoke(self, link_id: str, tenant: str = "") -> Link:
+        """Make a link good for nothing, end the visits that it has opened, and return it; raises NotFound."""
+
+        def work(session: Session) -> tuple[Link, Link]:
+            revoked = self._links.revoke(link_id, session, tenant=tenant)
+            return revoked, revoked
+
+        revoked = self._acting.change("setup revoke", work, tenant=tenant, object_=link_id)
+        self._visits.end(link=revoked.id)
+        return revoked
 
 
 def _link(document: dict[str, Any]) -> Link:
