@@ -46,6 +46,12 @@ def eventually(inside: Browser, path: str, *texts: str) -> Shown:
     return inside.get(path)
 
 
+def test_co_21_the_link_of_the_page_is_good_once(server: Server, inside: Browser) -> None:
+    path = re.search(r"Console +http://[^/]+(/console/enter/\S+)", server.page.read_text())[1]  # type: ignore[index]
+    assert inside.get("/console").status == 200
+    assert Browser(server).post(path).heading == "This link is not good any more"
+
+
 def test_people_and_groups_have_arrived(server: Server) -> None:
     people = {each["userName"]: each["active"] for each in resources(server, "Users")}
     assert len(people) >= 12

@@ -35,7 +35,7 @@ def admin(pages, customer) -> Browser:
 
 
 def make_token(admin: Browser, page: str = "/setup/values") -> str:
-    form = admin.get(page).form() if page == "/setup/values" else admin.get(page).form() | {"act": "make"}
+    form = admin.get(page).form() if page == "/setup/values" else admin.get(page).form() | {"act": "issue"}
     (token,) = set(TOKEN.findall(admin.post(page, form).response.text))
     return token
 
@@ -114,7 +114,7 @@ def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> No
     first = make_token(admin)
     assert ask(customer, "/Users", first) == 200
     until(lambda: "in use" in admin.get("/setup/tokens").main)
-    form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
+    form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='issue']]")[0]
     second = TOKEN.search(admin.post("/setup/tokens", dict(form.form_values())).response.text).group()
     assert ask(customer, "/Users", second) == 200
     shown = admin.post("/setup/tokens", {"act": "revoke", "kind": "token", "id": first.split("_")[1]})
@@ -122,16 +122,16 @@ def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> No
     until(lambda: ask(customer, "/Users", first) == 401, 10)
     assert ask(customer, "/Users", second) == 200
     for _ in range(2):
-        page = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
+        page = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='issue']]")[0]
         assert admin.post("/setup/tokens", dict(page.form_values())).status == 200
-    page = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
+    page = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='issue']]")[0]
     full = admin.post("/setup/tokens", dict(page.form_values()))
     assert (full.status, "revoke one first" in full.main) == (422, True)
 
 
 def test_co_83_eight_posts_at_once_make_no_more_than_three(admin, customer) -> None:
     def post(_):
-        form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='make']]")[0]
+        form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='issue']]")[0]
         return admin.post("/setup/tokens", dict(form.form_values())).status
 
     with ThreadPoolExecutor(8) as pool:
@@ -208,7 +208,7 @@ def test_the_vendors_own_tokens_are_not_shown_nor_revoked(admin, customer, scope
 def test_ca_15_a_suspended_customer_makes_and_revokes_nothing(admin, customer) -> None:
     page = "/setup/values?way=trust"
     trust = admin.get(page).form() | {"issuer": "https://idp.example", "audience": "a", "subject": "s"}
-    token = {"act": "make", "days": "90", "once": "x"}
+    token = {"act": "issue", "days": "90", "once": "x"}
     before = Tokens(customer.pages.database).of_tenant(customer.name)
     Tenants(customer.pages.database).suspend(customer.name)
     answers = [
@@ -228,7 +228,7 @@ def test_co_24_status_alone_shows_no_buttons(pages, customer) -> None:
     assert browser.get("/setup").status == 200
     assert browser.get("/setup/tokens").tree.xpath("//main//button") == []
     assert browser.get("/setup/values").status == 404
-    assert browser.post("/setup/tokens", {"act": "make", "days": "90"}).status == 404
+    assert browser.post("/setup/tokens", {"act": "issue", "days": "90"}).status == 404
 
 
 def test_co_84_curl_of_the_page_for_others_works(pages, admin, customer) -> None:

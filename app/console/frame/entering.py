@@ -2,111 +2,87 @@
 
 from __future__ import annotations
 
-from flask import Response, request, url_for
+from datetime import datetime
+
+from flask import Response, g, request, url_for
 
 from app.blueprints.exchange import current
-from app.console.frame import forms
-from app.console.frame.access import Need, needs
-from app.console.frame.blueprints import console, setup
-from app.console.frame.door import COOKIES, cookie, set_cookie, to
-from app.console.frame.forms import Form
-from app.console.frame.headers import can_sign_in
+from app.blueprints.pages.headers import base_url
+from app.console.frame.access import Need
+from app.console.frame.door import COOKIES, cookie, is_local, to
+from app.console.frame.forms import Fault, Form
 from app.console.frame.pages import page
 from app.console.frame.parts import parts, visit
+from app.console.frame.sites import console, setup
+from app.console.frame.wrong import Wrong, gone
 from app.store.operators.audit import AuditLog, Operator
-from app.store.operators.links import Link
 from app.store.operators.visits import CONSOLE, SETUP
 
 _ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.start"}
 
 
-@console.get("/enter/<secret>")
-@needs(Need.NOBODY)
+@console.page("/enter/<secret>", Need.NOBODY)
+@setup.page("/enter/<secret>", Need.NOBODY)
 def enter(secret: str) -> Response:
-    """Ask whether to sign in by a link into the console."""
-    return _ask(CONSOLE, secret)
-
-
-@console.post("/enter/<secret>")
-@needs(Need.NOBODY)
-def entered(secret: str) -> Response:
-    """Sign in by a link into the console, which uses it up."""
-    return _come_in(CONSOLE, secret)
-
-
-@setup.get("/enter/<secret>")
-@needs(Need.NOBODY)
-def enter_setup(secret: str) -> Response:
-    """Ask whether to begin to set a customer up."""
-    return _ask(SETUP, secret)
-
-
-@setup.post("/enter/<secret>")
-@needs(Need.NOBODY)
-def entered_setup(secret: str) -> Response:
-    """Begin to set a customer up."""
-    return _come_in(SETUP, secret)
-
-
-@console.post("/out")
-@needs(Need.SEE)
-def sign_out() -> Response:
-    """End the visit of an operator."""
-    return _leave(CONSOLE)
-
-
-@setup.post("/out")
-@needs(Need.OWN)
-def sign_out_of_setup() -> Response:
-    """End the visit of a customer's administrator."""
-    return _leave(SETUP)
-
-
-def _ask(kind: str, secret: str, form: Form | None = None) -> Response:
-    link = parts().links.get(secret, kind)
+    """Ask whether to come in by a link; raises Wrong for one that is not good, TooManyRequests."""
+    link = parts().links.get(secret, g.kind)
     if link is None:
-        return _gone(kind)
-    form = form or Form()
-    return page("enter.html", form.status, link=link, form=form, possible=can_sign_in(parts().config))
+        raise _refused()
+    return page("enter.html", link=link, possible=_can_sign_in())
 
 
-def _come_in(kind: str, secret: str) -> Response:
-    form = forms.read("code")
-    if not can_sign_in(parts().config):
-        return _ask(kind, secret)
-    link = parts().links.enter(secret, kind, form.typed["code"])
-    if link is None:
-        form.faults["code"] = "This is not the code that belongs to the link."
-        return _ask(kind, secret, form)  # of a link without a code, the page says that it is not good
-    _record(_operator(link), f"{kind} sign-in", link.tenant, link.id)
-    cookie_value, back = parts().visits.open(
-        former=cookie(kind), kind=kind, who=_operator(link).who, role=link.role, tenant=link.tenant, link=link.id,
-        address=request.remote_addr or "", agent=request.headers.get("User-Agent", ""),
-    )
-    return set_cookie(to(back or url_for(_ENTRANCES[kind])), kind, cookie_value)
-
-
-def _operator(link: Link) -> Operator:
+@console.act("/enter/<secret>", Need.NOBODY, "code", shows=enter)
+@setup.act("/enter/<secret>", Need.NOBODY, "code", shows=enter)
+def entered(form: Form, secret: str) -> Response:
+    """Come in by a link, which uses one into the console up."""
+    if not _can_sign_in():
+        return enter(secret)
+    link = parts().links.enter(secret, g.kind, form["code"])
+    if link is None:  # of a link without a code, the page says that it is not good
+        raise Fault("code", "This is not the code that belongs to the link.")
     who = f"setup link {link.id}" if link.use == SETUP else link.who
-    return Operator(who, link.use, link.role, request.remote_addr or "", current().request_id)
+    return come_in(by(who, link.role), tenant=link.tenant, link=link.id)
 
 
-def _gone(kind: str) -> Response:
-    """Return the page for a link that is not good, whatever the reason; raises TooManyRequests."""
-    if parts().limits.count_wrong_link(request.remote_addr or ""):
-        nobody = Operator("", kind, "", request.remote_addr or "", current().request_id)
-        _record(nobody, f"{kind} link refused")
-    return page("gone.html", 404)
-
-
-def _record(operator: Operator, act: str, tenant: str = "", object_: str = "") -> None:
-    with AuditLog(parts().database).begin(operator, act, tenant=tenant, object_=object_):
-        """What is done is the entry itself."""
-
-
-def _leave(kind: str) -> Response:
-    forms.read()
+@console.act("/out", Need.SEE)
+@setup.act("/out", Need.SEE)
+def sign_out(form: Form) -> Response:  # noqa: ARG001 - it has no fields
+    """End the visit."""
     parts().visits.end(_id=visit().key)
-    response = to(f"/{kind}")
-    response.delete_cookie(COOKIES[kind], path="/", secure=True, httponly=True, samesite="Lax")
+    response = to(f"/{g.kind}")
+    response.delete_cookie(COOKIES[g.kind], path="/", secure=True, httponly=True, samesite="Lax")
     return response
+
+
+def by(who: str, role: str = "") -> Operator:
+    """Return somebody who comes in, or tries to."""
+    return Operator(who, g.kind, role, request.remote_addr or "", current().request_id)
+
+
+def come_in(operator: Operator, *, fresh: datetime | None = None, tenant: str = "", **opened_by: str) -> Response:
+    """Open a visit, and lead to the page that the person came for.
+
+    `opened_by` is the id of a `link`, or the `sid` of a session of sign-on; `fresh` is when the person signed in there.
+    """
+    log, kind = AuditLog(parts().database), g.kind
+    with log.begin(operator, f"{kind} sign-in", tenant=tenant, object_=opened_by.get("link", "")):
+        secret, path = parts().visits.open(
+            former=cookie(kind), fresh=fresh, kind=kind, who=operator.who, role=operator.role, tenant=tenant,
+            address=operator.address, agent=request.headers.get("User-Agent", ""), **opened_by,
+        )
+    response = to(path or url_for(_ENTRANCES[kind]))
+    response.set_cookie(COOKIES[kind], secret, path="/", secure=True, httponly=True, samesite="Lax")
+    return response
+
+
+def _refused() -> Wrong:
+    """Count a link that is not good, and return the error for it; raises TooManyRequests."""
+    if parts().limits.count_wrong_link(request.remote_addr or ""):
+        with AuditLog(parts().database).begin(by(""), f"{g.kind} link refused"):
+            """What is done is the entry itself."""
+    return gone(g.kind)
+
+
+def _can_sign_in() -> bool:
+    """Return whether browsers take our cookies: over https, or over http from this machine."""
+    return base_url().startswith("https:") or is_local()

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from flask import request
+from flask import g, request
 
 from app.blueprints.request.body import read_at_most
-from app.console.frame.pages import Wrong
 from app.console.frame.parts import parts, visit
-from app.errors import ScimError
+from app.console.frame.wrong import Wrong, not_ours
+from app.errors import Conflict, InvalidValue
 from app.protocol.messages import FORM
 
 MOST_BYTES = 64 * 1024
 ONCE = "once"
 """The field that tells a form from the same one shown again."""
+
+
+class Fault(InvalidValue):
+    """What was typed into a field cannot be used."""
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.field = field
 
 
 @dataclass
@@ -29,15 +37,29 @@ class Form:
     """Name of the field, or "" for the whole -> sentence."""
     once: str = field(default_factory=lambda: secrets.token_urlsafe(16))
 
-    @property
-    def status(self) -> int:
-        """The status of the page that shows it."""
-        return 422 if self.faults else 200
+    def __getitem__(self, name: str) -> str:
+        """Return the text of a field, "" for one that was not sent."""
+        return self.typed[name]
 
-    def fail(self, error: ScimError, name: str = "") -> Form:
-        """Note what an error says of a field or of the whole, and return the form."""
-        self.faults[name] = error.detail
-        return self
+    def one_of(self, name: str, choices: Collection[str]) -> str:
+        """Return the text of a field that offers choices; raises Wrong for any other text."""
+        if self.typed[name] not in choices:
+            raise not_ours()
+        return self.typed[name]
+
+    def use(self) -> None:
+        """Use the form up, whose answer has a secret; raises Conflict if it was used before."""
+        once = self.typed[ONCE][:100]
+        if not once or not parts().visits.use_form(visit(), once):
+            raise Conflict("This was shown already, and is not shown again. Make another one if it is lost.")
+
+
+def form() -> Form:
+    """Return the form that the current request has sent, an empty one for a request without any."""
+    if "form" not in g:
+        g.form = Form()
+    found: Form = g.form
+    return found
 
 
 def read(*names: str) -> Form:
@@ -45,21 +67,12 @@ def read(*names: str) -> Form:
 
     A field may be there once.
     """
-    pairs = parse_qsl(_body(), keep_blank_values=True)
-    given = dict(pairs)
-    if request.mimetype not in (FORM, "") or len(given) < len(pairs) or set(given) - {*names, ONCE}:
-        raise Wrong(400, "This is not what our forms send, so nothing was done.")
-    return Form({name: given.get(name, "").strip() for name in (*names, ONCE)})
-
-
-def _body() -> str:
     body = read_at_most(request, MOST_BYTES)
     if body is None:
         raise Wrong(413, "What was sent is too long, so nothing was done.")
-    return body.decode("utf-8", "replace")
-
-
-def use(form: Form) -> bool:
-    """Use a form up whose answer has a secret, and return whether it was unused."""
-    once = form.typed.get(ONCE, "")
-    return bool(once) and parts().visits.use_form(visit(), once[:100])
+    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    given = dict(pairs)
+    if request.mimetype not in (FORM, "") or len(given) < len(pairs) or set(given) - {*names, ONCE}:
+        raise not_ours()
+    g.form = Form({name: given.get(name, "").strip() for name in (*names, ONCE)})
+    return form()

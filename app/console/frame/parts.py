@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Sequence
 
 from flask import current_app, g
 
@@ -18,6 +16,7 @@ from app.sign_on.operators import Groups, Operators
 from app.store.accounts.activity import Activity
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
+from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.mongo.database import Database
 from app.store.operators.finder import Finder
 from app.store.operators.links import Links
@@ -27,64 +26,31 @@ from app.store.operators.visits import Visit, Visits
 EXTENSION = "scimd-console"
 
 
-@dataclass(frozen=True)
 class Parts:
-    """The parts; `directory` and `queries` open those of a tenant."""
+    """The parts; `directory` and `queries` open those of a tenant, `sources` are the collections with outboxes."""
 
-    config: Config
-    database: Database
-    directory: Callable[[Tenant], Directory]
-    queries: Callable[[Tenant], Queries]
-    sources: tuple[str, ...] = ()
-    """The collections with outboxes."""
-
-    @cached_property
-    def visits(self) -> Visits:
-        """The visits of all browsers."""
-        return Visits(self.database)
-
-    @cached_property
-    def links(self) -> Links:
-        """The links into the pages."""
-        return Links(self.database)
-
-    @cached_property
-    def tenants(self) -> Tenants:
-        """All tenants."""
-        return Tenants(self.database)
-
-    @cached_property
-    def activity(self) -> Activity:
-        """What came lately."""
-        return Activity(self.database, days=self.config.log_days)
-
-    @cached_property
-    def overview(self) -> Overview:
-        """The figures of customers."""
-        return Overview(self.database, self.sources)
-
-    @cached_property
-    def operators(self) -> Operators | None:
-        """Those who come in by sign-on; None where the settings name no tenant of theirs."""
-        config = self.config
+    def __init__(
+        self, config: Config, database: Database, directory: Callable[[Tenant], Directory],
+        queries: Callable[[Tenant], Queries], sources: Sequence[str] = (),
+    ) -> None:
+        self.config = config
+        self.database = database
+        self.directory = directory
+        self.queries = queries
+        self.sources = sources
+        self.visits = Visits(database)
+        self.links = Links(database)
+        self.tenants = Tenants(database)
+        self.limits = ConsoleLimits(database)
+        self.activity = Activity(database, days=config.log_days)
+        self.overview = Overview(database, sources)
+        self.finder = Finder(database, common_catalogue(config.schemas_dir).types)
         groups = Groups(config.console_tenant, config.console_group, config.console_viewers)
-        return Operators(self.database, self.directory, groups) if groups.tenant else None
-
-    @cached_property
-    def finder(self) -> Finder:
-        """What finds people and groups."""
-        return Finder(self.database, common_catalogue(self.config.schemas_dir).types)
-
-    @cached_property
-    def kinds(self) -> dict[str, str]:
+        self.operators = Operators(database, directory, groups) if groups.tenant else None
+        """Those who come in by sign-on; None where the settings name no tenant of theirs."""
+        others = {each.name: each.collection for each in all_types(config.schemas_dir)}
+        self.kinds = others | {USER_TYPE.name: "people", GROUP_TYPE.name: "groups"}
         """The word for each type of resources in addresses, by the type's name."""
-        others = {each.name: each.collection for each in all_types(self.config.schemas_dir)}
-        return others | {USER_TYPE.name: "people", GROUP_TYPE.name: "groups"}
-
-    @cached_property
-    def limits(self) -> ConsoleLimits:
-        """The limits on links and on requests of a visit."""
-        return ConsoleLimits(self.database)
 
 
 def parts() -> Parts:
@@ -103,3 +69,15 @@ def customer() -> Tenant:
     """Return the tenant that the current page is about: that of the URL, or on the setup pages that of the visit."""
     found: Tenant = g.customer
     return found
+
+
+def directory() -> Directory:
+    """Return the directory of the tenant that the current page is about."""
+    return parts().directory(customer())
+
+
+def events() -> Events:
+    """Return the log of the tenant that the current page is about, or of what concerns none."""
+    if customer():
+        return directory().events
+    return Events(parts().database, NO_TENANT, LogSettings(parts().config.log_days))

@@ -1,29 +1,17 @@
-"""How values are shown: text that cannot disguise itself, times, ages, numbers, and bars."""
+"""How values are shown: times, ages, numbers, and bars."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
 
+from app.blueprints.pages.shown import shown
 from app.store.mongo.moments import now
+from app.store.operators.reports.lines import result, summary
 
-_JOINERS = "\u200c\u200d"
-"""They have no shape either, but words of some languages need them."""
 _AGES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
 WIDTH, HEIGHT = 120, 24
 """Of bars, in pixels."""
-
-
-def shown(value: Any) -> str:
-    """Return a value as text, with an escape for each character that is not printable, such as one that turns text."""
-    text = value if isinstance(value, str) else str(value)
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() or each in _JOINERS else each.encode("unicode_escape", "backslashreplace").decode()
-        for each in text
-    )
 
 
 def utc(moment: datetime) -> str:
@@ -37,8 +25,7 @@ def ago(moment: datetime) -> str:
     length, unit = next(((length, unit) for length, unit in _AGES if abs(seconds) >= length), (1, ""))
     if not unit:
         return "just now" if seconds >= 0 else "in a moment"
-    count = int(abs(seconds) // length)
-    words = f"{count} {unit}{'' if count == 1 else 's'}"
+    words = plural(int(abs(seconds) // length), unit)
     return f"{words} ago" if seconds >= 0 else f"in {words}"
 
 
@@ -62,7 +49,5 @@ def bars(values: Sequence[int], most: int) -> str:
     )
 
 
-FILTERS: dict[str, Callable[..., str]] = {
-    "shown": shown, "utc": utc, "ago": ago, "number": number, "plural": plural, "bars": bars,
-}
-"""The filters of templates, by their names there."""
+FILTERS: tuple[Callable[..., str], ...] = (shown, utc, ago, number, plural, bars, result, summary)
+"""The filters of templates."""

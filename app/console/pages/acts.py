@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Response
 
-from app.console.frame.access import Need, needs
-from app.console.frame.blueprints import console
-from app.console.frame.pages import page
-from app.console.frame.parts import parts
-from app.console.frame.places import moment_in
+from app.console.frame import Need, console, page, parts
+from app.console.frame.asked import ROWS, asked, moment
 from app.store.operators.audit import AuditLog
 
-ROWS = 50
 
-
-@console.get("/acts")
-@needs(Need.SEE)
+@console.page("/acts", Need.SEE)
 def acts() -> Response:
     """Show the acts, newest first; of one customer, who may be deleted, if one is named."""
-    tenant = request.args.get("customer", "")[:63]
-    rows, place = AuditLog(parts().database).page(tenant, moment_in(request.args.get("before", "")), ROWS)
-    return page("acts.html", rows=rows, of=tenant, place=place.isoformat() if place else "")
+    of = asked("customer")
+    rows, place = AuditLog(parts().database).page(of, moment("before"), ROWS)
+    places = [("Older", {"customer": of, "before": place.isoformat()})] if place else []
+    return page("acts.html", rows=rows, of=of, places=places)

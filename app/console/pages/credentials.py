@@ -1,104 +1,106 @@
-"""Who can get in, and until when: the credentials of a customer, and what operators do to them."""
+"""Who can get in, and until when: the credentials of a customer, on the console and on the setup pages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
 
-from flask import Response
+from flask import Response, g
 
-from app.console.frame import forms
-from app.console.frame.access import Need, needs
-from app.console.frame.blueprints import console
-from app.console.frame.door import acting, back
-from app.console.frame.forms import Form
-from app.console.frame.pages import Wrong, page
-from app.console.frame.parts import customer, parts
-from app.errors import ScimError
+from app.blueprints.pages.headers import base_url
+from app.console.frame import Form, Need, acting, back, console, customer, page, parts, setup
+from app.console.frame.forms import Fault
+from app.errors import Conflict, NotFound
 from app.store.mongo.moments import now
-from app.store.operators.credentials import SECRET, TOKEN, TRUST, CredentialActs, credentials_of
+from app.store.operators.credentials import SECRET, TOKEN, TRUST, VALID, Credential, CredentialActs, credentials_of
+from app.store.operators.visits import CONSOLE, SETUP
 
 LIFETIMES = (("90", "90 days"), ("180", "180 days"), ("365", "1 year"))
+ACTS = {CONSOLE: ("issue", "client", "rotate", "revoke"), SETUP: ("issue", "revoke")}
+KINDS = {CONSOLE: (TOKEN, SECRET, TRUST), SETUP: (TOKEN, SECRET)}
+PAGES = {CONSOLE: "console.credentials", SETUP: "setup.tokens"}
+_FIELDS = ("act", "kind", "id", "client", "label", "days")
 _LONGEST_LABEL = 100
+_WRITE = "scim.write"
+OWN_LABEL = "setup pages"
+"""The label of what the setup pages make."""
+MOST = 3
+"""Valid secrets that setup pages make, and trusts."""
+Made = Mapping[str, str]
+"""What was just made, in this answer and in no other: the name that guides have for a value -> the value."""
 
 
-@dataclass(frozen=True)
-class Made:
-    """A secret that has just been made, which is in this answer and in no other."""
-
-    title: str
-    values: tuple[tuple[str, str, bool], ...]
-    """Name, value, whether it is the secret."""
-
-
-@console.get("/customers/<customer>/credentials")
-@needs(Need.SEE)
-def credentials() -> Response:
+@console.page("/customers/<customer>/credentials", Need.SEE)
+@setup.page("/tokens", Need.SEE, endpoint="tokens")
+def credentials(made: Made | None = None) -> Response:
     """Show the credentials of a customer."""
-    return _page(Form())
+    rows, url = shown(), parts().config.scim_url(customer().name)
+    newest = max((each for each in rows if each.used), key=lambda each: each.used or each.created, default=None)
+    template = "tokens.html" if g.kind == SETUP else "credentials.html"
+    return page(template, rows=rows, made=made or {}, in_use=newest, lifetimes=LIFETIMES, tenant_url=url)
 
 
-@console.post("/customers/<customer>/credentials")
-@needs(Need.GRAVE)
-def change_credentials() -> Response:
+@console.act("/customers/<customer>/credentials", Need.GRAVE, *_FIELDS, shows=credentials)
+@setup.act("/tokens", Need.SET_UP, *_FIELDS, shows=credentials)
+def change_credentials(form: Form) -> Response:
     """Issue, rotate or revoke a credential."""
-    form = forms.read("act", "kind", "id", "client", "label", "days")
-    try:
-        return back("console.credentials", "revoked", customer=customer().name) if _revoke(form) else _made(form)
-    except ScimError as error:
-        return _page(form.fail(error))
+    act = form.one_of("act", ACTS[g.kind])
+    if act != "revoke":
+        return credentials(make(form, act))
+    _revoke(form)
+    return back(PAGES[g.kind], "revoked")
 
 
-def _page(form: Form, made: Made | None = None) -> Response:
-    rows = credentials_of(parts().database, customer().name, now())
-    urls = parts().config
-    return page(
-        "credentials.html", form.status, rows=rows, form=form, made=made, lifetimes=LIFETIMES,
-        tenant_url=urls.scim_url(customer().name),
-    )
+def shown() -> list[Credential]:
+    """Return the credentials of the customer.
+
+    The setup pages show those by which its identity provider can come in: those that only read are the vendor's.
+    """
+    found = credentials_of(parts().database, customer().name, now())
+    return [each for each in found if g.kind == CONSOLE or (each.state == VALID and _WRITE in each.scopes)]
 
 
-def _acts() -> CredentialActs:
-    return CredentialActs(parts().database, acting())
-
-
-def _revoke(form: Form) -> bool:
-    """Take a credential away, if the form says so, and return whether it did; raises NotFound."""
-    typed, acts, tenant = form.typed, _acts(), customer().name
-    if typed["act"] != "revoke":
-        return False
-    if typed["kind"] == TOKEN:
-        acts.revoke_token(typed["id"], tenant)
-    elif typed["kind"] == SECRET:
-        acts.delete_secret(typed["client"], typed["id"], tenant)
-    elif typed["kind"] == TRUST:
-        acts.delete_trust(typed["id"], tenant)
+def make(form: Form, act: str) -> Made:
+    """Make a token, a client, or another secret of one, and return its values; raises Wrong, ScimError."""
+    tenant, days = customer().name, int(form.one_of("days", dict(LIFETIMES)))
+    label = OWN_LABEL if g.kind == SETUP else form["label"]
+    if len(label) > _LONGEST_LABEL or not label.isprintable():
+        raise Fault(f"{act}-label", f"A label can have at most {_LONGEST_LABEL} characters, all of them printable.")
+    form.use()
+    acts, lifetime = limited(SECRET, TOKEN), timedelta(days=days)
+    if act == "issue":
+        return {"token": acts.issue_token(tenant, lifetime, label)[0]}
+    if act == "client":
+        client, secret = acts.create_client(tenant, lifetime, label)
     else:
-        raise Wrong(400, "This is not what our forms send, so nothing was done.")
-    return True
+        client, _, secret = acts.rotate_client(form["client"], lifetime, tenant)
+    return {"token_endpoint": token_endpoint(), "client_id": client.id, "client_secret": secret}
 
 
-def _made(form: Form) -> Response:
-    """Make what the form asks for, and return the page that shows its secret once; raises ScimError."""
-    typed, acts, tenant = form.typed, _acts(), customer().name
-    if typed["days"] not in dict(LIFETIMES):
-        raise Wrong(400, "This is not what our forms send, so nothing was done.")
-    if len(typed["label"]) > _LONGEST_LABEL or not typed["label"].isprintable():
-        sentence = f"A label can have at most {_LONGEST_LABEL} characters, all of them printable."
-        form.faults[f"{typed['act']}-label"] = sentence
-        return _page(form)
-    if not forms.use(form):
-        return _page(Form(faults={"": "This was shown already, and is not shown again. Make another if it is lost."}))
-    lifetime = timedelta(days=int(typed["days"]))
-    if typed["act"] == "issue":
-        text, _ = acts.issue_token(tenant, lifetime, typed["label"])
-        return _page(Form(), Made("The Secret Token", (("Secret Token", text, True),)))
-    if typed["act"] == "client":
-        client, secret = acts.create_client(tenant, lifetime, typed["label"])
-    elif typed["act"] == "rotate":
-        client, _, secret = acts.rotate_client(typed["client"], lifetime, tenant)
+def limited(*kinds: str) -> CredentialActs:
+    """Return the acts of the person on the page; the setup pages make a few credentials of these kinds."""
+
+    def check() -> None:
+        if sum(each.label == OWN_LABEL and each.kind in kinds for each in shown()) >= MOST:
+            raise Conflict(f"These pages have made {MOST} already, which is the most: revoke one first, or ask us to.")
+
+    return CredentialActs(parts().database, acting(), check if g.kind == SETUP else None)
+
+
+def token_endpoint() -> str:
+    """Return the URL at which the customer's clients get access tokens."""
+    return f"{base_url()}/{customer().name}/oauth/token"
+
+
+def _revoke(form: Form) -> None:
+    """Take a credential away; raises NotFound."""
+    acts, kind, its_id = CredentialActs(parts().database, acting()), form.one_of("kind", KINDS[g.kind]), form["id"]
+    tenant = customer().name
+    if g.kind == SETUP and (kind, its_id) not in {(each.kind, each.id) for each in shown()}:
+        raise NotFound(f"There is no {kind} {its_id!r}.")
+    if kind == TOKEN:
+        acts.revoke_token(its_id, tenant)
+    elif kind == SECRET:
+        acts.delete_secret(form["client"], its_id, tenant)
     else:
-        raise Wrong(400, "This is not what our forms send, so nothing was done.")
-    endpoint = f"{parts().config.base_url}/{tenant}/oauth/token"
-    public = (("OAuth token endpoint", endpoint, False), ("Client ID", client.id, False))
-    return _page(Form(), Made("The client's secret", (*public, ("Client Secret", secret, True))))
+        acts.delete_trust(its_id, tenant)

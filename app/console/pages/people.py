@@ -8,15 +8,9 @@ from typing import Any
 
 from flask import Response, request
 
-from app.console.frame import forms
-from app.console.frame.access import Need, needs
-from app.console.frame.blueprints import console
-from app.console.frame.door import acting, back, missing
-from app.console.frame.forms import Form
-from app.console.frame.pages import page
-from app.console.frame.parts import customer, parts
-from app.console.pages.log import ROWS, shown_log, window
-from app.errors import NotFound, Uniqueness
+from app.console.frame import Form, Need, acting, back, console, customer, directory, missing, page, parts
+from app.console.frame.asked import ROWS, Places, asked, before_and_after, beside, window
+from app.console.pages.log import lines
 from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import ResourceType
 from app.store.operators.finder import Hit
@@ -24,86 +18,64 @@ from app.store.operators.reports.groups import InGroup, groups_in, ways
 from app.store.operators.reports.resources import look, restorable, timeline
 from app.store.search.order import Position
 
-LONGEST = 300
 
-
-@console.get("/find")
-@needs(Need.SEE)
+@console.page("/find", Need.SEE)
 def find() -> Response:
     """Show who has a name, an e-mail address or an id, over all customers."""
     text, finder, names = asked("q"), parts().finder, [each.name for each in parts().tenants.list()]
     hits = text and (finder.find(text, names) or finder.beginning(text, names))
-    return page("found.html", hits=hits, of=None, text=text, places={})
+    return page("found.html", hits=hits, of=None, text=text, places=[])
 
 
-@console.get("/customers/<customer>/people", endpoint="people", defaults={"kind": "people"})
-@console.get("/customers/<customer>/groups", endpoint="groups", defaults={"kind": "groups"})
-@console.get("/customers/<customer>/<kind>", endpoint="others")
-@needs(Need.SEE)
+@console.page("/customers/<customer>/people", Need.SEE, endpoint="people", defaults={"kind": "people"})
+@console.page("/customers/<customer>/groups", Need.SEE, endpoint="groups", defaults={"kind": "groups"})
+@console.page("/customers/<customer>/<kind>", Need.SEE, endpoint="others")
 def resources(kind: str) -> Response:
     """Show the people or groups of a customer by name, or those that are called something."""
-    of, text = type_of(kind), asked("q")
+    of, text = _type_of(kind), asked("q")
     exact = text and parts().finder.find(text, [customer().name])
-    hits, places = (exact, {}) if exact else _by_name(of, text)
+    hits, places = (exact, []) if exact else _by_name(of, text)
     return page("found.html", hits=hits, of=of, text=text, places=places)
 
 
-@console.get("/customers/<customer>/<kind>/<resource_id>")
-@needs(Need.SEE)
+@console.page("/customers/<customer>/<kind>/<resource_id>", Need.SEE)
 def resource(kind: str, resource_id: str) -> Response:
     """Show who somebody is and what happened to them; of a group, who is in it."""
-    of, directory = type_of(kind), parts().directory(customer())
-    found = look(directory, of, resource_id)
+    of = _type_of(kind)
+    found = look(directory(), of, resource_id)
     if found is None:
         raise missing()
     if of.members and not found.kept:
         return page("group.html", found=found, **_members(resource_id))
-    return shown_log("person.html", timeline(directory.events, resource_id, window()), {}, found=found, form=Form())
+    return page("person.html", found=found, **lines(timeline(directory().events, resource_id, window())))
 
 
-@console.get("/customers/<customer>/deleted")
-@needs(Need.SEE)
+@console.page("/customers/<customer>/deleted", Need.SEE)
 def deleted() -> Response:
     """Show what can be restored."""
-    return _deleted(Form())
+    found = directory().deleted.page(window())
+    rows = restorable(directory(), found.events)
+    return page("deleted.html", rows=rows, places=beside(found), days=parts().config.deleted_days)
 
 
-@console.post("/customers/<customer>/deleted")
-@needs(Need.ACT)
-def restore() -> Response:
+@console.act("/customers/<customer>/deleted", Need.ACT, "id", shows=deleted)
+def restore(form: Form) -> Response:
     """Restore what was deleted."""
-    form = forms.read("id")
-    try:
-        change = acting().restore(parts().directory(customer()), form.typed["id"])
-    except (NotFound, Uniqueness) as error:
-        return _deleted(form.fail(error))
+    change = acting().restore(directory(), form["id"])
     kind = parts().kinds[change.resource_type.name]
-    return back("console.resource", "restored", customer=customer().name, kind=kind, resource_id=form.typed["id"])
+    return back("console.resource", "restored", kind=kind, resource_id=form["id"])
 
 
-def asked(name: str) -> str:
-    """Return what was typed into a box, or ""."""
-    return request.args.get(name, "").strip()[:LONGEST]
-
-
-def type_of(kind: str) -> ResourceType:
+def _type_of(kind: str) -> ResourceType:
     """Return the customer's type of resources that an address names; raises Wrong."""
-    types = parts().directory(customer()).catalogue.types
-    found = next((each for each in types if parts().kinds.get(each.name) == kind), None)
+    found = next((each for each in directory().catalogue.types if parts().kinds.get(each.name) == kind), None)
     if found is None:
         raise missing()
     return found
 
 
-def _deleted(form: Form) -> Response:
-    directory = parts().directory(customer())
-    found = directory.deleted.page(window())
-    return page("deleted.html", form.status, form=form, rows=restorable(directory, found.events), log=found,
-                days=parts().config.deleted_days)
-
-
-def _by_name(of: ResourceType, beginning: str) -> tuple[list[Hit], dict[str, Any]]:
-    """Return a page of resources whose names begin with a text, and the places before and behind it."""
+def _by_name(of: ResourceType, beginning: str) -> tuple[list[Hit], Places]:
+    """Return a page of resources whose names begin with a text, and the pages beside it."""
     before, after = (Position.parse(request.args.get(name, "")) for name in ("before", "after"))
     shown = [name for name in (of.identifier, of.label, of.switch) if name]
     asks = SearchRequest.from_query({"filter": [f"{of.identifier} sw {json.dumps(beginning)}"]} if beginning else {})
@@ -114,27 +86,22 @@ def _by_name(of: ResourceType, beginning: str) -> tuple[list[Hit], dict[str, Any
             active=not of.is_disabled(each))
         for each in found.resources
     ]
-    return hits, _places(bool(before), bool(after), (found.first, found.last), more=found.more)
-
-
-def _places(before: bool, after: bool, ends: tuple[Any, Any], *, more: bool) -> dict[str, Any]:  # noqa: FBT001
-    """Return the places before and behind a page, as far as there is something."""
-    return {"before": ends[0] if after or (before and more) else None, "after": ends[1] if before or more else None}
+    return hits, before_and_after(found.first, found.last, before=bool(before), after=bool(after), more=found.more)
 
 
 def _members(group: str) -> dict[str, Any]:
     """Return who is in a group, or only the groups in it, or how those are in it who are called something."""
-    directory, text = parts().directory(customer()), asked("is")
-    if text:
+    if text := asked("is"):
         hits = [each for each in parts().finder.find(text, [customer().name]) if not each.deleted]
-        types = [each for each in directory.catalogue.types if each.name in {hit.type for hit in hits}]
         found: dict[str, InGroup | None] = {}
-        for each in types:
-            found |= ways(directory, group, each, [hit.id for hit in hits if hit.type == each.name])
-        return {"members": hits, "text": text, "places": {}, "ways": found}
-    if request.args.get("only"):
-        return {"members": groups_in(directory, group), "text": "", "places": {}, "ways": {}}
-    before, after = (request.args.get(name, "")[:LONGEST] for name in ("before", "after"))
-    members, more = directory.members_page(group, before or after, ROWS, backwards=bool(before))
-    ends = (members[0].id, members[-1].id) if members else (None, None)
-    return {"members": members, "text": "", "places": _places(bool(before), bool(after), ends, more=more), "ways": {}}
+        for each in directory().catalogue.types:
+            if ids := [hit.id for hit in hits if hit.type == each.name]:
+                found |= ways(directory(), group, each, ids)
+        return {"members": hits, "text": text, "places": [], "ways": found}
+    if asked("only"):
+        return {"members": groups_in(directory(), group), "text": "", "places": [], "ways": {}}
+    before, after = asked("before"), asked("after")
+    members, more = directory().members_page(group, before or after, ROWS, backwards=bool(before))
+    first, last = (members[0].id, members[-1].id) if members else ("", "")
+    places = before_and_after(first, last, before=bool(before), after=bool(after), more=more)
+    return {"members": members, "text": "", "places": places, "ways": {}}

@@ -45,7 +45,7 @@ PICTURES = {
 }
 """Endpoint of a page -> its address; the file has the endpoint's name, with a hyphen for each dot and underscore."""
 NO_PICTURE = {
-    "console.enter", "setup.enter_setup", "console.sign_on_start", "console.signed_on", "console.others", "console.event",
+    "console.enter", "setup.enter", "console.sign_on_start", "console.signed_on", "console.others", "console.event",
     "console.export_log",
 }
 """Pages with one button or of the same look as another one, and files."""

@@ -13,7 +13,7 @@ from tests.console.browser.pictures import FOLDER, NO_PICTURE, PICTURES, demo, d
 LARGEST = 300 * 1024
 
 
-def test_each_page_has_a_picture_in_the_document(application) -> None:
+def test_co_125_each_page_has_a_picture_in_the_document(application) -> None:
     pages = {
         rule.endpoint for rule in application.url_map.iter_rules()
         if rule.endpoint.startswith(("console.", "setup.")) and "GET" in (rule.methods or ())

@@ -35,7 +35,7 @@ def at(minutes: float) -> datetime:
     return NINE + timedelta(minutes=minutes)
 
 
-def test_a_pulse_has_the_first_and_the_last_contact(activity: Activity) -> None:
+def test_co_07_a_pulse_has_the_first_and_the_last_contact(activity: Activity) -> None:
     activity.write(sums(answered(0), answered(1, "done")))
     activity.write(sums(answered(3)))
     activity.write(sums(answered(2)))  # another worker, which writes later
@@ -76,7 +76,7 @@ def test_denials_are_counted_until_somebody_is_let_in(activity: Activity) -> Non
     assert activity.pulse("acme")["last"] == at(4)
 
 
-def test_a_pulse_keeps_the_newest_requests(activity: Activity) -> None:
+def test_co_07_a_pulse_keeps_the_newest_requests(activity: Activity) -> None:
     activity.write(sums(*(answered(number) for number in range(3 * RECENT))))
     assert [row["time"] for row in activity.pulse("acme")["recent"]] == [at(n) for n in range(2 * RECENT, 3 * RECENT)]
 
@@ -89,7 +89,7 @@ def test_failures_of_the_last_hours(activity: Activity) -> None:
     assert activity.failures(at(180)) == activity.failures(at(0), "other") == {}
 
 
-def test_causes_by_attribute(activity: Activity) -> None:
+def test_co_07_causes_by_attribute(activity: Activity) -> None:
     activity.write(sums(answered(0, "refused", cause="required name.givenName"), answered(1, "refused", cause="taken")))
     activity.write(sums(answered(2, "refused", cause="required name.givenName")))
     assert activity.causes("acme", at(0)) == {"required name.givenName": 2, "taken": 1}
@@ -100,12 +100,12 @@ def test_causes_by_attribute(activity: Activity) -> None:
     assert activity.causes("acme", at(0))["taken"] == 2, "one that is known goes on being counted"
 
 
-def test_a_tenant_that_does_not_exist_leaves_nothing(activity: Activity, database: Database) -> None:
+def test_co_07_a_tenant_that_does_not_exist_leaves_nothing(activity: Activity, database: Database) -> None:
     activity.write({"nobody": sums(answered(0, "refused"))["acme"]})
     assert database.db.pulses.count_documents({}) == database.db.days.count_documents({}) == 0
 
 
-def test_days_expire_with_the_log(database: Database) -> None:
+def test_co_07_days_expire_with_the_log(database: Database) -> None:
     Tenants(database).create("acme", "gallery")
     Activity(database, days=30).write(sums(answered(0)))
     row = database.db.days.find_one()

@@ -1,0 +1,67 @@
+"""What goes wrong and is answered with a notice: what is wrong, and what to try."""
+
+from __future__ import annotations
+
+from flask import url_for
+
+from app.console.frame.parts import parts
+from app.store.operators.visits import SETUP, Visit
+
+LINK_COMMAND = "scimd console link"
+
+
+class Wrong(Exception):
+    """The request is answered with a notice: its sentences, a command to run, and a link as address and text."""
+
+    def __init__(
+        self, status: int, *sentences: str, heading: str = "", command: str = "", link: tuple[str, str] | None = None
+    ) -> None:
+        super().__init__(*sentences)
+        self.status = status
+        self.sentences = sentences
+        self.heading = heading
+        self.command = command
+        self.link = link
+
+
+def missing() -> Wrong:
+    """Return the error for what does not exist, or is not for this visit: one page for both."""
+    return Wrong(404, "There is no such page, or it is not for you.")
+
+
+def not_ours() -> Wrong:
+    """Return the error for a form with what our pages do not send."""
+    return Wrong(400, "This is not what our forms send, so nothing was done.")
+
+
+def not_signed_in(kind: str) -> Wrong:
+    """Return the error for the entrance, which says how to come in."""
+    heading, support = "You are not signed in", parts().config.support
+    if kind == SETUP:
+        ask = (f"If you do not have one, ask {support}.",) if support else ()
+        often = "Open the setup link that you were sent. It can be opened as often as you like, until it expires."
+        return Wrong(401, often, *ask, heading=heading)
+    how = "Operators come in by a link, good once and for five minutes. Who can run scimd's commands prints one with"
+    link = (url_for("console.sign_on_start"), "Sign in") if parts().operators else None
+    return Wrong(401, how, heading=heading, command=LINK_COMMAND, link=link)
+
+
+def sign_in_again(visit: Visit) -> Wrong:
+    """Return the error for a grave act of a person who has signed in too long ago."""
+    lately = "the last hour" if visit.kind == SETUP else "the last 15 minutes"
+    done, heading = f"This needs a sign-in within {lately}, so nothing was done.", "Sign in again"
+    if visit.kind == SETUP:
+        return Wrong(403, done, "Open your setup link again in this browser; it leads back here.", heading=heading)
+    if visit.sid:
+        return Wrong(403, done, heading=heading, link=(url_for("console.sign_on_start", again=1), "Sign in again"))
+    how = "Open another link into the console in this browser; it leads back here. Print one with"
+    return Wrong(403, done, how, heading=heading, command=LINK_COMMAND)
+
+
+def gone(kind: str) -> Wrong:
+    """Return the error for a link that is not good, whatever the reason."""
+    heading, whom = "This link is not good any more", parts().config.support or "those who sent it"
+    if kind == SETUP:
+        return Wrong(404, f"It has expired, or was taken back. Ask {whom} for another one.", heading=heading)
+    how = "A link into the console works once, and for five minutes. Print another one with"
+    return Wrong(404, how, heading=heading, command=LINK_COMMAND)

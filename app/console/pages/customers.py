@@ -1,0 +1,109 @@
+"""Who needs attention, and whether one customer is all right; customers are added, suspended, resumed and deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+from flask import Response, g
+
+from app.advice.explain import title_of
+from app.console.frame import Form, Need, acting, back, console, page, parts, setup
+from app.console.frame import customer as this_customer
+from app.console.frame.asked import ROWS, asked, before_and_after
+from app.console.frame.forms import Fault
+from app.console.pages.credentials import shown as shown_credentials
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
+from app.sign_on.endings import Endings
+from app.sign_on.people import DELETED
+from app.store.accounts.tenants import PROFILES
+from app.store.mongo.moments import now
+from app.store.operators.customers import TenantActs
+from app.store.operators.overview import Totals
+from app.store.operators.visits import SETUP
+
+MEANING = (
+    ("gallery", "gallery: Entra's gallery app; asks for what the app's tables require"),
+    ("interop", "interop: any other app in Entra, Okta, OneLogin, and all other identity providers"),
+    ("rfc", "rfc: conformance suites, and clients that are known to be exact"),
+)
+
+
+@console.page("", Need.SEE)
+def overview() -> Response:
+    """Show which customers need attention, and all of them by name."""
+    before, after, totals = asked("before"), asked("after"), parts().overview.totals()
+    found = parts().tenants.page(before or after, ROWS + 1, before=bool(before))
+    shown = found[-ROWS:] if before else found[:ROWS]
+    names, more = [each.name for each in shown] or [""], len(found) > ROWS
+    places = before_and_after(names[0], names[-1], before=bool(before), after=bool(after), more=more)
+    customers, attention = parts().overview.customers(shown, totals, now()), parts().overview.attention(now())
+    return page("overview.html", attention=attention, customers=customers, places=places, sums=_sums(totals))
+
+
+@console.page("/customers/<customer>", Need.SEE)
+@setup.page("", Need.SEE, endpoint="start")
+def customer() -> Response:
+    """Show whether a customer is all right, and what was refused by cause."""
+    tenant, reader = this_customer(), parts().overview
+    (found,) = reader.customers([tenant], reader.totals(), now(), days=28)
+    credentials = shown_credentials() if g.kind == SETUP else found.facts.credentials
+    url, refusals = parts().config.scim_url(tenant.name), _refusals(tenant.name)
+    return page("customer.html", found=found, refusals=refusals, credentials=credentials, tenant_url=url)
+
+
+@console.page("/customers/new", Need.ACT)
+def new_customer() -> Response:
+    """Ask for the name of a new customer."""
+    return page("new_customer.html", profiles=MEANING)
+
+
+@console.act("/customers/new", Need.ACT, "name", "profile", shows=new_customer, about="name")
+def add_customer(form: Form) -> Response:
+    """Create a customer."""
+    added = _acts().create(form["name"], form["profile"] or PROFILES[0])
+    return back("console.customer", "added", customer=added.name)
+
+
+@console.page("/customers/<customer>/state", Need.SEE)
+def state() -> Response:
+    """Show what can be done to the customer as a whole."""
+    return page("state.html")
+
+
+@console.act("/customers/<customer>/state", Need.GRAVE, "act", "name", shows=state)
+def change_state(form: Form) -> Response:
+    """Suspend, resume or delete the customer."""
+    act, name = form.one_of("act", ("suspend", "resume", "delete")), this_customer().name
+    if act == "delete":
+        return _delete(form, name)
+    (_acts().suspend if act == "suspend" else _acts().resume)(name)
+    return back("console.customer", "suspended" if act == "suspend" else "resumed")
+
+
+def _delete(form: Form, name: str) -> Response:
+    if form["name"] != name:
+        raise Fault("name", f"Type {name} to delete it; nothing was deleted.")
+    Endings(parts().database, parts().config.log_days).end(name, {}, DELETED, acting().actor)
+    _acts().delete(name, now=False)
+    return back("console.overview", "deleted")
+
+
+def _acts() -> TenantActs:
+    return TenantActs(parts().database, acting())
+
+
+def _refusals(tenant: str) -> list[tuple[str, str, str, int]]:
+    """Return the commonest causes of refusals in seven days: cause, attribute or "", both in words, and the number."""
+    causes = parts().activity.causes(tenant, now() - timedelta(days=7)).most_common(10)
+    parted = [(*each.partition(" ")[::2], number) for each, number in causes]
+    return [(cause, attribute, title_of(cause, attribute), number) for cause, attribute, number in parted]
+
+
+def _sums(totals: Totals) -> dict[str, int]:
+    """Return how many users and groups there are."""
+    numbers = Counter[str]()
+    for (_, kind), each in totals.items():
+        numbers[kind] += each.number
+    return {"users": numbers[USER_TYPE.name], "groups": numbers[GROUP_TYPE.name]}

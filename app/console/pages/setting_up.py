@@ -1,0 +1,98 @@
+"""The steps by which a customer's administrator connects their identity provider: provider, values, test, done.
+
+The tenant of these pages is that of the visit alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, request
+
+from app.advice.guides import CLIENT, ENTRA, PROVIDERS, TRUST, Way
+from app.console.frame import Form, Need, back, customer, events, page, parts, setup
+from app.console.frame.asked import asked, moment
+from app.console.frame.door import LIVE
+from app.console.pages.credentials import LIFETIMES, OWN_LABEL, Made, limited, make, token_endpoint
+from app.console.pages.log import portal
+from app.errors import InvalidValue
+from app.schemas.tables.user import USER_TYPE
+from app.store.accounts.trusts import ASSERTION, Conditions
+from app.store.operators.arrivals import arrivals, has_passed
+from app.store.operators.credentials import TRUST as TRUSTS
+
+_OF_A_TRUST = ("issuer", "audience", "subject")
+_LONGEST = 1_024
+_VALUE = re.compile(r"\{(\w+)\}")
+_SECRETS = ("{token}", "{client_secret}")
+
+
+@setup.page("/provider", Need.SET_UP)
+def provider() -> Response:
+    """Ask which identity provider it is."""
+    return page("provider.html", providers=PROVIDERS, chosen=portal(), step=1)
+
+
+@setup.act("/provider", Need.SET_UP, "provider")
+def choose_provider(form: Form) -> Response:
+    """Remember which identity provider it is."""
+    parts().tenants.choose_provider(customer().name, form.one_of("provider", PROVIDERS))
+    return back("setup.values")
+
+
+@setup.page("/values", Need.SET_UP)
+def values(made: Made | None = None) -> Response:
+    """Show what to paste where, with what was just `made`."""
+    url, identifier = parts().config.scim_url(customer().name), USER_TYPE.identifier
+    ours = {"tenant_url": url, "token_endpoint": token_endpoint(), "identifier": identifier, **(made or {})}
+    fields = [(field, _filled(value, ours), value in _SECRETS) for field, value in _way().fields]
+    return page("values.html", fields=fields, made=made, lifetimes=LIFETIMES, step=2, **_guide())
+
+
+@setup.act("/values", Need.SET_UP, "days", *_OF_A_TRUST, shows=values)
+def make_values(form: Form) -> Response:
+    """Make the secret, or store the trust, and show what to paste where."""
+    kind = _way().kind
+    return values(_trusted(form) if kind == TRUST else make(form, "client" if kind == CLIENT else "issue"))
+
+
+@setup.page("/test", Need.SET_UP)
+def test() -> Response:
+    """Show what arrives, from the moment on at which the page was opened."""
+    since = moment("since")
+    if since is None:
+        return back("setup.test", since=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
+    found = arrivals(parts().activity, events(), customer().name, since, portal())
+    template = "parts/arrivals.html" if LIVE in request.args else "test.html"
+    return page(template, found=found, passed=has_passed(found, portal()), since=since, step=3, **_guide())
+
+
+@setup.page("/done", Need.SET_UP)
+def done() -> Response:
+    """Show what to do in the portal after the test."""
+    return page("done.html", step=4, **_guide())
+
+
+def _way() -> Way:
+    return PROVIDERS[portal()].way(asked("way"))
+
+
+def _guide() -> dict[str, Any]:
+    return {"provider": PROVIDERS[portal()], "way": _way(), "entra": portal() == ENTRA}
+
+
+def _filled(template: str, ours: Mapping[str, str]) -> str:
+    """Return a value with ours in it, "" as long as one of them has to be made first."""
+    named = _VALUE.findall(template)
+    return _VALUE.sub(lambda match: ours[match[1]], template) if set(named) <= ours.keys() else ""
+
+
+def _trusted(form: Form) -> Made:
+    """Trust what the portal shows, and return the client id for it; raises InvalidValue, Conflict."""
+    if not all(0 < len(form[name]) <= _LONGEST and form[name].isprintable() for name in _OF_A_TRUST):
+        raise InvalidValue(f"Each of the three fields needs a value of at most {_LONGEST:,} printable characters.")
+    conditions = Conditions(ASSERTION, form["issuer"], (form["audience"],), subject=form["subject"])
+    return {"client_id": limited(TRUSTS).add_trust(customer().name, conditions, OWN_LABEL).id}
