@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,16 +18,23 @@ from app.errors import NotFound, ScimError
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.accounts.tokens import EVENTS_READ, Tokens
 from app.store.delivery.delivery_lease import sender
-from app.store.delivery.endpoint import Endpoint
+from app.store.delivery.endpoint import STANDING_STILL, Endpoint
 from app.store.delivery.endpoints import Endpoints
 from app.store.delivery.put_aside import BEHIND, GIVEN_UP, WAITING, PutAsides
 from app.store.delivery.requests import resend
 from app.store.log.lease import read_lease
+from app.store.mongo.moments import now
 from tests.conftest import Server, make_server
 from tests.delivery.copying import Copying, served
 from tests.feed.changing import Changing
 from tests.feed.copies import ROUNDS, TENANTS, Accident, Accidents, compare, killed, settled, stands_still
 from tests.processes import until
+
+RESEND_SECONDS = 2
+PATIENCE = timedelta(seconds=8)
+"""How long an endpoint may stand still: it is tried again after 5 seconds, and then after 30."""
+SOME, MUCH = 50, 300
+"""Events that arrive between two accidents; events that are put aside, after which nothing is changed for a while."""
 
 
 @pytest.fixture
@@ -65,6 +74,11 @@ class Consumer:
         self.now = self._stack.enter_context(served(Copying(self._file, self._key, ("127.0.0.1", self.address[1]))))
         self.now.failing = failing
 
+    @property
+    def accepted(self) -> int:
+        """How many requests it has accepted."""
+        return self.arrived - self.failed + self.now.arrived - self.now.failed
+
     def endpoint(self) -> Endpoint:
         endpoint = Endpoints(self._server.database).get(self.id)
         assert endpoint
@@ -90,8 +104,11 @@ class DeliveryAccidents(Accidents):
             *super().all(), self.sender_is_killed, self.sender_stands_still, self.consumer_is_gone_for_a_while, self.replay,
         ]
 
-    def afterwards(self) -> Sequence[Accident]:
-        return (self.resend,)
+    def pause(self) -> None:
+        """Let some events arrive before the next accident, or as many as do."""
+        begun, before = time.monotonic(), self._consumer.accepted
+        while self._consumer.accepted < before + SOME and time.monotonic() - begun < random.uniform(2, 8):
+            time.sleep(0.1)
 
     def sender(self) -> int | None:
         return self.worker(sender(self.server.database))
@@ -114,10 +131,37 @@ class DeliveryAccidents(Accidents):
         if numbers := [row["seq"] for row in recent]:
             Endpoints(self.server.database).set_place(endpoint.id, numbers[-1])
 
-    def resend(self) -> None:
-        """An operator sends again what failed more than once, and would else be tried again after minutes."""
-        with suppress(ScimError, PyMongoError):
-            send_again(self.server, self._consumer)
+
+class Operator:
+    """Looks after the endpoint until the block ends.
+
+    Sends again what failed more than once, which would else be tried again after minutes, and turns the endpoint on that
+    stands still for some time, as if it had been mended. While much is put aside, nothing is changed: otherwise the
+    endpoint would fall behind further and further, and get most of it when it fails no more.
+    """
+
+    def __init__(self, server: Server, consumer: Consumer, changing: Changing) -> None:
+        self._server, self._consumer, self._changing = server, consumer, changing
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Operator:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        while not self._stopping.wait(RESEND_SECONDS):
+            with suppress(ScimError, PyMongoError):  # mongod was killed
+                send_again(self._server, self._consumer, least=2)
+                endpoint = self._consumer.endpoint()
+                if endpoint.state == STANDING_STILL and now() - endpoint.since > PATIENCE:
+                    Endpoints(self._server.database).enable(endpoint.id)
+                waits = PutAsides(self._server.database).numbers(endpoint.id)
+                self._changing.pause(begins=waits[WAITING] + waits[BEHIND] > MUCH)
 
 
 @ROUNDS
@@ -126,10 +170,10 @@ def test_ev_130_the_copy_by_webhooks_is_what_there_is(
 ) -> None:
     """A third of all requests fail meanwhile."""
     random.seed()
-    changing = Changing(server, TENANTS)
+    changing = Changing(server, TENANTS, threads=2)
     consumer.now.failing = 1 / 3
     accidents = DeliveryAccidents(server, consumer, changing, tmp_path)
-    with changing:
+    with changing, Operator(server, consumer, changing):
         accidents.happen(rounds)
     consumer.now.failing = 0
     finish(server, consumer)
@@ -155,10 +199,10 @@ def finish(server: Server, consumer: Consumer) -> None:
     until(done, 180, pause=1)
 
 
-def send_again(server: Server, consumer: Consumer) -> None:
-    """Let everything be tried again at once that was refused."""
+def send_again(server: Server, consumer: Consumer, least: int = 1) -> None:
+    """Let everything be tried again at once that was refused so often, or given up."""
     endpoint = consumer.endpoint()
     for aside in PutAsides(server.database).of(endpoint.id, (WAITING, GIVEN_UP)):
-        if aside.attempts:
+        if aside.attempts >= least:
             with suppress(NotFound):
                 resend(server.database, endpoint, aside.event)

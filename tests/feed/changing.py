@@ -76,8 +76,13 @@ class Changing:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
+        self.pause(begins=False)
         for thread in self._threads:
             thread.join(2 * SECONDS)
+
+    def pause(self, *, begins: bool) -> None:
+        """Begin or end a pause, in which nothing is changed."""
+        (self._resume.clear if begins else self._resume.set)()
 
     def begin_tenant(self, name: str) -> None:
         """Create a tenant as an operator does, and let it be changed."""

@@ -7,7 +7,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -103,10 +103,6 @@ class Accidents:
             self.tenant_is_made_anew, self.restores, self.imports,
         ]
 
-    def afterwards(self) -> Sequence[Accident]:
-        """Return what happens after each accident."""
-        return ()
-
     def workers(self) -> list[int]:
         assert self.server.process
         keepers = of_folder(self.server.folder, "app.embedded.keeper")
@@ -150,11 +146,13 @@ class Accidents:
         for _ in range(number):
             for accident in random.sample(self.all(), len(self.all())):
                 self._happen(accident)
-                time.sleep(random.uniform(0.2, 1))
-                for each in self.afterwards():
-                    self._happen(each)
+                self.pause()
             if time.monotonic() - begun > HOUR:
                 break
+
+    def pause(self) -> None:
+        """Wait for the next accident."""
+        time.sleep(random.uniform(0.2, 1))
 
     def _happen(self, accident: Accident) -> None:
         until(self._database_answers, 120)  # a mongod that was killed may need longer than a client waits
