@@ -28,3 +28,20 @@ def test_co_121_somebody_is_found_by_the_box_at_the_top(either_window, customer)
     page.get_by_role("button", name="Find").click()
     page.get_by_role("link", name=name).click()
     assert page.get_by_role("heading", level=1).inner_text() == name
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_co_91_a_long_name_wraps_and_covers_nothing(window, customer, width) -> None:
+    name = "x" * 290
+    customer.user(name, name={"familyName": "Backup"})
+    customer.user(name)
+    customer.moved(5)
+    page = window.enter()
+    page.set_viewport_size({"width": width, "height": 800})
+    for path in ("log", "people", "log?failed=1"):
+        window.go(f"{customer.page}/{path}")
+        assert page.locator("tbody tr").count() >= 1
+        assert not page.evaluate("document.documentElement.scrollWidth > innerWidth"), path
+        boxes = page.evaluate("[...document.querySelectorAll('main *')].filter(each => each.closest('thead') === null)"
+                              ".map(each => each.getBoundingClientRect()).filter(box => box.left < 0 || box.right > innerWidth).length")
+        assert boxes == 0, path
