@@ -11,9 +11,10 @@ import requests
 from flask import Flask
 
 from app.console.frame.access import MAY, Need
-from app.store.mongo.moments import now
+from app.store.mongo.moments import aware, now
 from app.store.operators.audit import AuditLog
 from app.store.operators.links import Links
+from app.store.operators.visits import SETUP
 from app.store.operators.visits import SPEC as VISITS
 from tests.console.browsing import Browser, Shown
 
@@ -110,6 +111,34 @@ def test_ca_07_a_setup_link_works_after_fifty_scanners(pages, tenant) -> None:
     assert person.get("/setup").status == 200
     pages.command("setup", "revoke", Links(pages.database).of_tenant(tenant)[0].id)
     assert person.get("/setup").status == 401
+
+
+def test_ca_07_a_visit_by_a_setup_link_ends_with_the_link(pages, tenant) -> None:
+    links, visits = Links(pages.database), pages.database.db[VISITS.name]
+    for handover in (False, True):
+        lifetime = timedelta(minutes=20 if handover else 10)
+        secret, _ = links.make_setup(tenant, "setup", "alice", lifetime, handover=handover)
+        person = Browser(pages, "setup")
+        assert person.post(f"/setup/enter/{secret}", follow="no").status == 303
+        link = links.get(secret, SETUP)
+        visit = visits.find_one({"link": link.id})
+        assert (aware(visit["ends"]) == link.expires) is not handover
+        pages.database.db.tickets.update_one({"_id": link.key}, {"$set": {"expires": now()}})
+        assert person.get("/setup").status == 200
+        assert Browser(pages, "setup").post(f"/setup/enter/{secret}").heading == "This link is not good any more"
+        visits.update_one({"link": link.id}, {"$set": {"ends": now()}})
+        assert person.get("/setup").status == 401
+
+
+def test_ca_07_a_link_is_not_good_for_another_customer_of_the_same_name(pages, tenant) -> None:
+    secret, _ = Links(pages.database).make_setup(tenant, "setup", "alice", timedelta(hours=1))
+    person = Browser(pages, "setup")
+    assert person.post(f"/setup/enter/{secret}", follow="no").status == 303
+    pages.command("tenant", "delete", tenant, "--yes")
+    pages.database.db.tenants.update_one({"_id": tenant}, {"$set": {"deleted_at": now() - timedelta(minutes=5)}})
+    pages.command("tenant", "create", tenant)
+    assert person.get("/setup").status == 401
+    assert Browser(pages, "setup").post(f"/setup/enter/{secret}").heading == "This link is not good any more"
 
 
 def test_co_24_a_code_is_asked_for_and_the_fifth_wrong_one_ends_the_link(pages, tenant) -> None:

@@ -401,6 +401,7 @@ def test_console(reader: Story) -> None:
     (made,) = json.loads(reader.run("scimd setup list contoso --json", "setup"))
     reader.run("scimd setup list contoso", made["id"])
     reader.run(f"scimd setup revoke {made['id']}", "is not good any more")
+    json.loads(reader.run("scimd setup link contoso --expires 5m --json", "/setup/enter/"))
     reader.run("scimd acts", "console link.*setup link +contoso.*setup revoke")
     assert reader.untried("docs/console.md") == []
 

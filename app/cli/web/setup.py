@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import click
 
-from app.cli.audit import acting, operator
+from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Duration
@@ -32,11 +32,15 @@ def setup() -> None:
 @json_option
 @click.pass_obj
 def link(connection: Connection, tenant: str, may: str, expires: timedelta, code: bool, as_json: bool) -> None:
-    """Print a setup link for a tenant; until it expires, it can be opened as often as one likes."""
+    """Print a setup link for a tenant; until it expires, it can be opened as often as one likes.
+
+    With --json it is for an application of yours that sends its administrator on at once: a visit may outlast the link.
+    """
     if expires < SHORTEST:
         raise click.UsageError("--expires can be no less than 5m")
     Tenants(connection.prepared).require(tenant)
-    made = LinkActs(connection.database, acting(connection)).make(tenant, may, operator().who, expires, coded=code)
+    acts = LinkActs(connection.database, acting(connection))
+    made = acts.make(tenant, may, expires, coded=code, handover=as_json)
     url = f"{connection.config.base_url}/setup/enter/{made.secret}"
     if as_json:
         also = {"code": made.code} if code else {}

@@ -41,7 +41,7 @@ def entered(form: Form, secret: str) -> Response:
     if link is None:  # of a link without a code, the page says that it is not good
         raise Fault("code", "This is not the code that belongs to the link.")
     who = f"setup link {link.id}" if link.use == SETUP else link.who
-    return come_in(by(who, link.role), tenant=link.tenant, link=link.id)
+    return come_in(by(who, link.role), until=link.last_visit, tenant=link.tenant, link=link.id)
 
 
 @console.act("/out", Need.SEE)
@@ -59,15 +59,19 @@ def by(who: str, role: str = "") -> Operator:
     return Operator(who, g.kind, role, request.remote_addr or "", current().request_id)
 
 
-def come_in(operator: Operator, *, fresh: datetime | None = None, tenant: str = "", **opened_by: str) -> Response:
+def come_in(
+    operator: Operator, *, fresh: datetime | None = None, until: datetime | None = None, **opened_by: str
+) -> Response:
     """Open a visit, and lead to the page that the person came for.
 
-    `opened_by` is the id of a `link`, or the `sid` of a session of sign-on; `fresh` is when the person signed in there.
+    `opened_by` is the id of a `link` with its `tenant`, or the `sid` of a session of sign-on; `fresh` is when the
+    person signed in there, `until` when the visit ends at the latest.
     """
     log, kind = AuditLog(parts().database), g.kind
-    with log.begin(operator, f"{kind} sign-in", tenant=tenant, object_=opened_by.get("link", "")):
+    about = {"tenant": opened_by.get("tenant", ""), "object_": opened_by.get("link", "")}
+    with log.begin(operator, f"{kind} sign-in", **about):
         secret, path = parts().visits.open(
-            former=cookie(kind), fresh=fresh, kind=kind, who=operator.who, role=operator.role, tenant=tenant,
+            former=cookie(kind), fresh=fresh, until=until, kind=kind, who=operator.who, role=operator.role,
             address=operator.address, agent=request.headers.get("User-Agent", ""), **opened_by,
         )
     response = to(path or url_for(_ENTRANCES[kind]))

@@ -7,7 +7,7 @@ from datetime import timedelta
 from flask import Response, url_for
 
 from app.blueprints.pages.headers import base_url
-from app.console.frame import Form, Need, acting, back, console, customer, page, parts, visit
+from app.console.frame import Form, Need, acting, back, console, customer, page, parts
 from app.store.operators.links import LinkActs
 
 LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
@@ -30,5 +30,5 @@ def change_links(form: Form) -> Response:
         return back("console.links", "revoked")
     role, days = form.one_of("role", dict(ROLES)), int(form.one_of("days", dict(LIFETIMES)))
     form.use()
-    made = acts.make(name, role, visit().who, timedelta(days=days), coded=bool(form["code"]))
+    made = acts.make(name, role, timedelta(days=days), coded=bool(form["code"]))
     return links((base_url() + url_for("setup.enter", secret=made.secret), made.code))

@@ -56,18 +56,18 @@ class EndpointItself:
 
 
 class Acting:
-    """The acts of one operator; `days` is how long a tenant's log is kept, `actor` who they are in it."""
+    """The acts of one `operator`; `days` is how long a tenant's log is kept, `actor` who they are in it."""
 
     def __init__(self, database: Database, operator: Operator, days: int, actor: Actor | None = None) -> None:
         self._database = database
-        self._operator = operator
+        self.operator = operator
         self.days = days
         self.actor = actor or Actor(str(operator), operator.request)
 
     @contextmanager
     def audited(self, act: str, tenant: str = "", object_: str = "") -> Iterator[AuditEntry]:
         """Record the act that the block is, such as `tenant delete`, and its outcome."""
-        with AuditLog(self._database).begin(self._operator, act, tenant=tenant, object_=object_) as entry:
+        with AuditLog(self._database).begin(self.operator, act, tenant=tenant, object_=object_) as entry:
             yield entry
 
     def restore(self, directory: Directory, resource_id: str) -> Change:

@@ -43,6 +43,13 @@ class Link:
     last: datetime | None = None
     code: str = ""
     """The hash of the code that is asked for, or ""."""
+    handover: bool = False
+    """Whether an application of the vendor's sends a person on by it at once."""
+
+    @property
+    def last_visit(self) -> datetime | None:
+        """When the visits that it opens end at the latest, None if that does not depend on it (D-505)."""
+        return self.expires if self.use == SETUP and not self.handover else None
 
     @property
     def id(self) -> str:
@@ -67,11 +74,12 @@ class Links:
         return self._insert(CONSOLE, lifetime, None, tenant="", role=role, who=who)
 
     def make_setup(
-        self, tenant: str, role: str, who: str, lifetime: timedelta, *, coded: bool = False, session: Session = None
+        self, tenant: str, role: str, who: str, lifetime: timedelta, *, coded: bool = False, handover: bool = False,
+        session: Session = None,
     ) -> tuple[str, str]:
         """Store a link to a tenant's setup pages, and return its secret, and its code or ""."""
         code = f"{secrets.randbelow(10**8):08}" if coded else ""
-        also = {"code": hash_of(code)} if code else {}
+        also = ({"code": hash_of(code)} if code else {}) | ({"handover": True} if handover else {})
         return self._insert(SETUP, lifetime, session, tenant=tenant, role=role, who=who, **also), code
 
     def check_room(self, tenant: str) -> None:
@@ -125,7 +133,7 @@ class Links:
         unused = {"used": {"$exists": False}, "revoked": {"$exists": False}}
         return {"use": use, "expires": {"$gt": self._clock()}, "wrong": {"$not": {"$gte": MOST_WRONG_CODES}}, **unused}
 
-    def _insert(self, use: str, lifetime: timedelta, session: Session, **parts: str) -> str:
+    def _insert(self, use: str, lifetime: timedelta, session: Session, **parts: Any) -> str:
         secret = secrets.token_urlsafe(24)
         document = {"_id": hash_of(secret), "use": use, "expires": self._clock() + lifetime, **parts}
         self._collection.insert_one(document, session=session)
@@ -149,11 +157,16 @@ class LinkActs:
         self._links = Links(database)
         self._visits = Visits(database)
 
-    def make(self, tenant: str, role: str, who: str, lifetime: timedelta, *, coded: bool = False) -> Made:
+    def make(
+        self, tenant: str, role: str, lifetime: timedelta, *, coded: bool = False, handover: bool = False
+    ) -> Made:
         """Make a link to a tenant's setup pages and return it; raises Conflict if the tenant has too many."""
+        who = self._acting.operator.who
 
         def work(session: Session) -> tuple[Link, Made]:
-            secret, code = self._links.make_setup(tenant, role, who, lifetime, coded=coded, session=session)
+            secret, code = self._links.make_setup(
+                tenant, role, who, lifetime, coded=coded, handover=handover, session=session
+            )
             link = self._links.get(secret, SETUP, session)
             assert link is not None
             return link, Made(secret, code, link)
@@ -177,4 +190,5 @@ def _link(document: dict[str, Any]) -> Link:
         key=document["_id"], use=document["use"], role=document["role"], who=document["who"],
         expires=aware(document["expires"]), tenant=document["tenant"], opened=document.get("opened", 0),
         last=aware(document["last"]) if document.get("last") else None, code=document.get("code", ""),
+        handover=document.get("handover", False),
     )

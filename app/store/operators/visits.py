@@ -93,17 +93,20 @@ class Visits:
         self._collection = database.db[SPEC.name]
         self._clock = clock
 
-    def open(self, *, former: str = "", fresh: datetime | None = None, **parts: str) -> tuple[str, str]:
+    def open(
+        self, *, former: str = "", fresh: datetime | None = None, until: datetime | None = None, **parts: str
+    ) -> tuple[str, str]:
         """Open a visit; return the secret for its cookie, and the path that the person came for, or "".
 
         `former` is the secret of the browser's earlier visit, which ends; `fresh` is when the person signed in, if that
-        was not now. `parts` are the texts of a `Visit`.
+        was not now; `until` is when the visit ends at the latest. `parts` are the texts of a `Visit`.
         """
         moment = self._clock()
         earlier = self._collection.find_one_and_delete({"_id": hash_of(former), "kind": parts["kind"]}) or {}
         secret = secrets.token_urlsafe(32)
         document = {"tenant": "", "link": ""} | parts | {"agent": parts.get("agent", "")[:_LONGEST_AGENT]}
-        times = {"opened": moment, "fresh": fresh or moment, "seen": moment, "ends": moment + LONGEST}
+        ends = min(moment + LONGEST, until or moment + LONGEST)
+        times = {"opened": moment, "fresh": fresh or moment, "seen": moment, "ends": ends}
         self._collection.insert_one({"_id": hash_of(secret), **document, **times})
         return secret, earlier.get("back", "")
 

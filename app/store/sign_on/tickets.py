@@ -31,6 +31,7 @@ SPEC = CollectionSpec(
                 "outcome": {"bsonType": "object"},
                 **{each: {"bsonType": "date"} for each in ("expires", "used", "last", "revoked")},
                 **{each: {"bsonType": "int"} for each in ("opened", "wrong")},
+                "handover": {"bsonType": "bool"},
             },
         }
     },

@@ -65,6 +65,13 @@ def test_co_24_a_setup_link_is_printed_listed_and_revoked(scimd, database):
     assert "Make one: scimd setup link contoso" in scimd("setup", "list", "contoso").out
 
 
+def test_co_86_an_application_gets_a_link_whose_visits_may_outlast_it(scimd, database):
+    made = scimd("setup", "link", "contoso", "--expires", "5m", "--json").json
+    printed = scimd("setup", "link", "contoso", "--expires", "5m").out
+    handed, mailed = (Links(database).get(secret_in(url, SETUP), SETUP) for url in (made["url"], printed))
+    assert (handed.last_visit, mailed.last_visit) == (None, mailed.expires)
+
+
 def test_co_24_what_a_setup_link_cannot_be(scimd, database):
     assert scimd("setup", "link", "nobody").status == 1
     assert scimd("setup", "link", "contoso", "--expires", "4m").status == 2
