@@ -26,7 +26,7 @@ from bench.measurements import LONG, MEASUREMENTS, Options
 from bench.people import Population
 from bench.processes import ROOT, Server, gunicorn, mongod
 from bench.rounds import Course
-from bench.scenarios import ACME, DEEP_PAGE, LARGE, scenarios
+from bench.scenarios import ACME, DEEP_PAGE, LARGE, LEAVERS, scenarios
 from tests.auth.issuer import running_issuer
 
 ROUND = 0.25
@@ -117,8 +117,8 @@ def _load(mongod: Server, populations: set[Population]) -> dict[str, str]:
         _say(f"loading {sum(population.users for population in populations):,} users")
         for population in sorted(populations, key=lambda population: population.users):
             tokens[population.name] = loading.load_scimd(database, population)
-        if ACME in populations:
-            loading.load_bare(mongod.uri, ACME)
+        for population in populations & {ACME, LEAVERS}:
+            loading.load_bare(mongod.uri, population)
         loading.prepare(database)
     return tokens
 

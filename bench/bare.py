@@ -51,6 +51,22 @@ def create_app() -> Flask:
         )
         return jsonify(after or abort(404))
 
+    @app.delete("/users/<user_id>")
+    def delete(user_id: str) -> tuple[str, int]:
+        user = users.find_one_and_delete({"_id": user_id}) or abort(404)
+        if member_of := [group["value"] for group in user.get("groups", ())]:
+            groups.update_many({"_id": {"$in": member_of}}, {"$pull": {"members": user_id}})
+        return "", 204
+
+    @app.post("/groups")
+    def create_group() -> tuple[Response, int]:
+        group = {**request.get_json(), "_id": str(uuid.uuid4()), "members": []}
+        try:
+            groups.insert_one(group)
+        except DuplicateKeyError:
+            abort(409)
+        return jsonify(group), 201
+
     @app.post("/groups/<group_id>/members")
     def add(group_id: str) -> tuple[str, int]:
         done = groups.update_one({"_id": group_id}, {"$addToSet": {"members": {"$each": request.get_json()}}})

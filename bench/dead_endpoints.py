@@ -26,9 +26,9 @@ from app.store.log.sequence import EventSequence
 from app.store.mongo.database import Database, connect
 from app.store.mongo.moments import now
 from bench.client import Outcome, Round
+from bench.mixes import Mix
 from bench.people import Population
 from bench.processes import memory
-from bench.requests import Mix
 from bench.rounds import Course, Tally, by_processor
 from bench.webhooks import receiver
 

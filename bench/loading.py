@@ -106,6 +106,7 @@ def load_bare(uri: str, population: Population) -> None:
             for group in _groups(population)
         ))
         database["users"].create_index("userName", unique=True)
+        database["groups"].create_index("displayName", unique=True)
 
 
 def memberships(population: Population) -> Iterator[tuple[str, str, bool]]:
@@ -144,6 +145,7 @@ def _bare_user(number: int, population: Population) -> Document:
 def _groups(population: Population) -> Iterator[Document]:
     kinds = {
         "circle": population.circles, "ten": population.tens, "empty": population.empties,
+        "team": population.teams,
         "crowd": len(population.crowds),
     }
     for kind, number in kinds.items():

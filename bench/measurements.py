@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bench import dead_endpoints, people, relay, requests, sign_on, webhooks
+from bench import dead_endpoints, mixes, people, relay, requests, sign_on, webhooks
 from bench.client import Client, Outcome, Round
 from bench.loading import Credentials
 from bench.people import Population
@@ -45,7 +45,7 @@ Measure = Callable[[Course, Credentials, Options], dict[str, Any]]
 
 def after_many(course: Course, credentials: Credentials, _: Options) -> dict[str, Any]:
     """Send 10,000 requests of all kinds and return the memory of the largest worker."""
-    course.drive(Side("scimd", "scimd", requests.Mix(ACME, credentials[ACME.name])), 10_000)
+    course.drive(Side("scimd", "scimd", mixes.Mix(ACME, credentials[ACME.name])), 10_000)
     return _megabytes("memory", max(memory(pid) for pid in course.servers["scimd"].workers()), 120)
 
 
@@ -77,7 +77,7 @@ def soak(course: Course, credentials: Credentials, options: Options) -> dict[str
     pids = {f"worker {number}": pid for number, pid in enumerate(server.workers(), 1)}
     pids |= {"master": server.pid, "mongod": course.mongod.pid}
     seen: dict[str, list[float]] = {name: [] for name in pids}
-    source = requests.Mix(ACME, credentials[ACME.name])
+    source = mixes.Mix(ACME, credentials[ACME.name])
     work = Round(server.port, source, 10_000, seconds=options.seconds, most=10**9, rate=options.rate)
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(course.client.run, work)
@@ -111,7 +111,7 @@ def flood(course: Course, credentials: Credentials, options: Options) -> dict[st
 
 def flooded(port: int, credentials: Credentials, seconds: float) -> dict[str, Any]:
     """The same for a server on a port."""
-    noise = Round(port, requests.Flood(NOISY, credentials[NOISY.name]), 0, requests.Flood.CONNECTIONS, seconds)
+    noise = Round(port, mixes.Flood(NOISY, credentials[NOISY.name]), 0, mixes.Flood.CONNECTIONS, seconds)
     lookups = Round(port, requests.Find(QUIET, credentials[QUIET.name]), seconds=seconds, rate=LOOKUPS)
     with Client() as noisy, Client() as quiet, ThreadPoolExecutor(1) as pool:
         flooding = pool.submit(noisy.run, noise)

@@ -7,12 +7,13 @@ from hashlib import blake2b
 from typing import Any
 
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 ENTERPRISE_URN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 
 FRESH = 10_000_000
-"""The first number of the users that a measurement creates."""
+"""The first number of the users and groups that a measurement creates."""
 
 
 @dataclass(frozen=True)
@@ -22,23 +23,25 @@ class Population:
     name: str
     users: int
     circles: int = 20
-    """Groups of the connected half of the users, two for each user."""
+    """Groups of the connected half of the users, two for each user; 0 if none is connected."""
     tens: int = 200
     """Groups of ten."""
     empties: int = 400
     """Empty groups."""
+    teams: int = 0
+    """Empty groups that get twenty members at a time."""
     crowds: tuple[int, ...] = ()
     """The sizes of the large groups."""
 
     @property
     def alone(self) -> range:
         """The numbers of the users without a group and a manager."""
-        return range(self.users // 2)
+        return range(self.users // 2 if self.circles else self.users)
 
     @property
     def connected(self) -> range:
         """The numbers of the users with a manager and two groups."""
-        return range(self.users // 2, self.users)
+        return range(len(self.alone), self.users)
 
     def circles_of(self, number: int) -> tuple[str, str]:
         """Return the ids of the two groups of a connected user."""
@@ -98,6 +101,11 @@ def user(number: int) -> dict[str, Any]:
         "name": {"formatted": f"{given} {family}", "familyName": family, "givenName": given},
         ENTERPRISE_URN: {"employeeNumber": str(number), "department": _DEPARTMENTS[number % len(_DEPARTMENTS)]},
     }
+
+
+def group(number: int) -> dict[str, Any]:
+    """Return a group without members, as Entra creates it."""
+    return {"schemas": [GROUP_URN], "externalId": _uuid(f"group/{number}"), "displayName": f"Group {number:07d}"}
 
 
 def patch(*operations: dict[str, Any]) -> dict[str, Any]:

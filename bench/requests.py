@@ -59,7 +59,17 @@ class Requests:
 
     def user(self, connection: int, turn: int, among: range) -> str:
         """Return the path of one of these users, another one each turn."""
-        return ("/Users/" if self.token else "/users/") + self.population.user_id(_number(connection, turn, among))
+        return self._path(_number(connection, turn, among))
+
+    def leaver(self, connection: int, turn: int) -> str:
+        """Return the path of a user who has not been named before; raises RuntimeError after the last one."""
+        number = turn * CONNECTIONS + connection
+        if number >= self.population.users:
+            raise RuntimeError(f"all {self.population.users:,} users of {self.population.name} have left")
+        return self._path(number)
+
+    def _path(self, number: int) -> str:
+        return ("/Users/" if self.token else "/users/") + self.population.user_id(number)
 
 
 class Get(Requests):
@@ -81,6 +91,18 @@ class Find(Requests):
 
     def __call__(self, connection: int, turn: int) -> bytes:
         name = people.user_name(_number(connection, turn, self.population.alone))
+        if self.token:
+            return self.send("GET", "/Users?filter=" + quote(f'userName eq "{name}"', safe=""))
+        return self.send("GET", "/users?userName=" + quote(name, safe=""))
+
+
+class FindNobody(Requests):
+    """The same query for a name that nobody has, which Entra sends before it creates a user."""
+
+    expected: ClassVar[bytes] = b""
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        name = people.user_name(people.FRESH - 1 - turn * CONNECTIONS - connection)
         if self.token:
             return self.send("GET", "/Users?filter=" + quote(f'userName eq "{name}"', safe=""))
         return self.send("GET", "/users?userName=" + quote(name, safe=""))
@@ -138,18 +160,49 @@ class Patch(Requests):
         return self.send("PATCH", path, people.patch({"op": "Replace", "path": "title", "value": title}))
 
 
+class Disable(Requests):
+    """PATCH that disables a user as Entra does, another one each turn."""
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        path = self.leaver(connection, turn)
+        if not self.token:
+            return self.send("PATCH", path, {"active": False})
+        return self.send("PATCH", path, people.patch({"op": "Replace", "path": "active", "value": "False"}))
+
+
+class Delete(Requests):
+    """DELETE of a user in no group and without a manager, another one each turn."""
+
+    expected: ClassVar[bytes] = b""
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        return self.send("DELETE", self.leaver(connection, turn))
+
+
+class CreateGroup(Requests):
+    """POST of a group without members."""
+
+    expected: ClassVar[bytes] = b'"displayName":'
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        body = people.group(people.FRESH + turn * CONNECTIONS + connection)
+        return self.send("POST", "/Groups" if self.token else "/groups", body)
+
+
 @dataclass(frozen=True)
 class AddMember(Requests):
-    """One more member for a group, for each of `groups` in turn."""
+    """One more member, or `at_once` more, for a group, for each of `groups` in turn."""
 
     groups: tuple[str, ...] = ()
+    at_once: int = 1
     expected: ClassVar[bytes] = b""
 
     def __call__(self, connection: int, turn: int) -> bytes:
         number = len(self.groups)
         group = self.groups[(turn + connection * number // CONNECTIONS) % number]
-        member = turn // number * CONNECTIONS + connection
-        return self.add(group, [self.population.user_id(member % self.population.users)])
+        first = (turn // number * CONNECTIONS + connection) * self.at_once
+        members = range(first, first + self.at_once)
+        return self.add(group, [self.population.user_id(member % self.population.users) for member in members])
 
 
 @dataclass(frozen=True)
@@ -176,39 +229,6 @@ class GetGroup(Requests):
 
     def __call__(self, connection: int, turn: int) -> bytes:
         return self.send("GET", f"/Groups/{self.group}")
-
-
-class Mix(Requests):
-    """What Entra sends all day: in twenty requests 8 lookups, 5 reads, 4 changes, 2 new users and 1 new member."""
-
-    expected: ClassVar[bytes] = b""
-    KINDS = (
-        Find, Get, Patch, Find, Post, Find, GetConnected, Find, Patch, Get,
-        Find, AddMember, Find, Get, Patch, Find, Post, GetConnected, Find, Patch,
-    )
-
-    def __call__(self, connection: int, turn: int) -> bytes:
-        kind = self.KINDS[(turn + 7 * connection) % len(self.KINDS)]
-        groups = {"groups": self.population.groups("ten", self.population.tens)} if kind is AddMember else {}
-        return kind(self.population, self.token, **groups)(connection, 1_000_000 + turn)
-
-
-class Flood(Requests):
-    """Filters without an index, and on every eighth connection Bulk requests of 100 new users."""
-
-    expected: ClassVar[bytes] = b""
-    CONNECTIONS = 48
-
-    def __call__(self, connection: int, turn: int) -> bytes:
-        if connection % 8:
-            return self.send("GET", "/Users?filter=nickName%20co%20%22zzz%22")
-        first = people.FRESH + (turn * self.CONNECTIONS + connection) * 100
-        operations = [
-            {"method": "POST", "path": "/Users", "bulkId": str(number), "data": people.user(number)}
-            for number in range(first, first + 100)
-        ]
-        schemas = ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"]
-        return self.send("POST", "/Bulk", {"schemas": schemas, "Operations": operations})
 
 
 def _number(connection: int, turn: int, among: range) -> int:

@@ -6,13 +6,26 @@ import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from bench import sign_on
+from bench import people, sign_on
 from bench.loading import memberships
 from bench.people import Population
-from bench.requests import BLOCKS, CONNECTIONS, AddMember, Find, Get, Grow, Post
+from bench.requests import (
+    BLOCKS,
+    CONNECTIONS,
+    AddMember,
+    CreateGroup,
+    Delete,
+    Disable,
+    Find,
+    FindNobody,
+    Get,
+    Grow,
+    Post,
+)
 
 PEOPLE = Population("t", users=400, circles=4, tens=10, empties=16, crowds=(600,))
 
@@ -41,6 +54,13 @@ def test_a_member_is_added_once(token: str) -> None:
     assert not stored & set(pairs)
 
 
+@pytest.mark.parametrize("token", ["", "secret"])
+def test_twenty_members_are_added_at_once_and_each_once(token: str) -> None:
+    source = AddMember(PEOPLE, token, PEOPLE.groups("team", 50), at_once=20)
+    pairs = [pair for c in range(CONNECTIONS) for turn in range(100) for pair in added(source, c, turn)]
+    assert len(set(pairs)) == len(pairs) == CONNECTIONS * 100 * 20
+
+
 def test_one_connection_adds_to_a_crowd_who_is_not_in_it() -> None:
     crowd = PEOPLE.group_id("crowd", 0)
     stored = {member for group, member, _ in memberships(PEOPLE) if group == crowd}
@@ -61,6 +81,27 @@ def test_a_group_grows_to_two_thousand_and_the_next_one_follows(token: str) -> N
 def test_a_user_is_created_once() -> None:
     names = [read(Post(PEOPLE, "")(c, turn))[1]["userName"] for c in range(CONNECTIONS) for turn in range(50)]
     assert len(set(names)) == len(names)
+
+
+def test_a_group_is_created_once() -> None:
+    names = [read(CreateGroup(PEOPLE, "")(c, turn))[1]["displayName"] for c in range(CONNECTIONS) for turn in range(50)]
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("kind", [Disable, Delete])
+@pytest.mark.parametrize("token", ["", "secret"])
+def test_a_user_leaves_once(kind: type[Disable | Delete], token: str) -> None:
+    turns = PEOPLE.users // CONNECTIONS
+    lines = {read(kind(PEOPLE, token)(c, turn))[0] for c in range(CONNECTIONS) for turn in range(turns)}
+    assert {line.split()[1].rpartition("/")[2] for line in lines} == {PEOPLE.user_id(n) for n in range(PEOPLE.users)}
+    with pytest.raises(RuntimeError, match="have left"):
+        kind(PEOPLE, token)(0, turns)
+
+
+def test_nobody_has_the_name_that_is_not_found() -> None:
+    sent = {read(FindNobody(PEOPLE, "")(c, turn))[0].partition("userName=")[2].split()[0] for c in range(CONNECTIONS) for turn in range(50)}
+    taken = {quote(people.user_name(number), safe="") for number in range(PEOPLE.users)}
+    assert len(sent) == CONNECTIONS * 50 and not sent & taken
 
 
 def test_both_sides_are_asked_for_the_same_person() -> None:
