@@ -13,6 +13,7 @@ import selectors
 import socket
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import ClassVar, Protocol, Self
@@ -36,6 +37,10 @@ class Source(Protocol):
         """Return the bytes of one HTTP request."""
 
 
+Check = Callable[[bytearray, int, int], bool]
+"""Returns whether the response to the request of a connection and a turn is good; it comes to another process."""
+
+
 @dataclass(frozen=True)
 class Round:
     """What is sent to which port, by how many connections, for how long."""
@@ -53,6 +58,8 @@ class Round:
     rate: float = 0.0
     """Requests per second, over all connections. A request is timed from the moment it is due, even if no connection is
     free then, so that a server that falls behind is not spared (an open loop). 0: as fast as they are answered."""
+    is_good: Check | None = None
+    """A test that a good response passes besides those of the status and of what the source expects."""
 
 
 @dataclass
@@ -207,7 +214,7 @@ class _Drive:
         outcome, status = self._outcome, int(line.response[9:12])
         outcome.times.append(time.perf_counter() - line.since)
         outcome.statuses[status] += 1
-        if status >= 400 or self._work.source.expected not in line.response:
+        if status >= 400 or not self._is_good(line):
             outcome.failures += 1
             outcome.failure = outcome.failure or bytes(line.response[:1500]).decode(errors="replace")
         if _CLOSES.search(line.response, 0, 4_096):  # which worker takes the next one is not looked at
@@ -215,6 +222,11 @@ class _Drive:
             line.socket.close()
             line.socket = connect(self._work.port)
             self._selector.register(line.socket, selectors.EVENT_READ, line)
+
+    def _is_good(self, line: _Line) -> bool:
+        check = self._work.is_good
+        found = self._work.source.expected in line.response
+        return found and (check is None or check(line.response, line.number, line.turn - 1))
 
 
 def is_complete(response: bytearray) -> bool:
@@ -229,5 +241,5 @@ def is_complete(response: bytearray) -> bool:
     if length:
         return len(response) >= head_end + 4 + int(length[1])
     if _CHUNKED.search(head):
-        return response.endswith(b"0\r\n\r\n")  # JSON has no line breaks in it: nothing else ends so
+        return response.endswith(b"\r\n0\r\n\r\n")  # JSON has no line breaks in it: nothing else ends so
     raise RuntimeError(f"a response without a length: {head!r}")

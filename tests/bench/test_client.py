@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from bench.client import Round, drive
+from bench.client import Round, drive, is_complete
 from bench.connections import holder
 
 SLOW = 0.05
@@ -96,6 +96,15 @@ def test_a_paced_round_sends_at_its_rate_and_counts_the_wait(server: ThreadingHT
     late = drive(Round(server.server_port, Ask("/slow"), connections=1, seconds=0.1, rate=100))
     assert len(late.times) == 10
     assert late.times[-1] > 10 * SLOW - 0.1, "it waits for those before it, and that counts"
+
+
+@pytest.mark.parametrize(("received", "complete"), [
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nLocation: /Users/10\r\n\r\n", False),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nLocation: /Users/10\r\n\r\n2\r\n{}\r\n0\r\n\r\n", True),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", True),
+])
+def test_the_end_of_chunks_is_not_a_header_that_ends_with_zero(received: bytes, complete: bool) -> None:
+    assert is_complete(bytearray(received)) is complete
 
 
 @pytest.mark.parametrize("source", [Ask("/error"), AskForSomebodyElse("/length")])
