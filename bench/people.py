@@ -34,6 +34,11 @@ class Population:
     """The sizes of the large groups."""
 
     @property
+    def path(self) -> str:
+        """The path of the tenant's SCIM URL."""
+        return f"/{self.name}/scim/v2"
+
+    @property
     def alone(self) -> range:
         """The numbers of the users without a group and a manager."""
         return range(self.users // 2 if self.circles else self.users)
@@ -77,6 +82,11 @@ def user_name(number: int) -> str:
     return f"Person.{number:07d}@bench.example"
 
 
+def email(number: int) -> str:
+    """Return a user's work e-mail address; it is in ASCII, since not every server takes another one."""
+    return f"person.{number}@mail.bench.example"
+
+
 def user(number: int) -> dict[str, Any]:
     """Return a user with every attribute of Entra's default mapping, as Entra sends it."""
     given, family = _GIVEN[number % len(_GIVEN)], _FAMILY[number // len(_GIVEN) % len(_FAMILY)]
@@ -88,7 +98,7 @@ def user(number: int) -> dict[str, Any]:
         "displayName": f"{given} {family}",
         "title": _TITLES[number % len(_TITLES)],
         "preferredLanguage": "en-US",
-        "emails": [{"primary": True, "type": "work", "value": f"{given}.{family}.{number}@bench.example"}],
+        "emails": [{"primary": True, "type": "work", "value": email(number)}],
         "addresses": [{
             "type": "work", "formatted": f"{number} Example Way", "streetAddress": f"{number} Example Way",
             "locality": "Redmond", "region": "WA", "postalCode": "98052", "country": "US",

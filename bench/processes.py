@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,24 +74,36 @@ def mongod(folder: Path) -> Iterator[Server]:
 @contextlib.contextmanager
 def gunicorn(application: str, environment: Mapping[str, str], log: Path, probe: str) -> Iterator[Server]:
     """Run an application under gunicorn with scimd's own settings, until it answers at the path `probe`."""
+    command = [sys.executable, "-m", "gunicorn", "--config", str(ROOT / "gunicorn.conf.py"), application]
+    with serving(command, environment, log, probe) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def serving(
+    command: Sequence[str], environment: Mapping[str, str], log: Path, probe: str, patience: float = 30.0
+) -> Iterator[Server]:
+    """Run gunicorn on a free port until the block ends.
+
+    `command` starts it in the project's folder. Raises RuntimeError if no answer to `probe` comes in so many seconds.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    settings = ["--config", str(ROOT / "gunicorn.conf.py"), "--bind", f"127.0.0.1:{port}"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *settings, application], cwd=ROOT, env={**os.environ, **environment},
+            [*command, "--bind", f"127.0.0.1:{port}"], cwd=ROOT, env={**os.environ, **environment},
             stdout=output, stderr=output, start_new_session=True,
         )
     try:
-        _wait_for_answer(f"http://127.0.0.1:{port}{probe}", process, log)
+        _wait_for_answer(f"http://127.0.0.1:{port}{probe}", process, log, patience)
         yield Server(process.pid, port=port)
     finally:
         _stop(process)
 
 
-def _wait_for_answer(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+def _wait_for_answer(url: str, process: subprocess.Popen[bytes], log: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
     while time.monotonic() < deadline and process.poll() is None:
         try:
             with urllib.request.urlopen(url, timeout=5):

@@ -47,7 +47,7 @@ class Requests:
 
     def send(self, method: str, path: str, body: Any = None) -> bytes:
         """Return a request to a path below the tenant's SCIM URL, or below the bare app's root."""
-        root = f"/{self.population.name}/scim/v2" if self.token else ""
+        root = self.population.path if self.token else ""
         return request(method, root + path, body, token=self.token)
 
     def add(self, group: str, ids: list[str]) -> bytes:
