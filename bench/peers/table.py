@@ -37,4 +37,4 @@ def _cell(side: Mapping[str, Any]) -> str:
     if side["rate"] is None:
         return "-"
     times = f" ({1 / side['ratio']:.2f})" if side["ratio"] else ""
-    return f"{side['rate']:.0f}{times}"
+    return f"{side['rate']:.{0 if side['rate'] >= 10 else 1}f}{times}"
