@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +30,8 @@ KEPT_BESIDE = 0.9
 """Of their rates when alone, by provisioning and sign-on together."""
 LOOK = 1.0
 """Seconds between two looks at the memory."""
+MOST_LOOKS = 120
+"""How many of them are kept for a chart."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,16 @@ def soak(course: Course, credentials: Credentials, options: Options) -> dict[str
         "scenario": "soak", "goal": "flat, no error", "passed": flat and not outcome.failures,
         "figure": f"{most:+.1f} MB, {outcome.failures} errors", **percentiles(outcome.times), **_responses(outcome),
         "memory_mb": {name: round(values[-1], 1) for name, values in seen.items()},
+        "series": thinned(seen),
         "growth_mb": {name: round(value, 2) for name, value in grown.items()},
     }
+
+
+def thinned(seen: Mapping[str, list[float]]) -> dict[str, Any]:
+    """Return at most 120 of the looks at each process, evenly apart, and the seconds between them."""
+    every = -(-len(next(iter(seen.values()))) // MOST_LOOKS)
+    kept = {name: [round(value, 1) for value in values[::every]] for name, values in seen.items()}
+    return {"seconds_apart": every * LOOK, "memory_mb": kept}
 
 
 def growth(values: list[float]) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from bench import machine
 
 Result = dict[str, Any]
 _TEXTS = ("scenario", "side")
@@ -68,8 +69,7 @@ def keep(results: list[Result], path: Path, **settings: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "cores": len(os.sched_getaffinity(0)),
+        **machine.describe(),
         "load": round(os.getloadavg()[0], 2),
         **settings,
         "results": results,
