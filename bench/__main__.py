@@ -1,6 +1,6 @@
 """Measure scimd: one real mongod, two servers under the same gunicorn, one load generator, in turn.
 
-    python -m bench                                  all but soak, memory-tenants, webhooks-dead; about four minutes
+    python -m bench                                  all but the long ones; about four minutes
     python -m bench --only get post                  some of them
     python -m bench --seconds 10                     longer, for steadier figures
     python -m bench --only soak --seconds 600        Entra's mix at 50 requests a second for ten minutes

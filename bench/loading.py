@@ -41,9 +41,9 @@ def load_scimd(database: Database, population: Population) -> str:
     """Make a tenant with a population, and return a token of it."""
     Tenants(database).create(population.name, "gallery")
     db = database.db
-    _insert(db[USER_TYPE.collection], (_encoded(u, USER_TYPE, population) for u in _users(population)))
-    _insert(db[GROUP_TYPE.collection], (_encoded(g, GROUP_TYPE, population) for g in _groups(population)))
-    _insert(db["memberships"], (
+    insert(db[USER_TYPE.collection], (_encoded(u, USER_TYPE, population) for u in _users(population)))
+    insert(db[GROUP_TYPE.collection], (_encoded(g, GROUP_TYPE, population) for g in _groups(population)))
+    insert(db["memberships"], (
         {"tenant": population.name, "group": group, "member": member} | ({"type": "User"} if exists else {})
         for group, member, exists in memberships(population)
     ))
@@ -100,8 +100,8 @@ def load_bare(uri: str, population: Population) -> None:
         members: dict[str, list[str]] = {group["id"]: [] for group in _groups(population)}
         for group, member, _ in memberships(population):
             members[group].append(member)
-        _insert(database["users"], (_bare_user(number, population) for number in range(population.users)))
-        _insert(database["groups"], (
+        insert(database["users"], (_bare_user(number, population) for number in range(population.users)))
+        insert(database["groups"], (
             {"_id": group["id"], "displayName": group["displayName"], "members": members[group["id"]]}
             for group in _groups(population)
         ))
@@ -158,7 +158,8 @@ def _encoded(resource: Document, resource_type: ResourceType, population: Popula
     return encode(stored, resource_type, tenant=population.name)
 
 
-def _insert(collection: Collection[Document], documents: Iterable[Document]) -> None:
+def insert(collection: Collection[Document], documents: Iterable[Document]) -> None:
+    """Store documents in batches, without looking at them."""
     # Nothing is lost if loading fails: the measurement fails with it.
     loose = collection.with_options(write_concern=WriteConcern(w=1, j=False))
     left = iter(documents)

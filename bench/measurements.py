@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from bench import dead_endpoints, mixes, people, relay, requests, sign_on, webhooks
+from bench import console, dead_endpoints, mixes, people, relay, requests, sign_on, webhooks
 from bench.client import Client, Outcome, Round
+from bench.console_data import Sizes
 from bench.loading import Credentials
 from bench.people import Population
 from bench.processes import forget_highest, memory
@@ -203,7 +204,8 @@ MEASUREMENTS: dict[str, tuple[Measure, tuple[Population, ...]]] = {
     "webhooks-dead": (beside_dead_endpoints, (ACME,)),
     "soak": (soak, (ACME,)),
     "memory-tenants": (many_tenants, MANY),
+    "console": (lambda _, __, ___: console.one_figure(Sizes(), seconds=60), ()),
 }
 """Name -> what measures it, and whom it needs."""
-LONG = ("soak", "memory-tenants", "webhooks-dead")
+LONG = ("soak", "memory-tenants", "webhooks-dead", "console")
 """Measured only if they are named."""

@@ -96,7 +96,7 @@ def _prepared(file: str) -> Iterator[dict[str, str]]:
 
 def prepare(database: Database, folder: Path, seconds: float) -> dict[str, str]:
     """Store what exchanges and answers of so many seconds need, and return what their sources have to know."""
-    connection = _connect(database)
+    connection = connect(database, PEOPLE.name)
     app, secret = Apps(database).create(
         Settings(name="bench", redirect_uris=(_CALLBACK,), scopes=("openid", "profile", "email")),
         lifetime=timedelta(days=1),
@@ -108,16 +108,16 @@ def prepare(database: Database, folder: Path, seconds: float) -> dict[str, str]:
     return {"app": app.id, "app-secret": secret, "responses": str(file)}
 
 
-def _connect(database: Database) -> Connection:
-    """Connect the tenant to the identity provider, and return the connection."""
+def connect(database: Database, tenant: str) -> Connection:
+    """Connect a tenant to the identity provider, and return the connection."""
     certificate = _signer().certificate
     row = StoredCertificate(certificate.der, certificate.thumbprint, certificate.not_before, certificate.not_after)
     part = SamlPart(entity_id=idp.ENTITY_ID, sso_url="https://login.example.com/saml2", certificates=(row,))
     connections = Connections(database)
     saved = connections.save(
-        Connection(tenant=PEOPLE.name, kind=SAML, match_attribute="userName", match_source="NameID", saml=part)
+        Connection(tenant=tenant, kind=SAML, match_attribute="userName", match_source="NameID", saml=part)
     )
-    return database.transaction(lambda session: connections.turn_on(PEOPLE.name, saved.id, session))
+    return database.transaction(lambda session: connections.turn_on(tenant, saved.id, session))
 
 
 def _store_codes(database: Database, app: str, connection: str, number: int) -> None:

@@ -14,9 +14,11 @@ from pymongo import MongoClient, monitoring
 from app.assembly import assemble
 from app.config import Config
 from app.store.accounts.tenants import Tenants
+from app.store.log.event import Actor, Event
+from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database
 from app.store.operators.links import Links
-from app.store.operators.visits import CONSOLE, Visits
+from app.store.operators.visits import CONSOLE, SETUP, Visits
 from tests.console.test_door import at, routes
 
 MOST = 9
@@ -89,12 +91,28 @@ def test_co_100_101_a_page_takes_few_commands_and_counts_nothing(world: World) -
             assert next(iter(command)) not in ("count", "distinct"), (path, text)
 
 
-def test_co_105_a_live_part_takes_two_commands(world: World) -> None:
-    _, commands = world.get("/console/customers/contoso/log?live=2099-01-01T00:00:00.000Z")
-    assert [next(iter(command)) for command in commands] == ["find", "find", "find"]  # visit, tenant, log
+def read_by(commands: list[dict[str, Any]]) -> list[str]:
+    """The collections that commands read."""
+    assert {next(iter(command)) for command in commands} <= {"find", "aggregate"}
+    return [next(iter(command.values())) for command in commands]
 
 
-def test_links_are_found_by_their_hash(world: World) -> None:
+def test_co_101_105_a_live_part_takes_two_commands_besides_those_for_visit_and_tenant(world: World) -> None:
+    here = "/console/customers/contoso/log?live="
+    assert read_by(world.get(f"{here}2099-01-01T00:00:00.000Z")[1]) == ["visits", "tenants", "events"]
+    Events(world.database, "contoso", LogSettings(90)).append(Event("create", status=400), Actor())
+    status, commands = world.get(f"{here}2020-01-01T00:00:00.000Z")
+    assert (status, read_by(commands)) == (200, ["visits", "tenants", "events", "events"])
+
+
+def test_co_101_105_so_does_that_of_the_test_on_the_setup_pages(world: World) -> None:
+    secret, _ = Visits(world.database).open(kind=SETUP, who="link", role="setup", tenant="contoso")
+    world.cookie = f"__Host-scimd-setup={secret}"
+    status, commands = world.get("/setup/test?since=2020-01-01T00:00:00Z&live=1")
+    assert (status, read_by(commands)) == (200, ["visits", "tenants", "pulses", "events"])
+
+
+def test_co_100_links_are_found_by_their_hash(world: World) -> None:
     secret = Links(world.database).make_console("operator", "alice")
     _, commands = world.get(f"/console/enter/{secret}")
     assert [command.get("find") or command["findAndModify"] for command in commands] == ["visits", "tickets"]
