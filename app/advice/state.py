@@ -75,10 +75,10 @@ def state_of(facts: Facts, now: datetime) -> State:
 
 
 def attention(customers: Iterable[Facts], now: datetime, most: int = 20) -> list[tuple[Facts, State]]:
-    """Return the customers that need attention with their states, the worst first."""
+    """Return the customers that need attention with their states, the worst first; of one state, the most refused."""
     worst = {key: place for place, key in enumerate(Key)}
     rows = [(facts, state) for facts in customers if (state := state_of(facts, now)).needs_attention]
-    return sorted(rows, key=lambda row: (worst[row[1].key], row[0].name))[:most]
+    return sorted(rows, key=lambda row: (worst[row[1].key], -row[0].refused, row[0].name))[:most]
 
 
 def lasted(time: timedelta) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database
+from app.store.mongo.moments import now
 from app.store.operators.links import Links
 from app.store.operators.visits import CONSOLE, SETUP, Visits
 from tests.console.test_door import at, routes
@@ -54,13 +56,16 @@ class World:
         Tenants(self.database).create("contoso", "gallery")
         secret, _ = Visits(self.database).open(kind=CONSOLE, who="alice", role="operator")
         self.cookie = f"__Host-scimd-console={secret}"
+        self.size = 0
+        """Of the last page, in bytes."""
 
     def get(self, path: str) -> tuple[int, list[dict[str, Any]]]:
         """Return the status and the commands of a page."""
         self.sent.commands.clear()
         with self.app.test_client(use_cookies=False) as client:
-            status = client.get(path, headers={"Cookie": self.cookie}, base_url="http://127.0.0.1:8000").status_code
-        return status, list(self.sent.commands)
+            response = client.get(path, headers={"Cookie": self.cookie}, base_url="http://127.0.0.1:8000")
+        self.size = len(response.data)
+        return response.status_code, list(self.sent.commands)
 
     def close(self) -> None:
         self.database.client.drop_database(self.database.db.name)
@@ -116,3 +121,22 @@ def test_co_100_links_are_found_by_their_hash(world: World) -> None:
     secret = Links(world.database).make_console("operator", "alice")
     _, commands = world.get(f"/console/enter/{secret}")
     assert [command.get("find") or command["findAndModify"] for command in commands] == ["visits", "tickets"]
+
+
+def test_co_104_a_page_of_fifty_customers_is_small_and_takes_as_few_commands(world: World) -> None:
+    moment = now()
+    hours = {f"{hour:02}": {"reads": 60, "done": 25 + hour, "refused": hour % 3} for hour in range(24)}
+    names = [f"customer-{number:04}" for number in range(120)]
+    world.database.db.tenants.insert_many([
+        {"_id": name, "profile": "gallery", "created": moment, "suspended": False} for name in names
+    ])
+    world.database.db.days.insert_many([
+        {"_id": f"{name} {back}", "tenant": name, "day": f"{moment - back * timedelta(days=1):%Y-%m-%d}", "hours": hours, "refused": 8}
+        for name in names for back in range(8)
+    ])
+    world.database.db.counts.insert_many([
+        {"_id": f"{name} {kind}", "tenant": name, "type": kind, "number": 3, "disabled": 0} for name in names for kind in ("User", "Group")
+    ])
+    status, commands = world.get("/console?after=contoso")
+    assert status == 200 and len(commands) <= MOST, [next(iter(command)) for command in commands]
+    assert world.size < 60_000

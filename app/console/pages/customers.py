@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import timedelta
 
 from flask import Response, g
@@ -13,14 +12,11 @@ from app.console.frame import customer as this_customer
 from app.console.frame.asked import ROWS, asked, before_and_after
 from app.console.frame.forms import Fault
 from app.console.pages.credentials import shown as shown_credentials
-from app.schemas.tables.group import GROUP_TYPE
-from app.schemas.tables.user import USER_TYPE
 from app.sign_on.endings import Endings
 from app.sign_on.people import DELETED
 from app.store.accounts.tenants import PROFILES
 from app.store.mongo.moments import now
 from app.store.operators.customers import TenantActs
-from app.store.operators.overview import Totals
 from app.store.operators.visits import SETUP
 
 MEANING = (
@@ -33,21 +29,23 @@ MEANING = (
 @console.page("", Need.SEE)
 def overview() -> Response:
     """Show which customers need attention, and all of them by name."""
-    before, after, totals = asked("before"), asked("after"), parts().overview.totals()
+    before, after, reader = asked("before"), asked("after"), parts().overview
     found = parts().tenants.page(before or after, ROWS + 1, before=bool(before))
     shown = found[-ROWS:] if before else found[:ROWS]
     names, more = [each.name for each in shown] or [""], len(found) > ROWS
     places = before_and_after(names[0], names[-1], before=bool(before), after=bool(after), more=more)
-    customers, attention = parts().overview.customers(shown, totals, now()), parts().overview.attention(now())
-    return page("overview.html", attention=attention, customers=customers, places=places, sums=_sums(totals))
+    (attention, customers), (users, groups) = reader.page(shown, now()), reader.sums()
+    return page(
+        "overview.html", attention=attention, customers=customers, places=places, users=users, groups=groups
+    )
 
 
 @console.page("/customers/<customer>", Need.SEE)
 @setup.page("", Need.SEE, endpoint="start")
 def customer() -> Response:
     """Show whether a customer is all right, and what was refused by cause."""
-    tenant, reader = this_customer(), parts().overview
-    (found,) = reader.customers([tenant], reader.totals(), now(), days=28)
+    tenant = this_customer()
+    (found,) = parts().overview.customers([tenant], now(), days=28)
     credentials = shown_credentials() if g.kind == SETUP else found.facts.credentials
     url, refusals = parts().config.scim_url(tenant.name), _refusals(tenant.name)
     return page("customer.html", found=found, refusals=refusals, credentials=credentials, tenant_url=url)
@@ -99,11 +97,3 @@ def _refusals(tenant: str) -> list[tuple[str, str, str, int]]:
     causes = parts().activity.causes(tenant, now() - timedelta(days=7)).most_common(10)
     parted = [(*each.partition(" ")[::2], number) for each, number in causes]
     return [(cause, attribute, title_of(cause, attribute), number) for cause, attribute, number in parted]
-
-
-def _sums(totals: Totals) -> dict[str, int]:
-    """Return how many users and groups there are."""
-    numbers = Counter[str]()
-    for (_, kind), each in totals.items():
-        numbers[kind] += each.number
-    return {"users": numbers[USER_TYPE.name], "groups": numbers[GROUP_TYPE.name]}

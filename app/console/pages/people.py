@@ -22,7 +22,8 @@ from app.store.search.order import Position
 @console.page("/find", Need.SEE)
 def find() -> Response:
     """Show who has a name, an e-mail address or an id, over all customers."""
-    text, finder, names = asked("q"), parts().finder, [each.name for each in parts().tenants.list()]
+    text, finder = asked("q"), parts().finder
+    names = finder.tenants() if text else []
     hits = text and (finder.find(text, names) or finder.beginning(text, names))
     return page("found.html", hits=hits, of=None, text=text, places=[])
 

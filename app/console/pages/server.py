@@ -60,7 +60,7 @@ def sign_on() -> Response:
     found, moment = Connections(database).of_tenant(name), now()
     rows = [(each, [*obstacles(each, base, moment), *advice(each, base, moment)]) for each in found]
     refused = lines(events().page(LogFilter(failed=True, operation="sign-on"), Window(limit=20)))
-    return page("sign_on.html", rows=rows, sessions=Sessions(database).running(name)[:MOST], **refused)
+    return page("sign_on.html", rows=rows, sessions=Sessions(database).latest(name, MOST), **refused)
 
 
 def _setting(name: str) -> str:

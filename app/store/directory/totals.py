@@ -33,6 +33,8 @@ BATCH = 1_000
 """Lines of the log that are counted in one transaction."""
 Kind = tuple[str, str]
 """Tenant and resource type."""
+Row = dict[str, Any]
+_BY_KIND: Row = {"tenant": "$tenant", "type": "$type"}
 
 
 class Totals:
@@ -44,13 +46,24 @@ class Totals:
 
     def of(self, resource_type: ResourceType) -> More:
         """Return how many resources of a type there are."""
-        sources = (resource_type.collection, DELETED)
-        return _numbers(self._database, sources, self._tenant, resource_type.name)[self._tenant, resource_type.name]
+        sources, mine = (resource_type.collection, DELETED), {"tenant": self._tenant}
+        return _numbers(self._database, sources, mine, resource_type.name)[self._tenant, resource_type.name]
 
 
 def every_tenant(database: Database, sources: Iterable[str], tenant: str | None = None) -> dict[Kind, More]:
     """Return the numbers of resources of each tenant, or one, and type; `sources` are the collections with outboxes."""
-    return dict(_numbers(database, sources, tenant))
+    return dict(_numbers(database, sources, {"tenant": tenant} if tenant else {}))
+
+
+def some_tenants(database: Database, sources: Iterable[str], tenants: Iterable[str]) -> dict[Kind, More]:
+    """Return the numbers of resources of some tenants, by tenant and type."""
+    return dict(_numbers(database, sources, {"tenant": {"$in": list(tenants)}}))
+
+
+def all_together(database: Database, sources: Iterable[str]) -> dict[str, More]:
+    """Return how many resources of each type there are in all tenants together."""
+    found = _numbers(database, sources, {}, key={"type": "$type"})
+    return {kind: more for (_, kind), more in found.items()}
 
 
 def settle(database: Database) -> int:
@@ -120,12 +133,11 @@ def _sum(one: More, other: dict[str, Any]) -> More:
 
 
 def _numbers(
-    database: Database, sources: Iterable[str], tenant: str | None, resource_type: str | None = None
+    database: Database, sources: Iterable[str], mine: Row, resource_type: str | None = None, key: Row = _BY_KIND
 ) -> defaultdict[Kind, More]:
-    """Return the numbers of each tenant and type, or of one, all read at one moment."""
+    """Return the numbers of the tenants that match `mine` by `key`, or of one type, all read at one moment."""
     numbers: defaultdict[Kind, More] = defaultdict(More)
     first, *others = (database.snapshot(source) for source in sources)
-    mine = {"tenant": tenant} if tenant else {}
     kind = {"type": resource_type} if resource_type else {}
     pending = _pending(mine, kind)
     # A hint is only for the first collection of a pipeline; of the others, MongoDB tries the indexes.
@@ -134,14 +146,14 @@ def _numbers(
         *({"$unionWith": {"coll": other.name, "pipeline": pending}} for other in others),
         {"$unionWith": {"coll": EVENTS.name, "pipeline": _uncounted_rows(mine, kind)}},
         {"$unionWith": {"coll": SPEC.name, "pipeline": [{"$match": mine | kind}]}},
-        {"$group": {"_id": {"tenant": "$tenant", "type": "$type"}, **_sums("$number", "$disabled")}},
+        {"$group": {"_id": key, **_sums("$number", "$disabled")}},
     ]
     for row in by_index(first, BY_PENDING, lambda **named: list(first.aggregate(steps, **named))):
-        numbers[row["_id"]["tenant"], row["_id"]["type"]] = More(row["number"], row["disabled"])
+        numbers[row["_id"].get("tenant", ""), row["_id"]["type"]] = More(row["number"], row["disabled"])
     return numbers
 
 
-def _pending(mine: dict[str, str], kind: dict[str, str]) -> list[dict[str, Any]]:
+def _pending(mine: Row, kind: dict[str, str]) -> list[dict[str, Any]]:
     """Return the steps that read what pending events add to the numbers, but not what the relay has added already.
 
     Its lease names the events that it has added and that may still be pending.
@@ -164,7 +176,7 @@ def _pending(mine: dict[str, str], kind: dict[str, str]) -> list[dict[str, Any]]
     ]
 
 
-def _uncounted_rows(mine: dict[str, str], kind: dict[str, str]) -> list[dict[str, Any]]:
+def _uncounted_rows(mine: Row, kind: dict[str, str]) -> list[dict[str, Any]]:
     """Return the steps that read what events of the version before still add to the numbers."""
     return [
         {"$match": UNCOUNTED | mine | {f"resource.{key}": kind[key] for key in kind}},

@@ -33,6 +33,10 @@ MONTH = 30 * DAY
 _QUIET = 3 * HOUR
 MOST_QUIET = 200
 """Customers that were heard of longest after others and are looked at; the others have been silent for longer."""
+MOST = 100
+"""Customers that are looked at for any other reason; the list of those that need attention shows 20."""
+MOST_ROWS = 20_000
+"""Rows that are read at once."""
 _SPREAD = 40 * HOUR
 """The contacts that are kept of a running job are within this time."""
 _OF_THE_SERVER = frozenset({"failure", "unavailable"})
@@ -56,18 +60,19 @@ class CustomerFacts:
         names = None if names is None else sorted(set(names))
         by_id: Row = {} if names is None else {"_id": {"$in": names}}
         mine: Row = {} if names is None else {"tenant": {"$in": names}}
-        recent = {"day": {"$gte": f"{now - DAY:%Y-%m-%d}"}}
+        bad = {"day": {"$gte": f"{now - DAY:%Y-%m-%d}"}, "$or": [{"refused": {"$gt": 0}}, {"failed": {"$gt": 0}}]}
         live = {"$or": [{"expires": None}, {"expires": {"$gt": now}}]}
         used = {"client": {"$gt": ""}, "used": {"$exists": True}}  # access tokens, which say when a client was here
         steps: list[Row] = [{"$match": by_id | NOT_DELETED}, {"$set": {_SOURCE: TENANTS.name}}]
         for name, match in (
-            (PULSES.name, by_id), (DAYS.name, mine | recent), (TRUSTS.name, mine), (CLIENTS.name, mine),
+            (PULSES.name, by_id), (DAYS.name, mine | bad), (TRUSTS.name, mine), (CLIENTS.name, mine),
             (TOKENS.name, mine | {"revoked": None, "$and": [live, {"$or": [{"client": None}, used]}]}),
             (TICKETS.name, mine | {"use": SETUP, "revoked": None, "expires": {"$gt": now}}),
         ):
             steps.append({"$unionWith": {"coll": name, "pipeline": [{"$match": match}, {"$set": {_SOURCE: name}}]}})
+        steps.append({"$unset": ["recent", "hash"]})
         rows: defaultdict[str, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
-        for row in self._tenants.aggregate(steps):
+        for row in self._tenants.aggregate(steps, batchSize=MOST_ROWS):
             owner = row["_id"] if row[_SOURCE] == TENANTS.name else row.get("tenant", "")
             rows[owner][row[_SOURCE]].append(row)
         found = {name: each for name, each in rows.items() if each[TENANTS.name]}
@@ -75,29 +80,24 @@ class CustomerFacts:
         return {name: _facts(each, suspensions.get(name, {}), now) for name, each in sorted(found.items())}
 
     def candidates(self, now: datetime) -> set[str]:
-        """Return the names of the tenants that may need attention."""
-        recent = {"day": {"$gte": f"{now - DAY:%Y-%m-%d}"}}
+        """Return the names of the tenants that may need attention, of very many those that need it most."""
         soon = {"$gt": now, "$lte": now + MONTH}
-        name: Row = {"$project": {"_id": 0, "tenant": 1}}
-        quiet: list[Row] = [
-            {"$match": {"last": {"$lt": now - _QUIET}}}, {"$sort": {"last": -1}}, {"$limit": MOST_QUIET}, name,
+        first, *others = (
+            (DAYS.name, _most({"day": f"{day:%Y-%m-%d}", kind: {"$gt": 0}}, {kind: -1}, MOST // 2))
+            for kind in ("refused", "failed") for day in (now, now - DAY)
+        )
+        others += [
+            (TOKENS.name, _most({"client": None, "revoked": None, "expires": soon}, {"expires": 1})),
+            (CLIENTS.name, _most({"secrets.expires": soon}, {"secrets.expires": 1})),
+            (PULSES.name, _most({"denied.time": {"$gte": now - MONTH}}, {"denied.time": -1})),
+            (PULSES.name, _most({"last": {"$lt": now - _QUIET}}, {"last": -1}, MOST_QUIET)),
+            (PULSES.name, _most(
+                {"oldest": {"$lt": now - _SPREAD}, "last": {"$gte": now - _QUIET}}, {"oldest": -1}, MOST_QUIET
+            )),
         ]
-        rare: list[Row] = [
-            {"$match": {"oldest": {"$lt": now - _SPREAD}, "last": {"$gte": now - _QUIET}}}, {"$limit": MOST_QUIET},
-            name,
-        ]
-        steps: list[Row] = [{"$match": recent | {"refused": {"$gt": 0}}}, name]
-        for collection, pipeline in (
-            (DAYS.name, [{"$match": recent | {"failed": {"$gt": 0}}}, name]),
-            (TOKENS.name, [{"$match": {"client": None, "revoked": None, "expires": soon}}, name]),
-            (CLIENTS.name, [{"$match": {"secrets.expires": soon}}, name]),
-            (PULSES.name, [{"$match": {"denied.time": {"$gte": now - MONTH}}}, name]),
-            (PULSES.name, rare),
-            (PULSES.name, quiet),
-        ):
-            steps.append({"$unionWith": {"coll": collection, "pipeline": pipeline}})
-        steps.append({"$group": {"_id": "$tenant"}})
-        return {row["_id"] for row in self._days.aggregate(steps)}
+        unions = [{"$unionWith": {"coll": name, "pipeline": pipeline}} for name, pipeline in others]
+        steps = [*first[1], *unions, {"$group": {"_id": "$tenant"}}]
+        return {row["_id"] for row in self._days.aggregate(steps, batchSize=MOST_ROWS)}
 
     def _suspensions(self, names: list[str]) -> dict[str, Row]:
         """Return the last suspension of each tenant among the operators' acts."""
@@ -105,6 +105,11 @@ class CustomerFacts:
             return {}
         query = {"tenant": {"$in": names}, "act": "tenant suspend", "outcome": DONE}
         return {row["tenant"]: row for row in self._acts.find(query).sort("time", 1)}
+
+
+def _most(match: Row, order: Mapping[str, int], limit: int = MOST) -> list[Row]:
+    """Return the steps that read the tenants of the first rows in an order."""
+    return [{"$match": match}, {"$sort": order}, {"$limit": limit}, {"$project": {"_id": 0, "tenant": 1}}]
 
 
 def _facts(rows: Mapping[str, list[Row]], suspension: Row, now: datetime) -> Facts:

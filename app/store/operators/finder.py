@@ -7,7 +7,7 @@ the indexes serve it, all of which begin with the tenant: with 2,000 tenants and
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,14 +16,23 @@ from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import FOLDED, indexed_fields
 from app.schemas.storage.columns import columns
+from app.store.accounts.tenants import NOT_DELETED
+from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.directory.deleted import SPEC as DELETED
 from app.store.mongo.database import Database
 from app.store.mongo.moments import aware
 
 MOST = 50
 """Hits of each kind."""
+MOST_NAMES = 10_000
+"""Names of tenants that are read at once."""
+_TYPE = "_type"
+"""The field of a row with its resource type; no attribute begins with an underscore."""
 _LAST = "\U0010ffff"
 """Sorts behind every other character."""
+Row = dict[str, Any]
+Part = tuple[str, list[Row]]
+"""A collection, and the steps that find something in it."""
 
 
 @dataclass(frozen=True)
@@ -44,49 +53,74 @@ class Finder:
 
     def __init__(self, database: Database, types: Iterable[ResourceType]) -> None:
         self._db = database.db
-        self._types = tuple(types)
+        self._types = {each.name: each for each in types}
+
+    def tenants(self) -> list[str]:
+        """Return the names of all tenants."""
+        return [row["_id"] for row in self._db[TENANTS.name].find(NOT_DELETED, {"_id": 1}, batch_size=MOST_NAMES)]
 
     def find(self, text: str, tenants: Sequence[str]) -> list[Hit]:
         """Return what has exactly this id, name, e-mail address or externalId; deleted resources come last."""
-        found = [hit for each in self._types for hit in self._hits(each, _exactly(each, text, tenants))]
-        return [*found, *self._deleted(text, tenants)]
+        live = [
+            self._part(each, tenants, {field: _comparable(field, text)})
+            for each in self._types.values() for field in _known_by(each)
+        ]
+        conditions: tuple[Row, ...] = ({"keys": fold(text)}, {"_id": text})
+        fields = ("tenant", "type", "name", "deleted")
+        return self._read([*live, *(_part(DELETED.name, tenants, each, fields) for each in conditions)])
 
     def beginning(self, text: str, tenants: Sequence[str]) -> list[Hit]:
-        """Return resources whose name begins with a text, by type and name."""
-        return [hit for each in self._types for hit in self._hits(each, _beginning(each, text, tenants))]
+        """Return resources whose name begins with a text, by type."""
+        return self._read([self._part(each, tenants, _beginning(each, text)) for each in self._types.values()])
 
-    def _hits(self, resource_type: ResourceType, query: Mapping[str, Any]) -> Iterator[Hit]:
+    def _part(self, resource_type: ResourceType, tenants: Sequence[str], condition: Row) -> Part:
         switch = (resource_type.switch,) if resource_type.switch else ()
-        fields = dict.fromkeys(("tenant", resource_type.identifier, resource_type.label, *switch), 1)
-        for row in self._db[resource_type.collection].find(query, fields, limit=MOST):
-            yield Hit(
-                row["tenant"], resource_type.name, row["_id"], str(row.get(resource_type.identifier, "")),
-                str(row.get(resource_type.label, "")), active=not resource_type.is_disabled(row),
-            )
+        fields = ("tenant", resource_type.identifier, resource_type.label, *switch)
+        name, steps = _part(resource_type.collection, tenants, condition, fields)
+        return name, [*steps, {"$set": {_TYPE: resource_type.name}}]
 
-    def _deleted(self, text: str, tenants: Sequence[str]) -> Iterator[Hit]:
-        mine = {"$in": list(tenants)}
-        query = {"$or": [{"tenant": mine, "keys": fold(text)}, {"tenant": mine, "_id": text}]}
-        fields = {"tenant": 1, "type": 1, "name": 1, "deleted": 1}
-        for row in self._db[DELETED.name].find(query, fields, limit=MOST):
-            yield Hit(row["tenant"], row["type"], row["_id"], row["name"], deleted=aware(row["deleted"]))
+    def _read(self, parts: Sequence[Part]) -> list[Hit]:
+        """Return what is found, up to `MOST` of each kind, each once.
+
+        Each condition is a pipeline of its own: as parts of one `or`, MongoDB plans all of them anew each time, which
+        took ten times as long with 2,000 tenants as looking.
+        """
+        (first, steps), *others = parts
+        unions = [{"$unionWith": {"coll": name, "pipeline": rest}} for name, rest in others]
+        found: dict[tuple[str, bool], dict[str, Hit]] = {}
+        for row in self._db[first].aggregate([*steps, *unions], batchSize=MOST * len(parts)):
+            hit = self._hit(row)
+            kind = found.setdefault((hit.type, hit.deleted is not None), {})
+            if len(kind) < MOST:
+                kind.setdefault(hit.id, hit)
+        return [hit for kind in found.values() for hit in kind.values()]
+
+    def _hit(self, row: Row) -> Hit:
+        if "deleted" in row:
+            return Hit(row["tenant"], row["type"], row["_id"], row["name"], deleted=aware(row["deleted"]))
+        of = self._types[row[_TYPE]]
+        name, label = str(row.get(of.identifier, "")), str(row.get(of.label, ""))
+        return Hit(row["tenant"], of.name, row["_id"], name, label, active=not of.is_disabled(row))
 
 
-def _exactly(resource_type: ResourceType, text: str, tenants: Sequence[str]) -> dict[str, Any]:
-    """Return the condition on any of the attributes that a resource is known by and that have an index."""
+def _part(collection: str, tenants: Sequence[str], condition: Row, fields: Iterable[str]) -> Part:
+    mine = {"tenant": {"$in": list(tenants)}, **condition}
+    return collection, [{"$match": mine}, {"$limit": MOST}, {"$project": dict.fromkeys(fields, 1)}]
+
+
+def _known_by(resource_type: ResourceType) -> Iterable[str]:
+    """Return the fields with an index that a resource is known by."""
     resolve, indexed = columns(resource_type), indexed_fields(resource_type)
     paths = dict.fromkeys((*sorted(resource_type.names), *resource_type.signs_in.values()))
     found = (column.field for path in paths if (column := resolve(path)) is not None and column.field in indexed)
-    fields = dict.fromkeys(("_id", *found))
-    mine = {"$in": list(tenants)}
-    return {"$or": [{"tenant": mine, field: _comparable(field, text)} for field in fields]}
+    return dict.fromkeys(("_id", *found))
 
 
-def _beginning(resource_type: ResourceType, text: str, tenants: Sequence[str]) -> dict[str, Any]:
+def _beginning(resource_type: ResourceType, text: str) -> Row:
     column = columns(resource_type)(resource_type.identifier)
     field = column.field if column else "_id"
     start = _comparable(field, text)
-    return {"tenant": {"$in": list(tenants)}, field: {"$gte": start, "$lt": start + _LAST}}
+    return {field: {"$gte": start, "$lt": start + _LAST}}
 
 
 def _comparable(field: str, text: str) -> str:

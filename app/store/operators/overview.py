@@ -1,14 +1,13 @@
 """What operators see first: which customers need attention, and the figures of many customers at once.
 
-Nothing is counted and no log is read; a page of fifty customers takes five commands.
+Nothing is counted and no log is read; a page of fifty customers takes six commands.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from app.advice.facts import Facts
@@ -17,13 +16,14 @@ from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.activity import DAYS
 from app.store.accounts.tenants import Tenant
-from app.store.directory.totals import every_tenant
-from app.store.log.event import NOTHING_MORE, More
+from app.store.directory.totals import all_together, some_tenants
+from app.store.log.event import NOTHING_MORE
 from app.store.mongo.database import Database
 from app.store.operators.facts import CustomerFacts
 
 _HOUR = timedelta(hours=1)
-Totals = dict[tuple[str, str], More]
+SPANS = 28
+"""Parts of the time of a traffic."""
 
 
 @dataclass(frozen=True)
@@ -54,40 +54,45 @@ class Overview:
         self._sources = tuple(sources)
         self._facts = CustomerFacts(database)
 
-    def attention(self, now: datetime) -> list[tuple[Facts, State]]:
-        """Return the customers that need attention with their states, the worst first, at most twenty."""
-        return attention(self._facts.of(self._facts.candidates(now), now).values(), now)
+    def sums(self) -> tuple[int, int]:
+        """Return how many users and groups all tenants together have."""
+        found = all_together(self._database, self._sources)
+        users, groups = (found.get(each.name, NOTHING_MORE).number for each in (USER_TYPE, GROUP_TYPE))
+        return users, groups
 
-    def totals(self) -> Totals:
-        """Return the numbers of resources of all tenants, by tenant and type."""
-        return every_tenant(self._database, self._sources)
+    def page(self, tenants: Sequence[Tenant], now: datetime) -> tuple[list[tuple[Facts, State]], list[Customer]]:
+        """Return the twenty customers that need attention most, and some tenants with their figures of seven days."""
+        facts = self._facts.of(self._facts.candidates(now).union(tenant.name for tenant in tenants), now)
+        return attention(facts.values(), now), self._customers(tenants, facts, now, 7)
 
-    def customers(self, tenants: Sequence[Tenant], totals: Totals, now: datetime, days: int = 7) -> list[Customer]:
+    def customers(self, tenants: Sequence[Tenant], now: datetime, days: int = 7) -> list[Customer]:
         """Return some tenants with their figures, in their order; the traffic is that of so many days."""
-        names = [tenant.name for tenant in tenants]
-        facts, traffic = self._facts.of(names, now), self._traffic(names, now, days)
+        return self._customers(tenants, self._facts.of((tenant.name for tenant in tenants), now), now, days)
+
+    def _customers(
+        self, tenants: Sequence[Tenant], facts: Mapping[str, Facts], now: datetime, days: int
+    ) -> list[Customer]:
+        names = [tenant.name for tenant in tenants if tenant.name in facts]
+        totals, traffic = some_tenants(self._database, self._sources, names), self._traffic(names, now, days)
         return [
             Customer(
                 facts[name], state_of(facts[name], now), totals.get((name, USER_TYPE.name), NOTHING_MORE).number,
                 totals.get((name, GROUP_TYPE.name), NOTHING_MORE).number, traffic[name],
             )
-            for name in names if name in facts
+            for name in names
         ]
 
-    def _traffic(self, names: Sequence[str], now: datetime, days: int, spans: int = 28) -> dict[str, Traffic]:
-        length = timedelta(days=days) / spans
-        since = now.replace(minute=0, second=0, microsecond=0) + _HOUR - length * spans
+    def _traffic(self, names: Sequence[str], now: datetime, days: int) -> dict[str, Traffic]:
+        length = timedelta(days=days) / SPANS
+        since = now.replace(minute=0, second=0, microsecond=0) + _HOUR - length * SPANS
+        hours = {f"{since + number * _HOUR:%Y-%m-%d %H}": number * _HOUR // length for number in range(days * 24)}
+        changes, refused = ({name: [0] * SPANS for name in names} for _ in range(2))
         query: dict[str, Any] = {"tenant": {"$in": list(names)}, "day": {"$gte": f"{since:%Y-%m-%d}"}}
-        numbers = Counter[tuple[str, str, int]]()
-        for row in self._database.db[DAYS.name].find(query, {"tenant": 1, "day": 1, "hours": 1}):
-            for hour, counts in row.get("hours", {}).items():
-                time = datetime.fromisoformat(f"{row['day']}T{hour}:00").replace(tzinfo=UTC)
-                for kind, number in counts.items():
-                    numbers[row["tenant"], kind, (time - since) // length] += number
-        return {
-            name: Traffic(
-                tuple(numbers[name, "done", span] + numbers[name, "refused", span] for span in range(spans)),
-                tuple(numbers[name, "refused", span] for span in range(spans)),
-            )
-            for name in names
-        }
+        fields, most = {"tenant": 1, "day": 1, "hours": 1}, len(names) * (days + 2)
+        for row in self._database.db[DAYS.name].find(query, fields, batch_size=most):
+            for hour, numbers in row.get("hours", {}).items():
+                span = hours.get(f"{row['day']} {hour}")
+                if span is not None:
+                    changes[row["tenant"]][span] += numbers.get("done", 0) + numbers.get("refused", 0)
+                    refused[row["tenant"]][span] += numbers.get("refused", 0)
+        return {name: Traffic(tuple(changes[name]), tuple(refused[name])) for name in names}

@@ -43,6 +43,7 @@ SPEC = CollectionSpec(
         IndexSpec(keys=(("tenant", 1), ("user", 1)), name="tenant_user"),
         IndexSpec(keys=(("tenant", 1), ("sid", 1)), name="tenant_sid"),
         IndexSpec(keys=(("tenant", 1), ("connection", 1), ("sessionIndex", 1)), name="tenant_connection_index"),
+        IndexSpec(keys=(("tenant", 1), ("expires", 1)), name="tenant_expires"),
         IndexSpec(keys=(("expires", 1),), name="expires"),
         IndexSpec(keys=(("forget", 1),), name="forget", expire_after_seconds=0),
     ),
@@ -123,6 +124,11 @@ class Sessions:
         query = {"tenant": tenant} | self._running
         own = {} if user is None else {"user": user}
         return [_session(row) for row in self._collection.find(query | own, sort=[("created", 1)])]
+
+    def latest(self, tenant: str, limit: int) -> list[Session]:
+        """Return the sessions of a tenant that are valid now and last longest, at most `limit`."""
+        query = {"tenant": tenant} | self._running
+        return [_session(row) for row in self._collection.find(query, sort=[("expires", -1)], limit=limit)]
 
     def add_app(self, tenant: str, sid: str, app: str) -> Session | None:
         """Note that a person is signed in to an app, which is told when that ends; return None if it has ended."""

@@ -21,7 +21,7 @@ from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory import totals
 from app.store.directory.directory import Directory, Edit
-from app.store.directory.totals import every_tenant, settle
+from app.store.directory.totals import all_together, every_tenant, settle, some_tenants
 from app.store.log.changes import Request
 from app.store.log.event import Actor, Event
 from app.store.mongo.database import Database, connect
@@ -131,10 +131,16 @@ def test_the_disabled_are_told_apart(directory: Callable[[str], Directory], data
     disable(ours, "b", active=True)
     delete(ours, "a")
     assert every_tenant(database, SOURCES, "ours") == {("ours", "User"): (2, 0)}
+    create(directory("theirs"), "d")
+    assert some_tenants(database, SOURCES, ["ours", "nobody"]) == {("ours", "User"): (2, 0)}
+    assert some_tenants(database, SOURCES, []) == {}
+    assert all_together(database, SOURCES) == {"User": (3, 0)}
+    relay(database)
+    assert all_together(database, SOURCES) == {"User": (3, 0)}
     ours.restore("a", Request("restore", ACTOR))
     relay(database)
-    assert every_tenant(database, SOURCES) == {("ours", "User"): (3, 1)}
-    assert database.db.counts.find_one() == {
+    assert every_tenant(database, SOURCES) == {("ours", "User"): (3, 1), ("theirs", "User"): (1, 0)}
+    assert database.db.counts.find_one({"tenant": "ours"}) == {
         "_id": "ours User", "tenant": "ours", "type": "User", "number": 3, "disabled": 1,
     }
 

@@ -149,3 +149,20 @@ def test_co_61_the_attention_list_costs_what_is_on_it(world: World) -> None:
     assert [facts.name for facts, _ in found] == ["acme", "globex"]
     assert cost.documents <= 40, cost
     assert cost.keys <= 80, cost
+
+
+def test_co_61_of_very_many_those_are_looked_at_that_were_refused_most(world: World) -> None:
+    """A third of two thousand customers had a refusal today; the list shows twenty."""
+    for number in range(300):
+        name = f"refused-{number:03}"
+        world.tenants.create(name, "gallery")
+        hours = {f"{NOW:%H}": {"refused": number + 1}}
+        world.database.db.days.insert_one({
+            "_id": f"{name} d", "tenant": name, "day": f"{NOW:%Y-%m-%d}", "hours": hours, "refused": number + 1,
+        })
+    with profiled(world.database) as cost:
+        candidates = world.facts.candidates(NOW)
+        found = attention(world.facts.of(candidates, NOW).values(), NOW)
+    assert candidates == {f"refused-{number:03}" for number in range(250, 300)}
+    assert [facts.name for facts, _ in found] == [f"refused-{number:03}" for number in range(299, 279, -1)]
+    assert cost.documents <= 300 + 4 * 50, cost

@@ -8,7 +8,8 @@ import pytest
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.sign_on.logouts import End, end_sessions
-from app.store.sign_on.sessions import Session, Sessions
+from app.store.sign_on.sessions import SPEC, Session, Sessions
+from tests.store.test_costs import profiled
 
 
 @pytest.fixture
@@ -89,3 +90,16 @@ def test_pe_14_a_session_that_has_ended_does_not_come_back_when_the_clock_is_set
         assert sessions.by_cookie("contoso", cookie) is None
         assert sessions.by_sid("contoso", opened.sid) is None
         assert sessions.renew(cookie, session())[1].sid != opened.sid
+
+
+def test_co_100_the_latest_sessions_are_read_by_an_index_however_many_there_are(sessions, database, clock):
+    database.prepare([SPEC])
+    for hours in range(1, 40):
+        sessions.open(session(user=f"u-{hours}", expires=now() + timedelta(hours=hours, minutes=30)))
+    sessions.open(session(tenant="fabrikam", expires=now() + timedelta(hours=99)))
+    clock.moment += timedelta(hours=2)
+    with profiled(database) as cost:
+        assert [each.user for each in sessions.latest("contoso", 5)] == ["u-39", "u-38", "u-37", "u-36", "u-35"]
+    assert cost.documents <= 6, cost
+    assert [each.user for each in sessions.latest("fabrikam", 5)] == ["u"]
+    assert len(sessions.latest("contoso", 100)) == 38
