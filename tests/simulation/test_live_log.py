@@ -64,7 +64,7 @@ def test_co_123_what_a_live_log_shows_after_a_cycle_is_what_the_log_has(live_ser
     newest = sorted((event["time"] for event in logged.values()), reverse=True)[:ROWS]
     until(lambda: [logged[each]["time"] for each, *_ in lines(page)] == newest)
     assert page.evaluate("window.notLoadedAgain"), "the log was loaded as a page, not live"
-    assert sum("live=" in url for url, _ in window.loaded) > 1
+    assert any("live=" in url for url, _ in window.loaded)
     shown = lines(page)
     while (older := page.get_by_role("link", name="Older", exact=True)).count():
         older.click()

@@ -59,7 +59,7 @@ def sign_on() -> Response:
     database, name, base = parts().database, customer().name, parts().config.base_url
     found, moment = Connections(database).of_tenant(name), now()
     rows = [(each, [*obstacles(each, base, moment), *advice(each, base, moment)]) for each in found]
-    refused = lines(events().page(LogFilter(failed=True, operation="sign-on"), Window(limit=20)))
+    refused = lines(events().page(LogFilter(failed=True, operation="sign-on"), Window(limit=20))) | {"places": []}
     return page("sign_on.html", rows=rows, sessions=Sessions(database).latest(name, MOST), **refused)
 
 

@@ -112,7 +112,7 @@ def test_co_08_a_page_says_how_far_it_has_looked(database: Database, monkeypatch
     monkeypatch.setattr(page, "MOST_LOOKED_AT", 10)
     events = write(database, [{"time": number, "credential": "c2" if number == 3 else "c1"} for number in range(30)])
     first = events.page(LogFilter(credential="c2"))
-    assert (first.events, first.looked_to, first.front) == ([], at(20), None)
+    assert (first.events, first.looked_to) == ([], at(20))
     second = events.page(LogFilter(credential="c2"), Window(first.older))
     assert (second.events, second.looked_to) == ([], at(11))
     third = events.page(LogFilter(credential="c2"), Window(second.older))
@@ -137,6 +137,30 @@ def test_co_08_what_comes_later_is_in_front_of_the_page(database: Database) -> N
     assert events.page(LogFilter(), Window(first.front, newer=True)).events == []
     events.append(Event("create", "User", "u9", "new", status=201), Actor("c1"))
     [new] = events.page(LogFilter(), Window(first.front, newer=True)).events
+    assert new["resource"]["name"] == "new"
+
+
+@pytest.mark.parametrize(("stored", "late", "found"), [
+    (3, 1, True), (3, -30_000, True), (3, -60_000, False), (5, 3, True), (5, 0, False), (0, 0, False),
+])
+def test_co_46_what_is_committed_late_is_in_front_of_the_page_though_others_are_newer(
+    database: Database, stored: int, late: int, found: bool
+) -> None:
+    """The page has the newest three lines, of which there is one each ten milliseconds."""
+    events = write(database, [{"time": 10 * number} for number in range(stored)])
+    front = Place.parse(str(events.page(LogFilter(), Window(limit=3)).front))
+    assert events.page(LogFilter(), Window(front, newer=True)).events == []
+    database.db.events.insert_one({"_id": "late", "tenant": "acme", "time": at(10 * late if late > 0 else late), "resource": {}})
+    newer = events.page(LogFilter(), Window(front, newer=True)).events
+    assert [line["_id"] for line in newer] == ["late"] * found
+
+
+def test_co_46_an_empty_log_has_a_front_too(database: Database) -> None:
+    events = write(database, [])
+    first = events.page(LogFilter(name="new"))
+    assert first.front is not None and first.events == []
+    events.append(Event("create", "User", "u9", "new", status=201), Actor("c1"))
+    [new] = events.page(LogFilter(name="new"), Window(first.front, newer=True)).events
     assert new["resource"]["name"] == "new"
 
 

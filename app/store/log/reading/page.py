@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from app.store.log.reading.tail import LATEST
 from app.store.mongo.indexes import IDS, Index, by_index
-from app.store.mongo.moments import aware
+from app.store.mongo.moments import aware, now
 
 MOST_LOOKED_AT = 5_000
 """Lines that are looked through for one page by what has no index."""
@@ -44,7 +45,7 @@ class LogFilter:
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a log: behind the lines of this time that have these ids."""
+    """A place in a log: behind the lines of this time that have these ids, or in front of it, but without them."""
 
     time: datetime
     ids: tuple[str, ...] = ()
@@ -88,8 +89,8 @@ class LogPage:
     """Where older lines begin; None if there are none."""
     newer: Place | None
     """Where newer lines begin, for a window with `newer`; None if this is the newest page."""
-    front: Place | None
-    """The place in front of the newest line of this page, where later lines will be; None without lines."""
+    front: Place | None = None
+    """Of the newest page: the place for a window with `newer` that has the lines that come later."""
     looked_to: datetime | None = None
     """How far was looked, if the search ended before the page was full."""
 
@@ -110,8 +111,9 @@ def read_page(
     near, end = _behind(rows[::-1], window), _behind(rows, window, window.place)
     far = end if more else Place(looked_to) if looked_to else None
     if window.newer:
-        return LogPage(rows[::-1], near, far, end, looked_to)
-    return LogPage(rows, far, near if window.place else None, near, looked_to)
+        return LogPage(rows[::-1], near, far, looked_to=looked_to)
+    front = None if window.place else _front([(row["_id"], aware(row[window.by])) for row in rows], cut=more)
+    return LogPage(rows, far, near if window.place else None, front, looked_to)
 
 
 def _beyond(query: Mapping[str, Any], window: Window) -> dict[str, Any]:
@@ -155,6 +157,20 @@ def _look_through(
         collection.find({"_id": {"$in": ids}, "tenant": query["tenant"]}, **named))) if ids else []
     place = {each: position for position, each in enumerate(ids)}
     return sorted(lines, key=lambda line: place[line["_id"]]), boundary
+
+
+def _front(rows: Sequence[tuple[str, datetime]], *, cut: bool) -> Place:
+    """Return the place of lines that are not among the newest ones, each given as id and time, but belong there.
+
+    A line gets its time before it is committed and moved to the log, so it may be older than some that are shown.
+    `cut` means that there are lines older than these.
+    """
+    if not rows:
+        return Place(now() - LATEST)
+    since = rows[0][1] - LATEST
+    if cut:
+        since = max(since, rows[-1][1] + _MILLISECOND)
+    return Place(since, tuple(each for each, time in rows if time >= since))
 
 
 def _order(window: Window) -> int:
