@@ -50,7 +50,7 @@ class GuardFollower:
         warned = 0
         for name, (counted, steps) in self._deactivations.watched().items():
             tenant = self._tenants.get(name)
-            if tenant is not None and self._guards.find(tenant, counted, self._users(name)):
+            if tenant and self._guards.find(tenant, counted.number, self._users(name) + counted.deleted):
                 warned += 1
             self._deactivations.looked_at(name, steps)
         return warned

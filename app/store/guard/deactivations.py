@@ -48,6 +48,8 @@ class Counted:
     """How many of them are deleted."""
     new: bool = False
     """Whether somebody was added."""
+    users: int = 0
+    """How many users there were at the least within that hour, those counted as deleted included; 0 if not known."""
 
 
 class Deactivations:
@@ -57,11 +59,16 @@ class Deactivations:
         self._people = database.db[PEOPLE.name]
         self._guards = database.db[SPEC.name]
 
-    def count(self, tenant: str, seen: Iterable[Seen], session: Session) -> Counted:
-        """Count people, each once, and return how many there are by then; call it in a transaction."""
+    def count(self, tenant: str, seen: Iterable[Seen], session: Session, users: int | None = None) -> Counted:
+        """Count people, each once, and return how many there are by then; call it in a transaction.
+
+        `users` is how many users there were shortly before, if that is known.
+        """
         seen, moment = list(seen), now()
         row = self._guards.find_one({"_id": tenant}, session=session) or {}
         tally = _Tally(row, moment)
+        if users is not None:
+            tally.note(users)
         ids = [_id(tenant, each.user) for each in seen]
         tally.known(self._people.find({"_id": {"$in": ids}}, session=session))
         changes = [each for each in (tally.take(tenant, one) for one in seen) if each is not None]
@@ -83,7 +90,7 @@ class Deactivations:
     def begin_anew(self, tenant: str, session: Session) -> None:
         """Count from now on, as if nobody had been disabled or deleted before."""
         moment = now()
-        fresh = {"tenant": tenant, "minutes": [], "since": moment, "forget": moment + _FORGET}
+        fresh = {"tenant": tenant, "minutes": [], "users": [], "since": moment, "forget": moment + _FORGET}
         change = {"$set": fresh, "$unset": {"watched": ""}, "$inc": {"steps": 1}}
         self._guards.update_one({"_id": tenant}, change, upsert=True, session=session)
 
@@ -97,12 +104,22 @@ class _Tally:
         self._moment = moment
         self._minutes: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
         self._minutes |= {each[0]: each[1:] for each in row.get("minutes", ()) if each[0] >= self._first}
+        self._users = {minute: number for minute, number in row.get("users", ()) if minute >= self._first}
         self._people: dict[str, dict[str, Any]] = {}
         self._new = False
 
     def known(self, rows: Iterable[dict[str, Any]]) -> None:
         """Take note of people who may have been counted."""
         self._people = {row["user"]: row for row in rows if self._counts(aware(row["moment"]))}
+
+    def note(self, users: int) -> None:
+        """Take note of how many users there are.
+
+        Those who are counted as deleted are added. Some of them may still be there, since they are counted before they
+        are deleted; so the least number of an hour is the true one.
+        """
+        minute, known = _minute(self._moment), users + self.counted().deleted
+        self._users[minute] = min(self._users.get(minute, known), known)
 
     def take(self, tenant: str, seen: Seen) -> UpdateOne | DeleteOne | None:
         """Count a person, or no longer; return what is to be stored for that, None for nothing."""
@@ -125,12 +142,13 @@ class _Tally:
     def counted(self) -> Counted:
         """Return the numbers."""
         number, deleted = (sum(each[part] for each in self._minutes.values()) for part in (0, 1))
-        return Counted(number, deleted, self._new)
+        return Counted(number, deleted, self._new, min(self._users.values(), default=0))
 
     def fields(self) -> dict[str, Any]:
         """Return the numbers as they are stored."""
         minutes = [[minute, *numbers] for minute, numbers in sorted(self._minutes.items())]
-        return {"minutes": minutes} | ({"watched": True} if self._new and self.counted().number >= WATCHED else {})
+        fields = {"minutes": minutes, "users": [[minute, number] for minute, number in sorted(self._users.items())]}
+        return fields | ({"watched": True} if self._new and self.counted().number >= WATCHED else {})
 
     def _counts(self, moment: datetime) -> bool:
         return _minute(moment) >= self._first and (self._since is None or moment > self._since)

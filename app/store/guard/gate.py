@@ -7,9 +7,9 @@ from collections.abc import Callable
 from app.causes import GUARDED
 from app.errors import Unavailable
 from app.store.accounts.tenants import Tenant
-from app.store.guard.deactivations import WATCHED, Counted, Deactivations, Seen
+from app.store.guard.deactivations import Counted, Deactivations, Seen
 from app.store.guard.guards import Guards
-from app.store.mongo.database import Database
+from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import now
 
 RETRY_SECONDS = 600
@@ -36,25 +36,26 @@ class Gate:
             return False
         if guard.stopped is not None:
             raise _refusal()
-        counted = self._count(Seen(user, now(), deleted=deleted))
-        if counted.number < WATCHED:
-            return counted.new
-        users = self._users()
-        if counted.new and guard.is_unusual(counted.number - 1, users + counted.deleted):
-            self.leave(user)
-            raise _refusal()
-        self._guards.find(self._tenant, counted, users)
+        seen, users = Seen(user, now(), deleted=deleted), self._users()
+
+        def admit(session: Session) -> Counted:
+            counted = self._deactivations.count(name, [seen], session, users)
+            if counted.new and guard.is_unusual(counted.number - 1, counted.users):
+                raise _refusal()  # which ends the transaction, so that they are not counted
+            return counted
+
+        counted = self._in_turn(admit)
+        if guard.is_unusual(counted.number, counted.users):
+            self._guards.find(self._tenant, counted.number, counted.users)
         return counted.new
 
     def leave(self, user: str) -> None:
         """Take back that a user was counted, because they were not disabled or deleted."""
-        self._count(Seen(user, now(), back=True))
+        back = Seen(user, now(), back=True)
+        self._in_turn(lambda session: self._deactivations.count(self._tenant.name, [back], session))
 
-    def _count(self, seen: Seen) -> Counted:
-        turn = self._tenant.name, "guard"
-        return self._database.transaction(
-            lambda session: self._deactivations.count(self._tenant.name, [seen], session), turn=turn
-        )
+    def _in_turn(self, work: Callable[[Session], Counted]) -> Counted:
+        return self._database.transaction(work, turn=(self._tenant.name, "guard"))
 
 
 def _refusal() -> Unavailable:

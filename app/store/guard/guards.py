@@ -14,7 +14,7 @@ from typing import Any
 from app.errors import NotFound
 from app.schemas.storage.collection import OUTBOX
 from app.store.accounts.tenants import GUARD, KIND, NOT_DELETED, SPEC, Tenant, TenantEvents
-from app.store.guard.deactivations import WATCHED, Counted, Deactivations
+from app.store.guard.deactivations import WATCHED, Deactivations
 from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database, Session
@@ -89,19 +89,20 @@ class Guards:
         self._update(tenant, {"$unset": {f"{GUARD}.{name}": "" for name in ("warned", "stopped")}}, session)
         Deactivations(self._database).begin_anew(tenant, session)
 
-    def find(self, tenant: Tenant, counted: Counted, users: int) -> bool:
-        """Note that many people were disabled or deleted, if that is unusual; return whether it has warned of it.
+    def find(self, tenant: Tenant, number: int, users: int) -> bool:
+        """Note how many people were disabled or deleted, if that is unusual; return whether it has warned of it.
 
-        `users` is how many users there are now. It warns once an hour, and stops deactivations if it is set to.
+        `users` is how many users there are, with those who were deleted within the hour. It warns once an hour, and
+        stops deactivations if it is set to.
         """
-        guard, known = self.get(tenant.name), users + counted.deleted
-        if not guard.is_unusual(counted.number, known):
+        guard = self.get(tenant.name)
+        if not guard.is_unusual(number, users):
             return False
-        new = self._database.transaction(lambda session: self._warn(tenant, guard, counted.number, known, session))
+        new = self._database.transaction(lambda session: self._warn(tenant, guard, number, users, session))
         self._database.wake()
         if new:
             log.warning("unusual in the tenant %s: %s of %s users were disabled or deleted within an hour", tenant.name,
-                        counted.number, known)
+                        number, users)
         if guard.stop:
             query = {"_id": tenant.name, f"{GUARD}.stop": True, f"{GUARD}.stopped": {"$exists": False}}
             self._tenants.update_one(query, {"$set": {f"{GUARD}.stopped": now()}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.store.guard.deactivations import Deactivations, Seen
+from app.store.guard.gate import Gate
 from app.store.mongo.moments import now
 from tests.processes import until
 from tests.relay import relay
@@ -199,6 +201,28 @@ def test_two_workers_let_no_more_through_than_one(world: World) -> None:
     assert world.scim("GET", "/Users?count=0").get_json()["totalResults"] == 239
     world.look()
     assert len(world.warnings()) == 1
+
+
+def test_however_many_are_under_way_no_more_get_through(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those who are counted and not deleted yet are among the users, and must not count as deleted ones besides."""
+    world.guard("--stop")
+    clients, enter = [world.scim, world.new_process()], Gate.enter
+
+    def slowly(gate: Gate, user: str, *, deleted: bool) -> bool:
+        entered = enter(gate, user, deleted=deleted)
+        time.sleep(0.3)
+        return entered
+
+    def delete(number: int) -> int:
+        """Delete half of the users twice, at once by both workers."""
+        return clients[number % 2]("DELETE", f"/Users/{world.users[number if number < 100 else number // 2]}").status_code
+
+    monkeypatch.setattr(Gate, "enter", slowly)
+    with ThreadPoolExecutor(32) as pool:
+        statuses = list(pool.map(delete, range(200)))
+    assert statuses.count(204) == 61
+    assert world.scim("GET", "/Users?count=0").get_json()["totalResults"] == 239
+    assert (world.facts()["number"], world.facts()["users"]) == (61, 300)
 
 
 def test_a_deactivation_that_fails_is_not_counted(world: World) -> None:
