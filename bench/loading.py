@@ -128,14 +128,14 @@ def memberships(population: Population) -> Iterator[tuple[str, str, bool]]:
 
 def _users(population: Population) -> Iterator[Document]:
     for number in range(population.users):
-        user = people.user(number)
+        user = people.user(population.first + number)
         if number in population.connected:
             user[people.ENTERPRISE_URN]["manager"] = {"value": population.manager_of(number)}
         yield user | {"id": population.user_id(number)}
 
 
 def _bare_user(number: int, population: Population) -> Document:
-    user = people.user(number) | {"_id": population.user_id(number)}
+    user = people.user(population.first + number) | {"_id": population.user_id(number)}
     if number in population.connected:
         user[people.ENTERPRISE_URN]["manager"] = {"value": population.manager_of(number)}
         user["groups"] = [{"value": group, "type": "direct"} for group in population.circles_of(number)]

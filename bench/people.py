@@ -22,6 +22,8 @@ class Population:
 
     name: str
     users: int
+    first: int = 0
+    """The number in the name of the first user."""
     circles: int = 20
     """Groups of the connected half of the users, two for each user; 0 if none is connected."""
     tens: int = 200
