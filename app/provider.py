@@ -72,11 +72,22 @@ class _Responses:
         requested: frozenset[str] = frozenset(), groups: Parents | None = None,
     ) -> Shown:
         """Return a stored resource as a response to this projection; without one the response has no body."""
-        version, location = resource["meta"]["version"], self._directory.location(resource_type, resource["id"])
         if projection is None:
-            return Shown({}, version, location)
+            return self._headed({}, resource, resource_type)
         self._directory.fill([resource], resource_type, projection.top_level(), groups)
-        return Shown(projection.apply(resource, requested), version, location)
+        return self._headed(projection.apply(resource, requested), resource, resource_type)
+
+    def created(
+        self, resource: Resource, resource_type: ResourceType, projection: Projection, *, has_members: bool
+    ) -> Shown:
+        """Return a new resource as a response: it is in no group, because nobody knew its id before."""
+        nowhere: Parents = {}
+        self._directory.fill([resource], resource_type, projection.top_level(), nowhere, has_members=has_members)
+        requested = requested_by(resource_type, resource)
+        return self._headed(projection.apply(resource, requested), resource, resource_type)
+
+    def _headed(self, body: Resource, resource: Resource, resource_type: ResourceType) -> Shown:
+        return Shown(body, resource["meta"]["version"], self._directory.location(resource_type, resource["id"]))
 
 
 class Provider:
@@ -102,9 +113,7 @@ class Provider:
         self.attempt.members = members
         resource |= {"id": str(uuid.uuid4()), "meta": first_meta(resource_type.name, now())}
         self._directory.create(resource_type, resource, members, self._request(projection))
-        nowhere: Parents = {}  # nobody knew the id before, so that it is in no group
-        requested = requested_by(resource_type, resource)
-        return self._responses.shown(resource, resource_type, projection, requested, nowhere)
+        return self._responses.created(resource, resource_type, projection, has_members=bool(members))
 
     def get(self, resource_type: ResourceType, resource_id: str, projection: Projection) -> Shown:
         """Return a resource (RFC 7644 section 3.4.1); raises NotFound."""

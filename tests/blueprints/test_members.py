@@ -161,6 +161,16 @@ def test_one_member_more_takes_as_few_commands_as_it_can(watched: tuple[Client, 
     assert commands.names == ["find", "update", "findAndModify", "commitTransaction"]
 
 
+def test_a_group_without_members_takes_one_command(watched: tuple[Client, Commands]) -> None:
+    client, commands = watched
+    client.user("jane")  # whose request reads the credential and the tenant
+    commands.names.clear()
+    for body in ({"displayName": "A"}, {"displayName": "B", "members": []}):
+        answer = client("POST", "/Groups", {"schemas": [GROUP_URN], **body})
+        assert answer.status_code == 201 and "members" not in answer.get_json()
+    assert commands.names == ["insert", "insert"]
+
+
 @pytest.mark.parametrize("path", ["/Groups", "/", "/Groups?attributes=members.value", '/Groups?filter=members pr&count=200'])
 def test_a_list_shows_every_member_of_groups_of_any_size(gallery: Client, path: str) -> None:
     sizes = (3, 0, 999, 1_001, 2_500, 1, 1_000)

@@ -101,10 +101,10 @@ class DirectoryReader:
 
     def fill(
         self, resources: list[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
-        groups: Parents | None = None,
+        groups: Parents | None = None, *, has_members: bool = True,
     ) -> None:
-        """Add what a response shows and the documents do not hold; `groups` where they have been read already."""
-        self.references.fill(resources, resource_type, keys, groups)
+        """Add what a response shows and the documents do not hold, as `References.fill` does."""
+        self.references.fill(resources, resource_type, keys, groups, has_members=has_members)
 
     def members_page(
         self, group: str, after: str = "", limit: int = 50, *, backwards: bool = False

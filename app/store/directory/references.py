@@ -39,20 +39,20 @@ class References:
 
     def fill(
         self, resources: Sequence[Resource], resource_type: ResourceType, keys: frozenset[str] | None,
-        groups: Parents | None = None,
+        groups: Parents | None = None, *, has_members: bool = True,
     ) -> None:
         """Add to each resource what the response shows and its document does not hold.
 
         `keys` are the top-level attributes in the response, None means all but those returned only on request; nothing
         is read for the others. `groups` are the groups that the resources are in, directly or not, if they have been
-        read already.
+        read already; `has_members` is false if none of the resources can have a member.
         """
         for resource in resources:
             if "meta" in resource:
                 resource["meta"]["location"] = self.location(resource_type, resource["id"])
         if resource_type.groups and _wanted(resource_type.groups, keys):
             self._fill_groups(resources, resource_type.groups, groups)
-        if resource_type.members and _wanted(resource_type.members, keys):
+        if has_members and resource_type.members and _wanted(resource_type.members, keys):
             self._fill_members(resources, resource_type.members)
         self._fill_links(resources, resource_type)
 
