@@ -61,6 +61,9 @@ class Queries:
         """
         absent = len(types) > 1
         parts = [_Part(self._directory, self._search, each, search, absent=absent) for each in types]
+        if len(parts) == 1 and parts[0].looks_up_a_name(search):  # what Entra sends most of all
+            found = parts[0].named(search.count)
+            return list_response(found, len(found), search.start_index)
         with self._scan() if any(part.unindexed for part in parts) else nullcontext():
             return self._page(parts, search, credential)
 
@@ -79,12 +82,8 @@ class Queries:
     def _page(self, parts: list[_Part], search: SearchRequest, credential: str) -> dict[str, Any]:
         if search.cursor is not None:
             return self._by_cursor(parts, search)
-        skip = search.start_index - 1
         if not search.count:
             return list_response([], sum(part.total() for part in parts), search.start_index)
-        if len(parts) == 1 and not skip and parts[0].looks_up_a_name(search):  # what Entra sends most of all
-            found = parts[0].named(search.count)
-            return list_response(found, len(found), search.start_index)
         rows, total = self._step(parts, search, credential)
         return list_response(self._rendered(parts, rows), total, search.start_index)
 
@@ -96,7 +95,9 @@ class Queries:
         """
         start, count = search.start_index, search.count
         walk = f"{credential}\n{replace(search, attributes=None, excluded=None).identity(_endpoints(parts))}"
-        place = self._search.places.find(walk, start) if start > 1 else None
+        # With the place of the next page, which is written only if it has changed.
+        places = self._search.places.find(walk, (start, start + count)) if start > 1 else None
+        place = places.get(start) if places else None
         if place is None:
             counted = parts[0].first_page if len(parts) == 1 else partial(_merged_by_index, parts)
             rows, total = counted(start - 1, count)
@@ -107,7 +108,7 @@ class Queries:
             total = max(total, start + len(rows)) if more else start - 1 + len(rows)
         following = start + len(rows)  # after the last page too, where an earlier walk may have gone on
         if len(rows) == count:
-            self._search.places.remember(walk, following, Place(rows[-1][1], total))
+            self._search.places.remember(walk, following, Place(rows[-1][1], total), places)
         elif len(rows) > 1 or not search.filter:  # a lookup of one resource is not worth a write
             self._search.places.forget(walk, following)
         return rows, total
@@ -192,15 +193,15 @@ class _Part:
         return [(resource, position, self.type) for resource, position in found], total
 
     def looks_up_a_name(self, search: SearchRequest) -> bool:
-        """Return whether the filter looks for the one resource with a name."""
+        """Return whether the search asks for the one resource with a name."""
         wanted, name = search.filter, self.type.identifier
+        if search.cursor is not None or search.start_index > 1 or not search.count:
+            return False
         if not isinstance(wanted, Comparison) or wanted.operator != "eq":
             return False
-        row = self.type.schema.by_name.get(name.lower())
-        if row is None or row.uniqueness == "none":
-            return False
-        column = self._resolve(str(wanted.path))
-        return column is not None and column.path == name
+        row, column = self.type.schema.by_name.get(name.lower()), self._resolve(str(wanted.path))
+        is_unique = row is not None and row.uniqueness != "none"
+        return is_unique and column is not None and column.path == name
 
     def named(self, limit: int) -> list[Resource]:
         """Return the resource with the name; in the same round trip its groups are read, if the response shows them."""

@@ -8,8 +8,9 @@ counted from the beginning.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pymongo import WriteConcern
@@ -38,6 +39,8 @@ class Place:
     """The position of the last resource on the previous page."""
     total: int
     """The `totalResults` of the previous page."""
+    forget: datetime = field(default=datetime.min, compare=False)
+    """When it is forgotten; set once it is stored."""
 
 
 class Places:
@@ -49,21 +52,28 @@ class Places:
         )
         self._tenant = tenant
 
-    def find(self, walk: str, index: int) -> Place | None:
-        """Return where the page of a walk that has `index` as its `startIndex` begins, or None."""
-        row = self._collection.find_one({"_id": self._id(walk, index), "tenant": self._tenant})
-        return Place(Position(row["id"], row.get("key")), row["total"]) if row else None
+    def find(self, walk: str, indexes: Iterable[int]) -> dict[int, Place]:
+        """Return where the pages of a walk that have these `startIndex`es begin, as far as that is stored."""
+        index_of = {self._id(walk, index): index for index in indexes}
+        rows = self._collection.find({"_id": {"$in": list(index_of)}, "tenant": self._tenant})
+        return {
+            index_of[row["_id"]]: Place(Position(row["id"], row.get("key")), row["total"], row["forget"])
+            for row in rows
+        }
 
-    def remember(self, walk: str, index: int, place: Place) -> None:
-        """Store where the page of a walk that has `index` as its `startIndex` begins, in place of what was stored."""
-        query = {"_id": self._id(walk, index), "tenant": self._tenant}
-        values = {"id": place.position.id, "key": place.position.key, "total": place.total}
+    def remember(self, walk: str, index: int, place: Place, stored: Mapping[int, Place] | None) -> None:
+        """Store where the page of a walk that has `index` as its `startIndex` begins, in place of what was stored.
+
+        `stored` is what `find` has returned for this index and perhaps others, None if it was not called.
+        """
         now = datetime.now(UTC)
+        before = (self.find(walk, [index]) if stored is None else stored).get(index)
         # Not written again: clients that request the same page would wait for each other's writes, and with eight of
         # them a page of 100 took half as long again.
-        if self._collection.find_one({**query, **values, "forget": {"$gt": now + KEPT / 2}}, {"_id": 1}):
+        if before and before == place and before.forget > now + KEPT / 2:
             return
-        values["forget"] = now + KEPT
+        query = {"_id": self._id(walk, index), "tenant": self._tenant}
+        values = {"id": place.position.id, "key": place.position.key, "total": place.total, "forget": now + KEPT}
         with suppress(DuplicateKeyError):  # another request has just stored it
             self._collection.update_one(query, {"$set": values}, upsert=True)
 
