@@ -93,6 +93,8 @@ def test_ca_04_what_is_anothers_is_not_changed(pages, operator, tenant, form) ->
     sent = {name: value.format(token=token.id, client=client.id) for name, value in form.items()}
     answer = operator.post(page_of(tenant), sent)
     assert answer.status == 422
+    (act,) = AuditLog(pages.database).find(tenant=tenant)
+    assert (act["outcome"], act["who"]) == ("failed", "alice")
     assert Tokens(pages.database).find(token.id) == token
     assert Clients(pages.database).require(client.id) == client
 

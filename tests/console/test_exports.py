@@ -20,7 +20,7 @@ from app.store.mongo.moments import now
 from app.store.operators.acting import Acting
 from app.store.operators.audit import AuditLog, Operator
 from app.store.operators.reports import exports
-from app.store.operators.reports.exports import COLUMNS, LogExport, batches
+from app.store.operators.reports.exports import COLUMNS, OF_ACTS, Export, batches, of_log
 from app.store.operators.visits import CONSOLE, EXPORT, Visit, Visits
 from app.store.operators.visits import SPEC as VISITS
 from tests.conftest import make_server
@@ -124,8 +124,8 @@ def test_co_103_the_page_says_what_is_left_out(operator, customer) -> None:
 
 def test_co_103_each_batch_has_a_budget_of_its_own(operator, customer) -> None:
     store(customer, 1)
-    export = LogExport(Events(customer.pages.database, customer.name, LogSettings(90)), *a_visit(customer))
-    acting = Acting(customer.pages.database, Operator("alice", "console"), 90)
+    source = of_log(Events(customer.pages.database, customer.name, LogSettings(90)), LogFilter())
+    export = Export(*a_visit(customer), Acting(customer.pages.database, Operator("alice", "console"), 90))
     opened = []
 
     @contextmanager
@@ -133,7 +133,7 @@ def test_co_103_each_batch_has_a_budget_of_its_own(operator, customer) -> None:
         opened.append(1)
         yield
 
-    blocks = export.blocks("ndjson", LogFilter(), acting, customer.name)
+    blocks = export.blocks("ndjson", source, customer.name)
     assert len(list(Stream(blocks, "r", budget))) == 1
     assert len(opened) == 1  # the first batch is read within the request's own
 
@@ -195,9 +195,32 @@ def test_an_export_that_is_not_read_to_its_end_has_failed(pages, operator, custo
     until(lambda: read(operator, f"{customer.page}/log.csv?person=nobody").status_code == 200)
 
 
+def test_co_103_acts_are_exported_of_one_customer_or_of_all(pages, operator, customer) -> None:
+    name = "=1+1"
+    moment = now()
+    pages.database.db.acts.insert_many([
+        {"_id": str(uuid.uuid4()), "time": moment - timedelta(seconds=number // 3), "who": name, "role": "operator", "how": "console",
+         "address": "", "tenant": customer.name, "act": "token issue", "object": str(number), "request": "", "outcome": "done"}
+        for number in range(1_100)
+    ])
+    shown = operator.get(f"/console/acts?customer={customer.name}")
+    for form in ("csv", "ndjson"):
+        (link,) = [each for each in shown.links() if f"acts.{form}" in each]
+        answer = read(operator, link)
+        assert answer.headers["Content-Disposition"] == f"attachment; filename=acts.{form}"
+        found = rows_of(answer) if form == "csv" else [json.loads(line) for line in answer.text.splitlines()]
+        own = [each for each in found if each["act"] != "export"]
+        assert sorted(int(each["object"]) for each in own) == list(range(1_100))
+        assert {each["who"] for each in own} == {f"'{name}" if form == "csv" else name}
+    assert set(own[0]) == set(OF_ACTS)
+    assert len(rows_of(read(operator, "/console/acts.csv"))) > 1_100
+
+
 def test_ca_05_a_viewer_exports_nothing_and_sees_no_button(pages, viewer, customer) -> None:
     assert viewer.get(f"{customer.page}/log.csv").status == 404
     assert not [link for link in viewer.get(f"{customer.page}/log").links() if "log.csv" in link]
+    assert viewer.get("/console/acts.csv").status == 404
+    assert not [link for link in viewer.get("/console/acts").links() if "acts.csv" in link]
     assert AuditLog(pages.database).find(tenant=customer.name) == []
 
 

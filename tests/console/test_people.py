@@ -330,6 +330,7 @@ def test_a_deleted_group_comes_back_with_its_members(operator, customer) -> None
     group = customer.group("Sales", ada)
     customer.remove(f"/Groups/{group}")
     shown = operator.get(f"{customer.page}/groups/{group}")
+    assert "into 0 groups, with 1 member." in shown.main
     done = operator.post(f"{customer.page}/deleted", shown.form(f"{customer.page}/deleted"))
     assert (done.heading, names(done)) == ("Sales", ["ada@x.org"])
 

@@ -102,7 +102,7 @@ def _context() -> dict[str, Any]:
     }
 
 
-def _here(endpoint: str = "", **values: str) -> str:
+def _here(endpoint: str = "", **values: str | None) -> str:
     """Return the address of the current page, or of another one, with its filter and other parameters."""
     kept = {name: asked(name) or None for name in _KEPT}
     arguments: dict[str, Any] = {**(request.view_args or {}), **kept, **values}

@@ -6,7 +6,9 @@ from flask import Response
 
 from app.console.frame import Need, console, page, parts
 from app.console.frame.asked import ROWS, asked, moment
+from app.console.pages.log import exported
 from app.store.operators.audit import AuditLog
+from app.store.operators.reports.exports import of_acts
 
 
 @console.page("/acts", Need.SEE)
@@ -16,3 +18,9 @@ def acts() -> Response:
     rows, place = AuditLog(parts().database).page(of, moment("before"), ROWS)
     places = [("Older", {"customer": of, "before": place.isoformat()})] if place else []
     return page("acts.html", rows=rows, of=of, places=places)
+
+
+@console.page("/acts.<any(csv, ndjson):form>", Need.GRAVE)
+def export_acts(form: str) -> Response:
+    """Return the acts as a file; those of one customer, if one is named."""
+    return exported(form, of_acts(AuditLog(parts().database), asked("customer")), asked("customer"))

@@ -20,7 +20,7 @@ from app.protocol.messages import CSV, NDJSON
 from app.store.directory.identities import the_label
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 from app.store.mongo.moments import now
-from app.store.operators.reports.exports import MOST, LogExport
+from app.store.operators.reports.exports import MOST, Export, Source, of_log
 from app.store.operators.visits import SETUP
 
 WEEK = timedelta(days=7)
@@ -66,12 +66,16 @@ def event(event_id: str) -> Response:
 @console.page("/customers/<customer>/log.<any(csv, ndjson):form>", Need.GRAVE)
 def export_log(form: str) -> Response:
     """Return what the filter selects of a customer's log as a file."""
-    export = LogExport(events(), parts().visits, visit())
-    blocks = export.blocks(form, wanted(), acting(), customer().name)
+    return exported(form, of_log(events(), wanted()), customer().name)
+
+
+def exported(form: str, source: Source, tenant: str) -> Response:
+    """Return a file; raises Wrong while the visit reads another one."""
+    blocks = Export(parts().visits, visit(), acting()).blocks(form, source, tenant)
     if blocks is None:
         raise Wrong(429, "You are exporting another file.", "Wait until it is complete, then try again.")
     stream = Stream(blocks, current().request_id, parts().database.budget)
-    headers = {"Content-Disposition": f"attachment; filename=log.{form}"}
+    headers = {"Content-Disposition": f"attachment; filename={source.name}.{form}"}
     return Response(stream, headers=headers, mimetype=CSV if form == "csv" else NDJSON)
 
 

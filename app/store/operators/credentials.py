@@ -95,7 +95,7 @@ class CredentialActs:
             rotated = self._clients.rotate(client_id, lifetime, session)
             return rotated[0], rotated
 
-        return self._acting.change("client rotate", work, object_=client_id)
+        return self._acting.change("client rotate", work, tenant=tenant, object_=client_id)
 
     def revoke_token(self, token_id: str, tenant: str = "") -> Token:
         """Revoke a token and return its record; raises NotFound."""
@@ -104,7 +104,7 @@ class CredentialActs:
             token = _check(self._tokens.revoke(token_id, session), tenant, "token")
             return token, token
 
-        return self._acting.change("token revoke", work, object_=token_id)
+        return self._acting.change("token revoke", work, tenant=tenant, object_=token_id)
 
     def delete_secret(self, client_id: str, secret_id: str, tenant: str = "") -> Client:
         """Delete a secret, so that it gets no more access tokens; raises NotFound."""
@@ -114,7 +114,7 @@ class CredentialActs:
             client = self._clients.delete_secret(client_id, secret_id, session)
             return client, client
 
-        return self._acting.change("client delete secret", work, object_=client_id)
+        return self._acting.change("client delete secret", work, tenant=tenant, object_=client_id)
 
     def delete_client(self, client_id: str, tenant: str = "") -> Client:
         """Delete a client with its access tokens; raises NotFound."""
@@ -123,7 +123,7 @@ class CredentialActs:
             client = _check(self._clients.delete(client_id, session), tenant, "client")
             return client, client
 
-        return self._acting.change("client delete", work, object_=client_id)
+        return self._acting.change("client delete", work, tenant=tenant, object_=client_id)
 
     def add_trust(
         self, tenant: str, conditions: Conditions, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES
@@ -143,7 +143,7 @@ class CredentialActs:
             trust = _check(self._trusts.delete(trust_id, session), tenant, "trust")
             return trust, trust
 
-        return self._acting.change("trust delete", work, object_=trust_id)
+        return self._acting.change("trust delete", work, tenant=tenant, object_=trust_id)
 
 
 def _check(found: T, tenant: str, kind: str) -> T:

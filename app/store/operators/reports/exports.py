@@ -1,11 +1,12 @@
-"""A log as a file: CSV or JSON lines, in batches, the newest lines first."""
+"""A log as a file, that of a tenant or that of acts: CSV or JSON lines, in batches, the newest lines first."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.store.log.events import Events
 from app.store.log.reading.page import LogFilter, Place, Window
 from app.store.mongo.moments import aware
 from app.store.operators.acting import Acting
+from app.store.operators.audit import AuditLog
 from app.store.operators.reports.lines import result, summary
 from app.store.operators.visits import Visit, Visits
 
@@ -23,38 +25,59 @@ COLUMNS = (
     "time", "operation", "type", "name", "id", "result", "status", "cause", "attribute", "summary", "detail",
     "credential", "request",
 )
+OF_ACTS = ("time", "who", "role", "how", "address", "act", "tenant", "object", "outcome", "request")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a formula may begin with, which a spreadsheet would run, and which can send the file's content elsewhere."""
-Lines = list[dict[str, Any]]
+Line = Mapping[str, Any]
+Batches = Iterator[tuple[Sequence[Line], bool]]
+"""Batches of lines, the newest first, each with whether there are older ones."""
 
 
-class LogExport:
-    """The log of a tenant as a file for a visit, which reads one file at a time."""
+@dataclass(frozen=True)
+class Source:
+    """What a file has: its name, the columns of CSV, how a line is read for them, and the lines."""
 
-    def __init__(self, events: Events, visits: Visits, visit: Visit) -> None:
-        self._events = events
+    name: str
+    columns: tuple[str, ...]
+    cells: Callable[[Line], Line]
+    batches: Batches
+
+
+def of_log(events: Events, wanted: LogFilter) -> Source:
+    """Return the lines of a log that a filter selects."""
+    return Source("log", COLUMNS, _of_event, batches(events, wanted))
+
+
+def of_acts(log: AuditLog, tenant: str) -> Source:
+    """Return what operators did, to one tenant or, for "", at all."""
+    return Source("acts", OF_ACTS, dict, _batches_of_acts(log, tenant))
+
+
+class Export:
+    """A file for a visit, which reads one file at a time."""
+
+    def __init__(self, visits: Visits, visit: Visit, acting: Acting) -> None:
         self._visits = visits
         self._key = visit.key
+        self._acting = acting
 
-    def blocks(self, form: str, wanted: LogFilter, acting: Acting, tenant: str) -> Generator[bytes] | None:
-        """Return a file with the lines that a filter selects, in blocks; None while the visit reads another file.
+    def blocks(self, form: str, source: Source, tenant: str) -> Generator[bytes] | None:
+        """Return a file in blocks; None while the visit reads another file.
 
         `form` is one of `FORMS`. The audit log says how many lines the file has, and "failed" if it was not read to
         its end.
         """
         until = self._visits.take_export(self._key)
-        return self._read(form, batches(self._events, wanted), acting, tenant, until) if until else None
+        return self._read(form, source, tenant, until) if until else None
 
-    def _read(
-        self, form: str, found: Iterator[tuple[Lines, bool]], acting: Acting, tenant: str, until: datetime
-    ) -> Generator[bytes]:
-        number = 0
+    def _read(self, form: str, source: Source, tenant: str, until: datetime) -> Generator[bytes]:
+        number, file = 0, f"{source.name}.{form}"
         try:
-            with acting.audited("export", tenant, f"log.{form}") as entry:
-                for batch, (lines, more) in enumerate(found):
-                    yield FORMS[form](lines, batch == 0)
+            with self._acting.audited("export", tenant, file) as entry:
+                for batch, (lines, more) in enumerate(source.batches):
+                    yield FORMS[form](source, lines, batch == 0)
                     number += len(lines)
-                    entry.object = f"log.{form}, {number:,} lines{', without older ones' if more else ''}"
+                    entry.object = f"{file}, {number:,} lines{', without older ones' if more else ''}"
                     until = self._go_on(until)
         finally:
             self._visits.end_export(self._key, until)
@@ -67,8 +90,8 @@ class LogExport:
         return later
 
 
-def batches(events: Events, wanted: LogFilter) -> Iterator[tuple[Lines, bool]]:
-    """Return up to `MOST` lines in batches, the newest first, each with whether there are older ones."""
+def batches(events: Events, wanted: LogFilter) -> Batches:
+    """Return up to `MOST` lines of a log in batches."""
     place: Place | None = None
     left = MOST
     while left:
@@ -79,31 +102,44 @@ def batches(events: Events, wanted: LogFilter) -> Iterator[tuple[Lines, bool]]:
             return
 
 
-def csv_of(lines: Lines, first: bool) -> bytes:  # noqa: FBT001 - the one thing that the forms differ in
+def _batches_of_acts(log: AuditLog, tenant: str) -> Batches:
+    """Return up to `MOST` acts in batches."""
+    place: datetime | None = None
+    left = MOST
+    while left > 0:
+        rows, place = log.page(tenant, place, min(BATCH, left))
+        left -= len(rows)
+        yield rows, place is not None
+        if place is None:
+            return
+
+
+def csv_of(source: Source, lines: Sequence[Line], first: bool) -> bytes:  # noqa: FBT001 - the forms differ in it
     """Return lines as CSV, with the names of the columns in the first batch."""
     text = io.StringIO()
     writer = csv.writer(text)
     if first:
-        writer.writerow(COLUMNS)
-    writer.writerows([_cell(cell) for cell in _cells(line)] for line in lines)
+        writer.writerow(source.columns)
+    for line in lines:
+        known = {**source.cells(line), "time": _plain(aware(line["time"]))}
+        writer.writerow([_cell(str(known.get(column, ""))) for column in source.columns])
     return text.getvalue().encode()
 
 
-def ndjson_of(lines: Lines, first: bool) -> bytes:  # noqa: ARG001, FBT001 - all batches are alike
+def ndjson_of(source: Source, lines: Sequence[Line], first: bool) -> bytes:  # noqa: ARG001, FBT001 - as `csv_of`
     """Return lines as they are stored, one JSON object in each."""
     return "".join(json.dumps(line, default=_plain, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
-FORMS: Mapping[str, Callable[[Lines, bool], bytes]] = {"csv": csv_of, "ndjson": ndjson_of}
+FORMS: Mapping[str, Callable[[Source, Sequence[Line], bool], bytes]] = {"csv": csv_of, "ndjson": ndjson_of}
 
 
-def _cells(line: Mapping[str, Any]) -> list[str]:
+def _of_event(line: Line) -> Line:
     resource = line.get("resource", {})
-    known = {
-        **line, "time": _plain(aware(line["time"])), "type": resource.get("type", ""), "name": resource.get("name", ""),
-        "id": resource.get("id", ""), "result": result(line), "summary": summary(line),
+    return {
+        **line, "type": resource.get("type", ""), "name": resource.get("name", ""), "id": resource.get("id", ""),
+        "result": result(line), "summary": summary(line),
     }
-    return [str(known.get(column, "")) for column in COLUMNS]
 
 
 def _cell(text: str) -> str:

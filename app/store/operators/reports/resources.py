@@ -19,7 +19,7 @@ from app.store.log.event import MEMBER
 from app.store.log.events import Events
 from app.store.log.reading.page import LogFilter, LogPage, Window
 from app.store.mongo.moments import aware
-from app.store.operators.reports.groups import InGroup, groups_of
+from app.store.operators.reports.groups import MOST, InGroup, groups_of
 from app.store.operators.reports.values import rows_of
 
 MOST_ROWS = 200
@@ -54,6 +54,8 @@ class Look:
     groups: list[InGroup]
     kept: Kept | None = None
     """Set for a deleted one."""
+    members: int = 0
+    """How many members a deleted group comes back with; `MOST` + 1 stands for more than `MOST`."""
 
     @property
     def name(self) -> str:
@@ -99,7 +101,9 @@ def _deleted(
         return None
     (kept,) = restorable(directory, [row])
     groups = groups_of(directory, resource_id, {resource_id: set(row["memberships"])})
-    return Look(resource_type, projection.apply(decode(dict(row["document"]), resource_type)), groups, kept)
+    members = directory.memberships.ids("member", {"group": resource_id}, MOST + 1) if resource_type.members else []
+    resource = projection.apply(decode(dict(row["document"]), resource_type))
+    return Look(resource_type, resource, groups, kept, len(members))
 
 
 def restorable(directory: Directory, rows: Iterable[Mapping[str, Any]]) -> list[Kept]:
