@@ -50,12 +50,12 @@ def good_way_afterwards(world):
     assert world.signed_in(name="later@contoso.com").tokens()["id_token"]
 
 
-@pytest.mark.parametrize("uri", BAD_REDIRECTS.values(), ids=BAD_REDIRECTS.keys())
 @pytest.mark.parametrize("more", [{}, {"response_type": "token"}, {"prompt": "none"}, {"scope": None}], ids=["good", "token", "none", "no scope"])
-def test_op_01_a_redirect_uri_that_is_not_registered_gets_a_page(world, ann, uri, more):
-    page = refused_on_a_page(ann.authorize(redirect_uri=uri, **more))
-    assert "evil" not in page
-    assert world.database.db.codes.count_documents({}) == 0
+def test_op_01_a_redirect_uri_that_is_not_registered_gets_a_page(world, ann, more):
+    for what, uri in BAD_REDIRECTS.items():
+        page = refused_on_a_page(ann.authorize(redirect_uri=uri, **more))
+        assert "evil" not in page, what
+        assert world.database.db.codes.count_documents({}) == 0, what
 
 
 def test_op_01_a_redirect_uri_that_is_taken_from_the_app_during_a_sign_in_is_not_used(world, ann):
@@ -160,22 +160,25 @@ def test_op_02_two_ids_get_a_page(ann):
     refused_on_a_page(ann.client.get(f"/contoso/oauth/authorize?{query}"))
 
 
-@pytest.mark.parametrize("response_type", ["token", "id_token", "code id_token", "none", "", None, "code code", "CODE", '"<x>'])
-def test_op_03_another_response_type_is_an_error_for_a_good_redirect_uri_alone(ann, response_type):
-    back = sent_back(ann.authorize(response_type=response_type))
-    assert (back["error"], back["state"], back["iss"]) == ("unsupported_response_type", "the state", f"{BASE}/contoso")
-    refused_on_a_page(ann.authorize(response_type=response_type, redirect_uri="https://evil.example.com/"))
+def test_op_03_another_response_type_is_an_error_for_a_good_redirect_uri_alone(ann):
+    for response_type in ("token", "id_token", "code id_token", "none", "", None, "code code", "CODE", '"<x>'):
+        back = sent_back(ann.authorize(response_type=response_type))
+        assert (back["error"], back["state"], back["iss"]) == ("unsupported_response_type", "the state", f"{BASE}/contoso")
+        refused_on_a_page(ann.authorize(response_type=response_type, redirect_uri="https://evil.example.com/"))
 
 
-@pytest.mark.parametrize("changes", [
+NO_PKCE = [
     {"code_challenge": None, "code_challenge_method": None}, {"code_challenge": None}, {"code_challenge_method": "plain"}, {"code_challenge_method": None},
     {"code_challenge": "c" * 42}, {"code_challenge": "c" * 42 + "="}, {"code_challenge": "c" * 44}, {"code_challenge": "ü" * 43}, {"code_challenge_method": "s256"},
     {"code_challenge_method": "S512"}, {"code_challenge": ""},
-])
-def test_op_04_without_pkce_by_s256_no_app_gets_a_code(world, ann, changes):
-    for public in (False, True):
-        world.portal, _ = world.register(public=public)
-        assert sent_back(ann.authorize(**changes))["error"] == "invalid_request"
+]
+
+
+@pytest.mark.parametrize("public", [False, True])
+def test_op_04_without_pkce_by_s256_no_app_gets_a_code(world, ann, public):
+    world.portal, _ = world.register(public=public)
+    for changes in NO_PKCE:
+        assert sent_back(ann.authorize(**changes))["error"] == "invalid_request", changes
 
 
 def test_op_04_two_challenges_and_any_other_repeated_parameter_are_refused(ann):
@@ -371,13 +374,13 @@ def issuer_that_counts():
         yield running
 
 
-@pytest.mark.parametrize("text", ["a\r\nSet-Cookie: x=y", '"><script>alert(1)</script>', "ü☃", "&code=x&iss=y#", "%0d%0a", "a b+c", "\x00", "x" * 2_048])
-def test_op_17_state_and_nonce_come_back_exactly_as_they_were(world, ann, text):
-    answer = ann.authorize(state=text, nonce=text)
-    back = sent_back(answer)
-    assert back["state"] == text
-    assert "Set-Cookie" not in answer.headers
-    assert world.claims(world.exchange(back["code"], ann.verifier).json["id_token"])["nonce"] == text
+def test_op_17_state_and_nonce_come_back_exactly_as_they_were(world, ann):
+    for text in ("a\r\nSet-Cookie: x=y", '"><script>alert(1)</script>', "ü☃", "&code=x&iss=y#", "%0d%0a", "a b+c", "\x00", "x" * 2_048):
+        answer = ann.authorize(state=text, nonce=text)
+        back = sent_back(answer)
+        assert back["state"] == text
+        assert "Set-Cookie" not in answer.headers
+        assert world.claims(world.exchange(back["code"], ann.verifier).json["id_token"])["nonce"] == text
 
 
 def test_op_17_a_state_or_nonce_of_ten_kilobytes_is_refused(ann):
