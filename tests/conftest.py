@@ -42,6 +42,7 @@ from app.store.open import collections
 from app.store.sign_on import signing_keys
 from tests.browsers import chromium  # noqa: F401 - a fixture; one for all, since Playwright runs once in a process
 from tests.commands import run_command
+from tests.forking import Forked, fork
 from tests.processes import children, of_folder
 
 APP_NAME = f"test-{os.getpid()}"
@@ -193,7 +194,9 @@ class Server:
     url: str
     folder: Path
     environ: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Forked | None = None
+    installed: bool = False
+    """Whether the installed program is started, and not a fork of a process that has imported it."""
     log: Path = field(init=False)
     page: Path = field(init=False)
     """What it has printed, such as a token with `--demo`."""
@@ -205,10 +208,13 @@ class Server:
     def start(self, *arguments: str, seconds: float = 60) -> None:
         """Start it and wait until it is ready and all of its workers run; the demo, until its page is printed."""
         with self.log.open("ab") as log, self.page.open("wb") as page:
-            self.process = subprocess.Popen(
-                [SCIMD, "serve", *arguments], env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
-                stdout=page, stderr=log, start_new_session=True, preexec_fn=end_with_parent,
-            )
+            if self.installed:
+                self.process = subprocess.Popen(
+                    [SCIMD, "serve", *arguments], env=self.environ, cwd=self.folder, stdin=subprocess.DEVNULL,
+                    stdout=page, stderr=log, start_new_session=True, preexec_fn=end_with_parent,
+                )
+            else:
+                self.process = fork(["serve", *arguments], self.environ, self.folder, page, log)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             assert self.process.poll() is None, self.log.read_text()

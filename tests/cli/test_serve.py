@@ -32,6 +32,7 @@ GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 def server(tmp_path: Path) -> Iterator[Server]:
     """Yield a server that is not started yet, and see to it that nothing of it is left running."""
     server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="32")
+    server.installed = True
     yield server
     if server.process and server.process.poll() is None:
         server.process.kill()

@@ -54,6 +54,9 @@ def test_sc_12_a_master_that_is_killed_is_followed_by_the_next_at_once(server: S
 
 
 def test_sc_12_an_address_that_is_not_let_go_of_is_one_sentence_with_the_process(server: Server) -> None:
+    assert server.stop() == 0
+    server.installed = True  # its name is in the sentence
+    server.start()
     stuck = min(workers(server))
     os.kill(stuck, signal.SIGSTOP)
     try:
