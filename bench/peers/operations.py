@@ -12,6 +12,8 @@ KINDS: tuple[type[Operation], ...] = (
     writes.DisableByText, writes.CreateGroup, writes.AddMember, writes.AddMembers, writes.Delete,
 )
 """Reads come first, since their answers depend on how many users there are, and deletions last."""
+NOT_BARE = (reads.GetGroup.name,)
+"""What the bare app does not have."""
 NAMES = tuple(kind.name for kind in KINDS)
 
 
@@ -24,4 +26,5 @@ def operations(of: Population, token: str) -> dict[str, Operation]:
         requests.CreateGroup(of, token), requests.AddMember(of, token, empties),
         requests.AddMember(of, token, teams, at_once=20), requests.Delete(of, token),
     )
-    return {kind.name: kind(source) for kind, source in zip(KINDS, sources, strict=True)}
+    found = {kind.name: kind(source) for kind, source in zip(KINDS, sources, strict=True)}
+    return found if token else {name: each for name, each in found.items() if name not in NOT_BARE}

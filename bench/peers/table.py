@@ -22,7 +22,8 @@ def show(results: list[dict[str, Any]], servers: Mapping[str, str]) -> None:
         shown.add_column("")
         for result in there:
             verdict = "[green]pass[/]" if result["passed"] else "[red]FAIL[/]"
-            shown.add_row(result["scenario"], *(_cell(side) for side in result["sides"]), verdict)
+            cells = {side["side"]: _cell(side) for side in result["sides"]}
+            shown.add_row(result["scenario"], *(cells.get(name, "") for name in servers), verdict)
         console.print(shown)
         for result in there:
             for side in result["sides"]:

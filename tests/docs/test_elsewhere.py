@@ -89,11 +89,13 @@ TYPED = {
 }
 
 
+BENCHES = "docs/performance.md"
+"""Its commands are those that `bench.charts` names; tests/bench/test_charts.py compares them."""
 EVIDENCE = "docs/decisions.md"
 """Its commands were run once, and no reader types them."""
 
 
-@pytest.mark.parametrize("page", [page for page in pages.PAGES if page not in {*TYPED, EVIDENCE}])
+@pytest.mark.parametrize("page", [page for page in pages.PAGES if page not in {*TYPED, BENCHES, EVIDENCE}])
 def test_other_pages_have_only_commands_of_docker_and_make(page: str) -> None:
     assert {pages.program(each) for each in pages.commands(page)} <= {"docker", "make", "kill"}
 
