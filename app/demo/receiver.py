@@ -59,7 +59,7 @@ class Receiver:
 
 
 def _print(line: str) -> None:
-    print(line, flush=True)
+    print(f"{line}\n", end="", flush=True)  # by one write: several threads print
 
 
 def main() -> None:
