@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import requests
 
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.console.browsing import Browser, Shown
 from tests.processes import until
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = make_server(tmp_path_factory.mktemp("demo"), SCIMD_WORKERS="2")
+def server(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path_factory.mktemp("demo"), SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start("--demo")
     yield server
     if server.process and server.process.poll() is None:

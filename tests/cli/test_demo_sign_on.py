@@ -14,14 +14,14 @@ import requests
 from app.demo.people import PEOPLE, Person
 from app.store.sign_on.apps import Apps
 from app.store.sign_on.connections import Connections
-from tests.conftest import SCIMD, Server, make_server
+from tests.conftest import SCIMD, Server, make_server, new_database
 
 ADA, GRACE, NIKLAUS, EDSGER = PEOPLE
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = make_server(tmp_path_factory.mktemp("demo"), SCIMD_WORKERS="2")
+def server(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path_factory.mktemp("demo"), SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start("--demo")
     yield server
     if server.process and server.process.poll() is None:
@@ -105,8 +105,8 @@ def test_each_start_connects_anew_and_the_servers_end_with_scimd(server: Server)
     assert server.stop() == 0
 
 
-def test_a_later_start_registers_nothing_anew(tmp_path: Path) -> None:
-    server = make_server(tmp_path, SCIMD_WORKERS="1")
+def test_a_later_start_registers_nothing_anew(tmp_path: Path, mongod_uri: str) -> None:
+    server = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_MONGODB_URI=new_database(mongod_uri))
     seen = []
     for _ in range(3):
         server.start("--demo")
@@ -149,8 +149,10 @@ def test_the_identity_provider_says_that_it_serves_the_demo_alone(server: Server
     assert server.stop() == 0
 
 
-def test_a_service_that_is_not_on_this_machine_gets_none(tmp_path: Path) -> None:
-    server = make_server(tmp_path, SCIMD_PUBLIC_URL="https://scim.example.com", SCIMD_WORKERS="1")
+def test_a_service_that_is_not_on_this_machine_gets_none(tmp_path: Path, mongod_uri: str) -> None:
+    server = make_server(
+        tmp_path, SCIMD_PUBLIC_URL="https://scim.example.com", SCIMD_WORKERS="1", SCIMD_MONGODB_URI=new_database(mongod_uri),
+    )
     try:
         server.start("--demo")
         assert "Secret Token" in server.page.read_text()

@@ -14,14 +14,14 @@ import requests
 
 from app.delivery import signing
 from app.store.delivery.endpoint import ED25519
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.docs.story import USER
 from tests.processes import until
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = make_server(tmp_path, SCIMD_WORKERS="2")
+def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start("--demo", "--demo-webhook")
     yield server
     if server.process and server.process.poll() is None:

@@ -21,7 +21,7 @@ import requests
 from app.embedded import private
 from app.store.mongo.database import connect
 from tests.commands import Done, run_command
-from tests.conftest import SCIMD, Server, make_server
+from tests.conftest import SCIMD, Server, make_server, new_database
 from tests.processes import children, of_folder, until
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +32,6 @@ GUNICORN = str(Path(sys.executable).with_name("gunicorn"))
 def server(tmp_path: Path) -> Iterator[Server]:
     """Yield a server that is not started yet, and see to it that nothing of it is left running."""
     server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="32")
-    server.installed = True
     yield server
     if server.process and server.process.poll() is None:
         server.process.kill()
@@ -89,6 +88,7 @@ def total(base: str, token: str) -> int:
 
 @pytest.mark.parametrize("how", ["SIGTERM", "Ctrl-C"])
 def test_it_serves_and_leaves_nothing_behind_but_the_data(server: Server, how: str) -> None:
+    server.installed = True
     if how == "SIGTERM":
         base, token = by_commands(server, "acme")  # while nothing runs
         assert running(server) == []
@@ -96,7 +96,8 @@ def test_it_serves_and_leaves_nothing_behind_but_the_data(server: Server, how: s
     assert server.process
     if how == "SIGTERM":
         assert create(base, token, 1) == 201
-        assert create(*by_commands(server, "other"), 1) == 201  # while it runs
+        assert create(*server.create_tenant("other"), 1) == 201
+        assert json.loads(by_program(server, "tenant", "list", "--json"))  # while it runs
         assert server.stop() == 0
     else:
         base, token = server.create_tenant("acme")
@@ -127,7 +128,8 @@ def test_the_page_of_the_demo(server: Server) -> None:
 
 
 @pytest.mark.parametrize("folder", ["root", pytest.param("elsewhere", marks=pytest.mark.long)])
-def test_gunicorn_itself_starts_the_same(server: Server, folder: str) -> None:
+def test_gunicorn_itself_starts_the_same(server: Server, folder: str, mongod_uri: str) -> None:
+    server.environ["SCIMD_MONGODB_URI"] = new_database(mongod_uri)
     settings = [] if folder == "root" else ["--bind", server.environ["SCIMD_BIND"], "--worker-class", "gthread", "--workers", "2"]
     environ = server.environ | {"PYTHONPATH": str(ROOT)}
     with server.log.open("ab") as log:
@@ -220,7 +222,8 @@ def test_it_heals_by_itself_under_load(server: Server, victim: str) -> None:
     assert server.stop() == 0
 
 
-def test_a_reload_loses_no_request(server: Server) -> None:
+def test_a_reload_loses_no_request(server: Server, mongod_uri: str) -> None:
+    server.environ["SCIMD_MONGODB_URI"] = new_database(mongod_uri)
     server.start()
     base, token = server.create_tenant("acme")
     trouble, done = threading.Event(), threading.Event()
@@ -249,7 +252,7 @@ def test_a_database_that_is_away_at_the_start_is_waited_for(server: Server, tmp_
     assert requests.get(f"{server.url}/acme/scim/v2/Users", headers={"Authorization": "Bearer x"}, timeout=30).status_code == 503
     with private.using(tmp_path / "other"):
         until(lambda: answers(server), 30)
-        assert create(*by_commands(server, "acme"), 1) == 201
+        assert create(*server.create_tenant("acme"), 1) == 201
         assert server.stop() == 0
     assert not (server.folder / "data").exists()
 

@@ -15,14 +15,15 @@ from app.store.delivery.delivery_lease import sender
 from app.store.delivery.endpoints import Endpoints
 from bench.processes import memory
 from tests.blueprints.conftest import USER_URN
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.delivery.target import Reply, Target
 from tests.processes import until
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = make_server(tmp_path_factory.mktemp("two"), SCIMD_WORKERS="2", SCIMD_WEBHOOK_NETWORKS="127.0.0.0/8")
+def two(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
+    settings = {"SCIMD_WORKERS": "2", "SCIMD_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    server = make_server(tmp_path_factory.mktemp("two"), **settings, SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     assert server.stop() == 0

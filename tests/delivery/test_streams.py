@@ -15,7 +15,7 @@ from app.store.accounts.tokens import EVENTS_READ, Tokens
 from app.store.delivery.endpoint import ON, POLL, SET, STANDING_STILL
 from app.store.delivery.endpoints import Endpoints
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.delivery.receiver import PROV, checked
 from tests.delivery.test_push import PushReceiver, push_receiver
 from tests.processes import until
@@ -24,9 +24,10 @@ AUDIENCE = "https://receiver.example.com"
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
     made = make_server(
         tmp_path_factory.mktemp("streams"), SCIMD_WORKERS="2", SCIMD_WEBHOOK_NETWORKS="127.0.0.0/8",
+        SCIMD_MONGODB_URI=new_database(mongod_uri),
         SCIMD_LOG_VALUES="off",
     )
     made.start()

@@ -21,7 +21,7 @@ from app.auth.limits import rate_limits
 from app.openapi.feed import EVENT
 from app.protocol.profile import PROFILES
 from tests.blueprints.conftest import PATCH_URN
-from tests.conftest import end_with_parent, make_server, spend
+from tests.conftest import end_with_parent, make_server, new_database, spend
 from tests.docs import pages
 from tests.docs.story import GROUP, SECRET_TOKEN, USER, Story, story
 from tests.openapi.test_responses import fits
@@ -52,10 +52,11 @@ ROLES = ['scimd role map contoso "Sales" seller --default guest', 'scimd role ma
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def reader(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Story]:
     """Yield a reader who has done what "Start here" says, beside a server that takes 25 requests a second of a tenant."""
     folder = tmp_path_factory.mktemp("consumers")
-    with story(make_server(folder, SCIMD_WORKERS="1", SCIMD_THREADS="8", SCIMD_RATE_LIMIT="25")) as told:
+    settings = {"SCIMD_WORKERS": "1", "SCIMD_THREADS": "8", "SCIMD_RATE_LIMIT": "25"}
+    with story(make_server(folder, **settings, SCIMD_MONGODB_URI=new_database(mongod_uri))) as told:
         (folder / "examples").symlink_to(pages.ROOT / "examples")
         told.serve("make run")
         told.run("scimd tenant create contoso --profile interop", f"Tenant URL: {told.server.url}/contoso/scim/v2")

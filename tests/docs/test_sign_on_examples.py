@@ -18,7 +18,7 @@ import requests
 from app.demo.people import PEOPLE
 from app.store.sign_on.apps import Apps
 from tests.cli.test_demo_sign_on import Browser
-from tests.conftest import Server, end_with_parent, free_port, make_server
+from tests.conftest import Server, end_with_parent, free_port, make_server, new_database
 from tests.processes import until
 
 ROOT = Path(__file__).parents[2]
@@ -26,8 +26,8 @@ ADA, _, NIKLAUS, _ = PEOPLE
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = make_server(tmp_path_factory.mktemp("examples"), SCIMD_WORKERS="2")
+def server(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
+    server = make_server(tmp_path_factory.mktemp("examples"), SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start("--demo")
     yield server
     assert server.stop() == 0

@@ -19,7 +19,7 @@ from app.delivery.security_event import EVENT_URIS
 from app.openapi.streams import POLL
 from app.store.sign_on.signing_keys import _KEPT, AHEAD, EVENT_TOKEN
 from tests.blueprints.conftest import PATCH_URN
-from tests.conftest import end_with_parent, make_server
+from tests.conftest import end_with_parent, make_server, new_database
 from tests.delivery.receiver import checked
 from tests.docs import pages
 from tests.docs.story import SECRET_TOKEN, Story, story
@@ -37,9 +37,10 @@ PROV = "urn:ietf:params:scim:event:prov:"
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def reader(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("streams")
-    with story(make_server(folder, SCIMD_WORKERS="2", SCIMD_WEBHOOK_NETWORKS="127.0.0.0/8")) as told:
+    settings = {"SCIMD_WORKERS": "2", "SCIMD_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    with story(make_server(folder, **settings, SCIMD_MONGODB_URI=new_database(mongod_uri))) as told:
         (folder / "examples").symlink_to(pages.ROOT / "examples")
         told.server.start()
         told.run("scimd tenant create contoso --profile interop", "Tenant URL")

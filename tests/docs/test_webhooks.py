@@ -25,7 +25,7 @@ from app.delivery.webhook import MOST_BYTES
 from app.outgoing import failures
 from app.outgoing.http import Answer
 from app.store.delivery.endpoint import ED25519, HMAC, MOST_ATTEMPTS
-from tests.conftest import end_with_parent, free_port, make_server
+from tests.conftest import end_with_parent, free_port, make_server, new_database
 from tests.delivery.target import Arrived, Reply, running_target
 from tests.docs import pages
 from tests.docs.story import SECRET_TOKEN, USER, Story, story
@@ -38,10 +38,10 @@ RECEIVERS = [line for line in pages.lines(SECTION) if "receiver" in line]
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def reader(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Story]:
     """Yield a reader beside a server that may send webhooks to this machine, with the tenant contoso."""
     folder = tmp_path_factory.mktemp("webhooks")
-    with story(make_server(folder, SCIMD_WORKERS="2", SCIMD_THREADS="8")) as told:
+    with story(make_server(folder, SCIMD_WORKERS="2", SCIMD_THREADS="8", SCIMD_MONGODB_URI=new_database(mongod_uri))) as told:
         (folder / "examples").symlink_to(pages.ROOT / "examples")
         told.serve("scimd serve --demo", **NETWORKS)
         told.environ |= NETWORKS

@@ -25,6 +25,7 @@ from app.store.mongo.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.conftest import SCIMD, Server, end_with_parent
+from tests.forking import Forked, fork
 from tests.relay import logged
 from tests.tenants import delete_for_good
 
@@ -352,6 +353,12 @@ def start(server: Server, *arguments: str, **options: Any) -> subprocess.Popen[b
     )
 
 
+def forked(server: Server, err: Path, *arguments: str) -> Forked:
+    """Start a command as `start` does, but by a fork; `err` gets what it says."""
+    with Path(os.devnull).open("wb") as out, err.open("wb") as said:
+        return fork(arguments, server.environ, server.folder, out, said)
+
+
 def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path]) -> None:
     server, tenant, file = full
     wanted = content(server.database, tenant)
@@ -364,7 +371,7 @@ def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path
     killed = 0
     for _ in range(6):
         before = users.count_documents({"tenant": tenant})
-        process = start(server, "import", tenant, str(file), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = forked(server, Path(os.devnull), "import", tenant, str(file))
         goal = before + chance.randrange(50, 450)
         deadline = time.monotonic() + 60
         while process.poll() is None and users.count_documents({"tenant": tenant}) < min(goal, 1_500):
@@ -383,15 +390,17 @@ def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path
     assert "Imported 0" in start(server, "import", tenant, str(file), stderr=subprocess.PIPE).communicate()[1].decode()
 
 
-def test_imports_of_one_file_at_once_refuse_nothing(full: tuple[Server, str, Path]) -> None:
+def test_imports_of_one_file_at_once_refuse_nothing(full: tuple[Server, str, Path], tmp_path: Path) -> None:
     server, tenant, file = full
     wanted = content(server.database, tenant)
     delete_for_good(server.database, tenant)
     Tenants(server.database).create(tenant, "rfc")
-    processes = [start(server, "import", tenant, str(file), stderr=subprocess.PIPE) for _ in range(3)]
-    said = [process.communicate(timeout=120)[1].decode() for process in processes]
+    files = [tmp_path / f"said-{number}" for number in range(3)]
+    processes = [forked(server, said, "import", tenant, str(file)) for said in files]
+    statuses = [process.wait(120) for process in processes]
+    said = [each.read_text() for each in files]
     numbers = [[int(each) for each in re.findall(r"\d+", one)] for one in said]
-    assert [process.returncode for process in processes] == [0, 0, 0], said
+    assert statuses == [0, 0, 0], said
     lines = len(file.read_text().splitlines())
     assert sum(imported for imported, _, _ in numbers) == lines
     assert [imported + present for imported, present, _ in numbers] == [lines] * 3
