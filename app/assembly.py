@@ -139,7 +139,7 @@ def _consumed(principal: Principal) -> Tenant | None:
 
 def _service(config: Config, database: Database, parts: _Parts, shares: Shares, consumed: Feed) -> Service:
     limits = Limits(database, config.rate_limit)
-    authenticator = Authenticator(database, limits=limits)
+    authenticator = Authenticator(database, limits=limits, networks=config.webhook_networks)
     tokens = delivery.security_events(config, database)
     polls = delivery.polls(config, database, tokens, consumed.waiters)
     return Service(
@@ -150,7 +150,9 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares, 
         enter=shares.enter,
         leave=shares.leave,
         hold_back=shares.hold_back,
-        token=TokenEndpoint(database, limits=limits, others={APPS: parts.sign_on.token}).answer,
+        token=TokenEndpoint(
+            database, limits=limits, others={APPS: parts.sign_on.token}, networks=config.webhook_networks
+        ).answer,
         provider=parts.provider,
         changes=lambda principal, asked, aside: consumed.changes(_consumed(principal), asked, aside),
         snapshot=lambda principal, asked: consumed.snapshot(_consumed(principal), asked),

@@ -26,6 +26,7 @@ from app.auth.refusal import (
     ago,
 )
 from app.errors import TooManyRequests
+from app.outgoing.addresses import Networks
 from app.store.accounts.tenants import ALL_TENANTS, Tenant, Tenants
 from app.store.accounts.tokens import Token, Tokens, is_secret, parse
 from app.store.accounts.trusts import BEARER, Trusts
@@ -47,12 +48,13 @@ class Authenticator:
 
     def __init__(
         self, database: Database, *, limits: Limits | None = None, clock: Callable[[], float] = time.time,
-        cache: CredentialCache | None = None,
+        cache: CredentialCache | None = None, networks: Networks = (),
     ) -> None:
+        """Make it; `networks` are those of the setting `SCIMD_WEBHOOK_NETWORKS`."""
         self._tenants = Tenants(database)
         self._tokens = Tokens(database)
         self._trusts = Trusts(database)
-        self._keys = Keys(database, clock)
+        self._keys = Keys(database, clock, networks)
         self._limits = limits or Limits(database, None)
         self._clock = clock
         self._cache = cache or CredentialCache()

@@ -18,6 +18,7 @@ from authlib.oauth2.rfc6749.grants import ClientCredentialsGrant
 from app.auth.jwt import verify
 from app.auth.keys import Keys
 from app.auth.refusal import SUSPENDED, Inspection, Refusal, Refused, ago
+from app.outgoing.addresses import Networks
 from app.store.accounts.clients import TOKEN_LIFETIME, Clients, Secret
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import is_secret
@@ -51,11 +52,14 @@ class TenantSuspended(UnauthorizedClientError):
 class ClientAuthentication:
     """Authenticates the clients of all tenants."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float] = time.time, networks: Networks = ()
+    ) -> None:
+        """Make it; `networks` are those of the setting `SCIMD_WEBHOOK_NETWORKS`."""
         self._tenants = Tenants(database)
         self._clients = Clients(database)
         self._trusts = Trusts(database)
-        self._keys = Keys(database, clock)
+        self._keys = Keys(database, clock, networks)
         self._clock = clock
 
     def authenticate(self, tenant: str, parameters: Mapping[str, str], authorization: str) -> AuthenticatedClient:

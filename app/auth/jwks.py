@@ -18,6 +18,7 @@ from joserfc.jwk import RSAKey
 from app.auth.refusal import loggable
 from app.errors import InvalidValue
 from app.outgoing import http
+from app.outgoing.addresses import Networks
 from app.store.accounts.trusts import Trust, check_url
 
 SECONDS = 2.5
@@ -33,11 +34,15 @@ class FetchError(Exception):
     for_operators = True
 
 
-def fetch_keys(trust: Trust) -> list[dict[str, str]]:
-    """Return the issuer's keys for RS256 signatures, as JWKs; raises FetchError."""
+def fetch_keys(trust: Trust, networks: Networks = ()) -> list[dict[str, str]]:
+    """Return the issuer's keys for RS256 signatures, as JWKs; raises FetchError.
+
+    `networks` are those beside the public ones from which the keys of a trust may come that is `only_public`.
+    """
     deadline = time.monotonic() + SECONDS
-    uri = trust.jwks_uri or _discover(trust.issuer, deadline)
-    keys = usable_keys(fetch_object(uri, deadline))
+    allowed = networks if trust.only_public else None
+    uri = trust.jwks_uri or _discover(trust.issuer, deadline, allowed)
+    keys = usable_keys(fetch_object(uri, deadline, allowed=allowed))
     if not keys:
         raise FetchError("the issuer's key set has no RSA signing key with an id and at least 2048 bits")
     return keys
@@ -68,12 +73,12 @@ def is_good_rsa(key: Mapping[str, str]) -> bool:
         return False
 
 
-def _discover(issuer: str, deadline: float) -> str:
+def _discover(issuer: str, deadline: float, allowed: Networks | None) -> str:
     """Return the `jwks_uri` of the issuer's metadata, which must name this issuer; raises FetchError.
 
     OpenID Connect Discovery section 4.
     """
-    metadata = fetch_object(issuer.rstrip("/") + "/.well-known/openid-configuration", deadline)
+    metadata = fetch_object(issuer.rstrip("/") + "/.well-known/openid-configuration", deadline, allowed=allowed)
     if metadata.get("issuer") != issuer:
         raise another_issuer(metadata.get("issuer"), issuer)
     uri = metadata.get("jwks_uri")
@@ -91,13 +96,15 @@ def another_issuer(named: object, issuer: str) -> FetchError:
     return FetchError(f"the metadata at the issuer's URL is of another issuer: {loggable(named)}, and not {issuer}")
 
 
-def fetch_object(url: str, deadline: float, most_bytes: int = MOST_BYTES) -> dict[str, Any]:
+def fetch_object(
+    url: str, deadline: float, most_bytes: int = MOST_BYTES, *, allowed: Networks | None = None
+) -> dict[str, Any]:
     """Return the JSON object at the URL; raises FetchError.
 
-    `deadline` is a time of `time.monotonic`.
+    `deadline` is a time of `time.monotonic`, `allowed` as for `http.get`.
     """
     try:
-        found = json.loads(http.get(url, deadline=deadline, most_bytes=most_bytes))
+        found = json.loads(http.get(url, deadline=deadline, most_bytes=most_bytes, allowed=allowed))
     except http.OutgoingError as error:
         raise FetchError(str(error)) from error
     except (ValueError, RecursionError) as error:

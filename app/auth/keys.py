@@ -15,6 +15,7 @@ from joserfc.jwk import RSAKey
 
 from app.auth.jwks import SECONDS, FetchError, fetch_keys
 from app.errors import describe
+from app.outgoing.addresses import Networks
 from app.store.accounts.trusts import Trust, Trusts
 from app.store.mongo.database import Database
 
@@ -31,9 +32,13 @@ _POLL = 0.05
 class Keys:
     """The public keys of the issuers that tenants trust."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], float] = time.time, networks: Networks = ()
+    ) -> None:
+        """Make them; `networks` are those of the setting `SCIMD_WEBHOOK_NETWORKS`."""
         self._trusts = Trusts(database)
         self._clock = clock
+        self._networks = networks
 
     def find(self, trust: Trust, key_id: str) -> RSAKey | None:
         """Return the issuer's key with this id, or None; it may fetch the keys first."""
@@ -46,7 +51,7 @@ class Keys:
     def refresh(self, trust: Trust) -> str:
         """Fetch the keys now; return why that failed, or ""."""
         try:
-            keys = fetch_keys(trust)
+            keys = fetch_keys(trust, self._networks)
         except FetchError as error:
             log.warning("the keys of %s (trust %s) could not be fetched: %s", trust.issuer, trust.id, describe(error))
             self._trusts.record_fault(trust.id, str(error))

@@ -35,6 +35,7 @@ from app.auth.client_authentication import (
 from app.auth.jwt import ALGORITHM
 from app.auth.limits.rate_limits import Limits
 from app.auth.refusal import AUTHENTICATE, Refusal, Refused
+from app.outgoing.addresses import Networks
 from app.protocol.messages import FORM
 from app.store.accounts.tokens import SCOPES, Tokens
 from app.store.mongo.database import Database
@@ -104,11 +105,15 @@ class TokenEndpoint(AuthorizationServer):
     def __init__(
         self, database: Database, *, limits: Limits | None = None, clock: Callable[[], float] = time.time,
         others: Mapping[str, Callable[[TokenRequest, dict[str, str]], TokenAnswer]] | None = None,
+        networks: Networks = (),
     ) -> None:
-        """`others` answer the requests of those whose ids begin with their keys; they raise Refused, OAuth2Error."""
+        """`networks` are those of the setting `SCIMD_WEBHOOK_NETWORKS`.
+
+        `others` answer the requests of those whose ids begin with their keys; they raise Refused, OAuth2Error.
+        """
         super().__init__(scopes_supported=SCOPES)
         self.register_grant(_Grant)
-        self._clients = ClientAuthentication(database, clock)
+        self._clients = ClientAuthentication(database, clock, networks)
         self._tokens = Tokens(database)
         self._limits = limits or Limits(database, None)
         self._others = others or {}

@@ -102,7 +102,8 @@ class Config:
         "", "Keys that seal what must be stored readable; without them a key in the database does.", sealing_keys
     )
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = setting(
-        "", "Networks beside the public ones that webhooks may be sent to, such as `10.0.0.0/8`.", networks
+        "", "Networks beside the public ones that webhooks may be sent to, such as `10.0.0.0/8`; the keys of issuers "
+        "that were named on setup pages may come from there, too.", networks
     )
     console: str = setting(
         "on", "The web pages: `on`, `setup` (only those of customers' administrators) or `off`.",

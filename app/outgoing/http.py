@@ -1,7 +1,7 @@
 """All HTTP requests that scimd itself sends: one deadline, a limit on size, no redirects, verified TLS.
 
-Built on requests, so that the environment's certificates (`REQUESTS_CA_BUNDLE`) and, but for `deliver`, its proxy
-(`HTTPS_PROXY`, `NO_PROXY`) apply.
+Built on requests, so that the environment's certificates (`REQUESTS_CA_BUNDLE`) apply and, but for URLs that are
+somebody else's choice, its proxy (`HTTPS_PROXY`, `NO_PROXY`).
 """
 
 from __future__ import annotations
@@ -38,14 +38,16 @@ class Answer:
     headers: Mapping[str, str]
 
 
-def get(url: str, *, deadline: float, most_bytes: int, accept: str = JSON) -> bytes:
+def get(
+    url: str, *, deadline: float, most_bytes: int, accept: str = JSON, allowed: addresses.Networks | None = None
+) -> bytes:
     """Return the body at the URL, complete and with status 200; raises OutgoingError.
 
     `deadline` is a time of `time.monotonic`, by which proxy, TLS, headers and body must be done; `accept` is a media
-    type.
+    type. `allowed` is for a URL that is somebody else's choice: as `deliver`, it goes to public addresses and these.
     """
     request = requests.Request("GET", url, headers=HEADERS | {"Accept": accept})
-    answer = _complete(request, Connections(deadline, most_bytes), deadline)
+    answer = _complete(request, Connections(deadline, most_bytes, allowed), deadline)
     if answer.status != 200:
         raise OutgoingError(f"{url} answered {answer.status}")
     return answer.body

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from types import SimpleNamespace
 
 import pytest
@@ -207,3 +208,22 @@ def test_urls_that_can_be(url):
 def test_urls_that_cannot_be(url):
     with pytest.raises(InvalidValue):
         check_url(url, "The issuer")
+
+
+@pytest.mark.parametrize("uri", ["", "{jwks_uri}"])
+def test_what_an_administrator_trusts_is_not_asked_for_keys_inside(trusts, tenants, issuer, uri):
+    conditions = Conditions("assertion", issuer.url, [AUDIENCE], jwks_uri=uri.format(jwks_uri=issuer.jwks_uri), only_public=True)
+    trust = trusts.add("acme", conditions)
+    assert trusts.find(trust.id).only_public
+    with pytest.raises(FetchError, match="SCIMD_WEBHOOK_NETWORKS"):
+        fetch_keys(trust)
+    assert issuer.fetches == 0
+    assert [key["kid"] for key in fetch_keys(trust, (ip_network("127.0.0.0/8"),))] == ["a"]
+
+
+@pytest.mark.parametrize("inside", ["https://10.1.2.3/keys", "https://169.254.169.254/latest", "https://[::1]/keys"])
+def test_metadata_does_not_lead_inside(trusts, tenants, issuer, inside):
+    trust = trusts.add("acme", Conditions("assertion", issuer.url, [AUDIENCE], only_public=True))
+    issuer.metadata["jwks_uri"] = inside
+    with pytest.raises(FetchError, match="is not a public address"):
+        fetch_keys(trust, (ip_network("127.0.0.0/8"),))

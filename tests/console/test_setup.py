@@ -13,8 +13,9 @@ import requests
 from app.advice.guides import PROVIDERS
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.accounts.trusts import Trusts
+from app.store.accounts.trusts import ASSERTION, Conditions, Trusts
 from app.store.operators.audit import AuditLog
+from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
 from tests.console.browsing import Browser
 from tests.console.test_log import Customer
 from tests.processes import until
@@ -239,3 +240,21 @@ def test_co_84_curl_of_the_page_for_others_works(pages, admin, customer) -> None
         f"{customer.url}/Users?count=1", headers={"Authorization": f"Bearer {token}"}, timeout=30
     )
     assert answer.status_code == 200
+
+
+def test_the_issuer_of_a_trust_is_not_asked_for_keys_inside(admin, customer) -> None:
+    """A trust that an operator has made may lead to this machine; one of the setup pages leads to public addresses."""
+    page = "/setup/values?way=trust"
+    with running_issuer() as issuer:
+        form = admin.get(page).form() | {"issuer": issuer.url, "audience": AUDIENCE, "subject": SUBJECT}
+        assert admin.post(page, form).status == 200
+        trusts = Trusts(customer.pages.database)
+        (theirs,) = trusts.of_tenant(customer.name)
+        ours = trusts.add(customer.name, Conditions(ASSERTION, issuer.url, (AUDIENCE,), SUBJECT))
+        for trust, status, fetches in ((theirs, 401, 0), (ours, 200, 1)):
+            answer = requests.post(f"{customer.pages.url}/{customer.name}/oauth/token", timeout=30, data={
+                "grant_type": "client_credentials", "client_id": trust.id, "client_assertion": issuer.token(),
+                "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            })
+            assert (answer.status_code, issuer.fetches) == (status, fetches), answer.text
+        assert "not a public address" in trusts.find(theirs.id).fault or "https only" in trusts.find(theirs.id).fault

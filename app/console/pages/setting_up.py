@@ -94,5 +94,5 @@ def _trusted(form: Form) -> Made:
     """Trust what the portal shows, and return the client id for it; raises InvalidValue, Conflict."""
     if not all(0 < len(form[name]) <= _LONGEST and form[name].isprintable() for name in _OF_A_TRUST):
         raise InvalidValue(f"Each of the three fields needs a value of at most {_LONGEST:,} printable characters.")
-    conditions = Conditions(ASSERTION, form["issuer"], (form["audience"],), subject=form["subject"])
+    conditions = Conditions(ASSERTION, form["issuer"], (form["audience"],), form["subject"], only_public=True)
     return {"client_id": limited(TRUSTS).add_trust(customer().name, conditions, OWN_LABEL).id}

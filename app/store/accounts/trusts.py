@@ -38,7 +38,7 @@ SPEC = CollectionSpec(
                 **{field: {"bsonType": "string"} for field in _TEXTS},
                 **{field: {"bsonType": "array", "items": {"bsonType": "string"}} for field in ("audiences", "scopes")},
                 "keys": {"bsonType": "array", "items": {"bsonType": "object"}},
-                "fetching": {"bsonType": "bool"},
+                **{field: {"bsonType": "bool"} for field in ("fetching", "onlyPublic")},
                 **{field: {"bsonType": "date"} for field in ("created", "fetched", "attempted", "used")},
             },
         }
@@ -71,6 +71,7 @@ class Trust:
     app_id: str = ""
     jwks_uri: str = ""
     """The URL of the keys; "" to take it from the issuer's metadata."""
+    only_public: bool = False  # whether its keys come only from addresses to which webhooks may go (D-506)
     label: str = ""
     keys: tuple[Mapping[str, str], ...] | None = None
     """The issuer's public keys as JWKs; None until they have been fetched."""
@@ -101,6 +102,7 @@ class Conditions:
     subject: str = ""
     app_id: str = ""
     jwks_uri: str = ""
+    only_public: bool = False
 
 
 class Trusts:
@@ -124,8 +126,9 @@ class Trusts:
             "issuer": conditions.issuer, "audiences": list(dict.fromkeys(conditions.audiences)),
             "scopes": sorted(scopes), "created": now(),
         }
-        optional = {
+        optional: dict[str, Any] = {
             "subject": conditions.subject, "appId": conditions.app_id, "jwksUri": conditions.jwks_uri, "label": label,
+            "onlyPublic": conditions.only_public,
         }
         document |= {field: value for field, value in optional.items() if value}
         self._collection.insert_one(document, session=session)
@@ -228,12 +231,9 @@ def check_url(url: str, what: str, *, query: bool = False) -> None:
 
 def is_loopback(host: str) -> bool:
     """Return whether a host is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    with suppress(ValueError):
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    return False
 
 
 def _trust(document: dict[str, Any]) -> Trust:
@@ -246,5 +246,5 @@ def _trust(document: dict[str, Any]) -> Trust:
         keys=tuple(document["keys"]) if "keys" in document else None, fetched=dates.get("fetched"),
         attempted=dates.get("attempted"), used=dates.get("used"),
         fetching=document.get("fetching", False), fault=document.get("fault", ""),
-        last_audience=document.get("lastAudience", ""),
+        last_audience=document.get("lastAudience", ""), only_public=document.get("onlyPublic", False),
     )
