@@ -17,7 +17,7 @@ def now() -> datetime:
 
 def timestamp(time: datetime) -> str:
     """Return a UTC time as text: `2011-05-13T04:42:34.000Z`."""
-    return time.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    return time.isoformat("T", "milliseconds")[:23] + "Z"
 
 
 def version_number(version: str) -> int:
