@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import ROLES
-from app.store.directory.documents import decode
+from app.store.directory.documents import HIDDEN, decode
 from app.store.directory.memberships import CLEARED, HINT, SPEC, Clearances, Row, clearances, of_group
-from app.store.directory.resources import HIDDEN, Resource, Resources
+from app.store.directory.resources import Resource, Resources
 from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import BY_ID, by_ids, by_index
 

@@ -22,6 +22,7 @@ from app.schemas.meta import timestamp, version_number
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import ResourceType
 from app.schemas.schema import Schema
+from app.schemas.storage.collection import OUTBOX, ROLES
 from app.schemas.storage.columns import FOLDED, is_folded
 from app.store.directory.secrets import Hashed, hashed
 from app.store.mongo.unknown_fields import Partial, known_only, with_unknown
@@ -29,6 +30,8 @@ from app.store.mongo.unknown_fields import Partial, known_only, with_unknown
 Document = dict[str, Any]
 Resource = dict[str, Any]
 UNIQUE = "_unique"
+HIDDEN = {FOLDED: 0, UNIQUE: 0, "tenant": 0, OUTBOX: 0, ROLES: 0}
+"""The projection that leaves out what belongs to no resource."""
 _BUILT_IN = frozenset(schema.id for resource_type in BUILT_IN for schema in resource_type.schemas)
 
 
@@ -48,6 +51,13 @@ def decode(document: Document, resource_type: ResourceType, keys: frozenset[str]
         if name not in resource and (keys is None or name in keys):
             resource[name] = default
     return resource
+
+
+def without_hidden(document: Document) -> Document:
+    """Return a document without the fields that belong to no resource, which it loses."""
+    for field in HIDDEN:
+        document.pop(field, None)
+    return document
 
 
 def keep_unknown(before: Document, after: Document, resource_type: ResourceType) -> None:

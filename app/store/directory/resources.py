@@ -16,9 +16,9 @@ from app.errors import Unavailable
 from app.schemas.comparison import fold
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
-from app.schemas.storage.collection import ROLES, indexed_fields
+from app.schemas.storage.collection import indexed_fields
 from app.schemas.storage.columns import columns
-from app.store.directory.documents import decode, encode, keep_unknown, stored_keys
+from app.store.directory.documents import HIDDEN, decode, encode, keep_unknown, stored_keys, without_hidden
 from app.store.directory.uniqueness import naming_what_is_taken
 from app.store.log.outbox import OUTBOX, ROOM, TIME, Pending, changed_by
 from app.store.mongo.database import Database, Session
@@ -30,7 +30,6 @@ Query = Mapping[str, Any]
 
 EACH = 500
 """Documents in a batch when all are read; MongoDB's own batches of 16 MB take 100 MB of memory here."""
-HIDDEN = {"_folded": 0, "_unique": 0, "tenant": 0, OUTBOX: 0, ROLES: 0}
 
 
 class Resources:
@@ -45,14 +44,16 @@ class Resources:
 
     def get(self, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
         """Return the resource, or None; `keys` are the top-level attributes to read, None means all."""
-        document = self.collection.find_one({"_id": resource_id, "tenant": self.tenant}, self.fields(keys))
-        return decode(document, self.type, keys) if document else None
+        fields = None if keys is None else self.fields(keys)  # D-520
+        document = self.collection.find_one({"_id": resource_id, "tenant": self.tenant}, fields)
+        return decode(without_hidden(document), self.type, keys) if document else None
 
     def find(self, query: Query, keys: frozenset[str] | None, limit: int) -> list[Resource]:
         """Return up to `limit` resources that match, in one round trip; meant for a few."""
-        find = partial(self.collection.find, {"tenant": self.tenant, **query}, self.fields(keys), limit=limit)
+        fields = None if keys is None else self.fields(keys)  # D-520
+        find = partial(self.collection.find, {"tenant": self.tenant, **query}, fields, limit=limit)
         rows = by_index(self.collection, self.access(query).index, lambda **named: list(find(**named)))
-        return [decode(document, self.type, keys) for document in rows]
+        return [decode(without_hidden(document), self.type, keys) for document in rows]
 
     def find_with(
         self, query: Query, keys: frozenset[str] | None, lookup: Mapping[str, Any], limit: int

@@ -21,8 +21,9 @@ from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import ENTERPRISE_URN as ENT
 from app.schemas.tables.user import USER_TYPE
 from app.schemas.tables.user import USER_URN as CORE
-from app.store.directory.documents import decode, encode, stored_keys
+from app.store.directory.documents import decode, encode, stored_keys, without_hidden
 from app.store.directory.secrets import as_hashed, hashed
+from app.store.mongo.unknown_fields import Partial
 from tests.examples import examples
 from tests.scim_filter.worlds import THING_TYPE, TYPES, resources
 
@@ -39,6 +40,14 @@ USER = {
         "version": 'W/"3"', "location": "https://x/Users/2819c223",
     },
 }  # fmt: skip
+
+
+def test_what_is_read_without_a_projection_is_the_resource_alone():
+    stored = encode(USER, ENTRA_USER, tenant="demo")
+    bare = {key: value for key, value in stored.items() if key not in ("tenant", "_folded", "_unique")}
+    read = decode(without_hidden(copy.deepcopy(stored) | {"_outbox": [{"_id": "e"}], "_roles": ["admin"]}), ENTRA_USER)
+    assert read == decode(copy.deepcopy(bare), ENTRA_USER)
+    assert not isinstance(read, Partial)  # or each change of it would read it once more
 
 
 def test_the_layout_of_a_document():
