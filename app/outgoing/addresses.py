@@ -126,7 +126,10 @@ def _looked_up(host: str, port: int) -> list[Any]:
         except (OSError, ValueError) as error:  # UnicodeError, for a name that can be none, is a ValueError
             answers.put(error)
 
-    threading.Thread(target=look_up, name="resolver", daemon=True).start()
+    if _is_address(host):  # which takes no time
+        look_up()
+    else:
+        threading.Thread(target=look_up, name="resolver", daemon=True).start()
     try:
         found = answers.get(timeout=CONNECT_SECONDS)
     except queue.Empty:
@@ -134,3 +137,12 @@ def _looked_up(host: str, port: int) -> list[Any]:
     if isinstance(found, Exception):
         raise OutgoingError(f"{host} could not be resolved", NOT_RESOLVED) from found
     return found
+
+
+def _is_address(host: str) -> bool:
+    """Return whether a host is an address in its usual form, and not a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

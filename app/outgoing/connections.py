@@ -7,18 +7,16 @@ import io
 import os
 import socket
 import ssl
-import threading
-import time
 from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-import requests
 from requests.adapters import HTTPAdapter
 
 from app.outgoing import addresses
+from app.outgoing.deadlines import DEADLINES
 
 MOST_HEADER_BYTES = 65_536
 
@@ -34,18 +32,17 @@ class Connections:
 
     def __init__(self, deadline: float, most_bytes: int, allowed: addresses.Networks | None = None) -> None:
         self._sockets: list[socket.socket] = []
-        self._timer = threading.Timer(max(deadline - time.monotonic(), 0.0), self._cut)
-        self._timer.daemon = True  # a process that ends does not wait for the deadline
+        self._deadline = deadline
         self.most_bytes = most_bytes
         self.allowed = allowed
         self.are_cut = False
 
     def __enter__(self) -> Connections:
-        self._timer.start()
+        self._key = DEADLINES.add(self._deadline, self._cut)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
+        DEADLINES.call_off(self._key)
         for each in self._sockets:
             each.close()
 
@@ -62,29 +59,25 @@ class Connections:
                 each.shutdown(socket.SHUT_RDWR)
 
 
-class Session(requests.Session):
-    """A session that follows no redirect and takes no password from a `.netrc`."""
+def trusted() -> str | bool:
+    """Return the file or folder with the certificates that are trusted: the environment's, or else the system's.
+
+    Python's ssl uses the latter, too; requests has some of its own.
+    """
+    paths = ssl.get_default_verify_paths()
+    named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return named or paths.cafile or paths.capath or True
+
+
+class Adapter(HTTPAdapter):
+    """Registers each connection as soon as it exists, before the proxy and TLS handshakes.
+
+    It is used without a session, which would follow redirects, keep cookies, take a password from a `.netrc`, and cost
+    as much as the request itself.
+    """
 
     def __init__(self, connections: Connections) -> None:
-        super().__init__()
-        # The system's certificates, which Python's ssl uses, rather than those that come with requests.
-        paths = ssl.get_default_verify_paths()
-        named = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        self.verify = named or paths.cafile or paths.capath or True
-        self.auth = lambda request: request
-        for scheme in ("https://", "http://"):
-            self.mount(scheme, _Adapter(connections))
-
-    def get_redirect_target(self, _: object) -> None:
-        """Return None: the target of a redirect is not checked, and requests would read the whole body first."""
-        return
-
-
-class _Adapter(HTTPAdapter):
-    """Registers each connection as soon as it exists, before the proxy and TLS handshakes."""
-
-    def __init__(self, connections: Connections) -> None:
-        super().__init__()
+        super().__init__(pool_connections=1, pool_maxsize=1)
         self._connections = connections
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import requests
+from requests.utils import get_environ_proxies
 from urllib3.exceptions import HTTPError
 
 from app.outgoing import addresses
-from app.outgoing.connections import Connections, Session
+from app.outgoing.connections import Adapter, Connections, trusted
 from app.outgoing.failures import TIMED_OUT, OutgoingError, Unreachable, reason_of, words_of
 from app.protocol.messages import JSON
 from app.store.accounts.trusts import is_loopback
@@ -86,16 +88,12 @@ def _complete(request: requests.Request, connections: Connections, deadline: flo
 
 
 def _send(request: requests.Request, connections: Connections, deadline: float) -> Answer:
-    url = request.url
-    with connections, Session(connections) as session:
-        # A server on this machine is asked directly: for a proxy, "localhost" would be the proxy's own machine.
-        session.trust_env = connections.allowed is None and not is_loopback(urlsplit(url).hostname or "")
+    url, request.auth = request.url, _unchanged
+    with connections, closing(Adapter(connections)) as adapter:
         try:
-            seconds = CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001)
-            answer = session.request(
-                request.method, url, headers=request.headers, data=request.data, stream=True, allow_redirects=False,
-                timeout=seconds,
-            )
+            prepared, seconds = request.prepare(), (CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001))
+            proxies = _proxies(url, connections)
+            answer = adapter.send(prepared, stream=True, timeout=seconds, verify=trusted(), proxies=proxies)
             body = _read(answer, connections.most_bytes + 1)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             if connections.are_cut:
@@ -105,6 +103,21 @@ def _send(request: requests.Request, connections: Connections, deadline: float) 
     if connections.are_cut:  # a response that ends with its connection seems to be complete
         raise _too_slow(url)
     return Answer(answer.status_code, body, answer.headers)
+
+
+def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Return a request as it is; otherwise requests would send a name and password that are in the URL."""
+    return request
+
+
+def _proxies(url: str, connections: Connections) -> dict[str, str]:
+    """Return the environment's proxies, none for a connection that is checked.
+
+    A server on this machine is asked directly: for a proxy, "localhost" would be the proxy's own machine.
+    """
+    if connections.allowed is not None or is_loopback(urlsplit(url).hostname or ""):
+        return {}
+    return get_environ_proxies(url)
 
 
 def _read(answer: requests.Response, most_bytes: int) -> bytes:

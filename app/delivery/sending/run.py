@@ -8,6 +8,8 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
+import orjson
+
 from app.delivery.message import Outcome
 from app.delivery.sending.health import MOST_PUT_ASIDE, Health, Pace, after_failure, after_probe
 from app.delivery.sending.unwritten import Unwritten
@@ -79,7 +81,7 @@ class Run:
         size = 0
         for document in documents:
             self.window.read(document)
-            room, size = room - 1, size + len(repr(document))
+            room, size = room - 1, size + len(orjson.dumps(document, default=str))
             if room <= 0 or size >= MOST_BYTES:
                 return False
         return True
