@@ -51,9 +51,10 @@ def _index(db: Any, spec: CollectionSpec, report: Callable[[str], None]) -> None
 
 def missing_unique_indexes(db: Any, spec: CollectionSpec) -> Iterator[str]:
     """Yield the unique indexes that the collection lacks, e.g. `unique_userName of users`."""
-    existing = db[spec.name].index_information().values()
-    for index in spec.indexes:
-        if index.unique and not any(_matches(index, found) for found in existing):
+    unique = [index for index in spec.indexes if index.unique]
+    existing = db[spec.name].index_information().values() if unique else ()
+    for index in unique:
+        if not any(_matches(index, found) for found in existing):
             yield f"{index.name} of {spec.name}"
 
 
