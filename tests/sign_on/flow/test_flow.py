@@ -38,6 +38,17 @@ def test_sso_01_a_person_who_was_provisioned_comes_in_by_saml(world, what):
     assert session["sessionIndex"] == "_c0ffee00-0000-4000-8000-000000000002"
 
 
+def test_a_name_cannot_turn_the_text_of_a_page(world):
+    name = "a\u202egpj.exe@contoso.com"
+    world.user(name)
+    browser = world.browser()
+    browser.sign_in(name_id=name)
+    page = browser.get(world.url)
+    assert page.status_code == 200
+    assert "\u202e" not in page.text
+    assert "as a\\u202egpj.exe@contoso.com." in page.text
+
+
 def test_sso_118_a_sign_on_is_one_line_of_the_log_with_the_user(world):
     world.browser().sign_in()
     (event,) = world.events()
