@@ -280,7 +280,7 @@ def test_the_test_lets_through_what_is_allowed(source: str, package: str) -> Non
     assert forbidden(source, package) == []
 
 
-FRAMEWORKS = {"flask", "flask_httpauth", "werkzeug", "pymongo", "bson", "gunicorn"}
+FRAMEWORKS = {"flask", "werkzeug", "pymongo", "bson", "gunicorn"}
 DOCUMENTED = {"_asdict", "_replace", "_make", "_fields", "_Element"}
 """Public methods of the standard library's named tuples, and the class of lxml's elements, in spite of their names."""
 

@@ -6,11 +6,11 @@ worker that is killed loses two seconds of it. Queries, bodies and names of peop
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pymongo import UpdateOne, WriteConcern
 from pymongo.read_concern import ReadConcern
@@ -48,8 +48,7 @@ MOST_CAUSES = 20
 OTHER = "other"
 
 
-@dataclass(frozen=True)
-class AnsweredRequest:
+class AnsweredRequest(NamedTuple):
     """What is recorded of one answered request."""
 
     time: datetime
@@ -69,7 +68,7 @@ class AnsweredRequest:
 class PendingActivity:
     """What one worker has counted for one tenant since it last wrote."""
 
-    recent: list[AnsweredRequest] = field(default_factory=list)
+    recent: deque[AnsweredRequest] = field(default_factory=lambda: deque(maxlen=RECENT))
     """The newest `RECENT` requests, in the order of the answers."""
     hours: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(hour as 2026-11-28T09, kind) -> number."""
@@ -89,7 +88,7 @@ class PendingActivity:
     def add(self, answered: AnsweredRequest) -> None:
         """Count one more request."""
         self.first = self.first or answered.time
-        self.recent = [*self.recent[1 - RECENT:], answered]
+        self.recent.append(answered)
         self.hours[answered.time.strftime("%Y-%m-%dT%H"), answered.kind] += 1
         if answered.cause and answered.kind in ("refused", "failed"):
             self.causes[answered.time.strftime("%Y-%m-%d"), answered.cause] += 1
