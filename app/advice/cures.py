@@ -28,125 +28,127 @@ _EXPRESSION = (
 _EXPRESSION_ELSEWHERE = (
     "Change what {idp} maps {attribute} from[, so that it yields {expected}].", "Send the {kind} again.",
 )
-_REPORT = "If you have changed nothing, report the request id to those who run this server."
-_AGAIN = ("Nothing needs to be done: {idp} sends it again.",)
+_REPORT = "If you have not changed anything, report the request id to the operator."
+_AGAIN = ("No action is needed: {idp} will send it again.",)
 _PASTE = (
-    "Paste the **Secret Token** again, as a whole, and select **Test Connection**.",
-    "If it is lost, issue another one and paste that.",
+    "Paste the whole **Secret Token** again, and select **Test Connection**.",
+    "If you no longer have it, issue a new one and paste that.",
 )
 _PASTE_ELSEWHERE = (
-    "Paste the token into {idp} again, as a whole, and test the connection.",
-    "If it is lost, issue another one and paste that.",
+    "Paste the whole token into {idp} again, and test the connection.",
+    "If you no longer have it, issue a new one and paste that.",
 )
 _RENEW = (
-    "Issue another **Secret Token** (or **Client Secret**), paste it, and select **Test Connection**.",
+    "Issue a new **Secret Token** (or **Client Secret**), paste it, and select **Test Connection**.",
     "If Entra has put the job into quarantine, select **Restart provisioning**.",
 )
-_RENEW_ELSEWHERE = ("Issue another credential, paste it into {idp}, and test the connection.",)
+_RENEW_ELSEWHERE = ("Issue a new credential, paste it into {idp}, and test the connection.",)
 _TRUST = (
     "Open the app, **Provisioning**, **Select Workload Identity**, and compare issuer, audience and subject with the "
     "trust that is stored here.",
     "Add a trust with the values that Entra shows, and delete the other one.",
 )
 _TRUST_ELSEWHERE = ("Compare issuer, audience and subject of the tokens of {idp} with the trust that is stored here.",)
-_UNREADABLE = "The request cannot be read[: {detail}]."
-_DOES_NOT_FIT = "The {check} of the token does not fit[: expected {expected}, came {received}]."
+_UNREADABLE = "The request could not be read[: {detail}]."
+_DOES_NOT_FIT = "The {check} of the token does not match[: expected {expected}, received {received}]."
 _CHECK_MAPPING = ("Check the target attribute and the filters in **Attribute Mapping**.", _REPORT)
 _CHECK_ELSEWHERE = ("Check the attributes and filters that {idp} is set up to send.", _REPORT)
 
 CURES: dict[str, Cure] = {
     "required": Cure(
-        "no {attribute}", "The {kind} has no {missing}; the profile of this customer asks for it.",
-        (_MAPPING, "Map {attribute} from an attribute that everybody has, with a **Default value if null**; or leave "
+        "no {any}", "The {kind} has no {any}; {each} required.",
+        (_MAPPING, "Map {missing} from attributes that everybody has, with a **Default value if null**; or leave "
          "such accounts out with a scoping filter.", _ON_DEMAND),
-        ("Let {idp} send {attribute} for every {kind}, or leave out those that have none.", "Send the {kind} again."),
+        ("Let {idp} send {missing} for every {kind}, or leave out those without.", "Send the {kind} again."),
     ),
     "taken": Cure(
-        "{attribute} is taken", "{attribute}[ {received}] belongs to another {kind} already.",
-        ("Check which attribute is **Matching** under **Attribute Mapping**: it should have found the {kind} that is "
-         "here.", "If that {kind} was made by hand or by another app, delete or rename one of the two.",
-         "If the {kind} was deleted here, restore it: Entra then finds it."),
-        ("If the {kind} that has it was made by hand or by another app, delete or rename one of the two.",
+        "{attribute} is taken", "{attribute}[ {received}] already belongs to another {kind}.",
+        ("Check which attribute is **Matching** under **Attribute Mapping**: it should have found the existing "
+         "{kind}.", "If that {kind} was created by hand or by another app, delete or rename one of the two.",
+         "If the {kind} was deleted here, restore it: Entra will then find it."),
+        ("If the {kind} that has it was created by hand or by another app, delete or rename one of the two.",
          "Send the {kind} again."),
     ),
     "wrong-type": Cure(
-        "{attribute} does not fit",
-        "The value of {attribute} does not fit[: expected {expected}, came {received}].",
+        "wrong value for {attribute}",
+        "The value of {attribute} is not valid[: expected {expected}, received {received}].",
         _EXPRESSION, _EXPRESSION_ELSEWHERE,
     ),
     "too-long": Cure(
-        "{attribute} is too long", "{attribute} is too long[: expected {expected}, came {received}].",
+        "{attribute} is too long", "{attribute} is too long[: expected {expected}, received {received}].",
         _EXPRESSION, _EXPRESSION_ELSEWHERE,
     ),
     "too-many": Cure(
-        "too many values of {attribute}", "{attribute} has too many values[: expected {expected}, came {received}].",
+        "too many values of {attribute}",
+        "{attribute} has too many values[: expected {expected}, received {received}].",
         _EXPRESSION, _EXPRESSION_ELSEWHERE,
     ),
     "read-only": Cure(
-        "{attribute} cannot be changed", "{attribute} is not for clients to change.",
+        "{attribute} cannot be changed", "Clients cannot change {attribute}.",
         (_MAPPING, "Remove the mapping of {attribute}, or apply it **Only during object creation**."),
         ("Do not let {idp} send {attribute}.",),
     ),
     "unknown-attribute": Cure(
-        "{attribute} is not known", "{attribute} is not known here.",
+        "unknown attribute {attribute}", "This server has no attribute {attribute}.",
         (_MAPPING, "Remove the mapping of {attribute}. If it is needed, a schema file adds it (docs/schemas.md)."),
         ("Do not let {idp} send {attribute}. If it is needed, a schema file adds it (docs/schemas.md).",),
     ),
     "no-such-resource": Cure(
-        "the id is not here", "{idp} remembers an id that is not here.",
-        ("If the {kind} was deleted here by mistake, restore it: Entra goes on with its id.",
-         "Otherwise select **Restart provisioning**: Entra forgets the ids that it knows, and looks everybody up."),
+        "unknown id", "{idp} uses an id that does not exist here.",
+        ("If the {kind} was deleted here by mistake, restore it: Entra continues with its id.",
+         "Otherwise select **Restart provisioning**: Entra discards the ids that it has stored, and looks up "
+         "everybody again."),
         ("If the {kind} was deleted here by mistake, restore it.",
          "Otherwise unassign and assign the {kind} in {idp}, so that it is created again."),
     ),
     "no-such-member": Cure(
-        "a member is not here", "A member of the group has not been provisioned[: {received}].",
+        "unknown member", "A member of the group has not been provisioned[: {received}].",
         ("Assign the member to the app under **Users and groups**.",
          "It follows when Entra next sends the group, at the latest after **Restart provisioning**."),
         ("Assign the member to the app in {idp}, and send the group again.",),
     ),
     "no-such-reference": Cure(
-        "{attribute} is not here", "{attribute} refers to a person who has not been provisioned[: {received}].",
+        "{attribute} refers to nobody", "{attribute} refers to a person who has not been provisioned[: {received}].",
         ("Assign that person to the app under **Users and groups**.",
          "The reference follows when Entra next sends it, at the latest after **Restart provisioning**."),
         ("Assign that person to the app in {idp}, and send the {kind} again.",),
     ),
-    "bad-path": Cure("the path cannot be read", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
-    "bad-filter": Cure("the filter cannot be read", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
-    "no-target": Cure("nothing to change there", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
-    "bad-body": Cure("the body cannot be read", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
+    "bad-path": Cure("unreadable path", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
+    "bad-filter": Cure("unreadable filter", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
+    "no-target": Cure("no value to change", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
+    "bad-body": Cure("unreadable body", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
     "too-large": Cure(
         "too large", "The request is larger than this server accepts[: {detail}].",
         ("Entra sends it again, in smaller parts if it can.", _REPORT), (_REPORT,),
     ),
-    "version": Cure("changed in between", "The {kind} was changed by another request in between.", _AGAIN, _AGAIN),
+    "version": Cure("changed in the meantime", "Another request changed the {kind} in the meantime.", _AGAIN, _AGAIN),
     "over-rate": Cure(
-        "too many requests", "Requests came faster than this customer may send them[: {detail}].",
+        "too many requests", "Requests came faster than the limit allows[: {detail}].",
         (*_AGAIN, "If it happens every day, ask for a higher limit (scimd tenant limit)."),
         (*_AGAIN, "If it happens every day, ask for a higher limit (scimd tenant limit)."),
     ),
-    "unavailable": Cure("the database was away", "The database did not answer.", _AGAIN, _AGAIN),
+    "unavailable": Cure("the database did not answer", "The database did not answer.", _AGAIN, _AGAIN),
     "guarded": Cure(
-        "stopped by the guard", "Unusually many users were disabled or deleted within an hour, so no more are.",
+        "stopped by the guard", "Unusually many users were disabled or deleted within an hour, so this one was not.",
         ("Check whether these people were meant to lose access: the scope, its filters, and **Users and groups**.",
          "If they were, ask the operator to allow it (scimd tenant guard). Entra sends it again."),
         ("Check in {idp} whether these people were meant to lose access.",
          "If they were, ask the operator to allow it (scimd tenant guard), and send it again."),
     ),
     "no-credential": Cure(
-        "no token", "No token came.",
+        "no token", "The request had no token.",
         ("The **Secret Token** is empty: paste it, and select **Test Connection**.",
          "If the app signs in with a workload identity, its trust is missing here: add it."),
         ("The token is missing in {idp}: paste it, and test the connection.",),
     ),
     "malformed": Cure(
-        "not a token of ours", "This is not a credential of ours[: expected {expected}, came {received}].",
+        "not one of our tokens", "This is not one of our credentials[: expected {expected}, received {received}].",
         _PASTE, _PASTE_ELSEWHERE,
     ),
     "wrong-secret": Cure(
         "wrong secret", "The secret of the credential is not the one that was issued.", _PASTE, _PASTE_ELSEWHERE
     ),
-    "unknown": Cure("unknown token", "This customer has no such credential.", _PASTE, _PASTE_ELSEWHERE),
+    "unknown": Cure("unknown token", "There is no such credential.", _PASTE, _PASTE_ELSEWHERE),
     "other-tenant": Cure(
         "token of another customer", "The credential belongs to another customer.",
         ("**Tenant URL** and **Secret Token** come from two places: copy both again, from one page.",),
@@ -155,32 +157,33 @@ CURES: dict[str, Cure] = {
     "expired": Cure("token expired", "The credential has expired[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
     "revoked": Cure("token revoked", "The credential was revoked[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
     "suspended": Cure(
-        "customer suspended", "This customer is suspended.",
-        ("Resume the customer (scimd tenant resume); then select **Restart provisioning** if Entra is in quarantine.",),
-        ("Resume the customer (scimd tenant resume).",),
+        "access suspended", "Access is suspended.",
+        ("The operator can resume access (scimd tenant resume).",
+         "If Entra has put the job into quarantine, then select **Restart provisioning**."),
+        ("The operator can resume access (scimd tenant resume).",),
     ),
     "scope": Cure(
-        "the token may not do that",
-        "The credential may not do that[: expected the scope {expected}, came {received}].",
+        "the token lacks a scope",
+        "The credential lacks a scope[: it needs {expected} and has {received}].",
         ("Issue a **Secret Token** with the scope scim.write, paste it, and select **Test Connection**.",),
         ("Issue a token with the scope scim.write, and paste it into {idp}.",),
     ),
-    "issuer": Cure("another issuer", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
-    "audience": Cure("another audience", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
-    "subject": Cure("another subject", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
+    "issuer": Cure("wrong issuer", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
+    "audience": Cure("wrong audience", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
+    "subject": Cure("wrong subject", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
     "key": Cure(
         "unknown key", "The token is signed with a key that the issuer does not publish[: {received}].",
         _TRUST, _TRUST_ELSEWHERE,
     ),
-    "signature": Cure("wrong signature", "The signature of the token is wrong.", _TRUST, _TRUST_ELSEWHERE),
+    "signature": Cure("wrong signature", "The signature of the token is not valid.", _TRUST, _TRUST_ELSEWHERE),
     "lifetime": Cure(
-        "not valid at that time", "The token was not valid at that time[: expected {expected}, came {received}].",
+        "not valid at that time", "The token was not valid at that time[: expected {expected}, received {received}].",
         ("Check whether the clock of this server is right; the tokens of Entra are new for each run.",),
         ("Check whether the clocks of this server and of {idp} are right.",),
     ),
     "failure": Cure(
         "the server failed", "The server failed.",
-        (*_AGAIN, "If it goes on, report the request id to those who run this server."),
-        (*_AGAIN, "If it goes on, report the request id to those who run this server."),
+        (*_AGAIN, "If it happens again, report the request id to the operator."),
+        (*_AGAIN, "If it happens again, report the request id to the operator."),
     ),
 }

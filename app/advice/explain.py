@@ -18,6 +18,8 @@ _BOLD = re.compile(r"\*\*(.+?)\*\*")
 OF_PEOPLE = frozenset({"sign-on", "sign-on-test", "app-sign-on", "logout-told"})
 """The operations whose refusals are those of people and their apps, and have none of the causes."""
 _OTHER_CUSTOMER = "another customer"
+_MOMENTS = frozenset({"revocation", "expiry"})
+"""The checks that receive a moment."""
 
 
 class Piece(NamedTuple):
@@ -86,7 +88,7 @@ def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...]) -> Explanation
 def title_of(cause: str, attribute: str = "") -> str:
     """Return a cause in a few words, as it is counted in `days`: `no name.givenName`."""
     cure = CURES.get(cause)
-    return _filled(cure.title, {"attribute": attribute or "an attribute"}) if cure else cause
+    return _filled(cure.title, dict.fromkeys(("attribute", "any"), attribute or "an attribute")) if cure else cause
 
 
 def plain(step: Step) -> str:
@@ -99,35 +101,36 @@ def _rows(event: Mapping[str, Any], *, customer: bool) -> tuple[Row, ...]:
     if problems:
         return tuple(Row(each["path"], each.get("expected", ""), each.get("received", ""), False) for each in problems)
     return tuple(
-        Row(each["name"], each["expected"], _OTHER_CUSTOMER if customer and _names_another(each) else each["received"],
-            bool(each["passed"]))
+        Row(each["name"], each["expected"], _received(each, customer=customer), bool(each["passed"]))
         for each in event.get("checks", ())
     )
 
 
-def _names_another(check: Mapping[str, Any]) -> bool:
-    return check["name"] == "tenant" and not check["passed"]
+def _received(check: Mapping[str, Any], *, customer: bool) -> str:
+    """Return what a check received, for people: moments in words, and no name of another customer for a `customer`."""
+    if customer and check["name"] == "tenant" and not check["passed"]:
+        return _OTHER_CUSTOMER
+    return _moment(check["received"]) if check["name"] in _MOMENTS else str(check["received"])
 
 
 def _values(event: Mapping[str, Any], rows: Sequence[Row], provider: str) -> dict[str, str]:
     """Return what the texts are filled in with."""
     first = next((row for row in rows if not row.passed), Row("", "", "", False))
     attribute = event.get("attribute") or "an attribute"
-    missing = [row.name for row in rows if row.received == "nothing"]
+    missing = [row.name for row in rows if row.received in ("nothing", "")] or [attribute]
     detail = str(event.get("detail", "")).rstrip(".")
     return {
-        "attribute": attribute, "missing": _listed(missing) or attribute, "check": first.name,
-        "expected": first.expected, "received": _moment(first.received), "detail": detail,
+        "attribute": attribute, "missing": _listed(missing, "and"), "any": _listed(missing, "or"),
+        "each": {1: "it is", 2: "both are"}.get(len(missing), "all are"), "check": first.name,
+        "expected": first.expected, "received": first.received, "detail": detail,
         "status": str(event.get("status", "")), "scimType": event.get("scimType") or "",
         "kind": event.get("resource", {}).get("type", "").lower() or "resource",
         "idp": PROVIDERS.get(provider, PROVIDERS[OTHER]).name,
     }
 
 
-def _listed(names: Sequence[str], most: int = 4) -> str:
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+def _listed(names: Sequence[str], word: str) -> str:
+    return f" {word} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 
 def _moment(text: str) -> str:

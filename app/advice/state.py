@@ -121,7 +121,7 @@ def _locked_out(facts: Facts, now: datetime) -> State | None:
     since = trailing[0].began if trailing else denied.time
     sentence = (
         f"Every request since {moment(since)} was refused: {title_of(denied.cause)}. "
-        f"There {'was' if denied.count == 1 else 'were'} {denied.count:,}, the last on {moment(denied.time)}."
+        f"{denied.count:,} so far, the last on {moment(denied.time)}."
     )
     return State(Key.LOCKED_OUT, Level.BAD, "Locked out", sentence)
 
@@ -136,8 +136,8 @@ def _quarantine(facts: Facts, now: datetime) -> State | None:
         return None
     why = f" Most refusals: {_reason(facts)}." if facts.commonest else ""
     sentence = (
-        f"Since {moment(begun[-3])} Entra comes once a day only: it has probably put the job into quarantine, because "
-        f"too much was refused.{why} Cure that, then select Restart provisioning."
+        f"Since {moment(begun[-3])} Entra has sent requests only once a day: it has probably put the job into "
+        f"quarantine, because too much was refused.{why} Cure that, then select Restart provisioning."
     )
     return State(Key.QUARANTINE, Level.BAD, "Quarantine suspected", sentence)
 
@@ -149,7 +149,7 @@ def _silent(facts: Facts, now: datetime) -> State | None:
     if len(gaps) < 2 or max(gaps) > _CLOSE:
         return None
     sentence = (
-        f"No request for {lasted(now - facts.last)}; before, one every {lasted(sorted(gaps)[len(gaps) // 2])}. "
+        f"No request for {lasted(now - facts.last)}; before that, one every {lasted(sorted(gaps)[len(gaps) // 2])}. "
         "Provisioning was switched off, or Entra has put the job into quarantine."
     )
     return State(Key.SILENT, Level.BAD, "Silent", sentence)
@@ -163,8 +163,8 @@ def _failing(facts: Facts, now: datetime) -> State | None:
     if not facts.failed:
         return None
     since = f" since {moment(facts.failed_since)}" if facts.failed_since else ""
-    answers = "answer was an error" if facts.failed == 1 else "answers were errors"
-    sentence = f"{facts.failed:,} {answers} of the server{since}; look at its log."
+    requests = "request" if facts.failed == 1 else "requests"
+    sentence = f"{facts.failed:,} {requests} failed with a server error{since}; the server's log says why."
     return State(Key.FAILING, Level.BAD, "Failing", sentence)
 
 
@@ -176,23 +176,29 @@ def _refused(facts: Facts, now: datetime) -> State | None:
     if not facts.refused:
         return None
     changes = "change was" if facts.refused == 1 else "changes were"
-    why = f", most of all: {_reason(facts)}" if facts.commonest else ""
+    most = ": " if facts.refused == 1 else ", most often: "
+    why = f"{most}{_reason(facts)}" if facts.commonest else ""
+    works = f" The connection works: {_last_request(facts.last, now)}" if facts.last else ""
     return State(
         Key.REFUSED, Level.WARNING, f"{facts.refused:,} refused today",
-        f"{facts.refused:,} {changes} refused within a day{why}.",
+        f"{facts.refused:,} {changes} refused in the last 24 hours{why}.{works}",
     )
 
 
 def _never(facts: Facts, now: datetime) -> State | None:
     if facts.last is not None:
         return None
-    link = f"A setup link is open until {moment(facts.link_until)}." if facts.link_until else "There is no setup link."
-    return State(Key.NEVER, Level.NONE, "Never connected", f"No client was let in yet. {link}")
+    link = f"A setup link is valid until {moment(facts.link_until)}." if facts.link_until else "There is no setup link."
+    return State(Key.NEVER, Level.NONE, "Never connected", f"No client has signed in yet. {link}")
 
 
 def _healthy(facts: Facts, now: datetime) -> State | None:
-    last = f"The last request came {lasted(now - facts.last)} ago." if facts.last else "All is well."
+    last = f"Connected: {_last_request(facts.last, now)}" if facts.last else "All is well."
     return State(Key.HEALTHY, Level.GOOD, "Healthy", last)
+
+
+def _last_request(last: datetime, now: datetime) -> str:
+    return f"the last request came {lasted(now - last)} ago."
 
 
 _RULES: tuple[Callable[[Facts, datetime], State | None], ...] = (

@@ -137,7 +137,8 @@ class Authenticator:
         if token is None:
             inspection.fail("id", expected="a known one", received=token_id, reason="unknown")
         inspection.check("id", True, expected="a known one", received=token_id, reason="")
-        inspection.check("secret", good_secret, expected="the issued one", received="another", reason="wrong secret")
+        sent = "the issued one" if good_secret else "another"
+        inspection.check("secret", good_secret, expected="the issued one", received=sent, reason="wrong secret")
         inspection.label = token.label
         inspection.kind = "access token" if token.client else "token"
         _check_validity(inspection, owners, token, datetime.fromtimestamp(self._clock(), UTC))
@@ -181,10 +182,10 @@ def _check_validity(inspection: Inspection, owners: tuple[str, ...], token: Toke
         reason="of another tenant",
     )
     inspection.check(
-        "revocation", token.revoked is None, expected="not revoked", received=str(token.revoked),
+        "revocation", token.revoked is None, expected="not revoked", received=str(token.revoked or "not revoked"),
         reason=f"revoked {ago(token.revoked, now)}" if token.revoked else "",
     )
     inspection.check(
         "expiry", token.expires is None or now < token.expires, expected=f"after {now:%Y-%m-%d %H:%M:%S}Z",
-        received=str(token.expires), reason=f"expired {ago(token.expires, now)}" if token.expires else "",
+        received=str(token.expires or "never"), reason=f"expired {ago(token.expires, now)}" if token.expires else "",
     )

@@ -96,7 +96,8 @@ class ClientAuthentication:
         inspection.check(
             "tenant", client.tenant == tenant, expected=tenant, received=client.tenant, reason="of another tenant"
         )
-        inspection.check("secret", bool(good), expected="one of its own", received="another", reason="wrong secret")
+        sent = "one of its own" if good else "another"
+        inspection.check("secret", bool(good), expected="one of its own", received=sent, reason="wrong secret")
         moment = datetime.fromtimestamp(self._clock(), UTC)
         inspection.check(
             "expiry", moment < good[0].expires, expected=f"after {moment:%Y-%m-%d %H:%M:%S}Z",

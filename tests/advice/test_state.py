@@ -111,21 +111,21 @@ def test_co_124_the_table_has_every_state_and_forty_rows() -> None:
 SENTENCES = [
     ({"suspended": True, "suspended_by": "alice", "suspended_at": ago(1)}, "Suspended by alice since 28 November 2026, 16:00 UTC: every request is refused."),
     (GOOD | {"denied": EXPIRED, "contacts": contacts(26, 2, denied=1)},
-     "Every request since 28 November 2026, 15:00 UTC was refused: token expired. There were 41, the last on 28 November 2026, 16:54 UTC."),
+     "Every request since 28 November 2026, 15:00 UTC was refused: token expired. 41 so far, the last on 28 November 2026, 16:54 UTC."),
     (GOOD | {"contacts": DAILY, "last": ago(1), "commonest": "required name.givenName"},
-     "Since 26 November 2026, 16:00 UTC Entra comes once a day only: it has probably put the job into quarantine, because too much was refused. "
+     "Since 26 November 2026, 16:00 UTC Entra has sent requests only once a day: it has probably put the job into quarantine, because too much was refused. "
      "Most refusals: no name.givenName. Cure that, then select Restart provisioning."),
     (GOOD | {"contacts": contacts(28, 27.3, 26.6, 26), "last": ago(26)},
-     "No request for 26 hours; before, one every 42 minutes. Provisioning was switched off, or Entra has put the job into quarantine."),
+     "No request for 26 hours; before that, one every 42 minutes. Provisioning was switched off, or Entra has put the job into quarantine."),
     (GOOD | {"credentials": (token(6.5),)}, "The token 7f3a “entra-2026” is the only credential in use; it ends on 5 December 2026, 05:00 UTC."),
     (GOOD | {"credentials": (token(2, id_="a", label=""), token(6, id_="b"))},
      "The token b “entra-2026” is the last credential in use to end; it ends on 4 December 2026, 17:00 UTC."),
-    (GOOD | {"failed": 1, "failed_since": ago(1)}, "1 answer was an error of the server since 28 November 2026, 16:00 UTC; look at its log."),
-    (GOOD | {"refused": 12, "commonest": "required name.givenName"}, "12 changes were refused within a day, most of all: no name.givenName."),
-    (GOOD | {"refused": 1, "commonest": "other"}, "1 change was refused within a day, most of all: other."),
-    ({"link_until": NOW + DAY}, "No client was let in yet. A setup link is open until 29 November 2026, 17:00 UTC."),
-    ({}, "No client was let in yet. There is no setup link."),
-    (GOOD, "The last request came 6 minutes ago."),
+    (GOOD | {"failed": 1, "failed_since": ago(1)}, "1 request failed with a server error since 28 November 2026, 16:00 UTC; the server's log says why."),
+    (GOOD | {"refused": 12, "commonest": "required name.givenName"}, "12 changes were refused in the last 24 hours, most often: no name.givenName. The connection works: the last request came 6 minutes ago."),
+    (GOOD | {"refused": 1, "commonest": "other"}, "1 change was refused in the last 24 hours: other. The connection works: the last request came 6 minutes ago."),
+    ({"link_until": NOW + DAY}, "No client has signed in yet. A setup link is valid until 29 November 2026, 17:00 UTC."),
+    ({}, "No client has signed in yet. There is no setup link."),
+    (GOOD, "Connected: the last request came 6 minutes ago."),
 ]  # fmt: skip
 
 

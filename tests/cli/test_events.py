@@ -227,19 +227,19 @@ def test_co_66_each_reason_is_printed_once_with_its_cure(database: Database, cap
     gallery("POST", "/Users", {"schemas": [USER_URN], "userName": "EVE", "displayName": "A", "name": {"givenName": "A", "familyName": "A", "formatted": "A"}})
     lines = operator("events", "contoso", "--failed").splitlines()
     assert lines[-9:] == [
-        "2 x no name.givenName: The user has no name.givenName; the profile of this customer asks for it.",
+        "2 x no name.givenName: The user has no name.givenName; it is required.",
         "  1. Open the app, Provisioning, Attribute Mapping, users.",
-        "  2. Map name.givenName from an attribute that everybody has, with a Default value if null; or leave such accounts "
+        "  2. Map name.givenName from attributes that everybody has, with a Default value if null; or leave such accounts "
         "out with a scoping filter.",
         "  3. Provision on demand for this user shows at once whether it helped.",
         "",
-        '1 x userName is taken: userName "eve" belongs to another user already.',
-        "  1. Check which attribute is Matching under Attribute Mapping: it should have found the user that is here.",
-        "  2. If that user was made by hand or by another app, delete or rename one of the two.",
-        "  3. If the user was deleted here, restore it: Entra then finds it.",
+        '1 x userName is taken: userName "eve" already belongs to another user.',
+        "  1. Check which attribute is Matching under Attribute Mapping: it should have found the existing user.",
+        "  2. If that user was created by hand or by another app, delete or rename one of the two.",
+        "  3. If the user was deleted here, restore it: Entra will then find it.",
     ]
     first = json.loads(operator("events", "contoso", "--failed", "--json").splitlines()[0])
-    assert first["why"] == "The user has no name.givenName; the profile of this customer asks for it."
+    assert first["why"] == "The user has no name.givenName; it is required."
     assert len(first["cure"]) == 3
     Tenants(database).choose_provider("contoso", "okta")
     assert "Let Okta send name.givenName for every user" in operator("events", "contoso")
