@@ -49,7 +49,7 @@ def eventually(inside: Browser, path: str, *texts: str) -> Shown:
 def test_co_21_the_link_of_the_page_is_good_once(server: Server, inside: Browser) -> None:
     path = re.search(r"Console +http://[^/]+(/console/enter/\S+)", server.page.read_text())[1]  # type: ignore[index]
     assert inside.get("/console").status == 200
-    assert Browser(server).post(path).heading == "This link is not good any more"
+    assert Browser(server).post(path).heading == "This link is no longer valid"
 
 
 def test_people_and_groups_have_arrived(server: Server) -> None:

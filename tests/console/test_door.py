@@ -96,7 +96,7 @@ def test_ca_06_a_link_is_good_once(pages) -> None:
         answers = list(pool.map(lambda _: Browser(pages).post(f"/console/enter/{secret}", follow="no"), range(8)))
     assert sorted(answer.status for answer in answers) == [303] + [404] * 7
     gone = {answer.heading for answer in answers if answer.status == 404}
-    assert gone == {"This link is not good any more"}
+    assert gone == {"This link is no longer valid"}
     assert Browser(pages).get(f"/console/enter/{secret}").heading in gone
     assert Browser(pages).get("/console/enter/never-made").heading in gone
 
@@ -125,7 +125,7 @@ def test_ca_07_a_visit_by_a_setup_link_ends_with_the_link(pages, tenant) -> None
         assert (aware(visit["ends"]) == link.expires) is not handover
         pages.database.db.tickets.update_one({"_id": link.key}, {"$set": {"expires": now()}})
         assert person.get("/setup").status == 200
-        assert Browser(pages, "setup").post(f"/setup/enter/{secret}").heading == "This link is not good any more"
+        assert Browser(pages, "setup").post(f"/setup/enter/{secret}").heading == "This link is no longer valid"
         visits.update_one({"link": link.id}, {"$set": {"ends": now()}})
         assert person.get("/setup").status == 401
 
@@ -138,19 +138,19 @@ def test_ca_07_a_link_is_not_good_for_another_customer_of_the_same_name(pages, t
     pages.database.db.tenants.update_one({"_id": tenant}, {"$set": {"deleted_at": now() - timedelta(minutes=5)}})
     pages.command("tenant", "create", tenant)
     assert person.get("/setup").status == 401
-    assert Browser(pages, "setup").post(f"/setup/enter/{secret}").heading == "This link is not good any more"
+    assert Browser(pages, "setup").post(f"/setup/enter/{secret}").heading == "This link is no longer valid"
 
 
 def test_co_24_a_code_is_asked_for_and_the_fifth_wrong_one_ends_the_link(pages, tenant) -> None:
     secret, code = Links(pages.database).make_setup(tenant, "setup", "alice", timedelta(hours=1), coded=True)
     person = Browser(pages, "setup")
-    assert "Eight digits" in person.get(f"/setup/enter/{secret}").main
+    assert "eight digits" in person.get(f"/setup/enter/{secret}").main
     wrong = person.post(f"/setup/enter/{secret}", {"code": "1"}, follow="no")
     assert (wrong.status, "not the code" in wrong.main) == (422, True)
     assert Browser(pages, "setup").post(f"/setup/enter/{secret}", {"code": code}, follow="no").status == 303
     for _ in range(4):
         last = person.post(f"/setup/enter/{secret}", {"code": "2"}, follow="no")
-    assert last.heading == "This link is not good any more"
+    assert last.heading == "This link is no longer valid"
 
 
 def test_ca_08_a_cookie_that_was_planted_or_is_old_lets_nobody_in(pages) -> None:

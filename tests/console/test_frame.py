@@ -161,7 +161,7 @@ def test_co_41_without_the_database_there_is_a_page_that_says_so(world: World, m
     with world.app.test_client() as browser:
         answer = browser.get("/console/acts", base_url="http://127.0.0.1:8000")
     assert (answer.status_code, answer.mimetype, answer.headers["Retry-After"]) == (503, "text/html", "5")
-    assert "does not answer" in answer.text
+    assert "is not answering" in answer.text
 
 
 def test_ca_05_a_viewer_does_nothing(pages, viewer, tenant) -> None:  # noqa: F811

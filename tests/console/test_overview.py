@@ -53,7 +53,7 @@ def test_a_customer_shows_its_figures_and_refusals_by_cause(pages, operator, cus
     assert "no name.givenName" in shown.main
     (why,) = [link for link in shown.links() if "cause=" in link]
     assert len(operator.get(why).texts("//tbody/tr")) == 3
-    assert "4 changes, 3 of them refused" in shown.main
+    assert "4 changes, 3 refused" in shown.main
     assert "refused today" in row_of(at(operator, customer.name), customer.name)
 
 
@@ -66,7 +66,7 @@ def test_who_needs_attention_is_at_the_top(pages, operator, customer) -> None:
     waited_for(pages, customer)
     shown = operator.get("/console")
     (line,) = [text for text in shown.texts("//main//li") if customer.name in text]
-    assert "Ends in 6 days" in line and line.endswith(f"Renew at {customer.name}")
+    assert "Ends in 6 days" in line and line.endswith(f"Renew of {customer.name}")
     assert f"{customer.page}/credentials" in shown.links()
 
 

@@ -282,7 +282,7 @@ def test_co_04_what_was_deleted_comes_back_and_the_act_is_recorded(pages, operat
     assert customer.token.split("_")[1] in row
     assert customer.send("GET", f"/Users/{ada}").status_code == 404
     done = operator.post(f"{customer.page}/deleted", shown.form(f"{customer.page}/deleted"))
-    assert "It is back" in done.main
+    assert "Restored, with its memberships" in done.main
     assert done.texts("//section[h2='Member of']//li") == ["Sales directly"]
     assert customer.send("GET", f"/Users/{ada}").status_code == 200
     assert customer.send("GET", f"/Groups/{group}").json()["members"][0]["value"] == ada
@@ -322,7 +322,7 @@ def test_a_deleted_person_shows_who_they_were_and_is_restored_there(operator, cu
     assert "delete User" in rows(shown)[0]
     assert "into 1 group" in shown.main
     done = operator.post(f"{customer.page}/deleted", shown.form(f"{customer.page}/deleted"))
-    assert (done.heading, "It is back" in done.main) == ("Ada Obi", True)
+    assert (done.heading, "Restored, with its memberships" in done.main) == ("Ada Obi", True)
 
 
 def test_a_deleted_group_comes_back_with_its_members(operator, customer) -> None:

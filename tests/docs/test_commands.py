@@ -258,7 +258,7 @@ def run_the_pages(reader: Story) -> None:
         reader.run(f"scimd setup link acme{more}", f"{reader.server.url}/setup/enter/")
     made = json.loads(reader.run("scimd setup link acme --json", "/setup/enter/"))["id"]
     reader.run("scimd setup list acme", made)
-    reader.run(f"scimd setup revoke {made}", "is not good any more")
+    reader.run(f"scimd setup revoke {made}", "is no longer valid")
     assert made not in reader.run("scimd setup list acme", "setup")
 
 
@@ -400,7 +400,7 @@ def test_console(reader: Story) -> None:
     reader.run("scimd setup link contoso --expires 72h", "/setup/enter/")
     (made,) = json.loads(reader.run("scimd setup list contoso --json", "setup"))
     reader.run("scimd setup list contoso", made["id"])
-    reader.run(f"scimd setup revoke {made['id']}", "is not good any more")
+    reader.run(f"scimd setup revoke {made['id']}", "is no longer valid")
     json.loads(reader.run("scimd setup link contoso --expires 5m --json", "/setup/enter/"))
     reader.run("scimd acts", "console link.*setup link +contoso.*setup revoke")
     assert reader.untried("docs/console.md") == []

@@ -74,4 +74,4 @@ def revoke(connection: Connection, link_id: str) -> None:
     """Make a setup link good for nothing, and end the visits that it has opened."""
     revoked = LinkActs(connection.prepared, acting(connection)).revoke(link_id)
     connection.relay()
-    say(f"The setup link {link_id} of {revoked.tenant} is not good any more.")
+    say(f"The setup link {link_id} of {revoked.tenant} is no longer valid.")

@@ -14,12 +14,12 @@ from app.protocol.messages import HTML
 
 _SENTENCES = {
     404: ("There is no such page, or it is not for you.",),
-    405: ("That does not work here.",),
+    405: ("This page cannot do that.",),
     413: ("What was sent is too long, so nothing was done.",),
     429: ("Too many requests.", "Wait a minute and try again."),
-    503: ("The database does not answer at the moment.", "Nothing is lost. Try again in a minute."),
+    503: ("The database is not answering at the moment.", "Nothing is lost. Try again in a minute."),
 }
-_FAILED = ("Something went wrong on our side.", "Try again. If it stays so, tell us the request id.")
+_FAILED = ("Something went wrong on our side.", "Try again. If it happens again, tell us the request id.")
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:

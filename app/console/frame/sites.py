@@ -28,12 +28,12 @@ _REFUSED = (400, 404, 409)
 _KEPT = ("q", "person", "failed", "operation", "credential", "cause", "attribute", "from", "to")
 """The parameters of an address that the pages beside it have, too."""
 OUTCOMES = {
-    "added": "The customer has been added. Next: a setup link for its administrator, or a credential.",
-    "deleted": "The customer has been deleted. Nobody reaches it any more; its data go within a few minutes.",
-    "restored": "It is back, with its memberships.",
+    "added": "The customer has been added. Next, make a setup link for its administrator, or a credential.",
+    "deleted": "The customer has been deleted. Its data will be gone within a few minutes.",
+    "restored": "Restored, with its memberships.",
     "resumed": "The customer's requests are accepted again.",
-    "revoked": "It lets nobody in any more, within five seconds.",
-    "sent": "Done. What is sent next shows whether it arrives.",
+    "revoked": "Revoked: within five seconds, nobody can sign in with it.",
+    "sent": "Done. The next delivery shows whether it arrives.",
     "suspended": "The customer's requests are refused, within five seconds.",
 }
 """What pages say after an act: the word that an address may have, and its sentence; other words are ignored."""

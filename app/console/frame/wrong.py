@@ -31,7 +31,7 @@ def missing() -> Wrong:
 
 def not_ours() -> Wrong:
     """Return the error for a form with what our pages do not send."""
-    return Wrong(400, "This is not what our forms send, so nothing was done.")
+    return Wrong(400, "This is not what our forms send, so nothing was changed.")
 
 
 def not_signed_in(kind: str) -> Wrong:
@@ -41,7 +41,7 @@ def not_signed_in(kind: str) -> Wrong:
         ask = (f"If you do not have one, ask {support}.",) if support else ()
         often = "Open the setup link that you were sent. It can be opened as often as you like, until it expires."
         return Wrong(401, often, *ask, heading=heading)
-    how = "Operators come in by a link, good once and for five minutes. Who can run scimd's commands prints one with"
+    how = "Operators sign in with a link. Anybody who can run scimd's commands can print one:"
     link = (url_for("console.sign_on_start"), "Sign in") if parts().operators else None
     return Wrong(401, how, heading=heading, command=LINK_COMMAND, link=link)
 
@@ -54,14 +54,14 @@ def sign_in_again(visit: Visit) -> Wrong:
         return Wrong(403, done, "Open your setup link again in this browser; it leads back here.", heading=heading)
     if visit.sid:
         return Wrong(403, done, heading=heading, link=(url_for("console.sign_on_start", again=1), "Sign in again"))
-    how = "Open another link into the console in this browser; it leads back here. Print one with"
+    how = "Open a new link into the console in this browser; it leads back here. Print one with:"
     return Wrong(403, done, how, heading=heading, command=LINK_COMMAND)
 
 
 def gone(kind: str) -> Wrong:
     """Return the error for a link that is not good, whatever the reason."""
-    heading, whom = "This link is not good any more", parts().config.support or "those who sent it"
+    heading, whom = "This link is no longer valid", parts().config.support or "the people who sent it"
     if kind == SETUP:
-        return Wrong(404, f"It has expired, or was taken back. Ask {whom} for another one.", heading=heading)
-    how = "A link into the console works once, and for five minutes. Print another one with"
+        return Wrong(404, f"It has expired or was revoked. Ask {whom} for a new one.", heading=heading)
+    how = "A link into the console works once, and expires after a few minutes. Print a new one with:"
     return Wrong(404, how, heading=heading, command=LINK_COMMAND)

@@ -20,7 +20,7 @@ from app.store.operators.customers import TenantActs
 from app.store.operators.visits import SETUP
 
 MEANING = (
-    ("gallery", "gallery: Entra's gallery app; asks for what the app's tables require"),
+    ("gallery", "gallery: Entra's gallery app; users need the attributes that Microsoft's page on it requires"),
     ("interop", "interop: any other app in Entra, Okta, OneLogin, and all other identity providers"),
     ("rfc", "rfc: conformance suites, and clients that are known to be exact"),
 )
@@ -34,10 +34,8 @@ def overview() -> Response:
     shown = found[-ROWS:] if before else found[:ROWS]
     names, more = [each.name for each in shown] or [""], len(found) > ROWS
     places = before_and_after(names[0], names[-1], before=bool(before), after=bool(after), more=more)
-    (attention, customers), (users, groups) = reader.page(shown, now()), reader.sums()
-    return page(
-        "overview.html", attention=attention, customers=customers, places=places, users=users, groups=groups
-    )
+    (attention, customers), sums = reader.page(shown, now()), reader.sums()
+    return page("overview.html", attention=attention, customers=customers, places=places, sums=sums)
 
 
 @console.page("/customers/<customer>", Need.SEE)

@@ -11,7 +11,7 @@ from app.console.frame import Form, Need, acting, back, console, customer, page,
 from app.store.operators.links import LinkActs
 
 LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
-ROLES = (("setup", "connect: make tokens, see refusals"), ("status", "only see the state and refusals"))
+ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "only seeing the state and refusals"))
 
 
 @console.page("/customers/<customer>/links", Need.SEE)
@@ -23,7 +23,7 @@ def links(made: tuple[str, str] | None = None) -> Response:
 
 @console.act("/customers/<customer>/links", Need.GRAVE, "act", "id", "role", "days", "code", shows=links)
 def change_links(form: Form) -> Response:
-    """Make a setup link, or take one back."""
+    """Make a setup link, or revoke one."""
     acts, name = LinkActs(parts().database, acting()), customer().name
     if form.one_of("act", ("make", "revoke")) == "revoke":
         acts.revoke(form["id"], name)

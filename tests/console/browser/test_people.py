@@ -16,7 +16,7 @@ def test_co_121_what_was_deleted_is_restored(either_window, customer) -> None:
     either_window.go(customer.page)
     page.get_by_role("navigation", name=customer.name).get_by_role("link", name="Deleted").click()
     page.get_by_role("button", name="Restore gone@x.org").click()
-    page.get_by_text("It is back, with its memberships.").wait_for()
+    page.get_by_text("Restored, with its memberships.").wait_for()
     assert customer.send("GET", f"/Users/{gone}").status_code == 200
 
 
