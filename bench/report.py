@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -64,10 +65,18 @@ def _ratio(result: Result) -> str:
     return f"{result['ratio']:.2f}"
 
 
+def _command() -> str:
+    """Return the command that measures, as it was typed."""
+    started = sys.modules["__main__"].__spec__
+    module = started.name.removesuffix(".__main__") if started else "bench"
+    return shlex.join(["python", "-m", module, *sys.argv[1:]])
+
+
 def keep(results: list[Result], path: Path, **settings: Any) -> None:
     """Write the results, and when and where they were measured, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {
+        "command": _command(),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         **machine.describe(),
         "load": round(os.getloadavg()[0], 2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,29 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class Measured:
-    """One file of results."""
+    """The files of one bench: one, or several of the same measurement."""
 
-    name: str
-    document: Mapping[str, Any]
+    documents: tuple[Mapping[str, Any], ...]
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The first file."""
+        return self.documents[0]
 
     @property
     def results(self) -> list[Result]:
-        """The results, in the order in which they were measured."""
+        """The results of the first file, in the order in which they were measured."""
         found: list[Result] = self.document["results"]
         return found
 
-    def named(self, *names: str) -> Iterator[Result]:
-        """Yield the results that are there of these."""
-        yield from (result for name in names for result in self.results if result["scenario"] == name)
+    def each(self, scenario: str) -> list[Result]:
+        """Return the results of a scenario in all files."""
+        results = (result for document in self.documents for result in document["results"])
+        return [result for result in results if result["scenario"] == scenario]
+
+    def middle(self, scenario: str, figure: str) -> Result:
+        """Return the result of a scenario that has the median of a figure."""
+        return sorted(self.each(scenario), key=lambda result: float(result[figure]))[len(self.each(scenario)) // 2]
 
     @property
     def versions(self) -> str:
@@ -46,15 +55,22 @@ class Measured:
 
     @property
     def sentence(self) -> str:
-        """When and where this was measured, by which command."""
-        of = self.document
+        """When and where this was measured, and by which command."""
+        of, runs = self.document, len(self.documents)
+        times = f", {runs} times" if runs > 1 else ""
+        loads = ", ".join(f"{document['load']}" for document in self.documents)
+        machine = f"{of['cores']} cores ({of['processor']}) with {of['memory_gb']} GB"
         return (
-            f"Measured on {of['time'][:10]} by `{COMMANDS[self.name]}` on {of['cores']} cores ({of['processor']}) with "
-            f"{of['memory_gb']} GB, with a load average of {of['load']} at the end: {self.versions}."
+            f"Measured on {of['time'][:10]} by `{of['command']}`{times}, on {machine}, with a load average of {loads} "
+            f"at the end: {self.versions}."
         )
 
 
 def read(folder: Path) -> dict[str, Measured]:
-    """Return the files of results that are in a folder, by their names."""
-    files = {name: folder / f"{name}.json" for name in COMMANDS}
-    return {name: Measured(name, json.loads(file.read_text())) for name, file in files.items() if file.exists()}
+    """Return what each bench has written into a folder: `bench.json`, or `bench-1.json`, `bench-2.json` and so on."""
+    found: dict[str, Measured] = {}
+    for name in COMMANDS:
+        files = sorted([*folder.glob(f"{name}.json"), *folder.glob(f"{name}-*.json")])
+        if files:
+            found[name] = Measured(tuple(json.loads(file.read_text()) for file in files))
+    return found

@@ -14,9 +14,12 @@ PARTS = (50, 95, 99)
 
 def charts(found: dict[str, Measured]) -> Iterator[Chart]:
     """Yield the chart of the delays."""
-    results = [result for result in found["bench"].results if _is_delay(result)] if "bench" in found else []
+    if "bench" not in found:
+        return
+    bench = found["bench"]
+    results = [bench.middle(result["scenario"], "p95_ms") for result in bench.results if _is_delay(result)]
     if results:
-        yield _chart(found["bench"], results)
+        yield _chart(bench, results)
 
 
 def _is_delay(result: Result) -> bool:

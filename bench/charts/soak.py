@@ -13,7 +13,7 @@ from bench.charts.measured import Measured, Result
 def charts(found: dict[str, Measured]) -> Iterator[Chart]:
     """Yield the chart of the memory."""
     if "soak" in found:
-        yield from (_chart(found["soak"], result) for result in found["soak"].named("soak"))
+        yield from (_chart(found["soak"], result) for result in found["soak"].each("soak")[:1])
 
 
 def _chart(soak: Measured, result: Result) -> Chart:

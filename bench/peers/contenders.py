@@ -17,6 +17,7 @@ from bench.peers.environment import DJANGO_SCIM2, SCIM2_SERVER
 from bench.peers.operation import Operation
 from bench.peers.operations import operations
 from bench.peers.populations import AtRoot, Numbered, population
+from bench.people import Population
 from bench.processes import ROOT, Server, gunicorn, serving
 
 LOADING = 900.0
@@ -113,7 +114,7 @@ def _serve(
 
 @contextlib.contextmanager
 def _contender(
-    name: str, note: str, running: contextlib.AbstractContextManager[Server], of: AtRoot, token: str
+    name: str, note: str, running: contextlib.AbstractContextManager[Server], of: Population, token: str
 ) -> Iterator[Contender]:
     with running as server:
         yield Contender(name, note, server, operations(of, token), token)

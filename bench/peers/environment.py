@@ -42,6 +42,7 @@ def python(requirements: Sequence[str] = REQUIREMENTS) -> Path:
     place = folder(requirements)
     found = place / "bin" / "python"
     if not (place / MARK).exists():
+        print(f"installing the peers in {place}", file=sys.stderr, flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
         install(found, requirements)
         (place / MARK).touch()

@@ -16,6 +16,7 @@ from scim2_server.utils import load_default_provider
 
 from bench import people
 from bench.peers.populations import AtRoot, groups, population
+from bench.people import Population
 
 
 def create_app() -> BearerTokenApplication:
@@ -31,7 +32,7 @@ def create_app() -> BearerTokenApplication:
     return BearerTokenApplication(storage, provider, bearer_tokens=[os.environ["PEERS_TOKEN"]])
 
 
-def _resources(of: AtRoot) -> Iterator[tuple[str, dict[str, Any]]]:
+def _resources(of: Population) -> Iterator[tuple[str, dict[str, Any]]]:
     for number in range(of.users):
         yield "User", people.user(number) | {"id": of.user_id(number)}
     for group in groups(of):
