@@ -81,7 +81,10 @@ def django_scim2(place: Place) -> contextlib.AbstractContextManager[Contender]:
     loading_command = [str(place.python), "-m", "bench.peers.django_app.load", str(place.users)]
     subprocess.run(loading_command, cwd=ROOT, env={**os.environ, **environment}, check=True, timeout=LOADING)
     running = _serve(place, "django.core.wsgi:get_wsgi_application()", environment, DJANGO_SCIM2)
-    note = f"{_processes()}; SQLite (WAL), a write does not wait for the disk; no log"
+    note = (
+        f"{_processes()}; SQLite (WAL), a write does not wait for the disk; no log; a lookup compares UPPER(username), "
+        "for which its documentation has no index"
+    )
     return _contender(DJANGO_SCIM2, note, running, of, token)
 
 
