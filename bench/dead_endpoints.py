@@ -29,7 +29,7 @@ from bench.client import Outcome, Round
 from bench.mixes import Mix
 from bench.people import Population
 from bench.processes import memory
-from bench.rounds import Course, Tally, by_processor
+from bench.rounds import Course, Tally, by_processor, percentiles
 from bench.webhooks import receiver
 
 NUMBER = 50
@@ -56,12 +56,8 @@ class Side:
     """Seconds from each change to the live endpoint."""
     turns: list[tuple[float, float]] = field(default_factory=list)
     """When they began and ended, in seconds since 1970."""
-
-    @property
-    def p99(self) -> float:
-        """The 99th percentile of the requests of all turns, in milliseconds."""
-        p99: float = self.tally.figures()["p99_ms"]
-        return p99
+    late: list[float] = field(default_factory=list)
+    """The 99th percentile of the requests of each turn, in milliseconds."""
 
 
 def compare(course: Course, population: Population, token: str, seconds: float) -> dict[str, Any]:
@@ -190,6 +186,7 @@ class _Run:
         side = self._sides[name]
         side.tally.add(outcome, server.cpu_seconds() - before[0], mongod.cpu_seconds() - before[1])
         side.turns.append((begun, time.time()))
+        side.late.append(percentiles(outcome.times)["p99_ms"])
         side.megabytes.append(memory(self._endpoints.sender()))
 
     def _drive(self, port: int, workers: tuple[int, ...]) -> Outcome:
@@ -215,10 +212,11 @@ def _result(first: Side, second: Side) -> dict[str, Any]:
     faults += [f"the live endpoint was up to {delay:.1f} s late"] if delay >= MOST_DELAY else []
     faults += [f"the worker that sends needed {more:.1f} MB more"] if more >= MOST_MEGABYTES else []
     failure = "; ".join(filter(None, faults))
-    ratio = first.p99 / second.p99
+    # The median of the turns, since other work of the machine makes a few of them slow, of one side or the other.
+    ratio = statistics.median(first.late) / statistics.median(second.late)
     return {
         "scenario": "webhooks-dead", "goal": f"p99 <= {MOST_RATIO:.2f}x", "ratio": round(ratio, 3),
-        "ratios": [round(ratio, 3)],
+        "ratios": [round(one / other, 3) for one, other in zip(first.late, second.late, strict=True)],
         **by_processor(figures, others),
         "passed": ratio <= MOST_RATIO and not failure,
         "live_delay_s": {"most": round(delay, 3), "median": round(statistics.median(first.delays or [delay]), 3)},
