@@ -38,6 +38,8 @@ all_tenants_option = click.option(
 parallel_type = click.IntRange(1, MOST_PARALLEL)
 MOST_KEYS = 5
 """Keys that sign at once: many servers refuse requests whose headers have more than 8 KiB."""
+MOST_ENDING = 2 * MOST_KEYS
+"""The same for a minute, since keys that end within one do not count for `MOST_KEYS`."""
 SHORTLY = timedelta(minutes=1)
 resource_type = click.Choice(["none", CURRENT])
 RESOURCE_HELP = "Send with each event the resource as it is then (current), or not (none)."
@@ -192,12 +194,15 @@ def _rotated(keys: Sequence[SigningKey], new: SigningKey, overlap: timedelta) ->
     """Return the keys after a rotation, without those that sign no more; raises Conflict if there are too many."""
     moment = now()
     old = [_ending(each, moment + overlap) for each in keys]
-    if sum(each.until is not None and each.until > moment + SHORTLY for each in old) >= MOST_KEYS:
+    ends = [each.until for each in old if each.until and each.until > moment]
+    if sum(each > moment + SHORTLY for each in ends) >= MOST_KEYS:
         raise Conflict(
             f"{MOST_KEYS} keys of this endpoint sign already, and each makes requests longer. Wait until one ends, or "
             "end them all with a short overlap, such as --overlap 1s."
         )
-    return [*(each for each in old if each.until and each.until > moment), new]
+    if len(ends) >= MOST_ENDING:
+        raise Conflict(f"{MOST_ENDING} keys of this endpoint sign for a minute more; try again when it is over.")
+    return [*(each for each in old if each.until in ends), new]
 
 
 def _ending(key: SigningKey, until: datetime) -> SigningKey:

@@ -159,6 +159,17 @@ def test_ev_93_no_more_than_five_keys_sign_and_a_short_overlap_ends_them_all(sci
     assert scimd("webhook", "rotate", made["id"]).status == 0
 
 
+def test_ev_93_many_rotations_with_a_short_overlap_have_a_limit_too(scimd: Any, made: dict[str, Any], database: Database) -> None:
+    """A receiver that is sent more signatures than a server reads of headers refuses everything."""
+    done = [scimd("webhook", "rotate", made["id"], "--overlap", "50s") for _ in range(30)]
+    assert [each.status for each in done] == [0] * 9 + [1] * 21
+    assert "10 keys of this endpoint sign for a minute more; try again when it is over" in done[-1].err
+    keys = keys_at(database, made["id"], now())
+    assert len(keys) == 10
+    assert len(signing.headers(keys, EVENT, BODY, now())["webhook-signature"]) < 1_000
+    assert len(keys_at(database, made["id"], now() + timedelta(seconds=51))) == 1
+
+
 def test_an_endpoint_begins_with_the_next_event_or_with_the_oldest(scimd: Any, acme: str, made: dict[str, Any], database: Database) -> None:
     relay(database)
     published = EventSequence(database).latest()
