@@ -74,7 +74,7 @@ def fill(database: Database, sizes: Sizes, say: Callable[[str], None]) -> None:
     _store_activity(database, [each.name for each in (*small(sizes), large(sizes))])
     _store_credentials(database, small(sizes))
     _store_deleted(database, sizes.users // 50)
-    _store_sessions(database, large(sizes), sizes.users // 10)
+    _store_sessions(database, large(sizes), sizes.users // 50)
     _store_acts(database, 50 * sizes.customers)
     _store_deliveries(database)
     sign_on.connect(database, BIG)

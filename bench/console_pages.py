@@ -61,7 +61,7 @@ def _of_all(sizes: Sizes) -> list[Page]:
 def _of_logs(database: Database) -> list[Page]:
     day = now() - LOG / 2
     refused, changed = _events(database, {"failed": True, "cause": "required"}), _events(database, {})
-    members = _events(database, {"members.addedCount": {"$gt": 1}})
+    members = _events(database, {"members.addedCount": {"$gt": 1}}, limit=1)
     return [
         Page("log", [f"{HERE}/log"]),
         Page("log, far back", [f"{HERE}/log?older={Place(now() - LOG * part / 100)}" for part in range(50, 100)]),
@@ -148,9 +148,9 @@ def _name(number: int) -> str:
     return people.user_name(number)
 
 
-def _events(database: Database, query: dict[str, object], tenant: str = BIG) -> list[str]:
+def _events(database: Database, query: dict[str, object], tenant: str = BIG, limit: int = VARIED) -> list[str]:
     """Return the ids of the newest lines of a tenant that match a query."""
-    newest = database.db.events.find({"tenant": tenant} | query, {"_id": 1}, sort=[("time", -1)], limit=VARIED)
+    newest = database.db.events.find({"tenant": tenant} | query, {"_id": 1}, sort=[("time", -1)], limit=limit)
     return [row["_id"] for row in newest]
 
 

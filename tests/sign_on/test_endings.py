@@ -22,6 +22,7 @@ from app.store.sign_on.logouts import Place
 from app.store.sign_on.sessions import Session, Sessions
 from tests.blueprints.conftest import PATCH_URN, USER_URN
 from tests.relay import relay
+from tests.store.test_costs import profiled
 from tests.tenants import delete_for_good
 
 CONFIG = Config.from_environment({})
@@ -214,6 +215,19 @@ def test_sso_07_while_nobody_is_signed_in_no_event_is_read_and_nothing_written(d
     sign_in(sessions, user)
     assert follower.round() == 1
     assert reasons(database) == ["disabled"]
+
+
+def test_where_everybody_is_looked_at_many_are_read_at_once(database, provider, sessions, follower):
+    users = [create(provider, f"user-{number}@example.com") for number in range(60)]
+    for user in users:
+        sign_in(sessions, user)
+    relay(database)
+    switch(provider, users[7], active=False)
+    relay(database)
+    database.db.server.delete_one({"_id": "endings"})
+    with profiled(database) as cost:
+        assert new_follower(database).round() == 1
+    assert len([each for each in cost.commands if each.startswith("users ")]) <= 3, cost
 
 
 def test_who_signs_in_after_a_rest_is_looked_at_and_followed(database, provider, sessions):
