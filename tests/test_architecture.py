@@ -280,7 +280,7 @@ def test_the_test_lets_through_what_is_allowed(source: str, package: str) -> Non
     assert forbidden(source, package) == []
 
 
-FRAMEWORKS = {"flask", "werkzeug", "pymongo", "bson", "gunicorn"}
+FRAMEWORKS = {"flask", "flask_httpauth", "werkzeug", "pymongo", "bson", "gunicorn"}
 DOCUMENTED = {"_asdict", "_replace", "_make", "_fields", "_Element"}
 """Public methods of the standard library's named tuples, and the class of lxml's elements, in spite of their names."""
 
@@ -505,3 +505,19 @@ def test_nothing_reads_the_environment_at_import() -> None:
         if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb")
     ]
     assert found == []
+
+
+BUILT_ON = {"flask", "flask-httpauth", "pymongo", "marshmallow", "lark", "gunicorn", "pytest", "mongomock"}
+
+
+def test_what_scimd_is_built_on() -> None:
+    """Each is required, and imported or run (D-550)."""
+    setup = (ROOT / "setup.cfg").read_text()
+    missing = {name for name in BUILT_ON if not re.search(rf"^    {name} >=", setup, re.MULTILINE)}
+    files = [*ROOT.glob("app/**/*.py"), *ROOT.glob("scim_filter/**/*.py"), *ROOT.glob("tests/**/*.py")]
+    source = "\n".join(path.read_text() for path in files)
+    unused = {
+        name for name in BUILT_ON - {"gunicorn"}
+        if not re.search(rf"^(from|import) {name.replace('-', '_')}\b", source, re.MULTILINE)
+    }
+    assert (missing, unused) == (set(), set())

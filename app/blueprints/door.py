@@ -10,14 +10,15 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, g, request
+from flask_httpauth import HTTPTokenAuth
 
-from app.auth import require_read, require_write
-from app.blueprints.exchange import READING, current
-from app.blueprints.request.bearer import bearer_token
-from app.blueprints.service import service
+from app.auth import Principal, require_read, require_write
+from app.blueprints.exchange import READING, Exchange, current, current_principal
+from app.blueprints.service import Service, service
 
 NAME = "tenant"
 PREFIX = "/<tenant>/scim"
+bearer = HTTPTokenAuth(scheme="Bearer")
 _DISCOVERY = f"{NAME}.discovery"
 _ALWAYS_OPEN = f"{_DISCOVERY}.service_provider_config"
 
@@ -52,8 +53,35 @@ def _let_in() -> None:
         if request.blueprint == _DISCOVERY:
             exchange.catalogue = parts.catalogue(exchange.tenant_name or "")
             return
-    principal = parts.authenticate(exchange.tenant_name or "", bearer_token(request), request.remote_addr or "")
+    _prepare(parts, exchange)
+
+
+def _release_thread(_: BaseException | None) -> None:
+    """Release the tenant's thread, unless a streamed response does so at its end."""
+    exchange = current()
+    if exchange.release is not None:
+        exchange.release()
+        exchange.release = None
+
+
+@bearer.verify_token
+def verify(token: str) -> Principal:
+    """Return the principal that the token stands for; raises Unauthorized, Forbidden, TooManyRequests."""
+    exchange = current()
+    principal = service().authenticate(exchange.tenant_name or "", token, request.remote_addr or "")
     exchange.principal = principal
+    return principal
+
+
+@bearer.error_handler
+def refuse(status: int) -> None:
+    """Refuse a request without a token like one with a wrong token; raises Unauthorized."""
+    verify("")
+
+
+@bearer.login_required
+def _prepare(parts: Service, exchange: Exchange) -> None:
+    principal = current_principal()
     tenant = principal.tenant.name
     parts.enter(tenant)
     exchange.release = partial(parts.leave, tenant)
@@ -63,11 +91,3 @@ def _let_in() -> None:
         require_read(principal)
     else:
         require_write(principal)
-
-
-def _release_thread(_: BaseException | None) -> None:
-    """Release the tenant's thread, unless a streamed response does so at its end."""
-    exchange = current()
-    if exchange.release is not None:
-        exchange.release()
-        exchange.release = None

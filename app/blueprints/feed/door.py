@@ -9,13 +9,14 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, g, request
+from flask_httpauth import HTTPTokenAuth
 
-from app.auth import require_events
+from app.auth import Principal, require_events
 from app.blueprints.exchange import current, current_principal
-from app.blueprints.request.bearer import bearer_token
 from app.blueprints.service import service
 
 feed = Blueprint("feed", __name__)
+bearer = HTTPTokenAuth(scheme="Bearer")
 
 
 @feed.url_value_preprocessor
@@ -28,13 +29,9 @@ def take_tenant(_: str | None, values: dict[str, Any] | None) -> None:
 @feed.before_request
 def let_in() -> None:
     """Authenticate and authorize the client; raises Unauthorized, Forbidden, TooManyRequests, Unavailable."""
-    parts, exchange = service(), current()
-    parts.require()
-    exchange.is_consumer = True
-    token, address = bearer_token(request), request.remote_addr or ""
-    exchange.principal = principal = parts.authenticate_consumer(exchange.tenant_name, token, address)
-    _take_thread()
-    require_events(principal)
+    service().require()
+    current().is_consumer = True
+    _prepare()
 
 
 @feed.teardown_request
@@ -46,6 +43,20 @@ def leave(_: BaseException | None) -> None:
         exchange.release = None
 
 
+@bearer.verify_token
+def verify(token: str) -> Principal:
+    """Return the principal that the token stands for; raises Unauthorized, Forbidden, TooManyRequests."""
+    exchange = current()
+    exchange.principal = service().authenticate_consumer(exchange.tenant_name, token, request.remote_addr or "")
+    return exchange.principal
+
+
+@bearer.error_handler
+def refuse(status: int) -> None:
+    """Refuse a request without a token like one with a wrong token; raises Unauthorized."""
+    verify("")
+
+
 @contextmanager
 def aside() -> Iterator[None]:
     """Hold none of the consumer's threads inside the block; raises TooManyRequests if none is free afterwards."""
@@ -54,6 +65,12 @@ def aside() -> Iterator[None]:
     yield
     current().waited += time.perf_counter() - begun
     _take_thread()
+
+
+@bearer.login_required
+def _prepare() -> None:
+    _take_thread()
+    require_events(current_principal())
 
 
 def _take_thread() -> None:
