@@ -8,6 +8,7 @@ A chart whose file is not there is left out; docs/performance.md says which comm
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench.charts import bare, growth, page, peers, relay, soak
@@ -16,11 +17,27 @@ from bench.charts.measured import COMMANDS, Measured, read
 from bench.processes import ROOT
 
 RESULTS = ROOT / "bench" / "results"
+PARTS: tuple[tuple[Callable[[dict[str, Measured]], Iterator[Chart]], str], ...] = (
+    (peers.charts, "peers"), (bare.charts, "bench"), (growth.charts, "scale"), (soak.charts, "soak"),
+    (relay.charts, "bench"),
+)
+"""What makes charts, in the order of the page, and from which file."""
 
 
 def charts(found: dict[str, Measured]) -> list[Chart]:
     """Return all charts that there are figures for, in the order of the page."""
-    return [chart for part in (peers, bare, growth, soak, relay) for chart in part.charts(found)]
+    return [chart for part, _ in PARTS for chart in part(found)]
+
+
+def missing(found: dict[str, Measured]) -> list[str]:
+    """Return a sentence for each file that is not there, or has nothing that its chart could show."""
+    sentences = {name: f"There is no {name}.json; `{command}` writes it." for name, command in COMMANDS.items()}
+    absent = [sentence for name, sentence in sentences.items() if name not in found]
+    empty = [
+        f"{name}.json has no results for the charts of {part.__module__.rpartition('.')[2]}."
+        for part, name in PARTS if name in found and not list(part(found))
+    ]
+    return absent + empty
 
 
 def write(results: Path, root: Path) -> list[Chart]:
@@ -41,8 +58,8 @@ def write(results: Path, root: Path) -> list[Chart]:
 def main() -> int:
     """Write everything, and say what is missing."""
     drawn = write(RESULTS, ROOT)
-    for name in COMMANDS.keys() - read(RESULTS).keys():
-        print(f"`{COMMANDS[name]}` has not written its file: its charts are left out.", file=sys.stderr)
+    for sentence in missing(read(RESULTS)):
+        print(sentence, file=sys.stderr)
     print(f"{len(drawn)} charts: {', '.join(chart.name for chart in drawn)}")
     return 0
 

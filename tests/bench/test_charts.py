@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.charts import page
-from bench.charts.__main__ import RESULTS, charts
+from bench.charts.__main__ import RESULTS, charts, missing
 from bench.charts.chart import DARK, LIGHT
 from bench.charts.measured import COMMANDS, read
 from bench.measurements import thinned
@@ -103,6 +103,15 @@ def test_each_file_of_results_has_its_charts(results: Path) -> None:
         (results / f"{name}.json").rename(results / "away")
         assert len(charts(read(results))) == left
         (results / "away").rename(results / f"{name}.json")
+
+
+def test_what_cannot_be_drawn_is_said(results: Path) -> None:
+    assert missing(read(results)) == []
+    (results / "soak.json").unlink()
+    (results / "scale.json").write_text(json.dumps(MACHINE | {"results": []}))
+    assert missing(read(results)) == [
+        f"There is no soak.json; `{COMMANDS['soak']}` writes it.", "scale.json has no results for the charts of growth.",
+    ]
 
 
 @pytest.mark.parametrize("figures", [
