@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 
 import pytest
@@ -62,6 +63,31 @@ def rows(shown: Shown) -> list[str]:
 
 def names(shown: Shown) -> list[str]:
     return shown.texts("//tbody/tr/td[1]")
+
+
+def test_who_was_refused_is_found_and_leads_to_why(operator, customer) -> None:
+    name = f"svc-{uuid.uuid4().hex[:8]}@x.org"
+    assert customer.user(name, name={"familyName": "Backup"}).status_code == 400
+    customer.moved(1)
+    for page in (f"/console/find?q={name}", f"{customer.page}/people?q={name}"):
+        shown = operator.get(page)
+        assert f"was refused 1 time in {customer.name}" in shown.main
+        (why,) = [link for link in shown.links() if "failed=1" in link]
+        assert name in rows(operator.get(why))[0]
+
+
+def test_a_refusal_names_who_has_the_name_now(operator, customer) -> None:
+    refused = customer.user("ada@x.org", name={"familyName": "Obi"})
+    assert refused.status_code == 400
+    ada = customer.person("ada@x.org")
+    assert customer.user("ada@x.org").status_code == 409
+    customer.moved(3)
+    whys = [link for link in operator.get(f"{customer.page}/log?failed=1").links() if re.search(r"/log/[\w-]+$", link)]
+    assert len(whys) == 2
+    for why in whys:
+        shown = operator.get(why)
+        assert "Now here with this name" in shown.main
+        assert f"{customer.page}/people/{ada}" in shown.links()
 
 
 # Lists

@@ -25,7 +25,8 @@ def find() -> Response:
     text, finder = asked("q"), parts().finder
     names = finder.tenants() if text else []
     hits = text and (finder.find(text, names) or finder.beginning(text, names))
-    return page("found.html", hits=hits, of=None, text=text, places=[])
+    refused = finder.refused(text, names) if text else []
+    return page("found.html", hits=hits, of=None, text=text, places=[], refused=refused)
 
 
 @console.page("/customers/<customer>/people", Need.SEE, endpoint="people", defaults={"kind": "people"})
@@ -33,10 +34,13 @@ def find() -> Response:
 @console.page("/customers/<customer>/<kind>", Need.SEE, endpoint="others")
 def resources(kind: str) -> Response:
     """Show the people or groups of a customer by name, or those that are called something."""
-    of, text = _type_of(kind), asked("q")
-    exact = text and parts().finder.find(text, [customer().name])
+    of, text, here = _type_of(kind), asked("q"), [customer().name]
+    exact = text and parts().finder.find(text, here)
     hits, places = (exact, []) if exact else _by_name(of, text)
-    return page("found.html", hits=hits, of=of, text=text, places=places)
+    if text and not hits:
+        hits = parts().finder.beginning(text, here)
+    refused = parts().finder.refused(text, here) if text else []
+    return page("found.html", hits=hits, of=of, text=text, places=places, refused=refused)
 
 
 @console.page("/customers/<customer>/<kind>/<resource_id>", Need.SEE)

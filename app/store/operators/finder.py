@@ -1,6 +1,8 @@
 """Finds people and groups in all tenants at once, deleted ones too, by an id, a name, an e-mail address or externalId.
 
-It is the only query that crosses tenants, and only the console's page for it may use it. It names the tenants, so that
+Who was refused, and so is nowhere in a directory, is found by the name or externalId in the log.
+
+These are the only queries that cross tenants, and only the console's pages may use them. They name the tenants, so that
 the indexes serve it, all of which begin with the tenant: with 2,000 tenants and 300,000 users, somebody is found in
 25 ms, and that there is nobody takes 43.
 """
@@ -19,11 +21,14 @@ from app.schemas.storage.columns import columns
 from app.store.accounts.tenants import NOT_DELETED
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.directory.deleted import SPEC as DELETED
+from app.store.log.events import SPEC as EVENTS
 from app.store.mongo.database import Database
 from app.store.mongo.moments import aware
 
 MOST = 50
 """Hits of each kind."""
+MOST_REFUSALS = 100
+"""Refusals of one name that are counted."""
 MOST_NAMES = 10_000
 """Names of tenants that are read at once."""
 _TYPE = "_type"
@@ -48,6 +53,15 @@ class Hit:
     deleted: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Refusals:
+    """How often somebody was refused in a tenant, at most `MOST_REFUSALS` times in all tenants, and when last."""
+
+    tenant: str
+    number: int
+    last: datetime
+
+
 class Finder:
     """Looks for resources of some types in several tenants."""
 
@@ -70,8 +84,22 @@ class Finder:
         return self._read([*live, *(_part(DELETED.name, tenants, each, fields) for each in conditions)])
 
     def beginning(self, text: str, tenants: Sequence[str]) -> list[Hit]:
-        """Return resources whose name begins with a text, by type."""
-        return self._read([self._part(each, tenants, _beginning(each, text)) for each in self._types.values()])
+        """Return resources whose name, or the name that they are shown as, begins with a text, by type."""
+        return self._read([
+            self._part(each, tenants, condition)
+            for each in self._types.values() for condition in _beginnings(each, text)
+        ])
+
+    def refused(self, text: str, tenants: Sequence[str]) -> list[Refusals]:
+        """Return where somebody with exactly this name or externalId was refused, by tenant."""
+        steps: list[Row] = [
+            {"$match": {"tenant": {"$in": list(tenants)}, "keys": fold(text), "failed": True}},
+            {"$limit": MOST_REFUSALS},
+            {"$group": {"_id": "$tenant", "number": {"$sum": 1}, "last": {"$max": "$time"}}},
+        ]
+        rows = self._db[EVENTS.name].aggregate(steps, batchSize=MOST_REFUSALS)
+        found = [Refusals(row["_id"], row["number"], aware(row["last"])) for row in rows]
+        return sorted(found, key=lambda each: each.tenant)
 
     def _part(self, resource_type: ResourceType, tenants: Sequence[str], condition: Row) -> Part:
         switch = (resource_type.switch,) if resource_type.switch else ()
@@ -116,11 +144,13 @@ def _known_by(resource_type: ResourceType) -> Iterable[str]:
     return dict.fromkeys(("_id", *found))
 
 
-def _beginning(resource_type: ResourceType, text: str) -> Row:
-    column = columns(resource_type)(resource_type.identifier)
-    field = column.field if column else "_id"
-    start = _comparable(field, text)
-    return {field: {"$gte": start, "$lt": start + _LAST}}
+def _beginnings(resource_type: ResourceType, text: str) -> Iterable[Row]:
+    """Yield a condition for each name that has an index."""
+    resolve, indexed = columns(resource_type), indexed_fields(resource_type)
+    found = (column.field for name in (resource_type.identifier, resource_type.label) if (column := resolve(name)))
+    for field in dict.fromkeys(field for field in found if field in indexed) or ("_id",):
+        start = _comparable(field, text)
+        yield {field: {"$gte": start, "$lt": start + _LAST}}
 
 
 def _comparable(field: str, text: str) -> str:

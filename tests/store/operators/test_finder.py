@@ -10,7 +10,7 @@ import pytest
 from app.schemas.custom import common_catalogue
 from app.store.mongo.database import Database
 from app.store.operators.finder import Finder, Hit
-from tests.blueprints.conftest import Client, application, http_database, new_client
+from tests.blueprints.conftest import USER_URN, Client, application, http_database, new_client
 from tests.store.test_costs import profiled
 from tests.test_architecture import imports, modules
 
@@ -61,6 +61,19 @@ def test_co_12_the_beginning_of_a_name(finder: Finder, customers: list[Client]) 
         client.user(f"{start}-{end}")
     assert {hit.name for hit in finder.beginning(start.upper(), tenants)} == {f"{start}-a", f"{start}-b"}
     assert finder.beginning(f"{start}-c", tenants) == []
+    client.user(f"u-{start}", displayName=f"Shown {start}")
+    assert {hit.label for hit in finder.beginning(f"SHOWN {start}", tenants)} == {f"Shown {start}"}
+
+
+def test_who_was_refused_is_found_in_the_log(finder: Finder, customers: list[Client]) -> None:
+    client, tenants = customers[0], [each.tenant for each in customers]
+    name = f"svc-{uuid.uuid4().hex}"
+    for _ in range(2):
+        assert client("POST", "/Users", {"schemas": [USER_URN], "userName": name}).status_code == 400
+    client.user("ann")
+    [found] = finder.refused(name.upper(), tenants)
+    assert (found.tenant, found.number) == (client.tenant, 2)
+    assert finder.refused(name, tenants[1:]) == finder.refused("ann", tenants) == []
 
 
 @pytest.mark.parametrize("text", ["", "{$gt: ''}", "$where", "\0", "a" * 10_000, "İ", "%", ".*"])
@@ -88,4 +101,5 @@ def test_co_12_only_the_page_for_it_looks_through_all_tenants() -> None:
     callers = {
         module.name for module in modules() for _, name in imports(module.tree) if name == "app.store.operators.finder"
     }
-    assert callers <= {"app/console/frame/parts.py", "app/console/pages/find.py", "app/console/pages/people.py"}
+    own = {"app/console/pages/log.py"}  # it looks for a name in the customer of the page alone
+    assert callers <= {"app/console/frame/parts.py", "app/console/pages/people.py"} | own
