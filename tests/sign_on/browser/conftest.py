@@ -34,7 +34,7 @@ class Place:
         assert answer.status_code < 300, answer.text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not for the whole run: a server that nobody uses takes 0.03 s of each second
 def server(tmp_path_factory, mongod_uri):
     server = make_server(tmp_path_factory.mktemp("browser"), SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.url = server.url.replace("127.0.0.1", "localhost")
