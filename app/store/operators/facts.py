@@ -31,9 +31,9 @@ from app.store.sign_on.tickets import SPEC as TICKETS
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 MONTH = 30 * DAY
 _QUIET = 3 * HOUR
-MOST_QUIET = 200
+MOST_QUIET = 100
 """Customers that were heard of longest after others and are looked at; the others have been silent for longer."""
-MOST = 100
+MOST = 60
 """Customers that are looked at for any other reason; the list of those that need attention shows 20."""
 MOST_ROWS = 20_000
 """Rows that are read at once."""
@@ -43,6 +43,11 @@ _OF_THE_SERVER = frozenset({"failure", "unavailable"})
 """Causes that are counted with those of refusals, and are none of the client's."""
 _SCIM = frozenset(DEFAULT_SCOPES)
 _SOURCE = "source"
+_OF_PULSES = dict.fromkeys(("tenant", "contacts", "denied", "last", "lastWrite"), 1)
+_OF_DAYS = dict.fromkeys(("tenant", "day", "causes"), 1) | {
+    f"hours.{hour:02}.{kind}": 1 for hour in range(24) for kind in ("refused", "failed")
+}
+"""What is read of a day: most of the others are numbers of reads and of changes, for each hour."""
 Row = dict[str, Any]
 
 
@@ -64,13 +69,14 @@ class CustomerFacts:
         live = {"$or": [{"expires": None}, {"expires": {"$gt": now}}]}
         used = {"client": {"$gt": ""}, "used": {"$exists": True}}  # access tokens, which say when a client was here
         steps: list[Row] = [{"$match": by_id | NOT_DELETED}, {"$set": {_SOURCE: TENANTS.name}}]
-        for name, match in (
-            (PULSES.name, by_id), (DAYS.name, mine | bad), (TRUSTS.name, mine), (CLIENTS.name, mine),
-            (TOKENS.name, mine | {"revoked": None, "$and": [live, {"$or": [{"client": None}, used]}]}),
-            (TICKETS.name, mine | {"use": SETUP, "revoked": None, "expires": {"$gt": now}}),
+        for name, match, fields in (
+            (PULSES.name, by_id, _OF_PULSES), (DAYS.name, mine | bad, _OF_DAYS), (TRUSTS.name, mine, {"keys": 0}),
+            (CLIENTS.name, mine, {"secrets.hash": 0}),
+            (TOKENS.name, mine | {"revoked": None, "$and": [live, {"$or": [{"client": None}, used]}]}, {"hash": 0}),
+            (TICKETS.name, mine | {"use": SETUP, "revoked": None, "expires": {"$gt": now}}, {"code": 0}),
         ):
-            steps.append({"$unionWith": {"coll": name, "pipeline": [{"$match": match}, {"$set": {_SOURCE: name}}]}})
-        steps.append({"$unset": ["recent", "hash"]})
+            rest = [{"$match": match}, {"$project": fields}, {"$set": {_SOURCE: name}}]
+            steps.append({"$unionWith": {"coll": name, "pipeline": rest}})
         rows: defaultdict[str, defaultdict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
         for row in self._tenants.aggregate(steps, batchSize=MOST_ROWS):
             owner = row["_id"] if row[_SOURCE] == TENANTS.name else row.get("tenant", "")

@@ -24,6 +24,7 @@ from app.store.operators.facts import CustomerFacts
 _HOUR = timedelta(hours=1)
 SPANS = 28
 """Parts of the time of a traffic."""
+_FIELDS = {"tenant": 1, "day": 1} | {f"hours.{hour:02}.{kind}": 1 for hour in range(24) for kind in ("done", "refused")}
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class Overview:
         hours = {f"{since + number * _HOUR:%Y-%m-%d %H}": number * _HOUR // length for number in range(days * 24)}
         changes, refused = ({name: [0] * SPANS for name in names} for _ in range(2))
         query: dict[str, Any] = {"tenant": {"$in": list(names)}, "day": {"$gte": f"{since:%Y-%m-%d}"}}
-        fields, most = {"tenant": 1, "day": 1, "hours": 1}, len(names) * (days + 2)
-        for row in self._database.db[DAYS.name].find(query, fields, batch_size=most):
+        most = len(names) * (days + 2)
+        for row in self._database.db[DAYS.name].find(query, _FIELDS, batch_size=most):
             for hour, numbers in row.get("hours", {}).items():
                 span = hours.get(f"{row['day']} {hour}")
                 if span is not None:

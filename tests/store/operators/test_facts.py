@@ -92,7 +92,7 @@ def test_co_60_facts_of_credentials(world: World) -> None:
 def test_co_60_facts_of_a_suspension_and_of_setup_links(world: World) -> None:
     assert world.state("acme") == "never"
     Links(world.database).make_setup("acme", "setup", "alice", DAY)
-    assert "A setup link is open until" in state_of(world.facts.of(["acme"], NOW)["acme"], NOW).sentence
+    assert "A setup link is valid until" in state_of(world.facts.of(["acme"], NOW)["acme"], NOW).sentence
     with AuditLog(world.database).begin(Operator("alice", "command line"), "tenant suspend", tenant="acme"):
         world.tenants.suspend("acme")
     facts = world.facts.of(["acme"], NOW)["acme"]
@@ -163,6 +163,6 @@ def test_co_61_of_very_many_those_are_looked_at_that_were_refused_most(world: Wo
     with profiled(world.database) as cost:
         candidates = world.facts.candidates(NOW)
         found = attention(world.facts.of(candidates, NOW).values(), NOW)
-    assert candidates == {f"refused-{number:03}" for number in range(250, 300)}
+    assert candidates == {f"refused-{number:03}" for number in range(270, 300)}
     assert [facts.name for facts, _ in found] == [f"refused-{number:03}" for number in range(299, 279, -1)]
-    assert cost.documents <= 300 + 4 * 50, cost
+    assert cost.documents <= 300 + 4 * 30, cost
