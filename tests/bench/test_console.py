@@ -17,7 +17,7 @@ from tests.console.test_costs import MOST
 SIZES = {"users": 300, "customers": 40, "events": 3_000, "times": 2, "seconds": 4}
 NOT_ASKED_FOR = {
     "console.enter", "setup.enter", "console.sign_on_start", "console.signed_on",  # before a visit
-    "console.export_log", "console.others", "console.unknown", "setup.unknown",
+    "console.export_log", "console.export_acts", "console.others", "console.unknown", "setup.unknown",
 }
 
 

@@ -19,16 +19,16 @@ def answer(error: Exception, page: Callable[[int, str], Response]) -> Response:
     `page` makes it of the status and of a sentence for clients, which is "" for what the framework refuses.
     """
     if isinstance(error, HTTPException) and (error.code or 500) < 500:
-        return last(page(error.code or 400, ""))
+        return final(page(error.code or 400, ""))
     failure = error_for_client(error)
     current().error = failure
     response = page(failure.status, failure.detail)
     response.headers.update(failure.headers)
-    return last(response)
+    return final(response)
 
 
-def last(response: Response) -> Response:
-    """Return the response to a request that is not read to its end."""
+def final(response: Response) -> Response:
+    """Return a response after which the rest of the request's body is read and discarded."""
     if response.status_code in (429, 503):
         response.headers.setdefault("Retry-After", "60")
     response.call_on_close(partial(discard, request.stream, request.environ.get("gunicorn.socket")))

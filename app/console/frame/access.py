@@ -1,4 +1,4 @@
-"""What a page needs of whoever asks for it, and what each role may do."""
+"""What a page needs of the person who asks for it, and what each role may do."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Need(StrEnum):
     NOBODY = "nobody"
     """It is open: a link is entered there."""
     SEE = "see"
-    """Somebody is in: all customers are seen, on the setup pages the own one."""
+    """It shows all customers, or on the setup pages the person's own one."""
     ACT = "act"
     GRAVE = "grave"
-    """It gives somebody access, or takes away what cannot be had back: the person has signed in lately."""
+    """It gives access, or takes away what cannot be had back, so the person must have signed in lately."""
     SET_UP = "set up"
-    """The own customer is connected: the same on the setup pages, for which the person has come lately."""
+    """It connects the person's own customer, so the person must have come by the link lately."""
 
 
 OPERATOR, VIEWER, SETTING_UP, STATUS = "operator", "viewer", "setup", "status"

@@ -55,7 +55,7 @@ def sign_out(form: Form) -> Response:  # noqa: ARG001 - it has no fields
 
 
 def by(who: str, role: str = "") -> Operator:
-    """Return somebody who comes in, or tries to."""
+    """Return the person who comes in, or tries to, as the audit log names them."""
     return Operator(who, g.kind, role, request.remote_addr or "", current().request_id)
 
 

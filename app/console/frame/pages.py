@@ -7,7 +7,7 @@ from typing import Any
 from flask import Response, render_template
 
 from app.blueprints.exchange import current
-from app.blueprints.pages.errors import answer, last
+from app.blueprints.pages.errors import answer, final
 from app.console.frame.forms import form
 from app.console.frame.wrong import Wrong
 from app.protocol.messages import HTML
@@ -30,7 +30,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:
 
 def page_of(error: Exception) -> Response:
     """Return the page for an error."""
-    return last(_notice(error)) if isinstance(error, Wrong) else answer(error, _page)
+    return final(_notice(error)) if isinstance(error, Wrong) else answer(error, _page)
 
 
 def _page(status: int, detail: str) -> Response:
