@@ -160,7 +160,7 @@ class Provider:
             self.attempt.warnings = tuple(patched.skipped)
             if patched.resource == before:
                 return before, patched.changes
-            after = self._payloads.validated(patched.resource, resource_type)
+            after = self._payloads.validated(patched.resource, resource_type, before)
             return with_read_only(resource_type, after, before), patched.changes
 
         return self._change(change, projection, conditions)

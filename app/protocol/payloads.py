@@ -26,9 +26,14 @@ class Payloads:
         """Return the body of a POST or PUT without dialect, not yet validated."""
         return rewrite_resource(payload, resource_type) if self._profile.dialect else payload
 
-    def validated(self, payload: Mapping[str, Any], resource_type: ResourceType) -> Resource:
-        """Return the resource in a payload without dialect; raises InvalidSyntax, InvalidValue."""
-        return validate(resource_type, payload, ignore_unknown=self._profile.ignore_unknown)
+    def validated(
+        self, payload: Mapping[str, Any], resource_type: ResourceType, before: Resource | None = None
+    ) -> Resource:
+        """Return the resource in a payload without dialect; raises InvalidSyntax, InvalidValue.
+
+        `before` is the stored resource if the payload is a changed form of it.
+        """
+        return validate(resource_type, payload, ignore_unknown=self._profile.ignore_unknown, before=before)
 
     def search(self, search: SearchRequest, types: Sequence[ResourceType]) -> SearchRequest:
         """Return a search without dialect; raises InvalidFilter."""

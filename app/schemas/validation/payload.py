@@ -24,14 +24,22 @@ from app.schemas.validation.secrets import hidden_in
 from app.schemas.validation.structures import Extension, Misplaced, Names, element_of, field_of, schema_of
 
 
-def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_unknown: bool) -> Resource:
+def validate(
+    resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_unknown: bool,
+    before: Mapping[str, Any] | None = None,
+) -> Resource:
     """Return the resource for a payload; `ignore_unknown` drops unknown attributes and URNs instead of refusing them.
 
-    Raises InvalidSyntax for a wrong structure and InvalidValue for a wrong value; the error names all problems.
+    `before` is the stored resource of which the payload is a changed form: attributes that are the same in both are
+    taken over as they are (D-521). Raises InvalidSyntax for a wrong structure and InvalidValue for a wrong value; the
+    error names all problems.
     """
     if not isinstance(payload, Mapping):
         raise InvalidSyntax("The body must be a JSON object.")
-    resource, faults = form_of(resource_type, ignore_unknown).load(payload)
+    kept = _common(payload, before) if before else {}
+    changed = {name: value for name, value in payload.items() if name not in kept} if kept else payload
+    loaded, faults = form_of(resource_type, ignore_unknown).load(changed)
+    resource = {**kept, **loaded}
     reported = {fault.path for fault in faults}
     reported |= {path.partition("[")[0] for path in reported}  # an array with a wrong element is dropped as a whole
     faults += [each for each in _missing(resource_type, resource) if reported.isdisjoint(_explained_by(each.path))]
@@ -40,6 +48,12 @@ def validate(resource_type: ResourceType, payload: Mapping[str, Any], *, ignore_
     if faults:
         raise_for(faults, payload, hidden_in(row for schema in resource_type.schemas for row in schema.attributes))
     return {SCHEMAS.name: schemas_of(resource_type, resource), **resource}
+
+
+def _common(payload: Mapping[str, Any], before: Mapping[str, Any]) -> Resource:
+    """Return the attributes that are the same in a payload and in the stored resource, without `schemas`."""
+    names = payload.keys() & before.keys() - {SCHEMAS.name}
+    return {name: payload[name] for name in payload if name in names and payload[name] == before[name]}
 
 
 def read_value(

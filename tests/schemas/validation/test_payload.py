@@ -45,6 +45,33 @@ def refused(
     return caught.value.detail.split("; ")
 
 
+# A changed form of a stored resource
+
+
+def changed(before: dict[str, Any], **values: Any) -> dict[str, Any]:
+    payload = {name: value for name, value in (before | values).items() if value is not None}
+    return validate(RFC, payload, ignore_unknown=False, before=before)
+
+
+def test_a_change_of_each_attribute_gives_what_the_whole_payload_gives() -> None:
+    full = accepted(json.loads((SAMPLES / "user_enterprise.json").read_text()))
+    others = {**full, "title": "Other", "active": False, "emails": [{"value": "new@x.example"}], ENTERPRISE_URN: {"department": "Other"}}
+    for name, value in others.items():
+        payload = full | {name: value}
+        assert validate(RFC, payload, ignore_unknown=False, before=full) == accepted(payload), name
+    without = {name: value for name, value in full.items() if name != ENTERPRISE_URN}
+    assert validate(RFC, without, ignore_unknown=False, before=full) == accepted(without)
+    assert without.keys() < full.keys() and changed(full)["schemas"] == [USER_URN, ENTERPRISE_URN]
+
+
+def test_a_change_is_not_refused_for_what_it_leaves_as_it_is() -> None:
+    before = accepted(user()) | {"title": 5}  # a stored value that its attribute no longer takes
+    assert changed(before, displayName="Ann") == {**before, "displayName": "Ann"}
+    for wrong in ({"title": 6}, {"displayName": 6}, {"userName": None}, {"userName": " "}):
+        with pytest.raises(BadRequest):
+            changed(before, **wrong)
+
+
 # The RFC's own examples
 
 
