@@ -23,7 +23,7 @@ from app.store.mongo.indexes import Index, by_index
 UNCOUNTED = {"uncounted.number": {"$in": [-1, 0, 1]}}
 """The condition on lines whose change is not in `counts` yet; those do not expire."""
 _BY_TIME: Index = (("tenant", 1), ("time", -1))
-_BY_NAME: Index = (("tenant", 1), ("keys", 1), ("time", -1))
+BY_NAME: Index = (("tenant", 1), ("keys", 1), ("time", -1))
 _BY_FAILURE: Index = (("tenant", 1), ("failed", 1), ("time", -1))
 _BY_CAUSE: Index = (("tenant", 1), ("cause", 1), ("time", -1))
 BY_UNCOUNTED: Index = (("uncounted.number", 1), ("tenant", 1), ("resource.type", 1))
@@ -35,7 +35,7 @@ SPEC = CollectionSpec(
     validator=None,
     indexes=(
         IndexSpec(keys=_BY_TIME, name="tenant_time"),
-        IndexSpec(keys=_BY_NAME, name="tenant_keys_time"),
+        IndexSpec(keys=BY_NAME, name="tenant_keys_time"),
         IndexSpec(keys=_BY_FAILURE, name="tenant_failed_time", partial={"failed": True}),
         IndexSpec(keys=_BY_CAUSE, name="tenant_cause_time", partial={"cause": {"$exists": True}}),
         IndexSpec(
@@ -134,7 +134,7 @@ class Events:
         index = _BY_FAILURE if failed else _BY_TIME
         if name is not None:
             query |= self._about(name)
-            index = _BY_NAME
+            index = BY_NAME
         if failed:
             query["failed"] = True
         if reference is not None:
@@ -159,7 +159,7 @@ class Events:
                 "operation": wanted.operation, "credential": wanted.credential}
         index = _BY_TIME
         if wanted.name or wanted.keys:
-            index = _BY_NAME
+            index = BY_NAME
             query["keys"] = {"$in": self._keys(wanted)}
         elif wanted.cause:
             index = _BY_CAUSE
@@ -174,7 +174,7 @@ class Events:
         match = {"tenant": self._tenant, "keys": fold(resource_id)}
         fields, order = {"keys": 1, "failed": 1}, [("time", -1)]
         find = partial(self._collection.find, match, fields, sort=order, limit=MOST_LINES)
-        rows = by_index(self._collection, _BY_NAME, lambda **named: list(find(**named)))
+        rows = by_index(self._collection, BY_NAME, lambda **named: list(find(**named)))
         # A name that was refused is that of somebody else.
         keys = {key for row in rows if not row.get("failed") for key in row["keys"]}
         return {key for key in keys if not key.startswith(MEMBER)}
@@ -200,7 +200,7 @@ class Events:
         if wanted.name:
             match = {"tenant": self._tenant, "keys": fold(wanted.name)}
             find = partial(self._collection.find, match, {"resource.id": 1}, sort=[("time", -1)], limit=MOST_NAMED)
-            rows = by_index(self._collection, _BY_NAME, lambda **named: list(find(**named)))
+            rows = by_index(self._collection, BY_NAME, lambda **named: list(find(**named)))
             ids |= {wanted.name, *(row["resource"]["id"] for row in rows if row["resource"].get("id"))}
             ids |= set(self._names.ids(wanted.name, MOST_NAMED)) if self._names else set()
         return sorted({key for each in ids for key in (fold(each), MEMBER + fold(each))})
@@ -224,7 +224,7 @@ class Events:
         pending = {event["resource"]["id"] for event in self._outboxes.read(match)}
         pipeline = [{"$match": match}, {"$group": {"_id": "$resource.id"}}, {"$limit": MOST_IDS}]
         find = partial(self._collection.aggregate, pipeline)
-        found = by_index(self._collection, _BY_NAME, lambda **named: list(find(**named)))
+        found = by_index(self._collection, BY_NAME, lambda **named: list(find(**named)))
         logged = [row["_id"] for row in found if row["_id"]]
         stored = self._names.ids(name, MOST_IDS) if self._names else []
         return [*pending, *logged, *stored]

@@ -21,8 +21,10 @@ from app.schemas.storage.columns import columns
 from app.store.accounts.tenants import NOT_DELETED
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.directory.deleted import SPEC as DELETED
+from app.store.log.events import BY_NAME
 from app.store.log.events import SPEC as EVENTS
 from app.store.mongo.database import Database
+from app.store.mongo.indexes import by_index
 from app.store.mongo.moments import aware
 
 MOST = 50
@@ -97,7 +99,9 @@ class Finder:
             {"$limit": MOST_REFUSALS},
             {"$group": {"_id": "$tenant", "number": {"$sum": 1}, "last": {"$max": "$time"}}},
         ]
-        rows = self._db[EVENTS.name].aggregate(steps, batchSize=MOST_REFUSALS)
+        log = self._db[EVENTS.name]
+        # Without the hint MongoDB may read all refusals of all tenants, by the index of those.
+        rows = by_index(log, BY_NAME, lambda **named: list(log.aggregate(steps, batchSize=MOST_REFUSALS, **named)))
         found = [Refusals(row["_id"], row["number"], aware(row["last"])) for row in rows]
         return sorted(found, key=lambda each: each.tenant)
 

@@ -87,14 +87,20 @@ def test_ca_12_no_text_is_an_operator(finder: Finder, customers: list[Client], t
 def test_co_12_looking_costs_a_key_for_each_tenant_and_name(
     finder: Finder, customers: list[Client], http_database: Database
 ) -> None:
+    client = customers[0]
     for number in range(100):
-        customers[0].user(f"user-{number}")
+        client.user(f"user-{number}")
     tenants = [each.tenant for each in customers]
     with profiled(http_database) as cost:
         assert [hit.name for hit in finder.find("user-7", tenants)] == ["user-7"]
     assert len(cost.commands) == 1, cost
     assert cost.documents <= 10, cost
     assert cost.keys <= 100, cost
+    for number in range(20):
+        client("POST", "/Users", {"schemas": [USER_URN], "userName": f"refused-{number}"})
+    with profiled(http_database) as cost:
+        assert [each.number for each in finder.refused("refused-7", tenants)] == [1]
+    assert cost.documents <= 1 and cost.keys <= 10, cost
 
 
 def test_co_12_only_the_page_for_it_looks_through_all_tenants() -> None:
