@@ -51,9 +51,12 @@ def validate(
 
 
 def _common(payload: Mapping[str, Any], before: Mapping[str, Any]) -> Resource:
-    """Return the attributes that are the same in a payload and in the stored resource, without `schemas`."""
+    """Return the attributes that are the same in a payload and in the stored resource, without `schemas`.
+
+    They come from the stored one: 1 equals True, and would be stored in its place.
+    """
     names = payload.keys() & before.keys() - {SCHEMAS.name}
-    return {name: payload[name] for name in payload if name in names and payload[name] == before[name]}
+    return {name: before[name] for name in payload if name in names and payload[name] == before[name]}
 
 
 def read_value(

@@ -72,6 +72,13 @@ def test_a_change_is_not_refused_for_what_it_leaves_as_it_is() -> None:
             changed(before, **wrong)
 
 
+def test_what_only_equals_a_stored_value_does_not_take_its_place() -> None:
+    before = accepted(user(active=True, emails=[{"value": "a@x.example", "primary": True}]))
+    after = changed(before, displayName="Ann", active=1, emails=[{"value": "a@x.example", "primary": 1.0}])
+    assert after["active"] is True
+    assert after["emails"][0]["primary"] is True
+
+
 # The RFC's own examples
 
 
