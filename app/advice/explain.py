@@ -120,7 +120,7 @@ def _values(event: Mapping[str, Any], rows: Sequence[Row], provider: str) -> dic
     missing = [row.name for row in rows if row.received in ("nothing", "")] or [attribute]
     detail = str(event.get("detail", "")).rstrip(".")
     return {
-        "attribute": attribute, "missing": _listed(missing, "and"), "any": _listed(missing, "or"),
+        "attribute": attribute, "missing": listed(missing, "and"), "any": listed(missing, "or"),
         "each": {1: "it is", 2: "both are"}.get(len(missing), "all are"), "check": first.name,
         "expected": first.expected, "received": first.received, "detail": detail,
         "status": str(event.get("status", "")), "scimType": event.get("scimType") or "",
@@ -129,7 +129,8 @@ def _values(event: Mapping[str, Any], rows: Sequence[Row], provider: str) -> dic
     }
 
 
-def _listed(names: Sequence[str], word: str) -> str:
+def listed(names: Sequence[str], word: str) -> str:
+    """Return names as a list in words: `a, b and c`."""
     return f" {word} ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
 
 

@@ -24,6 +24,8 @@ class Way:
     """The portal's name of a field and what goes into it; `{...}` stands for a value of ours."""
     unused: str = ""
     """What is not to be filled in."""
+    choose: str = ""
+    """When to choose this one of several."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class Provider:
     """What to do after the test."""
     profiles: tuple[str, ...] = ("interop",)
     """The profiles that fit it, the best one first."""
+    before: str = ""
+    """What has to be there before the values can be pasted."""
+    command: str = ""
+    """A command that does the same as the test, with `{...}` for values of ours."""
     looked_at: date = field(default=date(2026, 11, 28))
 
     def way(self, key: str) -> Way:
@@ -51,24 +57,28 @@ PROVIDERS: dict[str, Provider] = {
     ENTRA: Provider(
         "Entra", "**Entra ID** > **Enterprise apps** > the app > **Provisioning** > **New configuration**",
         (
-            Way("token", "Secret Token", TOKEN, (_URL, ("Secret Token", "{token}"))),
+            Way("token", "Secret Token", TOKEN, (_URL, ("Secret Token", "{token}")),
+                choose="For apps whose page has a field **Secret Token**."),
             Way("client", "OAuth client credentials", CLIENT, (
                 _URL, _ENDPOINT, ("Client ID", "{client_id}"), ("Client Secret", "{client_secret}"),
                 ("OAuth 2.0 scopes", "scim.read scim.write"), ("How credentials are sent", "Header"),
-            )),
+            ), choose="For apps whose page has **Client ID** and **Client Secret** instead, as newer ones do."),
             Way("trust", "Workload Identity", TRUST, (_URL, _ENDPOINT, ("Client ID", "{client_id}")),
-                "No secret: select **Workload Identity**, and tell us what it shows."),
+                choose="For apps whose page offers **Select Workload Identity**: there is no secret to expire. Enter "
+                "below what that page shows, to get the Client ID for it."),
         ),
-        "select **Test Connection**, then **Create**",
-        (
+        before="If there is no app yet, select **New application** and pick it from the gallery, or select **Create "
+        "your own application** > **Integrate any other application you don't find in the gallery (Non-gallery)**.",
+        test="select **Test Connection**, then **Create**",
+        steps=(
             "**Properties**: enter an e-mail address for failure notifications, and turn on the prevention of "
             "accidental deletions.",
-            "**Attribute Mapping**: look through the mappings of users and of groups.",
+            "**Attribute Mapping**: review the mappings of users and of groups. Every user needs {needed}.",
             "**Users and groups**: assign the users and groups to provision.",
-            "**Provision on demand** for one user shows at once whether all is well.",
+            "**Provision on demand** for one user shows at once whether everything works.",
             "**Start provisioning**.",
         ),
-        ("gallery", "interop"),
+        profiles=("gallery", "interop"),
     ),
     "okta": Provider(
         "Okta", "the app > **Provisioning** > **Integration**",
@@ -128,6 +138,14 @@ PROVIDERS: dict[str, Provider] = {
         )),),
         "select **Test Connection**, then **Activate**",
     ),
+    "google": Provider(
+        "Google Workspace", "**Apps** > **Web and mobile apps** > the app > **Configure autoprovisioning**",
+        (Way("token", "Token", TOKEN, (("Endpoint URL", "{tenant_url}"), ("Access token", "{token}"))),),
+    ),
+    "authentik": Provider(
+        "authentik", "a SCIM provider",
+        (Way("token", "Token", TOKEN, (("URL", "{tenant_url}"), ("Token", "{token}"))),),
+    ),
     OTHER: Provider(
         "the identity provider", ways=(
             Way("token", "Bearer token", TOKEN, (("Base URL", "{tenant_url}"), ("Bearer token", "{token}"))),
@@ -136,7 +154,8 @@ PROVIDERS: dict[str, Provider] = {
                 ("Client secret", "{client_secret}"), ("Scope", "scim.read scim.write"),
             )),
         ),
-        test="let it ask for a user, or try curl -H 'Authorization: Bearer TOKEN' '{tenant_url}/Users?count=1'",
+        test="test the connection, or let it look up a user",
+        command="curl -H 'Authorization: Bearer TOKEN' '{tenant_url}/Users?count=1'",
         profiles=("interop", "rfc"),
     ),
 }

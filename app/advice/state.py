@@ -7,7 +7,7 @@ documentation: a cycle about every 40 minutes, and in quarantine one a day.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
@@ -72,6 +72,11 @@ class State:
 def state_of(facts: Facts, now: datetime) -> State:
     """Return the one state of a customer."""
     return next(state for rule in _RULES if (state := rule(facts, now)) is not None)
+
+
+def own_state_of(facts: Facts, now: datetime) -> State:
+    """Return the state in the words for the customer: the names of operators are not theirs to read."""
+    return state_of(replace(facts, suspended_by=""), now)
 
 
 def attention(customers: Iterable[Facts], now: datetime, most: int = 20) -> list[tuple[Facts, State]]:

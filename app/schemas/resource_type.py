@@ -140,6 +140,13 @@ class ResourceType:
         )
 
     @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The paths of the attributes that each resource must be sent with; of a complex one, those of its parts."""
+        rows = [row for row in self.schema.attributes if not row.multi_valued and row.default is None]
+        own = [row.name for row in rows if row.required and not row.sub_attributes]
+        return (*own, *(f"{row.name}.{sub.name}" for row in rows for sub in row.sub_attributes if sub.required))
+
+    @cached_property
     def resolve(self) -> Callable[[str], Target | None]:
         """The function that returns what a path names: `Paths.resolve`."""
         return Paths(self.schema, self.extensions).resolve

@@ -47,7 +47,7 @@ def test_a_customer_shows_its_figures_and_refusals_by_cause(pages, operator, cus
     for number in range(3):
         customer.user(f"svc{number}@x.org", name={"familyName": "Backup", "formatted": "x"})
     waited_for(pages, customer)
-    until(lambda: "3" in operator.get(customer.page).texts("//section[h2='Refused in the last 7 days']//strong"))
+    until(lambda: "3" in operator.get(customer.page).texts("//section[h2='Changes refused in the last 7 days']//strong"))
     shown = operator.get(customer.page)
     assert "Users 1" in " ".join(shown.texts("//dl/*"))
     assert "no name.givenName" in shown.main

@@ -62,8 +62,7 @@ def test_co_80_from_the_provider_to_done(admin, customer) -> None:
 
 
 def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, customer) -> None:
-    token = make_token(admin)
-    start = admin.get("/setup/test", follow="no").response.headers["Location"]
+    token, start = make_token(admin), "/setup/test"
     assert "Nothing has arrived yet" in admin.get(start).main
     ask(customer, "/Users", token[:-20])
     until(lambda: "Refused" in admin.get(start).main)
@@ -71,11 +70,14 @@ def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, custome
     assert "Secret Token" in refused.main
     ask(customer, "/Users", token)
     until(lambda: "asked for a user" in admin.get(start).main)
-    assert "when both a user and a group" in admin.get(start).main
+    assert "once both a user and a group" in admin.get(start).main
+    assert "The test has not passed yet" in admin.get("/setup/done").main
     ask(customer, "/Groups", token)
     until(lambda: "The test has passed" in admin.get(start).main)
-    assert "The test has passed" in admin.get(f"{start}&live=1").response.text
-    assert admin.get(f"{start}&live=1").texts("//h1") == []
+    (live,) = admin.get(start).tree.xpath("//@data-poll")
+    assert "The test has passed" in admin.get(live).response.text
+    assert admin.get(live).texts("//h1") == []
+    assert "not passed" not in admin.get("/setup/done").main
 
 
 @pytest.mark.parametrize("key", PROVIDERS)
@@ -94,6 +96,44 @@ def test_co_81_each_way_of_each_provider_shows_its_fields_and_makes_its_secret(a
         assert made.status == 200, made.main
         assert len(made.texts("//section//div[contains(@class, 'value')]")) == len(way.fields)
     assert admin.get("/setup/test").status == 200
+
+
+def test_co_82_what_came_before_the_page_was_opened_counts_from_the_newest_credential_on(admin, customer) -> None:
+    token = make_token(admin)
+    for path in ("/Users", "/Groups"):
+        ask(customer, path, token)
+    until(lambda: "The test has passed" in admin.get("/setup/test").main)
+    make_token(admin)
+    assert "The test has passed" not in admin.get("/setup/test").main
+
+
+def ticks(admin: Browser) -> list[str]:
+    """The steps that have a tick, on the page of each step."""
+    (found,) = {tuple(admin.get(f"/setup/{step}").texts("//ol[@class='steps']/li[@class='done']")) for step in ("values", "test", "done")}
+    return list(found)
+
+
+def test_co_80_a_step_that_was_not_done_has_no_tick(pages) -> None:
+    name = f"t-{uuid.uuid4().hex[:12]}"
+    Tenants(pages.database).create(name, "gallery")
+    admin = Browser(pages, "setup")
+    admin.enter_setup(name)
+    assert ticks(admin) == []
+    assert "no credential yet" in admin.get("/setup/test").main + admin.get("/setup/done").main
+    admin.post("/setup/provider", {"provider": "entra"})
+    assert ticks(admin) == ["Provider"]
+    make_token(admin)
+    assert ticks(admin) == ["Provider", "Values"]
+    assert "You have made 1 credential already" in admin.get("/setup/values").main
+
+
+def test_co_81_each_text_is_filled_in(admin) -> None:
+    for key in PROVIDERS:
+        admin.post("/setup/provider", {"provider": key})
+        for step in ("values", "test", "done"):
+            assert not re.search(r"\{\w+\}", admin.get(f"/setup/{step}").response.text), (key, step)
+    admin.post("/setup/provider", {"provider": "entra"})
+    assert "userName, displayName" in admin.get("/setup/done").main
 
 
 def test_co_81_opening_the_page_makes_nothing(admin, customer) -> None:
@@ -115,12 +155,20 @@ def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> No
     first = make_token(admin)
     assert ask(customer, "/Users", first) == 200
     until(lambda: "in use" in admin.get("/setup/tokens").main)
+    assert admin.get("/setup/tokens").tree.xpath("//@data-poll") == [], "nothing is waited for"
+    (warning,) = [text for text in admin.get("/setup/tokens").texts("//details/p") if "In use" in text]
+    assert "will lock the identity provider out" in warning
     form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='issue']]")[0]
     second = TOKEN.search(admin.post("/setup/tokens", dict(form.form_values())).response.text).group()
+    (live,) = admin.get("/setup/tokens").tree.xpath("//@data-poll")
+    assert not admin.get(live).response.headers.get("X-Done")
     assert ask(customer, "/Users", second) == 200
+    until(lambda: admin.get(live).response.headers.get("X-Done"))
     shown = admin.post("/setup/tokens", {"act": "revoke", "kind": "token", "id": first.split("_")[1]})
     assert "nobody can sign in with it" in shown.main
     until(lambda: ask(customer, "/Users", first) == 401, 10)
+    assert len(admin.get("/setup/tokens").texts("//span[@class='state good']")) == 1
+    assert "Revoked:" not in admin.post("/setup/tokens?done=revoked", {"act": "issue", "days": "1"}).main
     assert ask(customer, "/Users", second) == 200
     for _ in range(2):
         page = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='issue']]")[0]
@@ -164,7 +212,7 @@ def test_ca_04_what_is_anothers_is_not_shown_nor_changed(pages, admin, customer)
 
 def test_ca_04_a_token_of_another_customer_does_not_name_it(pages, admin, customer) -> None:
     other = Customer(pages)
-    start = admin.get("/setup/test", follow="no").response.headers["Location"]
+    start = "/setup/test"
     ask(customer, "/Users", other.token)
     until(lambda: "Refused" in admin.get(start).main)
     (why,) = [link for link in admin.get("/setup/refused").links() if "/refused/" in link]

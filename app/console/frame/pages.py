@@ -6,20 +6,12 @@ from typing import Any
 
 from flask import Response, render_template
 
+from app.advice.words import FAILED, SENTENCES
 from app.blueprints.exchange import current
 from app.blueprints.pages.errors import answer, final
 from app.console.frame.forms import form
 from app.console.frame.wrong import Wrong
 from app.protocol.messages import HTML
-
-_SENTENCES = {
-    404: ("There is no such page, or it is not for you.",),
-    405: ("This page cannot do that.",),
-    413: ("What was sent is too long, so nothing was done.",),
-    429: ("Too many requests.", "Wait a minute and try again."),
-    503: ("The database is not answering at the moment.", "Nothing is lost. Try again in a minute."),
-}
-_FAILED = ("Something went wrong on our side.", "Try again. If it happens again, tell us the request id.")
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
@@ -34,8 +26,8 @@ def page_of(error: Exception) -> Response:
 
 
 def _page(status: int, detail: str) -> Response:
-    sentences = (detail or "This request cannot be read.",) if status < 500 else _FAILED
-    return _notice(Wrong(status, *_SENTENCES.get(status, sentences)))
+    sentences = (detail or "This request cannot be read.",) if status < 500 else FAILED
+    return _notice(Wrong(status, *SENTENCES.get(status, sentences)))
 
 
 def _notice(wrong: Wrong) -> Response:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, current_app, g, request, send_from_directory, url_for
 
+from app.advice.words import OUTCOMES
 from app.console.frame import door
 from app.console.frame.access import Need
 from app.console.frame.asked import asked
@@ -27,16 +28,6 @@ _REFUSED = (400, 404, 409)
 """The statuses of what a form is refused for; others are no fault of what was typed."""
 _KEPT = ("q", "person", "failed", "operation", "credential", "cause", "attribute", "from", "to")
 """The parameters of an address that the pages beside it have, too."""
-OUTCOMES = {
-    "added": "The customer has been added. Next, make a setup link for its administrator, or a credential.",
-    "deleted": "The customer has been deleted. Its data will be gone within a few minutes.",
-    "restored": "Restored, with its memberships.",
-    "resumed": "The customer's requests are accepted again.",
-    "revoked": "Revoked: within five seconds, nobody can sign in with it.",
-    "sent": "Done. The next delivery shows whether it arrives.",
-    "suspended": "The customer's requests are refused, within five seconds.",
-}
-"""What pages say after an act: the word that an address may have, and its sentence; other words are ignored."""
 
 View = TypeVar("View", bound=Callable[..., Response])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from flask import Response, g
+from flask import Response, g, request
 
 from app.blueprints.pages.headers import base_url
 from app.console.frame import Form, Need, acting, back, console, customer, page, parts, setup
+from app.console.frame.door import LIVE
 from app.console.frame.forms import Fault
 from app.errors import Conflict, NotFound
 from app.store.mongo.moments import now
@@ -35,9 +36,11 @@ Made = Mapping[str, str]
 def credentials(made: Made | None = None) -> Response:
     """Show the credentials of a customer."""
     rows, url = shown(), parts().config.scim_url(customer().name)
-    newest = max((each for each in rows if each.used), key=lambda each: each.used or each.created, default=None)
-    template = "tokens.html" if g.kind == SETUP else "credentials.html"
-    return page(template, rows=rows, made=made or {}, in_use=newest, lifetimes=LIFETIMES, tenant_url=url)
+    own = "parts/token_rows.html" if LIVE in request.args else "tokens.html"
+    template, waits = own if g.kind == SETUP else "credentials.html", bool(rows) and not rows[0].used
+    answer = page(template, rows=rows, made=made or {}, waits=waits, lifetimes=LIFETIMES, tenant_url=url)
+    answer.headers.update({} if waits else {"X-Done": "1"})
+    return answer
 
 
 @console.act("/customers/<customer>/credentials", Need.GRAVE, *_FIELDS, shows=credentials)

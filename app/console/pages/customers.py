@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from flask import Response, g
 
 from app.advice.explain import title_of
+from app.advice.state import own_state_of
+from app.advice.words import MEANING
 from app.console.frame import Form, Need, acting, back, console, page, parts, setup
 from app.console.frame import customer as this_customer
 from app.console.frame.asked import ROWS, asked, before_and_after
@@ -18,12 +21,6 @@ from app.store.accounts.tenants import PROFILES
 from app.store.mongo.moments import now
 from app.store.operators.customers import TenantActs
 from app.store.operators.visits import SETUP
-
-MEANING = (
-    ("gallery", "gallery: Entra's gallery app; users need the attributes that Microsoft's page on it requires"),
-    ("interop", "interop: any other app in Entra, Okta, OneLogin, and all other identity providers"),
-    ("rfc", "rfc: conformance suites, and clients that are known to be exact"),
-)
 
 
 @console.page("", Need.SEE)
@@ -46,7 +43,8 @@ def customer() -> Response:
     (found,) = parts().overview.customers([tenant], now(), days=28)
     credentials = shown_credentials() if g.kind == SETUP else found.facts.credentials
     url, refusals = parts().config.scim_url(tenant.name), _refusals(tenant.name)
-    return page("customer.html", found=found, refusals=refusals, credentials=credentials, tenant_url=url)
+    own = replace(found, state=own_state_of(found.facts, now())) if g.kind == SETUP else found
+    return page("customer.html", found=own, refusals=refusals, credentials=credentials, tenant_url=url)
 
 
 @console.page("/customers/new", Need.ACT)

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 from flask import Response, url_for
 
+from app.advice.words import ROLES
 from app.blueprints.pages.headers import base_url
 from app.console.frame import Form, Need, acting, back, console, customer, page, parts
 from app.store.operators.links import LinkActs
 
 LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
-ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "only seeing the state and refusals"))
 
 
 @console.page("/customers/<customer>/links", Need.SEE)

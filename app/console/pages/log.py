@@ -20,7 +20,6 @@ from app.protocol.messages import CSV, NDJSON
 from app.store.directory.identities import the_label
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 from app.store.mongo.moments import now
-from app.store.operators.finder import Hit
 from app.store.operators.reports.exports import MOST, Export, Source, of_log
 from app.store.operators.visits import CONSOLE, SETUP
 
@@ -61,7 +60,9 @@ def event(event_id: str) -> Response:
     if found is None or (g.kind == SETUP and not found.get("failed")):
         raise missing()
     why = explain(found, portal(), customer=g.kind == SETUP) if found.get("failed") else None
-    return page("event.html", event=whole(found), why=why, names=_names(found), now=_now_called(found) if why else [])
+    # The pages of customers have no directory.
+    now_called = parts().finder.now_called(found, customer().name) if why and g.kind == CONSOLE and customer() else []
+    return page("event.html", event=whole(found), why=why, names=_names(found), now=now_called)
 
 
 @console.page("/customers/<customer>/log.<any(csv, ndjson):form>", Need.GRAVE)
@@ -108,16 +109,6 @@ def whole(found: Mapping[str, Any]) -> dict[str, Any]:
     members = {"added": [], "removed": [], **found.get("members", {})}
     resource = {"type": "", "id": "", "name": "", **found.get("resource", {})}
     return {**_FIELDS, **found, "changes": changes, "members": members, "resource": resource}
-
-
-def _now_called(found: Mapping[str, Any]) -> list[Hit]:
-    """Return who has by now the name that was refused: the holder of a name that is taken, or the one who came later.
-
-    The pages of customers have no directory, so there is none for them.
-    """
-    taken = [each.get("received", "").strip('"') for each in found.get("problems", ()) if found.get("cause") == "taken"]
-    name = "".join(taken[:1]) or found.get("resource", {}).get("name", "")
-    return parts().finder.find(name, [customer().name]) if g.kind == CONSOLE and customer() and name else []
 
 
 def _names(found: Mapping[str, Any]) -> dict[str, str]:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
 
+from app.advice.explain import listed
 from app.advice.guides import CLIENT, ENTRA, PROVIDERS, TRUST, Way
-from app.console.frame import Form, Need, back, customer, events, page, parts, setup
+from app.console.frame import Form, Need, back, customer, events, page, parts, setup, visit
 from app.console.frame.asked import asked, moment
 from app.console.frame.door import LIVE
-from app.console.pages.credentials import LIFETIMES, OWN_LABEL, Made, limited, make, token_endpoint
+from app.console.pages.credentials import LIFETIMES, OWN_LABEL, Made, limited, make, shown, token_endpoint
 from app.console.pages.log import portal
 from app.errors import InvalidValue
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.trusts import ASSERTION, Conditions
+from app.store.mongo.moments import now
 from app.store.operators.arrivals import arrivals, has_passed
 from app.store.operators.credentials import TRUST as TRUSTS
 
@@ -33,7 +35,7 @@ _SECRETS = ("{token}", "{client_secret}")
 @setup.page("/provider", Need.SET_UP)
 def provider() -> Response:
     """Ask which identity provider it is."""
-    return page("provider.html", providers=PROVIDERS, chosen=portal(), step=1)
+    return page("provider.html", providers=PROVIDERS, chosen=portal(), step=1, **_guide())
 
 
 @setup.act("/provider", Need.SET_UP, "provider")
@@ -61,13 +63,10 @@ def make_values(form: Form) -> Response:
 
 @setup.page("/test", Need.SET_UP)
 def test() -> Response:
-    """Show what arrives, from the moment on at which the page was opened."""
-    since = moment("since")
-    if since is None:
-        return back("setup.test", since=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}")
-    found = arrivals(parts().activity, events(), customer().name, since, portal())
-    template = "parts/arrivals.html" if LIVE in request.args else "test.html"
-    return page(template, found=found, passed=has_passed(found, portal()), since=since, step=3, **_guide())
+    """Show what has arrived since the newest credential was made."""
+    if LIVE in request.args:
+        return page("parts/arrivals.html", **_arrived(moment("since") or now()))
+    return page("test.html", step=3, **_guide())
 
 
 @setup.page("/done", Need.SET_UP)
@@ -81,7 +80,20 @@ def _way() -> Way:
 
 
 def _guide() -> dict[str, Any]:
-    return {"provider": PROVIDERS[portal()], "way": _way(), "entra": portal() == ENTRA}
+    """Return what each step shows: what the guide says, and how far the customer has come."""
+    own, found = shown(), PROVIDERS[portal()]
+    needed = listed(USER_TYPE.for_profile(customer().profile).required, "and")
+    ours = {"tenant_url": parts().config.scim_url(customer().name), "needed": needed}
+    arrived = _arrived(max((each.created for each in own), default=visit().opened))
+    ticks = {"provider": customer().provider, "values": own, "test": arrived["passed"]}
+    steps, command = [_filled(each, ours) for each in found.steps], _filled(found.command, ours)
+    return {"provider": found, "way": _way(), "own": own, "ticks": ticks, "steps": steps, "command": command, **arrived}
+
+
+def _arrived(since: datetime) -> dict[str, Any]:
+    """Return what has arrived since a moment, and whether the test has passed."""
+    found = arrivals(parts().activity, events(), customer().name, since, portal())
+    return {"since": since, "found": found, "passed": has_passed(found, portal()), "entra": portal() == ENTRA}
 
 
 def _filled(template: str, ours: Mapping[str, str]) -> str:

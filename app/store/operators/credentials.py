@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -21,7 +21,10 @@ VALID, EXPIRED, REVOKED = "valid", "expired", "revoked"
 
 @dataclass(frozen=True)
 class Credential:
-    """A credential; `client` is that of a secret, `expires` None means never."""
+    """A credential; `client` is that of a secret, `expires` None means never.
+
+    It is `in_use` if none was used later, not even one that was revoked since. The secrets of a client are used as one.
+    """
 
     kind: str
     id: str
@@ -32,6 +35,7 @@ class Credential:
     expires: datetime | None = None
     used: datetime | None = None
     client: str = ""
+    in_use: bool = False
 
 
 def credentials_of(database: Database, tenant: str, moment: datetime) -> list[Credential]:
@@ -43,7 +47,9 @@ def credentials_of(database: Database, tenant: str, moment: datetime) -> list[Cr
         *(_of_secret(client, secret, used[client.id], moment) for client in clients for secret in client.secrets),
         *(_of_trust(trust) for trust in Trusts(database).of_tenant(tenant)),
     ]
-    return sorted(found, key=lambda each: (each.state == VALID, each.created), reverse=True)
+    newest = max((each.used for each in found if each.used), default=None)
+    marked = [replace(each, in_use=each.state == VALID and each.used == newest is not None) for each in found]
+    return sorted(marked, key=lambda each: (each.state == VALID, each.created), reverse=True)
 
 
 class CredentialActs:

@@ -105,6 +105,12 @@ class Finder:
         found = [Refusals(row["_id"], row["number"], aware(row["last"])) for row in rows]
         return sorted(found, key=lambda each: each.tenant)
 
+    def now_called(self, event: Row, tenant: str) -> list[Hit]:
+        """Return who has the name of a refusal by now: the holder of a name that is taken, or one who came later."""
+        taken = event.get("problems", ())[:1] if event.get("cause") == "taken" else ()
+        name = "".join(each.get("received", "").strip('"') for each in taken) or event["resource"].get("name", "")
+        return self.find(name, [tenant]) if name else []
+
     def _part(self, resource_type: ResourceType, tenants: Sequence[str], condition: Row) -> Part:
         switch = (resource_type.switch,) if resource_type.switch else ()
         fields = ("tenant", resource_type.identifier, resource_type.label, *switch)

@@ -107,5 +107,4 @@ def test_co_12_only_the_page_for_it_looks_through_all_tenants() -> None:
     callers = {
         module.name for module in modules() for _, name in imports(module.tree) if name == "app.store.operators.finder"
     }
-    own = {"app/console/pages/log.py"}  # it looks for a name in the customer of the page alone
-    assert callers <= {"app/console/frame/parts.py", "app/console/pages/people.py"} | own
+    assert callers <= {"app/console/frame/parts.py", "app/console/pages/people.py"}

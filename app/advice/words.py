@@ -1,0 +1,32 @@
+"""Short texts of the pages: what was done, what a choice means, what went wrong."""
+
+from __future__ import annotations
+
+OUTCOMES = {
+    "added": "The customer has been added. Next, make a setup link for its administrator, or a credential.",
+    "deleted": "The customer has been deleted. Its data will be gone within a few minutes.",
+    "restored": "Restored, with its memberships.",
+    "resumed": "The customer's requests are accepted again.",
+    "revoked": "Revoked: within five seconds, nobody can sign in with it.",
+    "sent": "Done. The next delivery shows whether it arrives.",
+    "suspended": "The customer's requests are refused, within five seconds.",
+}
+"""What pages say after an act: the word that an address may have, and its sentence; other words are ignored."""
+MEANING = (
+    ("gallery", "gallery: Entra's gallery app; users need the attributes that Microsoft's page on it requires"),
+    ("interop", "interop: any other app in Entra, Okta, OneLogin, and all other identity providers"),
+    ("rfc", "rfc: conformance suites, and clients that are known to be exact"),
+)
+"""What a profile is for, by its name."""
+ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "only seeing the state and refusals"))
+"""What a setup link allows, by its role."""
+SENTENCES = {
+    404: ("There is no such page, or it is not for you.",),
+    405: ("This page cannot do that.",),
+    413: ("What was sent is too long, so nothing was done.",),
+    429: ("Too many requests.", "Wait a minute and try again."),
+    503: ("The database is not answering at the moment.", "Nothing is lost. Try again in a minute."),
+}
+"""What went wrong and what to try, by the status of an answer."""
+FAILED = ("Something went wrong on our side.", "Try again. If it happens again, tell us the request id.")
+"""Of any other error of the server."""
