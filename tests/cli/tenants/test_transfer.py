@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory.totals import Totals
-from app.store.mongo.database import Database
+from app.store.mongo.database import TRANSACTION_SECONDS, Database
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.conftest import SCIMD, Server, end_with_parent
@@ -77,7 +78,7 @@ def bring(operator: Operator, tmp_path: Path) -> Any:
     return run
 
 
-@pytest.mark.parametrize(("line", "reason"), [
+BAD_LINES = [
     ('{"type": "User", "resource": {"id": "x", "userName": "a\\u0000b"}}', "U+0000"),
     ('{"type": "User", "resource": {"id": "x", "userName": "a\\ud800b"}}', "lone surrogate"),
     ('{"type": "User", "resource": {"id": "x\\ud800", "userName": "ab"}}', "lone surrogate"),
@@ -102,13 +103,17 @@ def bring(operator: Operator, tmp_path: Path) -> Any:
     (json.dumps({"type": "Membership", "group": "group-G"}), "group and member"),
     (json.dumps({"type": "Membership", "group": "group-G", "member": " "}), "member: must have 1 to 8192 characters"),
     (json.dumps({"type": "Membership", "group": "group-G", "member": "m" * 8_193}), "member: must have 1 to 8192 characters"),
-])
-def test_a_bad_line_is_told_with_its_number(bring: Any, operator: Operator, line: str, reason: str) -> None:
-    said = bring(text(user(1), group("G"), line, member("G", 1), user(2)), status=1)
-    assert "Imported 4, already present 0, refused 1." in said
-    [told] = [each for each in said.splitlines() if each.startswith("line ")]
-    assert told.startswith("line 3: ")
-    assert reason in told
+]
+"""Lines, and a part of what is said of each."""
+
+
+def test_a_bad_line_is_told_with_its_number(bring: Any, operator: Operator) -> None:
+    said = bring(text(user(1), group("G"), *(line for line, _ in BAD_LINES), member("G", 1), user(2)), status=1)
+    assert f"Imported 4, already present 0, refused {len(BAD_LINES)}." in said
+    told = [each for each in said.splitlines() if each.startswith("line ")]
+    for number, (sentence, (line, reason)) in enumerate(zip(told, BAD_LINES, strict=True), 3):
+        assert sentence.startswith(f"line {number}: "), line
+        assert reason in sentence, line
     assert sorted(operator.client.found("/Users")) == ["u1", "u2"]
     assert operator.client("GET", "/Users?count=0").get_json()["totalResults"] == 2
 
@@ -359,13 +364,20 @@ def forked(server: Server, err: Path, *arguments: str) -> Forked:
         return fork(arguments, server.environ, server.folder, out, said)
 
 
+@pytest.fixture
+def short_transactions(mongod: Database) -> Iterator[None]:
+    """Let MongoDB end a transaction after two seconds instead of a minute; all tests share it."""
+    mongod.client.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 2})
+    yield
+    mongod.client.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": int(TRANSACTION_SECONDS)})
+
+
+@pytest.mark.usefixtures("short_transactions")
 def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path]) -> None:
     server, tenant, file = full
     wanted = content(server.database, tenant)
     delete_for_good(server.database, tenant)
     Tenants(server.database).create(tenant, "rfc")
-    # MongoDB's own minute would be a long test.
-    server.database.client.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": 2})
     chance = random.Random(tenant)
     users = server.database.db.users
     killed = 0
