@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from app.store.directory.member_groups import MemberGroups
 from app.store.directory.memberships import Memberships
 from app.store.directory.resources import Resource, Resources
 from app.store.log.changes import Change, Kind, Request, line_of
-from app.store.log.event import Actor, new_id
+from app.store.log.event import MOST_MEMBERS, Actor, new_id
 from app.store.log.outbox import Pending
 from app.store.mongo.database import Session
 from app.store.mongo.failures import REFUSED_WRITES, reason
@@ -209,9 +209,10 @@ class Importer:
         added = defaultdict[str, list[str]](list)
         for group, member in new:
             added[group].append(member)
-        changes = [_members_added(group, groups[group], members) for group, members in added.items()]
+        changes = [each for group, members in added.items() for each in _members_added(group, groups[group], members)]
         for resource_type in self._with_members:
-            events = {each.resource["id"]: self._event(each) for each in changes if each.resource_type is resource_type}
+            ours = (each for each in changes if each.resource_type is resource_type)
+            events = [(each.resource["id"], self._event(each)) for each in ours]
             if events:
                 self._directory.resources(resource_type).touch_each(events, session)
         return len(new)
@@ -237,6 +238,10 @@ def _by_type(lines: Iterable[Numbered], refuse: Callable[[int, str], None]) -> d
     return groups
 
 
-def _members_added(group: str, identity: Identity, members: list[str]) -> Change:
+def _members_added(group: str, identity: Identity, members: list[str]) -> Iterator[Change]:
+    """Yield changes of so few members each that the log has a line about every one of them."""
     after = {"id": group, **identity.names}
-    return Change(Kind.MEMBERS_CHANGED, identity.resource_type, after=after, added=sorted(members))
+    members.sort()
+    for start in range(0, len(members), MOST_MEMBERS):
+        added = members[start : start + MOST_MEMBERS]
+        yield Change(Kind.MEMBERS_CHANGED, identity.resource_type, after=after, added=added)

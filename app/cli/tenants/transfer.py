@@ -8,17 +8,17 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import click
-from rich.console import Console
-from rich.progress import Progress
 
 from app.cli.audit import actor, audited
 from app.cli.connection import Connection
 from app.cli.output import printable, say
+from app.cli.tenants.progress import Progress
 from app.errors import ScimError
 from app.export_import import Importer, Numbered
 from app.export_import import export as lines_of
@@ -30,7 +30,10 @@ from app.store.sign_on.connections import Connections
 
 LONGEST_LINE = 16 * 1024 * 1024
 """Bytes; MongoDB stores no larger document."""
-MOST_LINES = 250
+MOST_LINES = 500
+"""Lines of a batch, which is one transaction and as many events as the relay moves at once."""
+STEP = 1_000
+"""Lines between two updates of the progress of an export."""
 STRICT_PROFILE = "rfc"
 
 
@@ -45,17 +48,18 @@ def export(connection: Connection, tenant: str, output: str) -> None:
     """
     directory = connection.directory(tenant)
     total = sum(directory.count(each) for each in directory.catalogue.types)
-    number = 0
+    number = resources = 0
     left_out = unknown(connection.config, connection.database)
     if left_out:
         say(f"Warning: {left_out} They are not in the export.", err=True)
-    with audited(connection, "export", tenant), _opened(output) as file, _progress() as progress:
-        task = progress.add_task("Exporting", total=total)
+    with audited(connection, "export", tenant), _opened(output) as file, Progress("Exporting", total) as progress:
         for line in lines_of(directory):
             file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
             number += 1
-            if "resource" in line:
-                progress.advance(task)
+            resources += "resource" in line
+            if number % STEP == 0:
+                progress.advance(resources, STEP)
+                resources = 0
     click.echo(f"Exported {number} lines.", err=True)
     if Connections(connection.database).of_tenant(tenant):
         say("Not exported: the connection to the identity provider, sessions and apps. A backup has them.", err=True)
@@ -73,12 +77,17 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
         directory, all_types=all_types(connection.config.schemas_dir), strict=found.profile == STRICT_PROFILE,
         actor=actor(), refused=_report,
     )
-    with audited(connection, "import", tenant), _progress() as progress:
-        task = progress.add_task("Importing", total=_size(source))
+    with (
+        audited(connection, "import", tenant), Progress("Importing", _size(source)) as progress,
+        ThreadPoolExecutor(1) as beside,
+    ):
+        relayed = beside.submit(connection.relay)
         for size, lines in _batches(source):
             importer.run(lines)
-            connection.relay()
-            progress.advance(task, size)
+            relayed.result()  # the log is never more than two batches behind
+            relayed = beside.submit(connection.relay)
+            progress.advance(size, len(lines))
+        relayed.result()
     done = importer.report
     click.echo(f"Imported {done.imported}, already present {done.present}, refused {done.refused}.", err=True)
     if done.refused:
@@ -150,9 +159,3 @@ def _size(source: IO[bytes]) -> int | None:
     except OSError:
         return None
     return status.st_size if stat.S_ISREG(status.st_mode) else None
-
-
-def _progress() -> Progress:
-    """Return a progress bar, which is shown on a terminal only."""
-    console = Console(stderr=True)
-    return Progress(console=console, disable=not console.is_terminal, transient=True)

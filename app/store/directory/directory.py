@@ -192,7 +192,7 @@ class Directory(DirectoryReader):
                 Kind.MEMBERS_CHANGED, identity.resource_type, after={"id": group}, removed=[member], removed_count=1
             )
             event = self.events.pending(line_of(change, request, new_id()), request.actor)
-            self._resources[identity.resource_type.name].touch_each({group: event}, session)
+            self._resources[identity.resource_type.name].touch_each([(group, event)], session)
 
     # Parts
 

@@ -141,11 +141,11 @@ class Resources:
             self._check_room(resource_id, session)
         return decode(document, self.type, keys) if document else None
 
-    def touch_each(self, events: Mapping[str, Pending], session: Session = None) -> None:
-        """Set a new version of each of some resources, but not a new date, and append its event: id -> event."""
+    def touch_each(self, events: Iterable[tuple[str, Pending]], session: Session = None) -> None:
+        """Set a new version of resources, but not a new date, for each event, and append it: (id, event)."""
         updates = [
             UpdateOne({"_id": resource_id, "tenant": self.tenant}, [{"$set": self._changed_by(event)}])
-            for resource_id, event in events.items()
+            for resource_id, event in events
         ]
         self.collection.bulk_write(updates, ordered=False, session=session)
 

@@ -18,6 +18,7 @@ import pytest
 
 from app.cli import run
 from app.cli.connection import Connection
+from app.cli.tenants import progress
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
@@ -35,6 +36,8 @@ ROBOT = "urn:example:Robot"
 SCHEMA_URN = "urn:ietf:params:scim:schemas:core:2.0:Schema"
 TYPE_URN = "urn:ietf:params:scim:schemas:core:2.0:ResourceType"
 HIDDEN = {"_id": 0}
+LINE = r"(Importing|Exporting): ([\d,]+) lines, [\d,]+ a second(, \d+%, [\d:]+ left)?"
+"""A line about progress."""
 
 
 def user(number: int, **more: Any) -> Row:
@@ -411,7 +414,7 @@ def test_imports_of_one_file_at_once_refuse_nothing(full: tuple[Server, str, Pat
     processes = [forked(server, said, "import", tenant, str(file)) for said in files]
     statuses = [process.wait(120) for process in processes]
     said = [each.read_text() for each in files]
-    numbers = [[int(each) for each in re.findall(r"\d+", one)] for one in said]
+    numbers = [[int(each) for each in re.findall(r"\d+", one.splitlines()[-1])] for one in said]
     assert statuses == [0, 0, 0], said
     lines = len(file.read_text().splitlines())
     assert sum(imported for imported, _, _ in numbers) == lines
@@ -434,7 +437,7 @@ def test_a_progress_bar_is_for_terminals(full: tuple[Server, str, Path]) -> None
     server, tenant, file = full
     for arguments, word in ((("export", tenant), "Exporting"), (("import", tenant, str(file)), "Importing")):
         done = start(server, *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).communicate(timeout=60)[1]
-        assert len(done.splitlines()) == 1, done
+        assert all(re.fullmatch(LINE, line) for line in done.decode().splitlines()[:-1]), done
         ours, theirs = pty.openpty()
         process = start(server, *arguments, stdout=subprocess.DEVNULL, stderr=theirs)
         os.close(theirs)
@@ -444,7 +447,40 @@ def test_a_progress_bar_is_for_terminals(full: tuple[Server, str, Path]) -> None
         assert process.wait(60) == 0
         os.close(ours)
         assert word in shown.decode()
-        assert "%" in shown.decode()
+        assert re.search(r"100 % [\d,]+ lines, [\d,]+ a second", shown.decode()), shown
+
+
+def test_progress_is_a_line_where_there_is_no_terminal(
+    bring: Any, operator: Operator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    said = bring(text(*(user(n) for n in range(1_200)), group("G"))).splitlines()
+    told = [re.fullmatch(LINE, line) for line in said[:-1]]
+    assert [each and (each[1], each[2]) for each in told] == [("Importing", "500"), ("Importing", "1,000"), ("Importing", "1,201")]
+    assert all(", 0:" in line and line.endswith(" left") for line in said[:-1])
+    assert ", 100%, 0:00:00 left" in said[-2]
+    operator("export", "acme", "--output", str(tmp_path / "out.jsonl"))
+    assert re.fullmatch(LINE, operator.said.splitlines()[0])
+
+
+def test_what_is_read_from_a_pipe_has_no_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    with progress.Progress("Importing", None) as shown:
+        shown.advance(70, 7)
+        shown.advance(50, 5)
+    assert [re.fullmatch(LINE, line)[2] for line in capsys.readouterr().err.splitlines()] == ["7", "12"]  # type: ignore[index]
+
+
+def test_each_new_member_finds_the_line_of_its_group(bring: Any, operator: Operator) -> None:
+    numbers = range(250)
+    bring(text(*(user(n) for n in numbers), group("G")))
+    assert "Imported 250" in bring(text(*(member("G", n) for n in numbers)))
+    lines = [event for event in operator.events() if event.get("members")]
+    assert sorted(each for line in lines for each in line["members"]["added"]) == [user(n)["resource"]["id"] for n in numbers]
+    for number in (0, 99, 100, 249):
+        assert [each["resource"]["name"] for each in operator.events("--user", f"u{number}")] == [f"u{number}", "G"]
 
 
 def read(descriptor: int) -> bytes:
