@@ -104,7 +104,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that use a database or a server as `process`; `make test-fast` leaves them out."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & {"mongod_uri", "single_server", "live_server", "metered", "limited"} or {"make_server", "SCIMD"} & vars(item.module).keys():  # type: ignore[attr-defined]
+        if fixtures & {"mongod_uri", "single_server", "live_server", "metered", "limited", "chromium"} or {"make_server", "SCIMD"} & vars(item.module).keys():  # type: ignore[attr-defined]
             item.add_marker("process")
 
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from app.schemas.tables.common import COMMON, META
 from app.schemas.tables.service_provider import DISCOVERY_SCHEMAS
 
 ROOT = Path(__file__).parents[1]
+parse = cache(ast.parse)
+"""Each module is read by several tests, none of which changes the tree."""
 EVERYTHING = {"*"}
 OUTSIDE = {
     "flask", "werkzeug", "pymongo", "bson", "gunicorn", "click", "requests", "urllib3", "lxml", "signxml", "xml", "defusedxml",
@@ -177,7 +180,7 @@ class Module:
 
     @property
     def tree(self) -> ast.Module:
-        return ast.parse(self.path.read_text())
+        return parse(self.path.read_text())
 
 
 def modules(*rooms: str) -> list[Module]:
@@ -208,7 +211,7 @@ def forbidden(source: str, package: str) -> list[str]:
     room = room_of(package)
     allowed = MAY_IMPORT[room]
     found = []
-    for line, name in imports(ast.parse(source)):
+    for line, name in imports(parse(source)):
         target = room_of(name)
         ours = target in MAY_IMPORT or target.split(".")[0] in ("app", "scim_filter", "tests")
         if allowed is EVERYTHING or target == room or not (ours or target in OUTSIDE):
@@ -308,7 +311,7 @@ def foreign_internals(source: str, ours: set[str]) -> list[str]:
     A private name that is in none of our modules, `ours`, is somebody else's, whatever object it is read from.
     """
     found = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(parse(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FRAMEWORKS:
             names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
             found += [f"line {node.lineno}: imports {name}" for name in names if is_private(name)]
@@ -359,7 +362,7 @@ def methods(source: str) -> dict[str, int]:
         marks = [ast.unparse(mark) for mark in getattr(node, "decorator_list", ())]
         return isinstance(node, ast.FunctionDef) and not {"property", "cached_property"} & set(marks)
 
-    classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    classes = [node for node in ast.walk(parse(source)) if isinstance(node, ast.ClassDef)]
     return {each.name: sum(map(is_method, each.body)) for each in classes}
 
 
@@ -402,7 +405,7 @@ def spelled(source: str, module: str) -> list[str]:
     """Return the names of attributes that a module spells and should take from the tables."""
     names = {name for name in table_names() - FRAME if not module.startswith(ALSO_MEAN.get(name, ()))}
     found = []
-    for node in literals(ast.parse(source)):
+    for node in literals(parse(source)):
         text = str(node.value)
         paths = FILTERED.findall(text) if re.search(r"\s", text) else [text]
         parts = {part for path in paths for part in re.split(r"[.:\[]", path)}

@@ -14,7 +14,7 @@ from bench.processes import ROOT
 from tests.console.conftest import application  # noqa: F401 - a fixture
 from tests.console.test_costs import MOST
 
-SIZES = {"users": 300, "customers": 40, "events": 3_000, "times": 2, "seconds": 4}
+SIZES = {"users": 300, "customers": 40, "events": 3_000, "times": 2, "seconds": 2}
 NOT_ASKED_FOR = {
     "console.enter", "setup.enter", "console.sign_on_start", "console.signed_on",  # before a visit
     "console.export_log", "console.export_acts", "console.others", "console.unknown", "setup.unknown",
