@@ -37,6 +37,8 @@ class Credential:
     expires: datetime | None = None
     """Of a client: when the last of its secrets does."""
     used: datetime | None = None
+    writes: bool = True
+    """Whether it may change something; one that only reads is the vendor's own."""
 
 
 @dataclass(frozen=True, kw_only=True)

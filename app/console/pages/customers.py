@@ -14,13 +14,12 @@ from app.console.frame import Form, Need, acting, back, console, page, parts, se
 from app.console.frame import customer as this_customer
 from app.console.frame.asked import ROWS, asked, before_and_after
 from app.console.frame.forms import Fault
-from app.console.pages.credentials import shown as shown_credentials
 from app.sign_on.endings import Endings
 from app.sign_on.people import DELETED
 from app.store.accounts.tenants import PROFILES
 from app.store.mongo.moments import now
 from app.store.operators.customers import TenantActs
-from app.store.operators.visits import SETUP
+from app.store.operators.visits import CONSOLE
 
 
 @console.page("", Need.SEE)
@@ -41,7 +40,7 @@ def customer() -> Response:
     """Show whether a customer is all right, and what was refused by cause."""
     tenant = this_customer()
     (found,) = parts().overview.customers([tenant], now(), days=28)
-    credentials = shown_credentials() if g.kind == SETUP else found.facts.credentials
+    credentials = [each for each in found.facts.credentials if g.kind == CONSOLE or each.writes]
     url, refusals = parts().config.scim_url(tenant.name), _refusals(tenant.name)
     own = replace(found, state=own_state_of(found.facts, now())) if g.kind == SETUP else found
     return page("customer.html", found=own, refusals=refusals, credentials=credentials, tenant_url=url)

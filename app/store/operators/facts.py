@@ -42,6 +42,7 @@ _SPREAD = 40 * HOUR
 _OF_THE_SERVER = frozenset({"failure", "unavailable"})
 """Causes that are counted with those of refusals, and are none of the client's."""
 _SCIM = frozenset(DEFAULT_SCOPES)
+_WRITE = "scim.write"
 _SOURCE = "source"
 _OF_PULSES = dict.fromkeys(("tenant", "contacts", "denied", "last", "lastWrite"), 1)
 _OF_DAYS = dict.fromkeys(("tenant", "day", "causes"), 1) | {
@@ -165,15 +166,18 @@ def _credentials(rows: Mapping[str, list[Row]], now: datetime) -> Iterable[Crede
         if row.get("client"):
             used[row["client"]] = max(used.get(row["client"], aware(row["used"])), aware(row["used"]))
         elif _SCIM & set(row["scopes"]):
-            yield Credential("token", row["_id"], row.get("label", ""), _when(row, "expires"), _when(row, "used"))
+            yield _credential("token", row, _when(row, "expires"), _when(row, "used"))
     for row in rows.get(CLIENTS.name, ()):
         ends = [aware(each["expires"]) for each in row["secrets"] if aware(each["expires"]) > now]
         if ends and _SCIM & set(row["scopes"]):
-            yield Credential("client", row["_id"], row.get("label", ""), max(ends), used.get(row["_id"]))
+            yield _credential("client", row, max(ends), used.get(row["_id"]))
     for row in rows.get(TRUSTS.name, ()):
         if _SCIM & set(row["scopes"]):
-            last = used.get(row["_id"]) or _when(row, "used")
-            yield Credential("trust", row["_id"], row.get("label", ""), None, last)
+            yield _credential("trust", row, None, used.get(row["_id"]) or _when(row, "used"))
+
+
+def _credential(kind: str, row: Mapping[str, Any], expires: datetime | None, used: datetime | None) -> Credential:
+    return Credential(kind, row["_id"], row.get("label", ""), expires, used, writes=_WRITE in row["scopes"])
 
 
 def _when(row: Mapping[str, Any], field: str) -> datetime | None:
