@@ -166,6 +166,7 @@ def test_co_124_there_is_exactly_one_state_and_its_sentence_names_no_number_that
     spans += [later.began - earlier.began for earlier in facts.contacts for later in facts.contacts if later.began >= earlier.began]
     known |= {number for span in spans for number in numbers(lasted(span))}
     known |= {str(max(0, (each.expires - NOW) // DAY)) for each in facts.credentials if each.expires}
+    known |= {"24"} if facts.refused else set()  # "in the last 24 hours"
     assert numbers(state.sentence) | numbers(state.title) <= known
     assert state.sentence.endswith(".") and "None" not in state.sentence
     assert state.needs_attention == (state.level in (Level.WARNING, Level.BAD))

@@ -19,7 +19,7 @@ from app.sign_on.people import DELETED
 from app.store.accounts.tenants import PROFILES
 from app.store.mongo.moments import now
 from app.store.operators.customers import TenantActs
-from app.store.operators.visits import CONSOLE
+from app.store.operators.visits import CONSOLE, SETUP
 
 
 @console.page("", Need.SEE)
