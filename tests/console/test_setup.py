@@ -124,7 +124,7 @@ def test_co_80_a_step_that_was_not_done_has_no_tick(pages) -> None:
     assert ticks(admin) == ["Provider"]
     make_token(admin)
     assert ticks(admin) == ["Provider", "Values"]
-    assert "You have made 1 credential already" in admin.get("/setup/values").main
+    assert "There is 1 credential already" in admin.get("/setup/values").main
 
 
 def test_co_81_each_text_is_filled_in(admin) -> None:

@@ -52,7 +52,7 @@ class Window:
     def enter_setup(self, tenant: str) -> Any:
         """Come to the setup pages of a tenant by a link."""
         secret, _ = Links(self.server.database).make_setup(tenant, "setup", "alice", timedelta(hours=1))
-        self.go(f"/setup/enter/{secret}").get_by_role("button", name="Begin").click()
+        self.go(f"/setup/enter/{secret}").get_by_role("button", name="Continue").click()
         self.page.wait_for_url(f"{self.server.url}/setup")
         return self.page
 

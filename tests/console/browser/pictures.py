@@ -90,7 +90,7 @@ def draw(chromium: Any, server: Server, folder: Path) -> None:
     page.goto(f"{server.url}/console/enter/{links.make_console('operator', 'alice')}")
     page.wait_for_url(f"{server.url}/console")
     page.goto(f"{server.url}/setup/enter/{setup}")
-    page.get_by_role("button", name="Begin").click()
+    page.get_by_role("button", name="Continue").click()
     page.wait_for_url(f"{server.url}/setup")
     for endpoint, path in PICTURES.items():
         answer = page.goto(server.url + path.format(event=event, person=person))
