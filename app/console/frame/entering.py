@@ -28,7 +28,7 @@ def enter(secret: str) -> Response:
     link = parts().links.get(secret, g.kind)
     if link is None:
         raise _refused()
-    return page("enter.html", link=link, possible=_can_sign_in())
+    return page("enter.html", link=link, who=link.who, said="The link works once.", possible=_can_sign_in())
 
 
 @console.act("/enter/<secret>", Need.NOBODY, "code", shows=enter)

@@ -28,7 +28,7 @@ def sign_on_start() -> Response:
 def signed_on() -> Response:
     """Ask an operator who has signed in whether to go on into the console."""
     person, role = _person()
-    return page("signed_on.html", who=person.name, role=role)
+    return page("enter.html", who=person.name, said=f"You may use the console as {role}.", possible=True)
 
 
 @console.act("/signed-on", Need.NOBODY)
