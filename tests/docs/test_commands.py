@@ -35,7 +35,7 @@ PUBLIC = "https://scim.example.com"
 @pytest.fixture
 def reader(tmp_path: Path) -> Iterator[Story]:
     """Yield a reader of a page; no server runs yet."""
-    with story(make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="8")) as told:
+    with story(make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_THREADS="8")) as told:
         yield told
 
 
