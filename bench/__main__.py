@@ -5,6 +5,7 @@
     python -m bench --seconds 10                     longer, for steadier figures
     python -m bench --only soak --seconds 600        Entra's mix at 50 requests a second for ten minutes
     python -m bench --only webhooks-dead --seconds 60    the mix with fifty dead endpoints and without, in four minutes
+    python -m bench --scale                          a tenant of a million users beside one of 1,000; half an hour
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from app.store.mongo.database import connect
-from bench import loading, report, sign_on
+from bench import loading, report, scale, sign_on
 from bench.client import Client
 from bench.loading import Credentials
 from bench.measurements import LONG, MEASUREMENTS, Options
@@ -45,6 +46,8 @@ def main() -> int:
     """Run what the command line asks for; return 1 if a goal is missed."""
     names = [*(scenario.name for scenario in scenarios(defaultdict(str))), *MEASUREMENTS]
     options = _options(names)
+    if options.scale:
+        return _scale(options)
     wanted = options.only or [name for name in names if name not in LONG]
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         results = _measure(Path(folder), wanted, Options(options.seconds, options.rate))
@@ -58,12 +61,25 @@ def main() -> int:
     return 1 if any(result["passed"] is False for result in results) else 0
 
 
+def _scale(options: argparse.Namespace) -> int:
+    """Compare a large tenant with a small one; return 1 if a goal is missed."""
+    rounds = _rounds(options.seconds)
+    with tempfile.TemporaryDirectory(prefix="bench-scale-") as folder:
+        results = scale.measure(Path(folder), options.users, options.seconds, rounds, _say)
+    report.table(results)
+    path = options.json or RESULTS / "scale.json"
+    report.keep(results, path, seconds=options.seconds, rounds=rounds, users=options.users)
+    return 1 if any(result["passed"] is False for result in results) else 0
+
+
 def _options(names: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Compare scimd with a bare app.")
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=f"of: {', '.join(names)}")
+    parser.add_argument("--scale", action="store_true", help="compare a large tenant with one of 1,000 users instead")
+    parser.add_argument("--users", type=int, default=scale.USERS, help="of the large tenant (default: a million)")
     parser.add_argument("--seconds", type=float, default=8.0, help="for each side of a scenario (default: 8)")
     parser.add_argument("--rate", type=float, default=50.0, help="requests per second of the soak (default: 50)")
-    parser.add_argument("--json", type=Path, help="the file for the figures (default: bench/results/latest.json)")
+    parser.add_argument("--json", type=Path, help="the file for the figures (default: in bench/results)")
     parser.add_argument("--plot", type=Path, help="draw a PNG; needs the extra `bench`")
     return parser.parse_args()
 

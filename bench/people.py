@@ -89,12 +89,17 @@ def email(number: int) -> str:
     return f"person.{number}@mail.bench.example"
 
 
+def external_id(number: int) -> str:
+    """Return a user's externalId."""
+    return _uuid(f"external/{number}")
+
+
 def user(number: int) -> dict[str, Any]:
     """Return a user with every attribute of Entra's default mapping, as Entra sends it."""
     given, family = _GIVEN[number % len(_GIVEN)], _FAMILY[number // len(_GIVEN) % len(_FAMILY)]
     return {
         "schemas": [USER_URN, ENTERPRISE_URN],
-        "externalId": _uuid(f"external/{number}"),
+        "externalId": external_id(number),
         "userName": user_name(number),
         "active": True,
         "displayName": f"{given} {family}",

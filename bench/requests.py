@@ -59,7 +59,7 @@ class Requests:
 
     def user(self, connection: int, turn: int, among: range) -> str:
         """Return the path of one of these users, another one each turn."""
-        return self._path(_number(connection, turn, among))
+        return self._path(one_of(among, connection, turn))
 
     def leaver(self, connection: int, turn: int) -> str:
         """Return the path of a user who has not been named before; raises RuntimeError after the last one."""
@@ -90,7 +90,7 @@ class Find(Requests):
     """The query by userName with which Entra looks up a user, here one in no group and without a manager."""
 
     def __call__(self, connection: int, turn: int) -> bytes:
-        name = people.user_name(_number(connection, turn, self.population.alone))
+        name = people.user_name(one_of(self.population.alone, connection, turn))
         if self.token:
             return self.send("GET", "/Users?filter=" + quote(f'userName eq "{name}"', safe=""))
         return self.send("GET", "/users?userName=" + quote(name, safe=""))
@@ -231,5 +231,6 @@ class GetGroup(Requests):
         return self.send("GET", f"/Groups/{self.group}")
 
 
-def _number(connection: int, turn: int, among: range) -> int:
+def one_of(among: range, connection: int, turn: int) -> int:
+    """Return one of the numbers, another one each turn."""
     return among[(connection * 7919 + turn * 104_729) % len(among)]
