@@ -90,6 +90,16 @@ def test_a_refusal_names_who_has_the_name_now(operator, customer) -> None:
         assert f"{customer.page}/people/{ada}" in shown.links()
 
 
+def test_a_change_is_shown_as_the_api_writes_it(operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    customer.patch(f"/Users/{ada}", {"op": "replace", "path": "active", "value": False},
+                   {"op": "replace", "path": "emails", "value": [{"value": "b@x.org", "type": "work", "primary": True}]})
+    customer.moved(2)
+    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a/@href)[1]")[0]
+    cells = operator.get(link).texts("//td")
+    assert {"true", "false", "b@x.org (work, primary)"} <= set(cells), cells
+
+
 # Lists
 
 

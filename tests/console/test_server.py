@@ -30,6 +30,7 @@ def test_health_says_how_the_database_is_and_shows_no_password(pages, operator) 
     facts = dict(zip(shown.texts("//dt"), shown.texts("//dd"), strict=True))
     assert facts["MongoDB"].startswith("6.")
     assert facts["SCIMD_RATE_LIMIT"] == "off"
+    assert facts["SCIMD_LOG_VALUES"] in ("on", "off") and not {"-", "", "True", "False"}.intersection(facts.values())
     assert facts["SCIMD_MONGODB_URI"] in ("set", "not set")
     assert "mongodb://" not in shown.main
     assert "ms" in facts["Answers in"]

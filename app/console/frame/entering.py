@@ -15,7 +15,7 @@ from app.console.frame.pages import page
 from app.console.frame.parts import parts, visit
 from app.console.frame.sites import console, setup
 from app.console.frame.wrong import Wrong, gone
-from app.store.operators.audit import AuditLog, Operator
+from app.store.operators.audit import FAILED, AuditLog, Operator
 from app.store.operators.visits import CONSOLE, SETUP
 
 _ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.start"}
@@ -82,8 +82,8 @@ def come_in(
 def _refused() -> Wrong:
     """Count a link that is not good, and return the error for it; raises TooManyRequests."""
     if parts().limits.count_wrong_link(request.remote_addr or ""):
-        with AuditLog(parts().database).begin(by(""), f"{g.kind} link refused"):
-            """What is done is the entry itself."""
+        with AuditLog(parts().database).begin(by(""), f"{g.kind} sign-in") as entry:
+            entry.record(FAILED)
     return gone(g.kind)
 
 

@@ -69,7 +69,10 @@ def _setting(name: str) -> str:
     value = getattr(parts().config, field)
     if field in _SECRET:
         return "set" if value else "not set"
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str("off" if value is None else value)
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("off" if value is None else value)
+    return text or "not set"
 
 
 def _changed(act: str, endpoint_id: str, event: str, session: Session) -> Endpoint:

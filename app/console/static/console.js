@@ -76,7 +76,7 @@
       toggle.addEventListener("click", () => {
         on = !on;
         toggle.setAttribute("aria-pressed", String(on));
-        say(on ? calm : "Stopped");
+        say(on ? calm : "Live updates are off");
       });
     }
     say(calm);

@@ -37,6 +37,11 @@ def _rows(path: str, value: Any) -> Iterator[tuple[str, str]]:
         yield path, _text(value)
 
 
+def readable(value: Any) -> str:
+    """Return a value of an attribute as text, several values with commas between them."""
+    return ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
+
+
 def _text(value: Any) -> str:
     """Return a value as text; of a complex one its `value`, with the rest in brackets."""
     if isinstance(value, bool):
