@@ -20,6 +20,8 @@ MEANING = (
 """What a profile is for, by its name."""
 ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "only seeing the state and refusals"))
 """What a setup link allows, by its role."""
+LINK_LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
+"""How long a setup link is valid: days, and in words."""
 SENTENCES = {
     404: ("There is no such page, or it is not for you.",),
     405: ("This page cannot do that.",),

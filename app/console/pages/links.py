@@ -6,19 +6,17 @@ from datetime import timedelta
 
 from flask import Response, url_for
 
-from app.advice.words import ROLES
+from app.advice.words import LINK_LIFETIMES, ROLES
 from app.blueprints.pages.headers import base_url
 from app.console.frame import Form, Need, acting, back, console, customer, page, parts
 from app.store.operators.links import LinkActs
-
-LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
 
 
 @console.page("/customers/<customer>/links", Need.SEE)
 def links(made: tuple[str, str] | None = None) -> Response:
     """Show the setup links of a customer, and the one that was just `made`: its address, and its code or ""."""
     rows = parts().links.of_tenant(customer().name)
-    return page("links.html", rows=rows, made=made, lifetimes=LIFETIMES, roles=ROLES)
+    return page("links.html", rows=rows, made=made, lifetimes=LINK_LIFETIMES, roles=ROLES)
 
 
 @console.act("/customers/<customer>/links", Need.GRAVE, "act", "id", "role", "days", "code", shows=links)
@@ -28,7 +26,7 @@ def change_links(form: Form) -> Response:
     if form.one_of("act", ("make", "revoke")) == "revoke":
         acts.revoke(form["id"], name)
         return back("console.links", "revoked")
-    role, days = form.one_of("role", dict(ROLES)), int(form.one_of("days", dict(LIFETIMES)))
+    role, days = form.one_of("role", dict(ROLES)), int(form.one_of("days", dict(LINK_LIFETIMES)))
     form.use()
     made = acts.make(name, role, timedelta(days=days), coded=bool(form["code"]))
     return links((base_url() + url_for("setup.enter", secret=made.secret), made.code))

@@ -19,6 +19,7 @@ from app.store.mongo.database import Session
 from app.store.mongo.moments import now
 from app.store.operators.acting import change_endpoint
 from app.store.operators.health import health as health_of
+from app.store.operators.health import setting
 from app.store.sign_on.connections import Connections
 from app.store.sign_on.sessions import Sessions
 
@@ -69,10 +70,7 @@ def _setting(name: str) -> str:
     value = getattr(parts().config, field)
     if field in _SECRET:
         return "set" if value else "not set"
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("off" if value is None else value)
-    return text or "not set"
+    return setting(value)
 
 
 def _changed(act: str, endpoint_id: str, event: str, session: Session) -> Endpoint:
