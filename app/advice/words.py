@@ -22,6 +22,12 @@ ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "on
 """What a setup link allows, by its role."""
 LINK_LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
 """How long a setup link is valid: days, and in words."""
+EVENTS = {
+    ("link", "setup"): "make a setup link with the role", ("revoke", "setup"): "revoke a setup link with the role",
+    ("create", "tenant"): "create the customer with the profile", ("on", "sso"): "turn on sign-on:",
+    ("off", "sso"): "turn off sign-on:",
+}
+"""What operators have done, by operation and kind, before the name of what they did it to."""
 SENTENCES = {
     404: ("There is no such page, or it is not for you.",),
     405: ("This page cannot do that.",),

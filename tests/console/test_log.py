@@ -50,6 +50,12 @@ def rows(shown: Shown) -> list[str]:
     return shown.texts("//tbody/tr")
 
 
+def test_what_operators_did_is_said_in_words(operator, customer) -> None:
+    page = f"{customer.page}/links"
+    operator.post(page, operator.get(page).form() | {"role": "status", "days": "1"})
+    until(lambda: "make a setup link with the role status" in operator.get(f"{customer.page}/log").main)
+
+
 def test_co_65_a_refused_user_is_explained_with_the_cure(operator, customer) -> None:
     assert customer.user("svc@x.org", name={"familyName": "Backup"}).status_code == 400
     (row,) = rows(operator.get(f"{customer.page}/log?failed=1"))

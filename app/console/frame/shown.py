@@ -8,7 +8,7 @@ from itertools import groupby
 
 from app.blueprints.pages.shown import shown
 from app.store.mongo.moments import now
-from app.store.operators.reports.lines import result, summary
+from app.store.operators.reports.lines import result, summary, what
 from app.store.operators.reports.values import readable
 
 _AGES = ((86_400, "day"), (3_600, "hour"), (60, "minute"))
@@ -52,5 +52,5 @@ def bars(values: Sequence[int], most: int) -> str:
     return f"M0 {HEIGHT}{outline}V{HEIGHT}" if any(heights) else ""
 
 
-FILTERS: tuple[Callable[..., str], ...] = (shown, utc, ago, number, plural, bars, result, summary, readable)
+FILTERS: tuple[Callable[..., str], ...] = (shown, utc, ago, number, plural, bars, result, summary, what, readable)
 """The filters of templates."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.advice.explain import title_of
+from app.advice.words import EVENTS
 
 _MOST = 3
 """Changed attributes that are named."""
@@ -16,6 +17,12 @@ def result(event: Mapping[str, Any]) -> str:
     if not event.get("failed"):
         return "done"
     return "failed" if event["status"] >= 500 else "refused"
+
+
+def what(event: Mapping[str, Any]) -> str:
+    """Return what a request did, before the name of what it did it to."""
+    operation, kind = event["operation"], event.get("resource", {}).get("type", "")
+    return EVENTS.get((operation, kind), f"{operation} {kind}".strip())
 
 
 def summary(event: Mapping[str, Any]) -> str:
