@@ -108,6 +108,7 @@ ELSEWHERE = {
     "make bench": "python -m bench",
     "python -m bench --only soak --seconds 600 --rate 50": "",
     "python -m bench --only flood": "",
+    "python -m bench.console": "",
     "kill -s HUP": "",
     "scimd mongo init [COMMAND]": "",
 }

@@ -70,14 +70,15 @@ def connected(reader: Story) -> Iterator[Database]:
 def stored(reader: Story) -> Documents:
     """Return every document of every collection, without what is written seconds after a request, whatever it did.
 
-    These are the times at which credentials were last used, and what is in the collections `SOON`.
+    These are the times at which credentials were last used, what is in the collections `SOON`, and which worker looks
+    for unusual deactivations.
     """
     with connected(reader) as database:
         settle(database)  # else it is done meanwhile
         relay(database)
         names = sorted(each for each in database.db.list_collection_names(filter={"type": "collection"}) if "system." not in each)
         names = [name for name in names if name not in SOON]
-        return {name: [_still(row) for row in database.db[name].find(sort=[("_id", 1)])] for name in names}
+        return {name: [_still(row) for row in database.db[name].find({"_id": {"$ne": "guard"}}, sort=[("_id", 1)])] for name in names}
 
 
 def _still(row: dict[str, Any]) -> dict[str, Any]:
