@@ -68,6 +68,10 @@ def compare(course: Course, population: Population, token: str, seconds: float) 
         begun = datetime.fromisoformat(orjson.loads(body)["time"])
         arrivals.put((begun.timestamp(), datetime.now(UTC).timestamp()))
 
+    collected: list[tuple[float, float]] = []
+    # While it goes on: a pipe takes some 1,800 of them, and then the live endpoint would wait for us.
+    collecting = threading.Thread(target=lambda: collected.extend(iter(arrivals.get, None)), daemon=True)
+    collecting.start()
     sides = {name: Side(Tally(name)) for name in (WITH, WITHOUT)}
     with contextlib.closing(connect(course.mongod.uri, threads=4)) as database, receiver(note) as live, _Dead() as dead:
         endpoints = _Endpoints(database, population.name, live, dead)
@@ -78,8 +82,10 @@ def compare(course: Course, population: Population, token: str, seconds: float) 
                 run.turn(name)
         endpoints.delete()
         time.sleep(SETTLE)
-        while not arrivals.empty():
-            _sort_in(arrivals.get(), sides)
+        arrivals.put(None)
+        collecting.join()
+    for arrival in collected:
+        _sort_in(arrival, sides)
     return _result(sides[WITH], sides[WITHOUT])
 
 
