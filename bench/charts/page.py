@@ -12,6 +12,7 @@ PAGE, README = Path("docs/performance.md"), Path("README.md")
 FIRST = "peers-100000"
 """The chart that the README shows."""
 BEGIN, END = "<!-- From here on, python -m bench.charts writes. -->", "<!-- Up to here. -->"
+NOTHING = "\nNo figures have been committed yet: the commands above write them.\n\n"
 _PART = re.compile(f"{re.escape(BEGIN)}\n.*?{re.escape(END)}", re.DOTALL)
 
 
@@ -23,7 +24,9 @@ def written(text: str, part: str) -> str:
 
 
 def whole(charts: Sequence[Chart]) -> str:
-    """Return the marked part of docs/performance.md."""
+    """Return the marked part of docs/performance.md, which says so if nothing was measured."""
+    if not charts:
+        return NOTHING
     return "".join(f"\n{chart.section(PAGE)}\n\n" for chart in charts)
 
 
