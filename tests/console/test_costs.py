@@ -14,7 +14,9 @@ from pymongo import MongoClient, monitoring
 
 from app.assembly import assemble
 from app.config import Config
+from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
 from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database
@@ -115,6 +117,18 @@ def test_co_101_105_so_does_that_of_the_test_on_the_setup_pages(world: World) ->
     world.cookie = f"__Host-scimd-setup={secret}"
     status, commands = world.get("/setup/test?since=2020-01-01T00:00:00Z&live=1")
     assert (status, read_by(commands)) == (200, ["visits", "tenants", "pulses", "events"])
+
+
+def test_co_101_credentials_take_one_command_however_many_there_are(world: World) -> None:
+    Tokens(world.database).issue("contoso")
+    for _ in range(12):
+        Clients(world.database).create("contoso", lifetime=timedelta(days=1))
+    status, commands = world.get("/console/customers/contoso/credentials")
+    assert (status, read_by(commands[1:])) == (200, ["tenants", "clients"])
+    secret, _ = Visits(world.database).open(kind=SETUP, who="link", role="setup", tenant="contoso")
+    world.cookie = f"__Host-scimd-setup={secret}"
+    status, commands = world.get("/setup/tokens?live=1")
+    assert (status, read_by(commands)) == (200, ["visits", "tenants", "clients"])
 
 
 def test_co_100_links_are_found_by_their_hash(world: World) -> None:

@@ -10,25 +10,25 @@ from typing import Any
 
 from app.cli.connection import Connection
 from app.cli.output import cell, print_values, say
-from app.store.accounts.clients import Client, Clients
+from app.store.accounts.clients import Client
+from app.store.accounts.credentials import credentials_of
 from app.store.accounts.tenants import Tenant
-from app.store.accounts.tokens import Token, Tokens
-from app.store.accounts.trusts import ASSERTION, Trust, Trusts
+from app.store.accounts.tokens import Token
+from app.store.accounts.trusts import ASSERTION, Trust
 from app.store.log.events import Events, LogSettings
 
 
 def connect_page(connection: Connection, tenant: Tenant) -> dict[str, Any]:
     """Return a tenant's URLs, its credentials with the values to paste, the last contact and the last error."""
     database, now = connection.database, datetime.now(UTC)
-    tokens = Tokens(database)
-    trusts = Trusts(database).of_tenant(tenant.name)
+    stored = credentials_of(database, tenant.name)
     page: dict[str, Any] = {
         "tenant_url": connection.tenant_url(tenant.name),
         "token_endpoint": connection.token_endpoint(tenant.name),
-        "tokens": [_token(each) for each in tokens.of_tenant(tenant.name) if each.opens_scim_at(now)],
-        "clients": [_client(each, tokens, now) for each in Clients(database).of_tenant(tenant.name)],
-        "federated": [_trust(each, tokens) for each in trusts if each.kind == ASSERTION],
-        "bearers": [_trust(each, tokens) for each in trusts if each.kind != ASSERTION],
+        "tokens": [_token(each) for each in stored.tokens if each.opens_scim_at(now)],
+        "clients": [_client(each, stored.used.get(each.id), now) for each in stored.clients],
+        "federated": [_trust(each, stored.used.get(each.id)) for each in stored.trusts if each.kind == ASSERTION],
+        "bearers": [_trust(each, stored.used.get(each.id)) for each in stored.trusts if each.kind != ASSERTION],
     }
     credentials = [*page["tokens"], *page["clients"], *page["federated"], *page["bearers"]]
     page["last_contact"] = max((each["last_used"] for each in credentials if each["last_used"]), default=None)
@@ -84,17 +84,16 @@ def _token(each: Token) -> dict[str, Any]:
     return {"id": each.id, "label": each.label, "expires": each.expires, "last_used": each.used}
 
 
-def _client(each: Client, tokens: Tokens, now: datetime) -> dict[str, Any]:
+def _client(each: Client, used: datetime | None, now: datetime) -> dict[str, Any]:
     live = [row for row in each.secrets if now < row.expires]
     return {
         "client_id": each.id, "label": each.label,
         "secrets": [{"secret_id": row.id, "expires": row.expires} for row in live],
-        "last_used": tokens.last_use_of(each.tenant, each.id),
+        "last_used": used,
     }
 
 
-def _trust(each: Trust, tokens: Tokens) -> dict[str, Any]:
-    used = tokens.last_use_of(each.tenant, each.id) if each.kind == ASSERTION else each.used
+def _trust(each: Trust, used: datetime | None) -> dict[str, Any]:
     row = {
         "id": each.id, "label": each.label, "issuer": each.issuer, "last_used": used, "fault": each.fault or None,
         "audiences": list(each.audiences),

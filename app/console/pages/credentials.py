@@ -13,7 +13,7 @@ from app.console.frame.door import LIVE
 from app.console.frame.forms import Fault
 from app.errors import Conflict, NotFound
 from app.store.mongo.moments import now
-from app.store.operators.credentials import SECRET, TOKEN, TRUST, VALID, Credential, CredentialActs, credentials_of
+from app.store.operators.credentials import SECRET, TOKEN, TRUST, VALID, Credential, CredentialActs, credential_list
 from app.store.operators.visits import CONSOLE, SETUP
 
 LIFETIMES = (("90", "90 days"), ("180", "180 days"), ("365", "1 year"))
@@ -59,7 +59,7 @@ def shown() -> list[Credential]:
 
     The setup pages show those by which its identity provider can come in: those that only read are the vendor's.
     """
-    found = credentials_of(parts().database, customer().name, now())
+    found = credential_list(parts().database, customer().name, now())
     return [each for each in found if g.kind == CONSOLE or (each.state == VALID and _WRITE in each.scopes)]
 
 

@@ -107,16 +107,16 @@ class Clients:
         if label:
             document["label"] = label
         self._collection.insert_one(document, session=session)
-        return _client(document), secret
+        return client_of(document), secret
 
     def find(self, client_id: str, session: Session = None) -> Client | None:
         """Return the client with this id, of any tenant, or None."""
         document = self._collection.find_one({"_id": client_id}, session=session)
-        return _client(document) if document else None
+        return client_of(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Client]:
         """Return the clients of a tenant, oldest first."""
-        return [_client(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
+        return [client_of(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
 
     def rotate(self, client_id: str, lifetime: timedelta, session: Session = None) -> tuple[Client, Secret, str]:
         """Add a secret beside the existing ones; return the client, the secret's record and the secret.
@@ -130,7 +130,7 @@ class Clients:
         if document is None:
             self.require(client_id, session)
             raise InvalidValue(f"The client {client_id} can have at most {MOST_SECRETS} secrets; delete one first.")
-        return _client(document), Secret(**row), secret
+        return client_of(document), Secret(**row), secret
 
     def delete_secret(self, client_id: str, secret_id: str, session: Session = None) -> Client:
         """Delete a secret, so that it gets no more access tokens, and return its client; raises NotFound.
@@ -143,7 +143,7 @@ class Clients:
         if document is None:
             self.require(client_id, session)
             raise NotFound(f"The client {client_id} has no secret {secret_id!r}.")
-        return _client(document)
+        return client_of(document)
 
     def delete(self, client_id: str, session: Session = None) -> Client:
         """Delete a client, revoke its access tokens, and return its last record; raises NotFound."""
@@ -152,7 +152,7 @@ class Clients:
         if document is None:
             raise _missing(client_id)
         self._tokens.revoke_of_client(document["tenant"], client_id, session)
-        return _client(document)
+        return client_of(document)
 
     def require(self, client_id: str, session: Session = None) -> Client:
         """Return the client with this id; raises NotFound."""
@@ -181,7 +181,8 @@ def secrets_of(document: Mapping[str, Any]) -> tuple[Secret, ...]:
     return tuple(Secret(row["id"], row["hash"], aware(row["created"]), aware(row["expires"])) for row in rows)
 
 
-def _client(document: dict[str, Any]) -> Client:
+def client_of(document: dict[str, Any]) -> Client:
+    """Return the client that is stored as a document."""
     return Client(
         id=document["_id"], tenant=document["tenant"], label=document.get("label", ""),
         scopes=frozenset(document["scopes"]), token_lifetime=timedelta(seconds=document["tokenSeconds"]),

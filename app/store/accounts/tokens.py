@@ -45,7 +45,7 @@ SPEC = CollectionSpec(
         }
     },
     indexes=(
-        IndexSpec(keys=(("tenant", 1), ("client", 1)), name="tenant_client"),
+        IndexSpec(keys=(("tenant", 1), ("client", 1), ("used", 1)), name="tenant_client"),
         IndexSpec(keys=(("forget", 1),), name="forget", expire_after_seconds=0),
         IndexSpec(keys=(("client", 1), ("expires", 1)), name="client_expires"),
     ),
@@ -122,23 +122,17 @@ class Tokens:
         if client and lifetime:
             document["forget"] = created + lifetime + FORGET_AFTER
         self._collection.insert_one(document, session=session)
-        return f"scimd_{token_id}_{secret}", _token(document)
+        return f"scimd_{token_id}_{secret}", token_of(document)
 
     def find(self, token_id: str, session: Session = None) -> Token | None:
         """Return the record of the token with this id, of any tenant, or None."""
         document = self._collection.find_one({"_id": token_id}, session=session)
-        return _token(document) if document else None
+        return token_of(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Token]:
         """Return the tokens that operators issued for a tenant, oldest first."""
         rows = self._collection.find({"tenant": tenant, "client": {"$exists": False}}, sort=[("created", 1)])
-        return [_token(row) for row in rows]
-
-    def last_use_of(self, tenant: str, client: str) -> datetime | None:
-        """Return when an access token of the client was last used, or None."""
-        query = {"tenant": tenant, "client": client, "used": {"$exists": True}}
-        row = self._collection.find_one(query, {"used": 1}, sort=[("used", -1)])
-        return aware(row["used"]) if row else None
+        return [token_of(row) for row in rows]
 
     def revoke(self, token_id: str, session: Session = None) -> Token:
         """Revoke a token from now on and return its record; raises NotFound."""
@@ -185,7 +179,8 @@ def is_secret(secret: str, stored: str) -> bool:
     return hmac.compare_digest(hash_of(secret), stored)
 
 
-def _token(document: dict[str, Any]) -> Token:
+def token_of(document: dict[str, Any]) -> Token:
+    """Return the token that is stored as a document."""
     dates = {field: aware(document[field]) for field in ("expires", "used", "revoked") if field in document}
     return Token(
         id=document["_id"], tenant=document["tenant"], hash=document["hash"], scopes=frozenset(document["scopes"]),

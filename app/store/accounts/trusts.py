@@ -132,16 +132,16 @@ class Trusts:
         }
         document |= {field: value for field, value in optional.items() if value}
         self._collection.insert_one(document, session=session)
-        return _trust(document)
+        return trust_of(document)
 
     def find(self, trust_id: str) -> Trust | None:
         """Return the trust with this id, or None."""
         document = self._collection.find_one({"_id": trust_id})
-        return _trust(document) if document else None
+        return trust_of(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Trust]:
         """Return the trusts of a tenant, oldest first."""
-        return [_trust(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
+        return [trust_of(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
 
     def delete(self, trust_id: str, session: Session = None) -> Trust:
         """Delete a trust, revoke its access tokens, and return its last record; raises NotFound."""
@@ -149,7 +149,7 @@ class Trusts:
         if document is None:
             raise NotFound(f"There is no trust {trust_id!r}.")
         self._tokens.revoke_of_client(document["tenant"], trust_id, session)
-        return _trust(document)
+        return trust_of(document)
 
     def record_use(self, trust: Trust) -> None:
         """Record that a token of the issuer was used, at most once a minute; a failure to do so is ignored."""
@@ -236,15 +236,15 @@ def is_loopback(host: str) -> bool:
     return False
 
 
-def _trust(document: dict[str, Any]) -> Trust:
+def trust_of(document: dict[str, Any]) -> Trust:
+    """Return the trust that is stored as a document."""
     dates = {field: aware(document[field]) for field in ("fetched", "attempted", "used") if field in document}
     return Trust(
         id=document["_id"], tenant=document["tenant"], kind=document["kind"], issuer=document["issuer"],
         audiences=tuple(document["audiences"]), scopes=frozenset(document["scopes"]),
         created=aware(document["created"]), subject=document.get("subject", ""), app_id=document.get("appId", ""),
-        jwks_uri=document.get("jwksUri", ""), label=document.get("label", ""),
+        jwks_uri=document.get("jwksUri", ""), label=document.get("label", ""), fault=document.get("fault", ""),
         keys=tuple(document["keys"]) if "keys" in document else None, fetched=dates.get("fetched"),
-        attempted=dates.get("attempted"), used=dates.get("used"),
-        fetching=document.get("fetching", False), fault=document.get("fault", ""),
+        attempted=dates.get("attempted"), used=dates.get("used"), fetching=document.get("fetching", False),
         last_audience=document.get("lastAudience", ""), only_public=document.get("onlyPublic", False),
     )

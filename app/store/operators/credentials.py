@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from app.errors import NotFound
 from app.store.accounts.clients import TOKEN_LIFETIME, Client, Clients, Secret
+from app.store.accounts.credentials import credentials_of
 from app.store.accounts.tokens import DEFAULT_SCOPES, Token, Tokens
 from app.store.accounts.trusts import Conditions, Trust, Trusts
 from app.store.mongo.database import Database, Session
@@ -38,14 +39,14 @@ class Credential:
     in_use: bool = False
 
 
-def credentials_of(database: Database, tenant: str, moment: datetime) -> list[Credential]:
+def credential_list(database: Database, tenant: str, moment: datetime) -> list[Credential]:
     """Return the credentials of a tenant: those that are valid first, then the newest first."""
-    tokens, clients = Tokens(database), Clients(database).of_tenant(tenant)
-    used = {client.id: tokens.last_use_of(tenant, client.id) for client in clients}
+    stored = credentials_of(database, tenant)
     found = [
-        *(_of_token(token, moment) for token in tokens.of_tenant(tenant)),
-        *(_of_secret(client, secret, used[client.id], moment) for client in clients for secret in client.secrets),
-        *(_of_trust(trust) for trust in Trusts(database).of_tenant(tenant)),
+        *(_of_token(token, moment) for token in stored.tokens),
+        *(_of_secret(client, secret, stored.used.get(client.id), moment)
+          for client in stored.clients for secret in client.secrets),
+        *(_of_trust(trust, stored.used.get(trust.id)) for trust in stored.trusts),
     ]
     newest = max((each.used for each in found if each.used), default=None)
     marked = [replace(each, in_use=each.state == VALID and each.used == newest is not None) for each in found]
@@ -175,5 +176,5 @@ def _of_secret(client: Client, secret: Secret, used: datetime | None, moment: da
     )
 
 
-def _of_trust(trust: Trust) -> Credential:
-    return Credential(TRUST, trust.id, trust.label, VALID, trust.created, trust.scopes, used=trust.used)
+def _of_trust(trust: Trust, used: datetime | None) -> Credential:
+    return Credential(TRUST, trust.id, trust.label, VALID, trust.created, trust.scopes, used=used)

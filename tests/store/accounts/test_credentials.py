@@ -1,6 +1,7 @@
 """OAuth clients and trusts as the database keeps them, on mongomock and on the real MongoDB."""
 
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from app.errors import InvalidValue, NotFound
 from app.store.accounts import credentials
 from app.store.accounts.clients import MOST_SECRETS, Clients
+from app.store.accounts.credentials import credentials_of
 from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import COLLECTIONS as TENANTS
 from app.store.accounts.tenants import Tenants
@@ -111,14 +113,26 @@ def test_a_deleted_client_takes_its_tokens_along(clients, store):
     assert tokens.find(token.id).revoked
 
 
-def test_last_use_of_a_clients_tokens(store):
-    tokens = Tokens(store)
-    assert tokens.last_use_of("acme", "c1") is None
-    _, token = tokens.issue("acme", client="c1", lifetime=DAY)
-    tokens.record_use(token)
-    assert soon(lambda: tokens.last_use_of("acme", "c1"))
-    assert tokens.last_use_of("acme", "c1") == tokens.find(token.id).used
-    assert tokens.last_use_of("globex", "c1") is None
+def test_the_credentials_of_a_tenant_with_the_last_use_of_each(database):
+    tokens, clients, trusts = Tokens(database), Clients(database), Trusts(database)
+    conditions = Conditions("assertion", "https://login.example.com", ("api://scimd",), "subject")
+    _, issued = tokens.issue("acme", label="entra")
+    first, second = (clients.create("acme", lifetime=DAY)[0] for _ in range(2))
+    trust, bearer = trusts.add("acme", conditions), trusts.add("acme", replace(conditions, kind="bearer"))
+    others = tokens.issue("globex"), clients.create("globex", lifetime=DAY), trusts.add("globex", conditions)
+    found = credentials_of(database, "acme")
+    assert ({each.id for each in found.tokens}, found.used) == ({issued.id}, {})
+    assert ({each.id for each in found.clients}, {each.id for each in found.trusts}) == ({first.id, second.id}, {trust.id, bearer.id})
+    assert found.tokens == (tokens.find(issued.id),)
+    got = [tokens.issue("acme", client=each.id, lifetime=DAY)[1] for each in (first, first, trust)]
+    for each in (*got, issued, others[0][1]):
+        tokens.record_use(each)
+    trusts.record_use(bearer)
+    uses = soon(lambda: each if len(each := credentials_of(database, "acme").used) == 4 else None)
+    assert uses == {
+        first.id: max(tokens.find(each.id).used for each in got[:2]), trust.id: tokens.find(got[2].id).used,
+        bearer.id: trusts.find(bearer.id).used, issued.id: tokens.find(issued.id).used,
+    }
 
 
 def test_a_trust(store):
