@@ -77,8 +77,10 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     """Put the application together; raises ConfigError, StoreError."""
     config = config or Config.from_environment(os.environ)
     if config.metrics_bind:
+        from app.telemetry.labels import distinguish
         from app.telemetry.metrics import MongoObserver
 
+        distinguish(config.metrics_tenants)
         observe(MongoObserver())
     database = database or open_database(config)
     _prepare(config, database)

@@ -13,11 +13,11 @@ from app.advice.state import Key, state_of
 from app.errors import Unavailable
 from app.store.mongo.database import Database
 from app.store.operators.facts import CustomerFacts
-from app.telemetry.labels import MOST_TENANTS
+from app.telemetry.labels import most_tenants
 
 
 class Customers(Collector):
-    """The states and the last contacts of the tenants that need attention most; of 1,000 at most."""
+    """The states and the last contacts of the tenants that need attention most."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,13 +31,13 @@ class Customers(Collector):
         now = datetime.now(UTC)
         try:
             with self._database.budget(5):
-                facts = CustomerFacts(self._database).of(None, now)
+                facts = CustomerFacts(self._database).some(most_tenants(), now)
         except Unavailable as error:
             print(f"scimd metrics: {error.detail}", file=sys.stderr)
             facts = {}
         worst = {key: place for place, key in enumerate(Key)}
         found = sorted(((state_of(each, now), each) for each in facts.values()), key=lambda row: worst[row[0].key])
-        for state, each in found[:MOST_TENANTS]:
+        for state, each in found[:most_tenants()]:
             states.add_metric([each.name, state.key], 1)
             if each.last:
                 last.add_metric([each.name], each.last.timestamp())

@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
-MOST_TENANTS = 1_000
 OTHERS = "(others)"
 """The label of all other tenants; no tenant can have this name."""
 
+_most = 1_000
 _named: set[str] = set()
 
 
+def distinguish(most: int) -> None:
+    """Set how many tenants the metrics of this process distinguish, before it counts anything."""
+    global _most
+    _most = most
+
+
+def most_tenants() -> int:
+    """Return how many tenants the metrics of this process distinguish."""
+    return _most
+
+
 def tenant_label(name: str) -> str:
-    """Return a tenant's label: its name, or `OTHERS` if this process distinguishes `MOST_TENANTS` already."""
-    if name not in _named:
-        if len(_named) >= MOST_TENANTS:
+    """Return a tenant's label: its name, or `OTHERS` if this process distinguishes as many as it may; "" is none."""
+    if name and name not in _named:
+        if len(_named) >= _most:
             return OTHERS
         _named.add(name)
     return name
@@ -26,7 +37,7 @@ def largest_apart(numbers: Mapping[tuple[str, str, str], int]) -> Counter[tuple[
     sizes = Counter[str]()
     for (tenant, *_), number in numbers.items():
         sizes[tenant] += number
-    largest = {tenant for tenant, _ in sizes.most_common(MOST_TENANTS)}
+    largest = {tenant for tenant, _ in sizes.most_common(_most)}
     found = Counter[tuple[str, str, str]]()
     for (tenant, kind, state), number in numbers.items():
         found[tenant if tenant in largest else OTHERS, kind, state] += number

@@ -29,7 +29,7 @@ from app.store.mongo.database import Database
 from app.store.open import open_database, outboxes
 from app.store.sign_on.connections import certificate_expiries
 from app.telemetry.customers import Customers
-from app.telemetry.labels import MOST_TENANTS, largest_apart
+from app.telemetry.labels import distinguish, largest_apart, most_tenants
 
 PAUSE = 1.0
 PATIENCE = 10
@@ -69,12 +69,12 @@ class Tenants(Collector):
                 for labels, number in largest_apart(numbers).items():
                     resources.add_metric(labels, number)
                 soon = sorted(earliest_expiries(self._database, now).items(), key=lambda row: row[1])
-                for (tenant, kind), end in soon[:MOST_TENANTS]:
+                for (tenant, kind), end in soon[:most_tenants()]:
                     ends.add_metric([tenant, kind], (end - now).total_seconds())
                 last = sorted(certificate_expiries(self._database).items(), key=lambda row: row[1])
-                for tenant, end in last[:MOST_TENANTS]:
+                for tenant, end in last[:most_tenants()]:
                     certificates.add_metric([tenant], (end - now).total_seconds())
-                for tenant, guard in sorted(Guards(self._database).found().items())[:MOST_TENANTS]:
+                for tenant, guard in sorted(Guards(self._database).found().items())[:most_tenants()]:
                     unusual.add_metric([tenant], guard.number)
         except Unavailable as error:
             print(f"scimd metrics: {error.detail}", file=sys.stderr)
@@ -142,6 +142,7 @@ def main() -> None:
     """Serve metrics until the parent process, whose id is the argument, has ended."""
     parent = int(sys.argv[1])
     config = Config.from_environment(os.environ)
+    distinguish(config.metrics_tenants)
     registry = CollectorRegistry()
     MultiProcessCollector(registry)
     database, sources = open_database(config), outboxes(config)

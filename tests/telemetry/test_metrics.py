@@ -17,6 +17,7 @@ import requests
 
 from app.store.mongo.moments import now
 from app.telemetry import folder
+from app.telemetry.labels import OTHERS
 from tests.cli.test_serve import answers
 from tests.conftest import Server, free_port, make_server, new_database
 from tests.processes import children, until
@@ -139,6 +140,27 @@ def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Serve
     (exporter,) = exporters(metered)
     assert metered.stop() == 0
     until(lambda: not alive(exporter))
+
+
+def test_as_many_tenants_are_told_apart_as_the_setting_says(tmp_path: Path, mongod_uri: str) -> None:
+    settings = {"SCIMD_WORKERS": "1", "SCIMD_METRICS_TENANTS": "1", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
+    server = make_server(tmp_path, **settings, SCIMD_MONGODB_URI=new_database(mongod_uri))
+    server.start()
+    try:
+        until(lambda: listens(server))
+        for number in (2, 1):
+            url, token = server.create_tenant()
+            for name in ("ann", "bob")[:number]:
+                answer = requests.post(
+                    f"{url}/Users", json=PERSON | {"userName": name}, headers={"Authorization": f"Bearer {token}"}, timeout=30
+                )
+                assert answer.status_code == 201
+        until(lambda: total(server, "scimd_requests_total", tenant=OTHERS, method="POST") == 1)
+        assert total(server, "scimd_requests_total", method="POST") == 3
+        assert (total(server, "scimd_resources", type="User"), total(server, "scimd_resources", type="User", tenant=OTHERS)) == (3, 1)
+        assert total(server, "scimd_tenant_state") <= 1
+    finally:
+        assert server.stop() == 0
 
 
 @pytest.fixture

@@ -130,6 +130,12 @@ def test_co_61_who_needs_attention_is_a_candidate(world: World, name: str) -> No
     assert facts.name == "acme" and state.needs_attention
 
 
+def test_of_more_tenants_than_are_asked_for_those_that_may_need_attention_are_found(world: World) -> None:
+    BAD["refused"](world, "acme")
+    assert set(world.facts.some(2, NOW)) == {"acme", "globex"}
+    assert set(world.facts.some(1, NOW)) == {"acme"}
+
+
 def test_co_61_the_attention_list_costs_what_is_on_it(world: World) -> None:
     """The healthy customers are not looked at, however many there are."""
     for number in range(300):
