@@ -1,11 +1,11 @@
 """Measure scimd: one real mongod, two servers under the same gunicorn, one load generator, in turn.
 
-    python -m bench                                  all but the long ones; about four minutes
+    python -m bench                                  all but the long ones; eleven minutes
     python -m bench --only get post                  some of them
     python -m bench --seconds 10                     longer, for steadier figures
-    python -m bench --only soak --seconds 600        Entra's mix at 50 requests a second for ten minutes
+    python -m bench --only soak --seconds 600        Entra's mix to ten tenants for ten minutes
     python -m bench --only webhooks-dead --seconds 60    the mix with fifty dead endpoints and without, in four minutes
-    python -m bench --scale                          a tenant of a million users beside one of 1,000; half an hour
+    python -m bench --scale                          a tenant of a million users beside one of 1,000; 15 minutes
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _options(names: list[str]) -> argparse.Namespace:
     parser.add_argument("--scale", action="store_true", help="compare a large tenant with one of 1,000 users instead")
     parser.add_argument("--users", type=int, default=scale.USERS, help="of the large tenant (default: a million)")
     parser.add_argument("--seconds", type=float, default=8.0, help="for each side of a scenario (default: 8)")
-    parser.add_argument("--rate", type=float, default=50.0, help="requests per second of the soak (default: 50)")
+    parser.add_argument("--rate", type=float, default=250.0, help="requests per second of the soak (default: 250)")
     parser.add_argument("--json", type=Path, help="the file for the figures (default: in bench/results)")
     parser.add_argument("--plot", type=Path, help="draw a PNG; needs the extra `bench`")
     return parser.parse_args()

@@ -15,7 +15,7 @@ from app.store.operators.links import Links
 from app.store.operators.visits import CONSOLE
 from bench.console_data import BIG
 
-VISITS = 20
+VISITS = 100
 """A visit may send 20 requests a second."""
 _HOST = urlsplit(Config.from_environment({}).base_url).netloc
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from bench import people
@@ -21,6 +22,20 @@ class Mix(Requests):
         kind = self.KINDS[(turn + 7 * connection) % len(self.KINDS)]
         groups = {"groups": self.population.groups("ten", self.population.tens)} if kind is AddMember else {}
         return kind(self.population, self.token, **groups)(connection, 1_000_000 + turn)
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """Requests to several tenants in turn; each source makes those to one of them."""
+
+    sources: tuple[Requests, ...]
+    expected: ClassVar[bytes] = b""
+    block: ClassVar[int] = 1
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        """Return the request of a connection's turn, to another tenant each time."""
+        number = len(self.sources)
+        return self.sources[(turn + connection) % number](connection, turn // number)
 
 
 class Flood(Requests):

@@ -25,13 +25,15 @@ class Population:
     first: int = 0
     """The number in the name of the first user."""
     circles: int = 20
-    """Groups of the connected half of the users, two for each user; 0 if none is connected."""
+    """Groups of the connected users, the second half without those who leave, two for each user; 0 if none is connected."""
     tens: int = 200
     """Groups of ten."""
     empties: int = 400
     """Empty groups."""
     teams: int = 0
     """Empty groups that get twenty members at a time."""
+    leaving: int = 0
+    """Users without a group and a manager, the last ones, who are disabled or deleted."""
     crowds: tuple[int, ...] = ()
     """The sizes of the large groups."""
 
@@ -46,9 +48,18 @@ class Population:
         return range(self.users // 2 if self.circles else self.users)
 
     @property
+    def leavers(self) -> range:
+        """The numbers of the users who are disabled or deleted; they join no group, which would change with them."""
+        return range(self.users - self.leaving, self.users)
+
+    def joiner(self, number: int) -> str:
+        """Return the id of a user who may join a group; the numbers begin again where there are no more."""
+        return self.user_id(number % self.leavers.start)
+
+    @property
     def connected(self) -> range:
         """The numbers of the users with a manager and two groups."""
-        return range(len(self.alone), self.users)
+        return range(len(self.alone), self.leavers.start)
 
     def circles_of(self, number: int) -> tuple[str, str]:
         """Return the ids of the two groups of a connected user."""

@@ -63,10 +63,10 @@ class Requests:
 
     def leaver(self, connection: int, turn: int) -> str:
         """Return the path of a user who has not been named before; raises RuntimeError after the last one."""
-        number = turn * CONNECTIONS + connection
-        if number >= self.population.users:
-            raise RuntimeError(f"all {self.population.users:,} users of {self.population.name} have left")
-        return self._path(number)
+        number, leavers = turn * CONNECTIONS + connection, self.population.leavers
+        if number >= len(leavers):
+            raise RuntimeError(f"all {len(leavers):,} users of {self.population.name} have left")
+        return self._path(leavers[number])
 
     def _path(self, number: int) -> str:
         return ("/Users/" if self.token else "/users/") + self.population.user_id(number)
@@ -202,7 +202,7 @@ class AddMember(Requests):
         group = self.groups[(turn + connection * number // CONNECTIONS) % number]
         first = (turn // number * CONNECTIONS + connection) * self.at_once
         members = range(first, first + self.at_once)
-        return self.add(group, [self.population.user_id(member % self.population.users) for member in members])
+        return self.add(group, [self.population.joiner(member) for member in members])
 
 
 @dataclass(frozen=True)

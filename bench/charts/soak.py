@@ -22,9 +22,10 @@ def _chart(soak: Measured, result: Result) -> Chart:
         words="The memory of scimd's processes and of mongod during a soak; the table has its growth.",
         shows=(
             "The resident memory of each process while Entra's mix of requests came in at a steady rate: "
-            f"{result['requests']:,} requests, {result['errors']} of which failed. The median response took "
-            f"{result['p50_ms']} ms, 95 of 100 at most {result['p95_ms']} ms, and 99 of 100 at most "
-            f"{result['p99_ms']} ms."
+            f"{result['rate']:g} a second to {result['tenants']} tenants, {result['requests']:,} in all, "
+            f"{result['errors']} of which failed. The median response took {result['p50_ms']} ms, 95 of 100 at most "
+            f"{result['p95_ms']} ms, and 99 of 100 at most {result['p99_ms']} ms. scimd and mongod together kept "
+            f"{result['busy_cores']} cores busy."
         ),
         hides=(
             "Days. mongod keeps what is stored in a cache of its own, and more is stored all the time, so its memory "

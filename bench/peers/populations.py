@@ -32,8 +32,9 @@ class Numbered(AtRoot):
 
 
 def population(users: int, kind: type[Population] = Population) -> Population:
-    """Return so many users: half of them in two groups of a hundred each, and empty groups that get members."""
-    return kind(f"peers-{users}", users, circles=users // GROUP_SIZE, tens=0, empties=200, teams=400)
+    """Return so many users: a quarter in two groups of a hundred each, a quarter leaving, and empty groups to fill."""
+    circles, leaving = users // (2 * GROUP_SIZE), users // 4
+    return kind(f"peers-{users}", users, circles=circles, tens=0, empties=200, teams=400, leaving=leaving)
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,7 @@ class Delete(Operation):
 
     @property
     def most(self) -> int:
-        return len(self.of.alone)
+        return len(self.of.leavers)
 
     def good(self, response: bytearray, connection: int, turn: int) -> bool:
         return b" 204 " in response[:20]

@@ -60,7 +60,7 @@ FILES: dict[str, dict[str, Any]] = {
     "scale": {"results": [compared("find-size", 0.8, "cost <= 1.30x", "1,000,000 users", "1,000 users")]},
     "soak": {
         "results": [{
-            "scenario": "soak", "goal": "flat", "figure": "+0.1 MB", "passed": True, "requests": 30_000, "errors": 0,
+            "scenario": "soak", "goal": "flat", "figure": "+0.1 MB", "passed": True, "requests": 30_000, "errors": 0, "rate": 250.0, "tenants": 10, "busy_cores": 0.81,
             "p50_ms": 5.1, "p95_ms": 9.0, "p99_ms": 20.5, "memory_mb": {"master": 40.12}, "growth_mb": {"master": 0.1},
             "series": {"seconds_apart": 5.0, "memory_mb": {"master": [40.0, 40.1]}},
         }],

@@ -27,7 +27,7 @@ from bench.requests import (
     Post,
 )
 
-PEOPLE = Population("t", users=400, circles=4, tens=10, empties=16, crowds=(600,))
+PEOPLE = Population("t", users=400, circles=4, tens=10, empties=16, leaving=40, crowds=(600,))
 
 
 def read(request: bytes) -> tuple[str, Any]:
@@ -56,7 +56,7 @@ def test_a_member_is_added_once(token: str) -> None:
 
 @pytest.mark.parametrize("token", ["", "secret"])
 def test_twenty_members_are_added_at_once_and_each_once(token: str) -> None:
-    source = AddMember(PEOPLE, token, PEOPLE.groups("team", 50), at_once=20)
+    source = AddMember(PEOPLE, token, PEOPLE.groups("team", 100), at_once=20)
     pairs = [pair for c in range(CONNECTIONS) for turn in range(100) for pair in added(source, c, turn)]
     assert len(set(pairs)) == len(pairs) == CONNECTIONS * 100 * 20
 
@@ -91,9 +91,10 @@ def test_a_group_is_created_once() -> None:
 @pytest.mark.parametrize("kind", [Disable, Delete])
 @pytest.mark.parametrize("token", ["", "secret"])
 def test_a_user_leaves_once(kind: type[Disable | Delete], token: str) -> None:
-    turns = PEOPLE.users // CONNECTIONS
-    lines = {read(kind(PEOPLE, token)(c, turn))[0] for c in range(CONNECTIONS) for turn in range(turns)}
-    assert {line.split()[1].rpartition("/")[2] for line in lines} == {PEOPLE.user_id(n) for n in range(PEOPLE.users)}
+    turns = -(-len(PEOPLE.leavers) // CONNECTIONS)
+    lines = {read(kind(PEOPLE, token)(c, turn))[0] for c in range(CONNECTIONS) for turn in range(turns)
+             if turn * CONNECTIONS + c < len(PEOPLE.leavers)}
+    assert {line.split()[1].rpartition("/")[2] for line in lines} == {PEOPLE.user_id(n) for n in PEOPLE.leavers}
     with pytest.raises(RuntimeError, match="have left"):
         kind(PEOPLE, token)(0, turns)
 
@@ -131,3 +132,11 @@ def test_sso_149_a_code_and_a_response_are_used_once(tmp_path: Path) -> None:
 def test_users_of_different_scenarios_are_different() -> None:
     names = [{read(source(0, turn))[1]["userName"] for turn in range(50)} for source in (Post(PEOPLE, ""), Post(PEOPLE, "", 20_000_000))]
     assert not names[0] & names[1]
+
+
+def test_nobody_joins_a_group_who_is_deleted_later() -> None:
+    of = Population("somewhere", users=100, leaving=25)
+    leavers, joiners = {of.user_id(number) for number in of.leavers}, [of.joiner(number) for number in range(150)]
+    assert len(leavers) == 25 and not {*of.leavers} & ({*of.alone} | {*of.connected})
+    assert {*joiners} == {of.user_id(number) for number in range(100)} - leavers
+    assert joiners[75:] == joiners[:75]

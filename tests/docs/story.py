@@ -106,7 +106,7 @@ ELSEWHERE = {
     "make screenshots": "python -m tests.console.browser.pictures",
     "make test-long": 'python -m pytest -m "long or hypothesis" --hypothesis-profile=many --timeout=3600',
     "make bench": "python -m bench",
-    "python -m bench --only soak --seconds 600 --rate 50": "",
+    "python -m bench --only soak --seconds 600": "",
     "python -m bench --only flood": "",
     "python -m bench.console": "",
     "kill -s HUP": "",

@@ -62,7 +62,7 @@ def test_the_soak_soaks(tmp_path: Path) -> None:
     )
     assert figures.exists(), done.stdout + done.stderr
     (result,) = json.loads(figures.read_text())["results"]
-    assert (result["requests"], result["errors"]) == (12 * 50, 0), result
+    assert (result["requests"], result["errors"]) == (12 * 250, 0), result
 
 
 @pytest.mark.parametrize("page", pages.PAGES)
