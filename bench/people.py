@@ -25,7 +25,7 @@ class Population:
     first: int = 0
     """The number in the name of the first user."""
     circles: int = 20
-    """Groups of the connected users, the second half without those who leave, two for each user; 0 if none is connected."""
+    """Groups of the connected users (the second half, but for those who leave), two for each; 0 for none."""
     tens: int = 200
     """Groups of ten."""
     empties: int = 400

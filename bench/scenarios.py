@@ -13,7 +13,8 @@ from bench.requests import CONNECTIONS
 
 ACME = Population("bench", users=2_000, teams=1_000)
 LEAVERS = Population("bench-leavers", users=30_000, leaving=30_000, first=1_000_000, circles=0, tens=0, empties=0)
-"""These two are compared with the bare app, which has the same users. The leavers are enough for eight seconds of 7,000 a second."""
+"""These two are compared with the bare app, which has the same users. There are
+leavers for eight seconds of 7,000 a second."""
 SMALL = Population("bench-small", users=1_000)
 LARGE = Population("bench-large", users=200_000, crowds=(1_000_000, 100_000))
 DEEP_PAGE = 1_000

@@ -1,4 +1,4 @@
-"""The collections for credentials and for the buckets that limit how often a client may call; a tenant's credentials."""
+"""A tenant's credentials; the collections for them, and for the buckets that limit how often a client may call."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class CustomerFacts:
         return {name: _facts(each, suspensions.get(name, {}), now) for name, each in sorted(found.items())}
 
     def some(self, most: int, now: datetime) -> dict[str, Facts]:
-        """Return the facts about all tenants if there are at most so many, and else about those that may need attention.
+        """Return the facts about all tenants if they are at most so many, else about those that may need attention.
 
         They are by name, as those of `of`. All of 5,000 tenants took 0.2 s.
         """
