@@ -2,12 +2,16 @@
 
 The parser fails closed, with one kind of exception: every fault is a FilterError with its position and what was
 expected. scan.py counts what would be expensive before the parser sees the text.
+
+Texts that differ only in their strings are parsed once: clients send one filter again and again, each time with another
+name (D-585).
 """
 
 from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path as File
 from typing import Any
@@ -23,7 +27,7 @@ from scim_filter.scan import LONGEST, check_size, closing, is_inside_brackets
 OPERATORS = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
 
 _CACHED = 1_024
-_CACHED_LENGTH = 1_024  # together they bound the memory of the caches
+_CACHED_LENGTH = 1_024  # together they bound the memory of the cache
 _FOUND = re.compile(r'"|[()\[\]]|[^\s()\[\]"]{1,40}|[^ \t\r\n]|$')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -33,24 +37,14 @@ def parse_filter(text: str, *, bare_words: bool = False, longest: int = LONGEST)
 
     `longest` is the number of characters that the text may have.
     """
-    if len(text) > _CACHED_LENGTH or len(text) > longest:
-        return _parse_filter(text, bare_words, longest)
-    return _cached_filter(text, bare_words)
+    tree: Filter = _read(text, "filter", bare_words, longest)
+    return tree
 
 
 def parse_path(text: str, *, bare_words: bool = False) -> PatchPath:
     """Return the tree of a PATCH path; raises PathError, or FilterError for a fault between the brackets."""
-    return (_parse_path if len(text) > _CACHED_LENGTH else _cached_path)(text, bare_words)
-
-
-def _parse_filter(text: str, bare_words: bool, longest: int = LONGEST) -> Filter:
-    tree: Filter = _parse(text, "filter", bare_words, longest)
-    return tree
-
-
-def _parse_path(text: str, bare_words: bool) -> PatchPath:
     try:
-        path: PatchPath = _parse(text, "path", bare_words, LONGEST)
+        path: PatchPath = _read(text, "path", bare_words, LONGEST)
     except FilterError as error:
         if is_inside_brackets(text, error.column):
             raise
@@ -58,8 +52,17 @@ def _parse_path(text: str, bare_words: bool) -> PatchPath:
     return path
 
 
-_cached_filter = lru_cache(maxsize=_CACHED)(_parse_filter)
-_cached_path = lru_cache(maxsize=_CACHED)(_parse_path)
+def _read(text: str, start: str, bare_words: bool, longest: int) -> Any:
+    """Return the tree of a text, by way of its shape: the text with a blank for each character of its strings.
+
+    The tree of a shape is cached; its columns are those of the text, and it gets the strings of the text.
+    """
+    if len(text) <= min(longest, _CACHED_LENGTH):
+        shape = _strings().sub(_blanked, text)
+        if "'" not in shape:  # between single quotes, a double quote begins no string
+            with suppress(FilterError):  # the text itself is then parsed, so that the error is about what was sent
+                return _with_strings(_cached(shape, start, bare_words, LONGEST), text)
+    return _parse(text, start, bare_words, longest)
 
 
 def _parse(text: str, start: str, bare_words: bool, longest: int) -> Any:
@@ -73,6 +76,36 @@ def _parse(text: str, start: str, bare_words: bool, longest: int) -> Any:
         raise _unexpected(text, (error.pos_in_stream or 0) + 1, error.allowed or set()) from error
     except (LarkError, RecursionError) as error:
         raise FilterError(f"This is not a {start}", 1) from error
+
+
+_cached = lru_cache(maxsize=_CACHED)(_parse)
+
+
+@lru_cache(maxsize=1)
+def _strings() -> re.Pattern[str]:
+    """Return the pattern for a string, its first group, or for the rest of the text from one without an end."""
+    string = _lark(False).get_terminal("STRING").pattern.to_regexp()
+    return re.compile(f'({string})|".*', re.DOTALL)
+
+
+def _blanked(found: re.Match[str]) -> str:
+    return f'"{" " * (len(found[1]) - 2)}"' if found[1] else found[0]
+
+
+def _with_strings(tree: Any, text: str) -> Any:
+    """Return the tree with the strings that `text` has at their columns; raises FilterError."""
+    if isinstance(tree, Comparison):
+        found = _strings().match(text, tree.column - 1)
+        return Comparison(tree.path, tree.operator, _string(found[0], tree.column), tree.column) if found else tree
+    if isinstance(tree, And | Or):
+        return type(tree)(tuple(_with_strings(term, text) for term in tree.terms))
+    if isinstance(tree, Not):
+        return Not(_with_strings(tree.term, text))
+    if isinstance(tree, ValuePath):
+        return ValuePath(tree.path, _with_strings(tree.filter, text))
+    if isinstance(tree, PatchPath) and tree.filter is not None:
+        return PatchPath(tree.path, _with_strings(tree.filter, text), tree.sub)
+    return tree
 
 
 def _unexpected(text: str, column: int, expected: set[str]) -> FilterError:
@@ -155,7 +188,7 @@ class _Builder(Transformer[Token, Any]):
 
     def _literal(self, token: Token) -> Literal:
         if token.type == "STRING":
-            return _string(token)
+            return _string(token, _column(token))
         if self._bare_words and token.type in ("NUMBER", "LITERAL"):
             return Bare(token)
         if token.type == "NUMBER":
@@ -164,7 +197,7 @@ class _Builder(Transformer[Token, Any]):
             return {"true": True, "false": False, "null": None}[token]
         if not self._bare_words:
             raise FilterError("Expected a value in JSON; a string is in double quotes", _column(token))
-        return _checked(token[1:-1] if token.type == "QUOTED" else str(token), token)
+        return _checked(token[1:-1] if token.type == "QUOTED" else str(token), _column(token))
 
 
 def both(term: Filter, also: Filter) -> Filter:
@@ -194,18 +227,18 @@ def _value_of(path: Token) -> Path:
     return Path("value", _column(path))
 
 
-def _string(token: Token) -> str:
+def _string(text: str, column: int) -> str:
     try:
-        return _checked(json.loads(token), token)
+        return _checked(json.loads(text), column)
     except json.JSONDecodeError as error:
         message = "The string has an escape or a control character that JSON does not allow"
-        raise FilterError(message, _column(token) + error.pos) from None
+        raise FilterError(message, column + error.pos) from None
 
 
-def _checked(text: str, token: Token) -> str:
+def _checked(text: str, column: int) -> str:
     # The driver raises for half of a surrogate pair, and for NUL in a pattern.
     if "\x00" in text or _SURROGATE.search(text):
-        raise FilterError("A string must not contain NUL or half of a surrogate pair", _column(token))
+        raise FilterError("A string must not contain NUL or half of a surrogate pair", column)
     return text
 
 
