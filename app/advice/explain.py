@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from app.advice.cures import CURES
 from app.advice.guides import ENTRA, OTHER, PROVIDERS
+from app.advice.wording import utc
 from app.causes import cause_of
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -137,8 +138,8 @@ def listed(names: Sequence[str], word: str) -> str:
 def _moment(text: str) -> str:
     """Return the text of a moment for people, and any other text unchanged."""
     try:
-        return f"{datetime.fromisoformat(text):%-d %B %Y, %H:%M} UTC"
-    except ValueError:
+        return utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
         return text
 
 

@@ -15,6 +15,7 @@ from itertools import pairwise
 from app.advice.explain import title_of
 from app.advice.facts import Contact, Credential, Facts
 from app.advice.guides import ENTRA, provider_of
+from app.advice.wording import ago, lasted, plural, utc
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _CLOSE = timedelta(minutes=90)
@@ -86,24 +87,6 @@ def attention(customers: Iterable[Facts], now: datetime, most: int = 20) -> list
     return sorted(rows, key=lambda row: (worst[row[1].key], -row[0].refused, row[0].name))[:most]
 
 
-def lasted(time: timedelta) -> str:
-    """Return a span of time in words: `2 minutes`, `26 hours`, `3 days`."""
-    minutes = max(1, round(time / timedelta(minutes=1)))
-    for unit, length, upto in (("minute", 1, 120), ("hour", 60, 48 * 60)):
-        if minutes < upto:
-            return _counted(minutes // length, unit)
-    return _counted(time // DAY, "day")
-
-
-def moment(time: datetime) -> str:
-    """Return a moment for people."""
-    return f"{time.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
-
-
-def _counted(number: int, unit: str) -> str:
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
-
-
 # The rules, in their order.
 
 
@@ -111,7 +94,7 @@ def _suspended(facts: Facts, now: datetime) -> State | None:
     if not facts.suspended:
         return None
     by = f" by {facts.suspended_by}" if facts.suspended_by else ""
-    since = f" since {moment(facts.suspended_at)}" if facts.suspended_at else ""
+    since = f" since {utc(facts.suspended_at)}" if facts.suspended_at else ""
     return State(Key.SUSPENDED, Level.NONE, "Suspended", f"Suspended{by}{since}: every request is refused.")
 
 
@@ -125,8 +108,8 @@ def _locked_out(facts: Facts, now: datetime) -> State | None:
         return None
     since = trailing[0].began if trailing else denied.time
     sentence = (
-        f"Every request since {moment(since)} was refused: {title_of(denied.cause)}. "
-        f"{denied.count:,} so far, the last on {moment(denied.time)}."
+        f"Every request since {utc(since)} was refused: {title_of(denied.cause)}. "
+        f"{denied.count:,} so far, the last on {utc(denied.time)}."
     )
     return State(Key.LOCKED_OUT, Level.BAD, "Locked out", sentence)
 
@@ -141,7 +124,7 @@ def _quarantine(facts: Facts, now: datetime) -> State | None:
         return None
     why = f" Most refusals: {_reason(facts)}." if facts.commonest else ""
     sentence = (
-        f"Since {moment(begun[-3])} Entra has sent requests only once a day: it has probably put the job into "
+        f"Since {utc(begun[-3])} Entra has sent requests only once a day: it has probably put the job into "
         f"quarantine, because too much was refused.{why} Cure that, then select Restart provisioning."
     )
     return State(Key.QUARANTINE, Level.BAD, "Quarantine suspected", sentence)
@@ -167,7 +150,7 @@ def _ends_soon(facts: Facts, now: datetime) -> State | None:
 def _failing(facts: Facts, now: datetime) -> State | None:
     if not facts.failed:
         return None
-    since = f" since {moment(facts.failed_since)}" if facts.failed_since else ""
+    since = f" since {utc(facts.failed_since)}" if facts.failed_since else ""
     requests = "request" if facts.failed == 1 else "requests"
     sentence = f"{facts.failed:,} {requests} failed with a server error{since}; the server's log says why."
     return State(Key.FAILING, Level.BAD, "Failing", sentence)
@@ -193,7 +176,7 @@ def _refused(facts: Facts, now: datetime) -> State | None:
 def _never(facts: Facts, now: datetime) -> State | None:
     if facts.last is not None:
         return None
-    link = f"A setup link is valid until {moment(facts.link_until)}." if facts.link_until else "There is no setup link."
+    link = f"A setup link is valid until {utc(facts.link_until)}." if facts.link_until else "There is no setup link."
     return State(Key.NEVER, Level.NONE, "Never connected", f"No client has signed in yet. {link}")
 
 
@@ -203,7 +186,7 @@ def _healthy(facts: Facts, now: datetime) -> State | None:
 
 
 def _last_request(last: datetime, now: datetime) -> str:
-    return f"the last request came {lasted(now - last)} ago."
+    return f"the last request came {ago(last, now)}."
 
 
 _RULES: tuple[Callable[[Facts, datetime], State | None], ...] = (
@@ -220,8 +203,8 @@ def _ends(facts: Facts, now: datetime, within: timedelta, key: Key, level: Level
     days = max(0, (last.expires - now) // DAY)
     name = f'The {last.kind} {last.id}{f" “{last.label}”" if last.label else ""}'
     only = "is the only credential in use" if len(in_use) == 1 else "is the last credential in use to end"
-    title = f"Ends in {_counted(days, 'day')}" if days else "Ends today"
-    return State(key, level, title, f"{name} {only}; it ends on {moment(last.expires)}.", last)
+    title = f"Ends in {plural(days, 'day')}" if days else "Ends today"
+    return State(key, level, title, f"{name} {only}; it ends on {utc(last.expires)}.", last)
 
 
 def _in_use(credentials: Sequence[Credential]) -> list[Credential]:

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.advice.facts import Contact, Credential, Denial, Facts
-from app.advice.state import Key, Level, attention, lasted, moment, state_of
+from app.advice.state import Key, Level, attention, state_of
+from app.advice.wording import lasted, utc
 from app.causes import CAUSES
 
 NOW = datetime(2026, 11, 28, 17, tzinfo=UTC)
@@ -109,21 +110,21 @@ def test_co_124_the_table_has_every_state_and_forty_rows() -> None:
 
 
 SENTENCES = [
-    ({"suspended": True, "suspended_by": "alice", "suspended_at": ago(1)}, "Suspended by alice since 28 November 2026, 16:00 UTC: every request is refused."),
+    ({"suspended": True, "suspended_by": "alice", "suspended_at": ago(1)}, "Suspended by alice since 28 Nov 2026, 16:00:00 UTC: every request is refused."),
     (GOOD | {"denied": EXPIRED, "contacts": contacts(26, 2, denied=1)},
-     "Every request since 28 November 2026, 15:00 UTC was refused: token expired. 41 so far, the last on 28 November 2026, 16:54 UTC."),
+     "Every request since 28 Nov 2026, 15:00:00 UTC was refused: token expired. 41 so far, the last on 28 Nov 2026, 16:54:00 UTC."),
     (GOOD | {"contacts": DAILY, "last": ago(1), "commonest": "required name.givenName"},
-     "Since 26 November 2026, 16:00 UTC Entra has sent requests only once a day: it has probably put the job into quarantine, because too much was refused. "
+     "Since 26 Nov 2026, 16:00:00 UTC Entra has sent requests only once a day: it has probably put the job into quarantine, because too much was refused. "
      "Most refusals: no name.givenName. Cure that, then select Restart provisioning."),
     (GOOD | {"contacts": contacts(28, 27.3, 26.6, 26), "last": ago(26)},
      "No request for 26 hours; before that, one every 42 minutes. Provisioning was switched off, or Entra has put the job into quarantine."),
-    (GOOD | {"credentials": (token(6.5),)}, "The token 7f3a “entra-2026” is the only credential in use; it ends on 5 December 2026, 05:00 UTC."),
+    (GOOD | {"credentials": (token(6.5),)}, "The token 7f3a “entra-2026” is the only credential in use; it ends on 5 Dec 2026, 05:00:00 UTC."),
     (GOOD | {"credentials": (token(2, id_="a", label=""), token(6, id_="b"))},
-     "The token b “entra-2026” is the last credential in use to end; it ends on 4 December 2026, 17:00 UTC."),
-    (GOOD | {"failed": 1, "failed_since": ago(1)}, "1 request failed with a server error since 28 November 2026, 16:00 UTC; the server's log says why."),
+     "The token b “entra-2026” is the last credential in use to end; it ends on 4 Dec 2026, 17:00:00 UTC."),
+    (GOOD | {"failed": 1, "failed_since": ago(1)}, "1 request failed with a server error since 28 Nov 2026, 16:00:00 UTC; the server's log says why."),
     (GOOD | {"refused": 12, "commonest": "required name.givenName"}, "12 changes were refused in the last 24 hours, most often: no name.givenName. The connection works: the last request came 6 minutes ago."),
     (GOOD | {"refused": 1, "commonest": "other"}, "1 change was refused in the last 24 hours: other. The connection works: the last request came 6 minutes ago."),
-    ({"link_until": NOW + DAY}, "No client has signed in yet. A setup link is valid until 29 November 2026, 17:00 UTC."),
+    ({"link_until": NOW + DAY}, "No client has signed in yet. A setup link is valid until 29 Nov 2026, 17:00:00 UTC."),
     ({}, "No client has signed in yet. There is no setup link."),
     (GOOD, "Connected: the last request came 6 minutes ago."),
 ]  # fmt: skip
@@ -151,7 +152,7 @@ ANY = st.builds(
 
 
 def numbers(text: str) -> set[str]:
-    return set(re.findall(r"\d\d:\d\d|\d(?:[\d,]*\d)?", text))
+    return set(re.findall(r"\d\d:\d\d:\d\d|\d(?:[\d,]*\d)?", text))
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine the first examples take a second
@@ -160,7 +161,7 @@ def test_co_124_there_is_exactly_one_state_and_its_sentence_names_no_number_that
     state = state_of(facts, NOW)
     moments = [facts.suspended_at, facts.failed_since, facts.link_until, facts.last, *(each.began for each in facts.contacts)]
     moments += [each.expires for each in facts.credentials] + ([facts.denied.time] if facts.denied else [])
-    known = {number for each in moments if each for number in numbers(moment(each))}
+    known = {number for each in moments if each for number in numbers(utc(each))}
     known |= {f"{number:,}" for number in (facts.refused, facts.failed, facts.denied.count if facts.denied else 0)}
     spans = [NOW - facts.last] if facts.last else []
     spans += [later.began - earlier.began for earlier in facts.contacts for later in facts.contacts if later.began >= earlier.began]

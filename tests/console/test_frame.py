@@ -72,12 +72,10 @@ def test_co_43_what_cannot_be_seen_is_shown_as_an_escape(text, expected) -> None
     assert shown.shown(text) == expected
 
 
-def test_co_45_times_are_in_utc_and_say_so(monkeypatch) -> None:
+def test_co_45_ages_are_those_of_the_present(monkeypatch) -> None:
     moment = datetime(2026, 11, 8, 6, 4, 7, tzinfo=UTC)
-    assert shown.utc(moment) == "8 Nov 2026, 06:04:07 UTC"
     monkeypatch.setattr(shown, "now", lambda: moment)
-    ages = {0: "just now", 59: "just now", 60: "1 minute ago", 7_199: "1 hour ago", 90_000: "1 day ago", -3_600: "in 1 hour"}
-    assert {seconds: shown.ago(moment - timedelta(seconds=seconds)) for seconds in ages} == ages
+    assert [shown.ago(moment - timedelta(hours=hours)) for hours in (0, 5, -3)] == ["just now", "5 hours ago", "in 3 hours"]
 
 
 def test_co_94_pages_say_customer_and_do_not_shout() -> None:

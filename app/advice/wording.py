@@ -1,0 +1,50 @@
+"""Numbers and times in words: one form of each for pages, sentences, and what commands print."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+_MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
+_FORM = "%d %b %Y, %H:%M:%S UTC"
+_UTC = re.compile(r"(\d{1,2} [A-Z][a-z]{2} \d{4}, \d\d:\d\d:\d\d UTC)")
+
+
+def number(value: int) -> str:
+    """Return a number with commas between thousands."""
+    return f"{value:,}"
+
+
+def plural(value: int, noun: str) -> str:
+    """Return a number with a noun, such as 3 users."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
+def utc(moment: datetime) -> str:
+    """Return a moment in UTC, such as 28 Nov 2026, 16:41:07 UTC; one without a zone is in UTC."""
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(_FORM).lstrip("0")
+
+
+def dated(sentence: str) -> Iterator[tuple[str, datetime | None]]:
+    """Yield the parts of a sentence, each with the moment that it is as `utc` writes it, or None."""
+    for part in _UTC.split(sentence):
+        try:
+            yield part, datetime.strptime(part, _FORM).replace(tzinfo=UTC)
+        except ValueError:
+            yield part, None
+
+
+def lasted(time: timedelta) -> str:
+    """Return a span of time in one unit, at least a minute: `2 minutes`, `26 hours`, `3 days`."""
+    minutes = max(1, round(time / _MINUTE))
+    if minutes < 120:
+        return plural(minutes, "minute")
+    return plural(minutes // 60, "hour") if minutes < 48 * 60 else plural(time // _DAY, "day")
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how long before `now` a moment was, or how far after it, such as `5 minutes ago`, `in 3 days`."""
+    if abs(now - moment) < _MINUTE:
+        return "just now" if moment <= now else "in a moment"
+    return f"{lasted(now - moment)} ago" if moment < now else f"in {lasted(moment - now)}"
