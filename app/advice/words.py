@@ -28,6 +28,12 @@ EVENTS = {
     ("off", "sso"): "turn off sign-on:",
 }
 """What operators have done, by operation and kind, before the name of what they did it to."""
+ACTS = {
+    "setup link": "make a setup link", "setup revoke": "revoke a setup link",
+    "setup sign-in": "sign in by a setup link", "console link": "make a link into the console",
+    "console sign-in": "sign in to the console", "console end": "end visits to the console",
+}
+"""The acts whose names, which are those of the commands, do not say enough."""
 SENTENCES = {
     404: ("There is no such page, or it is not for you.",),
     405: ("This page cannot do that.",),

@@ -26,5 +26,5 @@ def acts(connection: Connection, tenant: str | None, since: timedelta | None, as
 
 
 def _row(each: dict[str, Any]) -> dict[str, Any]:
-    order = ("time", "who", "how", "address", "act", "tenant", "object", "outcome", "role", "request")
-    return {name: each[name] or None for name in order}
+    order = ("time", "who", "how", "address", "act", "tenant", "object", "outcome", "reason", "role", "request")
+    return {name: each.get(name) or None for name in order}

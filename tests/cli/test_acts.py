@@ -173,8 +173,10 @@ def test_a_command_that_reads_changes_nothing(world: World) -> None:
 def test_fa_19_what_fails_has_a_line_too_and_changes_nothing(world: World) -> None:
     world.operator("token", "revoke", "nobody", status=1)
     world.operator("restore", "acme", "nobody", status=1)
-    assert [(line["act"], line["object"], line["outcome"]) for line in acts_of(world.operator)[-2:]] == [
-        ("token revoke", "nobody", "failed"), ("restore", "nobody", "failed")]
+    assert [(line["act"], line["object"], line["outcome"], line["reason"]) for line in acts_of(world.operator)[-2:]] == [
+        ("token revoke", "nobody", "failed", "There is no token 'nobody'."),
+        ("restore", "nobody", "failed", "Nothing with the id nobody can be restored.")]
+    assert "There is no token 'nobody'." in world.operator("acts")
 
 
 def test_fa_19_a_change_and_its_line_are_one_write(world: World) -> None:

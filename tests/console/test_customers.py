@@ -14,6 +14,7 @@ from app.store.mongo.moments import now
 from app.store.operators.audit import AuditLog
 from app.store.operators.visits import SETUP
 from tests.console.browsing import Browser
+from tests.console.test_log import Customer
 
 
 def name() -> str:
@@ -129,3 +130,31 @@ def test_acts_are_listed_in_pages_that_leave_nothing_out(pages, operator) -> Non
     assert sorted(seen) == sorted(row["who"] for row in rows)
     assert operator.get("/console/acts?before=nonsense").status == 200
     assert "Nothing has been done" in operator.get(f"/console/acts?customer={name()}").main
+
+
+def test_an_act_says_who_from_where_and_why_it_failed(pages, operator, tenant) -> None:
+    page = f"/console/customers/{tenant}/links"
+    operator.post(page, {"act": "revoke", "id": "0123456789ab"})
+    secret, code = pages_links(pages).make_setup(tenant, "setup", "alice", timedelta(hours=1), coded=True)
+    for given in (f"{(int(code) + 1) % 10**8:08}", code):
+        Browser(pages, SETUP).post(f"/setup/enter/{secret}", {"code": given}, follow="no")
+    entered, wrong, revoked = operator.get(f"/console/acts?customer={tenant}").texts("//tbody/tr")
+    (link,) = pages_links(pages).of_tenant(tenant)
+    for row in (entered, wrong):
+        assert f"an administrator of {tenant} setup link {link.id}, from 127.0.0.1 sign in by a setup link" in row
+    assert entered.endswith("done")
+    assert wrong.endswith("failed This is not the code that belongs to the link.")
+    assert "alice console, from 127.0.0.1, operator revoke a setup link" in revoked
+    assert revoked.endswith("failed There is no setup link 0123456789ab.")
+    Browser(pages).post("/console/enter/never-made", follow="no")
+    assert "unknown console" in operator.get("/console/acts").texts("//tbody/tr[.//span[.='failed']]")[0]
+
+
+def test_d_570_a_reason_has_no_value_of_a_person(pages, operator) -> None:
+    client = Customer(pages)
+    deleted = client.user("taken@x.org").json()["id"]
+    assert client.send("DELETE", f"/Users/{deleted}").status_code == 204
+    assert client.user("taken@x.org").status_code == 201
+    assert operator.post(f"{client.page}/deleted", {"id": deleted}).status in (409, 422)
+    (act,) = AuditLog(pages.database).find(tenant=client.name)[-1:]
+    assert (act["act"], act["outcome"], act["reason"]) == ("restore", "failed", "userName is taken")

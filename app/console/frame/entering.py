@@ -16,6 +16,7 @@ from app.console.frame.parts import parts, visit
 from app.console.frame.sites import console, setup
 from app.console.frame.wrong import Wrong, gone
 from app.store.operators.audit import FAILED, AuditLog, Operator
+from app.store.operators.links import Link
 from app.store.operators.visits import CONSOLE, SETUP
 
 _ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.start"}
@@ -37,11 +38,11 @@ def entered(form: Form, secret: str) -> Response:
     """Come in by a link, which uses one into the console up."""
     if not _can_sign_in():
         return enter(secret)
+    known = parts().links.get(secret, g.kind)
     link = parts().links.enter(secret, g.kind, form["code"])
-    if link is None:  # of a link without a code, the page says that it is not good
-        raise Fault("code", "This is not the code that belongs to the link.")
-    who = f"setup link {link.id}" if link.use == SETUP else link.who
-    return come_in(by(who, link.role), until=link.last_visit, tenant=link.tenant, link=link.id)
+    if link is None:
+        raise _wrong_code(known) if known and known.code else _refused()
+    return come_in(_person(link), until=link.last_visit, tenant=link.tenant, link=link.id)
 
 
 @console.act("/out", Need.SEE)
@@ -57,6 +58,11 @@ def sign_out(form: Form) -> Response:  # noqa: ARG001 - it has no fields
 def by(who: str, role: str = "") -> Operator:
     """Return the person who comes in, or tries to, as the audit log names them."""
     return Operator(who, g.kind, role, request.remote_addr or "", current().request_id)
+
+
+def _person(link: Link) -> Operator:
+    """Return the person who comes in by a link, as the audit log names them."""
+    return by(f"setup link {link.id}" if link.use == SETUP else link.who, link.role)
 
 
 def come_in(
@@ -79,12 +85,21 @@ def come_in(
     return response
 
 
+def _wrong_code(link: Link) -> Fault:
+    """Record that the code for a setup link was wrong, and return the error for it; a link has at most five."""
+    sentence = "This is not the code that belongs to the link."
+    with AuditLog(parts().database).begin(_person(link), "setup sign-in", tenant=link.tenant, object_=link.id) as entry:
+        entry.record(FAILED, reason=sentence)
+    return Fault("code", sentence)
+
+
 def _refused() -> Wrong:
     """Count a link that is not good, and return the error for it; raises TooManyRequests."""
+    wrong = gone(g.kind)
     if parts().limits.count_wrong_link(request.remote_addr or ""):
         with AuditLog(parts().database).begin(by(""), f"{g.kind} sign-in") as entry:
-            entry.record(FAILED)
-    return gone(g.kind)
+            entry.record(FAILED, reason=wrong.heading)
+    return wrong
 
 
 def _can_sign_in() -> bool:

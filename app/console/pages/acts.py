@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
+from app.advice.words import ACTS
 from app.console.frame import Need, console, page, parts
 from app.console.frame.asked import ROWS, asked, moment
 from app.console.pages.log import exported
@@ -17,7 +18,7 @@ def acts() -> Response:
     of = asked("customer")
     rows, place = AuditLog(parts().database).page(of, moment("before"), ROWS)
     places = [("Older", {"customer": of, "before": place.isoformat()})] if place else []
-    return page("acts.html", rows=rows, of=of, places=places)
+    return page("acts.html", rows=rows, of=of, places=places, words=ACTS)
 
 
 @console.page("/acts.<any(csv, ndjson):form>", Need.GRAVE)

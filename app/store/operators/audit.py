@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 from pymongo.errors import PyMongoError
 
-from app.errors import Unavailable
+from app.advice.explain import title_of
+from app.errors import ScimError, Unavailable
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
@@ -23,8 +24,8 @@ from app.store.mongo.moments import aware, now
 T = TypeVar("T")
 KEPT = timedelta(days=400)
 _MOST_AT_ONCE = 1_000
-_LONGEST_OBJECT = 200
-"""Characters; it may be what a form has sent, and not the id of anything."""
+_LONGEST = 200
+"""Characters of an object, which may be what a form has sent, and of a reason."""
 BEGUN, DONE, FAILED = "begun", "done", "failed"
 _TEXTS = ("who", "role", "how", "address", "tenant", "act", "object", "request")
 SPEC = CollectionSpec(
@@ -39,6 +40,7 @@ SPEC = CollectionSpec(
                 "time": {"bsonType": "date"},
                 **{field: {"bsonType": "string"} for field in _TEXTS},
                 "outcome": {"enum": [BEGUN, DONE, FAILED]},
+                "reason": {"bsonType": "string"},
             },
         }
     },
@@ -85,9 +87,10 @@ class AuditEntry:
 
         return self._database.transaction(recorded)
 
-    def record(self, outcome: str, session: Session = None) -> None:
-        """Record the outcome of the act, unless that has been done."""
+    def record(self, outcome: str, session: Session = None, *, reason: str = "") -> None:
+        """Record the outcome of the act and, if it has failed, the reason, unless that has been done."""
         end = {"outcome": outcome, "tenant": self.tenant, "object": self.object}
+        end |= {"reason": reason[:_LONGEST]} if reason else {}
         self._database.db[SPEC.name].update_one({"_id": self._id, "outcome": BEGUN}, {"$set": end}, session=session)
 
 
@@ -101,7 +104,7 @@ class AuditLog:
     @contextmanager
     def begin(self, operator: Operator, act: str, *, tenant: str = "", object_: str = "") -> Iterator[AuditEntry]:
         """Record that an act begins, and its outcome when the block ends."""
-        entry = AuditEntry(self._database, str(uuid.uuid4()), tenant, object_[:_LONGEST_OBJECT])
+        entry = AuditEntry(self._database, str(uuid.uuid4()), tenant, object_[:_LONGEST])
         self._collection.insert_one({
             "_id": entry._id, "time": now(), "who": operator.who, "role": operator.role, "how": operator.how,
             "address": operator.address, "tenant": tenant, "act": act, "object": entry.object, "outcome": BEGUN,
@@ -109,9 +112,9 @@ class AuditLog:
         })
         try:
             yield entry
-        except BaseException:
+        except BaseException as error:
             with suppress(PyMongoError, Unavailable):  # the entry then says `begun`, as after a kill
-                entry.record(FAILED)
+                entry.record(FAILED, reason=_reason(error))
             raise
         entry.record(DONE)
 
@@ -138,3 +141,10 @@ class AuditLog:
         same = {key: each for key, each in query.items() if key != "time"} | {"time": last}
         rest = list(self._collection.find(same, {"_id": 0}, limit=_MOST_AT_ONCE))
         return [each for each in found if each["time"] > last] + rest, aware(last)
+
+
+def _reason(error: BaseException) -> str:
+    """Return why an act has failed, without what a resource has: its entry outlives the tenant (D-570)."""
+    if not isinstance(error, ScimError):
+        return type(error).__name__
+    return title_of(error.cause, error.attribute) if error.problems else error.detail

@@ -25,7 +25,7 @@ COLUMNS = (
     "time", "operation", "type", "name", "id", "result", "status", "cause", "attribute", "summary", "detail",
     "credential", "request",
 )
-OF_ACTS = ("time", "who", "role", "how", "address", "act", "tenant", "object", "outcome", "request")
+OF_ACTS = ("time", "who", "role", "how", "address", "act", "tenant", "object", "outcome", "reason", "request")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a formula may begin with, which a spreadsheet would run, and which can send the file's content elsewhere."""
 Line = Mapping[str, Any]
