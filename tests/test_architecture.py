@@ -142,7 +142,7 @@ ALSO_MEAN = {
     "title": ("app/openapi/",),  # a keyword of OpenAPI
     # A field of memberships, lines of a log and of an export, and events; a label of metrics; a keyword of JSON Schema.
     "type": (
-        "app/advice/", "app/auth/", "app/background/guard.py", "app/cli/", "app/console/", "app/delivery/", "app/export_import/", "app/feed/",
+        "app/advice/", "app/auth/", "app/background/guard.py", "app/cli/", "app/delivery/", "app/export_import/", "app/feed/",
         "app/openapi/", "app/sign_on/endings.py",
         "app/roles/", "app/store/", "app/telemetry/",
     ),

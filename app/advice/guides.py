@@ -5,12 +5,15 @@ Names that a portal has stand between `**`. Portals change, so each guide says w
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
 TOKEN, CLIENT, TRUST = "token", "client", "trust"  # noqa: S105 - kinds, no secrets
 """What a way needs: a Secret Token, an OAuth client with a secret, or the trust in an issuer."""
 ENTRA, OTHER = "entra", "other"
+_VALUE = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,12 @@ PROVIDERS: dict[str, Provider] = {
 def provider_of(chosen: str, profile: str) -> str:
     """Return the provider of a customer: the one that was chosen, or else the one that the profile is for."""
     return chosen or (OTHER if profile == "rfc" else ENTRA)
+
+
+def filled(template: str, ours: Mapping[str, str]) -> str:
+    """Return a text of a guide with our values in it, "" as long as one of them has to be made first."""
+    named = _VALUE.findall(template)
+    return _VALUE.sub(lambda match: ours[match[1]], template) if set(named) <= ours.keys() else ""
 
 
 def misfit(chosen: str, profile: str) -> str:

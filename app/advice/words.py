@@ -22,6 +22,10 @@ ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "on
 """What a setup link allows, by its role."""
 LINK_LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
 """How long a setup link is valid: days, and in words."""
+OPERATIONS = (
+    "create", "replace", "patch", "delete", "restore", "import", "sign-on", "sign-off", "authenticate", "request",
+)
+"""The operations that a log can be filtered by."""
 EVENTS = {
     ("link", "setup"): "make a setup link with the role", ("revoke", "setup"): "revoke a setup link with the role",
     ("create", "tenant"): "create the customer with the profile", ("on", "sso"): "turn on sign-on:",

@@ -74,7 +74,7 @@ def test_a_setup_link_is_made_shown_once_and_revoked(pages, operator, tenant) ->
     form = operator.get(page).form() | {"code": "yes"}
     shown = operator.post(page, form)
     (link,) = re.findall(rf"{pages.url}(/setup/enter/[\w-]+)", shown.response.text)
-    (code,) = shown.texts("//*[@id='made-code']")
+    (code,) = shown.texts("//*[@id='made-2']")
     assert "shown already" in operator.post(page, form).main
     person = Browser(pages, SETUP)
     assert person.post(link, {"code": code}, follow="no").status == 303

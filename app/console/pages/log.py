@@ -10,6 +10,7 @@ from flask import Response, g, request
 
 from app.advice.explain import explain
 from app.advice.guides import OTHER, provider_of
+from app.advice.words import OPERATIONS
 from app.blueprints.exchange import current
 from app.blueprints.response.streaming import Stream
 from app.console.frame import Need, acting, console, customer, directory, events, page, parts, setup, visit
@@ -21,14 +22,10 @@ from app.store.directory.identities import the_label
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 from app.store.mongo.moments import now
 from app.store.operators.reports.exports import MOST, Export, Source, of_log
+from app.store.operators.reports.lines import whole
 from app.store.operators.visits import CONSOLE, SETUP
 
 WEEK = timedelta(days=7)
-_FIELDS = dict.fromkeys(("cause", "attribute", "scimType", "detail", "sent", "credential", "request", "warnings"), "")
-_FIELDS |= {"failed": "", "status": ""}
-OPERATIONS = (
-    "create", "replace", "patch", "delete", "restore", "import", "sign-on", "sign-off", "authenticate", "request",
-)
 
 
 @console.page("/log", Need.SEE)
@@ -101,14 +98,6 @@ def lines(found: LogPage, *, live: bool = False) -> dict[str, Any]:
     rows, days = [whole(each) for each in found.events], parts().config.log_days
     poll = str(found.front or "") if live and not window().place else ""
     return {"log": found, "events": rows, "places": beside(found), "days": days, "poll": poll}
-
-
-def whole(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event with a value for each field that pages show."""
-    changes = [{"old": None, "new": None, **change} for change in found.get("changes", ())]
-    members = {"added": [], "removed": [], **found.get("members", {})}
-    resource = {"type": "", "id": "", "name": "", **found.get("resource", {})}
-    return {**_FIELDS, **found, "changes": changes, "members": members, "resource": resource}
 
 
 def _names(found: Mapping[str, Any]) -> dict[str, str]:

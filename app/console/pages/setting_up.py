@@ -5,15 +5,13 @@ The tenant of these pages is that of the visit alone.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from flask import Response, request
 
 from app.advice.explain import listed
-from app.advice.guides import CLIENT, ENTRA, PROVIDERS, TRUST, Way
+from app.advice.guides import CLIENT, ENTRA, PROVIDERS, TRUST, Way, filled
 from app.console.frame import Form, Need, back, customer, events, page, parts, setup, visit
 from app.console.frame.asked import asked, moment
 from app.console.frame.door import LIVE
@@ -28,7 +26,6 @@ from app.store.operators.credentials import TRUST as TRUSTS
 
 _OF_A_TRUST = ("issuer", "audience", "subject")
 _LONGEST = 1_024
-_VALUE = re.compile(r"\{(\w+)\}")
 _SECRETS = ("{token}", "{client_secret}")
 
 
@@ -50,7 +47,7 @@ def values(made: Made | None = None) -> Response:
     """Show what to paste where, with what was just `made`."""
     url, identifier = parts().config.scim_url(customer().name), USER_TYPE.identifier
     ours = {"tenant_url": url, "token_endpoint": token_endpoint(), "identifier": identifier, **(made or {})}
-    fields = [(field, _filled(value, ours), value in _SECRETS) for field, value in _way().fields]
+    fields = [(field, filled(value, ours), value in _SECRETS) for field, value in _way().fields]
     return page("values.html", fields=fields, made=made, lifetimes=LIFETIMES, step=2, **_guide())
 
 
@@ -86,7 +83,7 @@ def _guide() -> dict[str, Any]:
     ours = {"tenant_url": parts().config.scim_url(customer().name), "needed": needed}
     arrived = _arrived(max((each.created for each in own), default=visit().opened))
     ticks = {"provider": customer().provider, "values": own, "test": arrived["passed"]}
-    steps, command = [_filled(each, ours) for each in found.steps], _filled(found.command, ours)
+    steps, command = [filled(each, ours) for each in found.steps], filled(found.command, ours)
     return {"provider": found, "way": _way(), "own": own, "ticks": ticks, "steps": steps, "command": command, **arrived}
 
 
@@ -94,12 +91,6 @@ def _arrived(since: datetime) -> dict[str, Any]:
     """Return what has arrived since a moment, and whether the test has passed."""
     found = arrivals(parts().activity, events(), customer().name, since, portal())
     return {"since": since, "found": found, "passed": has_passed(found, portal()), "entra": portal() == ENTRA}
-
-
-def _filled(template: str, ours: Mapping[str, str]) -> str:
-    """Return a value with ours in it, "" as long as one of them has to be made first."""
-    named = _VALUE.findall(template)
-    return _VALUE.sub(lambda match: ours[match[1]], template) if set(named) <= ours.keys() else ""
 
 
 def _trusted(form: Form) -> Made:

@@ -10,6 +10,16 @@ from app.advice.words import EVENTS
 
 _MOST = 3
 """Changed attributes that are named."""
+_FIELDS = dict.fromkeys(("cause", "attribute", "scimType", "detail", "sent", "credential", "request", "warnings"), "")
+_FIELDS |= {"failed": "", "status": ""}
+
+
+def whole(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event with a value for each field that pages show."""
+    changes = [{"old": None, "new": None, **change} for change in found.get("changes", ())]
+    members = {"added": [], "removed": [], **found.get("members", {})}
+    resource = {"type": "", "id": "", "name": "", **found.get("resource", {})}
+    return {**_FIELDS, **found, "changes": changes, "members": members, "resource": resource}
 
 
 def result(event: Mapping[str, Any]) -> str:
