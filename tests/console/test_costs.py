@@ -112,6 +112,14 @@ def test_co_101_105_a_live_part_takes_two_commands_besides_those_for_visit_and_t
     assert (status, read_by(commands)) == (200, ["visits", "tenants", "events", "events"])
 
 
+def test_d_571_the_labels_of_what_is_shown_are_one_command_more(world: World) -> None:
+    log = Events(world.database, "contoso", LogSettings(90))
+    for number in range(9):
+        log.append(Event("create", status=201), Actor(f"{number:012}"))
+    status, commands = world.get("/console/customers/contoso/log?live=2020-01-01T00:00:00.000Z")
+    assert (status, read_by(commands)) == (200, ["visits", "tenants", "events", "events", "tokens"])
+
+
 def test_co_101_105_so_does_that_of_the_test_on_the_setup_pages(world: World) -> None:
     secret, _ = Visits(world.database).open(kind=SETUP, who="link", role="setup", tenant="contoso")
     world.cookie = f"__Host-scimd-setup={secret}"

@@ -7,6 +7,9 @@ import re
 import pytest
 import requests
 
+from app.store.accounts.tokens import Tokens
+from app.store.log.event import Actor, Event
+from app.store.log.events import Events, LogSettings
 from tests.console.browsing import Browser, Shown
 from tests.processes import until
 
@@ -80,16 +83,46 @@ def test_a_change_shows_old_and_new(operator, customer) -> None:
     newest, oldest = rows(operator.get(f"{customer.page}/log"))
     assert "title: Engineer → Lead" in newest
     assert "create User ada@x.org" in oldest
-    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a/@href)[1]")[0]
+    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a[contains(@href, '/log/')]/@href)[1]")[0]
     shown = operator.get(link)
     assert shown.texts("//table//tr/td") == ["title", "Engineer", "Lead"]
+
+
+def test_a_line_leads_to_whom_it_is_about_and_to_the_credential_by_its_label(pages, operator, customer) -> None:
+    customer.token, token = Tokens(pages.database).issue(customer.name, label="Entra 2026")
+    ada = customer.user("ada@x.org").json()["id"]
+    customer.user("svc@x.org", name={"familyName": "Backup"})
+    customer.moved(2)
+    pages.command("tenant", "suspend", customer.name)
+    pages.command("tenant", "resume", customer.name)
+    resumed, _, refused, created = operator.get(f"{customer.page}/log").tree.xpath("//tbody/tr")
+    assert created.xpath("td[2]//a/@href") == [f"{customer.page}/people/{ada}"]
+    assert refused.xpath("td[2]//a") == []
+    for row in (created, refused):
+        assert row.xpath("td[5]/a/@href") == [f"{customer.page}/credentials"]
+        assert (row.xpath("string(td[5])"), row.xpath("td[5]/a/@title")) == ("Entra 2026", [token.id])
+    assert resumed.xpath("td[5]/a") == [] and "command line: " in resumed.xpath("string(td[5])")
+    (more,) = created.xpath("td[6]//a/@href")
+    assert f"Entra 2026 {token.id}" in operator.get(more).texts("//dd")
+    assert "Entra 2026" in operator.get(f"{customer.page}/people/{ada}").texts("//tbody/tr")[0]
+    admin = Browser(pages, "setup")
+    admin.enter_setup(customer.name)
+    assert "Entra 2026" not in admin.get("/setup/refused").main
+
+
+def test_ca_04_the_label_of_another_customers_credential_is_not_shown(pages, operator, customer) -> None:
+    other = Customer(pages)
+    _, token = Tokens(pages.database).issue(other.name, label="secret label")
+    Events(pages.database, customer.name, LogSettings(90)).append(Event("create", status=400), Actor(token.id))
+    (row,) = rows(operator.get(f"{customer.page}/log"))
+    assert token.id in row and "secret label" not in row
 
 
 def test_a_refused_credential_shows_its_checks(operator, customer) -> None:
     customer.send("GET", "/Users", token="scimd_cut")
     (row,) = rows(operator.get(f"{customer.page}/log"))
     assert "authenticate" in row
-    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a/@href)[1]")[0]
+    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a[contains(@href, '/log/')]/@href)[1]")[0]
     shown = operator.get(link)
     assert "Secret Token" in shown.main
     assert shown.texts("//table//tr[td]")
@@ -100,7 +133,7 @@ def test_who_knocked_at_no_customer_is_in_the_log_of_all(operator, customer) -> 
     requests.get(f"{url}/Users", headers={"Authorization": f"Bearer {customer.token}"}, timeout=30)
     shown = operator.get(f"/console/log?person={customer.name}-typo")
     assert f"{customer.name}-typo" in shown.main
-    assert operator.get(shown.tree.xpath("(//tbody//a/@href)[1]")[0]).status == 200
+    assert operator.get(shown.tree.xpath("(//tbody//a[contains(@href, '/log/')]/@href)[1]")[0]).status == 200
 
 
 def test_co_44_pages_leave_nothing_out_and_go_back(operator, customer) -> None:
@@ -184,7 +217,7 @@ def test_ca_01_what_is_shown_is_text(operator, customer) -> None:
     evil = '"><img src=x onerror=alert(1)><script>alert(2)</script>{{7*7}}\u202egpj.exe\u2028'
     customer.user(f"a{evil}@x.org", name={"familyName": evil})
     shown = operator.get(f"{customer.page}/log")
-    link = shown.tree.xpath("(//tbody//a/@href)[1]")[0]
+    link = shown.tree.xpath("(//tbody//a[contains(@href, '/log/')]/@href)[1]")[0]
     for each in (shown, operator.get(link), operator.get(f"{customer.page}/log?person={requests.utils.quote(evil)}")):
         assert each.status == 200
         assert each.tree.xpath("//img | //script[not(@src)]") == []

@@ -95,7 +95,7 @@ def test_a_change_is_shown_as_the_api_writes_it(operator, customer) -> None:
     customer.patch(f"/Users/{ada}", {"op": "replace", "path": "active", "value": False},
                    {"op": "replace", "path": "emails", "value": [{"value": "b@x.org", "type": "work", "primary": True}]})
     customer.moved(2)
-    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a/@href)[1]")[0]
+    link = operator.get(f"{customer.page}/log").tree.xpath("(//tbody//a[contains(@href, '/log/')]/@href)[1]")[0]
     cells = operator.get(link).texts("//td")
     assert {"true", "false", "b@x.org (work, primary)"} <= set(cells), cells
 
@@ -201,6 +201,7 @@ def test_a_person_shows_names_attributes_groups_and_what_happened(operator, cust
     values = dict(zip(shown.texts("//dt"), shown.texts("//dd"), strict=True))
     assert values["emails"] == "ada@x.org (work, primary)"
     assert (values["manager"], values["department"], values["title"]) == ("Bo Lin", "R&D", "Lead")
+    assert shown.tree.xpath("//dd/a[.='Bo Lin']/@href") == [f"{customer.page}/people/{boss}"]
     assert shown.texts("//section[h2='Member of']//li") == ["Sales directly", "All staff through Sales"]
     assert ["title: Engineer → Lead" in row for row in rows(shown)] == [True, False, False]
     assert "Sales" in rows(shown)[1]

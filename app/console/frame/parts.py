@@ -51,6 +51,8 @@ class Parts:
         others = {each.name: each.collection for each in all_types(config.schemas_dir)}
         self.kinds = others | {USER_TYPE.name: "people", GROUP_TYPE.name: "groups"}
         """The word for each type of resources in addresses, by the type's name."""
+        self.endpoints = {each.endpoint.strip("/"): self.kinds[each.name] for each in all_types(config.schemas_dir)}
+        """The same by the type's endpoint."""
 
 
 def parts() -> Parts:

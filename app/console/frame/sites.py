@@ -88,8 +88,8 @@ def _context() -> dict[str, Any]:
     return {
         "visit": g.get("visit"), "kind": g.get("kind", CONSOLE), "customer": g.get("customer"), "form": form(),
         "may": door.may, "stale": door.is_stale, "vendor": config.vendor, "support": config.support,
-        "outcomes": OUTCOMES, "here": _here, "kinds": parts().kinds, "asked": asked,
-        "static": lambda name: url_for("assets.file", given=version(), name=name),
+        "outcomes": OUTCOMES, "here": _here, "kinds": parts().kinds, "endpoints": parts().endpoints,
+        "asked": asked, "static": lambda name: url_for("assets.file", given=version(), name=name),
     }
 
 

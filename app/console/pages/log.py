@@ -22,6 +22,7 @@ from app.store.directory.identities import the_label
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 from app.store.mongo.moments import now
 from app.store.operators.reports.exports import MOST, Export, Source, of_log
+from app.store.operators.reports.labels import labels_of
 from app.store.operators.reports.lines import whole
 from app.store.operators.visits import CONSOLE, SETUP
 
@@ -59,7 +60,8 @@ def event(event_id: str) -> Response:
     why = explain(found, portal(), customer=g.kind == SETUP) if found.get("failed") else None
     # The pages of customers have no directory.
     now_called = parts().finder.now_called(found, customer().name) if why and g.kind == CONSOLE and customer() else []
-    return page("event.html", event=whole(found), why=why, names=_names(found), now=now_called)
+    by = labels(found.get("credential", ""))
+    return page("event.html", event=whole(found), why=why, labels=by, names=_names(found), now=now_called)
 
 
 @console.page("/customers/<customer>/log.<any(csv, ndjson):form>", Need.GRAVE)
@@ -97,7 +99,15 @@ def lines(found: LogPage, *, live: bool = False) -> dict[str, Any]:
     """Return what the templates need for lines of a log, which may be `live` while they are the newest."""
     rows, days = [whole(each) for each in found.events], parts().config.log_days
     poll = str(found.front or "") if live and not window().place else ""
-    return {"log": found, "events": rows, "places": beside(found), "days": days, "poll": poll}
+    by = labels(*(each["credential"] for each in rows))
+    return {"log": found, "events": rows, "labels": by, "places": beside(found), "days": days, "poll": poll}
+
+
+def labels(*credentials: str) -> dict[str, str]:
+    """Return what those of the customer's credentials are called that lines name; setup pages do not say it."""
+    if g.kind == SETUP or not customer():
+        return {}
+    return labels_of(parts().database, customer().name, credentials)
 
 
 def _names(found: Mapping[str, Any]) -> dict[str, str]:

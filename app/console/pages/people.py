@@ -10,7 +10,7 @@ from flask import Response, request
 
 from app.console.frame import Form, Need, acting, back, console, customer, directory, missing, page, parts
 from app.console.frame.asked import ROWS, Places, asked, before_and_after, beside, window
-from app.console.pages.log import lines
+from app.console.pages.log import labels, lines
 from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import ResourceType
 from app.store.operators.finder import Hit
@@ -60,7 +60,8 @@ def deleted() -> Response:
     """Show what can be restored."""
     found = directory().deleted.page(window())
     rows = restorable(directory(), found.events)
-    return page("deleted.html", rows=rows, places=beside(found), days=parts().config.deleted_days)
+    days, by = parts().config.deleted_days, labels(*(row.by for row in rows))
+    return page("deleted.html", rows=rows, labels=by, places=beside(found), days=days)
 
 
 @console.act("/customers/<customer>/deleted", Need.ACT, "id", shows=deleted)

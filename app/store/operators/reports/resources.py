@@ -20,7 +20,7 @@ from app.store.log.events import Events
 from app.store.log.reading.page import LogFilter, LogPage, Window
 from app.store.mongo.moments import aware
 from app.store.operators.reports.groups import MOST, InGroup, groups_of
-from app.store.operators.reports.values import rows_of
+from app.store.operators.reports.values import Row, rows_of
 
 MOST_ROWS = 200
 """Values that a page shows."""
@@ -77,8 +77,8 @@ class Look:
         """The resource as JSON."""
         return json.dumps(self.resource, indent=2, ensure_ascii=False)
 
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the paths and values of the attributes."""
+    def rows(self) -> list[Row]:
+        """Return the values of the attributes."""
         return list(islice(rows_of(self.resource, self.type), MOST_ROWS))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.schemas.attribute import REF, VALUE
 from app.schemas.resource_type import Resource, ResourceType
@@ -11,8 +11,18 @@ from app.schemas.resource_type import Resource, ResourceType
 _FRAME = ("schemas", "id", "meta")
 
 
-def rows_of(resource: Resource, resource_type: ResourceType) -> Iterator[tuple[str, str]]:
-    """Yield the paths and values of attributes: the names first, then in the order of the schemas.
+class Row(NamedTuple):
+    """A value of an attribute as a row of a table."""
+
+    path: str
+    text: str
+    endpoint: str = ""
+    """Of a reference to another resource: the endpoint without its slash, and the id."""
+    id: str = ""
+
+
+def rows_of(resource: Resource, resource_type: ResourceType) -> Iterator[Row]:
+    """Yield the values of attributes: the names first, then in the order of the schemas.
 
     The attributes of an extension go without its URN.
     """
@@ -26,15 +36,14 @@ def rows_of(resource: Resource, resource_type: ResourceType) -> Iterator[tuple[s
             yield from _rows(key, value)
 
 
-def _rows(path: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, list):
-        for element in value:
-            yield path, _text(element)
-    elif isinstance(value, Mapping) and VALUE not in value:
+def _rows(path: str, value: Any) -> Iterator[Row]:
+    if isinstance(value, Mapping) and VALUE not in value:
         for key, item in value.items():
             yield from _rows(f"{path}.{key}", item)
-    else:
-        yield path, _text(value)
+        return
+    for element in value if isinstance(value, list) else [value]:
+        refers = str(element.get(REF, "")).split("/")[-2:] if isinstance(element, Mapping) else []
+        yield Row(path, _text(element), *(refers if len(refers) == 2 else ()))
 
 
 def readable(value: Any) -> str:
