@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -90,6 +90,12 @@ def title_of(cause: str, attribute: str = "") -> str:
     """Return a cause in a few words, as it is counted in `days`: `no name.givenName`."""
     cure = CURES.get(cause)
     return _filled(cure.title, dict.fromkeys(("attribute", "any"), attribute or "an attribute")) if cure else cause
+
+
+def titled(causes: Iterable[tuple[str, int]]) -> list[tuple[str, str, str, int]]:
+    """Return the causes that are counted in `days`: cause, attribute or "", both in a few words, and the number."""
+    parted = [(*each.partition(" ")[::2], number) for each, number in causes]
+    return [(cause, attribute, title_of(cause, attribute), number) for cause, attribute, number in parted]
 
 
 def plain(step: Step) -> str:

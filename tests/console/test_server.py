@@ -51,7 +51,7 @@ def test_an_endpoint_is_turned_off_and_on(pages, operator, customer, endpoint) -
 
 def test_ca_04_an_endpoint_of_another_customer_is_left_alone(pages, operator, endpoint) -> None:
     other = Customer(pages)
-    assert operator.post(f"{other.page}/feed", {"act": "disable", "endpoint": endpoint.id}).status == 400
+    assert operator.post(f"{other.page}/feed", {"act": "disable", "endpoint": endpoint.id}).status == 422
     assert endpoint.id not in operator.get(f"{other.page}/feed").main
     assert Endpoints(pages.database).get(endpoint.id).state == ON
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 from flask import Response, g
 
-from app.advice.explain import title_of
+from app.advice.explain import titled
 from app.advice.state import own_state_of
 from app.advice.words import MEANING
 from app.console.frame import Form, Need, acting, back, console, page, parts, setup
 from app.console.frame import customer as this_customer
 from app.console.frame.asked import ROWS, asked, before_and_after
 from app.console.frame.forms import Fault
+from app.console.pages.log import WEEK
 from app.sign_on.endings import Endings
 from app.sign_on.people import DELETED
 from app.store.accounts.tenants import PROFILES
@@ -41,8 +41,9 @@ def customer() -> Response:
     tenant = this_customer()
     (found,) = parts().overview.customers([tenant], now(), days=28)
     credentials = [each for each in found.facts.credentials if g.kind == CONSOLE or each.writes]
-    url, refusals = parts().config.scim_url(tenant.name), _refusals(tenant.name)
+    url, causes = parts().config.scim_url(tenant.name), parts().activity.causes(tenant.name, now() - WEEK)
     own = replace(found, state=own_state_of(found.facts, now())) if g.kind == SETUP else found
+    refusals = titled(causes.most_common(10))
     return page("customer.html", found=own, refusals=refusals, credentials=credentials, tenant_url=url)
 
 
@@ -85,10 +86,3 @@ def _delete(form: Form, name: str) -> Response:
 
 def _acts() -> TenantActs:
     return TenantActs(parts().database, acting())
-
-
-def _refusals(tenant: str) -> list[tuple[str, str, str, int]]:
-    """Return the commonest causes of refusals in seven days: cause, attribute or "", both in words, and the number."""
-    causes = parts().activity.causes(tenant, now() - timedelta(days=7)).most_common(10)
-    parted = [(*each.partition(" ")[::2], number) for each, number in causes]
-    return [(cause, attribute, title_of(cause, attribute), number) for cause, attribute, number in parted]

@@ -14,7 +14,7 @@ from app.console.pages.log import labels, lines
 from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import ResourceType
 from app.store.operators.finder import Hit
-from app.store.operators.reports.groups import InGroup, groups_in, ways
+from app.store.operators.reports.groups import groups_in, ways
 from app.store.operators.reports.resources import look, restorable, timeline
 from app.store.search.order import Position
 
@@ -99,10 +99,7 @@ def _members(group: str) -> dict[str, Any]:
     """Return who is in a group, or only the groups in it, or how those are in it who are called something."""
     if text := asked("is"):
         hits = [each for each in parts().finder.find(text, [customer().name]) if not each.deleted]
-        found: dict[str, InGroup | None] = {}
-        for each in directory().catalogue.types:
-            if ids := [hit.id for hit in hits if hit.type == each.name]:
-                found |= ways(directory(), group, each, ids)
+        found = ways(directory(), group, {each.id: each.type for each in hits})
         return {"members": hits, "text": text, "places": [], "ways": found}
     if asked("only"):
         return {"members": groups_in(directory(), group), "text": "", "places": [], "ways": {}}

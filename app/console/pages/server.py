@@ -7,17 +7,15 @@ from importlib.metadata import version
 from flask import Response
 
 from app.config import SETTINGS
-from app.console.frame import Form, Need, acting, back, console, customer, events, not_ours, page, parts
+from app.console.frame import Form, Need, acting, back, console, customer, events, page, parts
 from app.console.pages.log import lines
 from app.sign_on.connecting import advice, obstacles
-from app.store.delivery.endpoint import OFF, Endpoint
+from app.store.delivery.endpoint import OFF
 from app.store.delivery.endpoints import Endpoints
 from app.store.delivery.put_aside import PutAsides
-from app.store.delivery.requests import resend
 from app.store.log.reading.page import LogFilter, Window
-from app.store.mongo.database import Session
 from app.store.mongo.moments import now
-from app.store.operators.acting import change_endpoint
+from app.store.operators.endpoints import ACTS, EndpointActs
 from app.store.operators.health import health as health_of
 from app.store.operators.health import setting
 from app.store.sign_on.connections import Connections
@@ -45,12 +43,8 @@ def feed() -> Response:
 @console.act("/customers/<customer>/feed", Need.GRAVE, "act", "endpoint", "event", shows=feed)
 def change_feed(form: Form) -> Response:
     """Turn an endpoint on or off, or send one event again."""
-    act = form.one_of("act", ("enable", "disable", "resend"))
-
-    def work(session: Session) -> Endpoint:
-        return _changed(act, form["endpoint"], form["event"], session)
-
-    change_endpoint(acting(), f"webhook {act}", work, tenant=customer().name, object_=form["endpoint"])
+    acts = EndpointActs(parts().database, acting(), customer().name)
+    acts.do(form.one_of("act", ACTS), form["endpoint"], form["event"])
     return back("console.feed", "sent")
 
 
@@ -71,17 +65,3 @@ def _setting(name: str) -> str:
     if field in _SECRET:
         return "set" if value else "not set"
     return setting(value)
-
-
-def _changed(act: str, endpoint_id: str, event: str, session: Session) -> Endpoint:
-    """Return an endpoint of this customer after an act; raises NotFound, Wrong."""
-    endpoints = Endpoints(parts().database)
-    endpoint = endpoints.get(endpoint_id, session)
-    if endpoint is None or endpoint.tenant != customer().name:
-        raise not_ours()
-    if act == "enable":
-        return endpoints.enable(endpoint_id, session=session)
-    if act == "disable":
-        return endpoints.disable(endpoint_id, "turned off", session=session)
-    resend(parts().database, endpoint, event, session)
-    return endpoint

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from app.schemas.resource_type import ResourceType
 from app.store.directory.directory import Directory
 from app.store.directory.identities import the_label
 from app.store.directory.membership_reader import Parents
@@ -44,13 +43,16 @@ def groups_of(directory: Directory, member: str, parents: Parents) -> list[InGro
     return sorted(found, key=lambda each: (bool(each.through), each.name, each.id))
 
 
-def ways(directory: Directory, group: str, resource_type: ResourceType, ids: list[str]) -> dict[str, InGroup | None]:
-    """Return how each of some resources is in a group, None for not at all."""
-    _, parents = directory.find_with_groups(resource_type, {"_id": {"$in": ids}}, frozenset(), len(ids))
-    return {
-        member: next((each for each in groups_of(directory, member, parents) if each.id == group), None)
-        for member in ids
-    }
+def ways(directory: Directory, group: str, types: Mapping[str, str]) -> dict[str, InGroup | None]:
+    """Return how each of some resources is in a group, None for not at all; `types` has the type of each by its id."""
+    found: dict[str, InGroup | None] = {}
+    for each in directory.catalogue.types:
+        ids = [key for key, name in types.items() if name == each.name]
+        parents = directory.find_with_groups(each, {"_id": {"$in": ids}}, frozenset(), len(ids))[1] if ids else {}
+        for member in ids:
+            above = groups_of(directory, member, parents)
+            found[member] = next((way for way in above if way.id == group), None)
+    return found
 
 
 def groups_in(directory: Directory, group: str) -> list[Member]:
