@@ -38,6 +38,21 @@ ACTS = {
     "console sign-in": "sign in to the console", "console end": "end visits to the console",
 }
 """The acts whose names, which are those of the commands, do not say enough."""
+OUTSIDE = ("You are not signed in",)
+LEFT = {
+    "console": ("You have signed out", "This browser shows nothing of the console any more."),
+    "setup": (
+        "You have left the setup pages",
+        "All that you have done there is kept, and tokens that you have made stay valid. This browser shows nothing of "
+        "it any more.",
+    ),
+}
+"""For those who have left, by the kind of their pages, and for those who were not there: a heading, and what it means."""
+COME_IN = {
+    "console": "Operators sign in with a link. Anybody who can run scimd's commands can print one:",
+    "setup": "Open the setup link that you were sent. It can be opened as often as you like, until it expires.",
+}
+"""How to come in, by the kind of the pages."""
 SENTENCES = {
     404: ("There is no such page, or it is not for you.",),
     405: ("This page cannot do that.",),

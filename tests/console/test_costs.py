@@ -90,7 +90,7 @@ def pages(world: World) -> list[str]:
 def test_co_100_101_a_page_takes_few_commands_and_counts_nothing(world: World) -> None:
     for path in pages(world):
         status, commands = world.get(path)
-        assert status in (200, 404), path
+        assert status in ((303,) if path == "/console/out" else (200, 404)), path
         assert len(commands) <= MOST, (path, [next(iter(command)) for command in commands])
         for command in commands:
             text = json.dumps(command, default=str)

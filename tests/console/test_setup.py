@@ -15,9 +15,10 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.accounts.trusts import ASSERTION, Conditions, Trusts
 from app.store.operators.audit import AuditLog
+from app.store.operators.links import Links
 from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
 from tests.console.browsing import Browser
-from tests.console.test_log import Customer
+from tests.console.test_log import USER, Customer
 from tests.processes import until
 
 TOKEN = re.compile(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}")
@@ -125,6 +126,50 @@ def test_co_80_a_step_that_was_not_done_has_no_tick(pages) -> None:
     make_token(admin)
     assert ticks(admin) == ["Provider", "Values"]
     assert "There is 1 credential already" in admin.get("/setup/values").main
+
+
+def test_co_80_a_link_leads_to_the_step_at_which_the_customer_stands(pages) -> None:
+    name = f"t-{uuid.uuid4().hex[:12]}"
+    Tenants(pages.database).create(name, "gallery")
+    url = f"{pages.url}/{name}/scim/v2"
+    secret, _ = Links(pages.database).make_setup(name, "setup", "alice", timedelta(hours=1))
+    admin = Browser(pages, "setup")
+
+    def heading() -> str:
+        return admin.post(f"/setup/enter/{secret}").heading
+
+    assert heading() == "Connect your identity provider"
+    (on,) = [link for link in admin.get("/setup").links() if "begin" in link]
+    assert admin.get(on).heading == "Connect your identity provider"
+    admin.post("/setup/provider", {"provider": "okta"})
+    assert heading() == "Connect Okta"
+    token = {"Authorization": f"Bearer {make_token(admin)}"}
+    assert heading() == "Test the connection"
+    assert requests.get(f"{url}/Users", headers=token, timeout=30).status_code == 200
+    until(lambda: heading() == "What is left to do")
+    user = {"schemas": [USER], "userName": "a", "displayName": "a", "emails": [{"value": "a@x.org", "type": "work", "primary": True}],
+            "name": {"givenName": "a", "familyName": "a", "formatted": "a"}, "externalId": "a", "active": True}
+    assert requests.post(f"{url}/Users", json=user, headers=token, timeout=30).status_code == 201
+    until(lambda: heading() == "State")
+
+
+def test_co_80_a_link_that_only_shows_and_a_suspended_customer_lead_to_the_state(pages, admin, customer) -> None:
+    status = Browser(pages, "setup")
+    assert status.enter_setup(customer.name, "status").response.headers["Location"] == "/setup/begin"
+    assert status.get("/setup/begin").heading == "State"
+    Tenants(pages.database).suspend(customer.name)
+    assert admin.get("/setup/begin").heading == "State"
+
+
+def test_leaving_says_what_is_kept_and_how_to_come_back(pages, admin, operator) -> None:
+    assert admin.get("/setup/out").status == 200 and admin.get("/setup").status == 200, "a GET ends nothing"
+    left = admin.post("/setup/out")
+    assert (left.status, left.heading) == (200, "You have left the setup pages")
+    assert "is kept" in left.main and "Open the setup link" in left.main
+    assert admin.cookies == {} and admin.get("/setup").status == 401
+    out = operator.post("/console/out")
+    assert (out.status, out.heading) == (200, "You have signed out")
+    assert "scimd console link" in out.main
 
 
 def test_co_81_each_text_is_filled_in(admin) -> None:

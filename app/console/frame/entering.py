@@ -14,12 +14,12 @@ from app.console.frame.forms import Fault, Form
 from app.console.frame.pages import page
 from app.console.frame.parts import parts, visit
 from app.console.frame.sites import console, setup
-from app.console.frame.wrong import Wrong, gone
+from app.console.frame.wrong import Wrong, gone, not_signed_in
 from app.store.operators.audit import FAILED, AuditLog, Operator
 from app.store.operators.links import Link
 from app.store.operators.visits import CONSOLE, SETUP
 
-_ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.start"}
+_ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.begin"}
 
 
 @console.page("/enter/<secret>", Need.NOBODY)
@@ -50,9 +50,16 @@ def entered(form: Form, secret: str) -> Response:
 def sign_out(form: Form) -> Response:  # noqa: ARG001 - it has no fields
     """End the visit."""
     parts().visits.end(_id=visit().key)
-    response = to(f"/{g.kind}")
+    response = to(url_for(f"{g.kind}.signed_out"))
     response.delete_cookie(COOKIES[g.kind], path="/", secure=True, httponly=True, samesite="Lax")
     return response
+
+
+@console.page("/out", Need.NOBODY)
+@setup.page("/out", Need.NOBODY)
+def signed_out() -> Response:
+    """Say that the visit has ended, and how to come back."""
+    return to(f"/{g.kind}") if g.visit else page("notice.html", wrong=not_signed_in(g.kind, left=True))
 
 
 def by(who: str, role: str = "") -> Operator:

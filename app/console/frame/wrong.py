@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import url_for
 
+from app.advice.words import COME_IN, LEFT, OUTSIDE
 from app.console.frame.parts import parts
 from app.store.operators.visits import SETUP, Visit
 
@@ -34,16 +35,14 @@ def not_ours() -> Wrong:
     return Wrong(400, "This is not what our forms send, so nothing was changed.")
 
 
-def not_signed_in(kind: str) -> Wrong:
-    """Return the error for the entrance, which says how to come in."""
-    heading, support = "You are not signed in", parts().config.support
+def not_signed_in(kind: str, *, left: bool = False) -> Wrong:
+    """Return the error for the entrance, or the notice for a person who has just `left`: both say how to come in."""
+    support, status, (heading, *said) = parts().config.support, 200 if left else 401, LEFT[kind] if left else OUTSIDE
     if kind == SETUP:
-        ask = (f"If you do not have one, ask {support}.",) if support else ()
-        often = "Open the setup link that you were sent. It can be opened as often as you like, until it expires."
-        return Wrong(401, often, *ask, heading=heading)
-    how = "Operators sign in with a link. Anybody who can run scimd's commands can print one:"
+        ask = (f"If you do not have it, ask {support}.",) if support else ()
+        return Wrong(status, *said, COME_IN[kind], *ask, heading=heading)
     link = (url_for("console.sign_on_start"), "Sign in") if parts().operators else None
-    return Wrong(401, how, heading=heading, command=LINK_COMMAND, link=link)
+    return Wrong(status, *said, COME_IN[kind], heading=heading, command=LINK_COMMAND, link=link)
 
 
 def sign_in_again(visit: Visit) -> Wrong:

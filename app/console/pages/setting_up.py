@@ -14,7 +14,7 @@ from app.advice.explain import listed
 from app.advice.guides import CLIENT, ENTRA, PROVIDERS, TRUST, Way, filled
 from app.console.frame import Form, Need, back, customer, events, page, parts, setup, visit
 from app.console.frame.asked import asked, moment
-from app.console.frame.door import LIVE
+from app.console.frame.door import LIVE, may
 from app.console.pages.credentials import LIFETIMES, OWN_LABEL, Made, limited, make, shown, token_endpoint
 from app.console.pages.log import portal
 from app.errors import InvalidValue
@@ -27,6 +27,15 @@ from app.store.operators.credentials import TRUST as TRUSTS
 _OF_A_TRUST = ("issuer", "audience", "subject")
 _LONGEST = 1_024
 _SECRETS = ("{token}", "{client_secret}")
+
+
+@setup.page("/begin", Need.SEE)
+def begin() -> Response:
+    """Lead to the step at which the customer stands, or to the state: once it sends changes, and who may only look."""
+    if not may(Need.SET_UP) or customer().suspended or parts().activity.pulse(customer().name).get("lastWrite"):
+        return back("setup.start")
+    ticks = _guide()["ticks"]
+    return back(f"setup.{next((step for step in ticks if not ticks[step]), 'done')}")
 
 
 @setup.page("/provider", Need.SET_UP)

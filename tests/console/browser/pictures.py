@@ -46,7 +46,7 @@ PICTURES = {
 """Endpoint of a page -> its address; the file has the endpoint's name, with a hyphen for each dot and underscore."""
 NO_PICTURE = {
     "console.enter", "setup.enter", "console.sign_on_start", "console.signed_on", "console.others", "console.event",
-    "console.export_log", "console.export_acts",
+    "console.export_log", "console.export_acts", "setup.begin", "console.signed_out", "setup.signed_out",
 }
 """Pages with one button or of the same look as another one, and files."""
 WIDTH, TALLEST = 1280, 900
