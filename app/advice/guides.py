@@ -48,6 +48,8 @@ class Provider:
     """What has to be there before the values can be pasted."""
     command: str = ""
     """A command that does the same as the test, with `{...}` for values of ours."""
+    listed: str = ""
+    """What the list of providers calls it, "" for its name."""
     looked_at: date = field(default=date(2026, 11, 28))
 
     def way(self, key: str) -> Way:
@@ -82,6 +84,7 @@ PROVIDERS: dict[str, Provider] = {
             "**Start provisioning**.",
         ),
         profiles=("gallery", "interop"),
+        listed="Microsoft Entra ID",
     ),
     "okta": Provider(
         "Okta", "the app > **Provisioning** > **Integration**",
@@ -160,6 +163,7 @@ PROVIDERS: dict[str, Provider] = {
         test="test the connection, or let it look up a user",
         command="curl -H 'Authorization: Bearer TOKEN' '{tenant_url}/Users?count=1'",
         profiles=("interop", "rfc"),
+        listed="Another one, such as Keycloak or SailPoint",
     ),
 }
 

@@ -52,6 +52,15 @@ def test_co_85_each_way_has_values_for_its_fields(key: str) -> None:
         assert "{tenant_url}" in way.fields[0][1]
 
 
+def test_co_80_the_list_has_every_provider_that_the_first_page_names() -> None:
+    (named,) = re.findall(r"^For (.+?), \[docs/clients.md\]", (DOCS / "README.md").read_text(), re.MULTILINE)
+    listed = [each.listed or each.name for each in PROVIDERS.values()]
+    names = re.split(r", | and ", named)
+    assert "Okta" in names and len(names) >= 8
+    assert [name for name in [*names, "Microsoft Entra ID"] if not re.search(rf"\b{name}", " | ".join(listed))] == []
+    assert listed[-1].startswith("Another one, such as ")
+
+
 def test_co_85_a_profile_that_does_not_fit_is_told() -> None:
     assert misfit("okta", "gallery") == "Okta wants the profile interop; this customer has gallery."
     assert misfit("okta", "interop") == misfit("", "rfc") == misfit(ENTRA, "gallery") == ""
