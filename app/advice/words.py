@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 OUTCOMES = {
-    "added": "The customer has been added. Next, make a setup link for its administrator, or a credential.",
+    "added": "The customer has been added. Next, send its administrator a setup link, or hand over a credential.",
     "deleted": "The customer has been deleted. Its data will be gone within a few minutes.",
     "restored": "Restored, with its memberships.",
     "resumed": "The customer's requests are accepted again.",
@@ -12,6 +12,8 @@ OUTCOMES = {
     "suspended": "The customer's requests are refused, within five seconds.",
 }
 """What pages say after an act: the word that an address may have, and its sentence; other words are ignored."""
+FOLLOWING = {"added": (("console.links", "Make a setup link"), ("console.credentials", "Make a credential"))}
+"""What to do next about the customer, by the same word: the page, and the words of the link."""
 MEANING = (
     ("gallery", "gallery: Entra's gallery app; users need the attributes that Microsoft's page on it requires"),
     ("interop", "interop: any other app in Entra, Okta, OneLogin, and all other identity providers"),
@@ -47,7 +49,7 @@ LEFT = {
         "it any more.",
     ),
 }
-"""For those who have left, by the kind of their pages, and for those who were not there: a heading, and what it means."""
+"""For those who have left, by the kind of their pages, and for those who are not in: a heading, and what it means."""
 COME_IN = {
     "console": "Operators sign in with a link. Anybody who can run scimd's commands can print one:",
     "setup": "Open the setup link that you were sent. It can be opened as often as you like, until it expires.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, request
 from werkzeug.routing import PathConverter, Rule
 
 from app.console.frame import Need, console, entering, setup, signing_on  # noqa: F401 - they make views
+from app.console.frame.door import to
 from app.console.frame.parts import EXTENSION, Parts
 from app.console.frame.sites import assets
 from app.console.pages import acts, credentials, customers, links, log, people, server, setting_up  # noqa: F401
+from app.protocol.messages import HTML, SCIM_JSON
 
 ON, SETUP_ONLY, OFF = "on", "setup", "off"
 _SITES = {ON: (console, setup), SETUP_ONLY: (setup,)}
@@ -31,6 +33,15 @@ def install(flask: Flask, parts: Parts) -> None:
         endpoint = f"{site.blueprint.name}.unknown"
         flask.url_map.add(Rule(f"/{site.blueprint.name}/<unknown_page:path>", endpoint=endpoint))
         flask.view_functions[endpoint] = unknown
+    if parts.config.console == ON:
+        flask.add_url_rule("/", view_func=front)
+
+
+def front() -> Response:
+    """Lead a browser to the console; other clients find nothing there."""
+    if request.accept_mimetypes.best_match((SCIM_JSON, HTML)) != HTML:
+        abort(404)
+    return to("/console")
 
 
 def unknown(path: str) -> Response:

@@ -138,9 +138,10 @@ def test_co_97_what_no_form_of_ours_sends_does_nothing(pages, operator, tenant, 
     assert len(Tokens(pages.database).of_tenant(tenant)) == 1
 
 
-def test_co_42_a_wrong_field_is_said_at_the_top(operator, tenant) -> None:
+def test_co_42_a_wrong_field_is_said_once_and_the_top_leads_there(operator, tenant) -> None:
     shown, _ = issue(operator, tenant, label="a\nb" + "c" * 100)
-    assert (shown.status, shown.texts("//*[@role='alert']//li")) == (422, [FAULT])
+    assert (shown.status, shown.main.count(FAULT)) == (422, 1)
+    assert shown.tree.xpath("//*[@role='alert' and @data-focus]//a/@href") == ["#issue-label"]
     assert shown.texts("//title")[0].startswith("Error: ")
     assert shown.texts("//div[@id='issue-label-fault']") == [FAULT]
 

@@ -63,6 +63,16 @@ def test_co_30_each_role_may_what_the_table_says(pages, application, operator, v
                 assert answer.status != 404 or "x" in at(path, "").split("/"), path
 
 
+@pytest.mark.parametrize(("accept", "status", "location"), [
+    ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", 303, "/console"), ("*/*", 404, None),
+    ("application/scim+json", 404, None), ("", 404, None), ("\xff;q=x", 404, None),
+])
+def test_the_front_door_leads_a_browser_to_the_console_and_no_other_client(pages, accept, status, location) -> None:
+    answer = requests.get(f"{pages.url}/", headers={"Accept": accept}, timeout=30, allow_redirects=False)
+    assert (answer.status_code, answer.headers.get("Location")) == (status, location)
+    assert status == 303 or answer.json()["status"] == "404"
+
+
 def test_ca_04_who_is_not_in_sees_one_page_for_all(pages, tenant) -> None:
     nobody = Browser(pages)
     known, unknown = nobody.get(f"/console/customers/{tenant}"), nobody.get("/console/nothing/here")

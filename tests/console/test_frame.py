@@ -120,6 +120,7 @@ def test_co_06_ca_16_what_is_left_out_is_not_there(mongod: Database, setting, th
     for path in gone:
         answer = browser.get(path, base_url="http://127.0.0.1:8000")
         assert (answer.status_code, answer.mimetype) == (404, "application/scim+json")
+    assert browser.get("/", headers={"Accept": "text/html"}).status_code == 404
     for path in there:
         assert browser.get(path, base_url="http://127.0.0.1:8000").mimetype == "text/html"
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Response, abort, current_app, g, request, send_from_directory, url_for
 
-from app.advice.words import OUTCOMES
+from app.advice.words import FOLLOWING, OUTCOMES
 from app.console.frame import door
 from app.console.frame.access import Need
 from app.console.frame.asked import asked
@@ -88,8 +88,9 @@ def _context() -> dict[str, Any]:
     return {
         "visit": g.get("visit"), "kind": g.get("kind", CONSOLE), "customer": g.get("customer"), "form": form(),
         "may": door.may, "stale": door.is_stale, "vendor": config.vendor, "support": config.support,
-        "outcomes": OUTCOMES, "here": _here, "kinds": parts().kinds, "endpoints": parts().endpoints,
-        "asked": asked, "static": lambda name: url_for("assets.file", given=version(), name=name),
+        "outcomes": OUTCOMES, "following": FOLLOWING, "here": _here, "asked": asked,
+        "kinds": parts().kinds, "endpoints": parts().endpoints,
+        "static": lambda name: url_for("assets.file", given=version(), name=name),
     }
 
 

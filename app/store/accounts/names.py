@@ -25,8 +25,8 @@ def check_name(name: str) -> None:
     """Check that `name` can be a tenant's; raises InvalidValue."""
     if not is_name(name):
         raise InvalidValue(
-            f"{name!r} cannot be the name of a tenant: a name has 1 to 63 of the characters a-z, 0-9 and -, and "
-            "neither begins nor ends with -."
+            f"{name!r} cannot be a name: a name has 1 to 63 of the characters a-z, 0-9 and -, and neither begins nor "
+            "ends with -."
         )
     if name in RESERVED:
-        raise InvalidValue(f"{name!r} cannot be the name of a tenant: the server reserves it; choose another name.")
+        raise InvalidValue(f"{name!r} cannot be a name: the server reserves it; choose another one.")

@@ -115,7 +115,7 @@ class BeingDeleted(Conflict):
     """The name belongs to a tenant whose deletion is not finished; `until` is when it can be, at the earliest."""
 
     def __init__(self, name: str, until: datetime) -> None:
-        super().__init__(f"A tenant {name!r} was deleted a moment ago; its name is free at {until:%H:%M:%S} UTC.")
+        super().__init__(f"What had the name {name!r} was deleted a moment ago; it is free at {until:%H:%M:%S} UTC.")
         self.until = until
 
 
@@ -148,7 +148,7 @@ class Tenants:
             holder = self._collection.find_one({"_id": name}) or {}
             if "deleted_at" in holder:
                 raise BeingDeleted(name, aware(holder["deleted_at"]) + GRACE) from None
-            raise Conflict(f"The tenant {name!r} already exists.") from None
+            raise Conflict(f"The name {name!r} is taken.") from None
         return tenant
 
     def get(self, name: str, session: Session = None) -> Tenant | None:
