@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from flask import Response
 
-from app.config import SETTINGS
+from app.config import settings_of
 from app.console.frame import Form, Need, acting, back, console, customer, events, page, parts
 from app.console.pages.log import lines
 from app.sign_on.connecting import advice, obstacles
@@ -17,11 +17,9 @@ from app.store.log.reading.page import LogFilter, Window
 from app.store.mongo.moments import now
 from app.store.operators.endpoints import ACTS, EndpointActs
 from app.store.operators.health import health as health_of
-from app.store.operators.health import setting
 from app.store.sign_on.connections import Connections
 from app.store.sign_on.sessions import Sessions
 
-_SECRET = frozenset({"mongodb_uri", "sealing_keys"})
 MOST = 50
 
 
@@ -29,8 +27,7 @@ MOST = 50
 def health() -> Response:
     """Show whether the server is all right, and how it is set up."""
     found = health_of(parts().database, parts().sources, now())
-    rows = [(row.name, _setting(row.name)) for row in SETTINGS]
-    return page("health.html", found=found, settings=rows, version=version("scimd"))
+    return page("health.html", found=found, settings=settings_of(parts().config), version=version("scimd"))
 
 
 @console.page("/customers/<customer>/feed", Need.SEE)
@@ -56,12 +53,3 @@ def sign_on() -> Response:
     rows = [(each, [*obstacles(each, base, moment), *advice(each, base, moment)]) for each in found]
     refused = lines(events().page(LogFilter(failed=True, operation="sign-on"), Window(limit=20))) | {"places": []}
     return page("sign_on.html", rows=rows, sessions=Sessions(database).latest(name, MOST), **refused)
-
-
-def _setting(name: str) -> str:
-    """Return a setting as text, or only whether it is set if it may have a password."""
-    field = name.removeprefix("SCIMD_").lower()
-    value = getattr(parts().config, field)
-    if field in _SECRET:
-        return "set" if value else "not set"
-    return setting(value)

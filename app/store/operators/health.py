@@ -34,14 +34,6 @@ class Health:
     """The process that sends to endpoints, "" if there is none."""
 
 
-def setting(value: object) -> str:
-    """Return the value of a setting as its environment variable has it, or that it is not set."""
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("off" if value is None else value)
-    return text or "not set"
-
-
 def health(database: Database, sources: Iterable[str], now: datetime) -> Health:
     """Return how the server is, in six commands; `sources` are the collections with outboxes. Raises Unavailable."""
     begun = time.perf_counter()

@@ -1,0 +1,21 @@
+"""The settings as their environment variables have them, for pages: without passwords and keys."""
+
+from __future__ import annotations
+
+from app.config.settings import SETTINGS, Config
+
+_SECRET = frozenset({"mongodb_uri", "sealing_keys"})
+"""The settings that may have a password or a key; of them only whether they are set is shown."""
+
+
+def settings_of(config: Config) -> list[tuple[str, str]]:
+    """Return the name and the value of each setting, in the order in which the README shows them."""
+    values = ((row.name, row.name.removeprefix("SCIMD_").lower()) for row in SETTINGS)
+    return [(name, _text(getattr(config, key), secret=key in _SECRET)) for name, key in values]
+
+
+def _text(value: object, *, secret: bool) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("off" if value is None else value)
+    return "set" if secret and text else text or "not set"
