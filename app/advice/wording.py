@@ -26,6 +26,11 @@ def utc(moment: datetime) -> str:
     return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(_FORM).lstrip("0")
 
 
+def day(moment: datetime) -> str:
+    """Return the day of a moment in UTC, such as 28 Nov 2026."""
+    return utc(moment).partition(",")[0]
+
+
 def dated(sentence: str) -> Iterator[tuple[str, datetime | None]]:
     """Yield the parts of a sentence, each with the moment that it is as `utc` writes it, or None."""
     for part in _UTC.split(sentence):

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from app.advice.wording import day
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.moments import now
@@ -38,6 +39,8 @@ def test_co_41_a_customer_that_never_came_says_what_to_do(operator, customer) ->
     shown = operator.get(customer.page)
     assert shown.heading == customer.name
     assert "Never connected" in shown.main
+    assert f"No change has come in these 28 days, since {day(now() - timedelta(days=27))}." in shown.main
+    assert shown.tree.xpath("//section[h2='28 days']//*[local-name()='svg']") == []
     assert customer.url in shown.main
     assert any(link.endswith("/links") for link in shown.links())
 
@@ -54,6 +57,9 @@ def test_a_customer_shows_its_figures_and_refusals_by_cause(pages, operator, cus
     (why,) = [link for link in shown.links() if "cause=" in link]
     assert len(operator.get(why).texts("//tbody/tr")) == 3
     until(lambda: "4 changes, 3 refused" in operator.get(customer.page).main)  # each worker adds up by itself
+    shown, moment = operator.get(customer.page), now()
+    assert f"Most on one day: 4, on {day(moment)}." in shown.main
+    assert shown.texts("//p[contains(@class, 'axis')]/span") == [day(moment - timedelta(days=27)), "today"]
     assert "refused today" in row_of(at(operator, customer.name), customer.name)
 
 

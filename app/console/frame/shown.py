@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from app.advice import wording
-from app.advice.wording import dated, number, plural, utc
+from app.advice.wording import dated, day, number, plural, utc
 from app.blueprints.pages.shown import shown
 from app.store.mongo.moments import now
 from app.store.operators.reports.lines import result, summary, what
@@ -35,6 +35,6 @@ def bars(values: Sequence[int], most: int) -> str:
 
 
 FILTERS: tuple[Callable[..., Any], ...] = (
-    shown, utc, dated, ago, number, plural, bars, result, summary, what, readable,
+    shown, utc, day, dated, ago, number, plural, bars, result, summary, what, readable,
 )
 """The filters of templates."""

@@ -21,7 +21,7 @@ from app.store.log.event import NOTHING_MORE
 from app.store.mongo.database import Database
 from app.store.operators.facts import CustomerFacts
 
-_HOUR = timedelta(hours=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 SPANS = 28
 """Parts of the time of a traffic."""
 _FIELDS = {"tenant": 1, "day": 1} | {f"hours.{hour:02}.{kind}": 1 for hour in range(24) for kind in ("done", "refused")}
@@ -34,6 +34,15 @@ class Traffic:
     changes: tuple[int, ...]
     """Changes, refused ones included."""
     refused: tuple[int, ...]
+    since: datetime
+    """When the first span begins."""
+    length: timedelta
+
+    @property
+    def most(self) -> tuple[int, datetime]:
+        """The changes of the span with the most, of several the newest, and when it begins."""
+        number, place = max((number, place) for place, number in enumerate(self.changes))
+        return number, self.since + place * self.length
 
 
 @dataclass(frozen=True)
@@ -85,7 +94,9 @@ class Overview:
 
     def _traffic(self, names: Sequence[str], now: datetime, days: int) -> dict[str, Traffic]:
         length = timedelta(days=days) / SPANS
-        since = now.replace(minute=0, second=0, microsecond=0) + _HOUR - length * SPANS
+        begun = now.replace(minute=0, second=0, microsecond=0)
+        end = begun.replace(hour=0) + _DAY if length == _DAY else begun + _HOUR
+        since = end - length * SPANS
         hours = {f"{since + number * _HOUR:%Y-%m-%d %H}": number * _HOUR // length for number in range(days * 24)}
         changes, refused = ({name: [0] * SPANS for name in names} for _ in range(2))
         query: dict[str, Any] = {"tenant": {"$in": list(names)}, "day": {"$gte": f"{since:%Y-%m-%d}"}}
@@ -96,4 +107,4 @@ class Overview:
                 if span is not None:
                     changes[row["tenant"]][span] += numbers.get("done", 0) + numbers.get("refused", 0)
                     refused[row["tenant"]][span] += numbers.get("refused", 0)
-        return {name: Traffic(tuple(changes[name]), tuple(refused[name])) for name in names}
+        return {name: Traffic(tuple(changes[name]), tuple(refused[name]), since, length) for name in names}
