@@ -156,6 +156,29 @@ def test_co_03_104_122_a_page_is_small_and_asks_nobody_else(window, customer) ->
         assert shift == [], path
 
 
+BROKEN = """[...document.querySelectorAll("td bdi, td code")].filter(
+  each => each.textContent && !/[\\s-]/.test(each.textContent) && each.getBoundingClientRect().height > 30).map(each => each.textContent)"""
+"""Words in tables that are on two lines."""
+
+
+def test_a_word_in_a_table_is_on_one_line(window, customer) -> None:
+    name, shown = "christopher.montgomery@contoso.com", "Featherstonehaugh"
+    customer.user(name, displayName=shown)
+    user = customer.user(f"x{name}", displayName=f"Cholmondeley {shown}").json()["id"]
+    operation = {"op": "replace", "path": "displayName", "value": shown}
+    message = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [operation]}
+    customer.send("PATCH", f"/Users/{user}", message)
+    customer.moved(6)
+    changed = customer.pages.database.db.events.find_one({"tenant": customer.name, "operation": "patch"})["_id"]
+    refused = customer.pages.database.db.events.find_one({"tenant": customer.name, "failed": True})["_id"]
+    page = window.enter()
+    for path in ("log", "people", f"people/{user}", f"log/{changed}", f"log/{refused}"):
+        window.go(f"{customer.page}/{path}")
+        assert page.locator("td bdi").count() > 0, path
+        assert page.evaluate(BROKEN) == [], path
+        assert page.evaluate("[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length") == 0, path
+
+
 def test_co_91_by_keyboard_alone(window, customer) -> None:
     page = window.enter()
     page.keyboard.press("Tab")
