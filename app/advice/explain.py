@@ -87,9 +87,15 @@ def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...]) -> Explanation
 
 
 def title_of(cause: str, attribute: str = "") -> str:
-    """Return a cause in a few words, as it is counted in `days`: `no name.givenName`."""
+    """Return a cause in a few words, as it is counted in `days`: `no name.givenName`; the attribute without its URN."""
     cure = CURES.get(cause)
-    return _filled(cure.title, dict.fromkeys(("attribute", "any"), attribute or "an attribute")) if cure else cause
+    name = short(attribute) or "an attribute"
+    return _filled(cure.title, dict.fromkeys(("attribute", "any"), name)) if cure else cause
+
+
+def short(path: str) -> str:
+    """Return the path of an attribute without the URN of its schema (RFC 7644 section 3.10)."""
+    return path.rpartition(":")[2] if path.lower().startswith("urn:") else path
 
 
 def titled(causes: Iterable[tuple[str, int]]) -> list[tuple[str, str, str, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.advice.explain import title_of
+from app.advice.explain import short, title_of
 from app.advice.words import EVENTS
 
 _MOST = 3
@@ -49,5 +49,6 @@ def summary(event: Mapping[str, Any]) -> str:
 def _change(change: Mapping[str, Any]) -> str:
     old, new = (str(value).lower() if isinstance(value, bool) else value for value in map(change.get, ("old", "new")))
     if any(isinstance(value, (dict, list)) for value in (old, new)) or (old is None and new is None):
-        return str(change["attribute"])
-    return f"{change['attribute']}: {new}" if old is None else f"{change['attribute']}: {old} → {new}"
+        return short(change["attribute"])
+    name = short(change["attribute"])
+    return f"{name}: {new}" if old is None else f"{name}: {old} → {new}"

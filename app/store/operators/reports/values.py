@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app.schemas.attribute import REF, VALUE
 from app.schemas.resource_type import Resource, ResourceType
 
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|\{\s*\}|\[\s*\]|[{}\[\],]|\s+|[^"{}\[\],\s]+', re.DOTALL)
+_OPENING, _CLOSING, _MARGIN, _DEEPEST = ("{", "["), ("}", "]"), "  ", 20
 _FRAME = ("schemas", "id", "meta")
 
 
@@ -44,6 +47,27 @@ def _rows(path: str, value: Any) -> Iterator[Row]:
     for element in value if isinstance(value, list) else [value]:
         refers = str(element.get(REF, "")).split("/")[-2:] if isinstance(element, Mapping) else []
         yield Row(path, _text(element), *(refers if len(refers) == 2 else ()))
+
+
+def indented(text: str) -> str:
+    """Return JSON with a line for each member and each value of an array, also JSON that was cut; other text as it is.
+
+    It is not parsed, since it may be cut. The lines of what is deeper than twenty levels begin where those of the
+    twentieth do, so that the result is at most some forty times as long.
+    """
+    if not text.startswith(("{", "[")):
+        return text
+    lines, depth = [""], 0
+    for part in _TOKEN.findall(text):
+        depth += (part in _OPENING) - (part in _CLOSING)
+        margin = _MARGIN * max(0, min(depth, _DEEPEST))
+        if part in _CLOSING:
+            lines.append(margin)
+        if part.strip() or lines[-1].strip():
+            lines[-1] += part
+        if part in _OPENING or part == ",":
+            lines.append(margin)
+    return "\n".join(lines)
 
 
 def readable(value: Any) -> str:
