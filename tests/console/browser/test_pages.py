@@ -156,6 +156,23 @@ def test_co_03_104_122_a_page_is_small_and_asks_nobody_else(window, customer) ->
         assert shift == [], path
 
 
+HEIGHT = "[...document.querySelectorAll('header, .tabs')].map(each => each.getBoundingClientRect().height).reduce((a, b) => a + b)"
+LAST_LINE = "Math.max(...[...document.querySelectorAll('header nav, header form')].map(each => each.getBoundingClientRect().bottom))"
+
+
+def test_on_a_phone_header_and_tabs_take_a_third_of_the_first_screen_at_most(window, customer) -> None:
+    page = window.enter()
+    page.set_viewport_size({"width": 360, "height": 640})
+    for path in (customer.page, "/console", "/setup"):
+        if path == "/setup":
+            window.enter_setup(customer.name)
+        window.go(path)
+        assert page.evaluate(HEIGHT) <= 640 / 3, path
+        end = page.locator("header form button").last.bounding_box()
+        assert end["y"] + end["height"] > page.evaluate(LAST_LINE) - 8, (path, "the button has a line of its own")
+        assert page.locator("header nav, header form[role]").last.bounding_box()["y"] < end["y"] + end["height"], path
+
+
 BROKEN = """[...document.querySelectorAll("td bdi, td code")].filter(
   each => each.textContent && !/[\\s-]/.test(each.textContent) && each.getBoundingClientRect().height > 30).map(each => each.textContent)"""
 """Words in tables that are on two lines."""
