@@ -12,7 +12,7 @@ class Contact:
 
     began: datetime
     let_in: bool
-    """Whether one of them had a good credential."""
+    """Whether one of them had a valid credential."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from app.store.operators.links import CONSOLE_LIFETIME, Links
 NAME = "demo"
 LIFETIME = timedelta(days=90)
 _LINK = timedelta(hours=1)
-"""How long the console link is good where only this machine can use it: the page stays in the terminal."""
+"""How long the console link is valid where only this machine can use it: the page stays in the terminal."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +82,14 @@ def _create(connection: Connection) -> bool:
 
 
 def _about_console(connection: Connection) -> str:
-    """Return the text with a link into the console, which is good for an hour where only this machine can use it."""
+    """Return the text with a link into the console, which is valid for an hour where only this machine can use it."""
     base = connection.config.base_url
     who = operator().who
     with audited(connection, "console link", "", who):
         lifetime = _LINK if is_loopback(urlsplit(base).hostname or "") else CONSOLE_LIFETIME
         secret = Links(connection.prepared).make_console("operator", who, lifetime)
     return f"""
-See who was provisioned, and why somebody was not (the link is good once, for {lifetime.seconds // 60} minutes):
+See who was provisioned, and why somebody was not (the link works once, within {lifetime.seconds // 60} minutes):
 
   Console       {base}/console/enter/{secret}
 """

@@ -247,7 +247,7 @@ def run_webhooks(reader: Story) -> None:
 
 def run_the_pages(reader: Story) -> None:
     """Run the table's commands about the web pages."""
-    reader.run("scimd console visits", "Nobody is in")
+    reader.run("scimd console visits", "Nobody is signed in")
     for more in ("", " --as alice", " --role operator", " --role viewer"):
         link = reader.run(f"scimd console link{more}", f"{reader.server.url}/console/enter/").strip()
     requests.post(link, headers={"Sec-Fetch-Site": "same-origin"}, allow_redirects=False, timeout=30)

@@ -1,4 +1,4 @@
-"""scimd console: links into the console, and who is in."""
+"""scimd console: links into the console, and who is signed in."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ ROLES = ("operator", "viewer")
 
 @click.group()
 def console() -> None:
-    """The web console: links into it, and who is in."""
+    """The web console: links into it, and who is signed in."""
 
 
 @console.command()
 @click.option("--role", type=click.Choice(ROLES), default=ROLES[0], show_default=True,
-              help="An operator may act; a viewer only sees.")
+              help="An operator can make changes; a viewer can only look.")
 @click.option("--as", "name", type=Text(), help="The name under which acts are recorded; by default the login name.")
 @json_option
 @click.pass_obj
 def link(connection: Connection, role: str, name: str | None, as_json: bool) -> None:
-    """Print a link into the console; it is good once, for five minutes."""
+    """Print a link into the console; it works once, within five minutes."""
     who = name or operator().who
     with audited(connection, "console link", "", who):
         secret = Links(connection.prepared).make_console(role, who)
@@ -36,20 +36,20 @@ def link(connection: Connection, role: str, name: str | None, as_json: bool) -> 
         print_json({"url": url, "role": role, "who": who, "expires": now() + CONSOLE_LIFETIME})
         return
     say(url)
-    say("Open it within five minutes; it is good once.", err=True)
+    say("Open it within five minutes; it works once.", err=True)
 
 
 @console.command()
 @json_option
 @click.pass_obj
 def visits(connection: Connection, as_json: bool) -> None:
-    """List the browsers that are in the console or on setup pages, those used last first."""
+    """List the browsers that are signed in to the console or to setup pages, the most recently used first."""
     rows = [
         {"id": each.id, "kind": each.kind, "who": each.who, "role": each.role, "tenant": each.tenant or None,
          "address": each.address or None, "opened": each.opened, "seen": each.seen, "ends": each.ends}
         for each in Visits(connection.prepared).list()
     ]
-    print_rows(rows, as_json=as_json, empty="Nobody is in.")
+    print_rows(rows, as_json=as_json, empty="Nobody is signed in.")
 
 
 @console.command()
@@ -57,7 +57,7 @@ def visits(connection: Connection, as_json: bool) -> None:
 @click.option("--all", "everybody", is_flag=True, help="All visits, those of setup pages included.")
 @click.pass_obj
 def end(connection: Connection, visit_id: str | None, everybody: bool) -> None:
-    """End a visit, or all: the next click of that browser is refused."""
+    """End a visit, or all of them: the next click in that browser is refused."""
     if (visit_id is None) != everybody:
         raise click.UsageError("name a visit, as `scimd console visits` lists them, or give --all")
     with audited(connection, "console end", "", visit_id or "all") as entry:

@@ -24,17 +24,17 @@ def setup() -> None:
 @setup.command()
 @click.argument("tenant")
 @click.option("--may", type=click.Choice(MAY), default=MAY[0], show_default=True,
-              help="setup: make tokens, too; status: only see the state.")
+              help="setup: connect the identity provider, tokens included; status: only see the state.")
 @click.option("--expires", type=Duration(longest=LONGEST), default="72h", show_default=True,
-              help="How long the link is good, from 5m to 30d.")
+              help="How long the link is valid, from 5m to 30d.")
 @click.option("--code", is_flag=True,
-              help="Ask for eight digits, to be sent another way; five wrong ones end the link.")
+              help="Ask for an eight-digit code, to be sent separately; five wrong codes end the link.")
 @json_option
 @click.pass_obj
 def link(connection: Connection, tenant: str, may: str, expires: timedelta, code: bool, as_json: bool) -> None:
-    """Print a setup link for a tenant; until it expires, it can be opened as often as one likes.
+    """Print a setup link for a tenant; it can be opened any number of times until it expires.
 
-    With --json it is for an application of yours that sends its administrator on at once: a visit may outlast the link.
+    With --json, an application of yours can redirect its administrator at once: a visit may then outlast the link.
     """
     if expires < SHORTEST:
         raise click.UsageError("--expires can be no less than 5m")
@@ -49,7 +49,7 @@ def link(connection: Connection, tenant: str, may: str, expires: timedelta, code
     say(url)
     if code:
         say(f"Code: {made.code}")
-    say(f"Its id is {made.link.id}; to take it back: scimd setup revoke {made.link.id}", err=True)
+    say(f"Its id is {made.link.id}; to revoke it: scimd setup revoke {made.link.id}", err=True)
 
 
 @setup.command("list")
@@ -57,7 +57,7 @@ def link(connection: Connection, tenant: str, may: str, expires: timedelta, code
 @json_option
 @click.pass_obj
 def list_(connection: Connection, tenant: str, as_json: bool) -> None:
-    """List the setup links of a tenant that are good."""
+    """List the valid setup links of a tenant."""
     Tenants(connection.prepared).require(tenant)
     rows = [
         {"id": each.id, "may": each.role, "made_by": each.who, "expires": each.expires, "opened": each.opened,
@@ -71,7 +71,7 @@ def list_(connection: Connection, tenant: str, as_json: bool) -> None:
 @click.argument("link_id", metavar="ID")
 @click.pass_obj
 def revoke(connection: Connection, link_id: str) -> None:
-    """Make a setup link good for nothing, and end the visits that it has opened."""
+    """Revoke a setup link, and end the visits that it has opened."""
     revoked = LinkActs(connection.prepared, acting(connection)).revoke(link_id)
     connection.relay()
     say(f"The setup link {link_id} of {revoked.tenant} is no longer valid.")

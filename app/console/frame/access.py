@@ -17,7 +17,7 @@ class Need(StrEnum):
     """It shows all customers, or on the setup pages the person's own one."""
     ACT = "act"
     GRAVE = "grave"
-    """It gives access, or takes away what cannot be had back, so the person must have signed in lately."""
+    """It gives access, or takes away what cannot be restored, so the person must have signed in recently."""
     SET_UP = "set up"
     """It connects the person's own customer, so the person must have come by the link lately."""
 

@@ -25,7 +25,7 @@ _ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.begin"}
 @console.page("/enter/<secret>", Need.NOBODY)
 @setup.page("/enter/<secret>", Need.NOBODY)
 def enter(secret: str) -> Response:
-    """Ask whether to come in by a link; raises Wrong for one that is not good, TooManyRequests."""
+    """Ask whether to come in by a link; raises Wrong for one that is not valid, TooManyRequests."""
     link = parts().links.get(secret, g.kind)
     if link is None:
         raise _refused()
@@ -101,7 +101,7 @@ def _wrong_code(link: Link) -> Fault:
 
 
 def _refused() -> Wrong:
-    """Count a link that is not good, and return the error for it; raises TooManyRequests."""
+    """Count a link that is not valid, and return the error for it; raises TooManyRequests."""
     wrong = gone(g.kind)
     if parts().limits.count_wrong_link(request.remote_addr or ""):
         with AuditLog(parts().database).begin(by(""), f"{g.kind} sign-in") as entry:

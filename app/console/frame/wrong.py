@@ -58,7 +58,7 @@ def sign_in_again(visit: Visit) -> Wrong:
 
 
 def gone(kind: str) -> Wrong:
-    """Return the error for a link that is not good, whatever the reason."""
+    """Return the error for a link that is not valid, for whatever reason."""
     heading, whom = "This link is no longer valid", parts().config.support or "the people who sent it"
     if kind == SETUP:
         return Wrong(404, f"It has expired or was revoked. Ask {whom} for a new one.", heading=heading)

@@ -1,4 +1,4 @@
-"""What has arrived from a tenant's identity provider since a moment: for whoever sets it up, and waits for it."""
+"""What has arrived from a tenant's identity provider since a moment, for the people who set it up and wait for it."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Arrival:
 
 def arrivals(activity: Activity, events: Events, tenant: str, since: datetime, provider: str) -> Sequence[Arrival]:
     """Return what has arrived since, the newest last; `provider` is a key of `PROVIDERS`."""
-    good = [_good(row) for row in activity.pulse(tenant).get("recent", ()) if row["status"] < 400]
-    refused = events.page(LogFilter(failed=True, since=since), Window(limit=MOST)).events
-    bad = [_refused(event, provider) for event in refused]
-    return sorted([each for each in (*good, *bad) if each.time >= since], key=lambda each: each.time)[-MOST:]
+    accepted = [_accepted(row) for row in activity.pulse(tenant).get("recent", ()) if row["status"] < 400]
+    found = events.page(LogFilter(failed=True, since=since), Window(limit=MOST)).events
+    refused = [_refused(event, provider) for event in found]
+    return sorted([each for each in (*accepted, *refused) if each.time >= since], key=lambda each: each.time)[-MOST:]
 
 
 def has_passed(found: Sequence[Arrival], provider: str) -> bool:
@@ -50,7 +50,7 @@ def has_passed(found: Sequence[Arrival], provider: str) -> bool:
     return {USER_TYPE.name, GROUP_TYPE.name} <= types if provider == ENTRA else any(e.why is None for e in found)
 
 
-def _good(row: dict[str, Any]) -> Arrival:
+def _accepted(row: dict[str, Any]) -> Arrival:
     kind = row["type"]
     what, writes = f"a {kind.lower()}" if kind else "something else", bool(kind) and row["method"] != "GET"
     return Arrival(aware(row["time"]), f"{_WORDS.get(row['method'], 'sent')} {what}", kind, writes)

@@ -1,6 +1,6 @@
 """The links that let a browser in: into the console once, or onto the setup pages of a tenant as often as wanted.
 
-Mail scanners open links and press buttons before the person does, so a link that is sent by mail is good until it
+Mail scanners open links and press buttons before the person does, so a link that is sent by mail is valid until it
 expires. What it allows is narrow instead. Both kinds are stored among the tickets, by the hash of their secret.
 """
 
@@ -91,45 +91,44 @@ class Links:
             )
 
     def get(self, secret: str, use: str, session: Session = None) -> Link | None:
-        """Return the link with this secret if it is good."""
-        document = self._collection.find_one({"_id": hash_of(secret), **self._good(use)}, session=session)
+        """Return the link with this secret if it is valid."""
+        document = self._collection.find_one({"_id": hash_of(secret), **self._valid(use)}, session=session)
         return _link(document) if document else None
 
     def enter(self, secret: str, use: str, code: str = "") -> Link | None:
-        """Use a link: one into the console up, one to the setup pages once more. Return it, or None if it is not good.
+        """Use a link: one into the console up, one to the setup pages once more. Return it, or None if it is not valid.
 
-        The fifth wrong code makes a link that has one good for nothing.
+        The fifth wrong code ends a link that has one.
         """
         moment = self._clock()
-        good: dict[str, Any] = {"_id": hash_of(secret), **self._good(use)}
+        valid: dict[str, Any] = {"_id": hash_of(secret), **self._valid(use)}
         if use == CONSOLE:
-            document = self._collection.find_one_and_update(good, {"$set": {"used": moment}})
+            document = self._collection.find_one_and_update(valid, {"$set": {"used": moment}})
             return _link(document) if document else None
         right = {"code": {"$in": [None, hash_of(code)]}}
         document = self._collection.find_one_and_update(
-            good | right, {"$inc": {"opened": 1}, "$set": {"last": moment}}
+            valid | right, {"$inc": {"opened": 1}, "$set": {"last": moment}}
         )
         if document is None:
-            self._collection.update_one(good, {"$inc": {"wrong": 1}})
+            self._collection.update_one(valid, {"$inc": {"wrong": 1}})
         return _link(document) if document else None
 
     def of_tenant(self, tenant: str) -> list[Link]:
-        """Return the setup links of a tenant that are good, those that expire first at the beginning."""
-        return [_link(row) for row in self._collection.find({"tenant": tenant, **self._good(SETUP)}).sort("expires")]
+        """Return the valid setup links of a tenant, those that expire first at the beginning."""
+        return [_link(row) for row in self._collection.find({"tenant": tenant, **self._valid(SETUP)}).sort("expires")]
 
     def revoke(self, link_id: str, session: Session = None, *, tenant: str = "") -> Link:
-        """Make a setup link good for nothing, and return it; raises NotFound, also for one of another tenant."""
+        """Revoke a setup link and return it; raises NotFound, also for one of another tenant."""
         if len(link_id) == ID_LENGTH:
             prefix = {"$gte": link_id, "$lt": f"{link_id}g"}
             revoked = {"$set": {"revoked": self._clock()}}
-            document = self._collection.find_one_and_update(
-                {"_id": prefix, **({"tenant": tenant} if tenant else {}), **self._good(SETUP)}, revoked, session=session
-            )
+            query = {"_id": prefix, **({"tenant": tenant} if tenant else {}), **self._valid(SETUP)}
+            document = self._collection.find_one_and_update(query, revoked, session=session)
             if document:
                 return _link(document)
         raise NotFound(f"There is no setup link {link_id}.")
 
-    def _good(self, use: str) -> dict[str, Any]:
+    def _valid(self, use: str) -> dict[str, Any]:
         unused = {"used": {"$exists": False}, "revoked": {"$exists": False}}
         return {"use": use, "expires": {"$gt": self._clock()}, "wrong": {"$not": {"$gte": MOST_WRONG_CODES}}, **unused}
 
@@ -174,7 +173,7 @@ class LinkActs:
         return self._acting.change("setup link", work, tenant=tenant, check=partial(self._links.check_room, tenant))
 
     def revoke(self, link_id: str, tenant: str = "") -> Link:
-        """Make a link good for nothing, end the visits that it has opened, and return it; raises NotFound."""
+        """Revoke a link, end the visits that it has opened, and return it; raises NotFound."""
 
         def work(session: Session) -> tuple[Link, Link]:
             revoked = self._links.revoke(link_id, session, tenant=tenant)

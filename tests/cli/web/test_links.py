@@ -27,7 +27,7 @@ def test_co_20_a_console_link_is_printed_and_names_who_comes_in(scimd, database)
     done = scimd("console", "link", "--role", "viewer", "--as", "alice")
     link = Links(database).get(secret_in(done.out, CONSOLE), CONSOLE)
     assert (link.role, link.who) == ("viewer", "alice")
-    assert "good once" in done.err
+    assert "works once" in done.err
     (act,) = AuditLog(database).find()
     assert (act["act"], act["object"], act["outcome"]) == ("console link", "alice", "done")
     as_json = scimd("console", "link", "--json").json
@@ -37,7 +37,7 @@ def test_co_20_a_console_link_is_printed_and_names_who_comes_in(scimd, database)
 
 
 def test_co_26_visits_are_listed_and_ended(scimd, database):
-    assert "Nobody is in" in scimd("console", "visits").out
+    assert "Nobody is signed in" in scimd("console", "visits").out
     secret, _ = Visits(database).open(kind=CONSOLE, who="alice", role="operator")
     Visits(database).open(kind=SETUP, who="setup link 1", role="setup", tenant="contoso")
     rows = {row["who"]: row for row in scimd("console", "visits", "--json").json}
