@@ -18,6 +18,7 @@ SIZES = {"users": 300, "customers": 40, "events": 3_000, "times": 2, "seconds": 
 NOT_ASKED_FOR = {
     "console.enter", "setup.enter", "console.sign_on_start", "console.signed_on",  # before a visit
     "console.export_log", "console.export_acts", "console.others", "console.unknown", "setup.unknown",
+    "setup.begin", "console.signed_out", "setup.signed_out",  # leads elsewhere, or comes after a visit
 }
 
 
