@@ -95,7 +95,8 @@ def come_in(
 def _wrong_code(link: Link) -> Fault:
     """Record that the code for a setup link was wrong, and return the error for it; a link has at most five."""
     sentence = "This is not the code that belongs to the link."
-    with AuditLog(parts().database).begin(_person(link), "setup sign-in", tenant=link.tenant, object_=link.id) as entry:
+    who = by(f"setup link {link.id}")
+    with AuditLog(parts().database).begin(who, "setup sign-in", tenant=link.tenant, object_=link.id) as entry:
         entry.record(FAILED, reason=sentence)
     return Fault("code", sentence)
 

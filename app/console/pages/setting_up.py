@@ -31,7 +31,7 @@ _SECRETS = ("{token}", "{client_secret}")
 
 @setup.page("/begin", Need.SEE)
 def begin() -> Response:
-    """Lead to the step at which the customer stands, or to the state: once it sends changes, and who may only look."""
+    """Lead to the step at which the customer stands; to the state once it sends changes, or if nothing may be done."""
     if not may(Need.SET_UP) or customer().suspended or parts().activity.pulse(customer().name).get("lastWrite"):
         return back("setup.start")
     ticks = _guide()["ticks"]
