@@ -20,7 +20,7 @@ def asked(name: str) -> str:
 
 
 def moment(name: str) -> datetime | None:
-    """Return a moment, None for none and for what is no moment.
+    """Return a moment, or None if there is none or it cannot be read.
 
     In the first and the last year of the calendar, the time in another zone or a day later may not exist.
     """
@@ -34,7 +34,7 @@ def moment(name: str) -> datetime | None:
 
 
 def day(name: str) -> datetime | None:
-    """Return the beginning of a day, such as 2026-11-28, in UTC; None for none."""
+    """Return the beginning of a day, such as 2026-11-28, in UTC, or None."""
     found = moment(name)
     return found.replace(hour=0, minute=0, second=0, microsecond=0) if found else None
 
@@ -46,12 +46,12 @@ def window() -> Window:
 
 
 def beside(log: LogPage) -> Places:
-    """Return the pages beside one of a log."""
+    """Return the newer and the older page of a log, as far as they exist."""
     ends = (("Newer", "newer", log.newer), ("Older", "older", log.older))
     return [(text, {name: str(place)}) for text, name, place in ends if place]
 
 
 def before_and_after(first: object, last: object, *, before: bool, after: bool, more: bool) -> Places:
-    """Return the pages beside one that begins behind a place, or ends `before` one; `more` means in its direction."""
+    """Return the previous and the next page of a list; `more` is whether it goes on in the direction that was read."""
     previous = [("Previous 50", {"before": str(first)})] if after or (before and more) else []
     return previous + ([("Next 50", {"after": str(last)})] if before or more else [])

@@ -1,4 +1,4 @@
-"""The door before every page: host, origin of the request, visit, role, and how lately the person has signed in."""
+"""The door before every page: host, origin of the request, visit, role, and how recently the person has signed in."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _current(found: Visit | None) -> Visit | None:
 
 
 def _need() -> Need | None:
-    """Return what the view needs, None for one that does not say it."""
+    """Return what the view needs, or None if it does not say."""
     endpoint = request.endpoint or ""
     if endpoint.endswith(f".{OTHER_METHODS}"):
         return Need.SEE
@@ -133,7 +133,7 @@ def may(need: Need) -> bool:
 
 
 def is_fresh() -> bool:
-    """Return whether the person has signed in lately enough for a grave act; on this machine they always have."""
+    """Return whether the person has signed in recently enough for a grave act; on this machine they always have."""
     return is_local() or now() - visit().fresh < FRESH[visit().kind]
 
 

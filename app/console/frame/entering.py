@@ -35,7 +35,7 @@ def enter(secret: str) -> Response:
 @console.act("/enter/<secret>", Need.NOBODY, "code", shows=enter)
 @setup.act("/enter/<secret>", Need.NOBODY, "code", shows=enter)
 def entered(form: Form, secret: str) -> Response:
-    """Come in by a link, which uses one into the console up."""
+    """Come in by a link; one into the console is then used up."""
     if not _can_sign_in():
         return enter(secret)
     known = parts().links.get(secret, g.kind)

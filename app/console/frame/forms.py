@@ -42,13 +42,13 @@ class Form:
         return self.typed[name]
 
     def one_of(self, name: str, choices: Collection[str]) -> str:
-        """Return the text of a field that offers choices; raises Wrong for any other text."""
+        """Return the text of a field with choices; raises Wrong if it is none of them."""
         if self.typed[name] not in choices:
             raise not_ours()
         return self.typed[name]
 
     def use(self) -> None:
-        """Use the form up, whose answer has a secret; raises Conflict if it was used before."""
+        """Use up the form, whose answer has a secret; raises Conflict if it was used before."""
         once = self.typed[ONCE][:100]
         if not once or not parts().visits.use_form(visit(), once):
             raise Conflict("A secret is shown only once, and this one was shown already. Make a new one if it is lost.")

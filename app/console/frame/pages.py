@@ -15,7 +15,7 @@ from app.protocol.messages import HTML
 
 
 def page(template: str, status: int = 200, **values: Any) -> Response:
-    """Return a page as a response; one with a form that something is wrong with has the status 422."""
+    """Return a page as a response, with the status 422 if something is wrong with its form."""
     html = render_template(f"console/{template}", **values)
     return Response(html, 422 if form().faults and status == 200 else status, mimetype=HTML)
 

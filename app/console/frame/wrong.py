@@ -46,7 +46,7 @@ def not_signed_in(kind: str, *, left: bool = False) -> Wrong:
 
 
 def sign_in_again(visit: Visit) -> Wrong:
-    """Return the error for a grave act of a person who has signed in too long ago."""
+    """Return the error for a grave act of a person whose sign-in was too long ago."""
     lately = "the last hour" if visit.kind == SETUP else "the last 15 minutes"
     done, heading = f"This needs a sign-in within {lately}, so nothing was done.", "Sign in again"
     if visit.kind == SETUP:

@@ -104,7 +104,7 @@ def lines(found: LogPage, *, live: bool = False) -> dict[str, Any]:
 
 
 def labels(*credentials: str) -> dict[str, str]:
-    """Return what those of the customer's credentials are called that lines name; setup pages do not say it."""
+    """Return the labels of those ids that are credentials of the customer, by id; none for the setup pages."""
     if g.kind == SETUP or not customer():
         return {}
     return labels_of(parts().database, customer().name, credentials)

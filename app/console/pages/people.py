@@ -21,7 +21,7 @@ from app.store.search.order import Position
 
 @console.page("/find", Need.SEE)
 def find() -> Response:
-    """Show who has a name, an e-mail address or an id, over all customers."""
+    """Show who has a name, an e-mail address or an id, in all customers."""
     text, finder = asked("q"), parts().finder
     names = finder.tenants() if text else []
     hits = text and (finder.find(text, names) or finder.beginning(text, names))

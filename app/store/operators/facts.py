@@ -95,7 +95,7 @@ class CustomerFacts:
         return self.of(None if are_few else self.candidates(now), now)
 
     def candidates(self, now: datetime) -> set[str]:
-        """Return the names of the tenants that may need attention, of very many those that need it most."""
+        """Return the names of the tenants that may need attention; of very many, those that need it most."""
         soon = {"$gt": now, "$lte": now + MONTH}
         first, *others = (
             (DAYS.name, _most({"day": f"{day:%Y-%m-%d}", kind: {"$gt": 0}}, {kind: -1}, MOST // 2))

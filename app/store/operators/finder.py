@@ -106,7 +106,7 @@ class Finder:
         return sorted(found, key=lambda each: each.tenant)
 
     def now_called(self, event: Row, tenant: str) -> list[Hit]:
-        """Return who has the name of a refusal by now: the holder of a name that is taken, or one who came later."""
+        """Return who now has the name that was refused: the holder of a name that is taken, or one who came later."""
         taken = event.get("problems", ())[:1] if event.get("cause") == "taken" else ()
         name = "".join(each.get("received", "").strip('"') for each in taken) or event["resource"].get("name", "")
         return self.find(name, [tenant]) if name else []

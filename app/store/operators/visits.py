@@ -154,7 +154,7 @@ class Visits:
         return self.end(_id={"$gte": visit_id, "$lt": f"{visit_id}g"}) if len(visit_id) == ID_LENGTH else 0
 
     def list(self) -> list[Visit]:
-        """Return the visits that have not ended, those used last first."""
+        """Return the visits that have not ended, the most recently used first."""
         moment = self._clock()
         found = map(_visit, self._collection.find({"ends": {"$gt": moment}}, sort=[("seen", -1)]))
         return [visit for visit in found if visit.seen > moment - IDLE[visit.kind]]

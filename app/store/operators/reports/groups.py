@@ -44,7 +44,7 @@ def groups_of(directory: Directory, member: str, parents: Parents) -> list[InGro
 
 
 def ways(directory: Directory, group: str, types: Mapping[str, str]) -> dict[str, InGroup | None]:
-    """Return how each of some resources is in a group, None for not at all; `types` has the type of each by its id."""
+    """Return how each of some resources is in a group, None if it is not; `types` maps their ids to their types."""
     found: dict[str, InGroup | None] = {}
     for each in directory.catalogue.types:
         ids = [key for key, name in types.items() if name == each.name]

@@ -1,4 +1,4 @@
-"""What the credentials that lines of a log name are called."""
+"""The labels of the credentials that lines of a log name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.store.mongo.database import Database
 
 
 def labels_of(database: Database, tenant: str, credentials: Iterable[str]) -> dict[str, str]:
-    """Return the labels, or "", of a tenant's credentials by their ids, as far as they are stored: one command, if any.
+    """Return the labels, or "", of those ids that are credentials of a tenant, by id, with one command at most.
 
     What is no id, such as `command line: alice`, has a colon.
     """
