@@ -20,13 +20,12 @@
     const source = document.getElementById(button.dataset.copy);
     try {
       await navigator.clipboard.writeText(source.textContent.trim());
-      source.removeAttribute("data-secret");
       button.textContent = "Copied";
     } catch {
       getSelection().selectAllChildren(source);
       button.textContent = "Selected: press Ctrl+C";
-      source.removeAttribute("data-secret");
     }
+    source.removeAttribute("data-secret");
     setTimeout(() => { button.textContent = "Copy"; }, 4000);
   };
   const copyButtons = (root) => each("[data-copy]", (button) => {
