@@ -172,12 +172,13 @@ def test_leaving_says_what_is_kept_and_how_to_come_back(pages, admin, operator) 
     assert "scimd console link" in out.main
 
 
-def test_co_81_each_text_is_filled_in(admin) -> None:
-    for key in PROVIDERS:
+def test_co_81_each_text_is_filled_in(admin, customer) -> None:
+    for key in (*(each for each in PROVIDERS if each != "entra"), "entra"):
+        admin.enter_setup(customer.name)  # a visit may ask twenty times a second
         admin.post("/setup/provider", {"provider": key})
         for step in ("values", "test", "done"):
-            assert not re.search(r"\{\w+\}", admin.get(f"/setup/{step}").response.text), (key, step)
-    admin.post("/setup/provider", {"provider": "entra"})
+            shown = admin.get(f"/setup/{step}")
+            assert (shown.status, re.findall(r"\{\w+\}", shown.response.text)) == (200, []), (key, step)
     assert "userName, displayName" in admin.get("/setup/done").main
 
 
