@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
-
 OTHERS = "(others)"
 """The label of all other tenants; no tenant can have this name."""
 
@@ -30,15 +27,3 @@ def tenant_label(name: str) -> str:
             return OTHERS
         _named.add(name)
     return name
-
-
-def largest_apart(numbers: Mapping[tuple[str, str, str], int]) -> Counter[tuple[str, str, str]]:
-    """Return numbers by tenant, type and state, with all but the largest tenants added up as `OTHERS`."""
-    sizes = Counter[str]()
-    for (tenant, *_), number in numbers.items():
-        sizes[tenant] += number
-    largest = {tenant for tenant, _ in sizes.most_common(_most)}
-    found = Counter[tuple[str, str, str]]()
-    for (tenant, kind, state), number in numbers.items():
-        found[tenant if tenant in largest else OTHERS, kind, state] += number
-    return found

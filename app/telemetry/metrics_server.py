@@ -21,7 +21,7 @@ from app.errors import Unavailable
 from app.store.accounts.expiries import earliest_expiries
 from app.store.delivery.endpoint import STATES
 from app.store.delivery.lag import lags
-from app.store.directory.totals import every_tenant
+from app.store.directory.totals import largest_tenants
 from app.store.guard.guards import Guards
 from app.store.log.batch import oldest_pending
 from app.store.log.lease import read_lease
@@ -29,7 +29,7 @@ from app.store.mongo.database import Database
 from app.store.open import open_database, outboxes
 from app.store.sign_on.connections import certificate_expiries
 from app.telemetry.customers import Customers
-from app.telemetry.labels import distinguish, largest_apart, most_tenants
+from app.telemetry.labels import OTHERS, distinguish, most_tenants
 
 PAUSE = 1.0
 PATIENCE = 10
@@ -62,12 +62,10 @@ class Tenants(Collector):
         now = datetime.now(UTC)
         try:
             with self._database.budget(5):
-                numbers: dict[tuple[str, str, str], int] = {}
-                for (tenant, kind), total in every_tenant(self._database, self._sources).items():
-                    numbers[tenant, kind, "active"] = total.number - total.disabled
-                    numbers[tenant, kind, "disabled"] = total.disabled
-                for labels, number in largest_apart(numbers).items():
-                    resources.add_metric(labels, number)
+                totals = largest_tenants(self._database, self._sources, most_tenants(), OTHERS)
+                for (tenant, kind), total in totals.items():
+                    resources.add_metric([tenant, kind, "active"], total.number - total.disabled)
+                    resources.add_metric([tenant, kind, "disabled"], total.disabled)
                 soon = sorted(earliest_expiries(self._database, now).items(), key=lambda row: row[1])
                 for (tenant, kind), end in soon[:most_tenants()]:
                     ends.add_metric([tenant, kind], (end - now).total_seconds())

@@ -7,19 +7,24 @@ So the validators also show which fields some schema has described once and no s
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pymongo.database
 from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.read_concern import ReadConcern
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.mongo.budget import out_of_time
 from app.store.mongo.failures import DUPLICATE_KEY, StoreError, reason
 from app.store.mongo.unknown_fields import widened
 
 NAMESPACE_EXISTS = 48
 INDEX_NOT_FOUND = 27
 INDEX_CONFLICTS = (85, 86)
+SNAPSHOT_UNAVAILABLE = 246
+_PAUSE = 0.01
 
 
 def prepare_collections(db: Any, specs: Sequence[CollectionSpec], report: Callable[[str], None]) -> None:
@@ -33,11 +38,30 @@ def prepare_collections(db: Any, specs: Sequence[CollectionSpec], report: Callab
             existing = validators.get(spec.name, {})
             if widened(spec.validator or {}, existing) != existing:
                 _validate(db, spec)
-    for spec in specs:
-        _index(db, spec, report)
+    changed = [spec.name for spec in specs if _index(db, spec, report)]
+    if changed and isinstance(db, pymongo.database.Database):
+        _wait_for_snapshots(db, changed)
 
 
-def _index(db: Any, spec: CollectionSpec, report: Callable[[str], None]) -> None:
+def _wait_for_snapshots(db: Any, names: Sequence[str]) -> None:
+    """Wait until snapshots have the new indexes: until then, MongoDB refuses to read one from these collections."""
+    first, *others = names
+    nothing = [{"$match": {"_id": None}}]
+    steps = [*nothing, *({"$unionWith": {"coll": name, "pipeline": nothing}} for name in others)]
+    collection = db[first].with_options(read_concern=ReadConcern("snapshot"))
+    while True:
+        try:
+            list(collection.aggregate(steps))
+            return
+        except OperationFailure as error:
+            if error.code != SNAPSHOT_UNAVAILABLE or out_of_time():
+                raise
+        time.sleep(_PAUSE)
+
+
+def _index(db: Any, spec: CollectionSpec, report: Callable[[str], None]) -> bool:
+    """Create or update the indexes of a collection; return whether there was anything to do."""
+    changed = False
     collection = db[spec.name]
     existing = collection.index_information()
     for index in spec.indexes:
@@ -47,6 +71,8 @@ def _index(db: Any, spec: CollectionSpec, report: Callable[[str], None]) -> None
             _remove(collection, index)
         report(f"The index {index.name} of {spec.name} is being built.")
         _build(collection, index)
+        changed = True
+    return changed
 
 
 def missing_unique_indexes(db: Any, spec: CollectionSpec) -> Iterator[str]:

@@ -21,7 +21,7 @@ from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory import totals
 from app.store.directory.directory import Directory, Edit
-from app.store.directory.totals import all_together, every_tenant, settle, some_tenants
+from app.store.directory.totals import all_together, every_tenant, largest_tenants, settle, some_tenants
 from app.store.log.changes import Request
 from app.store.log.event import Actor, Event
 from app.store.mongo.database import Database, connect
@@ -137,6 +137,9 @@ def test_the_disabled_are_told_apart(directory: Callable[[str], Directory], data
     assert all_together(database, SOURCES) == {"User": (3, 0)}
     relay(database)
     assert all_together(database, SOURCES) == {"User": (3, 0)}
+    both = every_tenant(database, SOURCES)
+    assert largest_tenants(database, SOURCES, 2, "others") == both == {("ours", "User"): (2, 0), ("theirs", "User"): (1, 0)}
+    assert largest_tenants(database, SOURCES, 1, "others") == {("ours", "User"): (2, 0), ("others", "User"): (1, 0)}
     ours.restore("a", Request("restore", ACTOR))
     relay(database)
     assert every_tenant(database, SOURCES) == {("ours", "User"): (3, 1), ("theirs", "User"): (1, 0)}
