@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from app.embedded.folder import REPLICA_SET, MongodFolder
-from app.store.mongo.database import TRANSACTION_SECONDS
+from app.store.mongo.budget import TRANSACTION_SECONDS
 from app.store.mongo.failures import StoreError
 
 STOP_SECONDS = 20.0

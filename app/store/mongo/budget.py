@@ -13,6 +13,12 @@ from app.store.mongo.failures import translating
 
 REQUEST_SECONDS = 20.0
 """The time for all database calls of one request together (D-103)."""
+TRANSACTION_SECONDS = 12.0
+"""The share of `REQUEST_SECONDS` that a transaction may take; the rest is for finding out whether it was committed.
+
+MongoDB's own limit (`transactionLifetimeLimitSeconds`) is the same. It ends the transaction of a killed process;
+MongoDB looks for those twice in that time, so that their locks are held for at most 18 seconds (D-31).
+"""
 
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 

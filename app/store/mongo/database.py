@@ -23,7 +23,7 @@ from pymongo.write_concern import WriteConcern
 
 from app.errors import Unavailable
 from app.schemas.storage.collection import CollectionSpec
-from app.store.mongo.budget import REQUEST_SECONDS, budget, current_deadline, out_of_time
+from app.store.mongo.budget import REQUEST_SECONDS, TRANSACTION_SECONDS, budget, current_deadline, out_of_time
 from app.store.mongo.client import DEFAULT_NAME, new_client
 from app.store.mongo.collections import missing_unique_indexes, prepare_collections
 from app.store.mongo.failures import StoreError, reason, translate, translating
@@ -31,20 +31,14 @@ from app.store.mongo.preparing_thread import Preparation
 from app.store.mongo.writer_turns import Turns
 
 __all__ = [
-    "REQUEST_SECONDS", "Database", "Session", "StoreError", "budget", "connect", "out_of_time", "translate",
-    "translating",
+    "REQUEST_SECONDS", "TRANSACTION_SECONDS", "Database", "Session", "StoreError", "budget", "connect", "out_of_time",
+    "translate", "translating",
 ]
 
 T = TypeVar("T")
 Session = ClientSession | None
 """None outside of a transaction, and in unit tests with mongomock, which has no transactions."""
 
-TRANSACTION_SECONDS = 12.0
-"""The share of `REQUEST_SECONDS` that a transaction may take; the rest is for finding out whether it was committed.
-
-MongoDB's own limit (`transactionLifetimeLimitSeconds`) is the same. It ends the transaction of a killed process;
-MongoDB looks for those twice in that time, so that their locks are held for at most 18 seconds (D-31).
-"""
 PING_SECONDS = 5.0
 """How long a start waits for MongoDB; after that scimd starts all the same, and says that it is not ready."""
 GIVE_UP_SECONDS = 1.0
