@@ -33,7 +33,8 @@ def test_co_102_the_bench_asks_for_each_page_and_reports_it(tmp_path: Path, appl
     kept = tmp_path / "console.json"
     options = [text for name, number in SIZES.items() for text in (f"--{name}", str(number))]
     done = subprocess.run(
-        [sys.executable, "-m", "bench.console", *options, "--json", str(kept)], cwd=ROOT, capture_output=True,
+        [sys.executable, "-m", "bench.console", *options, "--json", str(kept), "--folder", str(tmp_path / "filled")],
+        cwd=ROOT, capture_output=True,
         text=True, timeout=300, check=False,
     )
     assert done.returncode in (0, 1), done.stderr[-3_000:]

@@ -15,7 +15,7 @@ from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.operators.audit import AuditLog
 from app.store.operators.visits import SPEC as VISITS
-from tests.conftest import make_server
+from tests.conftest import make_server, new_database
 from tests.console.browsing import Browser
 
 SECRET = re.compile(r"scimd_(?:[0-9a-f]{12}|secret)_[0-9a-f]{64}")
@@ -146,10 +146,11 @@ def test_co_42_a_wrong_field_is_said_once_and_the_top_leads_there(operator, tena
     assert shown.texts("//div[@id='issue-label-fault']") == [FAULT]
 
 
-def test_ca_10_a_grave_act_needs_a_sign_in_within_a_quarter_of_an_hour(tmp_path_factory) -> None:
+def test_ca_10_a_grave_act_needs_a_sign_in_within_a_quarter_of_an_hour(tmp_path_factory, mongod_uri) -> None:
     """Behind https, where a proxy is: there a visit does not stay fresh as on this machine."""
     server = make_server(
-        tmp_path_factory.mktemp("fresh"), SCIMD_WORKERS="1", SCIMD_PUBLIC_URL="https://scim.example.com"
+        tmp_path_factory.mktemp("fresh"), SCIMD_WORKERS="1", SCIMD_PUBLIC_URL="https://scim.example.com",
+        SCIMD_MONGODB_URI=new_database(mongod_uri),
     )
     server.start()
     try:

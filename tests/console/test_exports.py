@@ -23,7 +23,7 @@ from app.store.operators.reports import exports
 from app.store.operators.reports.exports import COLUMNS, OF_ACTS, Export, batches, of_log
 from app.store.operators.visits import CONSOLE, EXPORT, Visit, Visits
 from app.store.operators.visits import SPEC as VISITS
-from tests.conftest import make_server
+from tests.conftest import make_server, new_database
 from tests.console.browsing import Browser
 from tests.console.test_log import Customer
 from tests.processes import until
@@ -224,9 +224,10 @@ def test_ca_05_a_viewer_exports_nothing_and_sees_no_button(pages, viewer, custom
     assert AuditLog(pages.database).find(tenant=customer.name) == []
 
 
-def test_co_32_an_export_needs_a_late_sign_in(tmp_path_factory) -> None:
+def test_co_32_an_export_needs_a_late_sign_in(tmp_path_factory, mongod_uri) -> None:
     server = make_server(
-        tmp_path_factory.mktemp("fresh"), SCIMD_WORKERS="1", SCIMD_PUBLIC_URL="https://scim.example.com"
+        tmp_path_factory.mktemp("fresh"), SCIMD_WORKERS="1", SCIMD_PUBLIC_URL="https://scim.example.com",
+        SCIMD_MONGODB_URI=new_database(mongod_uri),
     )
     server.start()
     try:

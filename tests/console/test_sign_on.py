@@ -10,7 +10,7 @@ import requests
 
 from app.config import Config, ConfigError
 from app.store.operators.visits import SPEC as VISITS
-from tests.conftest import make_server
+from tests.conftest import make_server, new_database
 from tests.console.browsing import Shown
 from tests.sign_on.flow.world import Browser, World
 
@@ -19,11 +19,11 @@ SAME = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture(scope="module")
-def vendor(tmp_path_factory) -> Iterator[World]:
+def vendor(tmp_path_factory, mongod_uri) -> Iterator[World]:
     """The vendor's own tenant, with people in both groups and in none."""
     server = make_server(
         tmp_path_factory.mktemp("vendor"), SCIMD_WORKERS="1", SCIMD_CONSOLE_TENANT="vendor",
-        SCIMD_CONSOLE_GROUP="Operators", SCIMD_CONSOLE_VIEWERS="Watchers",
+        SCIMD_CONSOLE_GROUP="Operators", SCIMD_CONSOLE_VIEWERS="Watchers", SCIMD_MONGODB_URI=new_database(mongod_uri),
     )
     server.start()
     world = World(server, tenant="vendor")

@@ -60,9 +60,9 @@ def file_of(endpoint: str) -> str:
 
 
 @contextlib.contextmanager
-def demo(folder: Path) -> Iterator[Server]:
+def demo(folder: Path, **settings: str) -> Iterator[Server]:
     """Yield a demo in which everything has arrived, beside a customer that has never connected and a suspended one."""
-    server = make_server(folder, SCIMD_WORKERS="1", SCIMD_VENDOR="Example Ltd", SCIMD_SUPPORT="help@example.com")
+    server = make_server(folder, SCIMD_WORKERS="1", SCIMD_VENDOR="Example Ltd", SCIMD_SUPPORT="help@example.com", **settings)
     server.start("--demo")
     try:
         for name in ("contoso", "fabrikam"):

@@ -15,7 +15,7 @@ from app.console.frame.shown import shown
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.operators.visits import SETUP, Visits
-from tests.conftest import Server, make_server
+from tests.conftest import Server, make_server, new_database
 from tests.console.browser.test_corpus import ALLOWED, CORPUS, PLAIN, SIGNATURES, visited
 from tests.console.test_log import USER, Customer
 
@@ -31,11 +31,13 @@ LONG = 8_192
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def own(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
     """A server with a schema of its own."""
     folder = tmp_path_factory.mktemp("schemas")
     (folder / "more.json").write_text(json.dumps(SCHEMA))
-    server = make_server(tmp_path_factory.mktemp("own"), SCIMD_WORKERS="1", SCIMD_SCHEMAS_DIR=str(folder))
+    server = make_server(
+        tmp_path_factory.mktemp("own"), SCIMD_WORKERS="1", SCIMD_SCHEMAS_DIR=str(folder), SCIMD_MONGODB_URI=new_database(mongod_uri),
+    )
     server.start()
     yield server
     server.stop()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import new_database
 from tests.console.browser.pictures import FOLDER, NO_PICTURE, PICTURES, demo, draw, file_of
 
 LARGEST = 300 * 1024
@@ -26,9 +27,9 @@ def test_co_125_each_page_has_a_picture_in_the_document(application) -> None:
 
 
 @pytest.mark.browser
-def test_each_picture_can_be_drawn(chromium: Any, tmp_path: Path) -> None:
+def test_each_picture_can_be_drawn(chromium: Any, tmp_path: Path, mongod_uri: str) -> None:
     (folder := tmp_path / "pictures").mkdir()
-    with demo(tmp_path) as server:
+    with demo(tmp_path, SCIMD_MONGODB_URI=new_database(mongod_uri)) as server:
         draw(chromium, server, folder)
     for endpoint in PICTURES:
         picture = (folder / file_of(endpoint)).read_bytes()
