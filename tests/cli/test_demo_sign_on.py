@@ -20,12 +20,19 @@ ADA, GRACE, NIKLAUS, EDSGER = PEOPLE
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
+def demo(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
     server = make_server(tmp_path_factory.mktemp("demo"), SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
-    server.start("--demo")
     yield server
     if server.process and server.process.poll() is None:
         server.stop()
+
+
+@pytest.fixture
+def server(demo: Server) -> Server:
+    """Start the demo, unless it runs."""
+    if demo.process is None or demo.process.poll() == 0:  # one that has failed is not covered up
+        demo.start("--demo")
+    return demo
 
 
 def app_of(server: Server) -> str:
@@ -102,7 +109,6 @@ def test_each_start_connects_anew_and_the_servers_end_with_scimd(server: Server)
         requests.get(app, timeout=5)
     server.start("--demo")
     assert "Hello, Ada" in Browser().sign_in(app_of(server), ADA).text
-    assert server.stop() == 0
 
 
 def test_a_later_start_registers_nothing_anew(tmp_path: Path, mongod_uri: str) -> None:
@@ -126,7 +132,6 @@ def test_a_later_start_registers_nothing_anew(tmp_path: Path, mongod_uri: str) -
 
 
 def test_a_second_start_at_the_same_address_leaves_the_first_alone(server: Server) -> None:
-    server.start("--demo")
     before = Apps(server.database).all()
     done = subprocess.run(
         [SCIMD, "serve", "--demo"], env=server.environ, cwd=server.folder, capture_output=True, text=True, timeout=60, check=False,
@@ -135,18 +140,15 @@ def test_a_second_start_at_the_same_address_leaves_the_first_alone(server: Serve
     assert "set SCIMD_BIND to another address" in done.stderr
     assert Apps(server.database).all() == before
     assert "Hello, Ada" in Browser().sign_in(app_of(server), ADA).text
-    assert server.stop() == 0
 
 
 def test_the_identity_provider_says_that_it_serves_the_demo_alone(server: Server) -> None:
-    server.start("--demo")
     choice = Browser().get(f"{app_of(server)}login")
     assert "serves the tenant <em>demo</em> alone" in choice.text
     other = requests.get(choice.url.replace("demo%2Fsign-on", "contoso%2Fsign-on"), timeout=30)
     assert other.status_code == 400
     assert "this is another one" in other.text
     assert "serves the tenant demo alone" in server.page.read_text()
-    assert server.stop() == 0
 
 
 def test_a_service_that_is_not_on_this_machine_gets_none(tmp_path: Path, mongod_uri: str) -> None:
