@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from app.config import Config
-from app.store.log.outbox import TIME
+from app.store.log.batch import oldest_pending
 from app.store.log.relay import drain_unless_running
 from app.store.mongo.database import Database
 from app.store.open import outboxes
@@ -20,7 +20,7 @@ def relay(database: Database) -> None:
     """Move all pending events to the log, or wait until a server has."""
     deadline = time.monotonic() + PATIENCE
     drain_unless_running(database, SOURCES)
-    while any(database.db[name].find_one({TIME: {"$exists": True}}) for name in SOURCES):
+    while oldest_pending(database, SOURCES):
         assert time.monotonic() < deadline, "nobody relays"
         time.sleep(0.02)
         drain_unless_running(database, SOURCES)

@@ -17,6 +17,7 @@ import requests
 from tests.commands import Done, run_command
 from tests.conftest import SCIMD, Server
 from tests.docs import pages
+from tests.forking import fork
 from tests.processes import until
 
 USER = {
@@ -58,11 +59,8 @@ class Story:
         """Type a command that runs until Ctrl-C, and press Ctrl-C when its output matches `says`."""
         self.ran.append(command)
         shown = self.server.folder / "followed"
-        with shown.open("wb") as out:
-            going = subprocess.Popen(
-                [SCIMD, *shlex.split(command)[1:]], env=self.environ, cwd=self.server.folder, stdout=out,
-                stdin=subprocess.DEVNULL,
-            )
+        with shown.open("wb") as out, shown.with_suffix(".err").open("wb") as err:
+            going = fork(shlex.split(command)[1:], self.environ, self.server.folder, out, err)
         try:
             until(lambda: re.search(says, shown.read_text()))
         finally:
