@@ -18,15 +18,17 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache, cached_property, wraps
 from itertools import cycle
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import mongomock
+import pymongo.database
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
+from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 from werkzeug.routing import Rule
 
@@ -95,9 +97,13 @@ def pytest_collection() -> Any:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Return how many processes `-n auto` means: two for each core, since the tests wait for half of their time."""
-    return 2 * len(os.sched_getaffinity(0))
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes `-n auto` means: two for each core, since the tests wait for half of their time.
+
+    Tests without a server or a database wait for little, and each process takes 3 s to collect all tests.
+    """
+    cores = len(os.sched_getaffinity(0))
+    return cores if "not process" in config.option.markexpr else 2 * cores
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -252,7 +258,8 @@ class Server:
 
     def command(self, *arguments: str, status: int = 0) -> str:
         """Run a `scimd` command beside it, in this process, and return what it prints."""
-        done = run_command(arguments, self.environ, self.folder)
+        runs = self.process is not None and self.process.poll() is None
+        done = run_command(arguments, self.environ, self.folder, beside=self.database if runs else None)
         assert done.status == status, done.out + done.err
         return done.out
 
@@ -307,10 +314,20 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+HISTORY = 30
+"""Seconds for which the run's MongoDB keeps what was deleted or replaced: longer than a request may take."""
+
+
 @pytest.fixture(scope="session")
 def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the URI of the run's one real MongoDB: a replica set of one member that takes failpoints."""
+    """Yield the URI of the run's one real MongoDB: a replica set of one member that takes failpoints.
+
+    MongoDB's default is to keep history for five minutes, and each query of an index passes over it: that of the
+    documents of all the tests before, in a database that is emptied and used again.
+    """
     with private.using(shared_folder(tmp_path_factory) / "mongod", test_commands=True) as place:
+        with private.direct_client(place) as client:
+            client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=HISTORY)
         yield place.uri()
 
 
@@ -358,7 +375,7 @@ def database(fresh_database: Database) -> Database:
 @pytest.fixture(scope="session")
 def reused_name(mongod: Database) -> Iterator[str]:
     """Yield the name of the database that `reused_database` empties and uses again."""
-    name = f"reused-{uuid.uuid4().hex}"
+    name = f"{REUSED}{uuid.uuid4().hex}"
     yield name
     mongod.client.drop_database(name)
 
@@ -367,16 +384,45 @@ class Reused(Database):
     """A database that may have all collections and indexes, which takes 0.01 s to find out."""
 
     complete: ClassVar[bool] = False
-    """Whether the test before has left them as `prepare` makes them for the usual settings."""
+    """Whether they are as `prepare` makes them for the usual settings."""
 
     def prepare(self, specs: Iterable[CollectionSpec] | None = None) -> None:
         """Do what Database does, unless there is nothing to do."""
-        wanted = tuple(specs or ())
+        wanted = None if specs is None else tuple(specs)
         if Reused.complete and wanted == usual_collections():
-            self._specs, self._prepared = wanted, True
+            self._specs, self._prepared = usual_collections(), True
         else:
-            super().prepare(wanted or None)
-        Reused.complete = False  # what the test does from now on is not known
+            super().prepare(wanted)
+            Reused.complete = Reused.complete or wanted == usual_collections()
+
+
+REUSED = "reused-"
+CHANGING = {
+    Collection: ("create_index", "create_indexes", "drop", "drop_index", "drop_indexes", "rename"),
+    pymongo.database.Database: ("command", "create_collection", "drop_collection"),
+}
+"""What changes collections and indexes; `command` may."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def changed_collections_are_noticed() -> Iterator[None]:
+    """Let the next `prepare` of the reused database look at its collections once a test may have changed them."""
+
+    def noticing(method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def noticed(self: Any, *arguments: Any, **options: Any) -> Any:
+            of = self.database if isinstance(self, Collection) else self
+            if of.name.startswith(REUSED):
+                Reused.complete = False
+            return method(self, *arguments, **options)
+
+        return noticed
+
+    with pytest.MonkeyPatch.context() as patch:
+        for owner, names in CHANGING.items():
+            for name in names:
+                patch.setattr(owner, name, noticing(getattr(owner, name)))
+        yield
 
 
 @cache
