@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -210,17 +211,32 @@ def test_ev_126_a_walk_over_several_types_misses_nobody(rfc: Client, query: str)
     assert len(seen) == len(everything)
 
 
+def profiled(database: Database, step: Callable[[], Any]) -> list[dict[str, Any]]:
+    """Return the commands on users that a step of a walk sends."""
+    database.db.command("profile", 2)
+    try:
+        step()
+    finally:
+        database.db.command("profile", 0)
+    found = list(database.db["system.profile"].find({"ns": f"{database.db.name}.users"}))
+    database.db["system.profile"].drop()
+    return found
+
+
 def test_ev_123_a_page_far_into_a_walk_reads_what_it_shows(rfc: Client, http_database: Database) -> None:
     users(rfc, 40)
     walk = Walk(rfc)
     for _ in range(6):
         walk.step()
-    http_database.db.command("profile", 2)
-    try:
-        walk.step()
-    finally:
-        http_database.db.command("profile", 0)
-    found = list(http_database.db["system.profile"].find({"ns": f"{http_database.db.name}.users", "op": "query"}))
-    http_database.db["system.profile"].drop()
+    found = [command for command in profiled(http_database, walk.step) if command["op"] == "query"]
     assert sum(command["keysExamined"] for command in found) <= 7
     assert not any(command["command"].get("skip") for command in found)
+
+
+@pytest.mark.parametrize("query", ["", "&sortBy=userName", "&sortBy=title"])
+def test_a_page_is_one_batch(rfc: Client, http_database: Database, query: str) -> None:
+    """MongoDB's own are of 101 documents, which the next page of a walk already exceeds: it reads one more than it shows."""
+    users(rfc, 105)
+    found = profiled(http_database, Walk(rfc, query, count=104).step)
+    assert found
+    assert not any(command["op"] == "getmore" for command in found)
