@@ -15,9 +15,9 @@ OUTCOMES = {
 FOLLOWING = {"added": (("console.links", "Make a setup link"), ("console.credentials", "Make a credential"))}
 """What to do next about the customer, by the same word: the page, and the words of the link."""
 MEANING = (
-    ("gallery", "gallery: Entra's gallery app; users need the attributes that Microsoft's page on it requires"),
-    ("interop", "interop: any other app in Entra, Okta, OneLogin, and all other identity providers"),
-    ("rfc", "rfc: conformance suites, and clients that are known to be exact"),
+    ("gallery", "gallery: Entra's gallery app; every user needs a full name"),
+    ("interop", "interop: any other app or identity provider"),
+    ("rfc", "rfc: conformance suites, and clients that are exact"),
 )
 """What a profile is for, by its name."""
 ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "only seeing the state and refusals"))
@@ -32,6 +32,8 @@ EVENTS = {
     ("link", "setup"): "make a setup link with the role", ("revoke", "setup"): "revoke a setup link with the role",
     ("create", "tenant"): "create the customer with the profile", ("on", "sso"): "turn on sign-on:",
     ("off", "sso"): "turn off sign-on:",
+    **{(act, kind): f"{act} the customer" for act in ("suspend", "resume", "delete") for kind in ("tenant", "Tenant")},
+    ("create", "Tenant"): "create the customer",
 }
 """What operators have done, by operation and kind, before the name of what they did it to."""
 ACTS = {

@@ -10,12 +10,14 @@ _SECRET = frozenset({"mongodb_uri", "sealing_keys"})
 
 def settings_of(config: Config) -> list[tuple[str, str]]:
     """Return the name and the value of each setting, in the order in which the README shows them."""
-    values = ((row.name, row.name.removeprefix("SCIMD_").lower()) for row in SETTINGS)
-    return [(name, _text(getattr(config, key), secret=key in _SECRET)) for name, key in values]
+    keys = ((row.name, row.name.removeprefix("SCIMD_").lower()) for row in SETTINGS)
+    return [(name, _text(key, getattr(config, key))) for name, key in keys]
 
 
-def _text(value: object, *, secret: bool) -> str:
+def _text(key: str, value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("off" if value is None else value)
-    return "set" if secret and text else text or "not set"
+    if value is None:
+        return "off" if key == "rate_limit" else "not set"
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return "set" if key in _SECRET and text else text or "not set"

@@ -101,6 +101,7 @@ def test_a_line_leads_to_whom_it_is_about_and_to_the_credential_by_its_label(pag
     for row in (created, refused):
         assert row.xpath("td[5]/a/@href") == [f"{customer.page}/credentials"]
         assert (row.xpath("string(td[5])"), row.xpath("td[5]/a/@title")) == ("Entra 2026", [token.id])
+    assert "resume the customer" in resumed.xpath("string(td[2])")
     assert resumed.xpath("td[5]/a") == [] and "command line: " in resumed.xpath("string(td[5])")
     (more,) = created.xpath("td[6]//a/@href")
     assert f"Entra 2026 {token.id}" in operator.get(more).texts("//dd")

@@ -29,7 +29,7 @@ def test_health_says_how_the_database_is_and_shows_no_password(pages, operator) 
     assert shown.status == 200
     facts = dict(zip(shown.texts("//dt"), shown.texts("//dd"), strict=True))
     assert facts["MongoDB"].startswith("6.")
-    assert facts["SCIMD_RATE_LIMIT"] == "off"
+    assert (facts["SCIMD_RATE_LIMIT"], facts["SCIMD_SCHEMAS_DIR"]) == ("off", "not set")
     assert facts["SCIMD_LOG_VALUES"] in ("on", "off") and not {"-", "", "True", "False"}.intersection(facts.values())
     assert facts["SCIMD_MONGODB_URI"] in ("set", "not set")
     assert "mongodb://" not in shown.main
