@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
-_FORM = "%d %b %Y, %H:%M:%S UTC"
-_UTC = re.compile(r"(\d{1,2} [A-Z][a-z]{2} \d{4}, \d\d:\d\d:\d\d UTC)")
 
 
 def number(value: int) -> str:
@@ -23,21 +19,12 @@ def plural(value: int, noun: str) -> str:
 
 def utc(moment: datetime) -> str:
     """Return a moment in UTC, such as 28 Nov 2026, 16:41:07 UTC; one without a zone is in UTC."""
-    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime(_FORM).lstrip("0")
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).strftime("%-d %b %Y, %H:%M:%S UTC")
 
 
 def day(moment: datetime) -> str:
     """Return the day of a moment in UTC, such as 28 Nov 2026."""
     return utc(moment).partition(",")[0]
-
-
-def dated(sentence: str) -> Iterator[tuple[str, datetime | None]]:
-    """Yield the parts of a sentence, each with the moment that it is as `utc` writes it, or None."""
-    for part in _UTC.split(sentence):
-        try:
-            yield part, datetime.strptime(part, _FORM).replace(tzinfo=UTC)
-        except ValueError:
-            yield part, None
 
 
 def lasted(time: timedelta) -> str:

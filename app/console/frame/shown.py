@@ -9,7 +9,7 @@ from typing import Any
 
 from app.advice import wording
 from app.advice.explain import short
-from app.advice.wording import dated, day, number, plural, utc
+from app.advice.wording import day, number, plural, utc
 from app.blueprints.pages.shown import shown
 from app.store.mongo.moments import now
 from app.store.operators.reports.lines import result, summary, what
@@ -36,6 +36,6 @@ def bars(values: Sequence[int], most: int) -> str:
 
 
 FILTERS: tuple[Callable[..., Any], ...] = (
-    shown, utc, day, dated, ago, number, plural, bars, result, summary, what, readable, indented, short,
+    shown, utc, day, ago, number, plural, bars, result, summary, what, readable, indented, short,
 )
 """The filters of templates."""

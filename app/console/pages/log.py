@@ -105,9 +105,8 @@ def lines(found: LogPage, *, live: bool = False) -> dict[str, Any]:
 
 def labels(*credentials: str) -> dict[str, str]:
     """Return the labels of those ids that are credentials of the customer, by id; none for the setup pages."""
-    if g.kind == SETUP or not customer():
-        return {}
-    return labels_of(parts().database, customer().name, credentials)
+    shown = g.kind == CONSOLE and customer()
+    return labels_of(parts().database, customer().name, credentials) if shown else {}
 
 
 def _names(found: Mapping[str, Any]) -> dict[str, str]:
