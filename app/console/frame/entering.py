@@ -93,7 +93,7 @@ def come_in(
 
 
 def _wrong_code(link: Link) -> Fault:
-    """Record that the code for a setup link was wrong, and return the error for it; a link has at most five."""
+    """Record a wrong code for a setup link, and return the error for it; the fifth ends the link."""
     sentence = "This is not the code that belongs to the link."
     who = by(f"setup link {link.id}")
     with AuditLog(parts().database).begin(who, "setup sign-in", tenant=link.tenant, object_=link.id) as entry:
