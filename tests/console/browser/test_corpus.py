@@ -54,7 +54,7 @@ WRITTEN = f"""async text => {{
   frame.remove();
   return found; }}"""
 """Loads a page into a frame, without the policy that its response has, and returns what is in it."""
-ALLOWED = {"details", "summary", "a href title"}
+ALLOWED = {"details", "summary", "a href title", "bdi class"}
 """What a long value adds."""
 
 
