@@ -42,8 +42,8 @@ class Pending(NamedTuple):
 
     outbox: Outbox
     event: dict[str, Any]
-    turn: datetime
-    """What decides which event comes first: its time, but never later than that of the next one of its resource."""
+    turn: tuple[datetime, str]
+    """What decides which event comes first: its time and id, but never later than those of the next of its resource."""
     size: int
     """The bytes that it takes."""
 
@@ -116,7 +116,7 @@ def next_batch(database: Database, collections: Sequence[str]) -> Batch:
             ends += [end] if end else []
     if ends:
         # Nothing overtakes what has not been read: the event of a group, for example, that of its new member.
-        found = [each for each in found if each.turn <= min(ends)]
+        found = [each for each in found if each.turn[0] <= min(ends)]
     found.sort(key=lambda each: each.turn)  # stable: the events of each resource keep the order of its outbox
     sizes = accumulate(each.size for each in found[:MOST_EVENTS])
     number = sum(size <= MOST_BYTES for size in sizes)
@@ -136,7 +136,7 @@ def _read(collection: Any, session: ClientSession) -> tuple[list[Pending], datet
         for document in documents:
             pending = _pending(collection.name, document)
             if number == MOST_DOCUMENTS or size > MOST_BYTES:
-                return found, pending[0].turn
+                return found, pending[0].turn[0]
             number += 1
             size += sum(each.size for each in pending)
             found += pending
@@ -148,6 +148,6 @@ def _pending(collection: str, document: dict[str, Any]) -> list[Pending]:
     events = document[OUTBOX]
     outbox = Outbox(collection, document["_id"], document.get("tenant"), len(events))
     # Clocks of several machines differ, and the index has the earliest time of an outbox, whichever event has it.
-    turns = list(accumulate((event["time"] for event in reversed(events)), min))[::-1]
+    turns = list(accumulate(((event["time"], event["_id"]) for event in reversed(events)), min))[::-1]
     pairs = zip(events[:MOST_EVENTS], turns, strict=False)
     return [Pending(outbox, event, turn, len(bson.encode(event))) for event, turn in pairs]

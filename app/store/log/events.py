@@ -146,8 +146,7 @@ class Events:
         find = partial(self._collection.find, query, sort=[("time", -1)], limit=limit)
         logged = by_index(self._collection, index, lambda **named: list(find(**named)))
         found = list({event["_id"]: _shown(event) for event in (*logged, *pending)}.values())
-        found.sort(key=lambda event: event["time"])  # events of one millisecond keep the order of writing
-        return found[-limit:]
+        return sorted(found, key=_turn)[-limit:]
 
     def page(self, wanted: LogFilter, window: Window = FIRST_PAGE) -> LogPage:
         """Return a page of the lines that the relay has moved here, newest first; what is pending is not in it."""
@@ -167,7 +166,7 @@ class Events:
         elif wanted.failed:
             index, query["failed"] = _BY_FAILURE, rest.pop("failed")
         page = read_page(self._collection, query, index, filled(rest), window)
-        return replace(page, events=[_shown(event) for event in page.events])
+        return replace(page, events=[_shown(event) for event in sorted(page.events, key=_turn, reverse=True)])
 
     def names_of(self, resource_id: str) -> set[str]:
         """Return the names that a resource has or had, in lower case, by its newest lines."""
@@ -228,6 +227,11 @@ class Events:
         logged = [row["_id"] for row in found if row["_id"]]
         stored = self._names.ids(name, MOST_IDS) if self._names else []
         return [*pending, *logged, *stored]
+
+
+def _turn(document: dict[str, Any]) -> tuple[datetime, str]:
+    """Return what lines are sorted by: those of one millisecond by their ids, which have the order of writing."""
+    return document["time"], document["_id"]
 
 
 def _shown(document: dict[str, Any]) -> dict[str, Any]:

@@ -139,8 +139,8 @@ class AuditLog:
             return found, None
         last = found[limit - 1]["time"]
         same = {key: each for key, each in query.items() if key != "time"} | {"time": last}
-        rest = list(self._collection.find(same, {"_id": 0}, limit=_MOST_AT_ONCE))
-        return [each for each in found if each["time"] > last] + rest, aware(last)
+        rest = list(self._collection.find(same, {"_id": 0}, limit=_MOST_AT_ONCE))  # in the order of writing
+        return [each for each in found if each["time"] > last] + rest[::-1], aware(last)
 
 
 def _reason(error: BaseException) -> str:
