@@ -6,8 +6,7 @@ unrecorded. An act that is one transaction records its outcome in it; its entry 
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,6 +17,7 @@ from pymongo.errors import PyMongoError
 from app.advice.explain import title_of
 from app.errors import ScimError, Unavailable
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.log.event import new_id
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
@@ -104,7 +104,7 @@ class AuditLog:
     @contextmanager
     def begin(self, operator: Operator, act: str, *, tenant: str = "", object_: str = "") -> Iterator[AuditEntry]:
         """Record that an act begins, and its outcome when the block ends."""
-        entry = AuditEntry(self._database, str(uuid.uuid4()), tenant, object_[:_LONGEST])
+        entry = AuditEntry(self._database, new_id(), tenant, object_[:_LONGEST])
         self._collection.insert_one({
             "_id": entry._id, "time": now(), "who": operator.who, "role": operator.role, "how": operator.how,
             "address": operator.address, "tenant": tenant, "act": act, "object": entry.object, "outcome": BEGUN,
@@ -125,7 +125,7 @@ class AuditLog:
         query: dict[str, Any] = {} if tenant is None else {"tenant": tenant}
         if since:
             query["time"] = {"$gte": since}
-        return list(self._collection.find(query, {"_id": 0}, sort=[("time", -1)], limit=limit))[::-1]
+        return _newest_first(self._collection.find(query, sort=[("time", -1)], limit=limit))[::-1]
 
     def page(self, tenant: str, before: datetime | None, limit: int) -> tuple[list[dict[str, Any]], datetime | None]:
         """Return the entries before a moment, newest first, and where the next page begins, None at the end.
@@ -134,13 +134,19 @@ class AuditLog:
         divided between two.
         """
         query: dict[str, Any] = ({"tenant": tenant} if tenant else {}) | ({"time": {"$lt": before}} if before else {})
-        found = list(self._collection.find(query, {"_id": 0}, sort=[("time", -1)], limit=limit + 1))
+        found = _newest_first(self._collection.find(query, sort=[("time", -1)], limit=limit + 1))
         if len(found) <= limit:
             return found, None
         last = found[limit - 1]["time"]
         same = {key: each for key, each in query.items() if key != "time"} | {"time": last}
-        rest = list(self._collection.find(same, {"_id": 0}, limit=_MOST_AT_ONCE))  # in the order of writing
-        return [each for each in found if each["time"] > last] + rest[::-1], aware(last)
+        rest = _newest_first(self._collection.find(same, limit=_MOST_AT_ONCE))
+        return [each for each in found if each["time"] > last] + rest, aware(last)
+
+
+def _newest_first(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries without their ids, which those of one millisecond are sorted by (D-590)."""
+    found = sorted(entries, key=lambda entry: (entry["time"], entry["_id"]), reverse=True)
+    return [{key: value for key, value in entry.items() if key != "_id"} for entry in found]
 
 
 def _reason(error: BaseException) -> str:
