@@ -96,7 +96,7 @@ class World:
             return self.create(self.gallery)
 
     def newest(self, *tenants: str) -> dict[str, Any]:
-        [event] = self.database.db.events.find({"tenant": {"$in": tenants}, "failed": True}).sort("time", -1).limit(1)
+        [event] = self.database.db.events.find({"tenant": {"$in": tenants}, "failed": True}).sort([("time", -1), ("_id", -1)]).limit(1)
         return event
 
 

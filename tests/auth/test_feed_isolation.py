@@ -151,7 +151,7 @@ def test_ev_138_an_event_that_names_anothers_resource_does_not_show_it(world):
 def test_ev_80_the_log_of_no_tenant_says_why_a_consumer_of_all_is_refused(world):
     refused = world.acme.consumers["token"]
     assert read(world, "/changes", refused).status_code == 401
-    line = world.database.db.events.find_one({"tenant": "-", "resource.name": "*"}, sort=[("time", -1)])
+    line = world.database.db.events.find_one({"tenant": "-", "resource.name": "*"}, sort=[("time", -1), ("_id", -1)])
     assert (line["operation"], line["status"]) == ("authenticate", 401)
     assert f"token: of another tenant (id {refused.split('_')[1]}" in line["detail"]
     assert refused.rpartition("_")[2] not in repr(line)

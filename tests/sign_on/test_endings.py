@@ -21,6 +21,7 @@ from app.store.open import open_directory
 from app.store.sign_on.logouts import Place
 from app.store.sign_on.sessions import Session, Sessions
 from tests.blueprints.conftest import PATCH_URN, USER_URN
+from tests.moments import next_millisecond
 from tests.relay import relay
 from tests.store.test_costs import profiled
 from tests.tenants import delete_for_good
@@ -123,6 +124,7 @@ def test_sso_74_reactivating_a_user_brings_no_session_back_and_leaves_new_ones(d
     old = sign_in(sessions, user)
     switch(provider, user, active=False)
     switch(provider, user, active=True)
+    next_millisecond()
     new = sign_in(sessions, user)
     assert follow(database, follower) == 1
     assert sessions.by_cookie("contoso", old) is None

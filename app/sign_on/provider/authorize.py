@@ -154,4 +154,5 @@ def _is_redirect_uri(app: App, request: AppRequest) -> bool:
 
 
 def _is_too_old(person: Person, max_age: int | None) -> bool:
-    return max_age is not None and (now() - person.session.auth_time).total_seconds() > max_age
+    # 0 always asks the person to sign in, in the millisecond of the last sign-in, too.
+    return max_age is not None and (now() - person.session.auth_time).total_seconds() >= max_age

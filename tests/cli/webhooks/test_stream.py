@@ -151,5 +151,5 @@ def test_each_act_is_in_both_logs(scimd: Any, database: Database) -> None:
     assert acts == [
         ("stream create", "acme", "done"), ("stream delete", "acme", "done"), ("stream rotate-key", "*", "done"),
     ]
-    logged = [(row["resource"]["type"], row["operation"]) for row in database.db.events.find({"tenant": "acme", "seq": None}, sort=[("time", 1)])]
+    logged = [(row["resource"]["type"], row["operation"]) for row in database.db.events.find({"tenant": "acme", "seq": None}, sort=[("time", 1), ("_id", 1)])]
     assert logged == [("stream", "create"), ("stream", "delete")]

@@ -105,7 +105,7 @@ def test_ca_01_the_provider_of_a_customer_and_the_headers_of_a_request(visited, 
         headers = {"X-Request-Id": sent, "User-Agent": sent, "Authorization": f"Bearer {sent}"}
         headers = {name: re.sub(r"[^ -~]", "", value).strip() or "x" for name, value in headers.items()}
         assert requests.get(f"{customer.url}/Users", headers=headers, timeout=30).status_code == 401
-        newest = customer.pages.database.db.events.find_one({"tenant": customer.name}, sort=[("time", -1)])
+        newest = customer.pages.database.db.events.find_one({"tenant": customer.name}, sort=[("time", -1), ("_id", -1)])
         found = set()
         for path in (customer.page, f"{customer.page}/log", f"{customer.page}/log/{newest['_id']}"):
             found |= visited.written(path)[0]
@@ -120,7 +120,7 @@ def test_ca_01_values_of_8192_characters(visited, customer, piece) -> None:
     for text in ("y" * LONG, (piece * LONG)[:LONG]):
         answer = customer.user(f"{uuid.uuid4()}@x.org", title=text, displayName=text)
         if answer.status_code != 201:  # the event has what was sent
-            event = customer.pages.database.db.events.find_one({"tenant": customer.name, "failed": True}, sort=[("time", -1)])
+            event = customer.pages.database.db.events.find_one({"tenant": customer.name, "failed": True}, sort=[("time", -1), ("_id", -1)])
             paths = [f"{customer.page}/log/{event['_id']}"]
         else:
             paths = [f"{customer.page}/people/{answer.json()['id']}?json=1", f"{customer.page}/people", f"{customer.page}/log"]

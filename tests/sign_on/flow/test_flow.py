@@ -82,7 +82,7 @@ def test_sso_05_every_sign_in_every_refusal_and_every_end_is_one_event(world):
     operations = {"$in": ["sign-on", "sign-off"]}
     seen = [
         (event["operation"], event.get("detail", "").partition(":")[0], event["resource"].get("id"))
-        for event in world.database.db.events.find({"tenant": world.tenant, "operation": operations}, sort=[("time", 1)])
+        for event in world.database.db.events.find({"tenant": world.tenant, "operation": operations}, sort=[("time", 1), ("_id", 1)])
     ]
     assert seen == [
         ("sign-on", "", world.user_id), ("sign-on", "", other), ("sign-on", "not-provisioned", None),

@@ -107,7 +107,7 @@ class World:
 
     def events(self, operation: str = "sign-on") -> list[dict[str, Any]]:
         """Return the lines of the log about an operation, oldest first."""
-        return list(self.database.db.events.find({"tenant": self.tenant, "operation": operation}, sort=[("time", 1)]))
+        return list(self.database.db.events.find({"tenant": self.tenant, "operation": operation}, sort=[("time", 1), ("_id", 1)]))
 
     def reasons(self) -> list[str]:
         """Return the reasons of the refusals in the log, oldest first."""

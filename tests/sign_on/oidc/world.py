@@ -59,7 +59,7 @@ class World:
     def refusals(self) -> list[dict[str, Any]]:
         """Return the refused sign-ins in the log, oldest first."""
         query = {"tenant": self.tenant, "operation": "sign-on", "failed": True}
-        return list(self.server.database.db.events.find(query, sort=[("time", 1)]))
+        return list(self.server.database.db.events.find(query, sort=[("time", 1), ("_id", 1)]))
 
     def reasons(self) -> list[str]:
         """Return the reasons of the refusals, oldest first."""

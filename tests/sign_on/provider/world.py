@@ -134,7 +134,7 @@ class World:
 
     def events(self, tenant="contoso", **query):
         """Return the lines of a tenant's log."""
-        return list(self.database.db.events.find({"tenant": tenant, **query}, sort=[("time", 1)]))
+        return list(self.database.db.events.find({"tenant": tenant, **query}, sort=[("time", 1), ("_id", 1)]))
 
 
 class Browser:

@@ -34,6 +34,7 @@ from app.store.mongo.database import Database, Session
 from app.store.open import collections, open_directory
 from tests.blueprints.conftest import GROUP_URN, PATCH_URN, USER_URN
 from tests.conftest import Fault
+from tests.moments import next_millisecond
 from tests.relay import SOURCES, logged, relay
 
 CONFIG = Config.from_environment({})
@@ -493,6 +494,7 @@ def test_what_has_changed_by_a_restore_has_a_new_version(world: World) -> None:
     target, other = user(world.provider, "a"), user(world.provider, "b")
     home = group(world.provider, "G", target, other)
     before = {each: world.get(kind, each)["meta"] for each, kind in ((home, "Group"), (target, "User"))}
+    next_millisecond()
     world.delete(home)
     world.delete(target)
     world.restore(home)
