@@ -19,7 +19,7 @@ from tests.simulation.mapping import Default
 
 pytestmark = pytest.mark.browser
 LINES = """[...document.querySelectorAll('#rows tbody tr')].map(row => [
-    row.querySelector('a').pathname.split('/').at(-1), ...[1, 2].map(cell => row.cells[cell].textContent)])"""
+    row.querySelector('a[href*="/log/"]').pathname.split('/').at(-1), ...[1, 2].map(cell => row.cells[cell].textContent)])"""
 Line = tuple[str, str, str]
 """The id of an event, what happened to whom, and the result, as the page shows them."""
 
