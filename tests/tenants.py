@@ -6,7 +6,6 @@ from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import GRACE
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
-from tests.moments import next_millisecond
 
 
 def delete_for_good(database: Database, name: str) -> None:
@@ -14,7 +13,6 @@ def delete_for_good(database: Database, name: str) -> None:
     TenantDeletion(database).delete(name)
     as_a_minute_later(database, name)
     TenantDeletion(database).finish(name)
-    next_millisecond()  # no two tenants of one name are created in the same millisecond, which is their id
 
 
 def as_a_minute_later(database: Database, name: str) -> None:

@@ -7,7 +7,6 @@ import itertools
 from app.feed.elements import MOST_BYTES
 from app.store.log.sequence import MOST_EXAMINED
 from tests.feed.conftest import World
-from tests.moments import next_millisecond
 from tests.tenants import delete_for_good
 
 
@@ -228,9 +227,7 @@ def test_ev_51_a_cursor_beyond_what_was_given_out(world: World) -> None:
 
 
 def test_ev_51_a_cursor_of_another_tenant(world: World) -> None:
-    acme = world.tenant("acme")
-    next_millisecond()
-    globex = world.tenant("globex")
+    acme, globex = world.tenant("acme"), world.tenant("globex")
     world.number(world.event(acme), world.event(globex))
     assert "another tenant" in refused(world, f"/acme/changes?after=1.{globex.tenant_id}")
     assert "another tenant" in refused(world, "/acme/changes?after=1.all")

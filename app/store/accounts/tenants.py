@@ -20,7 +20,7 @@ from app.schemas.storage.collection import OUTBOX, PENDING, CollectionSpec, Inde
 from app.store.accounts.names import check_name
 from app.store.log.event import Actor, Event
 from app.store.log.events import NO_TENANT, Events, LogSettings
-from app.store.log.outbox import Pending
+from app.store.log.outbox import LEASES, Pending
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 
@@ -71,6 +71,9 @@ Workers remember credentials for 4 seconds, and a request or a batch of an impor
 clocks that differ.
 """
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_CREATED = {"_id": "tenants"}
+"""The document in `leases` with the time of the last tenant that was created."""
 NOT_DELETED: dict[str, Any] = {"deleted_at": {"$exists": False}}
 
 
@@ -91,7 +94,7 @@ class Tenant:
 
     @property
     def tenant_id(self) -> str:
-        """What tells the tenant from an earlier or later one with its name."""
+        """What tells the tenant from all others, also from an earlier or later one with its name."""
         return tenant_id(self.created)
 
 
@@ -124,6 +127,7 @@ class Tenants:
 
     def __init__(self, database: Database, events: TenantEvents | None = None) -> None:
         self._collection = database.db[SPEC.name]
+        self._leases = database.db[LEASES.name]
         self._events = events or TenantEvents(database)
 
     def create(
@@ -138,7 +142,8 @@ class Tenants:
         profile = SYNONYMS.get(profile, profile)
         if profile not in PROFILES:
             raise InvalidValue(f"There is no profile {profile!r}; the profiles are {', '.join(PROFILES)}.")
-        document: dict[str, Any] = {"_id": name, "profile": profile, "created": now(), "suspended": False}
+        created = _unused_moment(self._leases, session)
+        document: dict[str, Any] = {"_id": name, "profile": profile, "created": created, "suspended": False}
         if rate_limit is not None:
             document["rate_limit"] = rate_limit
         tenant = _tenant(document)
@@ -205,9 +210,20 @@ class Tenants:
             self.require(name, session)
 
 
+def _unused_moment(leases: Any, session: Session) -> datetime:
+    """Return the current time, or the first millisecond after it at which no tenant was created (D-591)."""
+    moment = now()
+    while True:
+        row = leases.find_one_and_update(_CREATED, {"$max": {"last": moment}}, upsert=True, session=session)
+        last = aware(row["last"]) if row else _EPOCH
+        if last < moment:
+            return moment
+        moment = last + _MILLISECOND
+
+
 def tenant_id(created: datetime) -> str:
     """Return the id of the tenant that was created at that moment: the milliseconds since 1970, in hexadecimal."""
-    return f"{(created - _EPOCH) // timedelta(milliseconds=1):x}"
+    return f"{(created - _EPOCH) // _MILLISECOND:x}"
 
 
 def log_of(owner: str) -> str:

@@ -31,7 +31,7 @@ BY_PENDING: Index = PENDING.keys
 SPEC = CollectionSpec(name="outbox", indexes=(PENDING,))
 """The collection for events that have no document of their own, such as the deletion of a tenant."""
 LEASES = CollectionSpec(name="leases")
-"""The collection with the relay's lease."""
+"""The collection with what one process does or gets at a time, such as the relay's lease."""
 COLLECTIONS = (SPEC, LEASES)
 RELAY = "relay"
 """The `_id` of that lease. Its `moving` names the events that are in the log already and may still be in an outbox."""

@@ -64,6 +64,33 @@ def test_ev_63_a_tenant_made_again_under_its_name_has_another_id(tenants, memory
     assert tenants.create("acme", "gallery").tenant_id != first.tenant_id
 
 
+def test_d_591_no_two_tenants_have_one_id(tenants, monkeypatch):
+    moment = datetime(2026, 11, 28, 17, 15, 9, 123_000, UTC)
+    monkeypatch.setattr(rows, "now", lambda: moment)
+    found = [tenants.create(name, "gallery").created for name in ("a", "b", "c")]
+    assert found == [moment + timedelta(milliseconds=number) for number in range(3)]
+    monkeypatch.setattr(rows, "now", lambda: moment - timedelta(hours=1))  # somebody has set the clock
+    assert tenants.create("d", "gallery").created == moment + timedelta(milliseconds=3)
+    monkeypatch.setattr(rows, "now", lambda: moment + timedelta(hours=1))
+    assert tenants.create("e", "gallery").created == moment + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("in_transaction", [True, False])
+def test_d_591_tenants_that_many_create_at_once_have_ids_of_their_own(database, monkeypatch, in_transaction):
+    moment = rows.now()
+    monkeypatch.setattr(rows, "now", lambda: moment)
+    tenants = Tenants(database)
+
+    def create(number):
+        if in_transaction:
+            return database.transaction(lambda session: tenants.create(f"t-{number}", "gallery", session))
+        return tenants.create(f"t-{number}", "gallery")
+
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(create, range(24)))
+    assert len({tenant.tenant_id for tenant in made}) == 24
+
+
 def test_one_name_is_one_tenant(tenants):
     tenants.create("acme", "gallery")
     with pytest.raises(Conflict, match="'acme' is taken"):
