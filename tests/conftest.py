@@ -435,14 +435,33 @@ def usual_collections() -> tuple[CollectionSpec, ...]:
 def reused_database(mongod: Database, reused_name: str) -> Iterator[Database]:
     """Yield a database that is empty but may have collections with their indexes.
 
-    Making and dropping them takes 0.09 s of mongod's processor time, finding them 0.004 s.
+    Making and dropping them takes 0.2 s of processor time, emptying them 0.003 s, and 0.005 s if they were changed.
     """
     reused = Reused(mongod.client, reused_name)
     yield reused
+    if Reused.complete:
+        names = set(reused.db.list_collection_names(filter={"type": "collection"})) - {"system.views"}
+        for name in names - {spec.name for spec in usual_collections()}:
+            reused.db.drop_collection(name)
+        for found in _looked_at(reused, sorted(names), {"used": FIRST}):
+            reused.db[found["collection"]].delete_many({})
+        Reused.complete = True
+    else:
+        _put_right(reused)
+
+
+def _put_right(reused: Reused) -> None:
+    """Empty the collections, and drop what is not as `prepare` makes it for the usual settings."""
     usual = {spec.name: spec for spec in usual_collections()}
     reused.db.command("profile", 0)
     rows = [row for row in reused.db.list_collections(filter={"type": "collection"}) if row["name"] != "system.views"]
-    indexes, used = _indexes_and_used(reused, [row["name"] for row in rows])
+    indexes: dict[str, set[str]] = {row["name"]: set() for row in rows}
+    used = set()
+    for found in _looked_at(reused, list(indexes), {"used": FIRST, "index": [{"$indexStats": {}}]}):
+        if "index" in found:
+            indexes[found["collection"]].add(found["index"])
+        else:
+            used.add(found["collection"])
     kept = set()
     for row in rows:
         name = row["name"]
@@ -458,25 +477,21 @@ def reused_database(mongod: Database, reused_name: str) -> Iterator[Database]:
     Reused.complete = {name for name, spec in usual.items() if spec.indexes or spec.validator} <= kept
 
 
-def _indexes_and_used(database: Database, names: list[str]) -> tuple[dict[str, set[str]], set[str]]:
-    """Return the names of each collection's indexes, and the collections with documents.
+FIRST: list[dict[str, Any]] = [{"$limit": 1}, {"$set": {"name": True}}]
+
+
+def _looked_at(database: Database, names: list[str], looks: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return a row for each document that a look, some steps, finds in a collection: its `name`, under that of the look.
 
     One query for all takes 3 ms of processor time, of mongod and ours; one for each collection took 13. It also finds
     writes that no majority has confirmed yet.
     """
-    stages: list[dict[str, Any]] = [{"$documents": [{"collection": ""}]}]
+    stages: list[dict[str, Any]] = [{"$documents": []}]
     for name in names:
-        label = {"$project": {"_id": 0, "collection": {"$literal": name}, "index": "$name"}}
-        stages.append({"$unionWith": {"coll": name, "pipeline": [{"$indexStats": {}}, label]}})
-        stages.append({"$unionWith": {"coll": name, "pipeline": [{"$limit": 1}, {"$unset": "name"}, label]}})
-    indexes: dict[str, set[str]] = {name: set() for name in names}
-    used = set()
-    for row in database.db.with_options(read_concern=ReadConcern("local")).aggregate(stages):
-        if "index" in row:
-            indexes[row["collection"]].add(row["index"])
-        else:
-            used.add(row["collection"])
-    return indexes, used
+        for look, steps in looks.items():
+            row = {"$project": {"_id": 0, "collection": {"$literal": name}, look: "$name"}}
+            stages.append({"$unionWith": {"coll": name, "pipeline": [*steps, row]}})
+    return list(database.db.with_options(read_concern=ReadConcern("local")).aggregate(stages))
 
 
 class Fault(Protocol):
