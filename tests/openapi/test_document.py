@@ -32,6 +32,7 @@ DOCUMENT = openapi_document(common_catalogue(None), "https://scim.example.com")
 LEFT_OUT = {
     ("GET", "/{tenant}/scim/v2/serviceConfiguration"): "a synonym for Microsoft's collection",
     ("POST", "/{tenant}/scim/v2/Me"): "never possible: 501",
+    ("GET", "/"): "leads a browser to the console",
 }
 
 
