@@ -22,6 +22,7 @@ from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
 from app.store.operators.links import Links
+from app.store.operators.reports import labels
 from app.store.operators.visits import CONSOLE, SETUP, Visits
 from tests.console.test_door import at, routes
 
@@ -112,12 +113,25 @@ def test_co_101_105_a_live_part_takes_two_commands_besides_those_for_visit_and_t
     assert (status, read_by(commands)) == (200, ["visits", "tenants", "events", "events"])
 
 
-def test_d_571_the_labels_of_what_is_shown_are_one_command_more(world: World) -> None:
+def test_d_571_the_labels_of_what_is_shown_are_read_once(world: World) -> None:
     log = Events(world.database, "contoso", LogSettings(90))
     for number in range(9):
         log.append(Event("create", status=201), Actor(f"{number:012}"))
-    status, commands = world.get("/console/customers/contoso/log?live=2020-01-01T00:00:00.000Z")
-    assert (status, read_by(commands)) == (200, ["visits", "tenants", "events", "events", "tokens"])
+    for also in (["tokens"], [], []):
+        status, commands = world.get("/console/customers/contoso/log?live=2020-01-01T00:00:00.000Z")
+        assert (status, read_by(commands)) == (200, ["visits", "tenants", "events", "events", *also])
+
+
+def test_d_571_labels_are_those_of_the_tenant_and_not_more_than_so_many_are_kept(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels, "MOST", 2)
+    kept, tokens = labels.Labels(world.database), Tokens(world.database)
+    first, second = (tokens.issue("contoso", label=name)[1].id for name in ("one", ""))
+    other = tokens.issue("fabrikam", label="theirs")[1].id
+    for _ in range(2):
+        assert kept.of("contoso", [first, "command line: alice", "", "nothing"]) == {first: "one"}
+        assert kept.of("contoso", [first, second, other]) == {first: "one", second: ""}
+        assert kept.of("fabrikam", [first, other]) == {other: "theirs"}
+        assert len(kept._known) <= 3
 
 
 def test_co_101_105_so_does_that_of_the_test_on_the_setup_pages(world: World) -> None:

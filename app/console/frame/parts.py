@@ -21,6 +21,7 @@ from app.store.mongo.database import Database
 from app.store.operators.finder import Finder
 from app.store.operators.links import Links
 from app.store.operators.overview import Overview
+from app.store.operators.reports.labels import Labels
 from app.store.operators.visits import Visit, Visits
 
 EXTENSION = "scimd-console"
@@ -40,6 +41,7 @@ class Parts:
         self.sources = sources
         self.visits = Visits(database)
         self.links = Links(database)
+        self.labels = Labels(database)
         self.tenants = Tenants(database)
         self.limits = ConsoleLimits(database)
         self.activity = Activity(database, days=config.log_days)

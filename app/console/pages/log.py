@@ -22,7 +22,6 @@ from app.store.directory.identities import the_label
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 from app.store.mongo.moments import now
 from app.store.operators.reports.exports import MOST, Export, Source, of_log
-from app.store.operators.reports.labels import labels_of
 from app.store.operators.reports.lines import whole
 from app.store.operators.visits import CONSOLE, SETUP
 
@@ -106,7 +105,7 @@ def lines(found: LogPage, *, live: bool = False) -> dict[str, Any]:
 def labels(*credentials: str) -> dict[str, str]:
     """Return the labels of those ids that are credentials of the customer, by id; none for the setup pages."""
     shown = g.kind == CONSOLE and customer()
-    return labels_of(parts().database, customer().name, credentials) if shown else {}
+    return parts().labels.of(customer().name, credentials) if shown else {}
 
 
 def _names(found: Mapping[str, Any]) -> dict[str, str]:

@@ -9,16 +9,34 @@ from app.store.accounts.tokens import SPEC as TOKENS
 from app.store.accounts.trusts import SPEC as TRUSTS
 from app.store.mongo.database import Database
 
+MOST = 10_000
+"""Labels that a process remembers before it begins again."""
 
-def labels_of(database: Database, tenant: str, credentials: Iterable[str]) -> dict[str, str]:
-    """Return the labels, or "", of those ids that are credentials of a tenant, by id, with one command at most.
 
-    What is no id, such as `command line: alice`, has a colon.
-    """
-    ids = sorted({each for each in credentials if each and ":" not in each})
-    if not ids:
-        return {}
-    steps = [{"$match": {"_id": {"$in": ids}, "tenant": tenant}}, {"$project": {"label": 1}}]
-    others = [{"$unionWith": {"coll": each.name, "pipeline": steps}} for each in (CLIENTS, TRUSTS)]
-    found = database.db[TOKENS.name].aggregate([*steps, *others])
-    return {row["_id"]: row.get("label", "") for row in found}
+class Labels:
+    """The labels of the credentials of all tenants; one that was read once is remembered, since it never changes."""
+
+    def __init__(self, database: Database) -> None:
+        self._tokens = database.db[TOKENS.name]
+        self._known: dict[tuple[str, str], str | None] = {}
+
+    def of(self, tenant: str, credentials: Iterable[str]) -> dict[str, str]:
+        """Return the labels, or "", of those ids that are credentials of a tenant, by id, with one command at most.
+
+        What is no id, such as `command line: alice`, has a colon.
+        """
+        known = self._known
+        ids = sorted({each for each in credentials if each and ":" not in each})
+        if new := [each for each in ids if (tenant, each) not in known]:
+            if len(known) + len(new) > MOST:
+                known = self._known = {key: known[key] for key in ((tenant, each) for each in ids) if key in known}
+            known.update({(tenant, each): None for each in new})
+            known.update(self._read(tenant, new))
+        found = ((each, known[tenant, each]) for each in ids)
+        return {each: label for each, label in found if label is not None}
+
+    def _read(self, tenant: str, ids: list[str]) -> dict[tuple[str, str], str]:
+        steps = [{"$match": {"_id": {"$in": ids}, "tenant": tenant}}, {"$project": {"label": 1}}]
+        others = [{"$unionWith": {"coll": each.name, "pipeline": steps}} for each in (CLIENTS, TRUSTS)]
+        rows = self._tokens.aggregate([*steps, *others])
+        return {(tenant, row["_id"]): row.get("label", "") for row in rows}
