@@ -30,8 +30,9 @@ class Labels:
         if new := [each for each in ids if (tenant, each) not in known]:
             if len(known) + len(new) > MOST:
                 known = self._known = {key: known[key] for key in ((tenant, each) for each in ids) if key in known}
-            known.update({(tenant, each): None for each in new})
-            known.update(self._read(tenant, new))
+            read: dict[tuple[str, str], str | None] = {(tenant, each): None for each in new}
+            read.update(self._read(tenant, new))
+            known.update(read)  # at once: other threads look here, too
         found = ((each, known[tenant, each]) for each in ids)
         return {each: label for each, label in found if label is not None}
 
