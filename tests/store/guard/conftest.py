@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +12,14 @@ from app.background.guard import GuardFollower
 from app.cli import run
 from app.cli.connection import Connection
 from app.config import Config
+from app.schemas.meta import first_meta
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.accounts.tokens import EVENTS_READ, Tokens
+from app.store.directory.documents import encode
 from app.store.directory.totals import Totals
 from app.store.mongo.database import Database
+from app.store.mongo.moments import now
 from tests.blueprints.conftest import USER_URN, Client
 from tests.relay import relay
 
@@ -29,7 +30,7 @@ CONFIG = Config.from_environment({"SCIMD_RATE_LIMIT": "off"})
 class World:
     """The tenant `acme` with `number` users, over the whole application and a real MongoDB."""
 
-    def __init__(self, database: Database, capsys: pytest.CaptureFixture[str], folder: Path, number: int) -> None:
+    def __init__(self, database: Database, capsys: pytest.CaptureFixture[str], number: int) -> None:
         self.database = database
         self._capsys = capsys
         self.tenant = Tenants(database).create("acme", "interop")
@@ -37,9 +38,10 @@ class World:
         self.everyone = Tokens(database).issue(ALL_TENANTS, scopes=[EVENTS_READ])[0]
         self.scim = self.new_process()
         self.users = [f"u{each}" for each in range(number)]
-        lines = [{"type": "User", "resource": {"schemas": [USER_URN], "id": each, "userName": each}} for each in self.users]
-        (folder / "lines").write_text("\n".join(map(json.dumps, lines)))
-        self.command("import", "acme", str(folder / "lines"))
+        meta = first_meta(USER_TYPE.name, now())
+        people = [{"schemas": [USER_URN], "id": each, "userName": each, "active": True, "meta": meta} for each in self.users]
+        database.db.users.insert_many([encode(each, USER_TYPE, tenant="acme") for each in people])
+        database.db.counts.insert_one({"tenant": "acme", "type": USER_TYPE.name, "number": number, "disabled": 0})
         relay(database)
         self.follower = self.new_follower()
         self.follower.round()
@@ -95,5 +97,5 @@ class World:
 
 
 @pytest.fixture
-def world(reused_database: Database, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[World]:
-    yield World(reused_database, capsys, tmp_path, 300)
+def world(reused_database: Database, capsys: pytest.CaptureFixture[str]) -> World:
+    return World(reused_database, capsys, 300)
