@@ -13,6 +13,7 @@ from app.store.mongo.database import Database
 from app.store.search import results, time_limit
 from tests.blueprints.conftest import ENTERPRISE_URN, Client
 from tests.conftest import Fault
+from tests.moments import next_millisecond
 
 USERS = quote('userName sw "user"')
 GROUPS = quote('meta.resourceType eq "Group"')
@@ -69,8 +70,11 @@ def mixed(rfc: Client) -> Client:
     """Return users with and without a nickname, with several e-mails, and with employee numbers."""
     rfc.user("a", nickName="Zed", emails=[{"value": "m@x"}, {"value": "b@x", "primary": True}],
              **{ENTERPRISE_URN: {"employeeNumber": "9"}})
+    next_millisecond()  # each has a time of its own, by which they are sorted
     rfc.user("B", nickName="alpha", emails=[{"value": "c@x"}], **{ENTERPRISE_URN: {"employeeNumber": "10"}})
+    next_millisecond()
     rfc.user("c")
+    next_millisecond()
     rfc.user("D", nickName="Mid", emails=[{"value": "A@x"}], active=False)
     return rfc
 

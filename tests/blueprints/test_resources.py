@@ -20,6 +20,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN, Client
+from tests.moments import next_millisecond
 
 NOBODY = "00000000-0000-0000-0000-000000000000"
 LAMP, BULB, LABEL = "urn:example:2.0:Lamp", "urn:example:2.0:Bulb", "urn:example:2.0:Label"
@@ -147,6 +148,7 @@ def test_cm_09_last_modified_tells_of_changes_alone(rfc: Client) -> None:
     path = f"/Users/{created['id']}"
     assert created["meta"]["lastModified"] == created["meta"]["created"]
     assert rfc.patch(path, {"op": "replace", "path": "title", "value": "T"}).get_json() == created
+    next_millisecond()
     changed = rfc.patch(path, {"op": "replace", "path": "title", "value": "U"}).get_json()["meta"]
     assert changed["created"] == created["meta"]["created"]
     assert changed["lastModified"] > created["meta"]["lastModified"]
