@@ -14,11 +14,12 @@ from joserfc.jwk import OctKey
 
 from app.auth.limits.rate_limits import Limits
 from app.sign_on.flow.sign_on import EXTENSION
+from app.sign_on.provider import authorize
 from app.sign_on.provider.unanswered import NotAvailable, Unanswered, unknown_redirect_uri
 from app.store.accounts.clients import Clients
 from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import Tenants
-from app.store.mongo.moments import now
+from app.store.mongo.moments import aware, now
 from app.store.sign_on.codes import Codes, Grant
 from app.store.sign_on.signing_keys import ID_TOKEN, SigningKeys
 from tests.auth.issuer import make_key
@@ -356,6 +357,13 @@ def test_op_15_prompt_none_never_shows_a_page(world, ann):
     assert "code" in sent_back(ann.authorize(max_age="9" * 20))
     world.disable(ann.user)
     assert sent_back(ann.authorize(prompt="none"))["error"] == "login_required"
+
+
+def test_op_15_a_max_age_of_0_asks_for_a_sign_in_in_the_millisecond_of_the_last_one_too(world, ann, monkeypatch):
+    (row,) = world.database.db.sessions.find({"tenant": "contoso", "user": ann.user})
+    monkeypatch.setattr(authorize, "now", lambda: aware(row["authTime"]))
+    assert sent_back(ann.authorize(prompt="none", max_age="0"))["error"] == "login_required"
+    assert "code" in sent_back(ann.authorize(prompt="none", max_age="1"))
 
 
 @pytest.mark.parametrize(("name", "error"), [
