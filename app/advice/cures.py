@@ -136,10 +136,11 @@ CURES: dict[str, Cure] = {
          "If they were, ask the operator to allow it (scimd tenant guard), and send it again."),
     ),
     "no-credential": Cure(
-        "no token", "The request had no token.",
+        "no token", "The request had no token, or none after the word Bearer in its Authorization header.",
         ("The **Secret Token** is empty: paste it, and select **Test Connection**.",
          "If the app signs in with a workload identity, its trust is missing here: add it."),
-        ("The token is missing in {idp}: paste it, and test the connection.",),
+        ("The token is missing in {idp}: paste it, and test the connection.",
+         "If it is there, let {idp} send it as a bearer token: Authorization: Bearer, and then the token."),
     ),
     "malformed": Cure(
         "not one of our tokens", "This is not one of our credentials[: expected {expected}, received {received}].",

@@ -120,7 +120,7 @@ def test_co_80_a_step_that_was_not_done_has_no_tick(pages) -> None:
     admin = Browser(pages, "setup")
     admin.enter_setup(name)
     assert ticks(admin) == []
-    assert "no credential yet" in admin.get("/setup/test").main + admin.get("/setup/done").main
+    assert "no valid credential" in admin.get("/setup/test").main + admin.get("/setup/done").main
     admin.post("/setup/provider", {"provider": "entra"})
     assert ticks(admin) == ["Provider"]
     make_token(admin)
