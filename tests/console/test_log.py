@@ -43,6 +43,10 @@ class Customer:
         """Wait until the relay has moved so many events to the log."""
         until(lambda: self.pages.database.db.events.count_documents({"tenant": self.name}) >= number)
 
+    def logged(self, resource_id: str) -> None:
+        """Wait until the relay has moved an event of a resource to the log, which its page shows."""
+        until(lambda: self.pages.database.db.events.find_one({"tenant": self.name, "resource.id": resource_id}))
+
 
 @pytest.fixture
 def customer(pages) -> Customer:

@@ -68,6 +68,7 @@ def test_ca_01_attributes_of_schemas_of_ones_own(visited, customer) -> None:
         more = {"schemas": [USER, MORE], MORE: {"notes": notes, "motto": notes[-1]}}
         answer = customer.user(f"{number}@x.org", **more)
         assert answer.status_code == 201, answer.text
+        customer.logged(answer.json()["id"])
         kept = answer.json()[MORE]["notes"]
         page = visited(f"{customer.page}/people/{answer.json()['id']}?json=1")
         found = set(page.evaluate(SIGNATURES))
@@ -123,6 +124,7 @@ def test_ca_01_values_of_8192_characters(visited, customer, piece) -> None:
             event = customer.pages.database.db.events.find_one({"tenant": customer.name, "failed": True}, sort=[("time", -1), ("_id", -1)])
             paths = [f"{customer.page}/log/{event['_id']}"]
         else:
+            customer.logged(answer.json()["id"])
             paths = [f"{customer.page}/people/{answer.json()['id']}?json=1", f"{customer.page}/people", f"{customer.page}/log"]
         found = set()
         for path in paths:
