@@ -39,6 +39,15 @@ def test_sc_09_the_largest_tenants_are_told_apart_and_nobody_is_lost(database: D
     }
 
 
+def test_a_tenant_of_many_types_lets_no_more_tenants_be_told_apart(database: Database) -> None:
+    database.prepare(collections(Config.from_environment({})))
+    kinds = [f"Kind{number}" for number in range(12)]
+    database.db.counts.insert_many([
+        {"tenant": tenant, "type": kind, "number": number, "disabled": 0} for tenant, number in (("a", 9), ("b", 2), ("c", 1)) for kind in kinds
+    ])
+    assert largest_tenants(database, SOURCES, 1, OTHERS) == {("a", kind): (9, 0) for kind in kinds} | {(OTHERS, kind): (3, 0) for kind in kinds}
+
+
 def test_no_tenant_can_have_the_name_of_all_others(mock_database: Database) -> None:
     with pytest.raises(ScimError):
         Tenants(mock_database).create(OTHERS, "rfc")
