@@ -69,7 +69,7 @@ def test_who_was_refused_is_found_and_leads_to_why(operator, customer) -> None:
     name = f"svc-{uuid.uuid4().hex[:8]}@x.org"
     assert customer.user(name, name={"familyName": "Backup"}).status_code == 400
     customer.moved(1)
-    for page in (f"/console/find?q={name}", f"{customer.page}/people?q={name}"):
+    for page in (f"/console/find?q={name}", f"{customer.page}/people?q={name}", f"/console/find?q={name[:9]}", f"{customer.page}/people?q={name[:9]}"):
         shown = operator.get(page)
         assert f"was refused 1 time in {customer.name}" in shown.main
         (why,) = [link for link in shown.links() if "failed=1" in link]

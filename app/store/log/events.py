@@ -25,6 +25,7 @@ UNCOUNTED = {"uncounted.number": {"$in": [-1, 0, 1]}}
 _BY_TIME: Index = (("tenant", 1), ("time", -1))
 BY_NAME: Index = (("tenant", 1), ("keys", 1), ("time", -1))
 _BY_FAILURE: Index = (("tenant", 1), ("failed", 1), ("time", -1))
+BY_REFUSED_NAME: Index = (("tenant", 1), ("failed", 1), ("keys", 1), ("time", -1))
 _BY_CAUSE: Index = (("tenant", 1), ("cause", 1), ("time", -1))
 BY_UNCOUNTED: Index = (("uncounted.number", 1), ("tenant", 1), ("resource.type", 1))
 BY_SEQUENCE: Index = (("seq", 1),)
@@ -37,6 +38,7 @@ SPEC = CollectionSpec(
         IndexSpec(keys=_BY_TIME, name="tenant_time"),
         IndexSpec(keys=BY_NAME, name="tenant_keys_time"),
         IndexSpec(keys=_BY_FAILURE, name="tenant_failed_time", partial={"failed": True}),
+        IndexSpec(keys=BY_REFUSED_NAME, name="tenant_failed_keys_time", partial={"failed": True}),
         IndexSpec(keys=_BY_CAUSE, name="tenant_cause_time", partial={"cause": {"$exists": True}}),
         IndexSpec(
             keys=(("expires", 1),), name="expires", expire_after_seconds=0, partial={"expires": {"$exists": True}}

@@ -1,6 +1,6 @@
 """Finds people and groups in all tenants at once, deleted ones too, by an id, a name, an e-mail address or externalId.
 
-Who was refused, and so is nowhere in a directory, is found by the name or externalId in the log.
+Who was refused, and so is nowhere in a directory, is found in the log by how the name or externalId begins.
 
 These are the only queries that cross tenants, and only the console's pages may use them. They name the tenants, so that
 the indexes serve it, all of which begin with the tenant: with 2,000 tenants and 300,000 users, somebody is found in
@@ -21,7 +21,7 @@ from app.schemas.storage.columns import columns
 from app.store.accounts.tenants import NOT_DELETED
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.directory.deleted import SPEC as DELETED
-from app.store.log.events import BY_NAME
+from app.store.log.events import BY_REFUSED_NAME
 from app.store.log.events import SPEC as EVENTS
 from app.store.mongo.database import Database
 from app.store.mongo.indexes import by_index
@@ -29,8 +29,8 @@ from app.store.mongo.moments import aware
 
 MOST = 50
 """Hits of each kind."""
-MOST_REFUSALS = 100
-"""Refusals of one name that are counted."""
+MOST_REFUSALS = 1_000
+"""Refusals that are read for one search."""
 MOST_NAMES = 10_000
 """Names of tenants that are read at once."""
 _TYPE = "_type"
@@ -57,11 +57,14 @@ class Hit:
 
 @dataclass(frozen=True)
 class Refusals:
-    """How often somebody was refused in a tenant, at most `MOST_REFUSALS` times in all tenants, and when last."""
+    """How often somebody was refused in a tenant, and when last."""
 
     tenant: str
+    name: str
     number: int
     last: datetime
+    more: bool = False
+    """Whether the search ended before all refusals were counted."""
 
 
 class Finder:
@@ -93,17 +96,25 @@ class Finder:
         ])
 
     def refused(self, text: str, tenants: Sequence[str]) -> list[Refusals]:
-        """Return where somebody with exactly this name or externalId was refused, by tenant."""
+        """Return who was refused under a name or externalId that begins with a text, by tenant and name."""
+        start = fold(text)
+        known_by = {"$elemMatch": {"$gte": start, "$lt": start + _LAST}}
+        who = {"tenant": "$tenant", "name": {"$ifNull": ["$resource.name", "$resource.id"]}}
         steps: list[Row] = [
-            {"$match": {"tenant": {"$in": list(tenants)}, "keys": fold(text), "failed": True}},
+            {"$match": {"tenant": {"$in": list(tenants)}, "failed": True, "keys": known_by}},
             {"$limit": MOST_REFUSALS},
-            {"$group": {"_id": "$tenant", "number": {"$sum": 1}, "last": {"$max": "$time"}}},
+            {"$group": {"_id": who, "number": {"$sum": 1}, "last": {"$max": "$time"}}},
         ]
         log = self._db[EVENTS.name]
         # Without the hint MongoDB may read all refusals of all tenants, by the index of those.
-        rows = by_index(log, BY_NAME, lambda **named: list(log.aggregate(steps, batchSize=MOST_REFUSALS, **named)))
-        found = [Refusals(row["_id"], row["number"], aware(row["last"])) for row in rows]
-        return sorted(found, key=lambda each: each.tenant)
+        rows = by_index(log, BY_REFUSED_NAME, lambda **named: list(
+            log.aggregate(steps, batchSize=MOST_REFUSALS, **named)))
+        more = sum(row["number"] for row in rows) == MOST_REFUSALS
+        found = [
+            Refusals(row["_id"]["tenant"], row["_id"].get("name") or text, row["number"], aware(row["last"]), more)
+            for row in rows
+        ]
+        return sorted(found, key=lambda each: (each.tenant, each.name))[:MOST]
 
     def now_called(self, event: Row, tenant: str) -> list[Hit]:
         """Return who now has the name that was refused: the holder of a name that is taken, or one who came later."""

@@ -9,7 +9,7 @@ import pytest
 
 from app.schemas.custom import common_catalogue
 from app.store.mongo.database import Database
-from app.store.operators.finder import Finder, Hit
+from app.store.operators.finder import MOST_REFUSALS, Finder, Hit
 from tests.blueprints.conftest import USER_URN, Client, application, http_database, new_client
 from tests.store.test_costs import profiled
 from tests.test_architecture import imports, modules
@@ -71,9 +71,20 @@ def test_who_was_refused_is_found_in_the_log(finder: Finder, customers: list[Cli
     for _ in range(2):
         assert client("POST", "/Users", {"schemas": [USER_URN], "userName": name}).status_code == 400
     client.user("ann")
-    [found] = finder.refused(name.upper(), tenants)
-    assert (found.tenant, found.number) == (client.tenant, 2)
-    assert finder.refused(name, tenants[1:]) == finder.refused("ann", tenants) == []
+    for text in (name.upper(), name[:-3]):
+        [found] = finder.refused(text, tenants)
+        assert (found.tenant, found.name, found.number, found.more) == (client.tenant, name, 2, False)
+    assert finder.refused(name, tenants[1:]) == finder.refused("ann", tenants) == finder.refused(f"{name}-", tenants) == []
+
+
+def test_many_refusals_are_not_all_counted_and_that_is_said(finder: Finder, customers: list[Client], http_database: Database) -> None:
+    tenants, name = [each.tenant for each in customers], f"svc-{uuid.uuid4().hex}"
+    assert customers[0]("POST", "/Users", {"schemas": [USER_URN], "userName": name}).status_code == 400
+    event = http_database.db.events.find_one({"tenant": tenants[0], "failed": True})
+    assert event
+    http_database.db.events.insert_many(event | {"_id": uuid.uuid4().hex} for _ in range(MOST_REFUSALS))
+    [found] = finder.refused(name[:20], tenants)
+    assert (found.number, found.more) == (MOST_REFUSALS, True)
 
 
 @pytest.mark.parametrize("text", ["", "{$gt: ''}", "$where", "\0", "a" * 10_000, "İ", "%", ".*"])
@@ -101,6 +112,9 @@ def test_co_12_looking_costs_a_key_for_each_tenant_and_name(
     with profiled(http_database) as cost:
         assert [each.number for each in finder.refused("refused-7", tenants)] == [1]
     assert cost.documents <= 1 and cost.keys <= 10, cost
+    with profiled(http_database) as cost:
+        assert finder.refused("user-", tenants) == []
+    assert cost.documents == 0 and cost.keys <= 10, cost
 
 
 def test_co_12_only_the_page_for_it_looks_through_all_tenants() -> None:
