@@ -151,6 +151,15 @@ def test_ca_07_a_link_is_not_good_for_another_customer_of_the_same_name(pages, t
     assert Browser(pages, "setup").post(f"/setup/enter/{secret}").heading == "This link is no longer valid"
 
 
+@pytest.mark.parametrize("written", ["{0} {1}", " {0}-{1} ", "{0}\u00a0{1}", "{0}\u2013{1}"])
+def test_co_24_a_code_may_be_written_in_two_groups(pages, tenant, written) -> None:
+    secret, code = Links(pages.database).make_setup(tenant, "setup", "alice", timedelta(hours=1), coded=True)
+    person, sent = Browser(pages, "setup"), written.format(code[:4], code[4:])
+    assert person.post(f"/setup/enter/{secret}", {"code": sent}, follow="no").status == 303
+    wrong = written.format(code[:4], f"x{code[4:]}")
+    assert person.post(f"/setup/enter/{secret}", {"code": wrong}, follow="no").status == 422
+
+
 def test_co_24_a_code_is_asked_for_and_the_fifth_wrong_one_ends_the_link(pages, tenant) -> None:
     secret, code = Links(pages.database).make_setup(tenant, "setup", "alice", timedelta(hours=1), coded=True)
     person = Browser(pages, "setup")

@@ -129,6 +129,8 @@ def test_co_27_a_setup_link_never_opens_itself(pages, tenant) -> None:  # noqa: 
     secret, _ = Links(pages.database).make_setup(tenant, "setup", "alice", timedelta(hours=1))
     asked = Browser(pages, "setup").get(f"/setup/enter/{secret}")
     assert asked.tree.xpath("//form[@data-submit]") == []
+    own = Links(pages.database).make_console("operator", "alice")
+    assert len(Browser(pages).get(f"/console/enter/{own}").tree.xpath("//form[@data-submit]")) == 1, "CO-13 (5)"
     assert tenant in asked.main
     assert Links(pages.database).get(secret, "setup").opened == 0
 

@@ -266,6 +266,36 @@ def test_ca_04_a_token_of_another_customer_does_not_name_it(pages, admin, custom
         assert other.name not in shown.response.text
 
 
+def test_co_83_a_trust_is_revoked_as_a_token_is_and_makes_room_for_another(admin, customer) -> None:
+    page = "/setup/values?way=trust"
+
+    def trusted(subject: str) -> int:
+        values = {"issuer": "https://login.example.com/v2.0", "audience": "api://scimd", "subject": subject}
+        return admin.post(page, admin.get(page).form() | values).status
+
+    assert [trusted(f"subject-{number}") for number in range(4)] == [200] * 3 + [422]
+    trusts = Trusts(customer.pages.database)
+    first, *others = trusts.of_tenant(customer.name)
+    (form,) = admin.get("/setup/tokens").tree.xpath(f"//form[.//input[@value='{first.id}']]")
+    (warning,) = form.xpath("preceding-sibling::p/text()")
+    assert warning == "Never used. It cannot be restored."
+    assert "Revoked:" in admin.post("/setup/tokens", dict(form.form_values())).main
+    assert trusts.of_tenant(customer.name) == others
+    (act,) = AuditLog(customer.pages.database).find(tenant=customer.name)[-1:]
+    assert (act["act"], act["how"], act["object"]) == ("trust delete", "setup", first.id)
+    assert trusted("subject-9") == 200
+
+
+def test_ca_04_a_trust_of_another_customer_or_one_that_only_reads_is_not_revoked(admin, customer) -> None:
+    trusts, conditions = Trusts(customer.pages.database), Conditions(ASSERTION, "https://idp.example", ("a",))
+    kept = [
+        trusts.add(Customer(customer.pages).name, conditions), trusts.add(customer.name, conditions, scopes=("scim.read",))
+    ]
+    for each in kept:
+        assert admin.post("/setup/tokens", {"act": "revoke", "kind": "trust", "id": each.id}).status == 422
+        assert trusts.find(each.id) == each
+
+
 def test_a_trust_that_cannot_be_is_said(admin, customer) -> None:
     page = "/setup/values?way=trust"
     form = admin.get(page).form() | {"issuer": "http://evil.example", "audience": "a", "subject": "s"}

@@ -18,7 +18,7 @@ from app.store.operators.visits import CONSOLE, SETUP
 
 LIFETIMES = (("90", "90 days"), ("180", "180 days"), ("365", "1 year"))
 ACTS = {CONSOLE: ("issue", "client", "rotate", "revoke"), SETUP: ("issue", "revoke")}
-KINDS = {CONSOLE: (TOKEN, SECRET, TRUST), SETUP: (TOKEN, SECRET)}
+KINDS = (TOKEN, SECRET, TRUST)
 PAGES = {CONSOLE: "console.credentials", SETUP: "setup.tokens"}
 _FIELDS = ("act", "kind", "id", "client", "label", "days")
 _LONGEST_LABEL = 100
@@ -97,7 +97,7 @@ def token_endpoint() -> str:
 
 def _revoke(form: Form) -> None:
     """Take a credential away; raises NotFound."""
-    acts, kind, its_id = CredentialActs(parts().database, acting()), form.one_of("kind", KINDS[g.kind]), form["id"]
+    acts, kind, its_id = CredentialActs(parts().database, acting()), form.one_of("kind", KINDS), form["id"]
     tenant = customer().name
     if g.kind == SETUP and (kind, its_id) not in {(each.kind, each.id) for each in shown()}:
         raise NotFound(f"There is no {kind} {its_id!r}.")
