@@ -28,7 +28,7 @@ class Denial:
 
 @dataclass(frozen=True)
 class Credential:
-    """A credential that is valid now."""
+    """A credential that is valid now, or was."""
 
     kind: str
     """`token`, `client` or `trust`."""
@@ -39,6 +39,8 @@ class Credential:
     used: datetime | None = None
     writes: bool = True
     """Whether it may change something; one that only reads is the vendor's own."""
+    revoked: bool = False
+    """Whether it was revoked, at the time `expires`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,5 +69,7 @@ class Facts:
     failed_since: datetime | None = None
     """The beginning of the hour in which the first of them was given."""
     credentials: tuple[Credential, ...] = ()
+    ended: Credential | None = None
+    """If none is valid that may change something: the last one that could, None if it was deleted or there was none."""
     link_until: datetime | None = None
     """When the last setup link expires."""

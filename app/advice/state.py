@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 
 from app.advice.explain import title_of
@@ -62,7 +63,7 @@ class State:
     """In a few words, such as `Ends in 6 days`."""
     sentence: str
     credential: Credential | None = None
-    """The one that ends."""
+    """The one that ends, or was the last one to end."""
 
     @property
     def needs_attention(self) -> bool:
@@ -87,7 +88,7 @@ def attention(customers: Iterable[Facts], now: datetime, most: int = 20) -> list
     return sorted(rows, key=lambda row: (worst[row[1].key], -row[0].refused, row[0].name))[:most]
 
 
-# The rules, in their order.
+# The rules; their order is at the end.
 
 
 def _suspended(facts: Facts, now: datetime) -> State | None:
@@ -112,6 +113,14 @@ def _locked_out(facts: Facts, now: datetime) -> State | None:
         f"{denied.count:,} so far, the last on {utc(denied.time)}."
     )
     return State(Key.LOCKED_OUT, Level.BAD, "Locked out", sentence)
+
+
+def _shut_out(facts: Facts, now: datetime) -> State | None:
+    """Return the state of a customer that will be refused; one that only ever read needs to read, and no more."""
+    if facts.last is None or any(each.writes or facts.last_write is None for each in facts.credentials):
+        return None
+    sentence = f"{_no_credential(facts)} Issue one, and paste it into the identity provider."
+    return State(Key.LOCKED_OUT, Level.BAD, "Locked out", sentence, facts.ended)
 
 
 def _quarantine(facts: Facts, now: datetime) -> State | None:
@@ -143,10 +152,6 @@ def _silent(facts: Facts, now: datetime) -> State | None:
     return State(Key.SILENT, Level.BAD, "Silent", sentence)
 
 
-def _ends_soon(facts: Facts, now: datetime) -> State | None:
-    return _ends(facts, now, _SOON, Key.ENDS_SOON, Level.BAD)
-
-
 def _failing(facts: Facts, now: datetime) -> State | None:
     if not facts.failed:
         return None
@@ -154,10 +159,6 @@ def _failing(facts: Facts, now: datetime) -> State | None:
     requests = "request" if facts.failed == 1 else "requests"
     sentence = f"{facts.failed:,} {requests} failed with a server error{since}; the server's log says why."
     return State(Key.FAILING, Level.BAD, "Failing", sentence)
-
-
-def _ends_later(facts: Facts, now: datetime) -> State | None:
-    return _ends(facts, now, _LATER, Key.ENDS, Level.WARNING)
 
 
 def _refused(facts: Facts, now: datetime) -> State | None:
@@ -177,7 +178,8 @@ def _never(facts: Facts, now: datetime) -> State | None:
     if facts.last is not None:
         return None
     link = f"A setup link is valid until {utc(facts.link_until)}." if facts.link_until else "There is no setup link."
-    return State(Key.NEVER, Level.NONE, "Never connected", f"No client has signed in yet. {link}")
+    why = f"{_no_credential(facts)} " if facts.ended else ""
+    return State(Key.NEVER, Level.NONE, "Never connected", f"No client has signed in yet. {why}{link}")
 
 
 def _healthy(facts: Facts, now: datetime) -> State | None:
@@ -189,11 +191,6 @@ def _last_request(last: datetime, now: datetime) -> str:
     return f"the last request came {ago(last, now)}."
 
 
-_RULES: tuple[Callable[[Facts, datetime], State | None], ...] = (
-    _suspended, _locked_out, _quarantine, _silent, _ends_soon, _failing, _ends_later, _refused, _never, _healthy,
-)
-
-
 def _ends(facts: Facts, now: datetime, within: timedelta, key: Key, level: Level) -> State | None:
     """Return the state if every credential in use ends within a time."""
     in_use = _in_use(facts.credentials)
@@ -201,10 +198,21 @@ def _ends(facts: Facts, now: datetime, within: timedelta, key: Key, level: Level
     if last is None or last.expires is None or last.expires - now > within:
         return None
     days = max(0, (last.expires - now) // DAY)
-    name = f'The {last.kind} {last.id}{f" “{last.label}”" if last.label else ""}'
     only = "is the only credential in use" if len(in_use) == 1 else "is the last credential in use to end"
     title = f"Ends in {plural(days, 'day')}" if days else "Ends today"
-    return State(key, level, title, f"{name} {only}; it ends on {utc(last.expires)}.", last)
+    return State(key, level, title, f"{_named(last)} {only}; it ends on {utc(last.expires)}.", last)
+
+
+def _no_credential(facts: Facts) -> str:
+    """Return that no credential is valid that may change something, and what became of the last one."""
+    if facts.ended is None or facts.ended.expires is None:
+        return "No credential allows changes any more."
+    how = "was revoked" if facts.ended.revoked else "expired"
+    return f"{_named(facts.ended)} {how} on {utc(facts.ended.expires)}, and no other credential allows changes."
+
+
+def _named(credential: Credential) -> str:
+    return f'The {credential.kind} {credential.id}{f" “{credential.label}”" if credential.label else ""}'
 
 
 def _in_use(credentials: Sequence[Credential]) -> list[Credential]:
@@ -230,3 +238,10 @@ def _is_entra(facts: Facts) -> bool:
 def _reason(facts: Facts) -> str:
     cause, _, attribute = facts.commonest.partition(" ")
     return title_of(cause, attribute)
+
+
+_RULES: tuple[Callable[[Facts, datetime], State | None], ...] = (
+    _suspended, _locked_out, _shut_out, _quarantine, _silent,
+    partial(_ends, within=_SOON, key=Key.ENDS_SOON, level=Level.BAD), _failing,
+    partial(_ends, within=_LATER, key=Key.ENDS, level=Level.WARNING), _refused, _never, _healthy,
+)

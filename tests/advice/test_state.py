@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,11 +39,19 @@ RUNNING = contacts(2.2, 1.5, 0.8, 0.1)
 DAILY = contacts(50, 49, 25, 1)
 EXPIRED = Denial(ago(0.1), "expired", 41)
 NOBODY = Denial(ago(0.1), "no-credential", 3)
+ENDED = Credential("token", "7f3a", "entra-2026", ago(2), ago(3), revoked=True)
+READS = Credential("token", "7f3a", "report", None, ago(1), writes=False)
 GOOD: dict[str, Any] = {"contacts": RUNNING, "last": ago(0.1), "credentials": (token(90),)}
 
 ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("all is well", GOOD, "healthy", "Healthy"),
-    ("no credential is stored any more, and yet somebody came", GOOD | {"credentials": ()}, "healthy", "Healthy"),
+    ("the last token was revoked, and nobody has asked since", GOOD | {"credentials": (), "ended": ENDED}, "locked-out", "Locked out"),
+    ("the last credential was deleted", GOOD | {"credentials": ()}, "locked-out", "Locked out"),
+    ("a lock-out to come comes before silence", GOOD | {"credentials": (), "last": ago(4), "contacts": contacts(6, 5.3, 4.6, 4)}, "locked-out", "Locked out"),
+    ("no credential, and one contact without any token", GOOD | {"credentials": (), "denied": NOBODY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=1)}, "locked-out", "Locked out"),
+    ("a client that made changes may only read by now", GOOD | {"last_write": ago(9), "credentials": (READS,)}, "locked-out", "Locked out"),
+    ("a client that only ever read", GOOD | {"credentials": (READS,)}, "healthy", "Healthy"),
+    ("suspended, and without a credential", GOOD | {"suspended": True, "credentials": ()}, "suspended", "Suspended"),
     ("a suspended one", GOOD | {"suspended": True}, "suspended", "Suspended"),
     ("suspended, whatever else", GOOD | {"suspended": True, "denied": EXPIRED, "failed": 3, "refused": 9}, "suspended", "Suspended"),
     ("suspended and never connected", {"suspended": True}, "suspended", "Suspended"),
@@ -95,6 +104,7 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("nobody has ever come", {}, "never", "Never connected"),
     ("nobody has ever come, with a link", {"link_until": NOW + DAY}, "never", "Never connected"),
     ("nobody has ever come, with a token", {"credentials": (token(90, used=None),)}, "never", "Never connected"),
+    ("nobody has ever come, and the token was revoked", {"ended": ENDED}, "never", "Never connected"),
 ]  # fmt: skip
 
 
@@ -126,6 +136,13 @@ SENTENCES = [
     (GOOD | {"refused": 1, "commonest": "other"}, "1 change was refused in the last 24 hours: other. The connection works: the last request came 6 minutes ago."),
     ({"link_until": NOW + DAY}, "No client has signed in yet. A setup link is valid until 29 Nov 2026, 17:00:00 UTC."),
     ({}, "No client has signed in yet. There is no setup link."),
+    ({"ended": ENDED}, "No client has signed in yet. The token 7f3a “entra-2026” was revoked on 28 Nov 2026, 15:00:00 UTC, and no other credential "
+     "allows changes. There is no setup link."),
+    (GOOD | {"credentials": (), "ended": ENDED}, "The token 7f3a “entra-2026” was revoked on 28 Nov 2026, 15:00:00 UTC, and no other credential allows "
+     "changes. Issue one, and paste it into the identity provider."),
+    (GOOD | {"credentials": (), "ended": replace(ENDED, kind="client", label="", revoked=False)}, "The client 7f3a expired on 28 Nov 2026, 15:00:00 UTC, "
+     "and no other credential allows changes. Issue one, and paste it into the identity provider."),
+    (GOOD | {"credentials": ()}, "No credential allows changes any more. Issue one, and paste it into the identity provider."),
     (GOOD, "Connected: the last request came 6 minutes ago."),
 ]  # fmt: skip
 
@@ -147,6 +164,7 @@ ANY = st.builds(
     credentials=st.lists(st.builds(
         Credential, st.sampled_from(["token", "client", "trust"]), st.just("abc"), st.sampled_from(["", "entra"]), st.none() | FUTURE, st.none() | MOMENTS,
     ), max_size=3).map(tuple),
+    last_write=st.none() | MOMENTS, ended=st.none() | st.builds(Credential, st.just("token"), st.just("abc"), st.just("entra"), MOMENTS, revoked=st.booleans()),
     link_until=st.none() | FUTURE,
 )  # fmt: skip
 
@@ -160,7 +178,8 @@ def numbers(text: str) -> set[str]:
 def test_co_124_there_is_exactly_one_state_and_its_sentence_names_no_number_that_the_facts_have_not(facts: Facts) -> None:
     state = state_of(facts, NOW)
     moments = [facts.suspended_at, facts.failed_since, facts.link_until, facts.last, *(each.began for each in facts.contacts)]
-    moments += [each.expires for each in facts.credentials] + ([facts.denied.time] if facts.denied else [])
+    moments += [each.expires for each in (*facts.credentials, *([facts.ended] if facts.ended else []))]
+    moments += ([facts.denied.time] if facts.denied else [])
     known = {number for each in moments if each for number in numbers(utc(each))}
     known |= {f"{number:,}" for number in (facts.refused, facts.failed, facts.denied.count if facts.denied else 0)}
     spans = [NOW - facts.last] if facts.last else []

@@ -99,3 +99,14 @@ def test_a_suspended_customer_says_so(pages, operator, customer) -> None:
     Tenants(pages.database).suspend(customer.name)
     assert "Suspended" in operator.get(customer.page).main
     assert "Suspended" in row_of(at(operator, customer.name), customer.name)
+
+
+def test_d_600_a_customer_whose_last_token_was_revoked_is_locked_out_at_once(pages, operator, customer) -> None:
+    customer.user("ada@x.org")
+    waited_for(pages, customer)
+    assert "Healthy" in operator.get(customer.page).main
+    (token,) = [each.id for each in Tokens(pages.database).of_tenant(customer.name)]
+    operator.post(f"{customer.page}/credentials", {"act": "revoke", "kind": "token", "id": token})
+    shown = operator.get(customer.page)
+    assert "Locked out" in shown.main and f"The token {token} was revoked on" in shown.main
+    assert [text for text in operator.get("/console").texts("//main//li") if customer.name in text and "Locked out" in text]

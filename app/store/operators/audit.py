@@ -47,6 +47,7 @@ SPEC = CollectionSpec(
     indexes=(
         IndexSpec(keys=(("time", 1),), name="time", expire_after_seconds=int(KEPT.total_seconds())),
         IndexSpec(keys=(("tenant", 1), ("time", 1)), name="tenant_time"),
+        IndexSpec(keys=(("act", 1), ("time", 1), ("tenant", 1)), name="act_time"),
     ),
 )
 COLLECTIONS = (SPEC,)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 
 from app.advice.facts import Contact, Credential, Denial, Facts
 from app.store.accounts.activity import DAYS, PULSES, readable
+from app.store.accounts.clients import LONGEST_TOKEN
 from app.store.accounts.clients import SPEC as CLIENTS
 from app.store.accounts.tenants import NOT_DELETED, SYNONYMS
 from app.store.accounts.tenants import SPEC as TENANTS
@@ -25,6 +27,7 @@ from app.store.mongo.database import Database
 from app.store.mongo.moments import aware
 from app.store.operators.audit import DONE
 from app.store.operators.audit import SPEC as ACTS
+from app.store.operators.credentials import ENDINGS
 from app.store.operators.visits import SETUP
 from app.store.sign_on.tickets import SPEC as TICKETS
 
@@ -35,6 +38,8 @@ MOST_QUIET = 100
 """Customers that were heard of longest after others and are looked at; the others have been silent for longer."""
 MOST = 60
 """Customers that are looked at for any other reason; the list of those that need attention shows 20."""
+MOST_ENDED = 500
+"""Credentials of a kind that ended last; most customers have another one, and have come since."""
 MOST_ROWS = 20_000
 """Rows that are read at once."""
 _SPREAD = 40 * HOUR
@@ -58,8 +63,10 @@ class CustomerFacts:
     def __init__(self, database: Database) -> None:
         # Sums of activity are written without waiting for a majority, and are read in the same way.
         self._tenants = database.db[TENANTS.name].with_options(read_concern=ReadConcern("local"))
+        self._pulses = database.db[PULSES.name].with_options(read_concern=ReadConcern("local"))
         self._days = database.db[DAYS.name].with_options(read_concern=ReadConcern("local"))
         self._acts = database.db[ACTS.name]
+        self._tokens = database.db[TOKENS.name]
 
     def of(self, names: Iterable[str] | None, now: datetime) -> dict[str, Facts]:
         """Return the facts about the tenants with these names, None for all, by name; unknown ones are left out."""
@@ -84,7 +91,9 @@ class CustomerFacts:
             rows[owner][row[_SOURCE]].append(row)
         found = {name: each for name, each in rows.items() if each[TENANTS.name]}
         suspensions = self._suspensions([name for name, each in found.items() if each[TENANTS.name][0]["suspended"]])
-        return {name: _facts(each, suspensions.get(name, {}), now) for name, each in sorted(found.items())}
+        facts = {name: _facts(each, suspensions.get(name, {}), now) for name, each in sorted(found.items())}
+        ended = self._ended([name for name, each in facts.items() if not any(one.writes for one in each.credentials)])
+        return {name: replace(each, ended=ended.get(name)) for name, each in facts.items()}
 
     def some(self, most: int, now: datetime) -> dict[str, Facts]:
         """Return the facts about all tenants if they are at most so many, else about those that may need attention.
@@ -110,9 +119,21 @@ class CustomerFacts:
                 {"oldest": {"$lt": now - _SPREAD}, "last": {"$gte": now - _QUIET}}, {"oldest": -1}, MOST_QUIET
             )),
         ]
+        others += _ended_lately({"$gte": now - MONTH, "$lte": now})
         unions = [{"$unionWith": {"coll": name, "pipeline": pipeline}} for name, pipeline in others]
-        steps = [*first[1], *unions, {"$group": {"_id": "$tenant"}}]
-        return {row["_id"] for row in self._days.aggregate(steps, batchSize=MOST_ROWS)}
+        steps = [*first[1], *unions, {"$group": {"_id": "$tenant", "ended": {"$push": "$ended"}, "rows": {"$sum": 1}}}]
+        rows = list(self._days.aggregate(steps, batchSize=MOST_ROWS))
+        # Those for which nothing but the end of a credential speaks mostly have another one, and have come with it.
+        others = {row["_id"]: max(row["ended"]) for row in rows if len(row["ended"]) == row["rows"]}
+        return {row["_id"] for row in rows if row["_id"] not in others} | self._not_back(others)
+
+    def _not_back(self, ended: Mapping[str, datetime]) -> set[str]:
+        """Return the tenants that have not come since a moment of theirs, or with no more than an old access token."""
+        if not ended:
+            return set()
+        query = {"_id": {"$in": sorted(ended)}, "last": {"$exists": True}}
+        lasts = self._pulses.find(query, {"last": 1}, batch_size=MOST_ROWS)
+        return {row["_id"] for row in lasts if row["last"] < ended[row["_id"]] + LONGEST_TOKEN}
 
     def _suspensions(self, names: list[str]) -> dict[str, Row]:
         """Return the last suspension of each tenant among the operators' acts."""
@@ -120,6 +141,41 @@ class CustomerFacts:
             return {}
         query = {"tenant": {"$in": names}, "act": "tenant suspend", "outcome": DONE}
         return {row["tenant"]: row for row in self._acts.find(query).sort("time", 1)}
+
+    def _ended(self, names: list[str]) -> dict[str, Credential]:
+        """Return the credential of each tenant that ended last, of those that could change something."""
+        if not names:
+            return {}
+        mine = {"tenant": {"$in": names}, "scopes": _WRITE}
+        secrets = [{"$match": mine}, {"$set": {"ended": {"$max": "$secrets.expires"}, "kind": "client"}}]
+        steps: list[Row] = [
+            {"$match": mine | {"client": None}},
+            {"$set": {"ended": {"$min": ["$revoked", "$expires"]}, "kind": "token"}},
+            {"$unionWith": {"coll": CLIENTS.name, "pipeline": secrets}},
+            {"$match": {"ended": {"$ne": None}}}, {"$project": {"hash": 0, "secrets": 0}}, {"$sort": {"ended": 1}},
+            {"$group": {"_id": "$tenant", "last": {"$last": "$$ROOT"}}},
+        ]
+        rows = (row["last"] for row in self._tokens.aggregate(steps, batchSize=MOST_ROWS))
+        return {
+            row["tenant"]: replace(
+                _credential(row["kind"], row, _when(row, "ended"), _when(row, "used")),
+                revoked=row.get("revoked") == row["ended"],
+            ) for row in rows
+        }
+
+
+def _ended_lately(lately: Row) -> Iterable[tuple[str, list[Row]]]:
+    """Yield the collections, and the steps that read the tenants of which a credential ended lately, and when.
+
+    An act that ended one may have been about any kind of credential.
+    """
+    secrets = {"secrets": {"$elemMatch": {"expires": lately}}, "secrets.expires": {"$not": {"$gt": lately["$lte"]}}}
+    for name, match, field in (
+        (ACTS.name, {"act": {"$in": list(ENDINGS)}, "time": lately}, "time"),
+        (TOKENS.name, {"client": None, "expires": lately}, "expires"), (CLIENTS.name, secrets, "secrets.expires"),
+    ):
+        ended = {"_id": 0, "tenant": 1, "ended": {"$max": f"${field}"}}
+        yield name, [{"$match": match}, {"$sort": {field: -1}}, {"$limit": MOST_ENDED}, {"$project": ended}]
 
 
 def _most(match: Row, order: Mapping[str, int], limit: int = MOST) -> list[Row]:
@@ -168,15 +224,16 @@ def _commonest(days: Iterable[Row]) -> str:
 
 def _credentials(rows: Mapping[str, list[Row]], now: datetime) -> Iterable[Credential]:
     """Yield the credentials of a tenant that let a SCIM client in now."""
-    tokens = rows.get(TOKENS.name, [])
     used: dict[str, datetime] = {}
-    for row in tokens:
+    lasts: defaultdict[str, list[datetime]] = defaultdict(list)
+    for row in rows.get(TOKENS.name, ()):
         if row.get("client"):
             used[row["client"]] = max(used.get(row["client"], aware(row["used"])), aware(row["used"]))
+            lasts[row["client"]].append(aware(row["expires"]))
         elif _SCIM & set(row["scopes"]):
             yield _credential("token", row, _when(row, "expires"), _when(row, "used"))
     for row in rows.get(CLIENTS.name, ()):
-        ends = [aware(each["expires"]) for each in row["secrets"] if aware(each["expires"]) > now]
+        ends = [aware(each["expires"]) for each in row["secrets"] if aware(each["expires"]) > now] or lasts[row["_id"]]
         if ends and _SCIM & set(row["scopes"]):
             yield _credential("client", row, max(ends), used.get(row["_id"]))
     for row in rows.get(TRUSTS.name, ()):

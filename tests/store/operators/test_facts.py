@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.advice.facts import Contact, Denial
+from app.advice.facts import Contact, Credential, Denial
 from app.advice.state import attention, state_of
 from app.config import Config
 from app.store.accounts.activity import Activity, AnsweredRequest, PendingActivity
@@ -17,7 +17,10 @@ from app.store.accounts.tokens import Tokens
 from app.store.accounts.trusts import Conditions, Trusts
 from app.store.mongo.database import Database
 from app.store.open import collections
+from app.store.operators import facts as facts_module
+from app.store.operators.acting import Acting
 from app.store.operators.audit import AuditLog, Operator
+from app.store.operators.credentials import ENDINGS, CredentialActs
 from app.store.operators.facts import CustomerFacts
 from app.store.operators.links import Links
 from tests.store.test_costs import profiled
@@ -100,11 +103,80 @@ def test_co_60_facts_of_a_suspension_and_of_setup_links(world: World) -> None:
 
 
 def test_co_60_the_chosen_provider_counts(world: World) -> None:
+    world.tokens.issue("acme")
     for hours in (6, 5, 4):
         world.answered("acme", hours)
     assert world.state("acme") == "silent"
     world.tenants.choose_provider("acme", "okta")
     assert world.state("acme") == "healthy"
+
+
+def ended(world: World, tenant: str, hours: float, kind: str = "expired", **more: Any) -> str:
+    """Issue a token, of which a client made use, and let it end some hours ago; return its id."""
+    acts = CredentialActs(world.database, Acting(world.database, Operator("alice", "command line"), 90))
+    token = acts.issue_token(tenant, 90 * DAY, "entra", **more)[1].id
+    world.answered(tenant, hours + 0.001)
+    world.tokens.record_use(world.tokens.find(token))  # type: ignore[arg-type]
+    moment = NOW - hours * HOUR
+    if kind == "revoked":
+        acts.revoke_token(token)
+        world.database.db.acts.update_many({"tenant": tenant}, {"$set": {"time": moment}})
+    world.database.db.tokens.update_one({"_id": token}, {"$set": {{"revoked": "revoked", "expired": "expires"}[kind]: moment}})
+    return token
+
+
+def secret_ended(world: World, tenant: str, hours: float) -> str:
+    """The same with the secret of an OAuth client."""
+    client, _ = Clients(world.database).create(tenant, lifetime=DAY, label="okta")
+    world.database.db.clients.update_one({"_id": client.id}, {"$set": {"secrets.0.expires": NOW - hours * HOUR}})
+    world.answered(tenant, hours)
+    return client.id
+
+
+def trust_deleted(world: World, tenant: str, hours: float) -> None:
+    """The same with a trust, which is deleted."""
+    acts = CredentialActs(world.database, Acting(world.database, Operator("alice", "command line"), 90))
+    trust = acts.add_trust(tenant, Conditions("bearer", issuer="http://127.0.0.1:1/x", audiences=["a"], subject="s"))
+    acts.delete_trust(trust.id)
+    world.answered(tenant, hours)
+    world.database.db.acts.update_many({"tenant": tenant}, {"$set": {"time": NOW - hours * HOUR}})
+
+
+@pytest.mark.parametrize("kind", ["revoked", "expired"])
+def test_a_customer_whose_last_token_ended_is_locked_out_before_it_asks(world: World, kind: str) -> None:
+    token = ended(world, "acme", 0, kind)
+    [found] = world.facts.of(["acme"], NOW).values()
+    assert found.ended == Credential("token", token, "entra", NOW, found.ended and found.ended.used, revoked=kind == "revoked")
+    assert world.state("acme") == "locked-out"
+    state = state_of(found, NOW)
+    assert state.needs_attention and f"The token {token} “entra” " in state.sentence and kind in state.sentence
+    world.tokens.issue("acme", scopes=["events.read"])
+    assert world.state("acme") == "locked-out", "this one lets no SCIM in"
+    world.tokens.issue("acme")
+    assert world.state("acme") == "healthy"
+
+
+def test_a_customer_whose_last_secret_expired_is_locked_out_once_its_access_tokens_did(world: World) -> None:
+    client = secret_ended(world, "acme", 0)
+    [found] = world.facts.of(["acme"], NOW).values()
+    assert (found.ended and (found.ended.kind, found.ended.id, found.ended.label)) == ("client", client, "okta")
+    assert world.state("acme") == "locked-out"
+    world.tokens.record_use(world.tokens.issue("acme", lifetime=HOUR, client=client)[1])
+    assert world.state("acme") == "ends-soon", "an access token is valid for an hour"
+
+
+def test_who_never_had_a_credential_and_who_never_used_one_never_connected(world: World) -> None:
+    assert world.state("acme") == "never"
+    world.tokens.revoke(world.tokens.issue("globex", label="setup")[1].id)
+    assert world.state("globex") == "never"
+    assert "“setup” was revoked on" in state_of(world.facts.of(["globex"], NOW)["globex"], NOW).sentence
+
+
+def test_of_several_the_credential_that_ended_last_is_named(world: World) -> None:
+    earlier, last = (ended(world, "acme", hours, kind) for hours, kind in ((50, "revoked"), (3, "expired")))
+    client = secret_ended(world, "acme", 40)
+    [found] = world.facts.of(["acme"], NOW).values()
+    assert found.ended and found.ended.id == last and not found.ended.revoked and earlier != client
 
 
 BAD: dict[str, Any] = {
@@ -115,6 +187,12 @@ BAD: dict[str, Any] = {
     "a secret that ends": lambda w, t: Clients(w.database).create(t, lifetime=6 * DAY),
     "silent": lambda w, t: [w.answered(t, hours) for hours in (6, 5, 4)],
     "once a day, lately": lambda w, t: [w.answered(t, hours) for hours in (50, 49, 25, 1)],
+    "the last token was revoked": lambda w, t: ended(w, t, 1, "revoked"),
+    "the last token was revoked weeks ago": lambda w, t: ended(w, t, 29 * 24, "revoked"),
+    "the last token expired": lambda w, t: ended(w, t, 1),
+    "the last token expired weeks ago": lambda w, t: ended(w, t, 29 * 24),
+    "the last secret expired": lambda w, t: secret_ended(w, t, 1),
+    "the last trust was deleted": lambda w, t: trust_deleted(w, t, 1),
     "once a day": lambda w, t: [w.answered(t, hours) for hours in (60, 59, 35, 11)],
 }
 
@@ -172,3 +250,22 @@ def test_co_61_of_very_many_those_are_looked_at_that_were_refused_most(world: Wo
     assert candidates == {f"refused-{number:03}" for number in range(270, 300)}
     assert [facts.name for facts, _ in found] == [f"refused-{number:03}" for number in range(299, 279, -1)]
     assert cost.documents <= 300 + 4 * 30, cost
+
+
+def test_d_600_customers_that_have_come_since_a_credential_ended_cost_little(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 600 customers each has another credential in place of one that ended; only so many are looked at."""
+    monkeypatch.setattr(facts_module, "MOST_ENDED", 50)
+    pulses, acts, tokens = [], [], []
+    for number in range(600):
+        name, moment = f"back-{number:03}", NOW - DAY - timedelta(minutes=number)
+        pulses.append({"_id": name, "tenant": name, "last": NOW, "oldest": NOW - HOUR, "contacts": [{"began": NOW - HOUR, "letIn": True}]})
+        acts.append({"_id": name, "time": moment, "tenant": name, "act": ENDINGS[number % 4], "outcome": "done",
+                     **dict.fromkeys(("who", "role", "how", "address", "object", "request"), "")})
+        tokens.append({"_id": name, "tenant": name, "hash": "0" * 64, "scopes": ["scim.write"], "created": moment - DAY, "expires": moment})
+    for collection, rows in ((world.database.db.pulses, pulses), (world.database.db.acts, acts), (world.database.db.tokens, tokens)):
+        collection.insert_many(rows)
+    ended(world, "acme", 1, "revoked")
+    ended(world, "globex", 2)
+    with profiled(world.database) as cost:
+        assert world.facts.candidates(NOW) == {"acme", "globex"}
+    assert cost.documents <= 6 * 50, cost
