@@ -124,8 +124,8 @@ class CustomerFacts:
         steps = [*first[1], *unions, {"$group": {"_id": "$tenant", "ended": {"$push": "$ended"}, "rows": {"$sum": 1}}}]
         rows = list(self._days.aggregate(steps, batchSize=MOST_ROWS))
         # Those for which nothing but the end of a credential speaks mostly have another one, and have come with it.
-        others = {row["_id"]: max(row["ended"]) for row in rows if len(row["ended"]) == row["rows"]}
-        return {row["_id"] for row in rows if row["_id"] not in others} | self._not_back(others)
+        ended = {row["_id"]: max(row["ended"]) for row in rows if len(row["ended"]) == row["rows"]}
+        return {row["_id"] for row in rows if row["_id"] not in ended} | self._not_back(ended)
 
     def _not_back(self, ended: Mapping[str, datetime]) -> set[str]:
         """Return the tenants that have not come since a moment of theirs, or with no more than an old access token."""
