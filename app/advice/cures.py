@@ -30,6 +30,11 @@ _EXPRESSION_ELSEWHERE = (
 )
 _REPORT = "If you have not changed anything, report the request id to the operator."
 _AGAIN = ("No action is needed: {idp} will send it again.",)
+_COMPARE = "Compare the externalId of the {kind} that has this {attribute} with that of the refused one."
+_TWO = (
+    "If they differ, or one has none, it is another one: it was created by hand or by another app, or was disabled and "
+    "keeps its {attribute}, which only a deletion frees. Delete or rename one of the two"
+)
 _PASTE = (
     "Paste the whole **Secret Token** again, and select **Test Connection**.",
     "If you no longer have it, issue a new one and paste that.",
@@ -63,11 +68,10 @@ CURES: dict[str, Cure] = {
     ),
     "taken": Cure(
         "{attribute} is taken", "{attribute}[ {received}] already belongs to another {kind}.",
-        ("Check which attribute is **Matching** under **Attribute Mapping**: it should have found the existing "
-         "{kind}.", "If that {kind} was created by hand or by another app, delete or rename one of the two.",
-         "If the {kind} was deleted here, restore it: Entra will then find it."),
-        ("If the {kind} that has it was created by hand or by another app, delete or rename one of the two.",
-         "Send the {kind} again."),
+        (_COMPARE, "If they are the same, it is the same {kind}: check which attribute is **Matching** under "
+         "**Attribute Mapping**. By it, Entra should have found the existing {kind}.", _TWO + "."),
+        (_COMPARE, "If they are the same, it is the same {kind}: let {idp} find the existing {kind} by {attribute}, "
+         "and change it instead of creating another.", _TWO + ", and send the {kind} again."),
     ),
     "wrong-type": Cure(
         "wrong value for {attribute}",

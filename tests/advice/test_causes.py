@@ -277,7 +277,7 @@ def test_co_67_events_of_earlier_versions_are_explained_by_status_and_scim_type(
     explanation = explain(old)
     assert explanation.cause == "taken"
     assert explanation.sentence == "Refused with 409 uniqueness: userName is taken."
-    assert plain(explanation.steps[0]).startswith("Check which attribute is Matching")
+    assert plain(explanation.steps[0]).startswith("Compare the externalId of the user that has this ")
     statuses = {400, 401, 403, 404, 405, 406, 409, 412, 413, 414, 415, 429, 500, 501, 503}
     assert all(explain({"status": status, "detail": "x"}).steps for status in statuses)
     assert explain({"status": 500}).sentence == "Refused with 500."
@@ -308,3 +308,14 @@ def test_a_credential_of_a_client_and_of_a_trust_has_a_cause(world: World) -> No
     world.gallery._client.post(f"/{world.gallery.tenant}/oauth/token", data={
         "grant_type": "client_credentials", "client_id": client.id, "client_secret": secret[:-1] + "x"})
     assert world.newest(world.gallery.tenant)["cause"] == "wrong-secret"
+
+
+def test_who_was_disabled_keeps_the_name_and_who_was_deleted_does_not_as_the_cure_says(world: World) -> None:
+    user = world.create(world.gallery).get_json()["id"]
+    world.gallery.patch(f"/Users/{user}", {"op": "replace", "path": "active", "value": False})
+    assert world.create(world.gallery).status_code == 409
+    steps = [plain(step) for step in explain(world.newest(world.gallery.tenant)).steps]
+    assert steps[0] == "Compare the externalId of the user that has this userName with that of the refused one."
+    assert "disabled and keeps its userName, which only a deletion frees" in steps[2] and not any("restore" in step for step in steps)
+    world.gallery("DELETE", f"/Users/{user}")  # RFC 7644 section 3.6
+    assert world.create(world.gallery).status_code == 201

@@ -234,9 +234,10 @@ def test_co_66_each_reason_is_printed_once_with_its_cure(database: Database, cap
         "  3. Provision on demand for this user shows at once whether it helped.",
         "",
         '1 x userName is taken: userName "eve" already belongs to another user.',
-        "  1. Check which attribute is Matching under Attribute Mapping: it should have found the existing user.",
-        "  2. If that user was created by hand or by another app, delete or rename one of the two.",
-        "  3. If the user was deleted here, restore it: Entra will then find it.",
+        "  1. Compare the externalId of the user that has this userName with that of the refused one.",
+        "  2. If they are the same, it is the same user: check which attribute is Matching under Attribute Mapping. By it, Entra should have found the existing user.",
+        "  3. If they differ, or one has none, it is another one: it was created by hand or by another app, or was disabled and keeps its userName, which only "
+        "a deletion frees. Delete or rename one of the two.",
     ]
     first = json.loads(operator("events", "contoso", "--failed", "--json").splitlines()[0])
     assert first["why"] == "The user has no name.givenName; it is required."

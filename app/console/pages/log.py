@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +17,11 @@ from app.console.frame.asked import ROWS, asked, beside, day, window
 from app.console.frame.door import LIVE
 from app.console.frame.wrong import Wrong, missing
 from app.protocol.messages import CSV, NDJSON
-from app.store.directory.identities import the_label
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 from app.store.mongo.moments import now
 from app.store.operators.reports.exports import MOST, Export, Source, of_log
-from app.store.operators.reports.lines import whole
+from app.store.operators.reports.lines import members_of, whole
+from app.store.operators.reports.solved import marked, one
 from app.store.operators.visits import CONSOLE, SETUP
 
 WEEK = timedelta(days=7)
@@ -53,14 +52,14 @@ def refused() -> Response:
 @setup.page("/refused/<event_id>", Need.SEE, endpoint="refused_one")
 def event(event_id: str) -> Response:
     """Show one event: why it was refused, or what changed."""
-    found = events().one(event_id)
+    found = one(events(), event_id)
     if found is None or (g.kind == SETUP and not found.get("failed")):
         raise missing()
     why = explain(found, portal(), customer=g.kind == SETUP) if found.get("failed") else None
     # The pages of customers have no directory.
     now_called = parts().finder.now_called(found, customer().name) if why and g.kind == CONSOLE and customer() else []
-    by = labels(found.get("credential", ""))
-    return page("event.html", event=whole(found), why=why, labels=by, names=_names(found), now=now_called)
+    by, names = labels(found.get("credential", "")), members_of(found, directory()) if customer() else {}
+    return page("event.html", event=whole(found), why=why, labels=by, names=names, now=now_called)
 
 
 @console.page("/customers/<customer>/log.<any(csv, ndjson):form>", Need.GRAVE)
@@ -96,7 +95,7 @@ def portal() -> str:
 
 def lines(found: LogPage, *, live: bool = False) -> dict[str, Any]:
     """Return what the templates need for lines of a log, which may be `live` while they are the newest."""
-    rows, days = [whole(each) for each in found.events], parts().config.log_days
+    rows, days = [whole(each) for each in marked(found.events)], parts().config.log_days
     poll = str(found.front or "") if live and not window().place else ""
     by = labels(*(each["credential"] for each in rows))
     return {"log": found, "events": rows, "labels": by, "places": beside(found), "days": days, "poll": poll}
@@ -106,12 +105,3 @@ def labels(*credentials: str) -> dict[str, str]:
     """Return the labels of those ids that are credentials of the customer, by id; none for the setup pages."""
     shown = g.kind == CONSOLE and customer()
     return parts().labels.of(customer().name, credentials) if shown else {}
-
-
-def _names(found: Mapping[str, Any]) -> dict[str, str]:
-    """Return the names of the members that an event names, by their ids, as far as they are still there."""
-    members = found.get("members", {})
-    ids = [*members.get("added", [])[:100], *members.get("removed", [])[:100]]
-    if not ids or not customer():
-        return {}
-    return {key: identity.label for key, identity in directory().identities.of(ids, names=the_label).items()}

@@ -18,6 +18,7 @@ from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import FOLDED, indexed_fields
 from app.schemas.storage.columns import columns
+from app.schemas.tables.common import EXTERNAL_ID
 from app.store.accounts.tenants import NOT_DELETED
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.directory.deleted import SPEC as DELETED
@@ -53,6 +54,7 @@ class Hit:
     label: str = ""
     active: bool = True
     deleted: datetime | None = None
+    external_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ class Finder:
 
     def _part(self, resource_type: ResourceType, tenants: Sequence[str], condition: Row) -> Part:
         switch = (resource_type.switch,) if resource_type.switch else ()
-        fields = ("tenant", resource_type.identifier, resource_type.label, *switch)
+        fields = ("tenant", resource_type.identifier, resource_type.label, EXTERNAL_ID.name, *switch)
         name, steps = _part(resource_type.collection, tenants, condition, fields)
         return name, [*steps, {"$set": {_TYPE: resource_type.name}}]
 
@@ -149,7 +151,8 @@ class Finder:
             return Hit(row["tenant"], row["type"], row["_id"], row["name"], deleted=aware(row["deleted"]))
         of = self._types[row[_TYPE]]
         name, label = str(row.get(of.identifier, "")), str(row.get(of.label, ""))
-        return Hit(row["tenant"], of.name, row["_id"], name, label, active=not of.is_disabled(row))
+        known_as, active = str(row.get(EXTERNAL_ID.name, "")), not of.is_disabled(row)
+        return Hit(row["tenant"], of.name, row["_id"], name, label, active=active, external_id=known_as)
 
 
 def _part(collection: str, tenants: Sequence[str], condition: Row, fields: Iterable[str]) -> Part:

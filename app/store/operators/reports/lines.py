@@ -7,11 +7,16 @@ from typing import Any
 
 from app.advice.explain import short, title_of
 from app.advice.words import EVENTS
+from app.store.directory.directory import Directory
+from app.store.directory.identities import the_label
+from app.store.operators.reports.solved import SOLVED
 
+MOST_MEMBERS = 100
+"""Members whose names are looked up, each way."""
 _MOST = 3
 """Changed attributes that are named."""
 _FIELDS = dict.fromkeys(("cause", "attribute", "scimType", "detail", "sent", "credential", "request", "warnings"), "")
-_FIELDS |= {"failed": "", "status": ""}
+_FIELDS |= {"failed": "", "status": "", SOLVED: ""}
 
 
 def whole(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,3 +57,11 @@ def _change(change: Mapping[str, Any]) -> str:
         return short(change["attribute"])
     name = short(change["attribute"])
     return f"{name}: {new}" if old is None else f"{name}: {old} → {new}"
+
+
+def members_of(event: Mapping[str, Any], directory: Directory) -> dict[str, str]:
+    """Return the names of the first members that an event names, by their ids, as far as they are still there."""
+    members = event.get("members", {})
+    ids = [*members.get("added", [])[:MOST_MEMBERS], *members.get("removed", [])[:MOST_MEMBERS]]
+    found = directory.identities.of(ids, names=the_label) if ids else {}
+    return {key: identity.label for key, identity in found.items()}
