@@ -188,13 +188,16 @@ def _pulse(tenant: str, sums: PendingActivity) -> Iterable[UpdateOne]:
             this | {"$expr": {"$not": [{"$last": "$contacts.letIn"}]}},
             [{"$set": {"contacts": {"$concatArrays": [earlier, [last]]}}}],
         )
-        yield UpdateOne(this, {"$min": {"first": sums.let_in}, "$max": {"last": sums.let_in}, "$unset": {"denied": ""}})
+        yield UpdateOne(this, {"$min": {"first": sums.let_in}, "$max": {"last": sums.let_in}})
+        # Another worker may have written a later denial before, or an earlier one afterwards.
+        yield UpdateOne(this | {"denied.time": {"$lte": sums.let_in}}, {"$unset": {"denied": ""}})
     if sums.written:
         yield UpdateOne(this, {"$max": {"lastWrite": sums.written}})
     if sums.denial:
         denial = sums.denial
-        last_denial = {"denied.time": denial.time, "denied.reason": denial.reason, "denied.cause": denial.cause}
-        yield UpdateOne(this, {"$set": last_denial, "$inc": {"denied.count": sums.denied}})
+        last_denial = {"denied.reason": denial.reason, "denied.cause": denial.cause}
+        numbers = {"$max": {"denied.time": denial.time}, "$inc": {"denied.count": sums.denied}}
+        yield UpdateOne(this | {"last": {"$not": {"$gt": denial.time}}}, {"$set": last_denial, **numbers})
     rows = [
         {"time": each.time, "method": each.method, "type": each.resource_type, "status": each.status,
          "credential": each.credential} for each in sums.recent

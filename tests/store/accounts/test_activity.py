@@ -76,6 +76,19 @@ def test_denials_are_counted_until_somebody_is_let_in(activity: Activity) -> Non
     assert activity.pulse("acme")["last"] == at(4)
 
 
+def test_whichever_worker_writes_first_the_last_request_decides_whether_a_client_is_denied(activity: Activity) -> None:
+    denied, let_in = sums(answered(2, "denied", cause="revoked")), sums(answered(1))
+    activity.write(denied)
+    activity.write(let_in)  # of a worker that remembered the token for some seconds
+    assert activity.pulse("acme")["denied"]["time"] == at(2) and activity.pulse("acme")["last"] == at(1)
+    activity.write(sums(answered(4)))
+    activity.write(sums(answered(3, "denied", cause="revoked")))
+    assert "denied" not in activity.pulse("acme") and activity.pulse("acme")["last"] == at(4)
+    activity.write(sums(answered(6, "denied", cause="expired")))
+    activity.write(sums(answered(5, "denied", cause="expired")))
+    assert activity.pulse("acme")["denied"] == {"time": at(6), "reason": "", "cause": "expired", "count": 2}
+
+
 def test_co_07_a_pulse_keeps_the_newest_requests(activity: Activity) -> None:
     activity.write(sums(*(answered(number) for number in range(3 * RECENT))))
     assert [row["time"] for row in activity.pulse("acme")["recent"]] == [at(n) for n in range(2 * RECENT, 3 * RECENT)]
