@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.advice.cures import CURES
 from app.advice.guides import ENTRA, OTHER, PROVIDERS
-from app.advice.wording import utc
+from app.advice.wording import moment, utc
 from app.causes import cause_of
 
 _FIELD = re.compile(r"\{(\w+)\}")
@@ -149,10 +148,8 @@ def listed(names: Sequence[str], word: str) -> str:
 
 def _moment(text: str) -> str:
     """Return the text of a moment for people, and any other text unchanged."""
-    try:
-        return utc(datetime.fromisoformat(text))
-    except (ValueError, OverflowError):
-        return text
+    found = moment(text)
+    return utc(found) if found else text
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

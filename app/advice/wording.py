@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 
 _MINUTE, _DAY = timedelta(minutes=1), timedelta(days=1)
 
@@ -25,6 +25,20 @@ def utc(moment: datetime) -> str:
 def day(moment: datetime) -> str:
     """Return the day of a moment in UTC, such as 28 Nov 2026."""
     return utc(moment).partition(",")[0]
+
+
+def moment(text: str) -> datetime | None:
+    """Return the moment that a text in ISO 8601 names, in UTC if it has no zone, or None if it cannot be read.
+
+    In the first and the last year of the calendar, the time in another zone or a day later may not exist.
+    """
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus in an address is a blank
+    except ValueError:
+        return None
+    if not MINYEAR < found.year < MAXYEAR:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def lasted(time: timedelta) -> str:

@@ -24,10 +24,17 @@ ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "on
 """What a setup link allows, by its role."""
 LINK_LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
 """How long a setup link is valid: days, and in words."""
-OPERATIONS = (
-    "create", "replace", "patch", "delete", "restore", "import", "sign-on", "sign-off", "authenticate", "request",
+WAYS = (
+    ("issue", "Create a Secret Token", "For Entra's field of that name, and for any client that sends a bearer token."),
+    ("client", "Create an OAuth client", "For identity providers that ask for a Client ID and a Client Secret."),
 )
-"""The operations that a log can be filtered by."""
+"""What can be created: the act, its title, and what it is for; the setup pages have the first, and others by guides."""
+LIFETIMES = (("90", "90 days"), ("180", "180 days"), ("365", "1 year"))
+"""How long a credential is valid: days, and in words."""
+OPERATIONS = tuple((each, each) for each in (
+    "create", "replace", "patch", "delete", "restore", "import", "sign-on", "sign-off", "authenticate", "request",
+))
+"""The operations that a log can be filtered by: as they are logged, and in words."""
 EVENTS = {
     ("link", "setup"): "make a setup link with the role", ("revoke", "setup"): "revoke a setup link with the role",
     ("create", "tenant"): "create the customer with the profile", ("on", "sso"): "turn on sign-on:",

@@ -77,4 +77,4 @@ class Connection:
 
     def token_endpoint(self, tenant: str) -> str:
         """Return the OAuth token endpoint to paste into Entra."""
-        return f"{self.config.base_url}/{tenant}/oauth/token"
+        return self.config.token_endpoint(tenant)

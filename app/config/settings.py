@@ -156,6 +156,10 @@ class Config:
         """Return a tenant's SCIM URL, to which its endpoints are appended: what Entra calls the Tenant URL."""
         return f"{self.base_url}/{tenant}/scim/v2"
 
+    def token_endpoint(self, tenant: str) -> str:
+        """Return the URL at which a tenant's clients get access tokens: what Entra calls the OAuth token endpoint."""
+        return f"{self.base_url}/{tenant}/oauth/token"
+
 
 def _is_injected(name: str, value: str) -> bool:
     return any(pattern.fullmatch(f"{name}={value}") for pattern in _INJECTED)

@@ -200,7 +200,7 @@ def test_ca_12_a_forged_place_in_a_list_is_no_way_in(pages, operator, customer, 
     for path in ("people", "groups", f"groups/{group}", "deleted"):
         for name in ("after", "before", "older", "newer", "q", "is"):
             answer = operator.get(f"{customer.page}/{path}?{name}={requests.utils.quote(place)}")
-            assert answer.status == 200, (path, name)
+            assert answer.status in (200, 400), (path, name)
             assert "secret@x.org" not in answer.main
 
 

@@ -42,7 +42,7 @@ def entered(form: Form, secret: str) -> Response:
     link = parts().links.enter(secret, g.kind, form["code"])
     if link is None:
         raise _wrong_code(known) if known and known.code else _refused()
-    return come_in(_person(link), until=link.last_visit, tenant=link.tenant, link=link.id)
+    return come_in(by(link.visitor, link.role), until=link.last_visit, tenant=link.tenant, link=link.id)
 
 
 @console.act("/out", Need.SEE)
@@ -65,11 +65,6 @@ def signed_out() -> Response:
 def by(who: str, role: str = "") -> Operator:
     """Return the person who comes in, or tries to, as the audit log names them."""
     return Operator(who, g.kind, role, request.remote_addr or "", current().request_id)
-
-
-def _person(link: Link) -> Operator:
-    """Return the person who comes in by a link, as the audit log names them."""
-    return by(f"setup link {link.id}" if link.use == SETUP else link.who, link.role)
 
 
 def come_in(
@@ -95,8 +90,8 @@ def come_in(
 def _wrong_code(link: Link) -> Fault:
     """Record a wrong code for a setup link, and return the error for it; the fifth ends the link."""
     sentence = "This is not the code that belongs to the link."
-    who = by(f"setup link {link.id}")
-    with AuditLog(parts().database).begin(who, "setup sign-in", tenant=link.tenant, object_=link.id) as entry:
+    who, about = by(link.visitor), {"tenant": link.tenant, "object_": link.id}
+    with AuditLog(parts().database).begin(who, "setup sign-in", **about) as entry:
         entry.record(FAILED, reason=sentence)
     return Fault("code", sentence)
 

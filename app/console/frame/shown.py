@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from app.advice import wording
-from app.advice.explain import short
+from app.advice.explain import short, title_of
 from app.advice.wording import day, number, plural, utc
 from app.blueprints.pages.shown import shown
 from app.store.mongo.moments import now
@@ -36,6 +36,6 @@ def bars(values: Sequence[int], most: int) -> str:
 
 
 FILTERS: tuple[Callable[..., Any], ...] = (
-    shown, utc, day, ago, number, plural, bars, result, summary, what, readable, indented, short,
+    shown, utc, day, ago, number, plural, bars, result, summary, what, readable, indented, short, title_of,
 )
 """The filters of templates."""

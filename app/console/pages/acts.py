@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from flask import Response
 
+from app.advice.wording import moment
 from app.advice.words import ACTS
 from app.console.frame import Need, console, page, parts
-from app.console.frame.asked import ROWS, asked, moment
+from app.console.frame.asked import ROWS, asked, place
 from app.console.pages.log import exported
 from app.store.operators.audit import AuditLog
 from app.store.operators.reports.exports import of_acts
@@ -16,8 +17,8 @@ from app.store.operators.reports.exports import of_acts
 def acts() -> Response:
     """Show the acts, newest first; of one customer, who may be deleted, if one is named."""
     of = asked("customer")
-    rows, place = AuditLog(parts().database).page(of, moment("before"), ROWS)
-    places = [("Older", {"customer": of, "before": place.isoformat()})] if place else []
+    rows, older = AuditLog(parts().database).page(of, place("before", moment), ROWS)
+    places = [("Older", {"customer": of, "before": older.isoformat()})] if older else []
     return page("acts.html", rows=rows, of=of, places=places, words=ACTS)
 
 

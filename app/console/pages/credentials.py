@@ -7,18 +7,16 @@ from datetime import timedelta
 
 from flask import Response, g, request
 
-from app.blueprints.pages.headers import base_url
+from app.advice.words import LIFETIMES, WAYS
 from app.console.frame import Form, Need, acting, back, console, customer, page, parts, setup
 from app.console.frame.door import LIVE
 from app.console.frame.forms import Fault
 from app.errors import Conflict, NotFound
 from app.store.mongo.moments import now
-from app.store.operators.credentials import SECRET, TOKEN, TRUST, VALID, Credential, CredentialActs, credential_list
+from app.store.operators.credentials import KINDS, SECRET, TOKEN, VALID, Credential, CredentialActs, credential_list
 from app.store.operators.visits import CONSOLE, SETUP
 
-LIFETIMES = (("90", "90 days"), ("180", "180 days"), ("365", "1 year"))
 ACTS = {CONSOLE: ("issue", "client", "rotate", "revoke"), SETUP: ("issue", "revoke")}
-KINDS = (TOKEN, SECRET, TRUST)
 PAGES = {CONSOLE: "console.credentials", SETUP: "setup.tokens"}
 _FIELDS = ("act", "kind", "id", "client", "label", "days")
 _LONGEST_LABEL = 100
@@ -36,9 +34,10 @@ Made = Mapping[str, str]
 def credentials(made: Made | None = None) -> Response:
     """Show the credentials of a customer."""
     rows, url = shown(), parts().config.scim_url(customer().name)
-    own = "parts/token_rows.html" if LIVE in request.args else "tokens.html"
-    template, waits = own if g.kind == SETUP else "credentials.html", bool(rows) and not rows[0].used
-    answer = page(template, rows=rows, made=made or {}, waits=waits, lifetimes=LIFETIMES, tenant_url=url)
+    waits = g.kind == SETUP and bool(rows) and not rows[0].used
+    template = "parts/credential_rows.html" if LIVE in request.args else "credentials.html"
+    ways = WAYS if g.kind == CONSOLE else WAYS[:1]
+    answer = page(template, rows=rows, made=made or {}, waits=waits, ways=ways, lifetimes=LIFETIMES, tenant_url=url)
     answer.headers.update({} if waits else {"X-Done": "1"})
     return answer
 
@@ -77,7 +76,8 @@ def make(form: Form, act: str) -> Made:
         client, secret = acts.create_client(tenant, lifetime, label)
     else:
         client, _, secret = acts.rotate_client(form["client"], lifetime, tenant)
-    return {"token_endpoint": token_endpoint(), "client_id": client.id, "client_secret": secret}
+    endpoint = parts().config.token_endpoint(tenant)
+    return {"token_endpoint": endpoint, "client_id": client.id, "client_secret": secret}
 
 
 def limited(*kinds: str) -> CredentialActs:
@@ -90,15 +90,10 @@ def limited(*kinds: str) -> CredentialActs:
     return CredentialActs(parts().database, acting(), check if g.kind == SETUP else None)
 
 
-def token_endpoint() -> str:
-    """Return the URL at which the customer's clients get access tokens."""
-    return f"{base_url()}/{customer().name}/oauth/token"
-
-
 def _revoke(form: Form) -> None:
     """Take a credential away; raises NotFound."""
-    acts, kind, its_id = CredentialActs(parts().database, acting()), form.one_of("kind", KINDS), form["id"]
-    tenant = customer().name
+    kind, its_id, tenant = form.one_of("kind", KINDS), form["id"], customer().name
+    acts = CredentialActs(parts().database, acting())
     if g.kind == SETUP and (kind, its_id) not in {(each.kind, each.id) for each in shown()}:
         raise NotFound(f"There is no {kind} {its_id!r}.")
     if kind == TOKEN:

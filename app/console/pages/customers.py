@@ -28,8 +28,7 @@ def overview() -> Response:
     before, after, reader = asked("before"), asked("after"), parts().overview
     found = parts().tenants.page(before or after, ROWS + 1, before=bool(before))
     shown = found[-ROWS:] if before else found[:ROWS]
-    names, more = [each.name for each in shown] or [""], len(found) > ROWS
-    places = before_and_after(names[0], names[-1], before=bool(before), after=bool(after), more=more)
+    places = before_and_after([each.name for each in shown], more=len(found) > ROWS)
     (attention, customers), sums = reader.page(shown, now()), reader.sums()
     return page("overview.html", attention=attention, customers=customers, places=places, sums=sums)
 

@@ -13,8 +13,9 @@ from app.advice.words import OPERATIONS
 from app.blueprints.exchange import current
 from app.blueprints.response.streaming import Stream
 from app.console.frame import Need, acting, console, customer, directory, events, page, parts, setup, visit
-from app.console.frame.asked import ROWS, asked, beside, day, window
+from app.console.frame.asked import ROWS, asked, beside, day, place, window
 from app.console.frame.door import LIVE
+from app.console.frame.forms import form as asked_form
 from app.console.frame.wrong import Wrong, missing
 from app.protocol.messages import CSV, NDJSON
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
@@ -31,12 +32,12 @@ WEEK = timedelta(days=7)
 @console.page("/customers/<customer>/log", Need.SEE, endpoint="customer_log")
 def log() -> Response:
     """Show the log of a customer, or of requests that named none; its live part, or 204 where nothing is new."""
-    front = Place.parse(request.args.get(LIVE, ""))
+    front = place(LIVE, Place.parse)
     newer = events().page(wanted(), Window(front, ROWS + 1, newer=True)).events if front else []
     if front and not newer:
         return Response(status=204)
     values = lines(events().page(wanted(), window()), live=True)
-    response = page("parts/log_rows.html" if front else "log.html", **values, operations=OPERATIONS, most=MOST)
+    response = page("parts/log_rows.html" if front else "log.html", **values, **_choices())
     response.headers["X-Newer"] = str(len(newer))
     return response
 
@@ -69,7 +70,9 @@ def export_log(form: str) -> Response:
 
 
 def exported(form: str, source: Source, tenant: str) -> Response:
-    """Return a file; raises Wrong while the visit reads another one."""
+    """Return a file; raises Wrong if its filter cannot be read, and while the visit reads another one."""
+    if faults := asked_form().faults:
+        raise Wrong(422, *faults.values())
     blocks = Export(parts().visits, visit(), acting()).blocks(form, source, tenant)
     if blocks is None:
         raise Wrong(429, "You are exporting another file.", "Wait until it is complete, then try again.")
@@ -105,3 +108,10 @@ def labels(*credentials: str) -> dict[str, str]:
     """Return the labels of those ids that are credentials of the customer, by id; none for the setup pages."""
     shown = g.kind == CONSOLE and customer()
     return parts().labels.of(customer().name, credentials) if shown else {}
+
+
+def _choices() -> dict[str, Any]:
+    """Return what the filter offers to choose from, which a live part does not show, and how much can be exported."""
+    shown = customer() and LIVE not in request.args
+    credentials = parts().labels.choices(customer().name) if shown else []
+    return {"credentials": credentials, "operations": OPERATIONS, "most": MOST}

@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 
 from app.console.frame import Form, Need, acting, back, console, customer, directory, missing, page, parts
-from app.console.frame.asked import ROWS, Places, asked, before_and_after, beside, window
+from app.console.frame.asked import ROWS, Places, asked, before_and_after, beside, place, window
 from app.console.pages.log import labels, lines
 from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import ResourceType
@@ -23,9 +23,7 @@ from app.store.search.order import Position
 def find() -> Response:
     """Show who has a name, an e-mail address or an id, in all customers."""
     text, finder = asked("q"), parts().finder
-    names = finder.tenants() if text else []
-    hits = text and (finder.find(text, names) or finder.beginning(text, names))
-    refused = finder.refused(text, names) if text else []
+    hits, refused = finder.search(text, finder.tenants()) if text else ([], [])
     return page("found.html", hits=hits, of=None, text=text, places=[], refused=refused)
 
 
@@ -82,7 +80,7 @@ def _type_of(kind: str) -> ResourceType:
 
 def _by_name(of: ResourceType, beginning: str) -> tuple[list[Hit], Places]:
     """Return a page of resources whose names begin with a text, and the pages beside it."""
-    before, after = (Position.parse(request.args.get(name, "")) for name in ("before", "after"))
+    before, after = (place(name, Position.parse) for name in ("before", "after"))
     shown = [name for name in (of.identifier, of.label, of.switch) if name]
     asks = SearchRequest.from_query({"filter": [f"{of.identifier} sw {json.dumps(beginning)}"]} if beginning else {})
     search = replace(asks, sort_by=of.identifier, attributes=tuple(shown))
@@ -92,7 +90,7 @@ def _by_name(of: ResourceType, beginning: str) -> tuple[list[Hit], Places]:
             active=not of.is_disabled(each))
         for each in found.resources
     ]
-    return hits, before_and_after(found.first, found.last, before=bool(before), after=bool(after), more=found.more)
+    return hits, before_and_after([found.first, found.last] if hits else [], more=found.more)
 
 
 def _members(group: str) -> dict[str, Any]:
@@ -105,6 +103,5 @@ def _members(group: str) -> dict[str, Any]:
         return {"members": groups_in(directory(), group), "text": "", "places": [], "ways": {}}
     before, after = asked("before"), asked("after")
     members, more = directory().members_page(group, before or after, ROWS, backwards=bool(before))
-    first, last = (members[0].id, members[-1].id) if members else ("", "")
-    places = before_and_after(first, last, before=bool(before), after=bool(after), more=more)
+    places = before_and_after([each.id for each in members], more=more)
     return {"members": members, "text": "", "places": places, "ways": {}}

@@ -12,10 +12,12 @@ from flask import Response, request
 
 from app.advice.explain import listed
 from app.advice.guides import CLIENT, ENTRA, PROVIDERS, TRUST, Way, filled
-from app.console.frame import Form, Need, back, customer, events, page, parts, setup, visit
-from app.console.frame.asked import asked, moment
+from app.advice.wording import moment
+from app.advice.words import LIFETIMES
+from app.console.frame import Form, Need, back, customer, events, missing, page, parts, setup, visit
+from app.console.frame.asked import asked, place
 from app.console.frame.door import LIVE, may
-from app.console.pages.credentials import LIFETIMES, OWN_LABEL, Made, limited, make, shown, token_endpoint
+from app.console.pages.credentials import OWN_LABEL, Made, limited, make, shown
 from app.console.pages.log import portal
 from app.errors import InvalidValue
 from app.schemas.tables.user import USER_TYPE
@@ -54,8 +56,9 @@ def choose_provider(form: Form) -> Response:
 @setup.page("/values", Need.SET_UP)
 def values(made: Made | None = None) -> Response:
     """Show what to paste where, with what was just `made`."""
-    url, identifier = parts().config.scim_url(customer().name), USER_TYPE.identifier
-    ours = {"tenant_url": url, "token_endpoint": token_endpoint(), "identifier": identifier, **(made or {})}
+    config, name, identifier = parts().config, customer().name, USER_TYPE.identifier
+    urls = {"tenant_url": config.scim_url(name), "token_endpoint": config.token_endpoint(name)}
+    ours = {**urls, "identifier": identifier, **(made or {})}
     fields = [(field, filled(value, ours), value in _SECRETS) for field, value in _way().fields]
     return page("values.html", fields=fields, made=made, lifetimes=LIFETIMES, step=2, **_guide())
 
@@ -71,7 +74,7 @@ def make_values(form: Form) -> Response:
 def test() -> Response:
     """Show what has arrived since the newest credential was made."""
     if LIVE in request.args:
-        return page("parts/arrivals.html", **_arrived(moment("since") or now()))
+        return page("parts/arrivals.html", **_arrived(place("since", moment) or now()))
     return page("test.html", step=3, **_guide())
 
 
@@ -82,7 +85,11 @@ def done() -> Response:
 
 
 def _way() -> Way:
-    return PROVIDERS[portal()].way(asked("way"))
+    """Return the way that the address names, or the first one; raises Wrong for one that the provider does not have."""
+    found = PROVIDERS[portal()].way(asked("way"))
+    if asked("way") not in ("", found.key):
+        raise missing()
+    return found
 
 
 def _guide() -> dict[str, Any]:

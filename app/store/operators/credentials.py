@@ -17,6 +17,7 @@ from app.store.operators.acting import Acting
 
 T = TypeVar("T", Token, Client, Trust)
 TOKEN, SECRET, TRUST = "token", "secret", "trust"  # noqa: S105 - kinds, no secrets
+KINDS = (TOKEN, SECRET, TRUST)
 VALID, EXPIRED, REVOKED = "valid", "expired", "revoked"
 ENDINGS = ("token revoke", "client delete secret", "client delete", "trust delete")
 """The acts after which a customer may have no credential any more."""

@@ -80,6 +80,10 @@ class Finder:
         """Return the names of all tenants."""
         return [row["_id"] for row in self._db[TENANTS.name].find(NOT_DELETED, {"_id": 1}, batch_size=MOST_NAMES)]
 
+    def search(self, text: str, tenants: Sequence[str]) -> tuple[list[Hit], list[Refusals]]:
+        """Return what is called exactly like a text, else what begins with it, and who was refused."""
+        return self.find(text, tenants) or self.beginning(text, tenants), self.refused(text, tenants)
+
     def find(self, text: str, tenants: Sequence[str]) -> list[Hit]:
         """Return what has exactly this id, name, e-mail address or externalId; deleted resources come last."""
         live = [

@@ -57,6 +57,11 @@ class Link:
         return self.key[:ID_LENGTH]
 
     @property
+    def visitor(self) -> str:
+        """What a person who comes in by it is called in logs."""
+        return f"setup link {self.id}" if self.use == SETUP else self.who
+
+    @property
     def label(self) -> str:
         """What it allows."""
         return self.role

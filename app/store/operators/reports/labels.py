@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from app.store.accounts.clients import SPEC as CLIENTS
 from app.store.accounts.tokens import SPEC as TOKENS
@@ -11,6 +12,8 @@ from app.store.mongo.database import Database
 
 MOST = 10_000
 """Labels that a process remembers before it begins again."""
+MOST_CHOICES = 100
+"""Credentials of each kind to choose from."""
 
 
 class Labels:
@@ -36,8 +39,21 @@ class Labels:
         found = ((each, known[tenant, each]) for each in ids)
         return {each: label for each, label in found if label is not None}
 
+    def choices(self, tenant: str) -> list[tuple[str, str]]:
+        """Return the newest credentials of a tenant, each with its label and id in words, by that.
+
+        The access tokens that a client got are not among them: the log names the client.
+        """
+        own: dict[str, Any] = {"$match": {"tenant": tenant, "client": {"$exists": False}}}
+        rows = self._aggregate([own, {"$sort": {"created": -1}}, {"$limit": MOST_CHOICES}, {"$project": {"label": 1}}])
+        named = ((row["_id"], " · ".join(filter(None, (row.get("label", ""), row["_id"])))) for row in rows)
+        return sorted(named, key=lambda each: each[1])
+
     def _read(self, tenant: str, ids: list[str]) -> dict[tuple[str, str], str]:
-        steps = [{"$match": {"_id": {"$in": ids}, "tenant": tenant}}, {"$project": {"label": 1}}]
-        others = [{"$unionWith": {"coll": each.name, "pipeline": steps}} for each in (CLIENTS, TRUSTS)]
-        rows = self._tokens.aggregate([*steps, *others])
+        rows = self._aggregate([{"$match": {"_id": {"$in": ids}, "tenant": tenant}}, {"$project": {"label": 1}}])
         return {(tenant, row["_id"]): row.get("label", "") for row in rows}
+
+    def _aggregate(self, steps: list[dict[str, Any]]) -> Iterable[dict[str, Any]]:
+        """Return what the steps find in each of the three collections."""
+        others = [{"$unionWith": {"coll": each.name, "pipeline": steps}} for each in (CLIENTS, TRUSTS)]
+        return self._tokens.aggregate([*steps, *others])
