@@ -9,6 +9,7 @@ import time
 import pytest
 import requests
 
+from app.store.accounts.tokens import Tokens
 from tests.console.test_people import pages_of_people
 
 pytestmark = pytest.mark.browser
@@ -29,7 +30,7 @@ def each_page(customer) -> list[str]:
         "/console", "/console/log", "/console/acts", "/console/customers/new", here, f"{here}/log", f"{here}/log/{event}",
         f"{here}/log?failed=1&person=nobody", f"{here}/credentials", f"{here}/links", f"{here}/state", f"{here}/feed", f"{here}/sign-on",
         *pages_of_people(customer),
-        "/console/health", "/console/nothing",
+        "/console/health", "/console/nothing", f"{here}/log?from=yesterday&cause=required",
     ]
 
 
@@ -39,7 +40,7 @@ def test_co_02_121_from_the_link_to_a_token_that_works(either_window, customer) 
     page.get_by_role("link", name=customer.name).first.click()
     page.get_by_role("navigation", name=customer.name).get_by_role("link", name="Credentials").click()
     page.locator("#issue-label").fill("entra")
-    page.get_by_role("button", name="Issue a Secret Token").click()
+    page.get_by_role("button", name="Create a Secret Token").click()
     token = page.locator("#made-1").inner_text().strip()
     assert re.fullmatch(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}", token)
     answer = requests.get(f"{customer.url}/Users", headers={"Authorization": f"Bearer {token}"}, timeout=30)
@@ -59,7 +60,7 @@ def test_co_121_a_customer_is_set_up_with_a_token_that_was_cut_first(either_wind
     page = either_window.enter_setup(customer.name)
     page.get_by_role("link", name="Connect", exact=True).click()
     page.get_by_role("button", name="Continue").click()
-    page.get_by_role("button", name="Make a Secret Token").click()
+    page.get_by_role("button", name="Create a Secret Token").click()
     token = page.locator("#value-2").inner_text().strip()
     page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("link", name="Continue to the test").click()
@@ -84,7 +85,7 @@ def test_co_13_times_are_local_and_values_are_copied(window, customer) -> None:
     assert "UTC" in time.get_attribute("title")
     assert "GMT" in time.inner_text()
     window.go(f"{customer.page}/credentials")
-    page.get_by_role("button", name="Issue a Secret Token").click()
+    page.get_by_role("button", name="Create a Secret Token").click()
     page.locator("[data-copy=made-1]").click()
     page.wait_for_function("document.querySelector('[data-copy=made-1]').textContent === 'Copied'")
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#made-1").inner_text().strip()
@@ -106,7 +107,7 @@ def test_co_46_the_log_is_live_and_holds_still_while_one_reads(window, customer)
 def test_co_13_a_secret_that_was_not_copied_is_not_left_by_mistake(window, customer) -> None:
     page = window.enter()
     window.go(f"{customer.page}/credentials")
-    page.get_by_role("button", name="Issue a Secret Token").click()
+    page.get_by_role("button", name="Create a Secret Token").click()
     page.wait_for_selector("#made-1")
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
@@ -133,7 +134,7 @@ def test_co_90_92_122_axe_finds_nothing(window, customer, kind) -> None:
             found += [(path, width, scheme, *each) for each in page.evaluate(VIOLATIONS, TAGS)]
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found.append((path, width, scheme, "scrolls sideways"))
-    window.wrong = [text for text in window.wrong if "404" not in text]
+    window.wrong = [text for text in window.wrong if "404" not in text and "422" not in text]
     assert found == []
 
 
@@ -142,7 +143,7 @@ def test_co_03_104_122_a_page_is_small_and_asks_nobody_else(window, customer) ->
     window.loaded.clear()
     page.context.clear_cookies()
     page = window.enter()
-    for path in each_page(customer)[:-1]:
+    for path in each_page(customer)[:-2]:
         window.loaded.clear()
         window.go(path)
         own = [size for url, size in window.loaded if "/static/" not in url]
@@ -195,6 +196,22 @@ def test_a_word_in_a_table_is_on_one_line(window, customer) -> None:
         assert page.locator("td bdi").count() > 0, path
         assert page.evaluate(BROKEN) == [], path
         assert page.evaluate("[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length") == 0, path
+
+
+def test_who_did_something_is_on_one_line_with_the_rest_in_the_title(window, customer) -> None:
+    label = "The token that the administrator of Contoso pasted into Entra in 2026"
+    customer.token = Tokens(customer.pages.database).issue(customer.name, label=label)[0]
+    customer.user("cy@x.org")
+    customer.pages.command("tenant", "suspend", customer.name)
+    customer.pages.command("tenant", "resume", customer.name)
+    customer.moved(6)
+    page = window.enter()
+    window.go(f"{customer.page}/log")
+    cells = page.locator("td[data-label=By]")
+    assert label in cells.all_inner_texts()
+    assert [height for height in cells.evaluate_all("found => found.map(each => each.firstElementChild.clientHeight)") if height > 30] == []
+    command = cells.locator("code", has_text="command line").first
+    assert command.get_attribute("title") == command.inner_text()
 
 
 def test_co_91_by_keyboard_alone(window, customer) -> None:
