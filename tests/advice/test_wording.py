@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from app.advice.facts import Contact, Facts
+from app.advice.facts import Contact, Credential, Facts
 from app.advice.state import state_of
 from app.advice.wording import ago, lasted, plural, utc
 
@@ -24,7 +24,10 @@ def test_co_45_an_age_is_in_one_unit(seconds: int, words: str) -> None:
 @pytest.mark.parametrize("seconds", [0, 31, 59, 89, 119, 3_599, 7_199, 90_000])
 def test_co_45_a_sentence_and_the_figure_beside_it_have_one_age(seconds: int) -> None:
     last = NOW - timedelta(seconds=seconds)
-    state = state_of(Facts(name="contoso", last=last, contacts=(Contact(last, True),), profile="interop", provider="okta"), NOW)
+    facts = Facts(
+        name="contoso", last=last, contacts=(Contact(last, True),), profile="interop", provider="okta", credentials=(Credential("token", "a"),),
+    )
+    state = state_of(facts, NOW)
     assert state.sentence == f"Connected: the last request came {ago(last, NOW)}."
 
 
