@@ -1,4 +1,4 @@
-"""Why a request was refused, in one sentence, and how to cure it, in steps under the names of the provider's portal.
+"""Why a request was refused, in one sentence, and how to fix it, in steps under the names of the provider's portal.
 
 A cause (`app.causes`) is one row. In its texts, `{attribute}` and the like are filled in from the event, a part in
 square brackets is left out if something in it is not known, and `**` marks the names that a portal has.
@@ -14,7 +14,7 @@ class Cure:
     """What is said about one cause."""
 
     title: str
-    """In a few words, for lists."""
+    """A short sentence without its stop, for lists; an attribute in it is spelled as in SCIM."""
     sentence: str
     entra: tuple[str, ...]
     others: tuple[str, ...]
@@ -37,21 +37,21 @@ _TWO = (
 )
 _PASTE = (
     "Paste the whole **Secret Token** again, and select **Test Connection**.",
-    "If you no longer have it, issue a new one and paste that.",
+    "If you no longer have it, create a new one and paste that.",
 )
 _PASTE_ELSEWHERE = (
     "Paste the whole token into {idp} again, and test the connection.",
-    "If you no longer have it, issue a new one and paste that.",
+    "If you no longer have it, create a new one and paste that.",
 )
 _RENEW = (
-    "Issue a new **Secret Token** (or **Client Secret**), paste it, and select **Test Connection**.",
+    "Create a new **Secret Token** (or **Client Secret**), paste it, and select **Test Connection**.",
     "If Entra has put the job into quarantine, select **Restart provisioning**.",
 )
-_RENEW_ELSEWHERE = ("Issue a new credential, paste it into {idp}, and test the connection.",)
+_RENEW_ELSEWHERE = ("Create a new credential, paste it into {idp}, and test the connection.",)
 _TRUST = (
     "Open the app, **Provisioning**, **Select Workload Identity**, and compare issuer, audience and subject with the "
     "trust that is stored here.",
-    "Add a trust with the values that Entra shows, and delete the other one.",
+    "Add a trust with the values that Entra shows, and revoke the other one.",
 )
 _TRUST_ELSEWHERE = ("Compare issuer, audience and subject of the tokens of {idp} with the trust that is stored here.",)
 _UNREADABLE = "The request could not be read[: {detail}]."
@@ -61,8 +61,8 @@ _CHECK_ELSEWHERE = ("Check the attributes and filters that {idp} is set up to se
 
 CURES: dict[str, Cure] = {
     "required": Cure(
-        "no {any}", "The {kind} has no {any}; {each} required.",
-        (_MAPPING, "Map {missing} from attributes that everybody has, with a **Default value if null**; or leave "
+        "{missing} {is} missing", "The {kind} has no {any}; {each} required.",
+        (_MAPPING, "Map {missing} from attributes that every {kind} has, with a **Default value if null**; or leave "
          "such accounts out with a scoping filter.", _ON_DEMAND),
         ("Let {idp} send {missing} for every {kind}, or leave out those without.", "Send the {kind} again."),
     ),
@@ -74,7 +74,7 @@ CURES: dict[str, Cure] = {
          "and change it instead of creating another.", _TWO + ", and send the {kind} again."),
     ),
     "wrong-type": Cure(
-        "wrong value for {attribute}",
+        "{attribute} has a wrong value",
         "The value of {attribute} is not valid[: expected {expected}, received {received}].",
         _EXPRESSION, _EXPRESSION_ELSEWHERE,
     ),
@@ -83,7 +83,7 @@ CURES: dict[str, Cure] = {
         _EXPRESSION, _EXPRESSION_ELSEWHERE,
     ),
     "too-many": Cure(
-        "too many values of {attribute}",
+        "{attribute} has too many values",
         "{attribute} has too many values[: expected {expected}, received {received}].",
         _EXPRESSION, _EXPRESSION_ELSEWHERE,
     ),
@@ -93,101 +93,106 @@ CURES: dict[str, Cure] = {
         ("Do not let {idp} send {attribute}.",),
     ),
     "unknown-attribute": Cure(
-        "unknown attribute {attribute}", "This server has no attribute {attribute}.",
+        "{attribute} is not an attribute here", "This server has no attribute {attribute}.",
         (_MAPPING, "Remove the mapping of {attribute}. If it is needed, a schema file adds it (docs/schemas.md)."),
         ("Do not let {idp} send {attribute}. If it is needed, a schema file adds it (docs/schemas.md).",),
     ),
     "no-such-resource": Cure(
-        "unknown id", "{idp} uses an id that does not exist here.",
+        "The id is unknown", "{idp} uses an id that does not exist here.",
         ("If the {kind} was deleted here by mistake, restore it: Entra continues with its id.",
          "Otherwise select **Restart provisioning**: Entra discards the ids that it has stored, and looks up "
-         "everybody again."),
+         "everyone again."),
         ("If the {kind} was deleted here by mistake, restore it.",
          "Otherwise unassign and assign the {kind} in {idp}, so that it is created again."),
     ),
     "no-such-member": Cure(
-        "unknown member", "A member of the group has not been provisioned[: {received}].",
+        "A member has not been provisioned", "A member of the group has not been provisioned[: {received}].",
         ("Assign the member to the app under **Users and groups**.",
          "It follows when Entra next sends the group, at the latest after **Restart provisioning**."),
         ("Assign the member to the app in {idp}, and send the group again.",),
     ),
     "no-such-reference": Cure(
-        "{attribute} refers to nobody", "{attribute} refers to a person who has not been provisioned[: {received}].",
+        "{attribute} has not been provisioned",
+        "{attribute} refers to a person who has not been provisioned[: {received}].",
         ("Assign that person to the app under **Users and groups**.",
          "The reference follows when Entra next sends it, at the latest after **Restart provisioning**."),
         ("Assign that person to the app in {idp}, and send the {kind} again.",),
     ),
-    "bad-path": Cure("unreadable path", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
-    "bad-filter": Cure("unreadable filter", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
-    "no-target": Cure("no value to change", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
-    "bad-body": Cure("unreadable body", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
+    "bad-path": Cure("The path cannot be read", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
+    "bad-filter": Cure("The filter cannot be read", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
+    "no-target": Cure("There is no value to change", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
+    "bad-body": Cure("The body cannot be read", _UNREADABLE, _CHECK_MAPPING, _CHECK_ELSEWHERE),
     "too-large": Cure(
-        "too large", "The request is larger than this server accepts[: {detail}].",
+        "The request is too large", "The request is larger than this server accepts[: {detail}].",
         ("Entra sends it again, in smaller parts if it can.", _REPORT), (_REPORT,),
     ),
-    "version": Cure("changed in the meantime", "Another request changed the {kind} in the meantime.", _AGAIN, _AGAIN),
+    "version": Cure(
+        "It was changed in the meantime", "Another request changed the {kind} in the meantime.", _AGAIN, _AGAIN,
+    ),
     "over-rate": Cure(
-        "too many requests", "Requests came faster than the limit allows[: {detail}].",
+        "There were too many requests", "Requests came faster than the limit allows[: {detail}].",
         (*_AGAIN, "If it happens every day, ask for a higher limit (scimd tenant limit)."),
         (*_AGAIN, "If it happens every day, ask for a higher limit (scimd tenant limit)."),
     ),
-    "unavailable": Cure("the database did not answer", "The database did not answer.", _AGAIN, _AGAIN),
+    "unavailable": Cure("The database did not answer", "The database did not answer.", _AGAIN, _AGAIN),
     "guarded": Cure(
-        "stopped by the guard", "Unusually many users were disabled or deleted within an hour, so this one was not.",
+        "The guard stopped it", "Unusually many users were disabled or deleted within an hour, so this one was not.",
         ("Check whether these people were meant to lose access: the scope, its filters, and **Users and groups**.",
          "If they were, ask the operator to allow it (scimd tenant guard). Entra sends it again."),
         ("Check in {idp} whether these people were meant to lose access.",
          "If they were, ask the operator to allow it (scimd tenant guard), and send it again."),
     ),
     "no-credential": Cure(
-        "no token", "The request had no token, or none after the word Bearer in its Authorization header.",
+        "The token is missing", "The request had no token, or none after the word Bearer in its Authorization header.",
         ("The **Secret Token** is empty: paste it, and select **Test Connection**.",
          "If the app signs in with a workload identity, its trust is missing here: add it."),
         ("The token is missing in {idp}: paste it, and test the connection.",
          "If it is there, let {idp} send it as a bearer token: Authorization: Bearer, and then the token."),
     ),
     "malformed": Cure(
-        "not one of our tokens", "This is not one of our credentials[: expected {expected}, received {received}].",
+        "The token is not one of ours",
+        "This is not one of our credentials[: expected {expected}, received {received}].",
         _PASTE, _PASTE_ELSEWHERE,
     ),
     "wrong-secret": Cure(
-        "wrong secret", "The secret of the credential is not the one that was issued.", _PASTE, _PASTE_ELSEWHERE
+        "The secret is wrong", "The secret does not belong to the credential.", _PASTE, _PASTE_ELSEWHERE
     ),
-    "unknown": Cure("unknown token", "There is no such credential.", _PASTE, _PASTE_ELSEWHERE),
+    "unknown": Cure("The token is unknown", "There is no such credential.", _PASTE, _PASTE_ELSEWHERE),
     "other-tenant": Cure(
-        "token of another customer", "The credential belongs to another customer.",
+        "The token is another customer's", "The credential belongs to another customer.",
         ("**Tenant URL** and **Secret Token** come from two places: copy both again, from one page.",),
         ("The base URL and the token come from two places: copy both again, from one page.",),
     ),
-    "expired": Cure("token expired", "The credential has expired[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
-    "revoked": Cure("token revoked", "The credential was revoked[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
+    "expired": Cure("The token has expired", "The credential has expired[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
+    "revoked": Cure("The token was revoked", "The credential was revoked[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
     "suspended": Cure(
-        "access suspended", "Access is suspended.",
+        "Access is suspended", "Access is suspended.",
         ("The operator can resume access (scimd tenant resume).",
          "If Entra has put the job into quarantine, then select **Restart provisioning**."),
         ("The operator can resume access (scimd tenant resume).",),
     ),
     "scope": Cure(
-        "the token lacks a scope",
+        "The token lacks a scope",
         "The credential lacks a scope[: it needs {expected} and has {received}].",
-        ("Issue a **Secret Token** with the scope scim.write, paste it, and select **Test Connection**.",),
-        ("Issue a token with the scope scim.write, and paste it into {idp}.",),
+        ("Create a **Secret Token** with the scope scim.write, paste it, and select **Test Connection**.",),
+        ("Create a token with the scope scim.write, and paste it into {idp}.",),
     ),
-    "issuer": Cure("wrong issuer", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
-    "audience": Cure("wrong audience", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
-    "subject": Cure("wrong subject", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
+    "issuer": Cure("The issuer is wrong", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
+    "audience": Cure("The audience is wrong", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
+    "subject": Cure("The subject is wrong", _DOES_NOT_FIT, _TRUST, _TRUST_ELSEWHERE),
     "key": Cure(
-        "unknown key", "The token is signed with a key that the issuer does not publish[: {received}].",
+        "The key is unknown", "The token is signed with a key that the issuer does not publish[: {received}].",
         _TRUST, _TRUST_ELSEWHERE,
     ),
-    "signature": Cure("wrong signature", "The signature of the token is not valid.", _TRUST, _TRUST_ELSEWHERE),
+    "signature": Cure("The signature is wrong", "The signature of the token is not valid.", _TRUST, _TRUST_ELSEWHERE),
     "lifetime": Cure(
-        "not valid at that time", "The token was not valid at that time[: expected {expected}, received {received}].",
+        "The token was not valid at that time",
+        "The token was not valid at that time[: expected {expected}, received {received}].",
         ("Check whether the clock of this server is right; the tokens of Entra are new for each run.",),
         ("Check whether the clocks of this server and of {idp} are right.",),
     ),
     "failure": Cure(
-        "the server failed", "The server failed.",
+        "The server failed", "The server failed.",
         (*_AGAIN, "If it happens again, report the request id to the operator."),
         (*_AGAIN, "If it happens again, report the request id to the operator."),
     ),

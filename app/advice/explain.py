@@ -1,4 +1,4 @@
-"""The explanation of one refused event: a sentence, a table of what was expected and what came, and the cure."""
+"""The explanation of one refused event: a sentence, a table of what was expected and what came, and how to fix it."""
 
 from __future__ import annotations
 
@@ -86,10 +86,10 @@ def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...]) -> Explanation
 
 
 def title_of(cause: str, attribute: str = "") -> str:
-    """Return a cause in a few words, as it is counted in `days`: `no name.givenName`; the attribute without its URN."""
+    """Return a cause in a short sentence, as it is counted in `days`: `name.givenName is missing`, without a URN."""
     cure = CURES.get(cause)
     name = short(attribute) or "an attribute"
-    return _filled(cure.title, dict.fromkeys(("attribute", "any"), name)) if cure else cause
+    return _filled(cure.title, dict.fromkeys(("attribute", "missing"), name) | {"is": "is"}) if cure else cause
 
 
 def short(path: str) -> str:
@@ -133,6 +133,7 @@ def _values(event: Mapping[str, Any], rows: Sequence[Row], provider: str) -> dic
     detail = str(event.get("detail", "")).rstrip(".")
     return {
         "attribute": attribute, "missing": listed(missing, "and"), "any": listed(missing, "or"),
+        "is": "is" if len(missing) == 1 else "are",
         "each": {1: "it is", 2: "both are"}.get(len(missing), "all are"), "check": first.name,
         "expected": first.expected, "received": first.received, "detail": detail,
         "status": str(event.get("status", "")), "scimType": event.get("scimType") or "",

@@ -60,7 +60,7 @@ class State:
     key: Key
     level: Level
     title: str
-    """In a few words, such as `Ends in 6 days`."""
+    """In a few words, such as `Expires in 6 days`."""
     sentence: str
     credential: Credential | None = None
     """The one that ends, or was the last one to end."""
@@ -119,7 +119,7 @@ def _shut_out(facts: Facts, now: datetime) -> State | None:
     """Return the state of a customer that will be refused; one that only ever read needs to read, and no more."""
     if facts.last is None or any(each.writes or facts.last_write is None for each in facts.credentials):
         return None
-    sentence = f"{_no_credential(facts)} Issue one, and paste it into the identity provider."
+    sentence = f"{_no_credential(facts)} Create one, and paste it into the identity provider."
     return State(Key.LOCKED_OUT, Level.BAD, "Locked out", sentence, facts.ended)
 
 
@@ -134,7 +134,7 @@ def _quarantine(facts: Facts, now: datetime) -> State | None:
     why = f" Most refusals: {_reason(facts)}." if facts.commonest else ""
     sentence = (
         f"Since {utc(begun[-3])} Entra has sent requests only once a day: it has probably put the job into "
-        f"quarantine, because too much was refused.{why} Cure that, then select Restart provisioning."
+        f"quarantine, because too much was refused.{why} Fix that, then select Restart provisioning."
     )
     return State(Key.QUARANTINE, Level.BAD, "Quarantine suspected", sentence)
 
@@ -198,9 +198,9 @@ def _ends(facts: Facts, now: datetime, within: timedelta, key: Key, level: Level
     if last is None or last.expires is None or last.expires - now > within:
         return None
     days = max(0, (last.expires - now) // DAY)
-    only = "is the only credential in use" if len(in_use) == 1 else "is the last credential in use to end"
-    title = f"Ends in {plural(days, 'day')}" if days else "Ends today"
-    return State(key, level, title, f"{_named(last)} {only}; it ends on {utc(last.expires)}.", last)
+    only = "is the only credential in use" if len(in_use) == 1 else "is the last credential in use to expire"
+    title = f"Expires in {plural(days, 'day')}" if days else "Expires today"
+    return State(key, level, title, f"{_named(last)} {only}; it expires on {utc(last.expires)}.", last)
 
 
 def _no_credential(facts: Facts) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 OUTCOMES = {
-    "added": "The customer has been added. Next, send its administrator a setup link, or hand over a credential.",
+    "added": "The customer has been created. Next, send its administrator a setup link, or hand over a credential.",
     "deleted": "The customer has been deleted. Its data will be gone within a few minutes.",
     "restored": "Restored, with its memberships.",
     "resumed": "The customer's requests are accepted again.",
-    "revoked": "Revoked: within five seconds, nobody can sign in with it.",
+    "revoked": "Revoked. Within five seconds, it lets no one in.",
     "sent": "Done. The next delivery shows whether it arrives.",
     "suspended": "The customer's requests are refused, within five seconds.",
 }
 """What pages say after an act: the word that an address may have, and its sentence; other words are ignored."""
-FOLLOWING = {"added": (("console.links", "Make a setup link"), ("console.credentials", "Make a credential"))}
+FOLLOWING = {"added": (("console.links", "Create a setup link"), ("console.credentials", "Create a credential"))}
 """What to do next about the customer, by the same word: the page, and the words of the link."""
 MEANING = (
     ("gallery", "gallery: Entra's gallery app; every user needs a full name"),
@@ -20,7 +20,10 @@ MEANING = (
     ("rfc", "rfc: conformance suites, and clients that are exact"),
 )
 """What a profile is for, by its name."""
-ROLES = (("setup", "connecting: making tokens, seeing refusals"), ("status", "only seeing the state and refusals"))
+ROLES = (
+    ("setup", "setup: create credentials, see the state and refusals"),
+    ("status", "status: see the state and refusals only"),
+)
 """What a setup link allows, by its role."""
 LINK_LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
 """How long a setup link is valid: days, and in words."""
@@ -36,7 +39,7 @@ OPERATIONS = tuple((each, each) for each in (
 ))
 """The operations that a log can be filtered by: as they are logged, and in words."""
 EVENTS = {
-    ("link", "setup"): "make a setup link with the role", ("revoke", "setup"): "revoke a setup link with the role",
+    ("link", "setup"): "create a setup link with the role", ("revoke", "setup"): "revoke a setup link with the role",
     ("create", "tenant"): "create the customer with the profile", ("on", "sso"): "turn on sign-on:",
     ("off", "sso"): "turn off sign-on:",
     **{(act, kind): f"{act} the customer" for act in ("suspend", "resume", "delete") for kind in ("tenant", "Tenant")},
@@ -44,8 +47,8 @@ EVENTS = {
 }
 """What operators have done, by operation and kind, before the name of what they did it to."""
 ACTS = {
-    "setup link": "make a setup link", "setup revoke": "revoke a setup link",
-    "setup sign-in": "sign in by a setup link", "console link": "make a link into the console",
+    "setup link": "create a setup link", "setup revoke": "revoke a setup link",
+    "setup sign-in": "sign in by a setup link", "console link": "create a link into the console",
     "console sign-in": "sign in to the console", "console end": "end visits to the console",
 }
 """The acts whose names, which are those of the commands, do not say enough."""
@@ -54,13 +57,13 @@ LEFT = {
     "console": ("You have signed out", "This browser shows nothing of the console any more."),
     "setup": (
         "You have left the setup pages",
-        "All that you have done there is kept, and tokens that you have made stay valid. This browser shows nothing of "
-        "it any more.",
+        "All that you have done there is kept, and credentials that you have created stay valid. This browser shows "
+        "nothing of it any more.",
     ),
 }
 """For those who have left, by the kind of their pages, and for those who are not in: a heading, and what it means."""
 COME_IN = {
-    "console": "Operators sign in with a link. Anybody who can run scimd's commands can print one:",
+    "console": "Operators sign in with a link. Anyone who can run scimd's commands can print one:",
     "setup": "Open the setup link that you were sent. It can be opened as often as you like, until it expires.",
 }
 """How to come in, by the kind of the pages."""

@@ -89,7 +89,7 @@ def _about_console(connection: Connection) -> str:
         lifetime = _LINK if is_loopback(urlsplit(base).hostname or "") else CONSOLE_LIFETIME
         secret = Links(connection.prepared).make_console("operator", who, lifetime)
     return f"""
-See who was provisioned, and why somebody was not (the link works once, within {lifetime.seconds // 60} minutes):
+See who was provisioned, and why some were not (the link works once, within {lifetime.seconds // 60} minutes):
 
   Console       {base}/console/enter/{secret}
 """
@@ -112,5 +112,5 @@ def demo(connection: Connection) -> None:
     say(
         f'The tenant "{NAME}" is ready: {connection.tenant_url(NAME)}',
         f"Its Secret Token was shown once, on {cell(first.created)} (id {first.id}).",
-        f"If it is lost, issue another one: scimd token issue {NAME}",
+        f"If it is lost, create another one: scimd token issue {NAME}",
     )

@@ -112,7 +112,7 @@ def _print(
 
 
 def _advice(event: dict[str, Any], provider: str) -> dict[str, Any]:
-    """Return why an event was refused and how to cure it; {} for one that was not."""
+    """Return why an event was refused and how to fix it; {} for one that was not."""
     if not event.get("failed"):
         return {}
     explanation = explain(event, provider)
@@ -120,7 +120,7 @@ def _advice(event: dict[str, Any], provider: str) -> dict[str, Any]:
 
 
 def _print_cures(found: list[dict[str, Any]], provider: str) -> None:
-    """Print why events were refused and how to cure it, once for each cause and attribute, the commonest first."""
+    """Print why events were refused and how to fix it, once for each cause and attribute, the commonest first."""
     explanations = [explain(event, provider) for event in found if event.get("failed")]
     newest = {(each.cause, each.attribute): each for each in explanations}
     numbers = Counter((each.cause, each.attribute) for each in explanations)

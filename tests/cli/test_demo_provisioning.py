@@ -68,7 +68,7 @@ def test_the_overview_and_the_customer_are_not_empty(server: Server, inside: Bro
     overview = eventually(inside, "/console", f"{number} users", "2 refused today")
     (row,) = overview.texts("//table//tr[contains(., 'demo')]")
     assert "never" not in row.lower()
-    eventually(inside, "/console/customers/demo", "no name.givenName", "userName is taken")
+    eventually(inside, "/console/customers/demo", "name.givenName is missing", "userName is taken")
 
 
 def test_the_log_has_what_was_done_and_what_was_refused(server: Server, inside: Browser) -> None:

@@ -227,9 +227,9 @@ def test_co_66_each_reason_is_printed_once_with_its_cure(database: Database, cap
     gallery("POST", "/Users", {"schemas": [USER_URN], "userName": "EVE", "displayName": "A", "name": {"givenName": "A", "familyName": "A", "formatted": "A"}})
     lines = operator("events", "contoso", "--failed").splitlines()
     assert lines[-9:] == [
-        "2 x no name.givenName: The user has no name.givenName; it is required.",
+        "2 x name.givenName is missing: The user has no name.givenName; it is required.",
         "  1. Open the app, Provisioning, Attribute Mapping, users.",
-        "  2. Map name.givenName from attributes that everybody has, with a Default value if null; or leave such accounts "
+        "  2. Map name.givenName from attributes that every user has, with a Default value if null; or leave such accounts "
         "out with a scoping filter.",
         "  3. Provision on demand for this user shows at once whether it helped.",
         "",

@@ -64,7 +64,7 @@ def test_co_04_36_acts_name_who_did_it_as_commands_do(pages, operator, tenant) -
 def test_a_token_is_revoked(pages, operator, tenant) -> None:
     (token,) = Tokens(pages.database).of_tenant(tenant)
     done = operator.post(page_of(tenant), {"act": "revoke", "kind": "token", "id": token.id})
-    assert "nobody can sign in with it" in done.main
+    assert "it lets no one in" in done.main
     assert Tokens(pages.database).find(token.id).revoked
     assert "revoked" in done.main
 

@@ -85,7 +85,7 @@ def test_co_103_csv_is_as_the_standard_says(operator, customer) -> None:
     assert answer.content.decode().split("\r\n")[0] == ",".join(COLUMNS)
     refused, done = rows_of(answer)
     assert (done["operation"], done["name"], done["result"], done["status"]) == ("create", "ada@x.org", "done", "201")
-    assert (refused["result"], refused["summary"]) == ("refused", "no name.formatted")
+    assert (refused["result"], refused["summary"]) == ("refused", "name.formatted is missing")
 
 
 def test_co_103_ndjson_is_as_stored(operator, customer) -> None:

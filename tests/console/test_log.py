@@ -60,7 +60,7 @@ def rows(shown: Shown) -> list[str]:
 def test_what_operators_did_is_said_in_words(operator, customer) -> None:
     page = f"{customer.page}/links"
     operator.post(page, operator.get(page).form() | {"role": "status", "days": "1"})
-    until(lambda: "make a setup link with the role status" in operator.get(f"{customer.page}/log").main)
+    until(lambda: "create a setup link with the role status" in operator.get(f"{customer.page}/log").main)
 
 
 def test_co_65_a_refused_user_is_explained_with_the_cure(operator, customer) -> None:

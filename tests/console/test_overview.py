@@ -53,7 +53,7 @@ def test_a_customer_shows_its_figures_and_refusals_by_cause(pages, operator, cus
     until(lambda: "3" in operator.get(customer.page).texts("//section[h2='Changes refused in the last 7 days']//strong"))
     shown = operator.get(customer.page)
     assert "Users 1" in " ".join(shown.texts("//dl/*"))
-    assert "no name.givenName" in shown.main
+    assert "name.givenName is missing" in shown.main
     (why,) = [link for link in shown.links() if "cause=" in link]
     assert len(operator.get(why).texts("//tbody/tr")) == 3
     until(lambda: "4 changes, 3 refused" in operator.get(customer.page).main)  # each worker adds up by itself
@@ -72,7 +72,7 @@ def test_who_needs_attention_is_at_the_top(pages, operator, customer) -> None:
     waited_for(pages, customer)
     shown = operator.get("/console")
     (line,) = [text for text in shown.texts("//main//li") if customer.name in text]
-    assert "Ends in 6 days" in line and line.endswith(f"Renew of {customer.name}")
+    assert "Expires in 6 days" in line and line.endswith(f"Renew of {customer.name}")
     assert f"{customer.page}/credentials" in shown.links()
 
 

@@ -65,7 +65,7 @@ def test_sso_117_co_23_the_group_gives_the_role(vendor) -> None:
         assert (last.status_code, last.headers["Location"]) == (303, "/console")
         shown = page(vendor, browser)
         assert f"{name}@x.org · {role}" in " ".join(shown.texts("//header//span"))
-        assert ("Add a customer" in shown.main) == (role == "operator")
+        assert ("Create a customer" in shown.main) == (role == "operator")
 
 
 def test_sso_117_who_is_in_no_group_stays_out(vendor) -> None:

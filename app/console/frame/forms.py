@@ -51,7 +51,7 @@ class Form:
         """Use up the form, whose answer has a secret; raises Conflict if it was used before."""
         once = self.typed[ONCE][:100]
         if not once or not parts().visits.use_form(visit(), once):
-            raise Conflict("A secret is shown only once, and this one was shown already. Make a new one if it is lost.")
+            raise Conflict("A secret is shown only once, and this was shown already. If it is lost, create a new one.")
 
 
 def form() -> Form:

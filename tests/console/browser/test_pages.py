@@ -232,7 +232,7 @@ def test_co_91_by_keyboard_alone(window, customer) -> None:
     page.keyboard.press("Enter")
     page.get_by_role("button", name=re.compile("Revoke token")).first.focus()
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=nobody can sign in with it")
+    page.wait_for_selector("text=it lets no one in")
 
 
 def test_ca_03_no_page_is_shown_in_a_frame(window, customer) -> None:
