@@ -7,12 +7,14 @@ from __future__ import annotations
 
 GUARDED = "guarded"
 """A deactivation that the guard of the tenant has stopped: no fault of the server, in spite of its status."""
+WRONG_URL = "wrong-url"
+"""A path that does not exist, asked for with a valid credential: mostly the Tenant URL was not pasted as it is."""
 CAUSES = frozenset({
     "required", "taken", "wrong-type", "too-long", "too-many", "read-only", "unknown-attribute", "no-such-resource",
     "no-such-member", "no-such-reference", "bad-path", "bad-filter", "no-target", "bad-body", "too-large", "version",
-    "over-rate", "unavailable", GUARDED, "no-credential", "malformed", "wrong-secret", "unknown", "other-tenant",
-    "expired", "revoked", "suspended", "scope", "issuer", "audience", "subject", "key", "signature", "lifetime",
-    "failure",
+    "over-rate", "unavailable", GUARDED, WRONG_URL, "no-credential", "malformed", "wrong-secret", "unknown",
+    "other-tenant", "expired", "revoked", "suspended", "scope", "issuer", "audience", "subject", "key", "signature",
+    "lifetime", "failure",
 })
 _BY_SCIM_TYPE = {
     "invalidFilter": "bad-filter", "tooMany": "bad-filter", "invalidCursor": "bad-filter",

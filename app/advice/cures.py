@@ -142,6 +142,15 @@ CURES: dict[str, Cure] = {
         ("Check in {idp} whether these people were meant to lose access.",
          "If they were, ask the operator to allow it (scimd tenant guard), and send it again."),
     ),
+    "wrong-url": Cure(
+        "wrong address",
+        "The request was for an address that does not exist here[: the {check} should be {expected}, and is "
+        "{received}].",
+        ("Copy the whole **Tenant URL** again, and nothing else: it ends in /scim/v2.",
+         "Paste it in **Provisioning**, and select **Test Connection**."),
+        ("Copy the whole base URL again, and nothing else: it ends in /scim/v2.",
+         "Paste it into {idp}, and test the connection."),
+    ),
     "no-credential": Cure(
         "The token is missing", "The request had no token, or none after the word Bearer in its Authorization header.",
         ("The **Secret Token** is empty: paste it, and select **Test Connection**.",

@@ -17,6 +17,7 @@ from app.advice.explain import title_of
 from app.advice.facts import Contact, Credential, Facts
 from app.advice.guides import ENTRA, provider_of
 from app.advice.wording import ago, lasted, plural, utc
+from app.causes import WRONG_URL
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 _CLOSE = timedelta(minutes=90)
@@ -104,8 +105,9 @@ def _locked_out(facts: Facts, now: datetime) -> State | None:
     if denied is None or denied.cause == "suspended":  # that one was, and has not asked again since
         return None
     trailing = _trailing_denied(facts.contacts)
-    # Requests without any credential may be anybody's; one contact with them is no sign.
-    if denied.cause == "no-credential" and (facts.last is None or len(trailing) < 2):
+    # Requests without any credential may be anybody's, and a client may try a path; one contact with them is no sign.
+    unsure = denied.cause == "no-credential" or (denied.cause == WRONG_URL and facts.last is not None)
+    if unsure and (facts.last is None or len(trailing) < 2):
         return None
     since = trailing[0].began if trailing else denied.time
     sentence = (

@@ -24,6 +24,7 @@ from app.auth.refusal import (
     Refusal,
     Refused,
     ago,
+    loggable,
 )
 from app.errors import TooManyRequests
 from app.outgoing.addresses import Networks
@@ -68,6 +69,15 @@ class Authenticator:
         _refuse_suspended(principal)
         return principal
 
+    def authenticate_anywhere(self, name: str, token: str, address: str) -> Principal:
+        """Return the principal for the bearer `token` of whichever tenant; only a JWT is taken for one of `name`.
+
+        As `authenticate`.
+        """
+        parsed = parse(token)
+        stored = self._tokens.find(parsed[0]) if parsed else None
+        return self.authenticate(stored.tenant if stored else name, token, address)
+
     def authenticate_consumer(self, tenant_name: str | None, token: str | None, address: str = "") -> Principal:
         """Return the principal that reads the events of a tenant, or of all tenants for None.
 
@@ -103,12 +113,15 @@ class Authenticator:
         own_rate = None if principal.of_all_tenants else principal.tenant.rate_limit
         self._limits.count_request(principal.owner, own_rate, amount)
 
-    def refusal_to_log(self, principal: Principal, detail: str) -> Refusal | None:
-        """Return what to log about a principal over its limit, None if a line was logged within the last minute."""
-        if not self._limits.may_log(principal.owner):
+    def refusal_to_log(self, principal: Principal, detail: str, cause: str = "over-rate") -> Refusal | None:
+        """Return what to log about a request of a principal, None if a line was logged within the last minute.
+
+        `cause` is that of a client over its limit, or of a wrong path.
+        """
+        if not self._limits.may_log(f"{cause} of {principal.owner}"):
             return None
         return Refusal(
-            principal.kind, detail, credential_id=principal.credential_id, label=principal.label, cause="over-rate"
+            principal.kind, loggable(detail), credential_id=principal.credential_id, label=principal.label, cause=cause
         )
 
     def missing(self, address: str) -> CredentialRefused:

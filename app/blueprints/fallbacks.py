@@ -10,14 +10,16 @@ from flask import Flask, Response, request
 from werkzeug.routing import PathConverter, Rule
 
 from app.blueprints import door
-from app.blueprints.exchange import UNKNOWN_PATH, current_catalogue
+from app.blueprints.exchange import UNKNOWN_PATH, current, current_catalogue
 from app.blueprints.oauth import oauth
 from app.blueprints.provider import errors as oauth_errors
 from app.blueprints.provider.api import api
 from app.blueprints.provider.browser import browser
+from app.blueprints.request.misdirected import is_endpoint, misdirected, problems
 from app.blueprints.response.answers import empty_response
 from app.blueprints.sign_on.views import PREFIX, sign_on, unknown
-from app.errors import InvalidVersion, MethodNotAllowed, NotFound
+from app.causes import WRONG_URL
+from app.errors import InvalidVersion, MethodNotAllowed
 
 OTHER_METHODS = "other_methods"
 _OWN_ERRORS = frozenset({sign_on.name, browser.name, api.name, oauth.name, "console", "setup"})
@@ -39,7 +41,7 @@ def install(app: Flask) -> None:
         methods.setdefault(rule.rule, {"OPTIONS"}).update(rule.methods or ())
     allow = {path: ", ".join(sorted(names)) for path, names in methods.items()}
 
-    def other_methods(endpoint: str | None = None, **_: str) -> Response:
+    def other_methods(endpoint: str | None = None, resource_id: str = "", **_: str) -> Response:
         assert request.url_rule is not None
         allowed = allow[request.url_rule.rule]
         if request.method == "OPTIONS":  # needs no credential, because it reveals no endpoint
@@ -47,7 +49,9 @@ def install(app: Flask) -> None:
             response.headers["Allow"] = allowed
             return response
         if endpoint is not None and current_catalogue().at(endpoint) is None:
-            raise NotFound(f"The endpoint /{endpoint} does not exist.", cause="bad-path")
+            raise misdirected(f"The endpoint /{endpoint} does not exist.", current())
+        if resource_id and is_endpoint(resource_id, current_catalogue()):
+            raise misdirected(f"The endpoint /{endpoint}/{resource_id} does not exist.", current())
         raise MethodNotAllowed(f"{request.method} is not allowed for {request.path}.", allow=allowed)
 
     # A rule without methods matches all that no other rule has; `add_url_rule` would make it GET.
@@ -80,5 +84,6 @@ def _blueprint_of(path: str, owner: str) -> str:
 def unknown_path(path: str) -> Response:
     """Refuse an unknown path below a tenant's SCIM URL; raises InvalidVersion, NotFound."""
     if path.partition("/")[0] != "v2":
-        raise InvalidVersion("Only version v2 of the protocol is supported.")
-    raise NotFound(f"{request.path} does not exist.", cause="bad-path")
+        about = problems(current().tenant_name, current().catalogue)
+        raise InvalidVersion("Only version v2 of the protocol is supported.", *about, cause=WRONG_URL)
+    raise misdirected(f"{request.path} does not exist.", current())

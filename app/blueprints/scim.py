@@ -6,11 +6,12 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Blueprint, Response, request
 
-from app.blueprints.exchange import current_principal, current_provider
+from app.blueprints.exchange import current, current_principal, current_provider
 from app.blueprints.request.body import read_object
+from app.blueprints.request.misdirected import is_endpoint, misdirected
 from app.blueprints.request.prefer import apply_preference, preference_of
 from app.blueprints.response.answers import empty_response, json_response, media_type, resource_response
-from app.errors import InvalidValue, NotFound
+from app.errors import InvalidValue
 from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile
 from app.protocol.search_request import SearchRequest, attribute_names, known_parameters
@@ -62,7 +63,7 @@ def create(endpoint: str) -> Response:
 def read(endpoint: str, resource_id: str) -> Response:
     """Return a resource (RFC 7644 section 3.4.1), or 304 if the client has its version."""
     provider = current_provider()
-    resource_type, mimetype = _type(provider, endpoint), media_type(request)
+    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(request)
     shown = provider.get(resource_type, resource_id, _projection(resource_type))
     condition = Condition.parse(request.headers.get("If-None-Match"))
     if condition and condition.holds(shown.version):
@@ -74,7 +75,7 @@ def read(endpoint: str, resource_id: str) -> Response:
 def replace(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 section 3.5.1)."""
     provider = current_provider()
-    resource_type, mimetype = _type(provider, endpoint), media_type(request)
+    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(request)
     payload, projection, conditions = read_object(request), _projection(resource_type), _conditions()
     shown = provider.replace(resource_type, resource_id, payload, projection, conditions)
     return _written(shown, 200, mimetype)
@@ -84,7 +85,7 @@ def replace(endpoint: str, resource_id: str) -> Response:
 def patch(endpoint: str, resource_id: str) -> Response:
     """Modify a resource (RFC 7644 section 3.5.2)."""
     provider = current_provider()
-    resource_type, mimetype = _type(provider, endpoint), media_type(request)
+    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(request)
     payload, projection, conditions = read_object(request), _projection(resource_type), _conditions()
     show = _wants_body(resource_type)
     shown = provider.patch(resource_type, resource_id, payload, projection if show else None, conditions)
@@ -95,7 +96,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
 def delete(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 section 3.6)."""
     provider = current_provider()
-    provider.delete(_type(provider, endpoint), resource_id, _conditions())
+    provider.delete(_type(provider, endpoint, resource_id), resource_id, _conditions())
     return empty_response()
 
 
@@ -103,10 +104,12 @@ def _profile() -> Profile:
     return PROFILES[current_principal().tenant.profile]
 
 
-def _type(provider: Provider, endpoint: str) -> ResourceType:
+def _type(provider: Provider, endpoint: str, resource_id: str = "") -> ResourceType:
     resource_type = provider.catalogue.at(endpoint)
     if resource_type is None:
-        raise NotFound(f"The endpoint /{endpoint} does not exist.", cause="bad-path")
+        raise misdirected(f"The endpoint /{endpoint} does not exist.", current())
+    if resource_id and is_endpoint(resource_id, provider.catalogue):
+        raise misdirected(f"The endpoint /{endpoint}/{resource_id} does not exist.", current())
     return resource_type
 
 

@@ -26,12 +26,14 @@ class Service:
 
     authenticate: Callable[[str, str | None, str], Principal]
     """Tenant, token and address -> the principal; raises Unauthorized, Forbidden, TooManyRequests."""
+    authenticate_anywhere: Callable[[str, str, str], Principal]
+    """The same with the tenant that a token is for, where the path may not name it."""
     authenticate_consumer: Callable[[str | None, str | None, str], Principal]
     """The same for the events of a tenant, or of all for None: tokens of all tenants are accepted, too."""
     count: Callable[[Principal, int], None]
     """Principal and number: count further operations of a request; raises TooManyRequests."""
-    refusal_to_log: Callable[[Principal, str], Refusal | None]
-    """Principal and detail of the refusal -> what to log about it; None if a line was logged within the last minute."""
+    refusal_to_log: Callable[[Principal, str, str], Refusal | None]
+    """Principal, detail and cause of the refusal -> what to log; None if a line was logged within the last minute."""
     enter: Callable[[str], None]
     """Tenant: take one of the tenant's threads; raises TooManyRequests."""
     leave: Callable[[str], None]

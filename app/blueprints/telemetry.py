@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 
 from app.blueprints.exchange import Exchange, begin, current
 from app.blueprints.service import service
-from app.causes import GUARDED
+from app.causes import GUARDED, WRONG_URL
 from app.errors import ScimError, TooMany, TooManyRequests
 from app.provider import Provider
 from app.schemas.storage.columns import columns
@@ -69,6 +69,8 @@ def _kind(exchange: Exchange, status: int) -> str:
     too_fast = isinstance(error, TooManyRequests) and error.limit != "credentials"
     if status >= 500 and not (error and error.cause == GUARDED):
         return "failed"
+    if error and error.cause == WRONG_URL:
+        return "denied"
     if exchange.provider is None and not too_fast:
         return "denied" if status >= 400 else ""
     if exchange.reads():

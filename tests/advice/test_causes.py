@@ -137,6 +137,7 @@ RAISED: dict[str, Callable[[World], Any]] = {
     "over-rate": World.too_fast,
     "unavailable": lambda w: w.failed(91),
     "guarded": World.guarded,
+    "wrong-url": lambda w: w.gallery("GET", "/Users/Users"),
     "no-credential": lambda w: w.bearer(""),
     "malformed": lambda w: w.bearer(w.token()[0][:-20]),
     "wrong-secret": lambda w: w.bearer(re.sub("[0-9a-f]{64}$", "0" * 64, w.token()[0])),
@@ -223,10 +224,11 @@ def explained(world: World, cause: str, **options: Any) -> Explanation:
     ("too-many", "emails has too many values: expected at most 100 values, received 101 values."),
     ("malformed", "This is not one of our credentials: expected scimd_<id>_<secret> (83 characters), received 63 characters."),
     ("no-such-member", f"A member of the group has not been provisioned: {NOBODY}."),
+    ("wrong-url", "The request was for an address that does not exist here: the end of the Tenant URL should be {base}, and is {base}/Users."),
     ("audience", f"The audience of the token does not match: expected {AUDIENCE}, received another."),
 ])
 def test_co_65_the_sentence_names_what_was_expected_and_what_came(world: World, cause: str, sentence: str) -> None:
-    assert explained(world, cause).sentence == sentence
+    assert explained(world, cause).sentence == sentence.replace("{base}", world.gallery.base)
 
 
 def test_co_65_all_checks_of_a_credential_are_in_the_table_the_failed_one_marked(world: World) -> None:

@@ -39,6 +39,7 @@ RUNNING = contacts(2.2, 1.5, 0.8, 0.1)
 DAILY = contacts(50, 49, 25, 1)
 EXPIRED = Denial(ago(0.1), "expired", 41)
 NOBODY = Denial(ago(0.1), "no-credential", 3)
+ASTRAY = Denial(ago(0.1), "wrong-url", 3)
 ENDED = Credential("token", "7f3a", "entra-2026", ago(2), ago(3), revoked=True)
 READS = Credential("token", "7f3a", "report", None, ago(1), writes=False)
 GOOD: dict[str, Any] = {"contacts": RUNNING, "last": ago(0.1), "credentials": (token(90),)}
@@ -64,6 +65,10 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("one contact without any token", GOOD | {"denied": NOBODY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=1)}, "healthy", "Healthy"),
     ("two contacts without any token", GOOD | {"denied": NOBODY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=2)}, "locked-out", "Locked out"),
     ("only requests without any token", {"denied": NOBODY, "contacts": contacts(3, 2, 1, denied=3)}, "never", "Never connected"),
+    ("the first requests go to a wrong address", {"denied": ASTRAY, "contacts": contacts(0.1, denied=1)}, "locked-out", "Locked out"),
+    ("a client that gets in tries another address", GOOD | {"denied": ASTRAY}, "healthy", "Healthy"),
+    ("a client came once for another address alone", GOOD | {"denied": ASTRAY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=1)}, "healthy", "Healthy"),
+    ("a client goes to a wrong address by now", GOOD | {"denied": ASTRAY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=2)}, "locked-out", "Locked out"),
     ("resumed, and not come again since", GOOD | {"denied": Denial(ago(1), "suspended", 9)}, "healthy", "Healthy"),
     ("once a day since the day before yesterday", GOOD | {"contacts": DAILY, "last": ago(1)}, "quarantine", "Quarantine suspected"),
     ("once a day, and today's is a little late", GOOD | {"contacts": contacts(76, 75, 51, 27), "last": ago(27)}, "quarantine", "Quarantine suspected"),

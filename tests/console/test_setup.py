@@ -6,6 +6,7 @@ import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -60,6 +61,26 @@ def test_co_80_from_the_provider_to_done(admin, customer) -> None:
     assert (act["act"], act["how"], act["who"][:10]) == ("token issue", "setup", "setup link")
     assert admin.get("/setup/test").response.status_code == 200
     assert "Start provisioning" in admin.get("/setup/done").main
+
+
+@pytest.mark.parametrize("wrong", ["/Users", ""])
+def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, operator, admin, customer, wrong) -> None:
+    """The URL has /Users at its end, or ends before /scim/v2."""
+    customer.token, right = make_token(admin), urlsplit(customer.url).path
+    customer.url = customer.url + wrong if wrong else customer.url.removesuffix("/scim/v2")
+    assert customer.send("GET", "/Users").status_code == 404
+    sentence = f"the end of the Tenant URL should be {right}, and is {urlsplit(customer.url).path}."
+    shown = admin.get("/setup/test").main
+    assert sentence in shown and "Copy the whole Tenant URL again" in shown and "The test has passed" not in shown
+    (one,) = [link for link in admin.get("/setup/refused").links() if re.search(r"/refused/[\w-]+$", link)]
+    assert sentence in admin.get(one).main
+    until(lambda: "was refused: wrong address" in admin.get("/setup").main)
+    assert "Locked out" in operator.get(customer.page).main
+    (row,) = operator.get(f"{customer.page}/log?failed=1").texts("//tbody/tr")
+    assert "wrong address" in row
+    customer.url = customer.pages.url + right
+    assert customer.send("GET", "/Users").status_code == 200
+    until(lambda: "Healthy" in operator.get(customer.page).main)
 
 
 def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, customer) -> None:

@@ -13,12 +13,13 @@ from werkzeug.exceptions import HTTPException
 from app.auth import AUTHENTICATE, EVERY_TENANT
 from app.blueprints.exchange import Exchange, current, current_catalogue, current_provider
 from app.blueprints.request.body import discard
+from app.blueprints.request.misdirected import outside
 from app.blueprints.response.answers import error_response
 from app.blueprints.service import service
+from app.causes import WRONG_URL
 from app.errors import (
     BadRequest,
     InternalError,
-    NotFound,
     PayloadTooLarge,
     ScimError,
     TooManyRequests,
@@ -60,23 +61,26 @@ def refuse(error: ScimError, respond: Callable[[ScimError], Response] = error_re
 
 
 def _log(error: ScimError, exchange: Exchange) -> None:
-    """Write a refusal into the provisioning log: of a write, of a wrong credential, or of a client that is too fast.
+    """Write a refusal into the provisioning log: of a write, of a wrong credential or path, or of a client too fast.
 
-    Of the last kind, the log has at most one line a minute for each tenant.
+    Of a wrong path and of a client that is too fast, the log has at most one line a minute for each tenant.
     """
-    refusal = getattr(error, "refusal", None)
-    if isinstance(error, TooManyRequests) and exchange.principal:
-        refusal = service().refusal_to_log(exchange.principal, error.detail)
+    refusal, seldom = getattr(error, "refusal", None), isinstance(error, TooManyRequests) or error.cause == WRONG_URL
+    if seldom and exchange.principal:
+        refusal = service().refusal_to_log(exchange.principal, error.detail, error.cause)
     tenant = EVERY_TENANT.name if exchange.is_consumer and exchange.tenant_name is None else exchange.tenant_name
     if refusal is not None and tenant is not None:
-        operation = REQUEST if isinstance(error, TooManyRequests) else AUTHENTICATE
+        operation = REQUEST if seldom else AUTHENTICATE
         checks = [vars(check) for check in refusal.checks]
-        event = Event(operation, status=error.status, detail=str(refusal), checks=checks, cause=error.cause)
+        event = Event(
+            operation, status=error.status, detail=str(refusal), checks=checks, cause=error.cause,
+            problems=error.problems,
+        )
         # A credential that was not verified may be anybody's, and is not named.
         known = "" if isinstance(error, Unauthorized) else refusal.credential_id
         with service().budget():
             service().refused(tenant, event, Actor(known, exchange.request_id))
-    elif isinstance(error, TooManyRequests):
+    elif seldom:
         return  # the log has a line of the last minute
     elif exchange.provider and exchange.method in _OPERATIONS and not exchange.reads():
         with service().budget():
@@ -126,6 +130,6 @@ def error_for_client(error: Exception) -> ScimError:
 
 def _of_framework(error: HTTPException) -> ScimError:
     if error.code == 404:
-        return NotFound(f"{request.path} does not exist.", cause="bad-path")
+        return outside(current())
     kind = _BY_STATUS.get(error.code or 500, BadRequest)
     return kind(error.description or error.name)

@@ -1,0 +1,105 @@
+"""Requests for paths that do not exist: a valid credential's customer finds them in its log, and nobody else is told."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from app.advice.explain import explain, plain
+from app.store.accounts.tokens import Tokens
+from app.store.mongo.database import Database
+from tests.blueprints.conftest import Client
+
+
+@pytest.fixture
+def client(gallery: Client, http_database: Database) -> Client:
+    """A client that names whole paths."""
+    gallery.base = ""
+    return gallery
+
+
+def logged(database: Database, tenant: str) -> list[dict[str, Any]]:
+    return list(database.db.events.find({"tenant": tenant, "failed": True}))
+
+
+@pytest.mark.parametrize(("method", "path", "check", "received"), [
+    ("GET", "/{t}/scim/v2/Users/Users?filter=userName%20eq%20%22a%22", "end of the Tenant URL", "/{t}/scim/v2/Users"),
+    ("GET", "/{t}/scim/v2/Users/Groups", "end of the Tenant URL", "/{t}/scim/v2/Users"),
+    ("GET", "/{t}/scim/v2/users/Schemas", "end of the Tenant URL", "/{t}/scim/v2/users"),
+    ("POST", "/{t}/scim/v2/Users/Users", "end of the Tenant URL", "/{t}/scim/v2/Users"),
+    ("PATCH", "/{t}/scim/v2/Users/Users/515843d1-9399-4b92-b884-9de3e60554c2", "end of the Tenant URL", "/{t}/scim/v2/Users"),
+    ("GET", "/{t}/scim/v2/ServiceProviderConfig/Users", "end of the Tenant URL", "/{t}/scim/v2/ServiceProviderConfig"),
+    ("GET", "/{t}/scim/v2/scim/v2/Users", "end of the Tenant URL", "/{t}/scim/v2/scim/v2"),
+    ("GET", "/{t}/scim/v1/Users", "end of the Tenant URL", "/{t}/scim/v1"),
+    ("GET", "/{t}/Users", "end of the Tenant URL", "/{t}"),
+    ("POST", "/{t}/Users", "end of the Tenant URL", "/{t}"),
+    ("GET", "/{t}/{t}/scim/v2/Groups", "end of the Tenant URL", "/{t}/{t}/scim/v2"),
+    ("GET", "/scim/v2/Users", "end of the Tenant URL", "/scim/v2"),
+    ("GET", "/Users", "end of the Tenant URL", "/"),
+    ("GET", "/{t}/scim/v2/Userz", "path", "/Userz"),
+    ("POST", "/{t}/scim/v2/Userz", "path", "/Userz"),
+    ("PUT", "/{t}/scim/v2/Users/x/y", "path", "/Users/x/y"),
+])
+def test_a_wrong_path_is_in_the_log_of_the_credentials_customer(
+    client: Client, http_database: Database, method: str, path: str, check: str, received: str
+) -> None:
+    answer = client(method, path.format(t=client.tenant), {} if method != "GET" else None)
+    assert answer.status_code in (400, 404)
+    [event] = logged(http_database, client.tenant)
+    assert (event["cause"], event["operation"], event.get("attribute")) == ("wrong-url", "request", None)
+    why = explain(event)
+    [row] = why.rows
+    expected = "/Users or /Groups" if check == "path" else f"/{client.tenant}/scim/v2"
+    assert (row.name, row.expected, row.received) == (check, expected, received.format(t=client.tenant))
+    assert why.sentence.endswith(f"the {check} should be {expected}, and is {row.received}.")
+    assert plain(why.steps[0]) == "Copy the whole Tenant URL again, and nothing else: it ends in /scim/v2."
+
+
+def test_of_many_wrong_paths_a_minute_has_one_line(client: Client, http_database: Database) -> None:
+    for number in range(20):
+        client("GET", f"/{client.tenant}/Users/{number}")
+        client("POST", f"/{client.tenant}/scim/v2/Users/Users", {})
+    assert len(logged(http_database, client.tenant)) == 1
+
+
+@pytest.mark.parametrize("path", ["/{t}/Users", "/Users", "/nothing/at/all"])
+@pytest.mark.parametrize("credential", ["", "Basic YTpi", "Bearer x", "Bearer {cut}", "Bearer {wrong}", "Bearer {revoked}", "Bearer {all}", "Bearer ey.ey.x"])
+def test_without_a_valid_credential_a_wrong_path_leaves_nothing_and_gets_the_same_answer(
+    client: Client, http_database: Database, path: str, credential: str
+) -> None:
+    good = client.headers["Authorization"].removeprefix("Bearer ")
+    tokens = Tokens(http_database)
+    every, _ = tokens.issue("*", scopes=["events.read"])
+    revoked, token = tokens.issue(client.tenant)
+    tokens.revoke(token.id)
+    own = client("GET", path.format(t=client.tenant)).get_json()
+    http_database.db.events.delete_many({})
+    texts = {"cut": good[:-3], "wrong": re.sub("[0-9a-f]{64}$", "0" * 64, good), "revoked": revoked, "all": every}
+    client.headers = {"Authorization": credential.format(**texts)} if credential else {}
+    answer = client("GET", path.format(t=client.tenant))
+    assert (answer.status_code, answer.get_json()) == (404, own)
+    assert http_database.db.events.count_documents({}) == 0
+
+
+def test_another_customers_log_has_nothing_of_it(client: Client, rfc: Client, http_database: Database) -> None:
+    client("GET", f"/{rfc.tenant}/Users")
+    assert logged(http_database, rfc.tenant) == []
+    [event] = logged(http_database, client.tenant)
+    assert event["problems"] == [{"path": "end of the Tenant URL", "expected": f"/{client.tenant}/scim/v2", "received": f"/{rfc.tenant}"}]
+
+
+def test_a_token_in_the_path_is_not_kept_and_a_long_path_is_cut(client: Client, http_database: Database) -> None:
+    token = client.headers["Authorization"].removeprefix("Bearer ")
+    client("GET", f"/{client.tenant}/{token}/{'x' * 3_000}/Users")
+    [event] = logged(http_database, client.tenant)
+    assert token not in repr(event) and "(a secret)" in event["problems"][0]["received"]
+    assert len(repr(event["problems"])) < 500
+
+
+def test_an_id_that_does_not_exist_is_no_wrong_path(client: Client, http_database: Database) -> None:
+    for path in ("/Users/515843d1-9399-4b92-b884-9de3e60554c2", "/Users/x", "/Schemas/x", "/ResourceTypes/Users"):
+        assert client("GET", f"/{client.tenant}/scim/v2{path}").status_code == 404
+    assert client("PUT", f"/{client.tenant}/scim/v2/Users").status_code == 405
+    assert [event["cause"] for event in logged(http_database, client.tenant)] == ["bad-path"]
