@@ -57,6 +57,13 @@ def test_a_wrong_path_is_in_the_log_of_the_credentials_customer(
     assert plain(why.steps[0]) == "Copy the whole Tenant URL again, and nothing else: it ends in /scim/v2."
 
 
+def test_the_token_endpoint_in_place_of_the_tenant_url_is_told(client: Client, http_database: Database) -> None:
+    answer = client._client.get(f"/{client.tenant}/oauth/token/Users", headers=client.headers)  # an error of OAuth
+    assert (answer.status_code, answer.get_json()["error"]) == (404, "invalid_request")
+    [event] = logged(http_database, client.tenant)
+    assert event["problems"][0]["received"] == f"/{client.tenant}/oauth/token"
+
+
 def test_of_many_wrong_paths_a_minute_has_one_line(client: Client, http_database: Database) -> None:
     for number in range(20):
         client("GET", f"/{client.tenant}/Users/{number}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
+from app.blueprints.exchange import current
+from app.blueprints.request.misdirected import outside
 from app.blueprints.response.answers import json_response
 from app.blueprints.response.errors import error_for_client, refuse
-from app.errors import NotFound, ScimError
+from app.errors import ScimError
 from app.protocol.messages import JSON
 
 
@@ -17,7 +19,7 @@ def install(blueprint: Blueprint) -> None:
 
 def unknown(tenant: str, path: str = "") -> Response:
     """Refuse a path that does not exist; raises NotFound."""
-    raise NotFound(f"{request.path} does not exist.")
+    raise outside(current())
 
 
 def not_stored(response: Response) -> Response:
