@@ -99,15 +99,15 @@ def test_a_refusal_that_was_cured_since_says_so_on_its_page_and_where_both_are_l
     ada = customer.person("ada@x.org")
     customer.logged(ada)
     shown = operator.get(why)
-    assert re.search(r"Solved This user was created on \d+ \w+ \d{4}, [\d:]+ UTC: what was done", shown.main)
-    (done,) = shown.tree.xpath("//a[.='what was done']/@href")
+    assert re.search(r"Solved This user was created on \d+ \w+ \d{4}, [\d:]+ UTC What was done", shown.main)
+    (done,) = shown.tree.xpath("//a[.='What was done']/@href")
     assert operator.get(done).heading == "What changed" and ada in operator.get(done).main
     for page in (f"{customer.page}/log", f"{customer.page}/people/{ada}"):
         assert [row for row in rows(operator.get(page)) if "refused solved since" in row and "Why" in row], page
     own = Browser(customer.pages, "setup")
     own.enter_setup(customer.name)
     (link,) = [link for link in own.get("/setup/refused").links() if re.search(r"/refused/[\w-]+$", link)]
-    assert "Solved This user was created on" in own.get(link).main and not own.get(link).tree.xpath("//a[.='what was done']")
+    assert "Solved This user was created on" in own.get(link).main and not own.get(link).tree.xpath("//a[.='What was done']")
 
 
 def test_a_change_is_shown_as_the_api_writes_it(operator, customer) -> None:
