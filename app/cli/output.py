@@ -105,7 +105,7 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d %H:%M} UTC"
     if isinstance(value, (list, tuple, set, frozenset)):
         return printable(" ".join(sorted(value)))
     return printable(str(value))

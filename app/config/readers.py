@@ -143,9 +143,9 @@ def short_text(text: str) -> str:
 
 
 def contact(text: str) -> str:
-    """Read a mail address or an https URL, or nothing."""
+    """Read an e-mail address or an https URL, or nothing."""
     if text and not re.fullmatch(r"[^\s@/]+@[^\s@/]+|https://[^\s/]+\S*", text):
-        raise ValueError("a mail address, or a URL that begins with https://")
+        raise ValueError("an e-mail address, or a URL that begins with https://")
     return text
 
 

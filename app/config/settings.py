@@ -116,7 +116,7 @@ class Config:
     console_group: str = setting("", "The group of that tenant whose members are operators of the console.", short_text)
     console_viewers: str = setting("", "The group of that tenant whose members see the console only.", short_text)
     vendor: str = setting("scimd", "The name that the web pages show.", short_text)
-    support: str = setting("", "Whom customers ask: a mail address or an https URL.", contact)
+    support: str = setting("", "Whom customers ask: an e-mail address or an https URL.", contact)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Config:

@@ -9,6 +9,7 @@ import pytest
 from app.advice.facts import Contact, Credential, Facts
 from app.advice.state import state_of
 from app.advice.wording import ago, lasted, plural, utc
+from app.cli.output import cell
 
 NOW = datetime(2026, 11, 8, 6, 4, 7, tzinfo=UTC)
 
@@ -19,6 +20,10 @@ NOW = datetime(2026, 11, 8, 6, 4, 7, tzinfo=UTC)
 ])
 def test_co_45_an_age_is_in_one_unit(seconds: int, words: str) -> None:
     assert ago(NOW - timedelta(seconds=seconds), NOW) == words
+
+
+def test_each_moment_says_utc_on_pages_and_in_what_commands_print() -> None:
+    assert (utc(NOW), cell(NOW)) == ("8 Nov 2026, 06:04:07 UTC", "2026-11-08 06:04 UTC")
 
 
 @pytest.mark.parametrize("seconds", [0, 31, 59, 89, 119, 3_599, 7_199, 90_000])

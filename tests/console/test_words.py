@@ -1,4 +1,4 @@
-"""One word for one thing on all pages, in what is advised and in docs/console.md."""
+"""One word for one thing on all pages, in what is advised, in what commands print and in what operators read."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ ROOT = Path(__file__).parents[2]
 INSTEAD = {
     r"\bcur(e|es|ed)\b": "fix, fixed", r"\b(some|no|any|every)body\b": "someone, no one, anyone, everyone",
     r"\bShown as\b": "Display name", r"\bKind\b": "Type", r"\bMade\b|\bmade by\b": "Created", r"\bEnds\b|\bdoes not end\b": "Expires",
-    r"\b(is|are) called that\b": "No matches", r"\b[Mm]ake (a|an|another|one|it|the)\b": "create", r"\b[Ii]ssue (a|an|another|one)\b|\bissued\b": "create",
+    r"\b(is|are) called that\b": "No matches", r"\b[Mm]ake (a|an|another|one)\b": "create", r"\b[Ii]ssue (a|an|another|one)\b|\bissued\b": "create",
     r"\bmail address\b": "e-mail address", r"\bGMT\b": "UTC",
 }
 """What is not written, as a pattern -> what is written instead."""
-NAMES = {"issue", "nobody"}
+NAMES = {"issue", "nobody", "cure", "everybody"}
 """Names that programs use."""
 
 
@@ -37,7 +37,8 @@ def texts(path: Path) -> Iterator[str]:
 
 FILES = [
     *sorted((ROOT / "app/console").rglob("*.html")), *sorted((ROOT / "app/console").rglob("*.py")),
-    *sorted((ROOT / "app/advice").glob("*.py")), ROOT / "app/demo/provisioning.py", ROOT / "app/cli/demo.py", ROOT / "docs/console.md",
+    *sorted((ROOT / "app/advice").glob("*.py")), *sorted((ROOT / "app/cli").rglob("*.py")), *sorted((ROOT / "app/demo").rglob("*.py")),
+    ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in ("clients", "console", "entra", "operating", "sign-on")),
 ]
 
 

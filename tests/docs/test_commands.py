@@ -172,7 +172,7 @@ def run_sign_on(reader: Story) -> None:
         reader.run("scimd sso on wingtip --untested", "")
         oidc = f"scimd sso set wingtip oidc --issuer {issuer.url} --client-id 1"
         reader.run(f"{oidc} --secret-stdin --scope email", "Redirect URI", answer="secret\n")
-        reader.run("scimd sso sessions wingtip", "Nobody is signed in")
+        reader.run("scimd sso sessions wingtip", "No one is signed in")
         reader.run("scimd sso end wingtip --all", "")
         reader.run("scimd sso off wingtip", "")
     url, token = f"{reader.server.url}/wingtip/scim/v2/Users", reader.run("scimd token issue wingtip", SECRET_TOKEN).strip()
@@ -180,7 +180,7 @@ def run_sign_on(reader: Story) -> None:
     database = reader.server.database
     Links(database, "wingtip", "sso_1").pin(Link("subject", user), ())
     reader.run("scimd sso unlink wingtip --user ann@example.com", "")
-    reader.run("scimd sso sessions wingtip --user ann@example.com", "Nobody is signed in")
+    reader.run("scimd sso sessions wingtip --user ann@example.com", "No one is signed in")
     reader.run("scimd sso end wingtip --user ann@example.com", "")
     first, _ = Connections(database).of_tenant("wingtip")
     reader.run(f"scimd sso delete wingtip --yes --connection {first.id}", "")
@@ -247,7 +247,7 @@ def run_webhooks(reader: Story) -> None:
 
 def run_the_pages(reader: Story) -> None:
     """Run the table's commands about the web pages."""
-    reader.run("scimd console visits", "Nobody is signed in")
+    reader.run("scimd console visits", "No one is signed in")
     for more in ("", " --as alice", " --role operator", " --role viewer"):
         link = reader.run(f"scimd console link{more}", f"{reader.server.url}/console/enter/").strip()
     requests.post(link, headers={"Sec-Fetch-Site": "same-origin"}, allow_redirects=False, timeout=30)

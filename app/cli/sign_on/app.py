@@ -43,7 +43,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--initiate-login-uri", help="Where it begins a login that starts at the identity provider."),
         click.option("--scope", "scopes", multiple=True, type=Text(), help=f"{scopes.capitalize()}."),
         click.option("--groups", "groups_by", type=click.Choice((BY_NAME, BY_ID)), help="How it is told groups."),
-        click.option("--group", help="The provisioned group whose members may use it; '' for everybody."),
+        click.option("--group", help="The provisioned group whose members may use it; '' for everyone."),
     )):
         command = option(command)
     return command

@@ -65,7 +65,7 @@ def warn_of_group(connection: Connection, app: App) -> None:
     for tenant, _ in (app.settings.tenants or ()) if group else ():
         if not has_group(connection, tenant, group):
             missing = f"{tenant} has no group {group!r} yet"
-            say(f"{missing}, so nobody there can use the app until it is provisioned.", err=True)
+            say(f"{missing}, so no one there can use the app until it is provisioned.", err=True)
 
 
 def users_named(connection: Connection, tenant: str, name: str) -> list[str]:

@@ -53,7 +53,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--match", type=Text(), metavar="A=SOURCE", help="How a user is found, such as userName=NameID."),
         click.option("--subject", type=Text(), metavar="CLAIM", help="What is the person's immutable id."),
         click.option("--require-mfa/--no-require-mfa", default=None, help="Only after a second factor."),
-        click.option("--group", type=click.STRING, help="Only members of this provisioned group; '' for everybody."),
+        click.option("--group", type=click.STRING, help="Only members of this provisioned group; '' for everyone."),
         click.option("--app", type=click.STRING, metavar="ID", help="The app that the Sign on URL leads to."),
         click.option("--label", type=Label(), help="A name by which you will recognize it."),
     )):

@@ -61,7 +61,7 @@ def warnings(connection: Connection, found: stored.Connection) -> list[str]:
     sentences = obstacles(found, connection.config.base_url, now())
     if found.group and not has_group(connection, found.tenant, found.group):
         sentences.append(
-            f"{found.tenant} has no group {found.group!r} yet, so nobody can sign in until it is provisioned."
+            f"{found.tenant} has no group {found.group!r} yet, so no one can sign in until it is provisioned."
         )
     return sentences
 

@@ -153,13 +153,13 @@ def sessions(connection: Connection, tenant: str, user: str | None, as_json: boo
             "user": found.get(USER_TYPE.identifier), "user_id": each.user, "signed_in": each.auth_time,
             "until": each.expires, "apps": [apps.get(app, app) for app in each.apps], "address": each.address or None,
         })
-    print_rows(rows, as_json=as_json, empty="Nobody is signed in.")
+    print_rows(rows, as_json=as_json, empty="No one is signed in.")
 
 
 @sso.command()
 @click.argument("tenant")
 @click.option("--user", metavar="NAME", help="The sessions of this user.")
-@click.option("--all", "everybody", is_flag=True, help="The sessions of everybody.")
+@click.option("--all", "everybody", is_flag=True, help="The sessions of everyone.")
 @click.pass_obj
 def end(connection: Connection, tenant: str, user: str | None, everybody: bool) -> None:
     """End sessions; the apps are told."""

@@ -48,7 +48,7 @@ def _awaited(tickets: Tickets, tenant: str, secret: str) -> dict[str, Any]:
     deadline = time.monotonic() + LIFETIME.total_seconds()
     while (outcome := tickets.outcome(tenant, secret)) is None:
         if time.monotonic() >= deadline:
-            raise click.ClickException("Nobody has finished the sign-in within 15 minutes.")
+            raise click.ClickException("No one has finished the sign-in within 15 minutes.")
         time.sleep(_POLL)
     return outcome
 

@@ -59,7 +59,7 @@ def facts(found: Guard) -> dict[str, Any]:
 def print_found(name: str, found: Guard) -> None:
     """Print what the guard of a tenant has found, if it has, for people."""
     if found.warned is not None:
-        say(f"Unusual: {found.sentence}, on {cell(found.warned)} UTC.")
+        say(f"Unusual: {found.sentence}, on {cell(found.warned)}.")
     if found.stopped is not None:
-        say(f"Refused since {cell(found.stopped)} UTC: that users are disabled or deleted. If it is intended: "
+        say(f"Refused since {cell(found.stopped)}: that users are disabled or deleted. If it is intended: "
             f"scimd tenant guard {name} --allow")

@@ -67,4 +67,4 @@ def print_overview(facts: dict[str, Any]) -> None:
     end = facts["soonest_expiry"]
     if end:
         days = (end - datetime.now(UTC)).days
-        say(f"The first credential expires on {cell(end)} UTC, in {days} day{'' if days == 1 else 's'}.")
+        say(f"The first credential expires on {cell(end)}, in {days} day{'' if days == 1 else 's'}.")

@@ -49,7 +49,7 @@ def visits(connection: Connection, as_json: bool) -> None:
          "address": each.address or None, "opened": each.opened, "seen": each.seen, "ends": each.ends}
         for each in Visits(connection.prepared).list()
     ]
-    print_rows(rows, as_json=as_json, empty="Nobody is signed in.")
+    print_rows(rows, as_json=as_json, empty="No one is signed in.")
 
 
 @console.command()

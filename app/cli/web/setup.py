@@ -64,7 +64,7 @@ def list_(connection: Connection, tenant: str, as_json: bool) -> None:
          "last": each.last, "code": bool(each.code)}
         for each in Links(connection.database).of_tenant(tenant)
     ]
-    print_rows(rows, as_json=as_json, empty=f"{tenant} has no setup link. Make one: scimd setup link {tenant}")
+    print_rows(rows, as_json=as_json, empty=f"{tenant} has no setup link. Create one: scimd setup link {tenant}")
 
 
 @setup.command()

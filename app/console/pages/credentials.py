@@ -85,7 +85,7 @@ def limited(*kinds: str) -> CredentialActs:
 
     def check() -> None:
         if sum(each.label == OWN_LABEL and each.kind in kinds for each in shown()) >= MOST:
-            raise Conflict(f"These pages can make at most {MOST}, and have: revoke one first, or ask us to.")
+            raise Conflict(f"At most {MOST} of these can be created here: revoke one first, or ask us to.")
 
     return CredentialActs(parts().database, acting(), check if g.kind == SETUP else None)
 

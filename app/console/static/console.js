@@ -13,7 +13,7 @@
     const parts = { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
       second: "2-digit", hourCycle: "h23", timeZoneName: "shortOffset" };
     time.title = time.textContent;
-    time.textContent = new Intl.DateTimeFormat("en-GB", parts).format(moment);
+    time.textContent = new Intl.DateTimeFormat("en-GB", parts).format(moment).replace(/GMT(\+0$)?/, "UTC");
   }, root);
 
   const copy = async (button) => {

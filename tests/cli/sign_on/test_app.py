@@ -62,7 +62,7 @@ def test_all_that_can_be_said_about_an_app(scimd, database):
 
 def test_a_group_that_is_not_there_yet_is_told(scimd):
     scimd("tenant", "create", "acme")
-    warning = "acme has no group 'Staff' yet, so nobody there can use the app until it is provisioned."
+    warning = "acme has no group 'Staff' yet, so no one there can use the app until it is provisioned."
     made = scimd(*CREATE, "--tenant", "acme", "--group", "Staff", "--json")
     assert warning in made.err
     assert warning not in scimd("app", "change", made.json["client_id"], "--name", "Door").err

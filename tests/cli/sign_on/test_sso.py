@@ -332,7 +332,7 @@ def test_sso_77_who_is_signed_in_is_listed_and_ended(saml, scimd, database, oper
     assert "Ended 1 sessions" in scimd("sso", "end", "contoso", "--user", "ann@example.com").err
     assert "Ended 1 sessions" in scimd("sso", "end", "contoso", "--all").err
     assert scimd("sso", "end", "contoso").status == 2
-    assert "Nobody is signed in" in scimd("sso", "sessions", "contoso").out
+    assert "No one is signed in" in scimd("sso", "sessions", "contoso").out
     line = next(line for line in log_of(database) if line["operation"] == "sign-off")
     assert line["credential"].startswith("command line: ")
 

@@ -37,7 +37,7 @@ def test_co_20_a_console_link_is_printed_and_names_who_comes_in(scimd, database)
 
 
 def test_co_26_visits_are_listed_and_ended(scimd, database):
-    assert "Nobody is signed in" in scimd("console", "visits").out
+    assert "No one is signed in" in scimd("console", "visits").out
     secret, _ = Visits(database).open(kind=CONSOLE, who="alice", role="operator")
     Visits(database).open(kind=SETUP, who="setup link 1", role="setup", tenant="contoso")
     rows = {row["who"]: row for row in scimd("console", "visits", "--json").json}
@@ -62,7 +62,7 @@ def test_co_24_a_setup_link_is_printed_listed_and_revoked(scimd, database):
     assert scimd("setup", "revoke", made["id"]).status == 0
     assert (Links(database).get(secret, SETUP), Visits(database).get(visit, SETUP)) == (None, None)
     assert scimd("setup", "revoke", made["id"]).status == 1
-    assert "Make one: scimd setup link contoso" in scimd("setup", "list", "contoso").out
+    assert "Create one: scimd setup link contoso" in scimd("setup", "list", "contoso").out
 
 
 def test_co_86_an_application_gets_a_link_whose_visits_may_outlast_it(scimd, database):

@@ -65,7 +65,7 @@ def scripts(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 def window(chromium: Any, pages: Server) -> Iterator[Window]:
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, timezone_id="UTC")
     yield (made := Window(context, pages))
     context.close()
     assert made.wrong == []

@@ -83,12 +83,22 @@ def test_co_13_times_are_local_and_values_are_copied(window, customer) -> None:
     window.go(f"{customer.page}/log")
     time = page.locator("time").first
     assert "UTC" in time.get_attribute("title")
-    assert "GMT" in time.inner_text()
+    assert time.inner_text() == time.get_attribute("title"), "the browser is in UTC"
     window.go(f"{customer.page}/credentials")
     page.get_by_role("button", name="Create a Secret Token").click()
     page.locator("[data-copy=made-1]").click()
     page.wait_for_function("document.querySelector('[data-copy=made-1]').textContent === 'Copied'")
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#made-1").inner_text().strip()
+
+
+@pytest.mark.parametrize(("zone", "end"), [("Asia/Kolkata", " UTC+5:30"), ("America/New_York", r" UTC-[45]"), ("Europe/London", r" UTC(\+1)?")])
+def test_co_45_a_local_time_says_how_far_it_is_from_utc(chromium, window, customer, zone, end) -> None:
+    window.enter()
+    context = chromium.new_context(timezone_id=zone, storage_state=window.context.storage_state())
+    page = context.new_page()
+    page.goto(f"{window.server.url}{customer.page}/log")
+    assert re.fullmatch(rf"\d+ \w+ \d{{4}}, \d\d:\d\d:\d\d{end}".replace("+5", r"\+5"), page.locator("time").first.inner_text())
+    context.close()
 
 
 def test_co_46_the_log_is_live_and_holds_still_while_one_reads(window, customer) -> None:
