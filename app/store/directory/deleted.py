@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from app.errors import NotFound
 from app.schemas.comparison import fold
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import PENDING, CollectionSpec, IndexSpec
@@ -131,6 +132,11 @@ class Deleted:
 def _shown(row: dict[str, Any]) -> dict[str, Any]:
     shown = {key: row[key] for key in ("_id", "type", "name", "deleted", "expires", "document")}
     return shown | {"by": row.get("by", ""), "memberships": [each["group"] for each in row["memberships"]]}
+
+
+def not_kept(resource_id: str) -> NotFound:
+    """Return the error for an id with which nothing can be restored."""
+    return NotFound(f"Nothing with the id {resource_id} can be restored.")
 
 
 def kept_for(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str]]:

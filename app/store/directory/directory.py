@@ -8,8 +8,10 @@ concerns memberships as well is a transaction; one of a single document needs no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from app.errors import InvalidValue, NotFound, PayloadTooLarge, TooMany
@@ -17,11 +19,12 @@ from app.schemas.membership import MemberChange
 from app.schemas.meta import next_meta, now
 from app.schemas.resource_type import Catalogue, ResourceType
 from app.schemas.storage.collection import ROLES
+from app.store.directory.deleted import not_kept
 from app.store.directory.documents import decode
 from app.store.directory.edits import Edit, MembersEdit, VersionMoved
 from app.store.directory.member_groups import MemberGroups
 from app.store.directory.membership_plan import Members, Plan
-from app.store.directory.memberships import Memberships, number_of_members
+from app.store.directory.memberships import AlreadyMember, Memberships, number_of_members
 from app.store.directory.reader import DirectoryReader, Options, missing
 from app.store.directory.references import no_such_resource
 from app.store.directory.resources import Resource
@@ -40,8 +43,9 @@ class Directory(DirectoryReader):
         self._dangling = options.dangling
         self._groups = MemberGroups(database, tenant)
         self._writes = Writes(database, tenant, self.events, options.gate)
-        memberships = Memberships(database, tenant)
-        self._members = Members(memberships, self.references, self.identities, dangling=options.dangling)
+        memberships, may_be_cleared = Memberships(database, tenant), self.memberships.may_be_cleared
+        parts = (memberships, self.references, self.identities, may_be_cleared)
+        self._members = Members(*parts, dangling=options.dangling)
 
     def create(
         self, resource_type: ResourceType, resource: Resource, members: tuple[MemberChange, ...], request: Request
@@ -103,13 +107,13 @@ class Directory(DirectoryReader):
             self.require(resource_type, resource_id, frozenset())  # a missing group is the error to report first
             raise
 
-        def work(session: Session, line: Line) -> Change:
+        def work(session: Session, line: Line, sure: bool = True) -> Change:
             try:
-                plan = self._members.plan(resource_type, resource_id, prepared, session, sure=version is not None)
+                plan = self._members.plan(resource_type, resource_id, prepared, session, sure=sure)
             except InvalidValue:
                 self.require(resource_type, resource_id, frozenset())  # a missing group is the error to report first
                 raise
-            if not (plan and self._members.add_unseen(resource_id, plan, session)):
+            if not plan:
                 stored = self.require(resource_type, resource_id, edit.keys)
                 return Change(Kind.UNCHANGED, resource_type, stored, stored)
             change = _change(Kind.MEMBERS_CHANGED, resource_type, plan, after={"id": resource_id})
@@ -121,6 +125,8 @@ class Directory(DirectoryReader):
             self._members.apply(resource_id, plan, session)
             return replace(change, after=touched)
 
+        with suppress(AlreadyMember):  # if they were not looked up
+            return self._writes.commit(Write(partial(work, sure=version is not None), store, resource_id), request)
         return self._writes.commit(Write(work, store, resource_id), request)
 
     def delete(
@@ -162,7 +168,7 @@ class Directory(DirectoryReader):
         row = self.deleted.find(resource_id)
         resource_type = self.catalogue.named(row["type"]) if row else None
         if row is None:
-            raise _not_kept(resource_id)
+            raise not_kept(resource_id)
         if resource_type is None:
             raise NotFound(f"{resource_id} is of the type {row['type']}, which no schema file here describes.")
         store, time = self._resources[resource_type.name], now()
@@ -171,7 +177,7 @@ class Directory(DirectoryReader):
         def work(session: Session, line: Line) -> Change:
             row = self.deleted.claim(resource_id, session)
             if row is None:
-                raise _not_kept(resource_id)
+                raise not_kept(resource_id)
             document = row["document"]
             document["meta"]["version"] += 1  # the deletion was a version, too
             store.insert_document(document, row.get(OUTBOX, []), session)
@@ -228,10 +234,6 @@ class Directory(DirectoryReader):
                 continue
             if not self.identities.of([value], target.references, session):
                 raise no_such_resource(target, [value], cause="no-such-reference")
-
-
-def _not_kept(resource_id: str) -> NotFound:
-    return NotFound(f"Nothing with the id {resource_id} can be restored.")
 
 
 def _change(

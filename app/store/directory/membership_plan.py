@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from app.schemas.membership import MemberChange
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.columns import element_columns
 from app.store.directory.identities import Identities
-from app.store.directory.memberships import Memberships
+from app.store.directory.memberships import BATCH, Memberships
 from app.store.directory.references import References, no_such_resource
 from app.store.mongo.database import Session
 from scim_filter import Filter, predicate
@@ -47,7 +47,7 @@ class Plan:
     add: dict[str, str | None] = field(default_factory=dict)
     """Id -> resource type, None where there is no such resource."""
     unseen: bool = False
-    """The member to add was not looked up; the upsert reports whether it was already there."""
+    """The members to add were not looked up; `apply` raises AlreadyMember if one of them is in the group."""
     remove: list[str] = field(default_factory=list)
     """The members that leave; with `stay` there are too many to list, and these are the first ones, for the log."""
     removed_count: int = 0
@@ -64,11 +64,13 @@ class Members:
     """The members of one tenant's resources, as requests change them; `dangling` lets them name what does not exist."""
 
     def __init__(
-        self, memberships: Memberships, references: References, identities: Identities, *, dangling: bool
+        self, memberships: Memberships, references: References, identities: Identities,
+        may_be_cleared: Callable[[], bool], *, dangling: bool,
     ) -> None:
         self._memberships = memberships
         self._references = references
         self._identities = identities
+        self._may_be_cleared = may_be_cleared
         self._dangling = dangling
 
     def prepare(self, resource_type: ResourceType, group: str, changes: Changes) -> Prepared:
@@ -93,17 +95,21 @@ class Members:
     ) -> Plan | None:
         """Compare the changes, in their order, with what is stored; None for a type without members.
 
-        Where it need not be `sure`, a single new member is not looked up beforehand. Raises InvalidValue for a member
-        that does not exist, unless references may dangle.
+        Where it need not be `sure`, a few members that are only added are not looked up, unless a group may have a
+        clearance. That is asked once the transaction has begun: a clearance that its snapshot has was announced too
+        long ago for a "no", and with one that comes later it conflicts (D-33). Raises InvalidValue for a member that
+        does not exist, unless references may dangle.
         """
         attribute = resource_type.members
         if attribute is None:
             return None
         replaces, add, remove = self._folded(prepared.changes, attribute, session)
-        if not sure and len(add) == 1 and not remove and not replaces:
+        if not (sure or replaces or remove) and 0 < len(add) <= BATCH:
             plan = Plan(dict.fromkeys(add), unseen=True)
-        else:
-            plan = self._compared(group, prepared, add, session, remove=None if replaces else remove)
+            self._find_types(plan, attribute, session)
+            if not self._may_be_cleared():
+                return plan
+        plan = self._compared(group, prepared, add, session, remove=None if replaces else remove)
         self._find_types(plan, attribute, session)
         return plan
 
@@ -117,15 +123,9 @@ class Members:
         self._find_types(plan, attribute, session)
         return plan
 
-    def add_unseen(self, group: str, plan: Plan, session: Session) -> bool:
-        """Add the member that was not looked up; return whether anything has changed, or is still to be."""
-        return not plan.unseen or all(
-            self._memberships.add_one(group, member, kind, session) for member, kind in plan.add.items()
-        )
-
     def apply(self, group: str, plan: Plan | None, session: Session) -> None:
-        """Write what the plan says."""
-        if plan is None or plan.unseen:
+        """Write what the plan says; raises AlreadyMember for members that were not looked up and are in the group."""
+        if plan is None:
             return
         if plan.stay is not None:
             assert plan.since

@@ -169,16 +169,17 @@ class MembershipReader:
         if session is not None:
             return read(clearances(self._collection.find(query, hint=HINT, session=session)), session)
         found = read({}, None)
-        if not found or not self._may_be_cleared(query):
+        if not found or not self.may_be_cleared():
             return found
         with self._database.snapshot_session() as session:
             return read(clearances(self._collection.find(query, hint=HINT, session=session)), session)
 
-    def _may_be_cleared(self, query: Row) -> bool:
+    def may_be_cleared(self) -> bool:
         """Return whether there may be a clearance; "no" is remembered for as long as each one is announced before."""
         now = time.monotonic()
         if now < self._none_until:
             return False
+        query = {"tenant": self._tenant, "group": CLEARED}
         if self._collection.find_one(query, {"_id": 0, "member": 1}, hint=HINT):
             return True
         self._none_until = now + BELIEVED

@@ -114,6 +114,26 @@ def test_a_member_that_is_there_already_changes_nothing(
     assert event["members"] == {"added": [member], "addedCount": 1}
 
 
+def test_of_members_some_of_which_are_there_the_others_are_added(
+    provider: Callable[[], Provider], database: Database
+) -> None:
+    users = [user(provider, f"u{n}") for n in range(6)]
+    target = group(provider, "G", *users[:2])
+
+    def add(*numbers: int) -> None:
+        value = [{"value": users[number]} for number in numbers]
+        patch(provider, "Group", target, {"op": "add", "path": "members", "value": value})
+
+    add(1, 2, 3)
+    add(3, 0)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: add(3, 4, 5), range(8)))
+    assert members(provider, target) == set(users)
+    assert database.db.groups.find_one({"_id": target})["meta"]["version"] == 3
+    events = logged(database, **{"resource.id": target, "operation": "patch"})
+    assert [set(event["members"]["added"]) for event in events] == [set(users[2:4]), set(users[4:])]
+
+
 def test_adds_and_removes_at_once(provider: Callable[[], Provider]) -> None:
     users = [user(provider, f"u{n}") for n in range(50)]
     target = group(provider, "G", *users[:25])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,7 @@ from app.config import Config
 from app.export_import import export
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.directory import deleted, membership_plan, membership_sweep, references
+from app.store.directory import deleted, membership_plan, membership_sweep, memberships, references
 from app.store.directory.membership_sweep import LEASE, _key, _sweep_batch, sweep
 from app.store.directory.memberships import CLEARED
 from app.store.directory.operator_views import prepare_views
@@ -319,6 +320,30 @@ def test_fa_12_changes_of_a_group_that_is_being_swept(client: Client, database: 
     sweep(database, later(4))
     world.check(stayer, newcomer)
     assert database.db.memberships.count_documents({"group": {"$in": [world.group, CLEARED]}}) == 2
+
+
+def test_fa_12_a_member_that_is_added_around_a_clearance_is_in_the_group(
+    client: Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that has just found no clearance adds members without looking for one (D-33)."""
+    world = World(client, database)
+    wait, added = time.sleep, list[float]()
+
+    def announced(seconds: float) -> None:
+        if not added:
+            world.patch(adding(world.newcomer))
+            added.append(time.monotonic())
+        wait(seconds)
+
+    monkeypatch.setattr(memberships.time, "sleep", announced)
+    world.patch(removing(world.leaver))
+    world.patch(adding(world.leaver))  # asks whether there is a clearance
+    world.put(world.stayer)
+    assert added and clearance(database)
+    world.patch(adding(world.leaver))
+    world.check(world.leaver, world.stayer)
+    world.patch(adding(world.leaver, world.newcomer))
+    world.check(world.leaver, world.stayer, world.newcomer)
 
 
 def test_fa_12_a_group_is_cleared_again_before_it_is_swept(client: Client, database: Database) -> None:
