@@ -53,7 +53,7 @@ def test_what_was_sent_costs_no_more_than_its_length_times_a_constant(text: str)
 def test_an_attribute_has_a_short_name(path: str, name: str) -> None:
     assert short(path) == name
     assert summary({"changes": [{"attribute": path, "old": None, "new": "x"}]}) == f"{name}: x"
-    assert title_of("required", path) == f"no {name or 'an attribute'}"
+    assert title_of("required", path) == f"{name or 'an attribute'} is missing"
 
 
 def test_a_page_has_the_short_name_beside_the_urn_and_indents_what_was_sent(pages, operator) -> None:
