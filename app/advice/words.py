@@ -43,7 +43,7 @@ EVENTS = {
     ("create", "tenant"): "create the customer with the profile", ("on", "sso"): "turn on sign-on:",
     ("off", "sso"): "turn off sign-on:",
     **{(act, kind): f"{act} the customer" for act in ("suspend", "resume", "delete") for kind in ("tenant", "Tenant")},
-    ("create", "Tenant"): "create the customer",
+    ("create", "Tenant"): "create the customer", ("issue", "token"): "create the token",
 }
 """What operators have done, by operation and kind, before the name of what they did it to."""
 ACTS = {

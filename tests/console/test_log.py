@@ -292,6 +292,19 @@ def test_ca_01_what_is_shown_is_text(operator, customer) -> None:
         assert "\u202e" not in each.main
 
 
+def test_an_empty_log_says_where_it_was_looked_and_leads_to_names_that_begin_so(pages, operator, customer) -> None:
+    customer.user("svc@x.org", name={"familyName": "Backup"})
+    customer.moved(1)
+    shown = operator.get(f"{customer.page}/log?person=svc&failed=1")
+    assert "No matches. Looked at the log, which goes back 90 days. A person or group is found by the whole name" in shown.main
+    (find,) = [link for link in shown.links() if "/find" in link]
+    assert "svc@x.org was refused 1 time" in operator.get(find).main
+    assert "Looked at the chosen days of the log" in operator.get(f"{customer.page}/log?to=2020-01-01").main
+    admin = Browser(pages, "setup")
+    admin.enter_setup(pages.create_tenant(None, "gallery")[0].split("/")[3])
+    assert "No refusals in the last 7 days." in admin.get("/setup/refused").main
+
+
 def test_a_viewer_sees_the_log_too(pages, viewer, customer) -> None:
     customer.user("x", name={})
     assert isinstance(viewer, Browser)
