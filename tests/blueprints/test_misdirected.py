@@ -11,6 +11,7 @@ from app.advice.explain import explain, plain
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import Client
+from tests.conftest import Fault
 
 
 @pytest.fixture
@@ -110,3 +111,9 @@ def test_an_id_that_does_not_exist_is_no_wrong_path(client: Client, http_databas
         assert client("GET", f"/{client.tenant}/scim/v2{path}").status_code == 404
     assert client("PUT", f"/{client.tenant}/scim/v2/Users").status_code == 405
     assert [event["cause"] for event in logged(http_database, client.tenant)] == ["bad-path"]
+
+
+def test_while_the_database_does_not_answer_an_unknown_path_is_one(client: Client, http_database: Database, fault: Fault) -> None:
+    with fault(["find"], "alwaysOn", errorCode=91, namespace=f"{http_database.db.name}.tokens"):
+        assert client("GET", f"/{client.tenant}/Users").status_code == 404
+    assert logged(http_database, client.tenant) == []
