@@ -127,8 +127,8 @@ def _print_cures(found: list[dict[str, Any]], provider: str) -> None:
     for reason, number in numbers.most_common(_MOST_CURES):
         sentence = newest[reason].sentence
         say("", f"{number} x {newest[reason].title}" + (f": {sentence}" if sentence else ""))
-        for place, step in enumerate(newest[reason].steps, 1):
-            say(f"  {place}. {plain(step)}")
+        if steps := [f"  {place}. {plain(step)}" for place, step in enumerate(newest[reason].steps, 1)]:
+            say("How to fix it:", *steps)
 
 
 def _row(event: dict[str, Any]) -> dict[str, Any]:

@@ -226,14 +226,16 @@ def test_co_66_each_reason_is_printed_once_with_its_cure(database: Database, cap
     gallery.user("eve")
     gallery("POST", "/Users", {"schemas": [USER_URN], "userName": "EVE", "displayName": "A", "name": {"givenName": "A", "familyName": "A", "formatted": "A"}})
     lines = operator("events", "contoso", "--failed").splitlines()
-    assert lines[-9:] == [
+    assert lines[-11:] == [
         "2 x name.givenName is missing: The user has no name.givenName; it is required.",
+        "How to fix it:",
         "  1. Open the app, Provisioning, Attribute Mapping, users.",
         "  2. Map name.givenName from attributes that every user has, with a Default value if null; or leave such accounts "
         "out with a scoping filter.",
         "  3. Provision on demand for this user shows at once whether it helped.",
         "",
         '1 x userName is taken: userName "eve" already belongs to another user.',
+        "How to fix it:",
         "  1. Compare the externalId of the user that has this userName with that of the refused one.",
         "  2. If they are the same, it is the same user: check which attribute is Matching under Attribute Mapping. By it, Entra should have found the existing user.",
         "  3. If they differ, or one has none, it is another one: it was created by hand or by another app, or was disabled and keeps its userName, which only "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 from flask import current_app, g
 
@@ -59,20 +60,17 @@ class Parts:
 
 def parts() -> Parts:
     """Return the parts of the current application."""
-    found: Parts = current_app.extensions[EXTENSION]
-    return found
+    return cast("Parts", current_app.extensions[EXTENSION])
 
 
 def visit() -> Visit:
     """Return the visit of the current request, which has been let in."""
-    found: Visit = g.visit
-    return found
+    return cast("Visit", g.visit)
 
 
 def customer() -> Tenant:
     """Return the tenant that the current page is about: that of the URL, or on the setup pages that of the visit."""
-    found: Tenant = g.customer
-    return found
+    return cast("Tenant", g.customer)
 
 
 def directory() -> Directory:
