@@ -25,6 +25,8 @@ ROLES = (
     ("status", "status: see the state and refusals only"),
 )
 """What a setup link allows, by its role."""
+OPENS = {"setup": "create a Secret Token for", "status": "see the state and the refusals of"}
+"""The same of one who finds it, before the customer's name."""
 LINK_LIFETIMES = (("1", "1 day"), ("3", "3 days"), ("7", "7 days"), ("30", "30 days"))
 """How long a setup link is valid: days, and in words."""
 WAYS = (

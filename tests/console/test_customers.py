@@ -82,6 +82,7 @@ def test_a_setup_link_is_made_shown_once_and_revoked(pages, operator, tenant) ->
     shown = operator.post(page, form)
     (link,) = re.findall(rf"{pages.url}(/setup/enter/[\w-]+)", shown.response.text)
     (code,) = shown.texts("//*[@id='made-2']")
+    assert f"is a secret: with it and the code, anyone can create a Secret Token for {tenant}" in shown.main
     assert "shown already" in operator.post(page, form).main
     person = Browser(pages, SETUP)
     assert person.post(link, {"code": code}, follow="no").status == 303
@@ -91,6 +92,8 @@ def test_a_setup_link_is_made_shown_once_and_revoked(pages, operator, tenant) ->
     operator.post(page, {"act": "revoke", "id": revoke})
     assert person.get("/setup").status == 401
     assert "No setup links" in operator.get(page).main
+    status = operator.post(page, operator.get(page).form() | {"role": "status"}).main
+    assert f"is a secret: with it, anyone can see the state and the refusals of {tenant}" in status and "Secret Token" not in status
 
 
 def test_ca_07_eight_posts_at_once_make_no_more_than_five(pages, operator, tenant) -> None:
@@ -150,7 +153,7 @@ def test_an_act_says_who_from_where_and_why_it_failed(pages, operator, tenant) -
     assert f"an administrator of {tenant} setup link {link.id}, from 127.0.0.1 sign in by a setup link" in entered
     assert entered.endswith("done")
     assert f"setup link {link.id} setup, from 127.0.0.1 sign in by a setup link" in wrong and "administrator" not in wrong
-    assert wrong.endswith("failed This is not the code that belongs to the link.")
+    assert wrong.endswith("failed This is not the code that belongs to the link: 4 attempts left.")
     assert "alice console, from 127.0.0.1, operator revoke a setup link" in revoked
     assert revoked.endswith("failed There is no setup link 0123456789ab.")
     Browser(pages).post("/console/enter/never-made", follow="no")

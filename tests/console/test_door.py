@@ -123,6 +123,26 @@ def test_ca_07_a_setup_link_works_after_fifty_scanners(pages, tenant) -> None:
     assert person.get("/setup").status == 401
 
 
+def test_the_code_page_counts_down_and_both_sides_are_told_that_the_link_has_ended(pages, operator, tenant) -> None:
+    secret, code = Links(pages.database).make_setup(tenant, "setup", "alice", timedelta(hours=1), coded=True)
+    person, entry, wrong = Browser(pages, "setup"), f"/setup/enter/{secret}", f"{(int(code) + 1) % 10**8:08}"
+    assert "anyone who has it and the code can open" in person.get(entry).main
+    for _ in range(6):
+        assert "A code has eight digits; this was not counted." in person.post(entry, {"code": "12"}).main
+    said = [person.post(entry, {"code": wrong}).main for _ in range(4)]
+    assert [each for text in said for each in re.findall(r"\d attempts? left", text)] == ["4 attempts left", "3 attempts left", "2 attempts left", "1 attempt left"]
+    for given in (wrong, code):
+        ended = person.post(entry, {"code": given})
+        assert (ended.status, ended.heading) == (404, "This link is no longer valid")
+        assert "It ended after five wrong codes." in ended.main and tenant not in ended.main
+    assert "It ended after five wrong codes." in person.get(entry).main
+    assert "five wrong" not in person.get("/setup/enter/never-made").main
+    (row,) = operator.get(f"/console/customers/{tenant}/links").texts("//tbody/tr")
+    assert "ended after five wrong codes" in row and "Revoke link" not in row
+    acts = [each["reason"] for each in AuditLog(pages.database).find(tenant=tenant) if each["act"] == "setup sign-in"]
+    assert len(acts) == 5 and acts[-1].endswith("the link, which has ended with it.")
+
+
 def test_ca_07_a_visit_by_a_setup_link_ends_with_the_link(pages, tenant) -> None:
     links, visits = Links(pages.database), pages.database.db[VISITS.name]
     for handover in (False, True):
@@ -164,11 +184,12 @@ def test_co_24_a_code_is_asked_for_and_the_fifth_wrong_one_ends_the_link(pages, 
     secret, code = Links(pages.database).make_setup(tenant, "setup", "alice", timedelta(hours=1), coded=True)
     person = Browser(pages, "setup")
     assert "eight digits" in person.get(f"/setup/enter/{secret}").main
-    wrong = person.post(f"/setup/enter/{secret}", {"code": "1"}, follow="no")
+    other = {"code": f"{(int(code) + 1) % 10**8:08}"}
+    wrong = person.post(f"/setup/enter/{secret}", other, follow="no")
     assert (wrong.status, "not the code" in wrong.main) == (422, True)
     assert Browser(pages, "setup").post(f"/setup/enter/{secret}", {"code": code}, follow="no").status == 303
     for _ in range(4):
-        last = person.post(f"/setup/enter/{secret}", {"code": "2"}, follow="no")
+        last = person.post(f"/setup/enter/{secret}", other, follow="no")
     assert last.heading == "This link is no longer valid"
 
 

@@ -10,13 +10,13 @@ from app.blueprints.exchange import current
 from app.blueprints.pages.headers import base_url
 from app.console.frame.access import Need
 from app.console.frame.door import COOKIES, cookie, is_local, to
-from app.console.frame.forms import Fault, Form
+from app.console.frame.forms import Form
 from app.console.frame.pages import page
 from app.console.frame.parts import parts, visit
 from app.console.frame.sites import console, setup
 from app.console.frame.wrong import Wrong, gone, not_signed_in
 from app.store.operators.audit import FAILED, AuditLog, Operator
-from app.store.operators.links import Link
+from app.store.operators.links import WrongCode
 from app.store.operators.visits import CONSOLE, SETUP
 
 _ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.begin"}
@@ -28,20 +28,24 @@ def enter(secret: str) -> Response:
     """Ask whether to come in by a link; raises Wrong for one that is not valid, TooManyRequests."""
     link = parts().links.get(secret, g.kind)
     if link is None:
-        raise _refused()
+        raise _refused(secret)
     return page("enter.html", link=link, who=link.who, said="The link works once.", possible=_can_sign_in())
 
 
 @console.act("/enter/<secret>", Need.NOBODY, "code", shows=enter)
-@setup.act("/enter/<secret>", Need.NOBODY, "code", shows=enter)
+@setup.act("/enter/<secret>", Need.NOBODY, "code", shows=enter, about="code")
 def entered(form: Form, secret: str) -> Response:
     """Come in by a link; one into the console is then used up."""
     if not _can_sign_in():
         return enter(secret)
-    known = parts().links.get(secret, g.kind)
-    link = parts().links.enter(secret, g.kind, form["code"])
+    try:
+        link = parts().links.enter(secret, g.kind, form["code"])
+    except WrongCode as wrong:
+        if wrong.counted:
+            _record(by(wrong.link.visitor), wrong.detail, tenant=wrong.link.tenant, object_=wrong.link.id)
+        raise
     if link is None:
-        raise _wrong_code(known) if known and known.code else _refused()
+        raise _refused(secret)
     return come_in(by(link.visitor, link.role), until=link.last_visit, tenant=link.tenant, link=link.id)
 
 
@@ -87,21 +91,19 @@ def come_in(
     return response
 
 
-def _wrong_code(link: Link) -> Fault:
-    """Record a wrong code for a setup link, and return the error for it; the fifth ends the link."""
-    sentence = "This is not the code that belongs to the link."
-    who, about = by(link.visitor), {"tenant": link.tenant, "object_": link.id}
-    with AuditLog(parts().database).begin(who, "setup sign-in", **about) as entry:
-        entry.record(FAILED, reason=sentence)
-    return Fault("code", sentence)
+def _record(who: Operator, reason: str, **about: str) -> None:
+    """Record that a person has tried to come in, and why they could not."""
+    with AuditLog(parts().database).begin(who, f"{g.kind} sign-in", **about) as entry:
+        entry.record(FAILED, reason=reason)
 
 
-def _refused() -> Wrong:
+def _refused(secret: str) -> Wrong:
     """Count a link that is not valid, and return the error for it; raises TooManyRequests."""
+    if g.kind == SETUP and parts().links.has_ended(secret):
+        return gone(g.kind, "It ended after five wrong codes.")
     wrong = gone(g.kind)
     if parts().limits.count_wrong_link(request.remote_addr or ""):
-        with AuditLog(parts().database).begin(by(""), f"{g.kind} sign-in") as entry:
-            entry.record(FAILED, reason=wrong.heading)
+        _record(by(""), wrong.heading)
     return wrong
 
 

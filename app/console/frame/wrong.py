@@ -57,10 +57,10 @@ def sign_in_again(visit: Visit) -> Wrong:
     return Wrong(403, done, how, heading=heading, command=LINK_COMMAND)
 
 
-def gone(kind: str) -> Wrong:
-    """Return the error for a link that is not valid, for whatever reason."""
+def gone(kind: str, why: str = "It has expired or was revoked.") -> Wrong:
+    """Return the error for a link that is not valid."""
     heading, whom = "This link is no longer valid", parts().config.support or "the people who sent it"
     if kind == SETUP:
-        return Wrong(404, f"It has expired or was revoked. Ask {whom} for a new one.", heading=heading)
+        return Wrong(404, f"{why} Ask {whom} for a new one.", heading=heading)
     how = "A link into the console works once, and expires after a few minutes. Print a new one with:"
     return Wrong(404, how, heading=heading, command=LINK_COMMAND)

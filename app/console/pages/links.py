@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from flask import Response, url_for
 
-from app.advice.words import LINK_LIFETIMES, ROLES
+from app.advice.words import LINK_LIFETIMES, OPENS, ROLES
 from app.blueprints.pages.headers import base_url
 from app.console.frame import Form, Need, acting, back, console, customer, page, parts
 from app.store.operators.links import LinkActs
@@ -15,8 +15,8 @@ from app.store.operators.links import LinkActs
 @console.page("/customers/<customer>/links", Need.SEE)
 def links(made: tuple[str, str] | None = None) -> Response:
     """Show the setup links of a customer, and the one that was just `made`: its address, and its code or ""."""
-    rows = parts().links.of_tenant(customer().name)
-    return page("links.html", rows=rows, made=made, lifetimes=LINK_LIFETIMES, roles=ROLES)
+    rows = [each for ended in (False, True) for each in parts().links.of_tenant(customer().name, ended=ended)]
+    return page("links.html", rows=rows, made=made, lifetimes=LINK_LIFETIMES, roles=ROLES, opens=OPENS)
 
 
 @console.act("/customers/<customer>/links", Need.GRAVE, "act", "id", "role", "days", "code", shows=links)

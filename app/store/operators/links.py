@@ -6,6 +6,7 @@ expires. What it allows is narrow instead. Both kinds are stored among the ticke
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, NamedTuple
 
-from app.errors import Conflict, NotFound
+from pymongo import ReturnDocument
+
+from app.advice.wording import plural
+from app.errors import Conflict, InvalidValue, NotFound
 from app.store.accounts.tokens import hash_of
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
@@ -25,6 +29,7 @@ CONSOLE_LIFETIME = timedelta(minutes=5)
 LONGEST, SHORTEST = timedelta(days=30), timedelta(minutes=5)
 MOST_OF_A_TENANT = 5
 MOST_WRONG_CODES = 5
+_ENDED = {"wrong": {"$gte": MOST_WRONG_CODES}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,8 @@ class Link:
     last: datetime | None = None
     code: str = ""
     """The hash of the code that is asked for, or ""."""
+    wrong: int = 0
+    """Wrong codes that were typed."""
     handover: bool = False
     """Whether an application of the vendor's sends a person on by it at once."""
 
@@ -65,6 +72,22 @@ class Link:
     def label(self) -> str:
         """What it allows."""
         return self.role
+
+    @property
+    def attempts(self) -> int:
+        """How many wrong codes are left, of which the last one ends it."""
+        return MOST_WRONG_CODES - self.wrong
+
+
+class WrongCode(InvalidValue):
+    """A code is not that of a link, or is not `counted` since it is not eight digits."""
+
+    def __init__(self, link: Link, *, counted: bool) -> None:
+        left = f": {plural(link.attempts, 'attempt')} left." if link.attempts else ", which has ended with it."
+        wrong = f"This is not the code that belongs to the link{left}"
+        super().__init__(wrong if counted else "A code has eight digits; this was not counted.")
+        self.link = link
+        self.counted = counted
 
 
 class Links:
@@ -103,7 +126,7 @@ class Links:
     def enter(self, secret: str, use: str, code: str = "") -> Link | None:
         """Use a link: one into the console up, one to the setup pages once more. Return it, or None if it is not valid.
 
-        What people write between the digits of a code does not count. The fifth wrong code ends a link that has one.
+        What people write between the digits of a code does not count. Raises WrongCode; the fifth one ends the link.
         """
         moment = self._clock()
         valid: dict[str, Any] = {"_id": hash_of(secret), **self._valid(use)}
@@ -116,12 +139,29 @@ class Links:
             valid | right, {"$inc": {"opened": 1}, "$set": {"last": moment}}
         )
         if document is None:
-            self._collection.update_one(valid, {"$inc": {"wrong": 1}})
+            self._count_wrong(valid, digits)
         return _link(document) if document else None
 
-    def of_tenant(self, tenant: str) -> list[Link]:
-        """Return the valid setup links of a tenant, those that expire first at the beginning."""
-        return [_link(row) for row in self._collection.find({"tenant": tenant, **self._valid(SETUP)}).sort("expires")]
+    def _count_wrong(self, valid: dict[str, Any], digits: str) -> None:
+        """Count a wrong code for a link that is valid; raises WrongCode."""
+        counted = re.fullmatch("[0-9]{8}", digits) is not None
+        document = self._collection.find_one_and_update(
+            valid, {"$inc": {"wrong": int(counted)}}, return_document=ReturnDocument.AFTER
+        )
+        if document:
+            raise WrongCode(_link(document), counted=counted)
+
+    def has_ended(self, secret: str) -> bool:
+        """Return whether there is a setup link with this secret that ended by wrong codes."""
+        return self._collection.find_one({"_id": hash_of(secret), **self._valid(SETUP), **_ENDED}) is not None
+
+    def of_tenant(self, tenant: str, *, ended: bool = False) -> list[Link]:
+        """Return the valid setup links of a tenant, those that expire first at the beginning.
+
+        With `ended`, those that wrong codes have ended instead, until they would have expired.
+        """
+        query = {"tenant": tenant, **self._valid(SETUP), **(_ENDED if ended else {})}
+        return [_link(row) for row in self._collection.find(query).sort("expires")]
 
     def revoke(self, link_id: str, session: Session = None, *, tenant: str = "") -> Link:
         """Revoke a setup link and return it; raises NotFound, also for one of another tenant."""
@@ -195,5 +235,5 @@ def _link(document: dict[str, Any]) -> Link:
         key=document["_id"], use=document["use"], role=document["role"], who=document["who"],
         expires=aware(document["expires"]), tenant=document["tenant"], opened=document.get("opened", 0),
         last=aware(document["last"]) if document.get("last") else None, code=document.get("code", ""),
-        handover=document.get("handover", False),
+        wrong=document.get("wrong", 0), handover=document.get("handover", False),
     )

@@ -9,7 +9,7 @@ from app.config import Config
 from app.errors import Conflict, NotFound
 from app.store.mongo.moments import now
 from app.store.open import collections
-from app.store.operators.links import MOST_OF_A_TENANT, MOST_WRONG_CODES, Links
+from app.store.operators.links import MOST_OF_A_TENANT, MOST_WRONG_CODES, Links, WrongCode
 from app.store.operators.visits import CONSOLE, IDLE, LONGEST, MOST_FORMS, SETUP, Visits
 
 HOUR = timedelta(hours=1)
@@ -83,11 +83,41 @@ def test_ca_07_a_link_with_a_code_ends_with_the_fifth_wrong_one(links):
     secret, code = links.make_setup("contoso", "setup", "alice", HOUR, coded=True)
     assert len(code) == 8 and code.isdigit()
     wrong = f"{(int(code) + 1) % 10**8:08}"
-    for _ in range(MOST_WRONG_CODES - 1):
-        assert links.enter(secret, SETUP, wrong) is None
-    assert links.enter(secret, SETUP, code).tenant == "contoso"
-    assert links.enter(secret, SETUP) is None
+    for left in range(MOST_WRONG_CODES - 1, 0, -1):
+        with pytest.raises(WrongCode, match=f"{left} attempts? left"):
+            links.enter(secret, SETUP, wrong)
+    assert links.enter(secret, SETUP, f"{code[:4]}-{code[4:]}").tenant == "contoso"
+    assert not links.has_ended(secret) and links.of_tenant("contoso", ended=True) == []
+    with pytest.raises(WrongCode, match="has ended"):
+        links.enter(secret, SETUP, wrong)
     assert links.enter(secret, SETUP, code) is None
+    assert links.has_ended(secret) and links.of_tenant("contoso") == []
+    assert [each.attempts for each in links.of_tenant("contoso", ended=True)] == [0] and links.of_tenant("fabrikam", ended=True) == []
+
+
+@pytest.mark.parametrize("typo", ["", "12", "1234567", "123456789", "1234 567a", "abcdefgh", "١٢٣٤٥٦٧٨"])
+def test_what_is_not_eight_digits_is_not_counted(links, typo):
+    secret, code = links.make_setup("contoso", "setup", "alice", HOUR, coded=True)
+    for _ in range(2 * MOST_WRONG_CODES):
+        with pytest.raises(WrongCode, match="not counted") as refused:
+            links.enter(secret, SETUP, typo)
+    assert not refused.value.counted
+    assert links.enter(secret, SETUP, code).tenant == "contoso"
+
+
+def test_a_link_that_was_revoked_or_has_expired_did_not_end_by_its_code(links, clock):
+    made = [links.make_setup("contoso", "setup", "alice", (1 + number) * HOUR, coded=True) for number in range(2)]
+    for secret, code in made:
+        for _ in range(MOST_WRONG_CODES - 1):
+            with pytest.raises(WrongCode):
+                links.enter(secret, SETUP, f"{(int(code) + 1) % 10**8:08}")
+    links.revoke(links.of_tenant("contoso")[1].id)
+    (secret, code), (revoked, _) = made
+    with pytest.raises(WrongCode):
+        links.enter(secret, SETUP, f"{(int(code) + 1) % 10**8:08}")
+    assert (links.has_ended(secret), links.has_ended(revoked), links.has_ended("never-made")) == (True, False, False)
+    clock.moment += 2 * HOUR
+    assert not links.has_ended(secret) and links.of_tenant("contoso", ended=True) == []
 
 
 def test_ca_07_a_tenant_has_five_setup_links_at_most(links):
