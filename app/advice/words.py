@@ -46,12 +46,18 @@ EVENTS = {
     ("off", "sso"): "turn off sign-on:",
     **{(act, kind): f"{act} the customer" for act in ("suspend", "resume", "delete") for kind in ("tenant", "Tenant")},
     ("create", "Tenant"): "create the customer", ("issue", "token"): "create the token",
+    ("add", "trust"): "create the trust", ("delete", "trust"): "revoke the trust",
 }
 """What operators have done, by operation and kind, before the name of what they did it to."""
 ACTS = {
     "setup link": "create a setup link", "setup revoke": "revoke a setup link",
     "setup sign-in": "sign in by a setup link", "console link": "create a link into the console",
     "console sign-in": "sign in to the console", "console end": "end visits to the console",
+    **{f"tenant {act}": f"{act} the customer" for act in ("create", "suspend", "resume", "delete")},
+    "token issue": "create a token", "token revoke": "revoke a token", "client create": "create an OAuth client",
+    "client rotate": "create another Client Secret", "client delete secret": "revoke a Client Secret",
+    "client delete": "delete an OAuth client", "trust add": "create a trust", "trust delete": "revoke a trust",
+    "app create": "create an app", "sso on": "turn on sign-on",
 }
 """The acts whose names, which are those of the commands, do not say enough."""
 OUTSIDE = ("You are not signed in",)

@@ -138,6 +138,7 @@ def test_acts_are_listed_in_pages_that_leave_nothing_out(pages, operator) -> Non
             break
         shown = operator.get(older[0])
     assert sorted(seen) == sorted(row["who"] for row in rows)
+    assert set(operator.get(f"/console/acts?customer={of}").texts("//td[@data-label='Act']")) == {"create a token"}
     assert operator.get("/console/acts?before=nonsense").status == 400
     assert "No matches" in operator.get(f"/console/acts?customer={name()}").main
 
