@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from zlib import crc32
 
 from app.auth.credential_cache import CredentialCache
 from app.auth.jwt import looks_like_jwt, verify
@@ -26,7 +27,7 @@ from app.auth.refusal import (
     ago,
     loggable,
 )
-from app.errors import TooManyRequests
+from app.errors import ScimError, TooManyRequests
 from app.outgoing.addresses import Networks
 from app.store.accounts.tenants import ALL_TENANTS, Tenant, Tenants
 from app.store.accounts.tokens import Token, Tokens, is_secret, parse
@@ -40,6 +41,10 @@ FORM = "scimd_<id>_<secret> (83 characters)"
 NEVER = float("inf")
 _LATEST = 10**11
 """The latest expiry that is believed, in seconds since 1970; an issuer may write any number."""
+_LINES = 5
+"""In a minute, of requests for different paths."""
+_PATHS = 1_000
+"""That are told apart: each has a bucket, and a client can ask for any number."""
 _UNKNOWN_ID = "000000000000"
 """An id that no token has; it is looked up for a malformed token, so that it costs the same read (D-109)."""
 
@@ -105,7 +110,7 @@ class Authenticator:
         try:
             self.count(principal)
         except TooManyRequests as error:
-            raise RateRefused(error, self.refusal_to_log(principal, error.detail)) from None
+            raise RateRefused(error, self.refusal_to_log(principal, error)) from None
         return principal
 
     def count(self, principal: Principal, amount: int = 1) -> None:
@@ -113,15 +118,18 @@ class Authenticator:
         own_rate = None if principal.of_all_tenants else principal.tenant.rate_limit
         self._limits.count_request(principal.owner, own_rate, amount)
 
-    def refusal_to_log(self, principal: Principal, detail: str, cause: str = "over-rate") -> Refusal | None:
-        """Return what to log about a request of a principal, None if a line was logged within the last minute.
+    def refusal_to_log(self, principal: Principal, error: ScimError) -> Refusal | None:
+        """Return what to log about a request of a principal, which was over its limit or had a wrong path, or None.
 
-        `cause` is that of a client over its limit, or of a wrong path.
+        A minute has one line for the same cause and path, and five for a cause.
         """
-        if not self._limits.may_log(f"{cause} of {principal.owner}"):
+        path = crc32("".join(each.received for each in error.problems).encode()) % _PATHS
+        name, log = f"{error.cause} of {principal.owner}", self._limits.may_log
+        if not (log(f"{name}: {path}") and log(name, _LINES)):
             return None
         return Refusal(
-            principal.kind, loggable(detail), credential_id=principal.credential_id, label=principal.label, cause=cause
+            principal.kind, loggable(error.detail), credential_id=principal.credential_id, label=principal.label,
+            cause=error.cause,
         )
 
     def missing(self, address: str) -> CredentialRefused:

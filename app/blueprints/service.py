@@ -32,8 +32,8 @@ class Service:
     """The same for the events of a tenant, or of all for None: tokens of all tenants are accepted, too."""
     count: Callable[[Principal, int], None]
     """Principal and number: count further operations of a request; raises TooManyRequests."""
-    refusal_to_log: Callable[[Principal, str, str], Refusal | None]
-    """Principal, detail and cause of the refusal -> what to log; None if a line was logged within the last minute."""
+    refusal_to_log: Callable[[Principal, ScimError], Refusal | None]
+    """Principal and error -> what to log about the refusal; None if the log of the last minute has enough."""
     enter: Callable[[str], None]
     """Tenant: take one of the tenant's threads; raises TooManyRequests."""
     leave: Callable[[str], None]

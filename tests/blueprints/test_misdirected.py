@@ -65,11 +65,23 @@ def test_the_token_endpoint_in_place_of_the_tenant_url_is_told(client: Client, h
     assert event["problems"][0]["received"] == f"/{client.tenant}/oauth/token"
 
 
-def test_of_many_wrong_paths_a_minute_has_one_line(client: Client, http_database: Database) -> None:
+def received(database: Database, tenant: str) -> list[str]:
+    return sorted(event["problems"][0]["received"].removeprefix(f"/{tenant}") for event in logged(database, tenant))
+
+
+def test_a_minute_has_one_line_for_each_wrong_path(client: Client, http_database: Database) -> None:
     for number in range(20):
         client("GET", f"/{client.tenant}/Users/{number}")
         client("POST", f"/{client.tenant}/scim/v2/Users/Users", {})
-    assert len(logged(http_database, client.tenant)) == 1
+        client("GET", f"/{client.tenant}/scim/v2/Userz")
+    assert received(http_database, client.tenant) == ["", "/Userz", "/scim/v2/Users"]
+
+
+def test_of_many_different_wrong_paths_a_minute_has_five_lines(client: Client, http_database: Database) -> None:
+    for number in range(20):
+        client("GET", f"/{client.tenant}/scim/v2/Userz/{number}")
+    assert received(http_database, client.tenant) == [f"/Userz/{number}" for number in range(5)]
+    assert http_database.db.counters.count_documents({"_id": {"$regex": client.tenant}}) <= 21
 
 
 @pytest.mark.parametrize("path", ["/{t}/Users", "/Users", "/nothing/at/all"])

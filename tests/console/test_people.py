@@ -72,6 +72,7 @@ def test_who_was_refused_is_found_and_leads_to_why(operator, customer) -> None:
     for page in (f"/console/find?q={name}", f"{customer.page}/people?q={name}", f"/console/find?q={name[:9]}", f"{customer.page}/people?q={name[:9]}"):
         shown = operator.get(page)
         assert f"was refused 1 time in {customer.name}" in shown.main
+        assert "No user or group has this name, but one was refused:" in shown.main and "No matches" not in shown.main
         (why,) = [link for link in shown.links() if "failed=1" in link]
         assert name in rows(operator.get(why))[0]
 

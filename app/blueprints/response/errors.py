@@ -63,11 +63,11 @@ def refuse(error: ScimError, respond: Callable[[ScimError], Response] = error_re
 def _log(error: ScimError, exchange: Exchange) -> None:
     """Write a refusal into the provisioning log: of a write, of a wrong credential or path, or of a client too fast.
 
-    Of a wrong path and of a client that is too fast, the log has at most one line a minute for each tenant.
+    A minute of a tenant's log has one line of a client that is too fast, and one for each of five wrong paths.
     """
     refusal, seldom = getattr(error, "refusal", None), isinstance(error, TooManyRequests) or error.cause == WRONG_URL
     if seldom and exchange.principal:
-        refusal = service().refusal_to_log(exchange.principal, error.detail, error.cause)
+        refusal = service().refusal_to_log(exchange.principal, error)
     tenant = EVERY_TENANT.name if exchange.is_consumer and exchange.tenant_name is None else exchange.tenant_name
     if refusal is not None and tenant is not None:
         operation = REQUEST if seldom else AUTHENTICATE
