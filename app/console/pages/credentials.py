@@ -36,8 +36,7 @@ def credentials(made: Made | None = None) -> Response:
     rows, url = shown(), parts().config.scim_url(customer().name)
     waits = g.kind == SETUP and bool(rows) and not rows[0].used
     template = "parts/credential_rows.html" if LIVE in request.args else "credentials.html"
-    ways = WAYS if g.kind == CONSOLE else WAYS[:1]
-    answer = page(template, rows=rows, made=made or {}, waits=waits, ways=ways, lifetimes=LIFETIMES, tenant_url=url)
+    answer = page(template, rows=rows, made=made or {}, waits=waits, ways=WAYS, lifetimes=LIFETIMES, tenant_url=url)
     answer.headers.update({} if waits else {"X-Done": "1"})
     return answer
 

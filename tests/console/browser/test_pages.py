@@ -190,6 +190,14 @@ BROKEN = """[...document.querySelectorAll("td bdi, td code")].filter(
 """Words in tables that are on two lines."""
 
 
+def test_on_a_phone_a_line_about_no_resource_says_what_it_is(window, customer) -> None:
+    customer.send("GET", "/Users", token="scimd_cut")
+    window.enter()
+    window.page.set_viewport_size({"width": 360, "height": 640})
+    window.go(f"{customer.page}/log?operation=authenticate")
+    assert window.page.locator("td", has_text="authenticate").first.is_visible()
+
+
 def test_a_word_in_a_table_is_on_one_line(window, customer) -> None:
     name, shown = "christopher.montgomery@contoso.com", "Featherstonehaugh"
     customer.user(name, displayName=shown)
