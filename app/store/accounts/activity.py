@@ -82,6 +82,8 @@ class PendingActivity:
     """When a client last changed something."""
     denied: int = 0
     """How many requests were denied since a client last authenticated."""
+    denied_since: datetime | None = None
+    """When the first of those was answered."""
     denial: AnsweredRequest | None = None
     """The last of those."""
 
@@ -94,10 +96,10 @@ class PendingActivity:
             self.causes[answered.time.strftime("%Y-%m-%d"), answered.cause] += 1
         if answered.kind == "denied":
             self.denied += 1
-            self.denial = answered
+            self.denied_since, self.denial = self.denied_since or answered.time, answered
         if answered.kind == "denied" or (answered.kind == "failed" and not answered.credential):
             return
-        self.let_in, self.denied, self.denial = answered.time, 0, None
+        self.let_in, self.denied, self.denied_since, self.denial = answered.time, 0, None, None
         if answered.kind == "done":
             self.written = answered.time
 
@@ -189,23 +191,53 @@ def _pulse(tenant: str, sums: PendingActivity) -> Iterable[UpdateOne]:
             [{"$set": {"contacts": {"$concatArrays": [earlier, [last]]}}}],
         )
         yield UpdateOne(this, {"$min": {"first": sums.let_in}, "$max": {"last": sums.let_in}})
-        # Another worker may have written a later denial before, or an earlier one afterwards.
-        yield UpdateOne(this | {"denied.time": {"$lte": sums.let_in}}, {"$unset": {"denied": ""}})
     if sums.written:
         yield UpdateOne(this, {"$max": {"lastWrite": sums.written}})
-    if sums.denial:
-        denial = sums.denial
-        last_denial = {"denied.reason": denial.reason, "denied.cause": denial.cause}
-        numbers = {"$max": {"denied.time": denial.time}, "$inc": {"denied.count": sums.denied}}
-        yield UpdateOne(this | {"last": {"$not": {"$gt": denial.time}}}, {"$set": last_denial, **numbers})
     rows = [
         {"time": each.time, "method": each.method, "type": each.resource_type, "status": each.status,
-         "credential": each.credential} for each in sums.recent
+         "credential": each.credential, **({"denied": True} if each.kind == "denied" else {})} for each in sums.recent
     ]
     yield UpdateOne(this, {
         "$max": {"heard": newest},
         "$push": {"recent": {"$each": rows, "$sort": {"time": 1}, "$slice": -RECENT}},
     })
+    if sums.let_in or sums.denial:
+        yield UpdateOne(this, [*_more_denied(sums), *_DENIED_SINCE_LAST])
+
+
+def _more_denied(sums: PendingActivity) -> Iterable[dict[str, Any]]:
+    """Yield the step that adds a worker's denials to `denied`; the last one of all says why.
+
+    What an earlier version counted has no `since`, and is not added to.
+    """
+    denial, known = sums.denial, {"$ifNull": ["$denied.since", None]}
+    if denial is None:
+        return
+    mine = {"time": denial.time, "reason": {"$literal": denial.reason}, "cause": {"$literal": denial.cause}}
+    is_newer = {"$not": {"$gt": ["$denied.time", denial.time]}}
+    yield {"$set": {"denied": {"$mergeObjects": [
+        "$denied", {"$cond": [{"$or": [is_newer, {"$not": known}]}, mine, {}]}, {
+            "since": {"$min": ["$denied.since", sums.denied_since]},
+            "count": {"$add": [{"$cond": [known, "$denied.count", 0]}, sums.denied]},
+        },
+    ]}}}
+
+
+_LATER = {"$filter": {"input": "$recent", "as": "each", "cond": {
+    "$and": ["$$each.denied", {"$gt": ["$$each.time", "$last"]}],
+}}}
+_RECOUNTED = {"$mergeObjects": ["$denied", {
+    "since": {"$min": ["$denied.time", {"$min": {"$map": {"input": _LATER, "as": "each", "in": "$$each.time"}}}]},
+    "count": {"$max": [1, {"$size": _LATER}]},
+}]}
+_DENIED_SINCE_LAST = ({"$set": {"denied": {"$switch": {"branches": [
+    {"case": {"$gt": ["$denied.since", "$last"]}, "then": "$denied"},
+    {"case": {"$gt": ["$denied.time", "$last"]}, "then": _RECOUNTED},
+], "default": "$$REMOVE"}}}},)
+"""The step that leaves in `denied` what came after the last success.
+
+If the first denial is older than that, the rest is counted among the newest requests (D-620).
+"""
 
 
 def _storable(cause: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 
 import pytest
 
@@ -69,7 +70,7 @@ def test_a_contact_tells_whether_somebody_was_let_in(activity: Activity) -> None
 def test_denials_are_counted_until_somebody_is_let_in(activity: Activity) -> None:
     activity.write(sums(answered(0), answered(1, "denied", reason="expired"), answered(2, "denied", reason="revoked")))
     activity.write(sums(answered(3, "denied", reason="revoked", cause="revoked")))
-    assert activity.pulse("acme")["denied"] == {"time": at(3), "reason": "revoked", "cause": "revoked", "count": 3}
+    assert activity.pulse("acme")["denied"] == {"since": at(1), "time": at(3), "reason": "revoked", "cause": "revoked", "count": 3}
     assert activity.causes("acme", at(0)) == {}, "those are of changes"
     activity.write(sums(answered(4)))
     assert "denied" not in activity.pulse("acme")
@@ -86,7 +87,43 @@ def test_whichever_worker_writes_first_the_last_request_decides_whether_a_client
     assert "denied" not in activity.pulse("acme") and activity.pulse("acme")["last"] == at(4)
     activity.write(sums(answered(6, "denied", cause="expired")))
     activity.write(sums(answered(5, "denied", cause="expired")))
-    assert activity.pulse("acme")["denied"] == {"time": at(6), "reason": "", "cause": "expired", "count": 2}
+    assert activity.pulse("acme")["denied"] == {"since": at(5), "time": at(6), "reason": "", "cause": "expired", "count": 2}
+
+
+def test_d_620_denials_are_counted_from_the_last_success_on_whichever_worker_writes_first(activity: Activity, database: Database) -> None:
+    """Three wrong paths, a success and three wrong paths within the two seconds of one sum, then a revoked token."""
+    astray = [answered(minutes, "denied", cause="wrong-url", reason="a path") for minutes in (1, 2, 3, 5, 6, 7)]
+    counted = {"since": at(5), "time": at(8), "cause": "revoked", "reason": "", "count": 4}
+    late = sums(answered(4))
+    for turn, order in enumerate(permutations([sums(*astray), late, sums(answered(8, "denied", cause="revoked"))])):
+        Tenants(database).create(f"t{turn}", "gallery")
+        for each in order:
+            activity.write({f"t{turn}": each["acme"]})
+        assert activity.pulse(f"t{turn}")["denied"] == counted
+        activity.write({f"t{turn}": sums(answered(9))["acme"]})
+        assert "denied" not in activity.pulse(f"t{turn}")
+
+
+def test_d_620_a_success_within_one_sum_begins_the_count_anew(activity: Activity) -> None:
+    activity.write(sums(answered(1, "denied", cause="expired")))
+    activity.write(sums(answered(2, "denied", cause="expired"), answered(3), answered(4, "denied", cause="revoked")))
+    assert activity.pulse("acme")["denied"] == {"since": at(4), "time": at(4), "cause": "revoked", "reason": "", "count": 1}
+
+
+def test_d_620_more_denials_than_requests_are_kept_are_counted_and_those_of_an_earlier_version_are_not(activity: Activity, database: Database) -> None:
+    activity.write(sums(answered(0)))
+    for start in (1, 31, 61):
+        activity.write(sums(*(answered(start + number, "denied", cause="expired") for number in range(30))))
+    assert (activity.pulse("acme")["denied"]["count"], activity.pulse("acme")["denied"]["since"]) == (90, at(1))
+    database.db.pulses.update_one({"_id": "acme"}, {"$unset": {"denied.since": ""}})
+    activity.write(sums(answered(0.5)))
+    assert (activity.pulse("acme")["denied"]["count"], activity.pulse("acme")["denied"]["since"]) == (20, at(71))
+    database.db.pulses.update_one({"_id": "acme"}, {"$unset": {"denied.since": "", "recent": ""}})
+    activity.write(sums(answered(0.6)))
+    assert (activity.pulse("acme")["denied"]["count"], activity.pulse("acme")["denied"]["since"]) == (1, at(90))
+    database.db.pulses.update_one({"_id": "acme"}, {"$unset": {"denied.since": ""}})
+    activity.write(sums(answered(99, "denied", cause="expired")))
+    assert (activity.pulse("acme")["denied"]["count"], activity.pulse("acme")["denied"]["since"]) == (1, at(99))
 
 
 def test_co_07_a_pulse_keeps_the_newest_requests(activity: Activity) -> None:
