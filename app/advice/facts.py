@@ -24,6 +24,10 @@ class Denial:
     cause: str
     """Why the last one was denied (`app.causes`)."""
     count: int
+    since: datetime | None = None
+    """Of the first one; None if an earlier version counted them."""
+    reason: str = ""
+    """Why the last one was denied, in a sentence; of a wrong address only what is wrong with the Tenant URL, or ""."""
 
 
 @dataclass(frozen=True)

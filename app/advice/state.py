@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import partial
 from itertools import pairwise
 
+from app.advice.denials import cure, denials, is_unsure, may_change, named, no_credential
 from app.advice.explain import title_of
 from app.advice.facts import Contact, Credential, Facts
 from app.advice.guides import ENTRA, provider_of
@@ -28,6 +29,7 @@ _ONCE_A_DAY = (20 * HOUR, 28 * HOUR)
 _SOON, _LATER = 7 * DAY, 30 * DAY
 _IN_USE = DAY
 """Credentials are in use that were used within this time of the last use of any."""
+_WRONG_ADDRESS = "Wrong address"
 
 
 class Level(StrEnum):
@@ -65,6 +67,8 @@ class State:
     sentence: str
     credential: Credential | None = None
     """The one that ends, or was the last one to end."""
+    cause: str = ""
+    """Why the client does not get in, if a request was refused for it (`app.causes`)."""
 
     @property
     def needs_attention(self) -> bool:
@@ -102,27 +106,28 @@ def _suspended(facts: Facts, now: datetime) -> State | None:
 
 def _locked_out(facts: Facts, now: datetime) -> State | None:
     denied = facts.denied
-    if denied is None or denied.cause == "suspended":  # that one was, and has not asked again since
+    if denied is None or denied.cause == "suspended" or is_unsure(facts):  # it was suspended, and has not come since
         return None
-    trailing = _trailing_denied(facts.contacts)
-    # Requests without any credential may be anybody's, and a client may try a path; one contact with them is no sign.
-    unsure = denied.cause == "no-credential" or (denied.cause == WRONG_URL and facts.last is not None)
-    if unsure and (facts.last is None or len(trailing) < 2):
-        return None
-    since = trailing[0].began if trailing else denied.time
-    sentence = (
-        f"Every request since {utc(since)} was refused: {title_of(denied.cause)}. "
-        f"{denied.count:,} so far, the last on {utc(denied.time)}."
-    )
-    return State(Key.LOCKED_OUT, Level.BAD, "Locked out", sentence)
+    title = _WRONG_ADDRESS if denied.cause == WRONG_URL else "Locked out"
+    ended = None if may_change(facts) or denied.cause == WRONG_URL else facts.ended
+    return State(Key.LOCKED_OUT, Level.BAD, title, denials(denied) + cure(facts), ended, denied.cause)
 
 
 def _shut_out(facts: Facts, now: datetime) -> State | None:
     """Return the state of a customer that will be refused; one that only ever read needs to read, and no more."""
-    if facts.last is None or any(each.writes or facts.last_write is None for each in facts.credentials):
+    if facts.last is None or may_change(facts):
         return None
-    sentence = f"{_no_credential(facts)} Create one, and paste it into the identity provider."
+    sentence = cure(replace(facts, denied=None)).strip()
     return State(Key.LOCKED_OUT, Level.BAD, "Locked out", sentence, facts.ended)
+
+
+def _astray(facts: Facts, now: datetime) -> State | None:
+    """Return the state of a customer that got in, and whose latest requests are for a wrong address."""
+    denied = facts.denied
+    if denied is None or denied.cause != WRONG_URL or facts.last is None:
+        return None
+    sentence = f"{denials(denied)}{cure(facts)} Before that, the connection worked: {_last_request(facts.last, now)}"
+    return State(Key.REFUSED, Level.WARNING, _WRONG_ADDRESS, sentence, cause=denied.cause)
 
 
 def _quarantine(facts: Facts, now: datetime) -> State | None:
@@ -172,7 +177,7 @@ def _refused(facts: Facts, now: datetime) -> State | None:
     works = f" The connection works: {_last_request(facts.last, now)}" if facts.last else ""
     return State(
         Key.REFUSED, Level.WARNING, f"{facts.refused:,} refused today",
-        f"{facts.refused:,} {changes} refused in the last 24 hours{why}.{works}",
+        f"{facts.refused:,} {changes} refused in the last 24 hours, fixed since or not{why}.{works}",
     )
 
 
@@ -180,7 +185,7 @@ def _never(facts: Facts, now: datetime) -> State | None:
     if facts.last is not None:
         return None
     link = f"A setup link is valid until {utc(facts.link_until)}." if facts.link_until else "There is no setup link."
-    why = f"{_no_credential(facts)} " if facts.ended else ""
+    why = f"{no_credential(facts)} " if facts.ended else ""
     return State(Key.NEVER, Level.NONE, "Never connected", f"No client has signed in yet. {why}{link}")
 
 
@@ -202,31 +207,13 @@ def _ends(facts: Facts, now: datetime, within: timedelta, key: Key, level: Level
     days = max(0, (last.expires - now) // DAY)
     only = "is the only credential in use" if len(in_use) == 1 else "is the last credential in use to expire"
     title = f"Expires in {plural(days, 'day')}" if days else "Expires today"
-    return State(key, level, title, f"{_named(last)} {only}; it expires on {utc(last.expires)}.", last)
-
-
-def _no_credential(facts: Facts) -> str:
-    """Return that no credential is valid that may change something, and what became of the last one."""
-    if facts.ended is None or facts.ended.expires is None:
-        return "No credential allows changes any more."
-    how = "was revoked" if facts.ended.revoked else "expired"
-    return f"{_named(facts.ended)} {how} on {utc(facts.ended.expires)}, and no other credential allows changes."
-
-
-def _named(credential: Credential) -> str:
-    return f'The {credential.kind} {credential.id}{f" “{credential.label}”" if credential.label else ""}'
+    return State(key, level, title, f"{named(last)} {only}; it expires on {utc(last.expires)}.", last)
 
 
 def _in_use(credentials: Sequence[Credential]) -> list[Credential]:
     """Return the credentials that were used about when one was last used; all of them if none was used."""
     newest = max((each.used for each in credentials if each.used), default=None)
     return [each for each in credentials if newest is None or (each.used and newest - each.used <= _IN_USE)]
-
-
-def _trailing_denied(contacts: Sequence[Contact]) -> list[Contact]:
-    """Return the newest contacts as far as nobody was let in."""
-    good = max((place for place, contact in enumerate(contacts, 1) if contact.let_in), default=0)
-    return list(contacts[good:])
 
 
 def _gaps(contacts: Sequence[Contact]) -> list[timedelta]:
@@ -245,5 +232,5 @@ def _reason(facts: Facts) -> str:
 _RULES: tuple[Callable[[Facts, datetime], State | None], ...] = (
     _suspended, _locked_out, _shut_out, _quarantine, _silent,
     partial(_ends, within=_SOON, key=Key.ENDS_SOON, level=Level.BAD), _failing,
-    partial(_ends, within=_LATER, key=Key.ENDS, level=Level.WARNING), _refused, _never, _healthy,
+    partial(_ends, within=_LATER, key=Key.ENDS, level=Level.WARNING), _astray, _refused, _never, _healthy,
 )

@@ -11,6 +11,7 @@ import structlog
 from flask import Flask, Response, request
 
 from app.blueprints.exchange import Exchange, begin, current
+from app.blueprints.request.misdirected import TENANT_URL
 from app.blueprints.service import service
 from app.causes import GUARDED, WRONG_URL
 from app.errors import ScimError, TooMany, TooManyRequests
@@ -86,9 +87,19 @@ def _remember(exchange: Exchange, tenant: str, status: int, kind: str) -> None:
         time=datetime.now(UTC), method=exchange.method, status=status, kind=kind,
         resource_type=_resource_type(provider) or _type_read(exchange),
         credential=principal.credential_id if provider and principal else "",
-        reason=str(getattr(error, "refusal", None) or error or ""),
+        reason=_reason(error) if error else "",
         cause=_cause(error, provider) if error else "",
     ))
+
+
+def _reason(error: ScimError) -> str:
+    """Return in a sentence why a request was refused; of a path, which may name people, only what is before it."""
+    if error.cause != WRONG_URL:
+        return str(getattr(error, "refusal", None) or error)
+    return "".join(
+        f"the {each.path} should be {each.expected}, and is {each.received}"
+        for each in error.problems if each.path == TENANT_URL
+    )
 
 
 def _resource_type(provider: Provider | None) -> str:

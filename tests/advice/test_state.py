@@ -39,7 +39,7 @@ RUNNING = contacts(2.2, 1.5, 0.8, 0.1)
 DAILY = contacts(50, 49, 25, 1)
 EXPIRED = Denial(ago(0.1), "expired", 41)
 NOBODY = Denial(ago(0.1), "no-credential", 3)
-ASTRAY = Denial(ago(0.1), "wrong-url", 3)
+ASTRAY = Denial(ago(0.1), "wrong-url", 3, ago(0.2))
 ENDED = Credential("token", "7f3a", "entra-2026", ago(2), ago(3), revoked=True)
 READS = Credential("token", "7f3a", "report", None, ago(1), writes=False)
 GOOD: dict[str, Any] = {"contacts": RUNNING, "last": ago(0.1), "credentials": (token(90),)}
@@ -65,10 +65,11 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("one contact without any token", GOOD | {"denied": NOBODY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=1)}, "healthy", "Healthy"),
     ("two contacts without any token", GOOD | {"denied": NOBODY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=2)}, "locked-out", "Locked out"),
     ("only requests without any token", {"denied": NOBODY, "contacts": contacts(3, 2, 1, denied=3)}, "never", "Never connected"),
-    ("the first requests go to a wrong address", {"denied": ASTRAY, "contacts": contacts(0.1, denied=1)}, "locked-out", "Locked out"),
-    ("a client that gets in tries another address", GOOD | {"denied": ASTRAY}, "healthy", "Healthy"),
-    ("a client came once for another address alone", GOOD | {"denied": ASTRAY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=1)}, "healthy", "Healthy"),
-    ("a client goes to a wrong address by now", GOOD | {"denied": ASTRAY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=2)}, "locked-out", "Locked out"),
+    ("the first requests go to a wrong address", {"denied": ASTRAY, "contacts": contacts(0.1, denied=1)}, "locked-out", "Wrong address"),
+    ("the latest requests of a client that gets in go to a wrong address", GOOD | {"denied": ASTRAY}, "refused", "Wrong address"),
+    ("a client came once for another address alone", GOOD | {"denied": ASTRAY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=1)}, "refused", "Wrong address"),
+    ("a wrong address comes before refused changes", GOOD | {"denied": ASTRAY, "refused": 3}, "refused", "Wrong address"),
+    ("a client goes to a wrong address by now", GOOD | {"denied": ASTRAY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=2)}, "locked-out", "Wrong address"),
     ("resumed, and not come again since", GOOD | {"denied": Denial(ago(1), "suspended", 9)}, "healthy", "Healthy"),
     ("once a day since the day before yesterday", GOOD | {"contacts": DAILY, "last": ago(1)}, "quarantine", "Quarantine suspected"),
     ("once a day, and today's is a little late", GOOD | {"contacts": contacts(76, 75, 51, 27), "last": ago(27)}, "quarantine", "Quarantine suspected"),
@@ -124,10 +125,26 @@ def test_co_124_the_table_has_every_state_and_forty_rows() -> None:
     assert len(ROWS) >= 40
 
 
+EVERY = "Every request since 28 Nov 2026, 15:00:00 UTC was refused, 41 so far, the last on 28 Nov 2026, 16:54:00 UTC: "
 SENTENCES = [
     ({"suspended": True, "suspended_by": "alice", "suspended_at": ago(1)}, "Suspended by alice since 28 Nov 2026, 16:00:00 UTC: every request is refused."),
-    (GOOD | {"denied": EXPIRED, "contacts": contacts(26, 2, denied=1)},
-     "Every request since 28 Nov 2026, 15:00:00 UTC was refused: The token has expired. 41 so far, the last on 28 Nov 2026, 16:54:00 UTC."),
+    (GOOD | {"denied": replace(EXPIRED, since=ago(2))},
+     f"{EVERY}The token has expired. Create another token, and paste it into the identity provider."),
+    (GOOD | {"denied": replace(EXPIRED, cause="audience", since=ago(2))}, f"{EVERY}The audience is wrong."),
+    (GOOD | {"denied": replace(EXPIRED, count=1)},
+     "The last request, on 28 Nov 2026, 16:54:00 UTC, was refused: The token has expired. Create another token, and paste it into the identity provider."),
+    (GOOD | {"denied": replace(EXPIRED, since=ago(2)), "credentials": (), "ended": ENDED},
+     f"{EVERY}The token has expired. The token 7f3a “entra-2026” was revoked on 28 Nov 2026, 15:00:00 UTC, and no other credential allows changes. "
+     "Create one, and paste it into the identity provider."),
+    (GOOD | {"denied": replace(EXPIRED, since=ago(2)), "credentials": (token(90, used=None, id_="b"),)},
+     f"{EVERY}The token has expired. The token b “entra-2026” has not been used yet: paste it into the identity provider."),
+    (GOOD | {"denied": replace(EXPIRED, since=ago(2)), "credentials": (token(90, used=None, kind="client"),)},
+     f"{EVERY}The token has expired. Create another token, and paste it into the identity provider."),
+    ({"denied": replace(ASTRAY, count=41, since=ago(2), reason="the end of the Tenant URL should be /a, and is /a/Users")},
+     f"{EVERY}the end of the Tenant URL should be /a, and is /a/Users. Copy the whole Tenant URL again, and paste it into the identity provider."),
+    (GOOD | {"denied": replace(ASTRAY, count=41, since=ago(2))},
+     f"{EVERY}wrong address. Copy the whole Tenant URL again, and paste it into the identity provider. Before that, the connection worked: "
+     "the last request came 6 minutes ago."),
     (GOOD | {"contacts": DAILY, "last": ago(1), "commonest": "required name.givenName"},
      "Since 26 Nov 2026, 16:00:00 UTC Entra has sent requests only once a day: it has probably put the job into quarantine, because too much was refused. "
      "Most refusals: name.givenName is missing. Fix that, then select Restart provisioning."),
@@ -137,8 +154,8 @@ SENTENCES = [
     (GOOD | {"credentials": (token(2, id_="a", label=""), token(6, id_="b"))},
      "The token b “entra-2026” is the last credential in use to expire; it expires on 4 Dec 2026, 17:00:00 UTC."),
     (GOOD | {"failed": 1, "failed_since": ago(1)}, "1 request failed with a server error since 28 Nov 2026, 16:00:00 UTC; the server's log says why."),
-    (GOOD | {"refused": 12, "commonest": "required name.givenName"}, "12 changes were refused in the last 24 hours, most often: name.givenName is missing. The connection works: the last request came 6 minutes ago."),
-    (GOOD | {"refused": 1, "commonest": "other"}, "1 change was refused in the last 24 hours: other. The connection works: the last request came 6 minutes ago."),
+    (GOOD | {"refused": 12, "commonest": "required name.givenName"}, "12 changes were refused in the last 24 hours, fixed since or not, most often: name.givenName is missing. The connection works: the last request came 6 minutes ago."),
+    (GOOD | {"refused": 1, "commonest": "other"}, "1 change was refused in the last 24 hours, fixed since or not: other. The connection works: the last request came 6 minutes ago."),
     ({"link_until": NOW + DAY}, "No client has signed in yet. A setup link is valid until 29 Nov 2026, 17:00:00 UTC."),
     ({}, "No client has signed in yet. There is no setup link."),
     ({"ended": ENDED}, "No client has signed in yet. The token 7f3a “entra-2026” was revoked on 28 Nov 2026, 15:00:00 UTC, and no other credential "
@@ -163,7 +180,7 @@ ANY = st.builds(
     Facts, name=st.just("contoso"), profile=st.sampled_from(["gallery", "interop", "rfc"]), provider=st.sampled_from(["", "okta"]),
     suspended=st.booleans(), suspended_by=st.sampled_from(["", "alice"]), suspended_at=st.none() | MOMENTS,
     contacts=st.lists(st.builds(Contact, MOMENTS, st.booleans()), max_size=12).map(lambda rows: tuple(sorted(rows, key=lambda row: row.began))),
-    last=st.none() | MOMENTS, denied=st.none() | st.builds(Denial, MOMENTS, st.sampled_from(sorted(CAUSES)), st.integers(1, 9_999)),
+    last=st.none() | MOMENTS, denied=st.none() | st.builds(Denial, MOMENTS, st.sampled_from(sorted(CAUSES)), st.integers(1, 9_999), st.none() | MOMENTS),
     refused=st.integers(0, 9_999), commonest=st.sampled_from(["", "taken", "required name.givenName", "other"]),
     failed=st.integers(0, 9_999), failed_since=st.none() | MOMENTS,
     credentials=st.lists(st.builds(
@@ -184,7 +201,7 @@ def test_co_124_there_is_exactly_one_state_and_its_sentence_names_no_number_that
     state = state_of(facts, NOW)
     moments = [facts.suspended_at, facts.failed_since, facts.link_until, facts.last, *(each.began for each in facts.contacts)]
     moments += [each.expires for each in (*facts.credentials, *([facts.ended] if facts.ended else []))]
-    moments += ([facts.denied.time] if facts.denied else [])
+    moments += ([facts.denied.time, facts.denied.since] if facts.denied else [])
     known = {number for each in moments if each for number in numbers(utc(each))}
     known |= {f"{number:,}" for number in (facts.refused, facts.failed, facts.denied.count if facts.denied else 0)}
     spans = [NOW - facts.last] if facts.last else []

@@ -74,13 +74,22 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     assert sentence in shown and "Copy the whole Tenant URL again" in shown and "The test has passed" not in shown
     (one,) = [link for link in admin.get("/setup/refused").links() if re.search(r"/refused/[\w-]+$", link)]
     assert sentence in admin.get(one).main
-    until(lambda: "was refused: wrong address" in admin.get("/setup").main)
-    assert "Locked out" in operator.get(customer.page).main
+    until(lambda: f"was refused: {sentence} Copy the whole Tenant URL again" in admin.get("/setup").main)
+    state = admin.get("/setup")
+    assert "Wrong address" in state.main and "Locked out" not in state.main and "never; the last request was refused" in state.main
+    (why,) = state.tree.xpath("//main//a[.='Why']/@href")
+    assert admin.get(why).links().count(one) == 1 and admin.get(why).heading.endswith("wrong address")
+    shown = operator.get(customer.page)
+    assert "Wrong address" in shown.main and not shown.tree.xpath("//main//a[.='Credentials'][contains(@class, 'button')]")
+    (why,) = shown.tree.xpath("//main//a[.='Why']/@href")
+    assert "wrong address" in operator.get(why).texts("//tbody/tr")[0]
     (row,) = operator.get(f"{customer.page}/log?failed=1").texts("//tbody/tr")
     assert "wrong address" in row
     customer.url = customer.pages.url + right
     assert customer.send("GET", "/Users").status_code == 200
     until(lambda: "Healthy" in operator.get(customer.page).main)
+    assert customer.send("GET", "/Userz").status_code == 404
+    until(lambda: "Wrong address" in operator.get(customer.page).main and "Before that, the connection worked" in admin.get("/setup").main)
 
 
 def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, customer) -> None:

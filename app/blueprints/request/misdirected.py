@@ -13,6 +13,8 @@ from app.causes import WRONG_URL
 from app.errors import NotFound, Problem, ScimError
 from app.schemas.resource_type import Catalogue
 
+TENANT_URL = "end of the Tenant URL"
+"""What is wrong if the URL was pasted wrongly."""
 _OTHERS = frozenset({"schemas", "resourcetypes", "serviceproviderconfig", "bulk", "me"})
 
 
@@ -30,7 +32,7 @@ def problems(tenant: str | None, catalogue: Catalogue | None) -> tuple[Problem, 
     end = max((place for place in range(known, len(parts)) if is_endpoint(parts[place], catalogue)), default=0)
     pasted = "/".join(parts[:end])
     if end and pasted != right:
-        return (Problem("end of the Tenant URL", right, loggable(pasted or "/")),)
+        return (Problem(TENANT_URL, right, loggable(pasted or "/")),)
     endpoints = " or ".join(each.endpoint for each in catalogue.types)
     return (Problem("path", endpoints, loggable(path.removeprefix(right) or "/")),)
 

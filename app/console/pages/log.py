@@ -44,8 +44,9 @@ def log() -> Response:
 
 @setup.page("/refused", Need.SEE)
 def refused() -> Response:
-    """Show who was refused within seven days."""
-    return page("refused.html", **lines(events().page(LogFilter(failed=True, since=now() - WEEK), window())))
+    """Show who was refused within seven days, all or for one cause."""
+    chosen = LogFilter(failed=True, cause=asked("cause"), since=now() - WEEK)
+    return page("refused.html", **lines(events().page(chosen, window())))
 
 
 @console.page("/log/<event_id>", Need.SEE)

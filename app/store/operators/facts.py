@@ -31,9 +31,7 @@ from app.store.operators.credentials import ENDINGS
 from app.store.operators.visits import SETUP
 from app.store.sign_on.tickets import SPEC as TICKETS
 
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-MONTH = 30 * DAY
-_QUIET = 3 * HOUR
+HOUR, DAY, MONTH, _QUIET = timedelta(hours=1), timedelta(days=1), timedelta(days=30), timedelta(hours=3)
 MOST_QUIET = 100
 """Customers that were heard of longest after others and are looked at; the others have been silent for longer."""
 MOST = 60
@@ -47,8 +45,7 @@ _SPREAD = 40 * HOUR
 _OF_THE_SERVER = frozenset({"failure", "unavailable"})
 """Causes that are counted with those of refusals, and are none of the client's."""
 _SCIM = frozenset(DEFAULT_SCOPES)
-_WRITE = "scim.write"
-_SOURCE = "source"
+_WRITE, _SOURCE = "scim.write", "source"
 _OF_PULSES = dict.fromkeys(("tenant", "contacts", "denied", "last", "lastWrite"), 1)
 _OF_DAYS = dict.fromkeys(("tenant", "day", "causes"), 1) | {
     f"hours.{hour:02}.{kind}": 1 for hour in range(24) for kind in ("refused", "failed")
@@ -197,7 +194,10 @@ def _facts(rows: Mapping[str, list[Row]], suspension: Row, now: datetime) -> Fac
         suspended_at=_when(suspension, "time"),
         contacts=tuple(Contact(aware(row["began"]), row["letIn"]) for row in pulse.get("contacts", ())),
         last=_when(pulse, "last"), last_write=_when(pulse, "lastWrite"),
-        denied=Denial(aware(denied["time"]), denied.get("cause", "unknown"), denied["count"]) if denied else None,
+        denied=Denial(
+            aware(denied["time"]), denied.get("cause", "unknown"), denied["count"], _when(denied, "since"),
+            denied.get("reason", ""),
+        ) if denied else None,
         refused=sum(refused.values()), commonest=_commonest(days) if refused else "",
         failed=sum(failed.values()), failed_since=min(failed, default=None),
         credentials=tuple(_credentials(rows, now)), link_until=max(links, default=None),

@@ -67,7 +67,7 @@ def test_co_60_facts_of_what_clients_did(world: World) -> None:
     acme = facts["acme"]
     assert (acme.refused, acme.commonest, acme.failed) == (3, "required name.givenName", 1)
     assert acme.last == NOW - 0.001 * HOUR and acme.last_write == NOW - 30 * HOUR
-    assert facts["globex"].denied == Denial(NOW - HOUR, "expired", 1)
+    assert facts["globex"].denied == Denial(NOW - HOUR, "expired", 1, NOW - HOUR)
     assert facts["globex"].contacts == (Contact(NOW - HOUR, let_in=False),)
     assert facts["globex"].last is None and world.state("globex") == "locked-out"
 
