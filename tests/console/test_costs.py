@@ -113,6 +113,31 @@ def test_co_101_105_a_live_part_takes_two_commands_besides_those_for_visit_and_t
     assert (status, read_by(commands)) == (200, ["visits", "tenants", "events", "events"])
 
 
+def of_the_log(commands: list[dict[str, Any]]) -> int:
+    """How many commands read the log by the index of names or of refusals, and no other way."""
+    found = [command for command in commands if next(iter(command.values())) == "events"]
+    assert all(command.get("hint") for command in found)
+    return len(found)
+
+
+def test_d_621_lists_of_refusals_take_one_command_more_for_what_solved_them(world: World) -> None:
+    log = Events(world.database, "contoso", LogSettings(90))
+    for number in range(60):
+        log.append(Event("create", "User", name=f"ann{number}", cause="required", attribute="title", status=400), Actor())
+    here = "/console/customers/contoso/log"
+    for filtered in ("failed=1", "cause=required"):
+        _, commands = world.get(f"{here}?{filtered}")
+        assert len(commands) <= MOST and of_the_log(commands) == 2
+        for live, status, events in (("2099", 204, ["events"]), ("2020", 200, ["events", "events"])):
+            found, commands = world.get(f"{here}?{filtered}&live={live}-01-01T00:00:00.000Z")
+            assert (found, read_by(commands)) == (status, ["visits", "tenants", *events])
+    _, commands = world.get("/console/find?q=ann")
+    assert len(commands) <= MOST and of_the_log(commands) == 2
+    secret, _ = Visits(world.database).open(kind=SETUP, who="link", role="setup", tenant="contoso")
+    world.cookie = f"__Host-scimd-setup={secret}"
+    assert of_the_log(world.get("/setup/refused")[1]) == 2
+
+
 def test_d_571_the_labels_of_what_is_shown_are_read_once(world: World) -> None:
     log = Events(world.database, "contoso", LogSettings(90))
     for number in range(9):

@@ -11,6 +11,7 @@ import requests
 from app.store.operators.audit import AuditLog
 from tests.console.browsing import Browser, Shown
 from tests.console.test_log import ENTERPRISE, Customer
+from tests.processes import until
 
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
@@ -103,11 +104,20 @@ def test_a_refusal_that_was_cured_since_says_so_on_its_page_and_where_both_are_l
     assert re.search(r"Solved This user was created on \d+ \w+ \d{4}, [\d:]+ UTC What was done", shown.main)
     (done,) = shown.tree.xpath("//a[.='What was done']/@href")
     assert operator.get(done).heading == "What changed" and ada in operator.get(done).main
-    for page in (f"{customer.page}/log", f"{customer.page}/people/{ada}"):
+    for page in ("log", f"people/{ada}", "log?failed=1", "log?cause=required", "log?person=ada@x.org&failed=1"):
+        page = f"{customer.page}/{page}"
         assert [row for row in rows(operator.get(page)) if "refused solved since" in row and "Why" in row], page
     own = Browser(customer.pages, "setup")
     own.enter_setup(customer.name)
-    (link,) = [link for link in own.get("/setup/refused").links() if re.search(r"/refused/[\w-]+$", link)]
+    assert "refused solved since" in own.get("/setup/refused").main
+    for page in ("/console/find?q=ada@x.org", f"{customer.page}/people?q=ada@"):
+        assert re.search(rf"was refused 1 time in {customer.name}, last just now \(solved since\)", operator.get(page).main), page
+    (live,) = operator.get(f"{customer.page}/log?failed=1").tree.xpath("//@data-poll")
+    assert operator.get(live).status == 204
+    assert customer.user("bea@x.org", name={"familyName": "Obi"}).status_code == 400
+    until(lambda: operator.get(live).response.headers.get("X-Newer") == "1")
+    assert [("solved since" in row) for row in rows(operator.get(live))] == [False, True]
+    (link,) = [link for link in own.get("/setup/refused").links() if re.search(r"/refused/[\w-]+$", link)][1:]
     assert "Solved This user was created on" in own.get(link).main and not own.get(link).tree.xpath("//a[.='What was done']")
 
 

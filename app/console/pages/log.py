@@ -13,16 +13,16 @@ from app.advice.words import OPERATIONS
 from app.blueprints.exchange import current
 from app.blueprints.response.streaming import Stream
 from app.console.frame import Need, acting, console, customer, directory, events, page, parts, setup, visit
-from app.console.frame.asked import ROWS, asked, beside, day, place, window
+from app.console.frame.asked import asked, beside, day, place, window
 from app.console.frame.door import LIVE
 from app.console.frame.forms import form as asked_form
 from app.console.frame.wrong import Wrong, missing
 from app.protocol.messages import CSV, NDJSON
-from app.store.log.reading.page import LogFilter, LogPage, Place, Window
+from app.store.log.reading.page import LogFilter, LogPage, Place
 from app.store.mongo.moments import now
 from app.store.operators.reports.exports import MOST, Export, Source, of_log
 from app.store.operators.reports.lines import members_of, whole
-from app.store.operators.reports.solved import marked, one
+from app.store.operators.reports.solved import latest, marked, one
 from app.store.operators.visits import CONSOLE, SETUP
 
 WEEK = timedelta(days=7)
@@ -33,12 +33,11 @@ WEEK = timedelta(days=7)
 def log() -> Response:
     """Show the log of a customer, or of requests that named none; its live part, or 204 where nothing is new."""
     front = place(LIVE, Place.parse)
-    newer = events().page(wanted(), Window(front, ROWS + 1, newer=True)).events if front else []
+    found, newer = latest(events(), wanted(), window(), front)
     if front and not newer:
         return Response(status=204)
-    values = lines(events().page(wanted(), window()), live=True)
-    response = page("parts/log_rows.html" if front else "log.html", **values, **_choices())
-    response.headers["X-Newer"] = str(len(newer))
+    response = page("parts/log_rows.html" if front else "log.html", **lines(found, live=True), **_choices())
+    response.headers["X-Newer"] = str(newer)
     return response
 
 
@@ -99,7 +98,9 @@ def portal() -> str:
 
 def lines(found: LogPage, *, live: bool = False) -> dict[str, Any]:
     """Return what the templates need for lines of a log, which may be `live` while they are the newest."""
-    rows, days = [whole(each) for each in marked(found.events)], parts().config.log_days
+    # What solved a refusal may be in front of an older page, and is not in a list of refusals alone.
+    log = events() if window().place or asked("failed") or asked("cause") or g.kind == SETUP else None
+    rows, days = [whole(each) for each in marked(found.events, log)], parts().config.log_days
     poll = str(found.front or "") if live and not window().place else ""
     by = labels(*(each["credential"] for each in rows))
     return {"log": found, "events": rows, "labels": by, "places": beside(found), "days": days, "poll": poll}

@@ -9,6 +9,7 @@ the indexes serve it, all of which begin with the tenant: with 2,000 tenants and
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,11 +23,12 @@ from app.schemas.tables.common import EXTERNAL_ID
 from app.store.accounts.tenants import NOT_DELETED
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.directory.deleted import SPEC as DELETED
-from app.store.log.events import BY_REFUSED_NAME
+from app.store.log.events import BY_NAME, BY_REFUSED_NAME
 from app.store.log.events import SPEC as EVENTS
 from app.store.mongo.database import Database
 from app.store.mongo.indexes import by_index
 from app.store.mongo.moments import aware
+from app.store.operators.reports.solved import can_be_solved, keys_of, solution
 
 MOST = 50
 """Hits of each kind."""
@@ -34,6 +36,8 @@ MOST_REFUSALS = 1_000
 """Refusals that are read for one search."""
 MOST_NAMES = 10_000
 """Names of tenants that are read at once."""
+_OF_A_REFUSAL = dict.fromkeys(("tenant", "time", "resource", "operation", "attribute", "keys", "failed"), 1)
+"""What is read of a refusal: what it was about, and what would solve it."""
 _TYPE = "_type"
 """The field of a row with its resource type; no attribute begins with an underscore."""
 _LAST = "\U0010ffff"
@@ -67,6 +71,8 @@ class Refusals:
     last: datetime
     more: bool = False
     """Whether the search ended before all refusals were counted."""
+    solved: bool = False
+    """Whether the last one was solved since."""
 
 
 class Finder:
@@ -109,18 +115,37 @@ class Finder:
         steps: list[Row] = [
             {"$match": {"tenant": {"$in": list(tenants)}, "failed": True, "keys": known_by}},
             {"$limit": MOST_REFUSALS},
-            {"$group": {"_id": who, "number": {"$sum": 1}, "last": {"$max": "$time"}}},
+            {"$project": _OF_A_REFUSAL},
+            {"$group": {"_id": who, "number": {"$sum": 1}, "last": {"$max": {"time": "$time", "line": "$$ROOT"}}}},
         ]
         log = self._db[EVENTS.name]
         # Without the hint MongoDB may read all refusals of all tenants, by the index of those.
         rows = by_index(log, BY_REFUSED_NAME, lambda **named: list(
             log.aggregate(steps, batchSize=MOST_REFUSALS, **named)))
         more = sum(row["number"] for row in rows) == MOST_REFUSALS
-        found = [
-            Refusals(row["_id"]["tenant"], row["_id"].get("name") or text, row["number"], aware(row["last"]), more)
-            for row in rows
+        shown = sorted(rows, key=lambda row: (row["_id"]["tenant"], row["_id"].get("name") or text))[:MOST]
+        later = self._later([row["last"]["line"] for row in shown])
+        return [
+            Refusals(
+                row["_id"]["tenant"], row["_id"].get("name") or text, row["number"], aware(row["last"]["time"]), more,
+                solution(row["last"]["line"], later[row["_id"]["tenant"]]) is not None,
+            ) for row in shown
         ]
-        return sorted(found, key=lambda each: (each.tenant, each.name))[:MOST]
+
+    def _later(self, refused: Sequence[Row]) -> dict[str, list[Row]]:
+        """Return the lines about what was refused that came later, the newest first, by tenant."""
+        found: defaultdict[str, list[Row]] = defaultdict(list)
+        about = [
+            {"tenant": line["tenant"], "keys": {"$in": list(keys_of(line))}, "time": {"$gte": line["time"]}}
+            for line in refused if can_be_solved(line)
+        ]
+        if about:
+            log, query = self._db[EVENTS.name], {"$or": about, "failed": {"$ne": True}}
+            for row in by_index(log, BY_NAME, lambda **named: list(log.find(query, limit=MOST_REFUSALS, **named))):
+                found[row["tenant"]].append(row)
+        return defaultdict(list, {
+            tenant: sorted(rows, key=lambda row: row["time"], reverse=True) for tenant, rows in found.items()
+        })
 
     def now_called(self, event: Row, tenant: str) -> list[Hit]:
         """Return who now has the name that was refused: the holder of a name that is taken, or one who came later."""

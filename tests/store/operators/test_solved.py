@@ -36,6 +36,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("another one created", refused("create", "ann", "x1"), line(5, "create", "bob", "x2", id_="2", name="bob", external="x2"), ""),
     ("a name is taken, and its holder changes", refused("create", "ann", "x1", attribute="userName"), line(5, "patch", "ann", "y9", id_="1", external="y9", changed="title"), ""),
     ("a name is taken, and was found later", refused("create", "ann", "x1", attribute="userName"), line(5, "patch", "ann", "x1", id_="1", external="x1", changed="title"), "This user was changed"),
+    ("not let in, and let in later", refused("sign-on", "1", id_="1"), line(5, "sign-on", "1", id_="1"), ""),
     ("created before", refused("create", "ann", "x1"), line(-5, "create", "ann", "x1", id_="1", external="x1"), ""),
     ("refused again", refused("create", "ann", "x1"), line(5, "create", "ann", "x1", external="x1", failed=True), ""),
     ("a group of that name", refused("create", "ann"), line(5, "create", "ann", id_="1", kind="Group"), ""),

@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from app.advice.explain import short
+from app.advice.explain import OF_PEOPLE, short
 from app.schemas.comparison import fold
 from app.schemas.tables.common import EXTERNAL_ID
 from app.store.log.event import MEMBER
 from app.store.log.events import Events
-from app.store.log.reading.page import LogFilter, Window
+from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 
 Line = dict[str, Any]
 SOLVED = "solved"
 """The field of a refused line with the later line that says so."""
-MOST = 50
-"""Lines about a person since, the newest, that are looked through."""
+MOST, MOST_OF_A_LIST = 50, 500
+"""Lines since, the newest, that are looked through: those about one person, and those about all of a list."""
 _ANEW = frozenset({"create", "import", "restore"})
 _PAST = {"create": "created", "import": "imported", "restore": "restored", "delete": "deleted"}
 _WHOLE = _ANEW | {"replace"}
@@ -28,23 +28,49 @@ _WHOLE = _ANEW | {"replace"}
 def one(events: Events, event_id: str) -> Line | None:
     """Return the line of a log with an id, with what solved it if it was refused; None if there is none."""
     line = events.one(event_id)
-    keys = _keys(line) if line and line.get("failed") and line["resource"].get("type") else ()
-    if line is None or not keys:
-        return line
-    later = events.page(LogFilter(keys=keys, since=line["time"]), Window(limit=MOST)).events
-    return {**line, SOLVED: _solution(line, later)}
+    return marked([line], events, MOST)[0] if line else None
 
 
-def marked(lines: Sequence[Line]) -> list[Line]:
-    """Return lines, the newest first, in which those that were refused have what solved them, if that is among them."""
-    return [
-        {**line, SOLVED: _solution(line, lines[:place])} if line.get("failed") else line
+def marked(lines: Sequence[Line], events: Events | None = None, most: int = MOST_OF_A_LIST) -> list[Line]:
+    """Return lines, the newest first, in which those that were refused have what solved them.
+
+    That is looked for among the lines themselves, and then by one command among `most` later ones of a log, if given.
+    """
+    found = [
+        {**line, SOLVED: solution(line, lines[:place])} if line.get("failed") else line
         for place, line in enumerate(lines)
     ]
+    unsolved = [line for line in found if line.get("failed") and not line[SOLVED] and can_be_solved(line)]
+    keys = tuple({key for line in unsolved for key in keys_of(line)})
+    if events is None or not keys:
+        return found
+    later = events.page(LogFilter(keys=keys, since=min(line["time"] for line in unsolved)), Window(limit=most)).events
+    return [{**line, SOLVED: solution(line, later)} if line in unsolved else line for line in found]
 
 
-def _solution(refused: Line, later: Sequence[Line]) -> Line | None:
+def latest(events: Events, wanted: LogFilter, window: Window, front: Place | None) -> tuple[LogPage, int]:
+    """Return a page of a log, and how many lines are newer than the place `front`; without any, no page is read.
+
+    Of refusals alone, the page is read at once and says what is newer, so that one command is left for `marked`.
+    """
+    if front is None:
+        return events.page(wanted, window), 0
+    if wanted.failed or wanted.cause:
+        found = events.page(wanted, window)
+        return found, sum(line["time"] >= front.time and line["_id"] not in front.ids for line in found.events)
+    newer = events.page(wanted, Window(front, window.limit + 1, newer=True))
+    return (events.page(wanted, window) if newer.events else newer), len(newer.events)
+
+
+def can_be_solved(line: Line) -> bool:
+    """Return whether a refusal is one of a change; those of sign-ons are none."""
+    return bool(line["resource"].get("type")) and line["operation"] not in OF_PEOPLE
+
+
+def solution(refused: Line, later: Sequence[Line]) -> Line | None:
     """Return which of the later lines, the newest first, says first that the refusal was cured, and how, in words."""
+    if not can_be_solved(refused):
+        return None
     line = next((line for line in reversed(later) if _is_same(refused, line) and _solves(refused, line)), None)
     words = line and f"This {line['resource']['type'].lower()} was {_PAST.get(line['operation'], 'changed')}"
     return line and {"_id": line["_id"], "time": line["time"], "words": words}
@@ -87,6 +113,7 @@ def _root(path: str) -> str:
     return short(path).partition(".")[0].partition("[")[0].lower()
 
 
-def _keys(line: Line) -> tuple[str, ...]:
+def keys_of(line: Line) -> tuple[str, ...]:
+    """Return the keys by which later lines about what was refused are found."""
     own = line["resource"].get("id")
     return (own,) if own else tuple(key for key in line["keys"] if not key.startswith(MEMBER))
