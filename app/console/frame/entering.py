@@ -16,7 +16,7 @@ from app.console.frame.parts import parts, visit
 from app.console.frame.sites import console, setup
 from app.console.frame.wrong import Wrong, gone, not_signed_in
 from app.store.operators.audit import FAILED, AuditLog, Operator
-from app.store.operators.links import WrongCode
+from app.store.operators.links import Link, WrongCode
 from app.store.operators.visits import CONSOLE, SETUP
 
 _ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.begin"}
@@ -38,12 +38,7 @@ def entered(form: Form, secret: str) -> Response:
     """Come in by a link; one into the console is then used up."""
     if not _can_sign_in():
         return enter(secret)
-    try:
-        link = parts().links.enter(secret, g.kind, form["code"])
-    except WrongCode as wrong:
-        if wrong.counted:
-            _record(by(wrong.link.visitor), wrong.detail, tenant=wrong.link.tenant, object_=wrong.link.id)
-        raise
+    link = _used(secret, form["code"])
     if link is None:
         raise _refused(secret)
     return come_in(by(link.visitor, link.role), until=link.last_visit, tenant=link.tenant, link=link.id)
@@ -95,6 +90,16 @@ def _record(who: Operator, reason: str, **about: str) -> None:
     """Record that a person has tried to come in, and why they could not."""
     with AuditLog(parts().database).begin(who, f"{g.kind} sign-in", **about) as entry:
         entry.record(FAILED, reason=reason)
+
+
+def _used(secret: str, code: str) -> Link | None:
+    """Return the link, which is used thereby, None if it is not valid; raises WrongCode, which is recorded."""
+    try:
+        return parts().links.enter(secret, g.kind, code)
+    except WrongCode as wrong:
+        if wrong.counted:
+            _record(by(wrong.link.visitor), wrong.detail, tenant=wrong.link.tenant, object_=wrong.link.id)
+        raise
 
 
 def _refused(secret: str) -> Wrong:
