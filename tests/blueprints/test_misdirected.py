@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.advice.explain import explain, plain
+from app.auth import authenticator
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import Client
@@ -81,7 +82,16 @@ def test_of_many_different_wrong_paths_a_minute_has_five_lines(client: Client, h
     for number in range(20):
         client("GET", f"/{client.tenant}/scim/v2/Userz/{number}")
     assert received(http_database, client.tenant) == [f"/Userz/{number}" for number in range(5)]
-    assert http_database.db.counters.count_documents({"_id": {"$regex": client.tenant}}) <= 21
+
+
+def test_a_client_that_asks_for_any_number_of_wrong_paths_has_few_buckets(
+    client: Client, http_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(authenticator, "_PATHS", 2)
+    for number in range(20):
+        client("GET", f"/{client.tenant}/scim/v2/Userz/{number}")
+    assert len(logged(http_database, client.tenant)) == 2
+    assert http_database.db.counters.count_documents({"_id": {"$regex": f"wrong-url of {client.tenant}"}}) == 3
 
 
 @pytest.mark.parametrize("path", ["/{t}/Users", "/Users", "/nothing/at/all"])

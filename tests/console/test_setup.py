@@ -71,7 +71,7 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     assert customer.send("GET", "/Users").status_code == 404
     sentence = f"the end of the Tenant URL should be {right}, and is {urlsplit(customer.url).path}."
     shown = admin.get("/setup/test").main
-    assert sentence in shown and "Copy the whole Tenant URL again" in shown and "The test has passed" not in shown
+    assert sentence in shown and "Copy the whole Tenant URL again" in shown and "The connection works" not in shown
     (one,) = [link for link in admin.get("/setup/refused").links() if re.search(r"/refused/[\w-]+$", link)]
     assert sentence in admin.get(one).main
     until(lambda: f"was refused: {sentence} Copy the whole Tenant URL again" in admin.get("/setup").main)
@@ -101,14 +101,38 @@ def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, custome
     assert "Secret Token" in refused.main
     ask(customer, "/Users", token)
     until(lambda: "asked for a user" in admin.get(start).main)
-    assert "once both a user and a group" in admin.get(start).main
-    assert "The test has not passed yet" in admin.get("/setup/done").main
+    shown = admin.get(start).main
+    assert "The connection works" in shown and "No group has been requested yet" in shown
+    assert "has not worked" not in admin.get("/setup/done").main
     ask(customer, "/Groups", token)
-    until(lambda: "The test has passed" in admin.get(start).main)
+    until(lambda: "No group has been requested" not in admin.get(start).main)
     (live,) = admin.get(start).tree.xpath("//@data-poll")
-    assert "The test has passed" in admin.get(live).response.text
+    assert "The connection works" in admin.get(live).response.text
     assert admin.get(live).texts("//h1") == []
-    assert "not passed" not in admin.get("/setup/done").main
+
+
+def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_works(admin, customer) -> None:
+    customer.token, right = make_token(admin), customer.url
+    assert "The connection has not worked" in admin.get("/setup/done").main
+    assert customer.send("GET", "/Users").status_code == 200
+    until(lambda: "The connection works" in admin.get("/setup/test").main)
+    customer.url = f"{right}/Users"
+    assert customer.send("GET", "/Users").status_code == 404
+    shown = admin.get("/setup/test").main
+    assert "The connection works" not in shown
+    assert "It has worked, but the last request was refused" in shown
+    assert "Test" not in ticks(admin) and "not worked" in admin.get("/setup/done").main
+    customer.url = right
+    assert customer.send("GET", "/Users").status_code == 200
+    until(lambda: "The connection works" in admin.get("/setup/test").main)
+
+
+def test_a_person_who_was_refused_is_named_and_the_connection_works(admin, customer) -> None:
+    customer.token = make_token(admin)
+    assert customer.send("GET", "/Users").status_code == 200
+    assert customer.user("svc@x.org", name={"familyName": "Backup"}).status_code == 400
+    until(lambda: "svc@x.org: The user has no name.formatted or name.givenName" in admin.get("/setup/test").main)
+    until(lambda: "The connection works" in admin.get("/setup/test").main)
 
 
 @pytest.mark.parametrize("key", PROVIDERS)
@@ -133,9 +157,9 @@ def test_co_82_what_came_before_the_page_was_opened_counts_from_the_newest_crede
     token = make_token(admin)
     for path in ("/Users", "/Groups"):
         ask(customer, path, token)
-    until(lambda: "The test has passed" in admin.get("/setup/test").main)
+    until(lambda: "The connection works" in admin.get("/setup/test").main)
     make_token(admin)
-    assert "The test has passed" not in admin.get("/setup/test").main
+    assert "The connection works" not in admin.get("/setup/test").main
 
 
 def ticks(admin: Browser) -> list[str]:

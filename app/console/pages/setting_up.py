@@ -23,7 +23,7 @@ from app.errors import InvalidValue
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.trusts import ASSERTION, Conditions
 from app.store.mongo.moments import now
-from app.store.operators.arrivals import arrivals, has_passed
+from app.store.operators.arrivals import arrivals, works
 from app.store.operators.credentials import TRUST as TRUSTS
 
 _OF_A_TRUST = ("issuer", "audience", "subject")
@@ -104,9 +104,9 @@ def _guide() -> dict[str, Any]:
 
 
 def _arrived(since: datetime) -> dict[str, Any]:
-    """Return what has arrived since a moment, and whether the test has passed."""
+    """Return what has arrived since a moment, and whether the connection works."""
     found = arrivals(parts().activity, events(), customer().name, since, portal())
-    return {"since": since, "found": found, "passed": has_passed(found, portal()), "entra": portal() == ENTRA}
+    return {"since": since, "found": found, "passed": works(found), "entra": portal() == ENTRA}
 
 
 def _trusted(form: Form) -> Made:

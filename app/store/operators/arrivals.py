@@ -8,15 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from app.advice.explain import Explanation, explain
-from app.advice.guides import ENTRA
-from app.schemas.tables.group import GROUP_TYPE
-from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.activity import Activity
 from app.store.log.events import Events
 from app.store.log.reading.page import LogFilter, Window
 from app.store.mongo.moments import aware
 
 MOST = 20
+_LOST = (400, 401, 403, 404)
+"""The statuses of a request about no resource that was refused for its credential or address."""
 _WORDS = {"GET": "asked for", "POST": "created", "PUT": "changed", "PATCH": "changed", "DELETE": "deleted"}
 
 
@@ -27,8 +26,9 @@ class Arrival:
     time: datetime
     words: str
     resource_type: str = ""
-    writes: bool = False
     why: Explanation | None = None
+    lost: bool = False
+    """Whether it was refused for its credential or address."""
 
 
 def arrivals(activity: Activity, events: Events, tenant: str, since: datetime, provider: str) -> Sequence[Arrival]:
@@ -39,23 +39,22 @@ def arrivals(activity: Activity, events: Events, tenant: str, since: datetime, p
     return sorted([each for each in (*accepted, *refused) if each.time >= since], key=lambda each: each.time)[-MOST:]
 
 
-def has_passed(found: Sequence[Arrival], provider: str) -> bool:
-    """Return whether the test has passed: Entra asks for a user and a group, others for anything.
-
-    Once users and groups are sent, nobody waits for a test any more.
+def works(found: Sequence[Arrival]) -> bool:
+    """Return whether the connection works: a request was accepted, and none after it had a wrong credential or address.
     """
-    if any(each.why is None and each.writes for each in found):
-        return True
-    types = {each.resource_type for each in found if each.why is None}
-    return {USER_TYPE.name, GROUP_TYPE.name} <= types if provider == ENTRA else any(e.why is None for e in found)
+    telling = [each for each in found if each.why is None or each.lost]
+    return bool(telling) and not telling[-1].lost
 
 
 def _accepted(row: dict[str, Any]) -> Arrival:
     kind = row["type"]
-    what, writes = f"a {kind.lower()}" if kind else "something else", bool(kind) and row["method"] != "GET"
-    return Arrival(aware(row["time"]), f"{_WORDS.get(row['method'], 'sent')} {what}", kind, writes)
+    what = f"a {kind.lower()}" if kind else "something else"
+    return Arrival(aware(row["time"]), f"{_WORDS.get(row['method'], 'sent')} {what}", kind)
 
 
 def _refused(event: dict[str, Any], provider: str) -> Arrival:
-    why = explain(event, provider, customer=True)
-    return Arrival(aware(event["time"]), why.sentence or why.title, why=why)
+    why, about = explain(event, provider, customer=True), event.get("resource", {})
+    name, kind = about.get("name") or about.get("id") or "", about.get("type", "")
+    words = ": ".join(each for each in (name, why.sentence or why.title) if each)
+    lost = not kind and event["status"] in _LOST
+    return Arrival(aware(event["time"]), words, kind, why, lost)
