@@ -184,7 +184,7 @@ def test_a_tenant_is_told_in_numbers(operator: Operator) -> None:
     assert {key: acme[key] for key in ("users", "active", "disabled", "groups", "failures_24h", "refused_24h")} == {
         "users": 3, "active": 2, "disabled": 1, "groups": 1, "failures_24h": 1, "refused_24h": 1,
     }
-    sentence = "1 change was refused in the last 24 hours: userName is taken. The connection works: the last request came just now."
+    sentence = "1 change was refused in the last 24 hours, fixed since or not: userName is taken. The connection works: the last request came just now."
     assert acme["state"] == {"key": "refused", "words": "1 refused today", "sentence": sentence}
     assert other["state"]["key"] == "never"
     head, row, last = operator("tenant", "list").splitlines()
