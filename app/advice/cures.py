@@ -20,7 +20,8 @@ class Cure:
     others: tuple[str, ...]
 
 
-_MAPPING = "Open the app, **Provisioning**, **Attribute Mapping**, {kind}s."
+_APP = "**Entra ID** > **Enterprise apps** > the app > **Provisioning**"
+_MAPPING = f"Open {_APP} > **Attribute Mapping**, {{kind}}s."
 _ON_DEMAND = "**Provision on demand** for this {kind} shows at once whether it helped."
 _EXPRESSION = (
     _MAPPING, "Change the expression that {attribute} is mapped from[, so that it yields {expected}].", _ON_DEMAND,
@@ -49,7 +50,7 @@ _RENEW = (
 )
 _RENEW_ELSEWHERE = ("Create a new credential, paste it into {idp}, and test the connection.",)
 _TRUST = (
-    "Open the app, **Provisioning**, **Select Workload Identity**, and compare issuer, audience and subject with the "
+    f"Open {_APP}, **Select Workload Identity**, and compare issuer, audience and subject with the "
     "trust that is stored here.",
     "Add a trust with the values that Entra shows, and revoke the other one.",
 )
@@ -62,8 +63,8 @@ _CHECK_ELSEWHERE = ("Check the attributes and filters that {idp} is set up to se
 CURES: dict[str, Cure] = {
     "required": Cure(
         "{missing} {is} missing", "The {kind} has no {any}; {each} required.",
-        (_MAPPING, "Map {missing} from attributes that every {kind} has, with a **Default value if null**; or leave "
-         "such accounts out with a scoping filter.", _ON_DEMAND),
+        (_MAPPING, "Edit the mapping of {missing}: enter a **Default value if null**, such as a dash, or choose a "
+         "source that every {kind} has. Or leave such accounts out with a scoping filter.", _ON_DEMAND),
         ("Let {idp} send {missing} for every {kind}, or leave out those without.", "Send the {kind} again."),
     ),
     "taken": Cure(

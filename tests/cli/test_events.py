@@ -229,9 +229,9 @@ def test_co_66_each_reason_is_printed_once_with_its_cure(database: Database, cap
     assert lines[-11:] == [
         "2 x name.givenName is missing: The user has no name.givenName; it is required.",
         "How to fix it:",
-        "  1. Open the app, Provisioning, Attribute Mapping, users.",
-        "  2. Map name.givenName from attributes that every user has, with a Default value if null; or leave such accounts "
-        "out with a scoping filter.",
+        "  1. Open Entra ID > Enterprise apps > the app > Provisioning > Attribute Mapping, users.",
+        "  2. Edit the mapping of name.givenName: enter a Default value if null, such as a dash, or choose a source that every "
+        "user has. Or leave such accounts out with a scoping filter.",
         "  3. Provision on demand for this user shows at once whether it helped.",
         "",
         '1 x userName is taken: userName "eve" already belongs to another user.',

@@ -90,18 +90,34 @@ def test_a_refusal_names_who_has_the_name_now(operator, customer) -> None:
         shown = operator.get(why)
         assert "Has this name now" in shown.main
         assert f"{customer.page}/people/{ada}" in shown.links()
-        assert "externalId x-ada@x.org" in shown.main  # which the cure compares
+    assert "externalId x-ada@x.org" in shown.main
+
+
+@pytest.mark.parametrize(("first", "second", "said"), [
+    ("x1", "x2", "of the refused user: x2; of this one: x1. They differ, so it is another user."),
+    ("x1", "x1", "of the refused user: x1; of this one: x1. They are the same, so it is the same user."),
+    ("x1", "", "of the refused user: none; of this one: x1. One has none, so it is another user."),
+    ("", "", "of the refused user: none; of this one: none. Neither has one."),
+])
+def test_d_622_of_a_name_that_is_taken_both_external_ids_are_shown_and_compared(operator, customer, first, second, said) -> None:
+    customer.person("ada@x.org", externalId=first or None)
+    assert customer.user("ada@x.org", externalId=second or None).status_code == 409
+    customer.moved(2)
+    (why,) = [link for link in operator.get(f"{customer.page}/log?failed=1").links() if re.search(r"/log/[\w-]+$", link)]
+    assert said in operator.get(why).main
 
 
 def test_a_refusal_that_was_cured_since_says_so_on_its_page_and_where_both_are_listed(operator, customer) -> None:
     assert customer.user("ada@x.org", name={"familyName": "Obi"}).status_code == 400
     customer.moved(1)
     (why,) = [link for link in operator.get(f"{customer.page}/log?failed=1").links() if re.search(r"/log/[\w-]+$", link)]
-    assert "Solved" not in operator.get(why).main
+    assert "Solved" not in operator.get(why).main and not operator.get(why).tree.xpath("//details[summary='How to fix it']")
     ada = customer.person("ada@x.org")
     customer.logged(ada)
     shown = operator.get(why)
     assert re.search(r"Solved This user was created on \d+ \w+ \d{4}, [\d:]+ UTC What was done", shown.main)
+    (steps,) = shown.tree.xpath("//details[not(@open)][summary='How to fix it']")
+    assert "Default value if null" in steps.text_content()
     (done,) = shown.tree.xpath("//a[.='What was done']/@href")
     assert operator.get(done).heading == "What changed" and ada in operator.get(done).main
     for page in ("log", f"people/{ada}", "log?failed=1", "log?cause=required", "log?person=ada@x.org&failed=1"):

@@ -13,7 +13,7 @@ from app.advice.wording import day, number, plural, utc
 from app.blueprints.pages.shown import shown
 from app.store.mongo.moments import now
 from app.store.operators.reports.lines import result, summary, what
-from app.store.operators.reports.values import indented, readable
+from app.store.operators.reports.values import compared, external_id, indented, readable
 
 WIDTH, HEIGHT = 112, 24
 """Of bars, in pixels."""
@@ -36,6 +36,7 @@ def bars(values: Sequence[int], most: int) -> str:
 
 
 FILTERS: tuple[Callable[..., Any], ...] = (
-    shown, utc, day, ago, number, plural, bars, result, summary, what, readable, indented, short, title_of,
+    shown, utc, day, ago, number, plural, bars, result, summary, what, readable, indented, short, title_of, external_id,
+    compared,
 )
 """The filters of templates."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from app.schemas.attribute import REF, VALUE
 from app.schemas.resource_type import Resource, ResourceType
+from app.schemas.tables.common import EXTERNAL_ID
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|\{\s*\}|\[\s*\]|[{}\[\],]|\s+|[^"{}\[\],\s]+', re.DOTALL)
 _OPENING, _CLOSING, _MARGIN, _DEEPEST = ("{", "["), ("}", "]"), "  ", 20
@@ -73,6 +75,25 @@ def indented(text: str) -> str:
 def readable(value: Any) -> str:
     """Return a value of an attribute as text, several values with commas between them."""
     return ", ".join(map(_text, value)) if isinstance(value, list) else _text(value)
+
+
+def external_id(event: Mapping[str, Any]) -> str | None:
+    """Return the externalId that a refused creation or replacement sent, "" for none, None if that is not known."""
+    try:
+        sent = json.loads(event.get("sent", "")) if event["operation"] in ("create", "replace") else None
+    except ValueError:  # the log has no values, or what was sent was cut
+        return None
+    named = {key.lower(): value for key, value in sent.items()} if isinstance(sent, dict) else None
+    return None if named is None else str(named.get(EXTERNAL_ID.name.lower()) or "")
+
+
+def compared(mine: str, theirs: str, kind: str) -> str:
+    """Return in a sentence whether two externalIds say that a refused resource is the one that has its name."""
+    if not mine and not theirs:
+        return "Neither has one."
+    if mine == theirs:
+        return f"They are the same, so it is the same {kind}."
+    return f"{'They differ' if mine and theirs else 'One has none'}, so it is another {kind}."
 
 
 def _text(value: Any) -> str:
