@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.console.pages.log import ROWS
+from app.console.frame.asked import ROWS
 from app.store.operators.reports.lines import result
 from tests.conftest import Server
 from tests.console.browser.conftest import Window
