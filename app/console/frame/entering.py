@@ -19,8 +19,6 @@ from app.store.operators.audit import FAILED, AuditLog, Operator
 from app.store.operators.links import Link, WrongCode
 from app.store.operators.visits import CONSOLE, SETUP
 
-_ENTRANCES = {CONSOLE: "console.overview", SETUP: "setup.begin"}
-
 
 @console.page("/enter/<secret>", Need.NOBODY)
 @setup.page("/enter/<secret>", Need.NOBODY)
@@ -81,7 +79,7 @@ def come_in(
             former=cookie(kind), fresh=fresh, until=until, kind=kind, who=operator.who, role=operator.role,
             address=operator.address, agent=request.headers.get("User-Agent", ""), **opened_by,
         )
-    response = to(path or url_for(_ENTRANCES[kind]))
+    response = to(path or url_for("console.overview" if kind == CONSOLE else "setup.begin"))
     response.set_cookie(COOKIES[kind], secret, path="/", secure=True, httponly=True, samesite="Lax")
     return response
 

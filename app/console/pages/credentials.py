@@ -17,7 +17,6 @@ from app.store.operators.credentials import KINDS, SECRET, TOKEN, VALID, Credent
 from app.store.operators.visits import CONSOLE, SETUP
 
 ACTS = {CONSOLE: ("issue", "client", "rotate", "revoke"), SETUP: ("issue", "revoke")}
-PAGES = {CONSOLE: "console.credentials", SETUP: "setup.tokens"}
 _FIELDS = ("act", "kind", "id", "client", "label", "days")
 _LONGEST_LABEL = 100
 _WRITE = "scim.write"
@@ -49,7 +48,7 @@ def change_credentials(form: Form) -> Response:
     if act != "revoke":
         return credentials(make(form, act))
     _revoke(form)
-    return back(PAGES[g.kind], "revoked")
+    return back("console.credentials" if g.kind == CONSOLE else "setup.tokens", "revoked")
 
 
 def shown() -> list[Credential]:

@@ -198,6 +198,26 @@ def test_on_a_phone_a_line_about_no_resource_says_what_it_is(window, customer) -
     assert window.page.locator("td", has_text="authenticate").first.is_visible()
 
 
+ROOM = """(selector => [...document.querySelectorAll(selector)].map(each => {
+  const range = document.createRange(); range.selectNodeContents(each);
+  return Math.round(each.getBoundingClientRect().width - range.getBoundingClientRect().width); }))"""
+"""How much wider elements are than their text."""
+
+
+def test_on_a_phone_what_belongs_together_is_on_one_line(window, customer) -> None:
+    """Who did something beside "By:", the bars beside what they count, and a text after its time."""
+    window.enter_setup(customer.name)
+    page = window.enter()
+    page.set_viewport_size({"width": 360, "height": 740})
+    for path, column in ((f"{customer.page}/log", "By"), ("/console", "Changes, 7 days")):
+        window.go(path)
+        heights = page.locator(f"td[data-label='{column}']").evaluate_all("found => found.map(each => each.clientHeight)")
+        assert heights and max(heights) < 40, path
+    window.go("/setup/test")
+    page.locator("#arrivals li time").first.wait_for()
+    assert set(page.evaluate(f"{ROOM}('#arrivals li time')")) == {0}
+
+
 def test_a_word_in_a_table_is_on_one_line(window, customer) -> None:
     name, shown = "christopher.montgomery@contoso.com", "Featherstonehaugh"
     customer.user(name, displayName=shown)
