@@ -62,7 +62,7 @@ The tenant "{NAME}" is ready. Paste into Entra, under Provisioning, New configur
 
   Tenant URL    {url}
   Secret Token  {token}
-{about_console}
+{_about_address(url)}{about_console}
 Try it:
 
   curl -H 'Authorization: Bearer {token}' '{url}/Users?count=1'
@@ -79,6 +79,13 @@ def _create(connection: Connection) -> bool:
             create_tenant(connection, NAME, PROFILES[0])
             return True
     return False
+
+
+def _about_address(url: str) -> str:
+    """Return the text about a Tenant URL that Entra does not reach, or ""."""
+    if url.startswith("https:") and not is_loopback(urlsplit(url).hostname or ""):
+        return ""
+    return "\nEntra connects to public HTTPS addresses only, and this is none: set SCIMD_PUBLIC_URL.\n"
 
 
 def _about_console(connection: Connection) -> str:

@@ -116,6 +116,7 @@ def test_the_page_of_the_demo(server: Server) -> None:
     for start in range(2):
         server.start("--demo")
         page = server.page.read_text()
+        assert "Entra connects to public HTTPS addresses only" in page
         url, token = (re.search(rf"{name} +(\S+)", page)[1] for name in ("Tenant URL", "Secret Token"))  # type: ignore[index]
         assert url == f"{server.url}/demo/scim/v2"
         command = shlex.split(re.search(r"^ +(curl .*)$", page, re.MULTILINE)[1])  # type: ignore[index]

@@ -56,7 +56,7 @@ def test_a_customer_shows_its_figures_and_refusals_by_cause(pages, operator, cus
     assert "name.givenName is missing" in shown.main
     (why,) = [link for link in shown.links() if "cause=" in link]
     assert len(operator.get(why).texts("//tbody/tr")) == 3
-    until(lambda: "4 changes, 3 refused" in operator.get(customer.page).main)  # each worker adds up by itself
+    until(lambda: "4 changes, 3 of them refused" in operator.get(customer.page).main)  # each worker adds up by itself
     shown, moment = operator.get(customer.page), now()
     assert f"Most on one day: 4, on {day(moment)}." in shown.main
     assert shown.texts("//p[contains(@class, 'axis')]/span") == [day(moment - timedelta(days=27)), "today"]

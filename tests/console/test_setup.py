@@ -84,7 +84,7 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     (why,) = shown.tree.xpath("//main//a[.='Why']/@href")
     assert "wrong address" in operator.get(why).texts("//tbody/tr")[0]
     (row,) = operator.get(f"{customer.page}/log?failed=1").texts("//tbody/tr")
-    assert "wrong address" in row
+    assert f"wrong address: {urlsplit(customer.url).path}" in row
     customer.url = customer.pages.url + right
     assert customer.send("GET", "/Users").status_code == 200
     until(lambda: "Healthy" in operator.get(customer.page).main)
@@ -245,6 +245,19 @@ def test_co_81_a_way_that_the_provider_does_not_have_is_not_another_one(admin, c
     assert Tokens(customer.pages.database).of_tenant(customer.name) == before
 
 
+def test_the_values_say_what_each_user_needs_and_that_entra_does_not_reach_this_address(pages, operator) -> None:
+    """The address is that of this machine; other identity providers may run there, too."""
+    name, far = f"t-{uuid.uuid4().hex[:12]}", "Entra connects to public HTTPS addresses only"
+    Tenants(pages.database).create(name, "gallery")
+    admin = Browser(pages, "setup")
+    admin.enter_setup(name)
+    shown = admin.get("/setup/values").main
+    assert "Each user needs userName, displayName, " in shown and ", or is refused." in shown and "name.givenName" in shown and far in shown
+    assert far in operator.get(f"/console/customers/{name}").main
+    admin.post("/setup/provider", {"provider": "other"})
+    assert far not in admin.get("/setup/values").main
+
+
 def test_co_81_opening_the_page_makes_nothing(admin, customer) -> None:
     before = Tokens(customer.pages.database).of_tenant(customer.name)
     for _ in range(3):
@@ -266,7 +279,7 @@ def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> No
     until(lambda: "in use" in admin.get("/setup/tokens").main)
     assert admin.get("/setup/tokens").tree.xpath("//@data-poll") == [], "nothing is waited for"
     (warning,) = [text for text in admin.get("/setup/tokens").texts("//details/p") if "In use" in text]
-    assert "will lock the identity provider out" in warning
+    assert warning.startswith("In use: it was last used just now.") and "will lock the identity provider out" in warning
     form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='issue']]")[0]
     second = TOKEN.search(admin.post("/setup/tokens", dict(form.form_values())).response.text).group()
     (live,) = admin.get("/setup/tokens").tree.xpath("//@data-poll")

@@ -89,7 +89,7 @@ def _context() -> dict[str, Any]:
         "visit": g.get("visit"), "kind": g.get("kind", CONSOLE), "customer": g.get("customer"), "form": form(),
         "may": door.may, "stale": door.is_stale, "vendor": config.vendor, "support": config.support,
         "outcomes": OUTCOMES, "following": FOLLOWING, "here": _here, "asked": asked,
-        "kinds": parts().kinds, "endpoints": parts().endpoints,
+        "kinds": parts().kinds, "endpoints": parts().endpoints, "local": door.is_local(),
         "static": lambda name: url_for("assets.file", given=version(), name=name),
     }
 

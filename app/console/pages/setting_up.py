@@ -97,7 +97,7 @@ def _guide() -> dict[str, Any]:
     own, found = shown(), PROVIDERS[portal()]
     needed = listed(USER_TYPE.for_profile(customer().profile).required, "and")
     ours = {"tenant_url": parts().config.scim_url(customer().name), "needed": needed}
-    arrived = _arrived(max((each.created for each in own), default=visit().opened))
+    arrived = ours | _arrived(max((each.created for each in own), default=visit().opened))
     ticks = {"provider": customer().provider, "values": own, "test": arrived["passed"]}
     steps, command = [filled(each, ours) for each in found.steps], filled(found.command, ours)
     return {"provider": found, "way": _way(), "own": own, "ticks": ticks, "steps": steps, "command": command, **arrived}

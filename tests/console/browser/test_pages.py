@@ -266,9 +266,9 @@ def test_co_91_by_keyboard_alone(window, customer) -> None:
     page.locator("summary", has_text="Revoke").first.focus()
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
     page.on("dialog", lambda dialog: dialog.accept())
-    assert not page.get_by_role("button", name=re.compile("Revoke token")).count(), "a second step is needed"
+    assert not page.get_by_role("button", name=re.compile("Revoke for good")).count(), "a second step is needed"
     page.keyboard.press("Enter")
-    page.get_by_role("button", name=re.compile("Revoke token")).first.focus()
+    page.get_by_role("button", name=re.compile("Revoke for good")).first.focus()
     page.keyboard.press("Enter")
     page.wait_for_selector("text=it lets no one in")
 

@@ -9,6 +9,7 @@ from app.advice.explain import short, title_of
 from app.advice.words import EVENTS
 from app.store.directory.directory import Directory
 from app.store.directory.identities import the_label
+from app.store.log.attempt import REQUEST
 from app.store.operators.reports.solved import SOLVED
 
 MOST_MEMBERS = 100
@@ -43,7 +44,9 @@ def what(event: Mapping[str, Any]) -> str:
 def summary(event: Mapping[str, Any]) -> str:
     """Return what an event says: what has changed, or why it was refused."""
     if event.get("failed"):
-        return title_of(event.get("cause", ""), event.get("attribute", "")) or str(event.get("detail", ""))
+        title = title_of(event.get("cause", ""), event.get("attribute", "")) or str(event.get("detail", ""))
+        path = [each["received"] for each in event.get("problems", ())] if event["operation"] == REQUEST else []
+        return ": ".join([title, *path])
     members = event.get("members", {})
     said = [_change(change) for change in event.get("changes", ())[:_MOST]]
     counts = (("+", members.get("addedCount")), ("-", members.get("removedCount")))
