@@ -71,7 +71,10 @@ LEFT = {
 }
 """For those who have left, by the kind of their pages, and for those who are not in: a heading, and what it means."""
 COME_IN = {
-    "console": "Operators sign in with a link. Anyone who can run scimd's commands can print one:",
+    "console": (
+        "Operators sign in with a link; a customer's setup link does not open these pages. Anyone who can run scimd's "
+        "commands can print one:"
+    ),
     "setup": "Open the setup link that you were sent. It can be opened as often as you like, until it expires.",
 }
 """How to come in, by the kind of the pages."""
