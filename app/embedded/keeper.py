@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from app.embedded.binary import NOT_RUNNABLE, STOP_SECONDS, command, does_not_run, end_orphan, find_binary
 from app.embedded.folder import REPLICA_SET, MongodFolder
@@ -27,6 +27,8 @@ from app.processes import try_lock
 from app.store.mongo.failures import StoreError
 
 POLL = 0.1
+ALREADY_INITIALIZED = 23
+"""The code of MongoDB's error for a replica set that is initiated twice."""
 LARGEST_LOG = 20_000_000
 ROOM = 100 << 20
 """The bytes that mongod allocates on the disk at once, for a journal file."""
@@ -100,8 +102,12 @@ class Keeper:
                     config = client.admin.command("replSetGetConfig")["config"]
                     config |= {"version": config["version"] + 1, "members": [config["members"][0] | member]}
                     client.admin.command("replSetReconfig", config, force=True)
-                except PyMongoError:  # it has not been initiated
-                    client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
+                except PyMongoError:  # it has not been initiated, or has not read its configuration yet
+                    try:
+                        client.admin.command("replSetInitiate", {"_id": REPLICA_SET, "members": [member]})
+                    except OperationFailure as error:
+                        if error.code != ALREADY_INITIALIZED:
+                            raise
         return bool(answer.get("isWritablePrimary"))
 
     def _reason(self, binary: str) -> str:

@@ -388,3 +388,14 @@ def test_sc_13_a_start_on_a_full_disk_is_one_sentence(small_disk: Path) -> None:
     fill(small_disk)
     said = sentence(small_disk / "data")
     assert "disk is full" in said or "No space left" in said
+
+
+def test_a_mongod_that_has_not_read_its_configuration_yet_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a slow machine after a restore: it says that it has none, and refuses to be initiated."""
+    with private.using(tmp_path / "data", test_commands=True) as place, private.direct_client(place) as client:
+        monkeypatch.setattr(keeper, "hello", lambda _: {"isreplicaset": True})
+        fault = {"failCommands": ["replSetGetConfig"], "errorCode": 94}
+        client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": fault})
+        assert not keeper.Keeper(place)._is_primary()
