@@ -18,6 +18,7 @@ from app.store.operators.visits import SETUP, Visits
 from tests.conftest import Server, make_server, new_database
 from tests.console.browser.test_corpus import ALLOWED, CORPUS, PLAIN, SIGNATURES, visited
 from tests.console.test_log import USER, Customer
+from tests.processes import until
 
 __all__ = ["visited"]
 pytestmark = pytest.mark.browser
@@ -100,6 +101,8 @@ def test_ca_01_the_provider_of_a_customer_and_the_headers_of_a_request(visited, 
     tenants, known = Tenants(customer.pages.database), set()
     requests.get(f"{customer.url}/Users", headers={"Authorization": "Bearer x", "X-Request-Id": "plain", "User-Agent": "plain"}, timeout=30)
     customer.moved(1)
+    denied = {"_id": customer.name, "denied": {"$exists": True}}
+    until(lambda: customer.pages.database.db.pulses.find_one(denied))  # which the customer's page shows
     for number, text in enumerate([PLAIN, *TEXTS[:40]]):
         tenants.choose_provider(customer.name, text)
         sent = text.encode("ascii", "ignore").decode()
