@@ -102,18 +102,19 @@ def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, custome
     ask(customer, "/Users", token)
     until(lambda: "asked for a user" in admin.get(start).main)
     shown = admin.get(start).main
-    assert "The connection works" in shown and "No group has been requested yet" in shown
-    assert "has not worked" not in admin.get("/setup/done").main
+    assert "The connection works" in shown and "The test passes once" in shown and "has passed" not in shown
+    assert "has not passed" in admin.get("/setup/done").main and "Test" not in ticks(admin)
     ask(customer, "/Groups", token)
-    until(lambda: "No group has been requested" not in admin.get(start).main)
+    until(lambda: "The test has passed" in admin.get(start).main)
+    assert "has not passed" not in admin.get("/setup/done").main and "Test" in ticks(admin)
     (live,) = admin.get(start).tree.xpath("//@data-poll")
-    assert "The connection works" in admin.get(live).response.text
+    assert "The test has passed" in admin.get(live).response.text
     assert admin.get(live).texts("//h1") == []
 
 
 def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_works(admin, customer) -> None:
     customer.token, right = make_token(admin), customer.url
-    assert "The connection has not worked" in admin.get("/setup/done").main
+    assert "The test has not passed" in admin.get("/setup/done").main
     assert customer.send("GET", "/Users").status_code == 200
     until(lambda: "The connection works" in admin.get("/setup/test").main)
     customer.url = f"{right}/Users"
@@ -121,7 +122,7 @@ def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_w
     shown = admin.get("/setup/test").main
     assert "The connection works" not in shown
     assert "It has worked, but the last request was refused" in shown
-    assert "Test" not in ticks(admin) and "not worked" in admin.get("/setup/done").main
+    assert "Test" not in ticks(admin) and "has not passed" in admin.get("/setup/done").main
     customer.url = right
     assert customer.send("GET", "/Users").status_code == 200
     until(lambda: "The connection works" in admin.get("/setup/test").main)
@@ -157,9 +158,9 @@ def test_co_82_what_came_before_the_page_was_opened_counts_from_the_newest_crede
     token = make_token(admin)
     for path in ("/Users", "/Groups"):
         ask(customer, path, token)
-    until(lambda: "The connection works" in admin.get("/setup/test").main)
+    until(lambda: "The test has passed" in admin.get("/setup/test").main)
     make_token(admin)
-    assert "The connection works" not in admin.get("/setup/test").main
+    assert "The test has passed" not in admin.get("/setup/test").main
 
 
 def ticks(admin: Browser) -> list[str]:

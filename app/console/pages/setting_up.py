@@ -23,7 +23,7 @@ from app.errors import InvalidValue
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.trusts import ASSERTION, Conditions
 from app.store.mongo.moments import now
-from app.store.operators.arrivals import arrivals, works
+from app.store.operators.arrivals import arrivals, has_passed, works
 from app.store.operators.credentials import TRUST as TRUSTS
 
 _OF_A_TRUST = ("issuer", "audience", "subject")
@@ -97,16 +97,16 @@ def _guide() -> dict[str, Any]:
     own, found = shown(), PROVIDERS[portal()]
     needed = listed(USER_TYPE.for_profile(customer().profile).required, "and")
     ours = {"tenant_url": parts().config.scim_url(customer().name), "needed": needed}
-    arrived = ours | _arrived(max((each.created for each in own), default=visit().opened))
+    arrived = ours | {"entra": portal() == ENTRA} | _arrived(max((one.created for one in own), default=visit().opened))
     ticks = {"provider": customer().provider, "values": own, "test": arrived["passed"]}
     steps, command = [filled(each, ours) for each in found.steps], filled(found.command, ours)
     return {"provider": found, "way": _way(), "own": own, "ticks": ticks, "steps": steps, "command": command, **arrived}
 
 
 def _arrived(since: datetime) -> dict[str, Any]:
-    """Return what has arrived since a moment, and whether the connection works."""
+    """Return what has arrived since a moment, and whether the connection works and the test has passed."""
     found = arrivals(parts().activity, events(), customer().name, since, portal())
-    return {"since": since, "found": found, "passed": works(found), "entra": portal() == ENTRA}
+    return {"since": since, "found": found, "passed": has_passed(found, portal()), "works": works(found)}
 
 
 def _trusted(form: Form) -> Made:

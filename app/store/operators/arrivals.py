@@ -8,6 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from app.advice.explain import Explanation, explain
+from app.advice.guides import ENTRA
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.activity import Activity
 from app.store.log.events import Events
 from app.store.log.reading.page import LogFilter, Window
@@ -26,6 +29,7 @@ class Arrival:
     time: datetime
     words: str
     resource_type: str = ""
+    writes: bool = False
     why: Explanation | None = None
     lost: bool = False
     """Whether it was refused for its credential or address."""
@@ -46,10 +50,21 @@ def works(found: Sequence[Arrival]) -> bool:
     return bool(telling) and not telling[-1].lost
 
 
+def has_passed(found: Sequence[Arrival], provider: str) -> bool:
+    """Return whether the connection works, and the test has passed: Entra asks for a user and a group.
+
+    Once users or groups are sent, no one waits for a test any more.
+    """
+    accepted = [each for each in found if each.why is None]
+    types = {each.resource_type for each in accepted}
+    asked = provider != ENTRA or {USER_TYPE.name, GROUP_TYPE.name} <= types
+    return works(found) and (asked or any(each.writes for each in accepted))
+
+
 def _accepted(row: dict[str, Any]) -> Arrival:
     kind = row["type"]
-    what = f"a {kind.lower()}" if kind else "something else"
-    return Arrival(aware(row["time"]), f"{_WORDS.get(row['method'], 'sent')} {what}", kind)
+    what, writes = f"a {kind.lower()}" if kind else "something else", bool(kind) and row["method"] != "GET"
+    return Arrival(aware(row["time"]), f"{_WORDS.get(row['method'], 'sent')} {what}", kind, writes)
 
 
 def _refused(event: dict[str, Any], provider: str) -> Arrival:
@@ -57,4 +72,4 @@ def _refused(event: dict[str, Any], provider: str) -> Arrival:
     name, kind = about.get("name") or about.get("id") or "", about.get("type", "")
     words = ": ".join(each for each in (name, why.sentence or why.title) if each)
     lost = not kind and event["status"] in _LOST
-    return Arrival(aware(event["time"]), words, kind, why, lost)
+    return Arrival(aware(event["time"]), words, kind, why=why, lost=lost)
