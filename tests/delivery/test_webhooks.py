@@ -281,7 +281,7 @@ def test_ev_139_a_stopped_receiver_that_comes_back_gets_everything_in_order(
     run_until(sender, all_are_there, 60)
     for resource, ids in events.items():
         assert [each.id for each in target.accepted if each.event["data"]["id"] == resource] == ids
-    run_until(sender, lambda: sending.caught_up(endpoint) and not sending.put_aside(endpoint))
+    run_until(sender, lambda: sending.has_all(endpoint))
 
 
 def test_ev_139_the_timestamp_is_that_of_each_attempt(sending: World, sender: Sender, target: Target) -> None:

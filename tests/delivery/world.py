@@ -115,6 +115,13 @@ class World:
         """Return whether the endpoint has, by what is stored, got or put aside all events."""
         return self.read(endpoint).place == self.published()
 
+    def has_all(self, endpoint: Endpoint) -> bool:
+        """Return whether the endpoint has, by what is stored, got all events: nothing is put aside any more.
+
+        What was put aside is sent first, and taken out of the store up to a second later.
+        """
+        return self.caught_up(endpoint) and not self.put_aside(endpoint)
+
 
 def run_until(sender: Sender, condition: Callable[[], object], seconds: float = 30) -> None:
     """Run rounds until the condition holds; raise AssertionError after some seconds."""
