@@ -118,7 +118,7 @@ class Activity:
     def write(self, sums: Mapping[str, PendingActivity]) -> None:
         """Add a worker's sums, by tenant name; those for tenants that do not exist are dropped."""
         names = sorted(self._tenants.named(sums))
-        pulses = [step for name in names for step in _pulse(name, sums[name])]
+        pulses = [_pulse(name, sums[name]) for name in names]
         days = [step for name in names for step in self._day(name, sums[name])]
         if pulses:
             self._pulses.bulk_write(pulses)
@@ -170,39 +170,39 @@ class Activity:
             yield UpdateOne({"_id": f"{tenant} {day}", "$nor": [known]}, {"$inc": {f"causes.{OTHER}": number}})
 
 
-def _pulse(tenant: str, sums: PendingActivity) -> Iterable[UpdateOne]:
-    """Return the updates of a tenant's document in `pulses`, in the order in which they must run."""
-    this, first, newest = {"_id": tenant}, sums.first, sums.recent[-1].time
-    begun = {"began": first, "letIn": sums.let_in is not None}
-    contacts = {"$concatArrays": [{"$ifNull": ["$contacts", []]}, [begun]]}
-    yield UpdateOne(this, {"$setOnInsert": {"tenant": tenant}}, upsert=True)
-    yield UpdateOne(
-        this | {"heard": {"$not": {"$gte": first - QUIET}}},  # type: ignore[operator]
-        [
-            {"$set": {"contacts": {"$slice": [contacts, -CONTACTS]}}},
-            {"$set": {"oldest": {"$first": "$contacts.began"}}},
-        ],
-    )
-    if sums.let_in:
-        last = {"$mergeObjects": [{"$last": "$contacts"}, {"letIn": True}]}
-        earlier = {"$filter": {"input": "$contacts", "as": "c", "cond": {"$ne": ["$$c", {"$last": "$contacts"}]}}}
-        yield UpdateOne(
-            this | {"$expr": {"$not": [{"$last": "$contacts.letIn"}]}},
-            [{"$set": {"contacts": {"$concatArrays": [earlier, [last]]}}}],
-        )
-        yield UpdateOne(this, {"$min": {"first": sums.let_in}, "$max": {"last": sums.let_in}})
-    if sums.written:
-        yield UpdateOne(this, {"$max": {"lastWrite": sums.written}})
-    rows = [
+def _pulse(tenant: str, sums: PendingActivity) -> UpdateOne:
+    """Return the update of a tenant's document in `pulses`, a single one: a worker may write those of thousands."""
+    first, rows = sums.first, [
         {"time": each.time, "method": each.method, "type": each.resource_type, "status": each.status,
          "credential": each.credential, **({"denied": True} if each.kind == "denied" else {})} for each in sums.recent
     ]
-    yield UpdateOne(this, {
-        "$max": {"heard": newest},
-        "$push": {"recent": {"$each": rows, "$sort": {"time": 1}, "$slice": -RECENT}},
-    })
+    known, begun = {"$ifNull": ["$contacts", []]}, {"began": first, "letIn": sums.let_in is not None}
+    is_new = {"$lt": ["$heard", first - QUIET]}  # type: ignore[operator]
+    contacts = {"$slice": [{"$concatArrays": [known, [begun]]}, -CONTACTS]}
+    recent = {"$concatArrays": [{"$ifNull": ["$recent", []]}, {"$literal": rows}]}
+    fields = {
+        "oldest": {"$first": "$contacts.began"}, "heard": {"$max": ["$heard", sums.recent[-1].time]},
+        "recent": {"$slice": [{"$sortArray": {"input": recent, "sortBy": {"time": 1}}}, -RECENT]},
+    }
+    steps: list[Mapping[str, Any]] = [
+        {"$set": {"tenant": {"$literal": tenant}, "contacts": {"$cond": [is_new, contacts, known]}}}
+    ]
+    if sums.let_in:
+        steps.append({"$set": {"contacts": _LET_IN}})
+        fields |= {"first": {"$min": ["$first", sums.let_in]}, "last": {"$max": ["$last", sums.let_in]}}
+    if sums.written:
+        fields |= {"lastWrite": {"$max": ["$lastWrite", sums.written]}}
+    steps.append({"$set": fields})
     if sums.let_in or sums.denial:
-        yield UpdateOne(this, [*_more_denied(sums), *_DENIED_SINCE_LAST])
+        steps += [*_more_denied(sums), *_DENIED_SINCE_LAST]
+    return UpdateOne({"_id": tenant}, steps, upsert=True)
+
+
+_LET_IN = {"$concatArrays": [
+    {"$filter": {"input": "$contacts", "as": "each", "cond": {"$ne": ["$$each", {"$last": "$contacts"}]}}},
+    [{"$mergeObjects": [{"$last": "$contacts"}, {"letIn": True}]}],
+]}
+"""The contacts, in the last of which a client was let in."""
 
 
 def _more_denied(sums: PendingActivity) -> Iterable[dict[str, Any]]:
