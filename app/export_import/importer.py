@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from app.errors import NotFound, ScimError, Unavailable
-from app.export_import.lines import MEMBERSHIP, Line, Numbered, deleted_reason, read_resource
+from app.export_import.batch import Batch, Member, read_batch
+from app.export_import.lines import Numbered, deleted_reason
 from app.schemas.resource_type import ResourceType
-from app.schemas.validation.fields import MAX_TEXT
 from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import kept_for
 from app.store.directory.directory import Directory
@@ -72,46 +72,36 @@ class Importer:
         self._refused: list[tuple[int, str]] = []
 
     def run(self, lines: Iterable[Numbered]) -> None:
-        """Import some lines, resources before memberships, and report those that are refused."""
-        groups = _by_type(lines, self._refuse)
-        memberships = groups.pop(MEMBERSHIP, [])
-        for kind, group in groups.items():
-            self._resources(kind, group)
-        self._members(memberships)
+        """Read and write some lines."""
+        self.write(self.read(lines))
+
+    def read(self, lines: Iterable[Numbered]) -> Batch:
+        """Return what some lines say, without asking the database; may run beside `write`."""
+        return read_batch(lines, self._directory.catalogue, strict=self._strict)
+
+    def write(self, batch: Batch) -> None:
+        """Import what was read, resources before memberships, and report the lines that are refused."""
+        self._refused = batch.refused
+        self.report.present += batch.repeated
+        for resource_type, resources in batch.resources.items():
+            self._resources(resource_type, resources)
+        self._members(batch.members)
         for number, why in sorted(self._refused):
             self._tell(number, why)
         self.report.refused += len(self._refused)
-        self._refused.clear()
 
-    def _refuse(self, number: int, why: str) -> None:
-        self._refused.append((number, why))
-
-    def _resources(self, kind: str, lines: list[tuple[int, Line]]) -> None:
-        resource_type = self._directory.catalogue.named(kind)
-        if resource_type is None:
-            for number, _ in lines:
-                self._refuse(number, f"there is no resource type {kind}")
-            return
-        store = self._directory.resources(resource_type)
-        read: dict[str, tuple[int, Resource]] = {}
-        for number, line in lines:
-            try:
-                resource = read_resource(resource_type, line.get("resource"), strict=self._strict)
-            except ScimError as error:
-                self._refuse(number, error.detail)
-            else:
-                self.report.present += resource["id"] in read
-                read.setdefault(resource["id"], (number, resource))
+    def _resources(self, resource_type: ResourceType, read: dict[str, tuple[int, Resource]]) -> None:
         ours = (self._tenant, resource_type.name)
         for taken, (tenant, kind) in holders(self._database, self._collections, read).items():
             number, _ = read.pop(taken)
             if (tenant, kind) == ours:
                 self.report.present += 1
             else:
-                self._refuse(number, f"the id is that of a resource of the type {kind} in the tenant {tenant}")
+                why = f"the id is that of a resource of the type {kind} in the tenant {tenant}"
+                self._refused.append((number, why))
         for kept, whose in kept_for(self._database, read).items():
-            self._refuse(read.pop(kept)[0], deleted_reason(kept, whose, ours))
-        self._insert_all(store, list(read.values()))
+            self._refused.append((read.pop(kept)[0], deleted_reason(kept, whose, ours)))
+        self._insert_all(self._directory.resources(resource_type), list(read.values()))
 
     def _insert_all(self, store: Resources, new: list[tuple[int, Resource]]) -> None:
         """Insert all at once, or one by one where one of them is refused.
@@ -131,7 +121,7 @@ class Importer:
                 for each in left:
                     self._insert_all(store, [each])
             elif left:
-                self._refuse(new[0][0], error.detail if isinstance(error, ScimError) else reason(error))
+                self._refused.append((new[0][0], error.detail if isinstance(error, ScimError) else reason(error)))
 
     def _insert(self, store: Resources, resources: list[Resource]) -> None:
         if not resources:
@@ -172,16 +162,7 @@ class Importer:
                     raise
                 time.sleep(1)
 
-    def _members(self, lines: list[tuple[int, Line]]) -> None:
-        read: list[tuple[int, str, str]] = []
-        for number, line in lines:
-            group, member = line.get("group"), line.get("member")
-            if not (isinstance(group, str) and isinstance(member, str)):
-                self._refuse(number, "a membership must have the strings group and member")
-            elif not member.strip() or len(member) > MAX_TEXT:  # no request could name such a member, to remove it
-                self._refuse(number, f"member: must have 1 to {MAX_TEXT} characters and not be blank")
-            else:
-                read.append((number, group, member))
+    def _members(self, read: list[Member]) -> None:
         identities = self._directory.identities
         with_members = [each.name for each in self._with_members]
         groups = identities.of((group for _, group, _ in read), with_members, names=all_names)
@@ -189,14 +170,14 @@ class Importer:
         rows: list[Row] = []
         for number, group, member in read:
             if group not in groups:
-                self._refuse(number, f"there is no group {group}")
+                self._refused.append((number, f"there is no group {group}"))
                 continue
             attribute = groups[group].resource_type.members
             kind = members[member].resource_type.name if member in members else None
             if not (attribute and kind in attribute.references):
                 kind = None  # a client may be allowed to name members before it creates them
             if kind is None and self._strict:
-                self._refuse(number, f"there is no resource {member} that could be a member")
+                self._refused.append((number, f"there is no resource {member} that could be a member"))
             else:
                 rows.append((group, member, kind))
         new = self._commit(lambda session: self._put(rows, groups, session)) if rows else 0
@@ -223,19 +204,6 @@ class Importer:
             groups = self._groups.arrive(ids, kind, session)
             for resource_type in self._with_members if groups else ():
                 self._directory.resources(resource_type).touch_all(groups, None, session)
-
-
-def _by_type(lines: Iterable[Numbered], refuse: Callable[[int, str], None]) -> dict[str, list[tuple[int, Line]]]:
-    """Return the lines by their type; refuse those that have none."""
-    groups: dict[str, list[tuple[int, Line]]] = {}
-    for number, line in lines:
-        if isinstance(line, str):
-            refuse(number, line)
-        elif not isinstance(line.get("type"), str):
-            refuse(number, "the line has no type")
-        else:
-            groups.setdefault(line["type"], []).append((number, line))
-    return groups
 
 
 def _members_added(group: str, identity: Identity, members: list[str]) -> Iterator[Change]:

@@ -8,7 +8,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -20,7 +20,7 @@ from app.cli.connection import Connection
 from app.cli.output import printable, say
 from app.cli.tenants.progress import Progress
 from app.errors import ScimError
-from app.export_import import MEMBERSHIP, Importer, Numbered
+from app.export_import import Batch, Importer, Numbered
 from app.export_import import export as lines_of
 from app.schemas.custom import all_types
 from app.schemas.validation.json_object import object_in
@@ -79,16 +79,16 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
     )
     with (
         audited(connection, "import", tenant), Progress("Importing", _size(source)) as progress,
-        ThreadPoolExecutor(1) as beside,
+        ThreadPoolExecutor(2) as beside,
     ):
         relayed = beside.submit(connection.relay)
-        for size, lines in _batches(source):
-            if _has_memberships(lines):  # a group's outbox is not emptied while the group gets members: they conflict
+        for size, number, batch in _read_ahead(beside, importer, source):
+            if batch.members:  # a group's outbox is not emptied while the group gets members: they conflict
                 relayed.result()
-            importer.run(lines)
+            importer.write(batch)
             relayed.result()  # the log is never more than two batches behind
             relayed = beside.submit(connection.relay)
-            progress.advance(size, len(lines))
+            progress.advance(size, number)
         relayed.result()
     done = importer.report
     click.echo(f"Imported {done.imported}, already present {done.present}, refused {done.refused}.", err=True)
@@ -124,6 +124,15 @@ def _opened(output: str) -> Iterator[IO[str]]:
         raise click.FileError(output, error.strerror or str(error)) from error
 
 
+def _read_ahead(pool: Executor, importer: Importer, source: IO[bytes]) -> Iterator[tuple[int, int, Batch]]:
+    """Yield the batches, each with the numbers of bytes and lines; while one is written, the next one is read."""
+    batches = ((size, len(lines), importer.read(lines)) for size, lines in _batches(source))
+    reading = pool.submit(next, batches, None)
+    while (read := reading.result()) is not None:
+        reading = pool.submit(next, batches, None)
+        yield read
+
+
 def _batches(source: IO[bytes]) -> Iterator[tuple[int, list[Numbered]]]:
     """Yield the lines in batches limited in lines and bytes, each with the number of bytes read for it."""
     batch: list[Numbered] = []
@@ -141,10 +150,6 @@ def _batches(source: IO[bytes]) -> Iterator[tuple[int, list[Numbered]]]:
             yield size, batch
             batch, size = [], 0
     yield size, batch
-
-
-def _has_memberships(lines: list[Numbered]) -> bool:
-    return any(isinstance(line, dict) and line.get("type") == MEMBERSHIP for _, line in lines)
 
 
 def _line(text: bytes) -> dict[str, object] | str:
