@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE =
 run: .venv/run.stamp
 	@$(BIN)/scimd serve --demo
 
-# Everything except the tests marked `long`, which take minutes.
+# Everything except the tests marked `long`: a single one takes seconds, most of the rest take hundredths (D-650).
 test: .venv/test.stamp
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
 
@@ -18,9 +18,9 @@ test: .venv/test.stamp
 test-fast: .venv/test.stamp
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long and not process"
 
-# People who sign in with a real browser (chromium); `make test` runs these tests too, and skips them where there is none.
+# The tests with a real browser (chromium), which are skipped where there is none; `make test` runs a few of them, too.
 test-browser: .venv/test.stamp
-	@$(BIN)/python -m pytest -m browser
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m browser
 
 # The pictures of docs/console.md, of a demo of its own; chromium draws them.
 screenshots: .venv/test.stamp

@@ -43,6 +43,7 @@ from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database, connect
 from app.store.open import collections
 from app.store.sign_on import signing_keys
+from tests import examples  # noqa: F401 - the profiles of Hypothesis
 from tests.browsers import chromium  # noqa: F401 - a fixture; one for all, since Playwright runs once in a process
 from tests.commands import run_command
 from tests.forking import Forked, fork

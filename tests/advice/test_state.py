@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.advice.facts import Contact, Credential, Denial, Facts
@@ -195,7 +195,6 @@ def numbers(text: str) -> set[str]:
     return set(re.findall(r"\d\d:\d\d:\d\d|\d(?:[\d,]*\d)?", text))
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine the first examples take a second
 @given(ANY)
 def test_co_124_there_is_exactly_one_state_and_its_sentence_names_no_number_that_the_facts_have_not(facts: Facts) -> None:
     state = state_of(facts, NOW)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from flask import Flask
 
 from bench.processes import ROOT
@@ -29,6 +30,7 @@ def pages_of(app: Flask) -> set[str]:
     return {each for each in found if not each.endswith("other_methods")} - NOT_ASKED_FOR
 
 
+@pytest.mark.long
 def test_co_102_the_bench_asks_for_each_page_and_reports_it(tmp_path: Path, application: Flask) -> None:  # noqa: F811
     kept = tmp_path / "console.json"
     options = [text for name, number in SIZES.items() for text in (f"--{name}", str(number))]

@@ -140,7 +140,7 @@ def measured(client: Client, operation: str, *peers: Peer) -> dict[str, Any]:
         return compare(operation, [first, second], client, first.server, 0.05)
 
 
-@pytest.mark.parametrize("operation", ["find", "find-miss", "add-member", "add-members"])
+@pytest.mark.parametrize("operation", ["find", *(pytest.param(each, marks=pytest.mark.long) for each in ("find-miss", "add-member", "add-members"))])
 def test_who_answers_right_has_a_rate(client: Client, operation: str) -> None:
     result = measured(client, operation, Peer(), Peer())
     assert [(side["rate"] > 0, side["answered"]) for side in result["sides"]] == [(True, "")] * 2
@@ -149,12 +149,12 @@ def test_who_answers_right_has_a_rate(client: Client, operation: str) -> None:
 
 @pytest.mark.parametrize(("operation", "peer", "answered"), [
     ("find", FindsAnother, "returned Person.0000007@bench.example instead of Person.0000000@bench.example"),
-    ("find", Tires, r"\d+ of \d+ answers were wrong: HTTP/1.1 200 OK {.totalResults.: 0"),
-    ("find", Refuses, "501: {.detail.: .not implemented.}"),
-    ("find", NoJson, "200 and no JSON: '<html>'"),
-    ("find", AnotherForm, "200 in another form .KeyError.'totalResults'..: {.total.: 1}"),
-    ("find-miss", FindsSomebody, "found 1 users, where there is none"),
-    ("add-member", AddsNobody, "answered with 204, and 0 of 1 are members"),
+    pytest.param("find", Tires, r"\d+ of \d+ answers were wrong: HTTP/1.1 200 OK {.totalResults.: 0", marks=pytest.mark.long),
+    pytest.param("find", Refuses, "501: {.detail.: .not implemented.}", marks=pytest.mark.long),
+    pytest.param("find", NoJson, "200 and no JSON: '<html>'", marks=pytest.mark.long),
+    pytest.param("find", AnotherForm, "200 in another form .KeyError.'totalResults'..: {.total.: 1}", marks=pytest.mark.long),
+    pytest.param("find-miss", FindsSomebody, "found 1 users, where there is none", marks=pytest.mark.long),
+    pytest.param("add-member", AddsNobody, "answered with 204, and 0 of 1 are members", marks=pytest.mark.long),
     ("add-members", AddsNobody, "answered with 204, and 0 of 20 are members"),
 ])
 def test_who_answers_wrongly_has_no_rate_and_the_result_says_what(

@@ -14,6 +14,7 @@ from bench.charts.measured import read
 from bench.scale import SMALL, RemoveMember, large
 
 
+@pytest.mark.long
 def test_each_request_of_the_scale_is_answered_and_drawn(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "scale.json"
     monkeypatch.setattr(sys, "argv", ["bench", "--scale", "--users", "2000", "--seconds", "0.2", "--json", str(file)])

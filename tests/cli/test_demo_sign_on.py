@@ -111,6 +111,7 @@ def test_each_start_connects_anew_and_the_servers_end_with_scimd(server: Server)
     assert "Hello, Ada" in Browser().sign_in(app_of(server), ADA).text
 
 
+@pytest.mark.long
 def test_a_later_start_registers_nothing_anew(tmp_path: Path, mongod_uri: str) -> None:
     server = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_MONGODB_URI=new_database(mongod_uri))
     seen = []

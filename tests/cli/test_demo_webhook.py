@@ -44,6 +44,7 @@ def endpoints(server: Server) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 def test_what_changes_in_the_tenant_is_printed(server: Server) -> None:
     page = server.page.read_text()
     token, url = (re.search(rf"{name} +(\S+)", page)[1] for name in ("Secret Token", "Tenant URL"))  # type: ignore[index]

@@ -396,7 +396,8 @@ def names(events: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize("settings", [
-    {"PYTHONIOENCODING": "latin-1"}, {"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "koi8-r"},
+    {"PYTHONIOENCODING": "latin-1"}, pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.long),
+    pytest.param({"PYTHONIOENCODING": "koi8-r"}, marks=pytest.mark.long),
     {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
 ])
 def test_an_output_that_is_not_utf_8_has_escapes(live_server: Server, log: Events, settings: dict[str, str]) -> None:

@@ -86,7 +86,7 @@ def total(base: str, token: str) -> int:
     return int(answer.json()["totalResults"])
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "Ctrl-C"])
+@pytest.mark.parametrize("how", [pytest.param("SIGTERM", marks=pytest.mark.long), "Ctrl-C"])
 def test_it_serves_and_leaves_nothing_behind_but_the_data(server: Server, how: str) -> None:
     server.installed = True
     if how == "SIGTERM":
@@ -111,6 +111,7 @@ def test_it_serves_and_leaves_nothing_behind_but_the_data(server: Server, how: s
     assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.long
 def test_the_page_of_the_demo(server: Server) -> None:
     people = []
     for start in range(2):
@@ -128,6 +129,7 @@ def test_the_page_of_the_demo(server: Server) -> None:
     assert people == [people[0], people[0] + 1]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("folder", ["root", pytest.param("elsewhere", marks=pytest.mark.long)])
 def test_gunicorn_itself_starts_the_same(server: Server, folder: str, mongod_uri: str) -> None:
     server.environ["SCIMD_MONGODB_URI"] = new_database(mongod_uri)
@@ -153,6 +155,7 @@ def answers(server: Server, path: str = "/readyz") -> bool:
         return False
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", [pytest.param("master", marks=pytest.mark.long), "everything"])
 def test_after_kill_9_the_next_start_works(server: Server, victim: str) -> None:
     server.start()
@@ -195,6 +198,7 @@ def load(base: str, token: str, trouble: threading.Event, done: threading.Event)
 @pytest.mark.parametrize(
     "victim", ["mongod", pytest.param("keeper", marks=pytest.mark.long), pytest.param("worker", marks=pytest.mark.long)]
 )
+@pytest.mark.long
 def test_it_heals_by_itself_under_load(server: Server, victim: str) -> None:
     server.start()
     base, token = server.create_tenant("acme")
@@ -223,6 +227,7 @@ def test_it_heals_by_itself_under_load(server: Server, victim: str) -> None:
     assert server.stop() == 0
 
 
+@pytest.mark.long
 def test_a_reload_loses_no_request(server: Server, mongod_uri: str) -> None:
     server.environ["SCIMD_MONGODB_URI"] = new_database(mongod_uri)
     server.start()
@@ -240,6 +245,7 @@ def test_a_reload_loses_no_request(server: Server, mongod_uri: str) -> None:
     assert server.stop() == 0
 
 
+@pytest.mark.long
 def test_a_database_that_is_away_at_the_start_is_waited_for(server: Server, tmp_path: Path) -> None:
     place = private.MongodFolder(tmp_path / "other")
     server.environ["SCIMD_MONGODB_URI"] = place.uri()
@@ -266,13 +272,13 @@ SERVE, LIST, DIRECT = [SCIMD, "serve"], [SCIMD, "tenant", "list"], [GUNICORN, "a
 
 @pytest.mark.parametrize(("command", "name", "value", "sentence"), [
     (SERVE, "SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512."),
-    (DIRECT, "SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512."),
-    (LIST, "SCIMD_THREDS", "4", "There is no setting SCIMD_THREDS; did you mean SCIMD_THREADS?"),
+    pytest.param(DIRECT, "SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512.", marks=pytest.mark.long),
+    pytest.param(LIST, "SCIMD_THREDS", "4", "There is no setting SCIMD_THREDS; did you mean SCIMD_THREADS?", marks=pytest.mark.long),
     (SERVE, "SCIMD_MONGODB_URI", "mongodb://localhost:x/", "connection string"),
     (LIST, "SCIMD_DATA_DIR", "/proc/nothing", "/proc/nothing"),
-    (DIRECT, "SCIMD_DATA_DIR", "/proc/nothing", "/proc/nothing"),
-    (SERVE, "PATH", "{broken}", "SCIMD_MONGODB_URI"),
-    (LIST, "PATH", "{broken}", "SCIMD_MONGODB_URI"),
+    pytest.param(DIRECT, "SCIMD_DATA_DIR", "/proc/nothing", "/proc/nothing", marks=pytest.mark.long),
+    pytest.param(SERVE, "PATH", "{broken}", "SCIMD_MONGODB_URI", marks=pytest.mark.long),
+    pytest.param(LIST, "PATH", "{broken}", "SCIMD_MONGODB_URI", marks=pytest.mark.long),
 ])
 def test_what_is_wrong_is_one_sentence(server: Server, command: list[str], name: str, value: str, sentence: str) -> None:
     broken = server.folder / "mongod"

@@ -51,10 +51,10 @@ class Sent(monitoring.CommandListener):
 class World:
     """An application on a database whose commands are seen, and an operator in the console."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, kind: type[Database] = Database, name: str = "") -> None:
         self.sent = Sent()
         client: MongoClient[Any] = MongoClient(uri, tz_aware=True, event_listeners=[self.sent])
-        self.database = Database(client, f"console-{uuid.uuid4().hex[:12]}")
+        self.database = kind(client, name or f"console-{uuid.uuid4().hex[:12]}")
         self.app: Flask = assemble(Config.from_environment({}), self.database)
         Tenants(self.database).create("contoso", "gallery")
         secret, _ = Visits(self.database).open(kind=CONSOLE, who="alice", role="operator")
@@ -76,11 +76,11 @@ class World:
 
 
 @pytest.fixture
-def world(mongod_uri: str) -> Iterator[World]:
-    made = World(mongod_uri)
+def world(mongod_uri: str, reused_database: Database) -> Iterator[World]:
+    made = World(mongod_uri, type(reused_database), reused_database.db.name)
     made.get("/console/customers/contoso/log")  # the first request prepares what later ones have
     yield made
-    made.close()
+    made.database.client.close()
 
 
 def pages(world: World) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from datetime import timedelta
 
+import pytest
+
 from app.schemas.meta import first_meta
 from app.store.accounts.tenants import Tenants
 from app.store.log.changes import Request
@@ -69,6 +71,7 @@ def cost_of(world: World, path: str) -> tuple[list[str], int]:
     return [next(iter(command)) for command in commands], examined
 
 
+@pytest.mark.long
 def test_co_100_101_pages_of_people_cost_the_same_at_200_and_at_20_000(mongod_uri: str) -> None:
     costs = []
     for number in (200, 20_000):

@@ -6,13 +6,14 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.advice.explain import short, title_of
 from app.store.operators.reports.lines import summary
 from app.store.operators.reports.values import indented
 from tests.console.test_log import ENTERPRISE, USER, Customer
+from tests.examples import examples
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 
@@ -23,12 +24,14 @@ def bare(text: str) -> str:
 
 
 @given(st.dictionaries(st.text(), JSON) | st.lists(JSON))
+@settings(max_examples=examples(30))
 def test_json_is_indented_as_python_does_it(value) -> None:
     text = json.dumps(value)
     assert indented(text) == json.dumps(value, indent=2)
 
 
 @given(st.lists(JSON, min_size=1), st.integers(0, 500))
+@settings(max_examples=examples(30))
 def test_json_that_was_cut_keeps_its_characters(value, length: int) -> None:
     cut = json.dumps(value, ensure_ascii=False)[:length]
     assert bare(indented(cut)) == bare(cut)

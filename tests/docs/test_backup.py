@@ -105,6 +105,7 @@ def test_every_command_of_the_section_is_covered() -> None:
     assert all(pages.program(line) in ("mongodump", "mongorestore") for line in DUMP + DUMP_ALL)  # test_elsewhere.py
 
 
+@pytest.mark.long
 def test_a_copy_of_the_stopped_mongod(reader: Story) -> None:
     token = fill(reader)
     before, resources = stored(reader), shown(reader, token)
@@ -142,6 +143,7 @@ def bring_back(reader: Story) -> None:
     reader.server.start()
 
 
+@pytest.mark.long
 def test_ev_136_a_consumer_that_has_read_what_a_restore_loses_is_told(reader: Story) -> None:
     token = fill(reader)
     events = reader.run("scimd token issue demo --scope events.read", SECRET_TOKEN).strip()
@@ -167,6 +169,7 @@ def test_ev_136_a_consumer_that_has_read_what_a_restore_loses_is_told(reader: St
     assert "snapshot" in answer["detail"]
 
 
+@pytest.mark.long
 def test_a_copy_of_the_running_mongod(reader: Story) -> None:
     token = fill(reader)
     before, resources = stored(reader), shown(reader, token)
@@ -189,6 +192,7 @@ def test_a_copy_of_the_running_mongod(reader: Story) -> None:
     assert shown(reader, token) == resources
 
 
+@pytest.mark.long
 def test_a_single_tenant(reader: Story) -> None:
     old = fill(reader)
     before, resources = stored(reader), shown(reader, old)

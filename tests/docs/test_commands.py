@@ -306,6 +306,7 @@ def test_readme(reader: Story, mongod_uri: str) -> None:
     assert reader.untried("README.md", "Commands") == []
 
 
+@pytest.mark.long
 def test_the_commands_of_readme(reader: Story) -> None:
     reader.serve("scimd serve --demo", SCIMD_WEBHOOK_NETWORKS="127.0.0.0/8")
     reader.environ |= {"SCIMD_WEBHOOK_NETWORKS": "127.0.0.0/8"}
@@ -325,6 +326,7 @@ def test_the_commands_of_readme(reader: Story) -> None:
     assert reader.untried("README.md#Commands") == []
 
 
+@pytest.mark.long
 def test_entra(reader: Story) -> None:
     reader.serve("make run")
     url = f"{reader.server.url}/contoso/scim/v2"
@@ -366,6 +368,7 @@ def connect(reader: Story) -> None:
         reader.run(oidc, "Redirect URI", answer="secret\n")
 
 
+@pytest.mark.long
 def test_sign_on(reader: Story) -> None:
     reader.serve("make run")
     reader.run("scimd tenant create contoso", "contoso")
@@ -387,6 +390,7 @@ def test_sign_on(reader: Story) -> None:
     assert reader.untried("docs/sign-on.md") == []
 
 
+@pytest.mark.long
 def test_console(reader: Story) -> None:
     reader.serve("make run")
     reader.run("scimd tenant create contoso", "contoso")
@@ -406,6 +410,7 @@ def test_console(reader: Story) -> None:
     assert reader.untried("docs/console.md") == []
 
 
+@pytest.mark.long
 def test_clients(reader: Story) -> None:
     reader.serve("make run")
     url = f"{reader.server.url}/contoso/scim/v2"
@@ -417,6 +422,7 @@ def test_clients(reader: Story) -> None:
     assert reader.untried("docs/clients.md") == []
 
 
+@pytest.mark.long
 def test_mongodb(reader: Story) -> None:
     reader.serve("make run")
     token = reader.run("scimd token issue demo", SECRET_TOKEN).strip()
@@ -454,6 +460,7 @@ def webhooks_that_fail(reader: Story, token: str) -> None:
         reader.send(token, "DELETE", f"{url}/{group}", status=204)
 
 
+@pytest.mark.long
 def test_operating(reader: Story) -> None:
     reader.serve("make run", SCIMD_WEBHOOK_NETWORKS="127.0.0.0/8")
     reader.environ |= {"SCIMD_WEBHOOK_NETWORKS": "127.0.0.0/8"}

@@ -63,6 +63,7 @@ def patch(reader: Story, path: str, value: Any) -> None:
     reader.send(reader.environ["SCIM_TOKEN"], "PATCH", f"{reader.environ['SCIM_URL']}/Users/{JANE}", body)
 
 
+@pytest.mark.long
 def test_ev_115_and_141_the_commands_and_the_token_that_they_bring(reader: Story) -> None:
     push, poll, keys, first, then, example = pages.lines(f"{PAGE}#{TITLE}")
     reader.run(shown(reader, push), "Keys URL")

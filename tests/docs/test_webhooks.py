@@ -56,6 +56,7 @@ def create_user(reader: Story, name: str) -> str:
     return user_id
 
 
+@pytest.mark.long
 def test_the_commands_of_the_chapter(reader: Story) -> None:
     with running_target() as target:
         create, of_all, test = [line for line in pages.lines(SECTION) if line.startswith("scimd")]
@@ -169,7 +170,7 @@ def running(reader: Story, command: str, *keys: str, port: int = 0) -> Iterator[
 
 
 @pytest.mark.parametrize("command", RECEIVERS)
-@pytest.mark.parametrize("option", ["", " --hmac"])
+@pytest.mark.parametrize("option", ["", pytest.param(" --hmac", marks=pytest.mark.long)])
 def test_ev_91_92_a_receiver_gets_and_verifies_what_the_server_sends(reader: Story, command: str, option: str) -> None:
     needs(shlex.split(command)[0])
     port = free_port()
@@ -189,7 +190,7 @@ def test_ev_91_92_a_receiver_gets_and_verifies_what_the_server_sends(reader: Sto
 
 
 @pytest.mark.parametrize("command", RECEIVERS)
-@pytest.mark.parametrize("option", ["", " --hmac"])
+@pytest.mark.parametrize("option", ["", pytest.param(" --hmac", marks=pytest.mark.long)])
 def test_ev_93_a_receiver_with_the_new_key_or_the_old_one_survives_a_rotation(reader: Story, command: str, option: str) -> None:
     needs(shlex.split(command)[0])
     port = free_port()

@@ -107,6 +107,7 @@ def test_it_runs_no_javascript(data_dir: Path) -> None:
         client.scimd.things.find_one({"$where": "true"})
 
 
+@pytest.mark.long
 def test_many_start_at_once_and_the_last_one_ends_it(data_dir: Path) -> None:
     users = [User(data_dir) for _ in range(4)]
     for user in users:
@@ -166,11 +167,13 @@ def test_a_keeper_that_is_killed_is_started_again_by_whoever_watches(data_dir: P
     assert of_folder(data_dir) == []
 
 
+@pytest.mark.long
 def test_a_user_who_is_killed_leaves_nothing_running(data_dir: Path) -> None:
     User(data_dir).wait().kill()
     until(lambda: not of_folder(data_dir), 10)
 
 
+@pytest.mark.long
 def test_all_are_killed_at_once_and_the_next_start_works(data_dir: Path) -> None:
     for value in range(2):
         user = User(data_dir).wait()
@@ -196,6 +199,7 @@ def test_an_orphan_that_hangs_is_ended(data_dir: Path) -> None:
         assert mongod(data_dir) != orphan
 
 
+@pytest.mark.long
 def test_an_orphan_that_does_not_listen_is_killed(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     user = User(data_dir).wait()
     orphan = mongod(data_dir)
@@ -249,6 +253,7 @@ def test_a_folder_that_somebody_else_has_made_in_the_temporary_one_is_not_used(
         shutil.rmtree(MongodFolder(data_dir).socket.parent)
 
 
+@pytest.mark.long
 def test_a_folder_that_was_moved(tmp_path: Path) -> None:
     with private.using(tmp_path / "one") as place:
         write(place, 1)
@@ -259,6 +264,7 @@ def test_a_folder_that_was_moved(tmp_path: Path) -> None:
     assert of_folder(tmp_path) == []
 
 
+@pytest.mark.long
 def test_a_folder_with_a_blank_and_a_percent_sign(tmp_path: Path) -> None:
     with private.using(tmp_path / "a b%20é") as place:
         write(place, 1)
@@ -314,6 +320,7 @@ def test_a_folder_that_is_none(tmp_path: Path) -> None:
     assert str(tmp_path / "file") in sentence(tmp_path / "file")
 
 
+@pytest.mark.long
 def test_a_failed_start_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as broken:
         (tmp_path / "mongod").write_text("no program")
@@ -324,6 +331,7 @@ def test_a_failed_start_can_be_tried_again(tmp_path: Path, monkeypatch: pytest.M
         write(place, 1)
 
 
+@pytest.mark.long
 def test_the_log_does_not_grow_without_end(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = MongodFolder(data_dir)
     place.create()
@@ -353,6 +361,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(disk)], check=True)  # a process that is ending may still use it
 
 
+@pytest.mark.long
 def test_sc_13_a_full_disk_is_told_once_with_its_place(small_disk: Path) -> None:
     """The database dies of it; it comes back when there is room, with all that was acknowledged."""
     server = make_server(small_disk, SCIMD_WORKERS="1")

@@ -53,6 +53,7 @@ def left(server: Server, tenant: str) -> dict[str, int]:
     return {name: number for name, number in counts.items() if number}
 
 
+@pytest.mark.long
 def test_fa_05_nothing_is_left_of_a_tenant_that_is_deleted_while_a_client_writes(server: Server) -> None:
     url, token = server.create_tenant("acme", "rfc")
     other, _ = server.create_tenant("other", "rfc")

@@ -125,6 +125,7 @@ def check(traffic: Traffic, server: Server, token: str, seconds: float) -> None:
     assert "Traceback" not in server.log.read_text()
 
 
+@pytest.mark.long
 def test_reloads_lose_no_request(servers: tuple[Server, Server]) -> None:
     server, _ = servers
     _, token = server.create_tenant("acme")

@@ -28,6 +28,7 @@ def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
     assert server.stop() == 0, server.log.read_text()
 
 
+@pytest.mark.long
 def test_fa_09_one_tenant_cannot_take_the_service_from_another(server: Server) -> None:
     until(lambda: listens(server))
     credentials = {each.name: loading.load_scimd(server.database, each) for each in (NOISY, QUIET)}

@@ -121,6 +121,7 @@ def show(what: str, answer: requests.Response) -> None:
     print(f"{what}: {answer.elapsed.total_seconds():.1f} s")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("size", "kept"), SIZES)
 def test_fa_12_a_huge_group(server: Server, size: int, kept: int) -> None:
     group = Group(server, size)

@@ -35,6 +35,7 @@ def connect(server: Server) -> socket.socket:
     return socket.create_connection((parts.hostname, parts.port), timeout=30)
 
 
+@pytest.mark.long
 def test_sc_12_a_master_that_is_killed_is_followed_by_the_next_at_once(server: Server) -> None:
     """Clients hold connections of the old workers, and one holds a request that is not finished."""
     assert server.process
@@ -53,6 +54,7 @@ def test_sc_12_a_master_that_is_killed_is_followed_by_the_next_at_once(server: S
     assert "Can't connect" not in server.log.read_text()
 
 
+@pytest.mark.long
 def test_sc_12_an_address_that_is_not_let_go_of_is_one_sentence_with_the_process(server: Server) -> None:
     assert server.stop() == 0
     server.installed = True  # its name is in the sentence
@@ -81,6 +83,7 @@ def test_sc_07_a_connection_ends_after_a_hundred_answers(live_server: Server) ->
     assert last == [100, 200]
 
 
+@pytest.mark.long
 def test_sc_07_a_new_worker_gets_its_share_of_clients_that_stay(server: Server) -> None:
     clients = [requests.Session() for _ in range(8)]
 
@@ -115,6 +118,7 @@ def ticks(process: int) -> int:
     return int(stat[11]) + int(stat[12])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_fa_21_a_server_in_the_background_of_a_script_stops_on_either_signal(tmp_path: Path, number: signal.Signals, mongod_uri: str) -> None:
     server = make_server(tmp_path, SCIMD_MONGODB_URI=new_database(mongod_uri))

@@ -24,6 +24,7 @@ def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
     assert server.stop() == 0
 
 
+@pytest.mark.long
 def test_an_index_that_was_dropped_and_cannot_be_built_again(server: Server) -> None:
     url, token = server.create_tenant(profile="rfc")
     headers = {"Authorization": f"Bearer {token}"}

@@ -60,6 +60,7 @@ def memory(server: Server) -> float:
     return max(int(text.partition("VmRSS:")[2].split()[0]) for text in texts) / 1024
 
 
+@pytest.mark.long
 def test_half_sent_requests_do_not_hold_up_others(tmp_path: Path, mongod_uri: str) -> None:
     server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()

@@ -90,6 +90,7 @@ def open_cursors(database: Database) -> int:
     return len(list(found))
 
 
+@pytest.mark.long
 def test_fa_16_a_client_that_does_not_read_is_dropped_and_frees_thread_and_cursor(server: Server) -> None:
     url, token = crowd(server, 60_000)
     parts = urlsplit(url)
@@ -124,6 +125,7 @@ def test_fa_16_a_database_that_fails_before_the_first_byte_is_a_503(server: Serv
     assert (status, json.loads(body)["status"]) == (503, "503")
 
 
+@pytest.mark.long
 def test_fa_16_a_database_that_fails_later_breaks_the_response_off_visibly(server: Server, fault: Fault) -> None:
     url, token = crowd(server, 20_000)
     broken = (http.client.IncompleteRead, ConnectionResetError)

@@ -41,6 +41,7 @@ def server(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
     server.stop()
 
 
+@pytest.mark.long
 def test_sc_03_a_killed_worker(server: Server) -> None:
     url, token = server.create_tenant("acme", "entra")
     headers = {"Authorization": f"Bearer {token}"}
@@ -59,6 +60,7 @@ def test_sc_03_a_killed_worker(server: Server) -> None:
     show("a worker", waited, times)
 
 
+@pytest.mark.long
 def test_sc_03_a_killed_import(server: Server, tmp_path: Path) -> None:
     server.create_tenant("acme", "entra")
     lines = [json.dumps({"type": "User", "resource": {"id": f"u-{n}", "userName": f"u-{n}"}}) for n in range(LINES)]

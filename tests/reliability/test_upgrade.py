@@ -79,6 +79,7 @@ def metrics_answer(server: Server) -> bool:
     return "scimd_requests_total{" in text
 
 
+@pytest.mark.long
 def test_an_upgrade_in_place_loses_no_request_and_a_reload_is_none(installed: Server) -> None:
     _, token = installed.create_tenant("acme")
     assert installed.process

@@ -27,7 +27,10 @@ class Killed(BaseException):
     """The process is gone: nothing of it runs any more, no handler either."""
 
 
-@pytest.mark.parametrize("moment", ["before the transaction", "in the transaction", "after the transaction"])
+@pytest.mark.parametrize("moment", [
+    pytest.param("before the transaction", marks=pytest.mark.long), "in the transaction",
+    pytest.param("after the transaction", marks=pytest.mark.long),
+])
 def test_a_worker_that_is_killed_leaves_a_batch_done_or_not(
     world: World, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -117,6 +120,7 @@ def test_a_map_that_changes_while_people_are_looked_at_does_not_give_a_role_of_b
     assert world.told() == []
 
 
+@pytest.mark.long
 def test_workers_are_killed_while_a_large_group_gets_its_role(tmp_path: Path) -> None:
     random.seed()
     server = make_server(tmp_path, SCIMD_WORKERS="2", SCIMD_THREADS="8", SCIMD_RATE_LIMIT="off")

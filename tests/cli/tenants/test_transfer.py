@@ -375,6 +375,7 @@ def short_transactions(mongod: Database) -> Iterator[None]:
     mongod.client.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": int(TRANSACTION_SECONDS)})
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("short_transactions")
 def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path]) -> None:
     server, tenant, file = full
@@ -433,6 +434,7 @@ def test_a_reader_that_goes_ends_an_export(full: tuple[Server, str, Path]) -> No
     assert process.stderr.read().decode() in ("", "\n")
 
 
+@pytest.mark.long
 def test_a_progress_bar_is_for_terminals(full: tuple[Server, str, Path]) -> None:
     server, tenant, file = full
     for arguments, word in ((("export", tenant), "Exporting"), (("import", tenant, str(file)), "Importing")):

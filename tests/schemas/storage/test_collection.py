@@ -50,7 +50,7 @@ def document(resource: dict[str, Any], resource_type: ResourceType, tenant: str 
 
 
 @pytest.mark.parametrize("name", TYPES)
-@settings(max_examples=examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=examples(10), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_whatever_the_api_stores_is_taken_and_comes_back(name: str, data: st.DataObject, prepared: Database) -> None:
     resource_type = TYPES[name]

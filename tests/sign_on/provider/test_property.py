@@ -18,7 +18,7 @@ ROUTES = [("GET", "authorize"), ("POST", "authorize"), ("POST", "token"), ("GET"
 
 
 @pytest.mark.parametrize(("method", "name"), ROUTES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(PARAMETERS, st.booleans(), st.one_of(st.none(), st.text(alphabet=st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=40)))
 @example([("client_id", "\ud800"), ("state", "\udfff")], True, "Bearer \xff")
 def test_no_input_makes_the_server_fail(world, ann, method, name, parameters, known, header):

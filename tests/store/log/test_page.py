@@ -18,7 +18,7 @@ from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 from app.store.mongo.database import Database
 
 START = datetime(2026, 11, 28, 9, tzinfo=UTC)
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def at(milliseconds: int) -> datetime:
