@@ -22,6 +22,7 @@ from app.blueprints import fallbacks, telemetry
 from app.blueprints.bulk import bulk
 from app.blueprints.discovery import discovery
 from app.blueprints.door import tenant_blueprint
+from app.blueprints.exchange import EXTENSION
 from app.blueprints.feed.keys import keys
 from app.blueprints.feed.views import feed
 from app.blueprints.health import health
@@ -95,7 +96,7 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
     app.url_map.merge_slashes = False
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.feed = _feed(config, database)
-    app.extensions["scimd"] = _service(config, database, parts, shares, app.feed)
+    app.extensions[EXTENSION] = _service(config, database, parts, shares, app.feed)
     for blueprint in (health, oauth, openapi, feed, keys, tenant_blueprint(discovery, bulk, me, scim)):
         app.register_blueprint(blueprint)
     sign_on.install(app, config, parts.sign_on)

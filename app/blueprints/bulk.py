@@ -8,12 +8,11 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from app.blueprints.exchange import current_principal, current_provider
+from app.blueprints.exchange import current_principal, current_provider, service
 from app.blueprints.request.body import MOST_BYTES, read_object
 from app.blueprints.request.prefer import apply_preference, preference_of
 from app.blueprints.response.answers import json_response, media_type
 from app.blueprints.response.errors import attempt_of, error_for_client, log_refusal
-from app.blueprints.service import service
 from app.errors import InvalidPath, MethodNotAllowed, NotFound, ScimError
 from app.protocol.bulk import Call, Outcome, run_bulk
 from app.protocol.etag import Condition

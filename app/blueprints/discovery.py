@@ -8,9 +8,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from app.blueprints.exchange import current, current_catalogue
+from app.blueprints.exchange import current, current_catalogue, service
 from app.blueprints.response.answers import empty_response, json_response, media_type
-from app.blueprints.service import service
 from app.errors import Forbidden, NotFound
 from app.protocol.etag import Condition
 from app.protocol.messages import list_response

@@ -7,14 +7,13 @@ same for every name, so it does not reveal which tenants exist.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
-from flask import Blueprint, g, request
+from flask import Blueprint
 from flask_httpauth import HTTPTokenAuth
 
 from app.auth import Principal, require_read, require_write
 from app.blueprints.exchange import READING, Exchange, current, current_principal
-from app.blueprints.service import Service, service
+from app.blueprints.service import Service
 
 NAME = "tenant"
 PREFIX = "/<tenant>/scim"
@@ -26,7 +25,6 @@ _ALWAYS_OPEN = f"{_DISCOVERY}.service_provider_config"
 def tenant_blueprint(*children: Blueprint) -> Blueprint:
     """Return the parent of the blueprints below a tenant's SCIM URL, with the door before all their views."""
     parent = Blueprint(NAME, __name__, url_prefix=PREFIX)
-    parent.url_value_preprocessor(_take_tenant)
     parent.before_request(_let_in)
     parent.teardown_request(_release_thread)
     for child in children:
@@ -34,15 +32,11 @@ def tenant_blueprint(*children: Blueprint) -> Blueprint:
     return parent
 
 
-def _take_tenant(_: str | None, values: dict[str, Any] | None) -> None:
-    """Move the tenant's name from the arguments of the view to `g`, where `begin` looks for it."""
-    if values:
-        g.tenant_name = values.pop("tenant")
-
-
 def _let_in() -> None:
     """Authenticate and authorize the client; raises Unauthorized, Forbidden, TooManyRequests, Unavailable."""
-    parts, exchange = service(), current()
+    exchange = current()
+    exchange.take_tenant()
+    parts, request = exchange.service, exchange.request
     parts.require()
     if exchange.method == "OPTIONS":
         return  # needs no credential
@@ -68,7 +62,7 @@ def _release_thread(_: BaseException | None) -> None:
 def verify(token: str) -> Principal:
     """Return the principal that the token stands for; raises Unauthorized, Forbidden, TooManyRequests."""
     exchange = current()
-    principal = service().authenticate(exchange.tenant_name or "", token, request.remote_addr or "")
+    principal = exchange.service.authenticate(exchange.tenant_name or "", token, exchange.request.remote_addr or "")
     exchange.principal = principal
     return principal
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from app.blueprints.exchange import service
 from app.blueprints.response.answers import json_response
-from app.blueprints.service import service
 from app.protocol.messages import JSON
 
 health = Blueprint("health", __name__)

@@ -8,11 +8,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.auth import AUTHENTICATE, TokenAnswer, TokenRequest
-from app.blueprints.exchange import current
+from app.blueprints.exchange import current, service
 from app.blueprints.provider import errors
 from app.blueprints.request.body import read_bytes
 from app.blueprints.response.answers import json_response
-from app.blueprints.service import service
 from app.protocol.messages import JSON
 from app.provider import Actor, Event
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from app.blueprints.exchange import current, current_principal, current_provider
+from app.blueprints.exchange import current, current_principal, current_provider, current_request
 from app.blueprints.request.body import read_object
 from app.blueprints.request.misdirected import is_endpoint, misdirected
 from app.blueprints.request.prefer import apply_preference, preference_of
@@ -26,36 +27,36 @@ scim = Blueprint("scim", __name__, url_prefix="/v2")
 def query(endpoint: str) -> Response:
     """Query the resources of one type (RFC 7644 section 3.4.2)."""
     provider = current_provider()
-    return json_response(provider.query([_type(provider, endpoint)], _search_in_url()), mimetype=media_type(request))
+    return _page(provider, [_type(provider, endpoint)], _search_in_url())
 
 
 @scim.get("/")
 def query_all() -> Response:
     """Query the resources of all types (RFC 7644 section 3.4.2.1)."""
     provider = current_provider()
-    return json_response(provider.query(provider.catalogue.types, _search_in_url()), mimetype=media_type(request))
+    return _page(provider, provider.catalogue.types, _search_in_url())
 
 
 @scim.post("/<endpoint>/.search")
 def search(endpoint: str) -> Response:
     """Query the resources of one type by POST (RFC 7644 section 3.4.3)."""
     provider = current_provider()
-    return json_response(provider.query([_type(provider, endpoint)], _search_in_body()), mimetype=media_type(request))
+    return _page(provider, [_type(provider, endpoint)], _search_in_body())
 
 
 @scim.post("/.search")
 def search_all() -> Response:
     """Query the resources of all types by POST (RFC 7644 section 3.4.3)."""
     provider = current_provider()
-    return json_response(provider.query(provider.catalogue.types, _search_in_body()), mimetype=media_type(request))
+    return _page(provider, provider.catalogue.types, _search_in_body())
 
 
 @scim.post("/<endpoint>")
 def create(endpoint: str) -> Response:
     """Create a resource (RFC 7644 section 3.3)."""
     provider = current_provider()
-    resource_type, mimetype = _type(provider, endpoint), media_type(request)
-    shown = provider.create(resource_type, read_object(request), _projection(resource_type))
+    resource_type, mimetype = _type(provider, endpoint), media_type(current_request())
+    shown = provider.create(resource_type, read_object(current_request()), _projection(resource_type))
     return _written(shown, 201, mimetype)
 
 
@@ -63,9 +64,9 @@ def create(endpoint: str) -> Response:
 def read(endpoint: str, resource_id: str) -> Response:
     """Return a resource (RFC 7644 section 3.4.1), or 304 if the client has its version."""
     provider = current_provider()
-    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(request)
+    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(current_request())
     shown = provider.get(resource_type, resource_id, _projection(resource_type))
-    condition = Condition.parse(request.headers.get("If-None-Match"))
+    condition = Condition.parse(current_request().headers.get("If-None-Match"))
     if condition and condition.holds(shown.version):
         return empty_response(304, shown)
     return resource_response(shown, mimetype=mimetype)
@@ -75,8 +76,8 @@ def read(endpoint: str, resource_id: str) -> Response:
 def replace(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 section 3.5.1)."""
     provider = current_provider()
-    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(request)
-    payload, projection, conditions = read_object(request), _projection(resource_type), _conditions()
+    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(current_request())
+    payload, projection, conditions = read_object(current_request()), _projection(resource_type), _conditions()
     shown = provider.replace(resource_type, resource_id, payload, projection, conditions)
     return _written(shown, 200, mimetype)
 
@@ -85,8 +86,8 @@ def replace(endpoint: str, resource_id: str) -> Response:
 def patch(endpoint: str, resource_id: str) -> Response:
     """Modify a resource (RFC 7644 section 3.5.2)."""
     provider = current_provider()
-    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(request)
-    payload, projection, conditions = read_object(request), _projection(resource_type), _conditions()
+    resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(current_request())
+    payload, projection, conditions = read_object(current_request()), _projection(resource_type), _conditions()
     show = _wants_body(resource_type)
     shown = provider.patch(resource_type, resource_id, payload, projection if show else None, conditions)
     return _written(shown, 200, mimetype, show=show)
@@ -113,7 +114,12 @@ def _type(provider: Provider, endpoint: str, resource_id: str = "") -> ResourceT
     return resource_type
 
 
+def _page(provider: Provider, types: Sequence[ResourceType], search: SearchRequest) -> Response:
+    return json_response(provider.query(types, search), mimetype=media_type(current_request()))
+
+
 def _search_in_url() -> SearchRequest:
+    request = current_request()
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:  # Flask would read `%FF` as text, and a filter would compare names with it
@@ -122,10 +128,11 @@ def _search_in_url() -> SearchRequest:
 
 
 def _search_in_body() -> SearchRequest:
-    return SearchRequest.from_body(read_object(request), bare_words=_profile().bare_words)
+    return SearchRequest.from_body(read_object(current_request()), bare_words=_profile().bare_words)
 
 
 def _projection(resource_type: ResourceType) -> Projection:
+    request = current_request()
     if not request.query_string:  # most requests have none
         return Projection.parse(resource_type, None, None)
     parameters = known_parameters(request.args.to_dict(flat=False))
@@ -135,12 +142,13 @@ def _projection(resource_type: ResourceType) -> Projection:
 
 
 def _conditions() -> Conditions:
-    headers = request.headers
+    headers = current_request().headers
     return Conditions(Condition.parse(headers.get("If-Match")), Condition.parse(headers.get("If-None-Match")))
 
 
 def _wants_body(resource_type: ResourceType) -> bool:
     """Return whether the response to a PATCH has a body: `attributes` requests one, a group may be too large."""
+    request = current_request()
     if request.query_string and any(key.lower() in ("attributes", "excludedattributes") for key in request.args):
         return True
     preference = preference_of(request)
@@ -150,6 +158,7 @@ def _wants_body(resource_type: ResourceType) -> bool:
 
 
 def _written(shown: Shown, status: int, mimetype: str, *, show: bool = True) -> Response:
+    request = current_request()
     preference = preference_of(request)
     if not show or (preference == "minimal" and not request.args):
         response = empty_response(status if status == 201 else 204, shown)

@@ -7,8 +7,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app
-
 from app.auth import Principal, Refusal, TokenAnswer, TokenRequest
 from app.delivery.poll_request import PollRequest
 from app.errors import ScimError
@@ -75,9 +73,3 @@ class Service:
     """Tenant and request: count it among the tenant's latest requests."""
     refused: Callable[[str, Event, Actor], None]
     """Tenant, event and actor: write into the tenant's log that a request was not let in."""
-
-
-def service() -> Service:
-    """Return the parts of the current application."""
-    parts: Service = current_app.extensions["scimd"]
-    return parts

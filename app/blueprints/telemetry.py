@@ -8,11 +8,10 @@ from functools import partial
 from typing import Any
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response
 
-from app.blueprints.exchange import Exchange, begin, current
+from app.blueprints.exchange import Exchange, begin, current, end
 from app.blueprints.request.misdirected import TENANT_URL
-from app.blueprints.service import service
 from app.causes import GUARDED, WRONG_URL
 from app.errors import ScimError, TooMany, TooManyRequests
 from app.provider import Provider
@@ -29,8 +28,9 @@ _METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"
 
 def install(app: Flask, *, counted: bool) -> None:
     """Log every request; with `counted` update the metrics, too."""
-    app.before_request(begin)
+    app.before_request(partial(begin, app))
     app.after_request(partial(_finish, counted=counted))
+    app.teardown_request(end)
 
 
 def _finish(response: Response, *, counted: bool) -> Response:
@@ -83,7 +83,7 @@ def _remember(exchange: Exchange, tenant: str, status: int, kind: str) -> None:
     """Count the request among the tenant's latest."""
     provider, principal = exchange.provider, exchange.principal
     error = exchange.error if status >= 400 else None
-    service().answered(tenant, AnsweredRequest(
+    exchange.service.answered(tenant, AnsweredRequest(
         time=datetime.now(UTC), method=exchange.method, status=status, kind=kind,
         resource_type=_resource_type(provider) or _type_read(exchange),
         credential=principal.credential_id if provider and principal else "",
@@ -110,7 +110,7 @@ def _resource_type(provider: Provider | None) -> str:
 
 def _type_read(exchange: Exchange) -> str:
     """Return the resource type that is read at an endpoint of one type, or ""."""
-    endpoint = (request.view_args or {}).get("endpoint", "")
+    endpoint = (exchange.request.view_args or {}).get("endpoint", "")
     resource_type = exchange.catalogue.at(endpoint) if exchange.catalogue and endpoint else None
     return resource_type.name if resource_type else ""
 

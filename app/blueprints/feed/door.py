@@ -6,31 +6,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
-from flask import Blueprint, g, request
+from flask import Blueprint
 from flask_httpauth import HTTPTokenAuth
 
 from app.auth import Principal, require_events
-from app.blueprints.exchange import current, current_principal
-from app.blueprints.service import service
+from app.blueprints.exchange import current, current_principal, service
 
 feed = Blueprint("feed", __name__)
 bearer = HTTPTokenAuth(scheme="Bearer")
 
 
-@feed.url_value_preprocessor
-def take_tenant(_: str | None, values: dict[str, Any] | None) -> None:
-    """Move the tenant's name from the arguments of the view to `g`, where `begin` looks for it."""
-    if values:
-        g.tenant_name = values.pop("tenant", None)
-
-
 @feed.before_request
 def let_in() -> None:
     """Authenticate and authorize the client; raises Unauthorized, Forbidden, TooManyRequests, Unavailable."""
-    service().require()
-    current().is_consumer = True
+    exchange = current()
+    exchange.take_tenant()
+    exchange.service.require()
+    exchange.is_consumer = True
     _prepare()
 
 
@@ -47,7 +40,8 @@ def leave(_: BaseException | None) -> None:
 def verify(token: str) -> Principal:
     """Return the principal that the token stands for; raises Unauthorized, Forbidden, TooManyRequests."""
     exchange = current()
-    exchange.principal = service().authenticate_consumer(exchange.tenant_name, token, request.remote_addr or "")
+    address = exchange.request.remote_addr or ""
+    exchange.principal = exchange.service.authenticate_consumer(exchange.tenant_name, token, address)
     return exchange.principal
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response
 
+from app.blueprints.exchange import service
 from app.blueprints.response.answers import public_response
-from app.blueprints.service import service
 
 keys = Blueprint("event_keys", __name__)
 

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 
 from flask import Response, request
 
-from app.blueprints.exchange import current, current_principal
+from app.blueprints.exchange import current, current_principal, service
 from app.blueprints.feed.door import aside, feed
 from app.blueprints.request.body import read_object
 from app.blueprints.response.answers import json_response
-from app.blueprints.service import service
 from app.delivery.poll_request import PollRequest
 from app.errors import Gone
 from app.feed.parameters import ChangesRequest, SnapshotRequest

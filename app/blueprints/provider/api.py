@@ -8,10 +8,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from app.auth import metadata
+from app.blueprints.exchange import service
 from app.blueprints.provider import errors
 from app.blueprints.provider.parts import provider
 from app.blueprints.response.answers import json_response, public_response
-from app.blueprints.service import service
 from app.protocol.messages import JSON
 
 api = Blueprint("provider_api", __name__)

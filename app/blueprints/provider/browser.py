@@ -6,10 +6,10 @@ from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, request
 
+from app.blueprints.exchange import service
 from app.blueprints.pages.headers import is_from_us
 from app.blueprints.provider.parts import provider
 from app.blueprints.request.body import read_bytes
-from app.blueprints.service import service
 from app.blueprints.sign_on import errors
 from app.blueprints.sign_on.cookies import drop_session, visit
 from app.blueprints.sign_on.headers import protect, redirect_to

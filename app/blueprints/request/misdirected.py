@@ -7,8 +7,7 @@ from contextlib import suppress
 from flask import request
 
 from app.auth.refusal import loggable
-from app.blueprints.exchange import Exchange
-from app.blueprints.service import service
+from app.blueprints.exchange import Exchange, service
 from app.causes import WRONG_URL
 from app.errors import NotFound, Problem, ScimError
 from app.schemas.resource_type import Catalogue

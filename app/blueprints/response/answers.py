@@ -9,9 +9,8 @@ import orjson
 from flask import Request, Response
 from werkzeug.datastructures import MIMEAccept
 
-from app.blueprints.exchange import current
+from app.blueprints.exchange import current, service
 from app.blueprints.response.streaming import Stream, is_streamed, json_blocks
-from app.blueprints.service import service
 from app.errors import NotAcceptable, ScimError
 from app.protocol.messages import JSON, SCIM_JSON, error_message
 from app.provider import Shown, Statuses

@@ -11,11 +11,10 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from app.auth import AUTHENTICATE, EVERY_TENANT
-from app.blueprints.exchange import Exchange, current, current_catalogue, current_provider
+from app.blueprints.exchange import Exchange, current, current_catalogue, current_provider, service
 from app.blueprints.request.body import discard
 from app.blueprints.request.misdirected import outside
 from app.blueprints.response.answers import error_response
-from app.blueprints.service import service
 from app.causes import WRONG_URL
 from app.errors import (
     BadRequest,

@@ -6,10 +6,10 @@ from functools import partial
 
 from flask import Blueprint, Response, current_app, request
 
+from app.blueprints.exchange import service
 from app.blueprints.pages.headers import is_from_us
 from app.blueprints.pages.shown import shown
 from app.blueprints.request.body import discard, read_at_most
-from app.blueprints.service import service
 from app.blueprints.sign_on import errors
 from app.blueprints.sign_on.cookies import drop_session, set_browser, set_session, visit
 from app.blueprints.sign_on.headers import protect, redirect_to

@@ -8,10 +8,9 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, current_app, g, redirect, request, url_for
 
-from app.blueprints.exchange import current
+from app.blueprints.exchange import current, service
 from app.blueprints.fallbacks import OTHER_METHODS
 from app.blueprints.pages import headers
-from app.blueprints.service import service
 from app.console.frame.access import FRESH, MAY, MUST_BE_FRESH, Need
 from app.console.frame.pages import page_of
 from app.console.frame.parts import customer, parts, visit
