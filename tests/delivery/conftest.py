@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
 from app.config import Config
+from app.delivery.sending import turns, unwritten
 from app.delivery.sending.sender import Sender
 from app.store.mongo.database import Database
 from app.store.open import prepare
 from tests.delivery.target import Target, running_target
 from tests.delivery.world import World
+
+OFTEN = 0.05
+"""The seconds after which a sender of these tests looks for changed endpoints, and writes places; else it is one."""
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the senders of these tests do at once what they do each second."""
+    monkeypatch.setattr(turns, "REFRESH_SECONDS", OFTEN)
+    monkeypatch.setattr(unwritten, "WRITE_EVERY", timedelta(seconds=OFTEN))
 
 
 @pytest.fixture

@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from app.delivery.message import Outcome
-from app.delivery.sending import turns
+from app.delivery.sending import turns, unwritten
 from app.delivery.sending.health import MOST_PUT_ASIDE
 from app.delivery.sending.sender import Sender
+from app.delivery.sending.unwritten import WRITE_EVERY
 from app.errors import Unavailable
 from app.store.accounts.tenants import ALL_TENANTS
+from app.store.delivery import delivery_lease
 from app.store.delivery.endpoint import OFF, ON, STANDING_STILL, Endpoint
 from app.store.delivery.put_aside import BEHIND, GIVEN_UP, WAITING
 from app.store.delivery.requests import resend, send_test
@@ -54,7 +56,7 @@ def test_ev_95_at_most_as_many_at_once_as_the_endpoint_takes_and_never_two_of_on
     sending: World, sender: Sender, target: Target
 ) -> None:
     under_way: Counter[str] = Counter()
-    most, lock = [0], threading.Lock()
+    most, lock, together = [0], threading.Lock(), threading.Event()
 
     def reply(arrived: Arrived) -> Reply:
         resource = arrived.event["data"]["id"]
@@ -62,15 +64,19 @@ def test_ev_95_at_most_as_many_at_once_as_the_endpoint_takes_and_never_two_of_on
             under_way[resource] += 1
             assert under_way[resource] == 1
             most[0] = max(most[0], under_way.total())
-        time.sleep(0.02)
+        if most[0] == 4:
+            together.set()
+        if target.accepted:  # the first one is sent alone
+            together.wait(30)
+        time.sleep(0.005)
         with lock:
             under_way[resource] -= 1
         return Reply()
 
     target.reply = reply
     sending.endpoint(target, parallel=4)
-    sending.change(*[f"u{number % 11}" for number in range(120)])
-    run_until(sender, lambda: len(target.ids) == 120)
+    sending.change(*[f"u{number % 11}" for number in range(60)])
+    run_until(sender, lambda: len(target.ids) == 60)
     assert most[0] == 4
     for number in range(11):
         versions = [each.event["data"]["version"] for each in target.accepted if each.event["data"]["id"] == f"u{number}"]
@@ -88,22 +94,34 @@ def test_ev_95_one_process_sends(sending: World, sender: Sender, target: Target)
     assert sender.take()
 
 
-def test_ev_95_memory_is_bounded_by_100_events_whatever_the_backlog(
-    sending: World, sender: Sender, target: Target
-) -> None:
-    target.reply = lambda _: Reply(seconds=0.3)
-    sending.endpoint(target, parallel=1)
-    sending.change(*[f"u{number}" for number in range(400)])
-    run_until(sender, lambda: target.arrived)
-    (run,) = sender._turns
-    target.reply = lambda _: Reply()
+def test_ev_95_memory_is_bounded_by_100_events_whatever_the_backlog(sending: World, target: Target) -> None:
+    go_on = threading.Event()
+    sent: list[str] = []
 
-    def all_are_there() -> bool:
-        assert run.window.fresh <= 100
-        return len(target.ids) == 400
+    def attempt(_: Endpoint, __: Any, document: Any) -> Outcome:
+        if sent:  # more are read ahead once the first one has succeeded
+            go_on.wait(30)
+        sent.append(document["_id"])
+        return Outcome(204)
 
-    run_until(sender, all_are_there)
-    assert list(run.window) == []
+    sender = sending.sender(attempt=attempt)
+    endpoint = sending.endpoint(target, parallel=1)
+    events = sending.change(*[f"u{number}" for number in range(250)])
+    assert sender.take()
+    most = [0]
+
+    def read_ahead() -> int:
+        most[0] = max(most[0], *(run.window.fresh for run in sender._turns), 0)
+        return most[0]
+
+    run_until(sender, lambda: read_ahead() >= 100)
+    run_for(sender, 0.2)
+    go_on.set()
+    run_until(sender, lambda: read_ahead() and sending.caught_up(endpoint))
+    assert most == [100]
+    assert sent == events
+    assert [list(run.window) for run in sender._turns] == [[]]
+    sender.give_back(1)
 
 
 def test_ev_90_an_endpoint_gets_the_types_that_it_asks_for_from_where_it_began(
@@ -121,23 +139,39 @@ def test_ev_90_an_endpoint_gets_the_types_that_it_asks_for_from_where_it_began(
     run_until(sender, lambda: sending.caught_up(endpoint))
 
 
-def test_ev_96_the_place_is_written_at_most_once_a_second(sending: World, sender: Sender, target: Target) -> None:
+def test_ev_96_the_place_is_written_at_most_once_a_second(
+    sending: World, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unwritten, "WRITE_EVERY", WRITE_EVERY)
+    moment = [now() + timedelta(minutes=1)]
+    sender = sending.sender(clock=lambda: moment[0])
     endpoint = sending.endpoint(target)
-    sending.change(*[f"u{number}" for number in range(300)])
-    written = []
-    begun = time.monotonic()
-    while len(target.ids) < 300:
-        sender.round(0.005)
-        place = sending.read(endpoint).place
-        if not written or written[-1] != place:
-            written.append(place)
-    # The first write is made at once.
-    assert len(written) <= 3 + (time.monotonic() - begun)
+    sending.change(*[f"u{number}" for number in range(30)])
+    written: list[int] = []
+
+    def delivered(number: int) -> bool:
+        """Look how much is written after each round, until as many are delivered."""
+        if (present := sending.read(endpoint).delivered) not in (0, *written[-1:]):
+            written.append(present)
+        return len(target.ids) == number and sender._turns.sent == 0
+
+    assert sender.take()
+    run_until(sender, lambda: delivered(30))
+    assert len(written) == 1, "the first write is made at once, and the next one a second later"
+    moment[0] += timedelta(seconds=0.9)
+    sending.change("u30")
+    run_until(sender, lambda: delivered(31))
+    assert len(written) == 1
+    moment[0] += timedelta(seconds=0.1)
+    run_until(sender, lambda: delivered(31) and sending.caught_up(endpoint))
+    assert written[1:] == [31]
+    sender.give_back(1)
 
 
 def test_ev_96_after_a_crash_what_was_not_written_comes_again_and_nothing_is_lost(
-    sending: World, sender: Sender, target: Target
+    sending: World, sender: Sender, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(delivery_lease, "PROLONG_SECONDS", 0.1)
     endpoint = sending.endpoint(target)
     events = sending.change(*[f"u{number % 7}" for number in range(60)])
     run_until(sender, lambda: len(target.ids) >= 30)
@@ -148,7 +182,7 @@ def test_ev_96_after_a_crash_what_was_not_written_comes_again_and_nothing_is_los
     assert set(target.ids) == set(events)
     place = sending.read(endpoint).place
     with pytest.raises(Deposed):
-        run_for(sender, 10)
+        run_for(sender, 30)
     assert sending.read(endpoint).place == place, "the first one has written nothing more"
     second.give_back(5)
     assert sender.take()
@@ -227,14 +261,14 @@ def test_ev_98_an_endpoint_that_fails_stands_still_and_goes_on_after_a_success(
     events = sending.change(*[f"u{number}" for number in range(50)])
     run_until(sender, lambda: sending.read(endpoint).state == STANDING_STILL)
     assert sending.read(endpoint).reason == "answered 500"
-    run_for(sender, 1)
+    run_for(sender, 0.3)
     assert len(target.arrived) == sending.read(endpoint).failed == 5
     assert len(sending.put_aside(endpoint)) == 5
     assert list(sender._turns) == [], "nothing of it is in memory"
     for pause, tries in ((6, 6), (31, 7), (121, 8), (301, 9), (301, 10)):
         sending.clock.forward(seconds=pause)
         run_until(sender, lambda: sending.read(endpoint).failed == tries)  # noqa: B023
-        run_for(sender, 0.2)
+        run_for(sender, 0.1)
         assert len(target.arrived) == tries
     assert len(sending.put_aside(endpoint)) == 5, "a handful of documents, however long it takes"
     assert {each.attempts for each in sending.put_aside(endpoint)} == {1}
@@ -266,7 +300,7 @@ def test_ev_98_retry_after_holds_everything_back(sending: World, sender: Sender,
     run_until(sender, lambda: sending.read(endpoint).next is not None)
     target.reply = lambda _: Reply()
     sending.clock.forward(seconds=500)
-    run_for(sender, 0.5)
+    run_for(sender, 0.3)
     assert len(target.arrived) == 1
     sending.clock.forward(seconds=200)
     run_until(sender, lambda: len(target.ids) == 3)
@@ -298,7 +332,7 @@ def test_ev_99_status_410_turns_it_off_and_enable_goes_on_from_its_place(
     events = sending.change("u1", "u2")
     run_until(sender, lambda: sending.read(endpoint).state == OFF)
     assert sending.read(endpoint).reason == "answered 410"
-    run_for(sender, 1)
+    run_for(sender, 0.3)
     assert len(target.arrived) == 1
     refuse(target, "none")
     sending.endpoints.enable(endpoint.id)
@@ -383,7 +417,7 @@ def test_ev_101_a_test_event_takes_the_same_way_once(
     test = send_test(sending.database, endpoint)
     run_until(sender, lambda: len(sending.read(endpoint).attempts) == 2)
     assert sending.read(endpoint).attempts[1]["reason"] == "answered 500"
-    run_for(sender, 1)
+    run_for(sender, 0.3)
     assert len(target.arrived) == 2
     assert sending.put_aside(endpoint) == []
 
@@ -432,7 +466,7 @@ def test_a_deleted_endpoint_gets_nothing_more(sending: World, sender: Sender, ta
     sending.endpoints.delete(endpoint.id)
     run_until(sender, lambda: not list(sender._turns))
     sending.change("u1")
-    run_for(sender, 1)
+    run_for(sender, 0.3)
     assert target.arrived == []
 
 
@@ -505,14 +539,21 @@ def test_a_database_that_does_not_answer_loses_nothing(
 
 def test_what_is_under_way_when_the_sender_stops_keeps_the_lease(sending: World, target: Target) -> None:
     sender = sending.sender()
-    target.reply = lambda _: Reply(seconds=2)
+    answers = threading.Event()
+
+    def reply(_: Arrived) -> Reply:
+        answers.wait(30)
+        return Reply()
+
+    target.reply = reply
     sending.endpoint(target)
     sending.change("u1")
     assert sender.take()
     run_until(sender, lambda: target.arrived)
     sender.give_back(0.1)
     assert not sending.sender().take()
-    sender.give_back(10)
+    answers.set()
+    sender.give_back(30)
     other = sending.sender()
     assert other.take()
     other.give_back(1)
@@ -546,21 +587,21 @@ def test_an_endpoint_that_cannot_be_read_holds_up_no_other(
 def test_ev_95_a_slow_event_lets_a_bounded_number_of_others_by(
     sending: World, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.delivery.sending.run.MOST_DONE", 60)
+    monkeypatch.setattr("app.delivery.sending.run.MOST_DONE", 20)
     let_go = threading.Event()
 
     def attempt(_: Endpoint, __: Any, document: Any) -> Outcome:
         if document["resource"]["id"] == "slow":
-            let_go.wait(20)
+            let_go.wait(30)
         return Outcome(204)
 
     sender = sending.sender(attempt=attempt)
     endpoint = sending.endpoint(target)
-    sending.change("u", "slow", *[f"u{number}" for number in range(300)])
+    sending.change("u", "slow", *[f"u{number}" for number in range(200)])
     assert sender.take()
-    run_until(sender, lambda: len(sending.read(endpoint).done) >= 60)
-    run_for(sender, 1)
-    assert len(sending.read(endpoint).done) <= 160
+    run_until(sender, lambda: len(sending.read(endpoint).done) >= 20)
+    run_for(sender, 0.3)
+    assert len(sending.read(endpoint).done) <= 120
     let_go.set()
     run_until(sender, lambda: sending.caught_up(endpoint))
     sender.give_back(1)
@@ -574,13 +615,13 @@ def test_ev_95_all_together_use_32_threads_and_each_leaves_some_to_the_others(se
             under_way[endpoint.id] += 1
             most[endpoint.id] = max(most[endpoint.id], under_way[endpoint.id])
             most["all"] = max(most["all"], under_way.total())
-        time.sleep(0.05)
+        time.sleep(0.02)
         with lock:
             under_way[endpoint.id] -= 1
         return Outcome(204)
 
     busy = [sending.endpoint(target, parallel=32) for _ in range(4)]
-    sending.change(*[f"u{number}" for number in range(200)])
+    sending.change(*[f"u{number}" for number in range(100)])
     with Background(sending.sender(attempt=attempt)):
         until(lambda: all(sending.caught_up(each) for each in busy), 60)
     assert most.pop("all") <= 32

@@ -8,15 +8,25 @@ from typing import Any
 
 import pytest
 
+from app.delivery.sending import turns
 from app.delivery.sending.sender import Sender
 from app.store.delivery.endpoint import OFF
+from tests.delivery.conftest import OFTEN
 from tests.delivery.target import Reply, Target
 from tests.delivery.world import World, run_for, run_until
 from tests.tenants import delete_for_good
 
 STATUSES = pytest.mark.parametrize("status", [204, 410, 500])
-NOTICED = pytest.mark.parametrize("noticed", [True, False])
-"""Whether the sender, which looks once a second, has noticed what the operator did when the answer comes."""
+NOTICED = pytest.mark.parametrize("noticed", [True, False], indirect=True)
+"""Whether the sender, which looks from time to time, has noticed what the operator did when the answer comes."""
+
+
+@pytest.fixture
+def noticed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Return whether the sender is to notice it; otherwise let it look again only after what it writes is refused."""
+    if not request.param:
+        monkeypatch.setattr(turns, "REFRESH_SECONDS", 60)
+    return bool(request.param)
 
 
 @pytest.fixture
@@ -57,7 +67,8 @@ def test_ev_96_an_endpoint_that_is_deleted_meanwhile_leaves_nothing(
 @NOTICED
 @STATUSES
 def test_ev_96_an_endpoint_that_is_turned_off_meanwhile_stays_off_and_goes_on_where_it_was(
-    sending: World, sender: Sender, target: Target, hold: Callable[[int], threading.Event], status: int, noticed: bool
+    sending: World, sender: Sender, target: Target, hold: Callable[[int], threading.Event], status: int, noticed: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     release = hold(status)
     endpoint = sending.endpoint(target)
@@ -67,7 +78,8 @@ def test_ev_96_an_endpoint_that_is_turned_off_meanwhile_stays_off_and_goes_on_wh
     run_until(sender, lambda: not noticed or all(run.is_over for run in sender._turns))
     release.set()
     run_until(sender, lambda: target.arrived[0].ended and not list(sender._turns))
-    run_for(sender, 1.5)
+    monkeypatch.setattr(turns, "REFRESH_SECONDS", OFTEN)
+    run_for(sender, 0.3)
     assert sending.read(endpoint) == off
     assert (off.state, off.reason, off.place) == (OFF, "by hand", endpoint.place)
     assert sending.put_aside(endpoint) == []

@@ -32,7 +32,7 @@ PASSWORD = "password"
 CONFIG = Config.from_environment({})
 HOUR = 3_600
 ROUNDS = pytest.mark.parametrize("rounds", [
-    pytest.param(1, id="once each"),
+    pytest.param(1, id="once each", marks=pytest.mark.long),
     pytest.param(400, id="an hour", marks=[pytest.mark.long, pytest.mark.timeout(2 * HOUR)]),
 ])
 TENANTS = ["acme", "globex", "renewed"]
