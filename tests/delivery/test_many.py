@@ -45,7 +45,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Silent]:
     silent.close()
 
 
-@pytest.mark.parametrize("kind", ["silent", "refused"])
+@pytest.mark.parametrize("kind", ["silent", pytest.param("refused", marks=pytest.mark.long)])
 def test_ev_139_fifty_dead_endpoints_do_not_hold_up_a_live_one(
     sending: World, target: Target, silent: Silent, kind: str
 ) -> None:

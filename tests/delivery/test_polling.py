@@ -21,6 +21,7 @@ from app.store.delivery.acknowledging import acknowledge
 from app.store.delivery.endpoint import POLL, SET, Endpoint
 from app.store.delivery.endpoints import Endpoints
 from tests.delivery.receiver import checked
+from tests.examples import examples
 from tests.feed.conftest import World, world  # noqa: F401 - a fixture
 from tests.processes import until
 
@@ -216,7 +217,7 @@ def test_ev_114_an_empty_poll_is_held_until_something_comes(receiver: Receiver) 
 def test_ev_114_a_poll_is_answered_empty_when_its_time_is_over_or_the_process_stops(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(polling, "LONGEST_WAIT", 1)
+    monkeypatch.setattr(polling, "LONGEST_WAIT", 0.1)
     assert receiver.send({}).get_json() == {"sets": {}, "moreAvailable": False}
     receiver.world.app.feed.stop_waiting()
     monkeypatch.setattr(polling, "LONGEST_WAIT", 600)
@@ -253,7 +254,7 @@ def test_a_stream_that_an_operator_sets_back_begins_anew(receiver: Receiver) -> 
 
 
 def test_two_polls_at_the_same_time_lose_no_acknowledgement(receiver: Receiver) -> None:
-    some(receiver, 60)
+    some(receiver, 30)
     tokens = [*receiver.poll()["sets"]]
     bodies = [{"maxEvents": 0, "ack": [token]} for token in tokens]
     random.shuffle(bodies)
@@ -271,7 +272,7 @@ def test_two_polls_at_the_same_time_lose_no_acknowledgement(receiver: Receiver) 
     for thread in threads:
         thread.join()
     assert {*statuses} <= {200, 503}
-    assert (receiver.stream.place, receiver.stream.done, receiver.stream.delivered) == (60, (), 60)
+    assert (receiver.stream.place, receiver.stream.done, receiver.stream.delivered) == (30, (), 30)
 
 
 @pytest.mark.parametrize("form", [SET, "webhook"])
@@ -348,7 +349,7 @@ def test_members_that_are_not_known_are_ignored(receiver: Receiver) -> None:
     st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=3), lambda inner: st.lists(inner, max_size=3)
                  | st.dictionaries(st.text(max_size=3) | st.just("err"), inner, max_size=3)),
 ))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_any_body_is_a_poll_or_refused(body: dict[str, Any]) -> None:
     try:
         request = PollRequest.from_body(body)

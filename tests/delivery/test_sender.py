@@ -106,7 +106,7 @@ def test_ev_95_memory_is_bounded_by_100_events_whatever_the_backlog(sending: Wor
 
     sender = sending.sender(attempt=attempt)
     endpoint = sending.endpoint(target, parallel=1)
-    events = sending.change(*[f"u{number}" for number in range(250)])
+    events = sending.change(*[f"u{number}" for number in range(150)])
     assert sender.take()
     most = [0]
 

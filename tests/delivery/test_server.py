@@ -19,6 +19,8 @@ from tests.conftest import Server, make_server, new_database
 from tests.delivery.target import Reply, Target
 from tests.processes import until
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
@@ -49,7 +51,7 @@ def told(target: Target) -> set[str]:
     return {each.event["data"]["id"] for each in target.accepted}
 
 
-@pytest.mark.parametrize("way", [pytest.param(signal.SIGKILL, marks=pytest.mark.long), signal.SIGTERM])
+@pytest.mark.parametrize("way", [signal.SIGKILL, signal.SIGTERM])
 def test_ev_139_when_the_sender_is_gone_the_other_worker_goes_on(two: Server, target: Target, way: signal.Signals) -> None:
     url, token = two.create_tenant(profile="interop")
     made = json.loads(two.command("webhook", "create", url.split("/")[3], target.url, "--json"))
@@ -66,7 +68,6 @@ def test_ev_139_when_the_sender_is_gone_the_other_worker_goes_on(two: Server, ta
     two.command("webhook", "delete", made["id"])
 
 
-@pytest.mark.long
 def test_ev_95_a_paused_sender_that_wakes_up_writes_nothing(two: Server, target: Target) -> None:
     url, token = two.create_tenant(profile="interop")
     made = json.loads(two.command("webhook", "create", url.split("/")[3], target.url, "--json"))
@@ -89,7 +90,6 @@ def test_ev_95_a_paused_sender_that_wakes_up_writes_nothing(two: Server, target:
     two.command("webhook", "delete", made["id"])
 
 
-@pytest.mark.long
 def test_ev_139_fifty_silent_endpoints_cost_little_memory(two: Server, target: Target) -> None:
     url, token = two.create_tenant(profile="interop")
     tenant = url.split("/")[3]
