@@ -132,6 +132,7 @@ def test_a_later_start_registers_nothing_anew(tmp_path: Path, mongod_uri: str) -
     assert seen[0][-1] == ["create", "on"]
 
 
+@pytest.mark.long
 def test_a_second_start_at_the_same_address_leaves_the_first_alone(server: Server) -> None:
     before = Apps(server.database).all()
     done = subprocess.run(
@@ -152,6 +153,7 @@ def test_the_identity_provider_says_that_it_serves_the_demo_alone(server: Server
     assert "serves the tenant demo alone" in server.page.read_text()
 
 
+@pytest.mark.long
 def test_a_service_that_is_not_on_this_machine_gets_none(tmp_path: Path, mongod_uri: str) -> None:
     server = make_server(
         tmp_path, SCIMD_PUBLIC_URL="https://scim.example.com", SCIMD_WORKERS="1", SCIMD_MONGODB_URI=new_database(mongod_uri),

@@ -504,6 +504,7 @@ def test_whoever_follows_stops_with_ctrl_c(live_server: Server, log: Events) -> 
     assert process.stderr.read().decode().splitlines()[-1] == "scimd: Stopped."
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_ends_it(live_server: Server, log: Events) -> None:
     commit(log, "one")
     process = follow(live_server, "--json", "--limit", "1")
@@ -516,6 +517,7 @@ def test_a_reader_that_goes_ends_it(live_server: Server, log: Events) -> None:
     assert b"Traceback" not in process.stderr.read()
 
 
+@pytest.mark.long
 def test_a_terminal_shows_a_table_with_one_heading(live_server: Server, log: Events) -> None:
     commit(log, "one")
     ours, theirs = pty.openpty()

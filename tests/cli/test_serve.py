@@ -86,7 +86,8 @@ def total(base: str, token: str) -> int:
     return int(answer.json()["totalResults"])
 
 
-@pytest.mark.parametrize("how", [pytest.param("SIGTERM", marks=pytest.mark.long), "Ctrl-C"])
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["SIGTERM", "Ctrl-C"])
 def test_it_serves_and_leaves_nothing_behind_but_the_data(server: Server, how: str) -> None:
     server.installed = True
     if how == "SIGTERM":

@@ -88,6 +88,7 @@ def test_flask_with_authlib(server: Server, tmp_path: Path) -> None:
         until(lambda: "Sign in" in browser.get(app).text, seconds=30)
 
 
+@pytest.mark.long
 def test_express_with_openid_client(server: Server, tmp_path: Path) -> None:
     for name in ("app.mjs", "package.json"):
         shutil.copy(ROOT / "examples/express" / name, tmp_path)

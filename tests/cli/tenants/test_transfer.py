@@ -423,6 +423,7 @@ def test_imports_of_one_file_at_once_refuse_nothing(full: tuple[Server, str, Pat
     assert content(server.database, tenant) == wanted
 
 
+@pytest.mark.long
 def test_a_reader_that_goes_ends_an_export(full: tuple[Server, str, Path]) -> None:
     server, tenant, _ = full
     process = start(server, "export", tenant, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
