@@ -99,7 +99,7 @@ def test_fa_09_a_long_response_holds_its_thread_until_it_is_read(
     small: Flask, new: Callable[[str], Client], method: str
 ) -> None:
     acme = new("acme")
-    group = acme.group("G", *(str(uuid.uuid4()) for _ in range(5_000)))["id"]
+    group = acme.group("G", *(str(uuid.uuid4()) for _ in range(1_100)))["id"]
     for _ in range(2 * MOST):
         response = acme(method, f"/Groups/{group}")
         assert response.status_code == 200
