@@ -144,7 +144,7 @@ CURES: dict[str, Cure] = {
          "If they were, ask the operator to allow it (scimd tenant guard), and send it again."),
     ),
     "wrong-url": Cure(
-        "wrong address",
+        "Wrong address",
         "The request was for an address that does not exist here[: the {check} should be {expected}, and is "
         "{received}].",
         ("Copy the whole **Tenant URL** again, and nothing else: it ends in /scim/v2.",

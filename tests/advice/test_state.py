@@ -143,7 +143,7 @@ SENTENCES = [
     ({"denied": replace(ASTRAY, count=41, since=ago(2), reason="the end of the Tenant URL should be /a, and is /a/Users")},
      f"{EVERY}the end of the Tenant URL should be /a, and is /a/Users. Copy the whole Tenant URL again, and paste it into the identity provider."),
     (GOOD | {"denied": replace(ASTRAY, count=41, since=ago(2))},
-     f"{EVERY}wrong address. Copy the whole Tenant URL again, and paste it into the identity provider. Before that, the connection worked: "
+     f"{EVERY}Wrong address. Copy the whole Tenant URL again, and paste it into the identity provider. Before that, the connection worked: "
      "the last request came 6 minutes ago."),
     (GOOD | {"contacts": DAILY, "last": ago(1), "commonest": "required name.givenName"},
      "Since 26 Nov 2026, 16:00:00 UTC Entra has sent requests only once a day: it has probably put the job into quarantine, because too much was refused. "

@@ -78,13 +78,13 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     state = admin.get("/setup")
     assert "Wrong address" in state.main and "Locked out" not in state.main and "never; the last request was refused" in state.main
     (why,) = state.tree.xpath("//main//a[.='Why']/@href")
-    assert admin.get(why).links().count(one) == 1 and admin.get(why).heading.endswith("wrong address")
+    assert admin.get(why).links().count(one) == 1 and admin.get(why).heading.endswith("Wrong address")
     shown = operator.get(customer.page)
     assert "Wrong address" in shown.main and not shown.tree.xpath("//main//a[.='Credentials'][contains(@class, 'button')]")
     (why,) = shown.tree.xpath("//main//a[.='Why']/@href")
-    assert "wrong address" in operator.get(why).texts("//tbody/tr")[0]
+    assert "Wrong address" in operator.get(why).texts("//tbody/tr")[0]
     (row,) = operator.get(f"{customer.page}/log?failed=1").texts("//tbody/tr")
-    assert f"wrong address: {urlsplit(customer.url).path}" in row
+    assert f"Wrong address: {urlsplit(customer.url).path}" in row
     customer.url = customer.pages.url + right
     assert customer.send("GET", "/Users").status_code == 200
     until(lambda: "Healthy" in operator.get(customer.page).main)
