@@ -32,7 +32,7 @@ def children(parent: int) -> list[int]:
     return found
 
 
-def until(condition: Callable[[], object], seconds: float = 20, pause: float = 0.05) -> None:
+def until(condition: Callable[[], object], seconds: float = 30, pause: float = 0.1) -> None:
     """Wait until the condition holds, looking every `pause` seconds; raise AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
