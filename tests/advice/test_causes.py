@@ -21,6 +21,7 @@ from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.accounts.trusts import Conditions, Trusts
+from app.store.directory import writes
 from app.store.mongo.database import Database
 from tests.auth.issuer import AUDIENCE, SUBJECT
 from tests.blueprints.conftest import ENTERPRISE_URN, USER_URN, Client
@@ -92,7 +93,9 @@ class World:
 
     def failed(self, code: int) -> Any:
         """Let MongoDB answer the insert of a user with an error."""
-        with self.fault(["insert"], "alwaysOn", errorCode=code, namespace=f"{self.database.db.name}.users"):
+        away = self.fault(["insert"], "alwaysOn", errorCode=code, namespace=f"{self.database.db.name}.users")
+        with pytest.MonkeyPatch.context() as patch, away:
+            patch.setattr(writes, "TRANSACTION_SECONDS", 0.5)  # it is tried again until then
             return self.create(self.gallery)
 
     def newest(self, *tenants: str) -> dict[str, Any]:

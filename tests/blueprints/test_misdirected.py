@@ -136,6 +136,7 @@ def test_an_id_that_does_not_exist_is_no_wrong_path(client: Client, http_databas
 
 
 def test_while_the_database_does_not_answer_an_unknown_path_is_one(client: Client, http_database: Database, fault: Fault) -> None:
-    with fault(["find"], "alwaysOn", errorCode=91, namespace=f"{http_database.db.name}.tokens"):
+    away = fault(["find"], "alwaysOn", errorCode=91, namespace=f"{http_database.db.name}.tokens")
+    with away, http_database.budget(1):  # a request has 20 seconds
         assert client("GET", f"/{client.tenant}/Users").status_code == 404
     assert logged(http_database, client.tenant) == []

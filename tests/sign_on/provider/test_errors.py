@@ -62,7 +62,7 @@ def test_sso_106_without_a_database_the_answer_is_503(world, fault, path):
     world.app.test_client().get("/contoso/oauth/jwks")
     form = {"grant_type": "authorization_code", "client_id": world.portal.id, "client_secret": world.secret, "code": "x"}
     token = f"scimd_at_{'0' * 12}_{'0' * 64}"
-    with fault(["find", "aggregate"], "alwaysOn", errorCode=11600), world.database.budget(2):  # a request has 20 seconds
+    with fault(["find", "aggregate"], "alwaysOn", errorCode=11600), world.database.budget(0.5):  # a request has 20 seconds
         client = world.app.test_client()
         answer = client.post(f"/contoso{path}", data=form) if path == "/oauth/token" else client.get(
             f"/contoso{path}", headers={"Authorization": f"Bearer {token}"})
