@@ -104,6 +104,7 @@ def test_sso_37_an_app_of_other_tenants_is_not_where_the_sign_on_url_leads(world
     assert browser.is_signed_in()
 
 
+@pytest.mark.long
 def test_pe_13_the_person_goes_on_where_the_worker_was_killed_in_between(tmp_path, mongod_uri):
     server = make_server(tmp_path, SCIMD_WORKERS="1", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
@@ -119,6 +120,7 @@ def test_pe_13_the_person_goes_on_where_the_worker_was_killed_in_between(tmp_pat
     assert server.stop() == 0
 
 
+@pytest.mark.long
 def test_pe_13_an_app_is_told_again_where_the_worker_was_killed_while_it_told(tmp_path, receiver):
     server = make_server(tmp_path, SCIMD_WORKERS="1")
     server.start()
