@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.advice.facts import Contact, Credential, Denial, Facts
 from app.advice.state import Key, Level, attention, state_of
 from app.advice.wording import lasted, utc
 from app.causes import CAUSES
+from tests.examples import examples
 
 NOW = datetime(2026, 11, 28, 17, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -195,6 +196,7 @@ def numbers(text: str) -> set[str]:
     return set(re.findall(r"\d\d:\d\d:\d\d|\d(?:[\d,]*\d)?", text))
 
 
+@settings(max_examples=examples(40), deadline=None)
 @given(ANY)
 def test_co_124_there_is_exactly_one_state_and_its_sentence_names_no_number_that_the_facts_have_not(facts: Facts) -> None:
     state = state_of(facts, NOW)

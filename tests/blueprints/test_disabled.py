@@ -216,7 +216,7 @@ def new_world(new_client: Callable[[str], Client], http_database: Database) -> C
 
 
 @every_profile
-@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(sequence=sequences)
 def test_fa_30_no_sequence_of_requests_that_never_says_true_enables_anybody(
     profile: str, new_world: Callable[[str], World], sequence: list[Any]

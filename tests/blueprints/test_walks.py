@@ -17,6 +17,7 @@ from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import Client
 from tests.docs import pages
+from tests.examples import examples
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 QUERIES = [
@@ -92,7 +93,7 @@ def test_ev_122_the_total_leads_to_the_last_page(rfc: Client) -> None:
     assert {*walk.seen[10:]} == ids.keys()
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=examples(6), deadline=None, suppress_health_check=QUIET)
 @given(changes=st.lists(st.tuples(st.booleans(), st.integers(0, 100)), max_size=30), query=st.sampled_from(QUERIES), count=st.integers(1, 6))
 def test_ev_142_whatever_is_created_and_deleted(new_client: Any, changes: list[tuple[bool, int]], query: str, count: int) -> None:
     random.seed()  # Hypothesis seeds it the same for each example, and the ids of events would come again

@@ -8,12 +8,13 @@ import unicodedata
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.schemas import comparison
 from app.schemas.attribute import Attribute
 from app.schemas.comparison import comparison_key, fold, version_key
+from tests.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -35,12 +36,14 @@ def test_folding_twice_is_folding_once_for_every_character():
             assert fold(once) == once, hex(code)
 
 
+@settings(max_examples=examples(60), deadline=None)
 @given(st.text(), st.text())
 def test_folding_twice_is_folding_once(one, other):
     assert fold(fold(one)) == fold(one)
     assert fold(fold(one) + fold(other)) == fold(one + other)
 
 
+@settings(max_examples=examples(60), deadline=None)
 @given(st.text("ΟΔΣσςabÉ ."), st.text("ΟΔΣσςabÉ ."))
 def test_a_beginning_stays_a_beginning(one, other):
     assert fold(one + other).startswith(fold(one)) and fold(one + other).endswith(fold(other))
@@ -97,6 +100,7 @@ MARKS = "\u0301\u0323\u0327\u0344\u0f73\u05b0\u3099\U0001d165"
 """Of several combining classes; the fourth and fifth are two marks in one character, the fifth has class 0 itself."""
 
 
+@settings(max_examples=examples(40), deadline=None)
 @given(st.text("aé" + MARKS, min_size=100, max_size=400))
 def test_fa_01_marks_are_put_in_the_order_that_normalize_would_give_them(text: str) -> None:
     plainly = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())

@@ -19,7 +19,7 @@ def same(one, other):
 
 
 @given(grammar.filters)
-@settings(deadline=None, max_examples=examples(100))
+@settings(deadline=None, max_examples=examples(50))
 def test_every_filter_of_the_abnf_is_read_and_written_back(text):
     for bare_words in (False, True):
         tree = parse_filter(text, bare_words=bare_words)
@@ -29,20 +29,20 @@ def test_every_filter_of_the_abnf_is_read_and_written_back(text):
 
 
 @given(grammar.paths)
-@settings(deadline=None, max_examples=examples(75))
+@settings(deadline=None, max_examples=examples(50))
 def test_every_path_of_the_abnf_is_read_and_written_back(text):
     path = parse_path(text)
     assert same(parse_path(str(path)), path)
 
 
 @given(st.sampled_from(TYPES).flatmap(filters))
-@settings(deadline=None, max_examples=examples(60))
+@settings(deadline=None, max_examples=examples(40))
 def test_every_tree_is_written_and_read_back(tree):
     assert same(parse_filter(str(tree)), tree)
 
 
 @given(st.one_of(grammar.mutated(grammar.filters), grammar.mutated(grammar.paths), st.text()), st.booleans())
-@settings(deadline=None, max_examples=examples(120))
+@settings(deadline=None, max_examples=examples(60))
 @example("a eq '))' x", True)
 @example('a eq "\\', False)
 def test_whatever_the_text_it_is_a_tree_or_a_filter_error(text, bare_words):

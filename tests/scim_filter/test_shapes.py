@@ -54,7 +54,7 @@ def test_a_hard_text_is_read_as_without_the_cache(text: str) -> None:
 
 
 @given(texts)
-@settings(deadline=None, max_examples=examples(150))
+@settings(deadline=None, max_examples=examples(60))
 def test_whatever_the_text_it_is_read_as_without_the_cache(text: str) -> None:
     check(text)
 

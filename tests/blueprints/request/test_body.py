@@ -4,13 +4,14 @@ import json
 
 import pytest
 from flask import Request
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import EnvironBuilder
 
 from app.blueprints.request.body import MOST_BYTES, read_object
 from app.errors import InvalidSyntax, InvalidValue, PayloadTooLarge, UnsupportedMediaType
 from app.schemas.validation.json_object import DEEPEST
+from tests.examples import examples
 
 
 def body(data: bytes, content_type: str | None = "application/scim+json", **headers: str) -> dict:
@@ -93,6 +94,7 @@ def test_a_body_over_the_limit_is_refused() -> None:
         body(b'{"a": "' + b"x" * MOST_BYTES + b'"}')
 
 
+@settings(max_examples=examples(30), deadline=None)
 @given(st.dictionaries(st.text(min_size=1).filter(lambda s: "\0" not in s), st.one_of(
     st.integers(-(2**63), 2**63 - 1), st.booleans(), st.none(), st.text().filter(lambda s: "\0" not in s)), max_size=5))
 def test_every_plain_object_comes_back(value: dict) -> None:

@@ -32,7 +32,7 @@ messages = st.one_of(
 )
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(75), deadline=None)
 @given(messages, st.sampled_from(["rfc", "interop", "gallery"]), st.sampled_from([(USER, USER_TYPE), (GROUP, GROUP_TYPE)]))
 def test_nonsense_is_refused_as_scim_says(message, profile, resource):
     try:
@@ -41,7 +41,7 @@ def test_nonsense_is_refused_as_scim_says(message, profile, resource):
         assert 400 <= error.status < 500 and error.detail
 
 
-@settings(max_examples=examples(75), deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(values, st.sampled_from([USER_TYPE, GROUP_TYPE]))
 def test_nonsense_bodies_are_passed_on(payload, resource_type):
     rewrite_resource(payload, resource_type)

@@ -183,7 +183,7 @@ def mended(resource: dict) -> dict:
     return validate(THING_TYPE, resource, ignore_unknown=False) | fixed
 
 
-QUICK = settings(max_examples=examples(150), deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @QUICK

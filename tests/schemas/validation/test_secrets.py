@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.schemas.tables.user import USER_TYPE
 from app.schemas.validation.secrets import NOT_KEPT, hidden_in, kept
+from tests.examples import examples
 
 HIDDEN = hidden_in(row for schema in USER_TYPE.schemas for row in schema.attributes)
 TOKEN = "scimd_0123456789ab_" + "0f" * 32
@@ -54,6 +55,7 @@ def test_a_long_text_is_cut_and_its_length_is_told() -> None:
     assert kept("ä " * 1_000, HIDDEN, 4_096) == '"' + "ä " * 500 + '"... (2000 characters)'
 
 
+@settings(max_examples=examples(50), deadline=None)
 @given(JSON, st.integers(0, 200))
 def test_co_10_any_json_is_cut_to_the_bytes_that_are_asked_for(payload: Any, most: int) -> None:
     text = kept(payload, HIDDEN, most)

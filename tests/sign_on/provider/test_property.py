@@ -6,6 +6,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
+
 NAMES = (
     "client_id", "redirect_uri", "response_type", "response_mode", "scope", "state", "nonce", "prompt", "max_age", "login_hint", "code_challenge",
     "code_challenge_method", "request", "claims", "grant_type", "code", "code_verifier", "client_secret", "id_token_hint", "post_logout_redirect_uri", "x",
@@ -18,7 +20,7 @@ ROUTES = [("GET", "authorize"), ("POST", "authorize"), ("POST", "token"), ("GET"
 
 
 @pytest.mark.parametrize(("method", "name"), ROUTES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None, max_examples=examples(20))
 @given(PARAMETERS, st.booleans(), st.one_of(st.none(), st.text(alphabet=st.characters(max_codepoint=255, exclude_characters="\r\n"), max_size=40)))
 @example([("client_id", "\ud800"), ("state", "\udfff")], True, "Bearer \xff")
 def test_no_input_makes_the_server_fail(world, ann, method, name, parameters, known, header):

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -11,6 +11,7 @@ from app.sign_on.certificate import Certificate
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.sign_on.saml.metadata import parse
 from app.sign_on.saml.own_metadata import OwnService, own_metadata
+from tests.examples import examples
 from tests.sign_on.saml.idp import ACS_URL, ENTITY_ID, OUR_ENTITY_ID, signer
 
 MD = "urn:oasis:names:tc:SAML:2.0:metadata"
@@ -113,6 +114,7 @@ def test_a_certificate_is_read_from_pem_and_base64_and_nothing_else():
             Certificate.from_text(text)
 
 
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1_000), st.integers(0, 255)), min_size=1, max_size=3))
 def test_a_certificate_that_was_changed_is_read_or_refused(changes):
     der = bytearray(signer().certificate.der)
