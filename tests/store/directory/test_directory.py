@@ -84,8 +84,8 @@ def members(provider: Callable[[], Provider], group_id: str) -> set[str]:
     return {member["value"] for member in shown.get("members", ())}
 
 
-def test_sixty_adds_at_once_are_all_kept(provider: Callable[[], Provider], database: Database) -> None:
-    users = [user(provider, f"u{n}") for n in range(60)]
+def test_forty_adds_at_once_are_all_kept(provider: Callable[[], Provider], database: Database) -> None:
+    users = [user(provider, f"u{n}") for n in range(40)]
     target = group(provider, "G")
 
     def add(member: str) -> None:
@@ -94,8 +94,8 @@ def test_sixty_adds_at_once_are_all_kept(provider: Callable[[], Provider], datab
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(add, users))
     assert members(provider, target) == set(users)
-    assert database.db.groups.find_one({"_id": target})["meta"]["version"] == 61
-    assert [event["version"] for event in logged(database, **{"resource.id": target})] == [*range(1, 62)]
+    assert database.db.groups.find_one({"_id": target})["meta"]["version"] == 41
+    assert [event["version"] for event in logged(database, **{"resource.id": target})] == [*range(1, 42)]
 
 
 def test_a_member_that_is_there_already_changes_nothing(
@@ -135,22 +135,22 @@ def test_of_members_some_of_which_are_there_the_others_are_added(
 
 
 def test_adds_and_removes_at_once(provider: Callable[[], Provider]) -> None:
-    users = [user(provider, f"u{n}") for n in range(50)]
-    target = group(provider, "G", *users[:25])
+    users = [user(provider, f"u{n}") for n in range(30)]
+    target = group(provider, "G", *users[:15])
 
     def change(number: int) -> None:
         value = [{"value": users[number]}]
-        patch(provider, "Group", target, {"op": "add" if number >= 25 else "remove", "path": "members", "value": value})
+        patch(provider, "Group", target, {"op": "add" if number >= 15 else "remove", "path": "members", "value": value})
 
     with ThreadPoolExecutor(16) as pool:
-        list(pool.map(change, range(50)))
-    assert members(provider, target) == set(users[25:])
+        list(pool.map(change, range(30)))
+    assert members(provider, target) == set(users[15:])
 
 
 @pytest.mark.parametrize("kind", ["add", "replace"])
 def test_an_answer_shows_what_its_version_is(provider: Callable[[], Provider], kind: str) -> None:
     """RFC 7644 section 3.14: a version is that of the whole resource, whatever else has changed meanwhile."""
-    for number in range(8):
+    for number in range(4):
         member, target = user(provider, f"{kind}{number}"), group(provider, "old")
         by_version: dict[str, set[str]] = {}
 
@@ -181,7 +181,7 @@ def test_an_answer_shows_what_its_version_is(provider: Callable[[], Provider], k
 
 def test_a_condition_that_any_version_meets_is_met_however_often_it_changes(provider: Callable[[], Provider]) -> None:
     """RFC 9110 section 13.1.1: `*` does not hold only where there is nothing."""
-    for number in range(5):
+    for number in range(3):
         users, target = [user(provider, f"{number}-{n}") for n in range(4)], group(provider, "G")
 
         def add(member: str, target: str = target) -> None:
@@ -628,11 +628,11 @@ def test_what_is_over_cannot_be_restored_although_nobody_has_cleared_it(world: W
 
 def test_a_user_of_a_thousand_groups_is_deleted_and_restored(world: World, database: Database) -> None:
     target = user(world.provider, "a")
-    homes = [f"g{n:04}" for n in range(1_000)]
+    homes, samples = [f"g{n:04}" for n in range(1_000)], []
     sample = database.db.groups.find_one({"_id": group(world.provider, "G")})
     for name in homes:
-        sample |= {"_id": name, "displayName": name, "_folded": {"displayName": name}}
-        database.db.groups.insert_one(dict(sample))
+        samples.append(sample | {"_id": name, "displayName": name, "_folded": {"displayName": name}})
+    database.db.groups.insert_many(samples)
     database.db.memberships.insert_many([
         {"tenant": "t", "group": name, "member": target, "type": "User"} for name in homes])
     world.delete(target)

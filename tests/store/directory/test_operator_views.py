@@ -42,7 +42,7 @@ def test_a_database_that_goes_away_meanwhile_is_waited_for(
     database: Database, fault: Fault, commands: list[str]
 ) -> None:
     database.prepare([])
-    with fault(commands, "alwaysOn", closeConnection=True), pytest.raises(Unavailable), database.budget(1):
+    with fault(commands, "alwaysOn", closeConnection=True), pytest.raises(Unavailable), database.budget(0.3):
         prepare_views(database)
     with fault(["create"], "alwaysOn", closeConnection=True):
         assert create_app(Config.from_environment({}), database).test_client().get("/healthz").status_code == 200

@@ -18,6 +18,7 @@ from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.accounts.tokens import EVENTS_READ, Tokens
 from app.store.directory.documents import encode
 from app.store.directory.totals import Totals
+from app.store.guard import deactivations, guards
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
 from tests.blueprints.conftest import USER_URN, Client
@@ -96,6 +97,13 @@ class World:
         return list(answer.get_json()["events"])
 
 
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a tenant be looked at from ten people on; else it is fifty."""
+    for module in (deactivations, guards):
+        monkeypatch.setattr(module, "WATCHED", 10)
+
+
 @pytest.fixture
 def world(reused_database: Database, capsys: pytest.CaptureFixture[str]) -> World:
-    return World(reused_database, capsys, 300)
+    return World(reused_database, capsys, 60)

@@ -111,8 +111,8 @@ def test_transactions_that_meet_are_all_done(database: Database) -> None:
         database.transaction(work)
 
     with ThreadPoolExecutor(12) as pool:
-        list(pool.map(count, range(60)))
-    assert database.db.counters.find_one()["value"] == 60
+        list(pool.map(count, range(36)))
+    assert database.db.counters.find_one()["value"] == 36
 
 
 @pytest.mark.parametrize(("commands", "data"), [
@@ -124,7 +124,7 @@ def test_transactions_that_meet_are_all_done(database: Database) -> None:
     (["commitTransaction"], {"errorCode": 251, "errorLabels": ["TransientTransactionError"]}),
     (["commitTransaction"], {"writeConcernError": {"code": 91, "errmsg": "down", "errorLabels": []}}),
 ])
-@pytest.mark.parametrize("times", [1, 2])
+@pytest.mark.parametrize("times", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_what_goes_by_is_not_seen(
     database: Database, fault: Fault, commands: list[str], data: dict[str, Any], times: int
 ) -> None:
@@ -151,9 +151,9 @@ def test_what_stays_is_unavailable_within_the_budget(database: Database, fault: 
     database.db.create_collection("a")
     started = time.monotonic()
     down = fault(["insert"], "alwaysOn", errorCode=91)
-    with down, pytest.raises(Unavailable) as raised, database.budget(1.5):
+    with down, pytest.raises(Unavailable) as raised, database.budget(0.6):
         database.transaction(lambda session: database.db.a.insert_one({}, session=session))
-    assert 1 < time.monotonic() - started < LONG
+    assert 0.4 < time.monotonic() - started < LONG
     assert raised.value.headers["Retry-After"] == "5"
 
 
@@ -173,6 +173,7 @@ def test_a_server_that_hangs_holds_nobody_longer_than_the_budget(database: Datab
         assert time.monotonic() - started < HANGS
 
 
+@pytest.mark.long
 def test_the_shorter_of_two_budgets_counts(database: Database, fault: Fault) -> None:
     with fault(["find"], 2, blockConnection=True, blockTimeMS=HANGS * 1_000):
         for outer, inner in ((0.3, 30), (30, 0.3)):

@@ -41,6 +41,7 @@ def members(uri: str) -> list[str]:
         return sorted(client.admin.command("hello")["hosts"])
 
 
+@pytest.mark.long
 def test_it_is_initiated_once_and_joined(hosts: list[str]) -> None:
     said: list[str] = []
     one, both = (f"mongodb://{','.join(names)}/?replicaSet=fresh" for names in (hosts[:1], hosts))
@@ -54,6 +55,7 @@ def test_it_is_initiated_once_and_joined(hosts: list[str]) -> None:
     assert told[-2:] == [f"Initiated the replica set fresh of {hosts[0]}.", f"Added {hosts[1]} to the replica set."]
 
 
+@pytest.mark.long
 def test_the_command_becomes_what_follows_it(hosts: list[str]) -> None:
     done = subprocess.run(
         [SCIMD, "mongo", "init", sys.executable, "-c", "print('became')"], capture_output=True, text=True, timeout=90,

@@ -62,7 +62,8 @@ class Replica:
 
 
 FILES = (schema(BADGE, BADGE_ROWS), schema(DEVICE, DEVICE_ROWS), DEVICES)
-PROFILES = ["rfc", "interop", "gallery"]
+PROFILES = ["rfc", pytest.param("interop", marks=pytest.mark.long), pytest.param("gallery", marks=pytest.mark.long)]
+"""What is stored and kept does not depend on the profile; `make test-long` tries all."""
 ONE_PROFILE = pytest.mark.parametrize("profile", ["rfc"], indirect=True)
 """For what commands do, which is the same for all profiles."""
 
@@ -258,6 +259,7 @@ def test_fa_04_the_fields_that_no_schema_knows(database: Database, tmp_path: Pat
     assert unknown_fields(database.db, collections(less.config)) == ["devices.weight", f"users.{SHORT}.badgeNumber"]
 
 
+@pytest.mark.long
 def test_fa_04_the_start_says_which_fields_no_schema_knows(tmp_path: Path, mongod_uri: str) -> None:
     folder = tmp_path / "schemas"
     folder.mkdir()
