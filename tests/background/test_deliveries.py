@@ -9,9 +9,10 @@ import pytest
 
 from app.background import deliveries as module
 from app.background.deliveries import DeliveryThread
+from app.store.delivery import delivery_lease
 from app.store.delivery.delivery_lease import DELIVERIES, sender
 from tests.conftest import Fault
-from tests.delivery.conftest import sending, target  # noqa: F401 - fixtures
+from tests.delivery.conftest import often, sending, target  # noqa: F401 - fixtures
 from tests.delivery.target import Target
 from tests.delivery.world import World
 from tests.processes import until
@@ -21,6 +22,7 @@ from tests.processes import until
 def thread(sending: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[DeliveryThread]:  # noqa: F811
     """Yield a thread that sends events; it is stopped afterwards."""
     monkeypatch.setattr(module, "CANDIDATE_SECONDS", 0.1)
+    monkeypatch.setattr(delivery_lease, "PROLONG_SECONDS", 0.1)
     one = DeliveryThread(sending.database, sending.sender())
     one.start()
     until(lambda: sender(sending.database))
@@ -77,5 +79,6 @@ def test_a_thread_goes_on_after_a_fault_of_ours(
     sending.database.db.leases.update_one({"_id": "relay"}, {"$set": {"published": "none"}})
     until(lambda: "the sender failed" in caplog.text)
     sending.database.db.leases.replace_one({"_id": "relay"}, row)
+    sending.database.db.leases.update_one({"_id": DELIVERIES}, [{"$set": {"until": "$$NOW"}}])  # else ten seconds later
     [event] = sending.change("u1")
     until(lambda: target.ids[-1] == event)

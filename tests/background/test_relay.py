@@ -28,8 +28,9 @@ def bell() -> Bell:
 
 
 @pytest.fixture
-def thread(database: Database, bell: Bell) -> Iterator[RelayThread]:
+def thread(database: Database, bell: Bell, monkeypatch: pytest.MonkeyPatch) -> Iterator[RelayThread]:
     """Yield a thread that moves events; it is stopped afterwards."""
+    monkeypatch.setattr(module, "CANDIDATE_SECONDS", 0.1)
     one = RelayThread(database, Relay(database, COLLECTIONS))
     one.start(bell)
     until(lambda: database.db.leases.find_one({"epoch": {"$gt": 0}}))
@@ -174,6 +175,7 @@ def test_ev_23_a_worker_that_stops_hands_over_at_once(server: Server) -> None:
     until(lambda: in_the_log(server.database, event))
 
 
+@pytest.mark.long
 def test_ev_23_after_a_kill_another_worker_goes_on(server: Server) -> None:
     until(lambda: owner(server))
     first, epoch = owner(server), the_lease(server.database)["epoch"]
@@ -184,6 +186,7 @@ def test_ev_23_after_a_kill_another_worker_goes_on(server: Server) -> None:
     assert the_lease(server.database)["epoch"] == epoch + 1
 
 
+@pytest.mark.long
 def test_ev_21_a_worker_that_stands_still_loses_the_lease_and_can_do_no_harm(server: Server) -> None:
     until(lambda: owner(server))
     first = owner(server)

@@ -19,18 +19,17 @@ from tests.conftest import Server, make_server, new_database
 from tests.feed.copies import settled
 from tests.processes import until
 
-WRITERS, CHANGES = 8, 40
 Row = dict[str, Any]
 
 
 @pytest.fixture
-def two_servers(tmp_path: Path, mongod_uri: str) -> Iterator[tuple[Server, Server]]:
-    """Yield two servers of two workers each on one database."""
+def two_servers(tmp_path: Path, mongod_uri: str, workers: int) -> Iterator[tuple[Server, Server]]:
+    """Yield two servers of one or two workers each on one database."""
     folders = [tmp_path / "one", tmp_path / "two"]
     for folder in folders:
         folder.mkdir()
     same = {
-        "SCIMD_WORKERS": "2", "SCIMD_PUBLIC_URL": "https://scim.example.com", "SCIMD_MONGODB_URI": new_database(mongod_uri),
+        "SCIMD_WORKERS": str(workers), "SCIMD_PUBLIC_URL": "https://scim.example.com", "SCIMD_MONGODB_URI": new_database(mongod_uri),
     }
     one = make_server(folders[0], **same)
     one.start()
@@ -67,11 +66,11 @@ class Reader:
             continue
 
 
-def write(server: Server, token: str, paths: list[str]) -> dict[str, set[int]]:
+def write(server: Server, token: str, paths: list[str], changes: int) -> dict[str, set[int]]:
     """Change resources at random; return the versions that were acknowledged, by path."""
     versions: dict[str, set[int]] = {path: set() for path in paths}
     headers = {"Authorization": f"Bearer {token}", "Prefer": "return=representation"}
-    for number in range(CHANGES):
+    for number in range(changes):
         path = random.choice(paths)
         attribute = "title" if path.startswith("/Users") else "externalId"
         operation = {"op": "replace", "path": attribute, "value": f"{threading.get_ident()}-{number}"}
@@ -86,7 +85,8 @@ def write(server: Server, token: str, paths: list[str]) -> dict[str, set[int]]:
     return versions
 
 
-def test_ev_131_and_74_order_and_loss(two_servers: tuple[Server, Server]) -> None:
+@pytest.mark.parametrize(("workers", "writers", "changes"), [(1, 4, 12), pytest.param(2, 8, 40, marks=pytest.mark.long)])
+def test_ev_131_and_74_order_and_loss(two_servers: tuple[Server, Server], writers: int, changes: int) -> None:
     url, token = two_servers[0].create_tenant("acme", "interop")
     database, headers = two_servers[0].database, {"Authorization": f"Bearer {token}"}
     consumer = Tokens(database).issue("acme", scopes=[EVENTS_READ])[0]
@@ -97,9 +97,9 @@ def test_ev_131_and_74_order_and_loss(two_servers: tuple[Server, Server]) -> Non
     paths = [f"{path}/{each}" for path, each in made]
     readers = [Reader(two_servers, *feed) for feed in (("/acme/changes", consumer), ("/changes", everyone)) * 2]
     stop = threading.Event()
-    with ThreadPoolExecutor(WRITERS + len(readers)) as pool:
+    with ThreadPoolExecutor(writers + len(readers)) as pool:
         reading = [pool.submit(reader.read_on, stop) for reader in readers]
-        writing = [pool.submit(write, two_servers[number % 2], token, paths) for number in range(WRITERS)]
+        writing = [pool.submit(write, two_servers[number % 2], token, paths, changes) for number in range(writers)]
         acknowledged = [each.result() for each in writing]
         until(lambda: settled(database), 30)
         stop.set()

@@ -33,8 +33,9 @@ def exported(world: World, name: str) -> list[Row]:
 
 
 def fill(client: Client, users: int = 7, groups: int = 4) -> tuple[list[str], list[str]]:
-    """Create users and groups with members; return their ids."""
-    ids = [client.user(f"u{number}@example.com", password="planted-secret")["id"] for number in range(users)]
+    """Create users, of whom the first has a password, and groups with members; return their ids."""
+    ids = [client.user("u0@example.com", password="planted-secret")["id"]]
+    ids += [client.user(f"u{number}@example.com")["id"] for number in range(1, users)]
     made = [client.group(f"G{number}", *ids[: number * 2])["id"] for number in range(groups)]
     return ids, made
 
@@ -210,8 +211,8 @@ def test_ev_83_a_page_is_not_read_before_what_its_cursor_leaves_out(world: World
 def test_ev_83_what_exists_all_the_time_is_there_once(world: World) -> None:
     world.tenant("acme")
     client = world.scim("acme")
-    ids, groups = fill(client, 30, 3)
-    stays, goes = set(ids[:15]), list(ids[15:])
+    ids, groups = fill(client, 16, 3)
+    stays, goes = set(ids[:8]), list(ids[8:])
     client.patch(f"/Groups/{groups[0]}", {"op": "add", "path": "members", "value": [{"value": each} for each in ids]})
     items, page = [], None
     while True:
@@ -259,7 +260,7 @@ def test_ev_82_any_page_costs_the_same(world: World) -> None:
     first = client.user("u")
     group = client.group("G", first["id"])["id"]
     document = db.users.find_one({"_id": first["id"]})
-    names = [f"{number:05}" for number in range(3_000)]
+    names = [f"{number:05}" for number in range(900)]
     db.users.insert_many([document | {"_id": each, "_unique": {"userName": each}} for each in names])
     db.memberships.insert_many([{"tenant": "acme", "group": group, "member": each, "type": "User"} for each in names])
     examined, page = [], ""
@@ -271,5 +272,5 @@ def test_ev_82_any_page_costs_the_same(world: World) -> None:
         examined.append(sum(row.get("keysExamined", 0) + row.get("docsExamined", 0) for row in rows))
         db.drop_collection("system.profile")
         page = body["page"]
-    assert len(examined) == 31  # 3,001 users, a group, 3,001 memberships
+    assert len(examined) == 10  # 901 users, a group, 901 memberships
     assert max(examined) < 2 * 200 + 100

@@ -50,7 +50,7 @@ class Consumer:
                 self.roles[user] = tuple(event["data"]["roles"])
 
 
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 40))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 40))])
 def test_snapshot_and_feed_together_say_who_has_which_roles(world: World, seed: int) -> None:
     chaos = Chaos(world, 100 + seed)
     consumers = []

@@ -124,6 +124,7 @@ def test_no_label_holds_a_value_and_a_strange_tenant_makes_no_series(metered: Se
     assert not [value for value in labels if re.search(rf"somebody|marked|strange|{token}", value, re.IGNORECASE)]
 
 
+@pytest.mark.long
 def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Server) -> None:
     url, token = metered.create_tenant()
     headers = {"Authorization": f"Bearer {token}"}
@@ -142,6 +143,7 @@ def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Serve
     until(lambda: not alive(exporter))
 
 
+@pytest.mark.long
 def test_as_many_tenants_are_told_apart_as_the_setting_says(tmp_path: Path, mongod_uri: str) -> None:
     settings = {"SCIMD_WORKERS": "1", "SCIMD_METRICS_TENANTS": "1", "SCIMD_METRICS_BIND": f"127.0.0.1:{free_port()}"}
     server = make_server(tmp_path, **settings, SCIMD_MONGODB_URI=new_database(mongod_uri))
@@ -176,6 +178,7 @@ def busy(tmp_path: Path, mongod_uri: str) -> Iterator[Server]:
         server.stop()
 
 
+@pytest.mark.long
 def test_fa_10_files_are_bounded_and_counters_outlive_the_workers(busy: Server) -> None:
     url, token = busy.create_tenant()
     headers = {"Authorization": f"Bearer {token}"}
@@ -201,6 +204,7 @@ def test_fa_10_files_are_bounded_and_counters_outlive_the_workers(busy: Server) 
     assert not place.exists()
 
 
+@pytest.mark.long
 def test_fa_10_what_a_killed_server_leaves_is_removed_by_the_next_start(busy: Server) -> None:
     place = metrics_folder(busy)
     assert busy.process
@@ -216,6 +220,7 @@ def test_fa_10_what_a_killed_server_leaves_is_removed_by_the_next_start(busy: Se
     assert not place.exists()
 
 
+@pytest.mark.long
 def test_fa_18_an_exporter_that_dies_is_started_again_and_the_folder_is_not_imported_from(busy: Server) -> None:
     for _ in range(2):
         (exporter,) = exporters(busy)
