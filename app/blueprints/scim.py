@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import unquote_to_bytes
+from urllib.parse import parse_qs
 
 from flask import Blueprint, Response
 
@@ -119,12 +119,11 @@ def _page(provider: Provider, types: Sequence[ResourceType], search: SearchReque
 
 
 def _search_in_url() -> SearchRequest:
-    request = current_request()
-    try:
-        unquote_to_bytes(request.query_string).decode()
-    except UnicodeDecodeError:  # Flask would read `%FF` as text, and a filter would compare names with it
+    try:  # `request.args` would have `%FF` as text, and a filter would compare names with it
+        parameters = parse_qs(current_request().query_string.decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
         raise InvalidValue("The query of the URL is not in UTF-8.", cause="bad-filter") from None
-    return SearchRequest.from_query(request.args.to_dict(flat=False), bare_words=_profile().bare_words)
+    return SearchRequest.from_query(parameters, bare_words=_profile().bare_words)
 
 
 def _search_in_body() -> SearchRequest:

@@ -225,6 +225,12 @@ def test_what_is_no_utf_8_in_a_url_is_refused_and_not_compared(rfc: Client, text
         assert "UTF-8" in answer.get_json()["detail"]
 
 
+def test_a_character_of_which_a_half_is_not_escaped_is_no_utf_8(rfc: Client) -> None:
+    query = {"QUERY_STRING": 'filter=title%20eq%20"\xc3%A9"'}
+    answer = rfc._client.get(f"{rfc.base}/Users", headers=rfc.headers, environ_overrides=query)
+    assert (answer.status_code, answer.get_json()["scimType"]) == (400, "invalidValue")
+
+
 def test_se_04_and_05_the_root_searches_everything(rfc: Client) -> None:
     rfc.user("smith")
     rfc.group("Smithies")
