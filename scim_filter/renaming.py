@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from scim_filter.ast import And, Comparison, Filter, Not, Or, Path, Present, ValuePath
+from scim_filter.ast import And, Filter, Not, Or, Path
 
 
 def rename_paths(condition: Filter, rename: Callable[[str], str]) -> Filter:
@@ -14,8 +14,5 @@ def rename_paths(condition: Filter, rename: Callable[[str], str]) -> Filter:
         return replace(condition, terms=tuple(rename_paths(term, rename) for term in condition.terms))
     if isinstance(condition, Not):
         return Not(rename_paths(condition.term, rename))
-    return replace(condition, path=_renamed(condition, rename))
-
-
-def _renamed(condition: Comparison | Present | ValuePath, rename: Callable[[str], str]) -> Path:
-    return Path(rename(condition.path.text), condition.path.column)
+    path, name = condition.path, rename(condition.path.text)
+    return condition if name == path.text else replace(condition, path=Path(name, path.column))

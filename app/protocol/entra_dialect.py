@@ -59,11 +59,11 @@ def rewrite_search(search: SearchRequest, types: Sequence[ResourceType]) -> Sear
             path = rewrite_path(path, resource_type)
         return path
 
-    return replace(
-        search,
-        filter=rename_paths(search.filter, rename) if search.filter else None,
-        excluded=None if search.attributes else search.excluded,
-    )
+    condition = rename_paths(search.filter, rename) if search.filter else None
+    excluded = None if search.attributes else search.excluded
+    if condition is search.filter and excluded is search.excluded:
+        return search
+    return replace(search, filter=condition, excluded=excluded)
 
 
 def _rewrite_operation(operation: Any, resource_type: ResourceType) -> Iterator[Any]:

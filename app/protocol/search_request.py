@@ -23,6 +23,7 @@ _OUTSIDE_OF_STRINGS = re.compile(r'("(?:[^"\\]|\\.)*")|[^"]+')
 PARAMETERS = (
     "attributes", "excludedAttributes", "filter", "sortBy", "sortOrder", "startIndex", "count", "cursor",
 )
+_CANONICAL = {name.lower(): name for name in PARAMETERS}
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,9 @@ def attribute_names(text: str | None) -> tuple[str, ...] | None:
 
 def _known_members(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the known members of a message in our spelling; raises InvalidValue for one that is given twice."""
-    canonical = {name.lower(): name for name in PARAMETERS}
     spelled: dict[str, Any] = {}
     for key, value in given.items():
-        name = canonical.get(key.lower())
+        name = _CANONICAL.get(key.lower())
         if name in spelled:
             raise InvalidValue(f"{name}: given more than once.", cause="bad-filter")
         if name is not None:
@@ -109,9 +109,8 @@ def _known_members(given: Mapping[str, Any]) -> dict[str, Any]:
 def known_parameters(parameters: Mapping[str, list[str]]) -> dict[str, str]:
     """Return the known parameters of a URL in our spelling; raises InvalidValue for one that is given twice."""
     seen: dict[str, str] = {}
-    canonical = {name.lower(): name for name in PARAMETERS}
     for key, values in parameters.items():
-        name = canonical.get(key.lower())
+        name = _CANONICAL.get(key.lower())
         if name is None:
             continue
         if name in seen or len(values) > 1:

@@ -91,9 +91,9 @@ class PendingActivity:
         """Count one more request."""
         self.first = self.first or answered.time
         self.recent.append(answered)
-        self.hours[answered.time.strftime("%Y-%m-%dT%H"), answered.kind] += 1
+        self.hours[answered.time.isoformat()[:13], answered.kind] += 1
         if answered.cause and answered.kind in ("refused", "failed"):
-            self.causes[answered.time.strftime("%Y-%m-%d"), answered.cause] += 1
+            self.causes[answered.time.isoformat()[:10], answered.cause] += 1
         if answered.kind == "denied":
             self.denied += 1
             self.denied_since, self.denial = self.denied_since or answered.time, answered

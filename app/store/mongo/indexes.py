@@ -125,6 +125,8 @@ def indexed_attributes(resource_type: ResourceType) -> tuple[str, ...]:
 
 def _best(parts: Sequence[Access]) -> Access:
     """Return the access to documents that meet all conditions."""
+    if len(parts) == 1:
+        return parts[0]
     least = min((part.reach for part in parts), default=Reach.ALL)
     found = [part for part in parts if part.reach is least]
     if least is Reach.ALL:

@@ -47,6 +47,9 @@ class Order:
         return -1 if self.descending else 1
 
 
+_BY_ID = Order()
+
+
 @dataclass(frozen=True)
 class Position:
     """The position of a resource in an order."""
@@ -109,7 +112,7 @@ def order_of(
     `column` is the one of the attribute. With `absent`, an attribute that the type lacks has no value anywhere.
     """
     if sort_by is None:
-        return Order()
+        return _BY_ID
     if column is None:
         if absent:  # an attribute that the type does not have counts as one without a value
             return Order("", descending=descending, always=False)
