@@ -53,6 +53,13 @@ def body_for(method, path):
     return group("new") if "Groups" in path else user("new@example.com")
 
 
+refused_alike = pytest.mark.parametrize(
+    "world", ["gallery", pytest.param("rfc", marks=pytest.mark.long)], indirect=True, scope="module",
+)
+"""Refusals come before anything that a profile changes."""
+
+
+@refused_alike
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_route_and_method_refuses_anothers_credential(world, kind):
     token, nobody = world.globex.credentials[kind], unknown_ids(world.acme.ids)
@@ -67,6 +74,7 @@ def test_every_route_and_method_refuses_anothers_credential(world, kind):
         assert len({seen(answer, {}) for answer in answers.values()}) == 1
 
 
+@refused_alike
 def test_ev_138_a_token_of_all_tenants_opens_no_route_of_scim(world):
     foreign = world.globex.credentials["token"]
     for method in METHODS:
