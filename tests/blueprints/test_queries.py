@@ -438,7 +438,7 @@ def test_sc_04_a_ping_tells_a_slow_query_from_a_database_that_stands_still(
 ) -> None:
     monkeypatch.setattr(time_limit, "SEARCH_SECONDS", 0.3)
     for slow, status in ((["aggregate"], 400), (["aggregate", "ping"], 503)):
-        with fault(slow, "alwaysOn", blockConnection=True, blockTimeMS=2_000):
+        with fault(slow, "alwaysOn", blockConnection=True, blockTimeMS=1_200):
             assert ten("GET", f"/Users?filter={quote('title pr')}").status_code == status
 
 
