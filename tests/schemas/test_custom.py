@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,8 @@ from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation.payload import validate
 from app.store.mongo.database import Database
 from app.store.open import collections, prepare
-from tests.conftest import SCIMD, make_server
+from tests.conftest import make_server
+from tests.forking import fork
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"
 DEVICES, BADGES = SAMPLES / "devices", SAMPLES / "badges"
@@ -158,12 +158,13 @@ def test_fa_37_no_type_has_the_name_of_a_line_of_an_export() -> None:
 def test_fa_37_a_taken_name_ends_the_start_with_one_sentence_that_lists_the_names(more: dict[str, str], tmp_path: Path) -> None:
     folder = write(tmp_path / "schemas", [schema(row(), id="urn:x:Thing"), kind(**more)])
     server = make_server(tmp_path, SCIMD_SCHEMAS_DIR=str(folder))
-    done = subprocess.run([SCIMD, "serve"], env=server.environ, cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    said = [line for line in done.stderr.splitlines() if "is taken" in line]
-    assert done.returncode != 0 and len(said) == 1, done.stderr
+    with server.log.open("wb") as log:
+        status = fork(["serve"], server.environ, tmp_path, log, log).wait(120)
+    said = [line for line in server.log.read_text().splitlines() if "is taken" in line]
+    assert status != 0 and len(said) == 1, server.log.read_text()
     assert more.get("endpoint", more.get("name")) in said[0] and "these are: " in said[0]
     assert ("group_members" in said[0]) == ("endpoint" in more)
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in server.log.read_text()
 
 
 # Bad files
