@@ -125,8 +125,10 @@ BAD = {
 
 @pytest.mark.parametrize("name", [*BAD, "error", "redirect", "drip"])
 def test_sa_64_metadata_that_is_of_no_use_changes_nothing_and_the_fault_says_why(
-    refreshing, connections, publisher, saml, name, failures
+    refreshing, connections, publisher, saml, name, failures, monkeypatch
 ):
+    if name == "drip":
+        monkeypatch.setattr("app.sign_on.refreshing.SECONDS", 0.3)
     publisher.body = BAD.get(name, publisher.body)
     publisher.behaviour = "good" if name in BAD else name
     fault = refreshing.read(saml)

@@ -281,6 +281,7 @@ def test_sso_108_118_behind_a_proxy_the_address_is_the_persons_and_without_value
     assert (session["expires"] - session["created"]).total_seconds() == pytest.approx(3_600, abs=60)
 
 
+@pytest.mark.long
 def test_sso_07_a_server_without_sign_on_does_not_load_what_reads_xml(mongod_uri):
     code = (
         "import sys; from app import create_app; client = create_app().test_client(); client.get('/contoso/scim/v2/Users');"

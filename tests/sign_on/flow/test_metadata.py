@@ -43,7 +43,7 @@ def test_sso_16_a_certificate_that_the_metadata_has_got_this_minute_is_found(wor
 
 @pytest.mark.parametrize(("body", "behaviour", "fault"), [
     (b'<!DOCTYPE x [<!ENTITY y SYSTEM "file:///etc/passwd">]><x>&y;</x>', "good", "DTD"), (b"x" * 1_000_000, "good", "524288 bytes"),
-    (None, "drip", "too long"), (None, "redirect", "302"), (None, "error", "500"),
+    pytest.param(None, "drip", "too long", marks=pytest.mark.long), (None, "redirect", "302"), (None, "error", "500"),
     (metadata(entity_id="https://sts.windows.net/other/"), "good", idp.ENTITY_ID), (metadata(use="encryption"), "good", "certificate"),
     (b"", "good", ""),
 ])

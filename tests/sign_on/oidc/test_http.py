@@ -87,7 +87,9 @@ def test_oi_19_sso_60_a_claim_is_compared_with_the_attribute_that_the_rule_names
     refused(world, world.browser().sign_in(grace), Reason.NOT_PROVISIONED)
 
 
-@pytest.mark.parametrize("case", CORPUS, ids=case_id)
+@pytest.mark.parametrize("case", [
+    pytest.param(case, marks=[pytest.mark.long] if case.name.endswith("drips") else []) for case in CORPUS
+], ids=case_id)
 def test_attack(world: World, case: Case) -> None:
     browser = world.browser()
     url = browser.answered()

@@ -29,20 +29,32 @@ class Commands(CommandListener):
     failed = succeeded
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def commands():
     return Commands()
 
 
-@pytest.fixture
-def world(mongod_uri, commands):
-    client = MongoClient(mongod_uri, event_listeners=[commands], tz_aware=True)
-    database = Database(client, f"test-{uuid.uuid4().hex}")
-    made = World(database)
+@pytest.fixture(scope="module")
+def client(mongod_uri, commands):
+    with MongoClient(mongod_uri, event_listeners=[commands], tz_aware=True) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def world(client):
+    """One for all: each test names people of its own."""
+    made = World(Database(client, f"test-{uuid.uuid4().hex}"))
     made.tenant("bare", connected=False)
     yield made
-    client.drop_database(database.db.name)
-    client.close()
+    client.drop_database(made.database.db.name)
+
+
+@pytest.fixture
+def world_without_a_connection(client):
+    made = World(Database(client, f"test-{uuid.uuid4().hex}"))
+    made.database.db.connections.delete_many({})
+    yield made
+    client.drop_database(made.database.db.name)
 
 
 def test_sso_124_a_user_is_disabled_by_the_same_commands_with_and_without_sign_on(world, commands):
@@ -105,7 +117,7 @@ def test_sso_109_unknown_apps_cost_the_same_and_look_the_same(world, commands):
 
 
 def test_sso_109_a_good_hint_at_an_unknown_tenant_costs_what_it_costs_elsewhere(world, commands):
-    ann = world.signed_in()
+    ann = world.signed_in(name="hint@contoso.com")
     hint = ann.tokens()["id_token"]
     query = {"query_string": {"id_token_hint": hint}}
     asked_of(world, commands, "GET", "/bare/oauth/logout", **query)
@@ -114,9 +126,9 @@ def test_sso_109_a_good_hint_at_an_unknown_tenant_costs_what_it_costs_elsewhere(
     assert ann.is_signed_in()
 
 
-def test_sso_07_without_a_connection_the_chores_of_a_worker_look_once_a_minute(world, commands):
+def test_sso_07_without_a_connection_the_chores_of_a_worker_look_once_a_minute(world_without_a_connection, commands):
     """Several rounds: one look by both; then, with a connection, each begins with a read of its own."""
-    world.database.db.connections.delete_many({})
+    world = world_without_a_connection
     now = [0.0]
     rest = Rest(world.database, lambda: now[0])
     parts = world.app.extensions[EXTENSION]
@@ -145,7 +157,7 @@ def test_sso_07_without_a_connection_the_chores_of_a_worker_look_once_a_minute(w
 
 
 def test_an_exchange_reads_everything_once(world, commands):
-    ann = world.signed_in()
+    ann = world.signed_in(name="exchange@contoso.com")
     ann.tokens(scope="openid profile email")
     code = ann.code(scope="openid profile email")
     commands.seen = []
