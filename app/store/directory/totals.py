@@ -157,13 +157,11 @@ def _numbers(
 ) -> defaultdict[Kind, More]:
     """Return the numbers of the tenants that match `mine` by `key`, or of one type, all read at one moment."""
     numbers: defaultdict[Kind, More] = defaultdict(More)
-    first, *others = (database.snapshot(source) for source in sources)
-    kind = {"type": resource_type} if resource_type else {}
-    pending = _pending(mine, kind)
+    source, *others = sources
+    first, kind = database.snapshot(source), {"type": resource_type} if resource_type else {}
     # A hint is only for the first collection of a pipeline; of the others, MongoDB tries the indexes.
     steps = [
-        *pending,
-        *({"$unionWith": {"coll": other.name, "pipeline": pending}} for other in others),
+        *_pending(mine, kind, others),
         {"$unionWith": {"coll": EVENTS.name, "pipeline": _uncounted_rows(mine, kind)}},
         {"$unionWith": {"coll": SPEC.name, "pipeline": [{"$match": mine | kind}]}},
         {"$group": {"_id": key, **_sums("$number", "$disabled")}},
@@ -173,18 +171,20 @@ def _numbers(
     return numbers
 
 
-def _pending(mine: Row, kind: dict[str, str]) -> list[dict[str, Any]]:
+def _pending(mine: Row, kind: dict[str, str], others: Iterable[str] = ()) -> list[dict[str, Any]]:
     """Return the steps that read what pending events add to the numbers, but not what the relay has added already.
 
-    Its lease names the events that it has added and that may still be pending.
+    Its lease names the events that it has added and that may still be pending. The events of the collections `others`
+    are read as well.
     """
-    event = f"${OUTBOX}"
+    event, waiting = f"${OUTBOX}", {"$match": {TIME: {"$exists": True}, **mine}}
     moved = [
         {"$match": {"_id": RELAY}}, {"$unwind": "$moving"}, {"$unwind": "$moving.events"},
         {"$group": {"_id": None, "ids": {"$push": "$moving.events"}}},
     ]
     return [
-        {"$match": {TIME: {"$exists": True}, **mine}},
+        waiting,
+        *({"$unionWith": {"coll": other, "pipeline": [waiting]}} for other in others),
         {"$unwind": event},
         {"$match": {f"{OUTBOX}.more": {"$exists": True}} | {f"{OUTBOX}.resource.{key}": kind[key] for key in kind}},
         {"$lookup": {"from": LEASES.name, "pipeline": moved, "as": "moved"}},
