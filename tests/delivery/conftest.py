@@ -10,6 +10,7 @@ import pytest
 from app.config import Config
 from app.delivery.sending import turns, unwritten
 from app.delivery.sending.sender import Sender
+from app.store.delivery import delivery_lease
 from app.store.mongo.database import Database
 from app.store.open import prepare
 from tests.delivery.target import Target, running_target
@@ -19,9 +20,15 @@ OFTEN = 0.05
 """The seconds after which a sender of these tests looks for changed endpoints, and writes places; else it is one."""
 
 
+PATIENCE = 60
+"""The seconds for which a lease lasts here, and can be relied on: a busy machine may take long from round to round."""
+
+
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the senders of these tests do at once what they do each second."""
+    """Let the senders of these tests do at once what they do each second, and keep their lease meanwhile."""
+    monkeypatch.setattr(delivery_lease, "OWN_SECONDS", PATIENCE)
+    monkeypatch.setattr(delivery_lease, "_UNTIL", {"$add": ["$$NOW", PATIENCE * 1_000]})
     monkeypatch.setattr(turns, "REFRESH_SECONDS", OFTEN)
     monkeypatch.setattr(unwritten, "WRITE_EVERY", timedelta(seconds=OFTEN))
 
@@ -48,4 +55,4 @@ def sender(sending: World) -> Iterator[Sender]:
     sender = sending.sender()
     assert sender.take()
     yield sender
-    sender.give_back(20)
+    sender.give_back(30)

@@ -33,7 +33,7 @@ def sender(sending: World) -> Iterator[Sender]:
     sender = sending.sender()
     assert sender.take()
     yield sender
-    sender.give_back(20)
+    sender.give_back(30)
 
 
 def test_ev_68_an_event_comes_with_its_resource_as_it_is_when_it_is_sent(

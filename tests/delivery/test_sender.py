@@ -88,9 +88,9 @@ def test_ev_95_one_process_sends(sending: World, sender: Sender, target: Target)
     assert not other.take()
     with pytest.raises(Deposed):
         other.round(0)
-    sender.give_back(1)
+    sender.give_back(30)
     assert other.take()
-    other.give_back(1)
+    other.give_back(30)
     assert sender.take()
 
 
@@ -121,7 +121,7 @@ def test_ev_95_memory_is_bounded_by_100_events_whatever_the_backlog(sending: Wor
     assert most == [100]
     assert sent == events
     assert [list(run.window) for run in sender._turns] == [[]]
-    sender.give_back(1)
+    sender.give_back(30)
 
 
 def test_ev_90_an_endpoint_gets_the_types_that_it_asks_for_from_where_it_began(
@@ -165,7 +165,7 @@ def test_ev_96_the_place_is_written_at_most_once_a_second(
     moment[0] += timedelta(seconds=0.1)
     run_until(sender, lambda: delivered(31) and sending.caught_up(endpoint))
     assert written[1:] == [31]
-    sender.give_back(1)
+    sender.give_back(30)
 
 
 def test_ev_96_after_a_crash_what_was_not_written_comes_again_and_nothing_is_lost(
@@ -184,7 +184,7 @@ def test_ev_96_after_a_crash_what_was_not_written_comes_again_and_nothing_is_los
     with pytest.raises(Deposed):
         run_for(sender, 30)
     assert sending.read(endpoint).place == place, "the first one has written nothing more"
-    second.give_back(5)
+    second.give_back(30)
     assert sender.take()
 
 
@@ -218,14 +218,14 @@ def test_ev_97_what_was_put_aside_is_known_to_the_next_sender(sending: World, se
     events = sending.change("u1", "u1", "u2")
     refuse(target, events[0])
     run_until(sender, lambda: len(sending.put_aside(endpoint)) == 2)
-    sender.give_back(1)
+    sender.give_back(30)
     refuse(target, "none")
     second = sending.sender()
     assert second.take()
     sending.clock.forward(seconds=7)
     run_until(second, lambda: len(target.ids) == 3 and not sending.put_aside(endpoint))
     assert target.ids.index(events[0]) < target.ids.index(events[1])
-    second.give_back(1)
+    second.give_back(30)
     assert sender.take()
 
 
@@ -510,7 +510,7 @@ def test_a_failure_of_ours_is_a_failed_attempt(sending: World, target: Target, c
     assert sender.take()
     run_until(sender, lambda: sending.put_aside(endpoint))
     assert sending.put_aside(endpoint)[0].reason == "scimd failed: ValueError"
-    sender.give_back(1)
+    sender.give_back(30)
 
 
 def test_a_form_that_has_nothing_to_send_counts_as_delivered(sending: World, target: Target) -> None:
@@ -522,7 +522,7 @@ def test_a_form_that_has_nothing_to_send_counts_as_delivered(sending: World, tar
     assert sender.take()
     run_until(sender, lambda: sending.caught_up(endpoint))
     assert target.arrived == []
-    sender.give_back(1)
+    sender.give_back(30)
 
 
 def test_a_database_that_does_not_answer_loses_nothing(
@@ -556,7 +556,7 @@ def test_what_is_under_way_when_the_sender_stops_keeps_the_lease(sending: World,
     sender.give_back(30)
     other = sending.sender()
     assert other.take()
-    other.give_back(1)
+    other.give_back(30)
 
 
 def test_many_endpoints_are_claimed_a_few_at_a_time(
@@ -604,7 +604,7 @@ def test_ev_95_a_slow_event_lets_a_bounded_number_of_others_by(
     assert len(sending.read(endpoint).done) <= 120
     let_go.set()
     run_until(sender, lambda: sending.caught_up(endpoint))
-    sender.give_back(1)
+    sender.give_back(30)
 
 
 def test_ev_95_all_together_use_32_threads_and_each_leaves_some_to_the_others(sending: World, target: Target) -> None:

@@ -133,7 +133,7 @@ def test_ev_137_no_secret_is_in_a_webhook_nor_in_what_is_stored_and_logged_of_it
     sender = sending.sender()
     assert sender.take()
     run_until(sender, lambda: sending.caught_up(endpoint) and len(sending.put_aside(endpoint)) > 0)
-    sender.give_back(5)
+    sender.give_back(30)
     stored = sending.read(endpoint)
     assert {"attribute": "password"} in [change for each in target.arrived for change in each.event["data"].get("changes", ())]
     texts = [str(dict(each.headers)) + each.body.decode() for each in target.arrived]
@@ -161,7 +161,7 @@ def test_ev_137_without_values_a_webhook_has_names_only(
     sender = sending.sender()
     assert sender.take()
     run_until(sender, lambda: sending.caught_up(endpoint))
-    sender.give_back(5)
+    sender.give_back(30)
     changes = [change for each in target.arrived for change in each.event["data"].get("changes", ())]
     assert {"attribute": "title"} in changes
     assert all(change.keys() == {"attribute"} for change in changes)
@@ -304,5 +304,5 @@ def test_ev_104_addresses_that_are_not_allowed_are_not_asked(sending: World, tar
     assert sender.take()
     run_until(sender, lambda: sending.put_aside(endpoint))
     assert sending.put_aside(endpoint)[0].reason == "refused address"
-    sender.give_back(1)
+    sender.give_back(30)
 

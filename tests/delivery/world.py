@@ -123,7 +123,7 @@ class World:
         return self.caught_up(endpoint) and not self.put_aside(endpoint)
 
 
-def run_until(sender: Sender, condition: Callable[[], object], seconds: float = 30) -> None:
+def run_until(sender: Sender, condition: Callable[[], object], seconds: float = 60) -> None:
     """Run rounds until the condition holds; raise AssertionError after some seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -153,9 +153,9 @@ class Background:
 
     def __exit__(self, *_: object) -> None:
         self._stopping.set()
-        self._thread.join(30)
+        self._thread.join(60)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             self._sender.round(0.02)
-        self._sender.give_back(5)
+        self._sender.give_back(30)

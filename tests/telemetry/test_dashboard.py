@@ -127,7 +127,10 @@ def test_sso_120_the_metrics_of_sign_on_count_what_happens(limited: Server, seri
     timed, failed = (total(limited, name) for name in ("scimd_sign_on_seconds_count", "scimd_connection_fetch_failures_total"))
     told = total(limited, "scimd_logout_tokens_total", result="later")
     sign_people_in(limited)
+    until(lambda: total(limited, "scimd_connection_fetch_failures_total") > failed)
+    until(lambda: total(limited, "scimd_sign_on_seconds_count") > timed)
     for result, number in before.items():
+        until(lambda: total(limited, "scimd_sign_ons_total", kind="saml", result=result) > number)  # noqa: B023
         assert total(limited, "scimd_sign_ons_total", kind="saml", result=result) == number + 1
     assert total(limited, "scimd_sign_on_seconds_count") == timed + 1
     assert total(limited, "scimd_connection_fetch_failures_total") == failed + 1
