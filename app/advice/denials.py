@@ -11,19 +11,22 @@ _OF_TOKENS = frozenset({
     "no-credential", "malformed", "wrong-secret", "unknown", "other-tenant", "expired", "revoked",
 })
 """The causes that a valid token cures."""
+ANYONES = frozenset({WRONG_URL, "malformed", "unknown", "wrong-secret", "other-tenant"})
+"""The causes of requests that may be those of a stranger, of whom the client that has connected knows nothing."""
 _PASTE = "paste it into the identity provider."
 
 
 def is_unsure(facts: Facts) -> bool:
     """Return whether the denials are no sign that the client is locked out.
 
-    Requests without any credential may be anybody's, and a client may try a path; one contact with them is no sign.
+    Requests without a credential of the customer may be anybody's, and a client may try a path; one contact with them
+    is no sign.
     """
     denied = facts.denied
     if denied is None:
         return True
     good = max((place for place, contact in enumerate(facts.contacts, 1) if contact.let_in), default=0)
-    unsure = denied.cause == "no-credential" or (denied.cause == WRONG_URL and facts.last is not None)
+    unsure = denied.cause == "no-credential" or (denied.cause in ANYONES and facts.last is not None)
     return unsure and (facts.last is None or len(facts.contacts) - good < 2)
 
 
@@ -45,6 +48,8 @@ def cure(facts: Facts) -> str:
     valid = may_change(facts)
     if not valid:
         return f" {no_credential(facts)} Create one, and {_PASTE}"
+    if facts.denied and facts.denied.cause == "wrong-secret" and all(each.kind == "client" for each in valid):
+        return f" Create another Client Secret, and {_PASTE}"
     unused = next((each for each in valid if each.kind == "token" and each.used is None), None)
     return f" {named(unused)} has not been used yet: {_PASTE}" if unused else f" Create another token, and {_PASTE}"
 

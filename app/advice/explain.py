@@ -10,13 +10,15 @@ from typing import Any, NamedTuple
 from app.advice.cures import CURES
 from app.advice.guides import ENTRA, OTHER, PROVIDERS
 from app.advice.wording import moment, utc
-from app.causes import cause_of
+from app.causes import GUARDED, cause_of
 
 _FIELD = re.compile(r"\{(\w+)\}")
 _OPTIONAL = re.compile(r"\[([^\]]*)\]")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 OF_PEOPLE = frozenset({"sign-on", "sign-on-test", "app-sign-on", "logout-told"})
 """The operations whose refusals are those of people and their apps, and have none of the causes."""
+PASSING = frozenset({"version", "over-rate", "unavailable", GUARDED, "failure"})
+"""Causes for which the same request may be sent again."""
 _OTHER_CUSTOMER = "another customer"
 _MOMENTS = frozenset({"revocation", "expiry"})
 """The checks that receive a moment."""
@@ -98,9 +100,15 @@ def short(path: str) -> str:
 
 
 def titled(causes: Iterable[tuple[str, int]]) -> list[tuple[str, str, str, int]]:
-    """Return the causes that are counted in `days`: cause, attribute or "", both in a few words, and the number."""
+    """Return the causes that are counted in `days`: cause, attribute or "", both in a few words, and the number.
+
+    Those that are counted together, since there are so many, have the cause "".
+    """
     parted = [(*each.partition(" ")[::2], number) for each, number in causes]
-    return [(cause, attribute, title_of(cause, attribute), number) for cause, attribute, number in parted]
+    return [
+        (cause, attribute, title_of(cause, attribute), number) if cause in CURES else ("", "", "Other causes", number)
+        for cause, attribute, number in parted
+    ]
 
 
 def plain(step: Step) -> str:

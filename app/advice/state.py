@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import partial
 from itertools import pairwise
 
-from app.advice.denials import cure, denials, is_unsure, may_change, named, no_credential
+from app.advice.denials import ANYONES, cure, denials, is_unsure, may_change, named, no_credential
 from app.advice.explain import title_of
 from app.advice.facts import Contact, Credential, Facts
 from app.advice.guides import ENTRA, provider_of
@@ -29,7 +29,7 @@ _ONCE_A_DAY = (20 * HOUR, 28 * HOUR)
 _SOON, _LATER = 7 * DAY, 30 * DAY
 _IN_USE = DAY
 """Credentials are in use that were used within this time of the last use of any."""
-_WRONG_ADDRESS = "Wrong address"
+_WRONG_ADDRESS, _WRONG_CREDENTIAL = "Wrong address", "Wrong credential"
 
 
 class Level(StrEnum):
@@ -122,12 +122,13 @@ def _shut_out(facts: Facts, now: datetime) -> State | None:
 
 
 def _astray(facts: Facts, now: datetime) -> State | None:
-    """Return the state of a customer that got in, and whose latest requests are for a wrong address."""
+    """Return the state of a customer that got in, and whose latest requests have a wrong address or credential."""
     denied = facts.denied
-    if denied is None or denied.cause != WRONG_URL or facts.last is None:
+    if denied is None or denied.cause not in ANYONES or facts.last is None:
         return None
     sentence = f"{denials(denied)}{cure(facts)} Before that, the connection worked: {_last_request(facts.last, now)}"
-    return State(Key.REFUSED, Level.WARNING, _WRONG_ADDRESS, sentence, cause=denied.cause)
+    title = _WRONG_ADDRESS if denied.cause == WRONG_URL else _WRONG_CREDENTIAL
+    return State(Key.REFUSED, Level.WARNING, title, sentence, cause=denied.cause)
 
 
 def _quarantine(facts: Facts, now: datetime) -> State | None:

@@ -7,7 +7,8 @@ OUTCOMES = {
     "deleted": "The customer has been deleted. Its data will be gone within a few minutes.",
     "restored": "Restored, with its memberships.",
     "resumed": "The customer's requests are accepted again.",
-    "revoked": "Revoked. Within five seconds, it lets no one in.",
+    "revoked": "Revoked. Within five seconds, it lets no one in. Access tokens that a client already has are valid "
+    "until they expire, as long as the client has another secret.",
     "sent": "Done. The next delivery shows whether it arrives.",
     "suspended": "The customer's requests are refused, within five seconds.",
 }

@@ -11,6 +11,7 @@ from app.store.accounts.tokens import EVENTS_READ
 
 EVERY_TENANT = Tenant(ALL_TENANTS, profile="", created=datetime.fromtimestamp(0, UTC))
 """The tenant of a principal that reads the events of all tenants."""
+_WRITE = "scim.write"
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Principal:
         """The name of the tenant that the credential belongs to, and whose requests are counted; `*` for all."""
         return ALL_TENANTS if self.of_all_tenants else self.tenant.name
 
+    @property
+    def may_write(self) -> bool:
+        """Whether the principal may create, change and delete resources."""
+        return _WRITE in self.scopes
+
 
 def require_read(principal: Principal) -> None:
     """Check that the principal may read; raises Forbidden."""
@@ -41,7 +47,7 @@ def require_read(principal: Principal) -> None:
 
 def require_write(principal: Principal) -> None:
     """Check that the principal may write; raises Forbidden."""
-    _require(principal, "scim.write")
+    _require(principal, _WRITE)
 
 
 def require_events(principal: Principal) -> None:

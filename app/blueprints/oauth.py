@@ -5,6 +5,8 @@ It exists for every name, so it does not reveal which tenants exist.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from flask import Blueprint, Response, request
 
 from app.auth import AUTHENTICATE, TokenAnswer, TokenRequest
@@ -14,6 +16,7 @@ from app.blueprints.request.body import read_bytes
 from app.blueprints.response.answers import json_response
 from app.protocol.messages import JSON
 from app.provider import Actor, Event
+from app.telemetry.activity import AnsweredRequest
 
 oauth = Blueprint("oauth", __name__)
 errors.install(oauth)
@@ -44,3 +47,7 @@ def _log_refusal(tenant: str, token_answer: TokenAnswer) -> None:
         cause = token_answer.refusal.cause if token_answer.operation == AUTHENTICATE else ""
         event = Event(token_answer.operation, status=token_answer.status, detail=refusal, checks=checks, cause=cause)
         service().refused(tenant, event, Actor(request_id=current().request_id))
+        if cause:  # who gets no access token sends no other request, and the state of the customer is to show that
+            service().answered(tenant, AnsweredRequest(
+                datetime.now(UTC), request.method, "", token_answer.status, "", "denied", refusal, cause
+            ))

@@ -64,7 +64,8 @@ def _tenant(name: str | None) -> str | None:
 def _kind(exchange: Exchange, status: int) -> str:
     """Return how a request is counted, "" for one that needs no credential.
 
-    A read is a read even if it finds nothing: only changes count as refused, as in the log.
+    A read is a read even if it finds nothing: only changes count as refused, as in the log. One by a credential that
+    can only read is not counted, since it is the vendor's own app and not the identity provider (D-652).
     """
     error = exchange.error
     too_fast = isinstance(error, TooManyRequests) and error.limit != "credentials"
@@ -75,7 +76,7 @@ def _kind(exchange: Exchange, status: int) -> str:
     if exchange.provider is None and not too_fast:
         return "denied" if status >= 400 else ""
     if exchange.reads():
-        return "reads"
+        return "reads" if exchange.principal is None or exchange.principal.may_write else ""
     return "refused" if status >= 400 else "done"
 
 

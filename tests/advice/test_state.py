@@ -41,6 +41,7 @@ DAILY = contacts(50, 49, 25, 1)
 EXPIRED = Denial(ago(0.1), "expired", 41)
 NOBODY = Denial(ago(0.1), "no-credential", 3)
 ASTRAY = Denial(ago(0.1), "wrong-url", 3, ago(0.2))
+FOREIGN = Denial(ago(0.1), "malformed", 1)
 ENDED = Credential("token", "7f3a", "entra-2026", ago(2), ago(3), revoked=True)
 READS = Credential("token", "7f3a", "report", None, ago(1), writes=False)
 GOOD: dict[str, Any] = {"contacts": RUNNING, "last": ago(0.1), "credentials": (token(90),)}
@@ -71,6 +72,10 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("a client came once for another address alone", GOOD | {"denied": ASTRAY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=1)}, "refused", "Wrong address"),
     ("a wrong address comes before refused changes", GOOD | {"denied": ASTRAY, "refused": 3}, "refused", "Wrong address"),
     ("a client goes to a wrong address by now", GOOD | {"denied": ASTRAY, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=2)}, "locked-out", "Wrong address"),
+    ("a stranger, whose token is none of ours, comes to a customer that is well", GOOD | {"denied": FOREIGN}, "refused", "Wrong credential"),
+    ("a client comes once with a wrong token", GOOD | {"denied": FOREIGN, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=1)}, "refused", "Wrong credential"),
+    ("a client has a wrong token by now", GOOD | {"denied": FOREIGN, "contacts": contacts(2.2, 1.5, 0.8, 0.1, denied=2)}, "locked-out", "Locked out"),
+    ("a wrong token, and no other credential is valid", GOOD | {"denied": FOREIGN, "credentials": (), "ended": ENDED}, "locked-out", "Locked out"),
     ("resumed, and not come again since", GOOD | {"denied": Denial(ago(1), "suspended", 9)}, "healthy", "Healthy"),
     ("once a day since the day before yesterday", GOOD | {"contacts": DAILY, "last": ago(1)}, "quarantine", "Quarantine suspected"),
     ("once a day, and today's is a little late", GOOD | {"contacts": contacts(76, 75, 51, 27), "last": ago(27)}, "quarantine", "Quarantine suspected"),
@@ -141,6 +146,9 @@ SENTENCES = [
      f"{EVERY}The token has expired. The token b “entra-2026” has not been used yet: paste it into the identity provider."),
     (GOOD | {"denied": replace(EXPIRED, since=ago(2)), "credentials": (token(90, used=None, kind="client"),)},
      f"{EVERY}The token has expired. Create another token, and paste it into the identity provider."),
+    (GOOD | {"denied": replace(EXPIRED, cause="wrong-secret", since=ago(2)), "credentials": (token(90, kind="client"),)},
+     f"{EVERY}The secret is wrong. Create another Client Secret, and paste it into the identity provider. Before that, the connection worked: "
+     "the last request came 6 minutes ago."),
     ({"denied": replace(ASTRAY, count=41, since=ago(2), reason="the end of the Tenant URL should be /a, and is /a/Users")},
      f"{EVERY}the end of the Tenant URL should be /a, and is /a/Users. Copy the whole Tenant URL again, and paste it into the identity provider."),
     (GOOD | {"denied": replace(ASTRAY, count=41, since=ago(2))},

@@ -17,6 +17,7 @@ from app.store.operators.audit import AuditLog
 from app.store.operators.visits import SPEC as VISITS
 from tests.conftest import make_server, new_database
 from tests.console.browsing import Browser
+from tests.processes import until
 
 SECRET = re.compile(r"scimd_(?:[0-9a-f]{12}|secret)_[0-9a-f]{64}")
 
@@ -79,6 +80,37 @@ def test_a_client_is_made_rotated_and_its_secret_deleted(pages, operator, tenant
     operator.post(page_of(tenant), {"act": "revoke", "kind": "secret", "id": first.id, "client": client.id})
     (client,) = Clients(pages.database).of_tenant(tenant)
     assert first.id not in {secret.id for secret in client.secrets}
+
+
+def access_token(pages, tenant: str, client: str, secret: str) -> requests.Response:
+    return requests.post(f"{pages.url}/{tenant}/oauth/token", {"grant_type": "client_credentials"}, auth=(client, secret), timeout=30)
+
+
+def test_a_client_that_has_an_access_token_and_has_not_used_it_is_shown(pages, operator, tenant) -> None:
+    made, secret = Clients(pages.database).create(tenant, lifetime=timedelta(days=9))
+    assert access_token(pages, tenant, made.id, secret).status_code == 200
+    assert made.id in operator.get(page_of(tenant)).main
+    admin = Browser(pages, "setup")
+    admin.enter_setup(tenant)
+    for path in ("/setup", "/setup/tokens", "/setup/values", "/setup/test", "/setup/done"):
+        assert admin.get(path).response.status_code == 200, path
+
+
+def test_with_its_last_secret_a_client_loses_its_access_tokens(pages, operator, tenant) -> None:
+    clients = Clients(pages.database)
+    made, secret = clients.create(tenant, lifetime=timedelta(days=9))
+    token = access_token(pages, tenant, made.id, secret).json()["access_token"]
+    rotated, *_ = clients.rotate(made.id, timedelta(days=9))
+    first, last = (each.id for each in rotated.secrets)
+
+    def status() -> int:
+        return requests.get(f"{pages.url}/{tenant}/scim/v2/Users", headers={"Authorization": f"Bearer {token}"}, timeout=30).status_code
+
+    operator.post(page_of(tenant), {"act": "revoke", "kind": "secret", "id": first, "client": made.id})
+    (stored,) = pages.database.db.tokens.find({"client": made.id})
+    assert stored.get("revoked") is None, "there is another secret"
+    operator.post(page_of(tenant), {"act": "revoke", "kind": "secret", "id": last, "client": made.id})
+    until(lambda: status() == 401)
 
 
 @pytest.mark.parametrize("form", [

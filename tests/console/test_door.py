@@ -188,9 +188,13 @@ def test_co_24_a_code_is_asked_for_and_the_fifth_wrong_one_ends_the_link(pages, 
     wrong = person.post(f"/setup/enter/{secret}", other, follow="no")
     assert (wrong.status, "not the code" in wrong.main) == (422, True)
     assert Browser(pages, "setup").post(f"/setup/enter/{secret}", {"code": code}, follow="no").status == 303
+    inside = Browser(pages, "setup")
+    inside.post(f"/setup/enter/{secret}", {"code": code}, follow="no")
+    assert inside.get("/setup").status == 200
     for _ in range(4):
         last = person.post(f"/setup/enter/{secret}", other, follow="no")
     assert last.heading == "This link is no longer valid"
+    assert inside.get("/setup").status == 401, "what it has opened ends with it"
 
 
 def test_ca_08_a_cookie_that_was_planted_or_is_old_lets_nobody_in(pages) -> None:

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from app.advice.guides import PROVIDERS
+from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.accounts.trusts import ASSERTION, Conditions, Trusts
@@ -110,6 +111,39 @@ def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, custome
     (live,) = admin.get(start).tree.xpath("//@data-poll")
     assert "The test has passed" in admin.get(live).response.text
     assert admin.get(live).texts("//h1") == []
+
+
+def test_co_82_a_test_that_has_passed_stays_so_when_many_requests_follow(admin, customer) -> None:
+    token = make_token(admin)
+    for path in ("/Groups", *["/Users"] * 21):
+        assert ask(customer, path, token) == 200
+    until(lambda: len(admin.get("/setup/test").texts("//*[@id='arrivals']//li")) == 21)
+    shown = admin.get("/setup/test")
+    assert "The test has passed" in shown.main and shown.main.count("asked for a group") == 1
+
+
+def test_a_token_that_only_reads_is_the_vendors_and_no_sign_of_the_identity_provider(pages, operator, admin, customer) -> None:
+    token, _ = Tokens(pages.database).issue(customer.name, scopes=("scim.read",))
+    for path in ("/Users", "/Groups"):
+        assert ask(customer, path, token) == 200
+    mine = make_token(admin)
+    assert ask(customer, "/Users", mine) == 200
+    until(lambda: "asked for a user" in admin.get("/setup/test").main)
+    shown = admin.get("/setup/test").main
+    assert "asked for a group" not in shown and "has passed" not in shown
+
+
+def test_a_client_that_gets_no_access_token_is_no_healthy_customer(pages, operator, customer) -> None:
+    assert customer.send("GET", "/Users").status_code == 200
+    until(lambda: "Healthy" in operator.get(customer.page).main)
+    client, _ = Clients(pages.database).create(customer.name, lifetime=timedelta(days=9))
+    form, wrong = {"grant_type": "client_credentials"}, (client.id, f"scimd_secret_{'0' * 64}")
+    assert requests.post(f"{pages.url}/{customer.name}/oauth/token", form, auth=wrong, timeout=30).status_code == 401
+    until(lambda: "Wrong credential" in operator.get(customer.page).main)
+    shown = operator.get(customer.page).main
+    assert "The secret is wrong" in shown and "Before that, the connection worked" in shown
+    assert customer.send("GET", "/Users").status_code == 200
+    until(lambda: "Healthy" in operator.get(customer.page).main)
 
 
 def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_works(admin, customer) -> None:

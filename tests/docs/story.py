@@ -100,7 +100,7 @@ class Story:
 ELSEWHERE = {
     "make test": 'python -m pytest -n auto --dist worksteal -m "not long"',
     "make test-fast": 'python -m pytest -n auto --dist worksteal -m "not long and not process"',
-    "make test-browser": "python -m pytest -m browser",
+    "make test-browser": "python -m pytest -n auto --dist worksteal -m browser",
     "make screenshots": "python -m tests.console.browser.pictures",
     "make test-long": 'python -m pytest -m "long or hypothesis" --hypothesis-profile=many --timeout=3600',
     "make bench": "python -m bench",

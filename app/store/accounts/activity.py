@@ -18,7 +18,6 @@ from pymongo.read_concern import ReadConcern
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
 from app.store.accounts.tenants import Tenants
 from app.store.mongo.database import Database
-from app.store.mongo.moments import aware
 
 PULSES = CollectionSpec(
     name="pulses",
@@ -70,6 +69,8 @@ class PendingActivity:
 
     recent: deque[AnsweredRequest] = field(default_factory=lambda: deque(maxlen=RECENT))
     """The newest `RECENT` requests, in the order of the answers."""
+    asked: dict[str, datetime] = field(default_factory=dict)
+    """When the last resource of a type was asked for; a name that is no field's is left out."""
     hours: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(hour as 2026-11-28T09, kind) -> number."""
     causes: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -100,6 +101,8 @@ class PendingActivity:
         if answered.kind == "denied" or (answered.kind == "failed" and not answered.credential):
             return
         self.let_in, self.denied, self.denied_since, self.denial = answered.time, 0, None, None
+        if answered.kind == "reads" and answered.status < 400 and answered.resource_type.isalnum():
+            self.asked[answered.resource_type] = answered.time
         if answered.kind == "done":
             self.written = answered.time
 
@@ -128,12 +131,6 @@ class Activity:
     def pulse(self, tenant: str) -> dict[str, Any]:
         """Return the document of a tenant: `first`, `last`, `lastWrite`, `denied`, `recent`, `contacts`; {} if none."""
         return self._pulses.find_one({"_id": tenant}, {"_id": 0, "tenant": 0}) or {}
-
-    def last_contacts(self, tenant: str | None = None) -> dict[str, datetime]:
-        """Return when a client last authenticated, by tenant; `tenant` limits it to one."""
-        query: dict[str, Any] = {"last": {"$exists": True}} | ({"_id": tenant} if tenant else {})
-        rows = self._pulses.find(query, {"last": 1})
-        return {row["_id"]: aware(row["last"]) for row in rows}
 
     def failures(self, since: datetime, tenant: str | None = None) -> Counter[str]:
         """Return how many requests were refused or failed since the hour of `since`, by tenant or for one."""
@@ -190,6 +187,7 @@ def _pulse(tenant: str, sums: PendingActivity) -> UpdateOne:
     if sums.let_in:
         steps.append({"$set": {"contacts": _LET_IN}})
         fields |= {"first": {"$min": ["$first", sums.let_in]}, "last": {"$max": ["$last", sums.let_in]}}
+    fields |= {f"asked.{kind}": {"$max": [f"$asked.{kind}", time]} for kind, time in sums.asked.items()}
     if sums.written:
         fields |= {"lastWrite": {"$max": ["$lastWrite", sums.written]}}
     steps.append({"$set": fields})

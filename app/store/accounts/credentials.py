@@ -48,7 +48,7 @@ def credentials_of(database: Database, tenant: str) -> Credentials:
     used: dict[str, datetime] = {}
     for row in sorted(database.db[clients.SPEC.name].aggregate(steps), key=lambda row: row["created"]):
         of_kind[row[_KIND]].append(row)
-        uses_of_row = [each["used"] for each in (row, *row.get(_USES, ())) if "used" in each]
+        uses_of_row = [each["used"] for each in (row, *row.get(_USES, ())) if each.get("used")]
         if uses_of_row:
             used[row["_id"]] = aware(max(uses_of_row))
     return Credentials(

@@ -36,11 +36,23 @@ class Arrival:
 
 
 def arrivals(activity: Activity, events: Events, tenant: str, since: datetime, provider: str) -> Sequence[Arrival]:
-    """Return what has arrived since, the newest last; `provider` is a key of `PROVIDERS`."""
-    accepted = [_accepted(row) for row in activity.pulse(tenant).get("recent", ()) if row["status"] < 400]
+    """Return what has arrived since, the newest last; `provider` is a key of `PROVIDERS`.
+
+    That users or groups were asked for is there even if `MOST` came since.
+    """
+    pulse = activity.pulse(tenant)
+    accepted = [_accepted(row) for row in pulse.get("recent", ()) if row["status"] < 400]
     found = events.page(LogFilter(failed=True, since=since), Window(limit=MOST)).events
     refused = [_refused(event, provider) for event in found]
-    return sorted([each for each in (*accepted, *refused) if each.time >= since], key=lambda each: each.time)[-MOST:]
+    newest = sorted([each for each in (*accepted, *refused) if each.time >= since], key=_time)[-MOST:]
+    there = {each.resource_type for each in newest if each.why is None}
+    asked = [_accepted({"time": time, "method": "GET", "type": kind}) for kind, time in pulse.get("asked", {}).items()]
+    before = [each for each in asked if each.time >= since and each.resource_type not in there]
+    return [*sorted(before, key=_time), *newest]
+
+
+def _time(arrival: Arrival) -> datetime:
+    return arrival.time
 
 
 def works(found: Sequence[Arrival]) -> bool:

@@ -122,6 +122,8 @@ class CredentialActs:
         def work(session: Session) -> tuple[Client, Client]:
             _check(self._clients.require(client_id, session), tenant, "client")
             client = self._clients.delete_secret(client_id, secret_id, session)
+            if not client.secrets:
+                self._tokens.revoke_of_client(client.tenant, client.id, session)
             return client, client
 
         return self._acting.change("client delete secret", work, tenant=tenant, object_=client_id)

@@ -15,7 +15,7 @@ from typing import Any
 from pymongo.read_concern import ReadConcern
 
 from app.advice.facts import Contact, Credential, Denial, Facts
-from app.store.accounts.activity import DAYS, PULSES, readable
+from app.store.accounts.activity import DAYS, OTHER, PULSES, readable
 from app.store.accounts.clients import LONGEST_TOKEN
 from app.store.accounts.clients import SPEC as CLIENTS
 from app.store.accounts.tenants import NOT_DELETED, SYNONYMS
@@ -219,7 +219,7 @@ def _commonest(days: Iterable[Row]) -> str:
     causes = Counter[str]()
     for row in days:
         causes.update({readable(key): number for key, number in row.get("causes", {}).items()})
-    return next((cause for cause, _ in causes.most_common() if cause not in _OF_THE_SERVER), "")
+    return next((cause for cause, _ in causes.most_common() if cause not in _OF_THE_SERVER | {OTHER}), "")
 
 
 def _credentials(rows: Mapping[str, list[Row]], now: datetime) -> Iterable[Credential]:

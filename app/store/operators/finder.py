@@ -23,6 +23,7 @@ from app.schemas.tables.common import EXTERNAL_ID
 from app.store.accounts.tenants import NOT_DELETED
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.directory.deleted import SPEC as DELETED
+from app.store.log.event import MEMBER
 from app.store.log.events import BY_NAME, BY_REFUSED_NAME
 from app.store.log.events import SPEC as EVENTS
 from app.store.mongo.database import Database
@@ -36,7 +37,7 @@ MOST_REFUSALS = 1_000
 """Refusals that are read for one search."""
 MOST_NAMES = 10_000
 """Names of tenants that are read at once."""
-_OF_A_REFUSAL = dict.fromkeys(("tenant", "time", "resource", "operation", "attribute", "keys", "failed"), 1)
+_OF_A_REFUSAL = dict.fromkeys(("tenant", "time", "resource", "operation", "cause", "attribute", "keys", "failed"), 1)
 """What is read of a refusal: what it was about, and what would solve it."""
 _TYPE = "_type"
 """The field of a row with its resource type; no attribute begins with an underscore."""
@@ -110,10 +111,12 @@ class Finder:
     def refused(self, text: str, tenants: Sequence[str]) -> list[Refusals]:
         """Return who was refused under a name or externalId that begins with a text, by tenant and name."""
         start = fold(text)
-        known_by = {"$elemMatch": {"$gte": start, "$lt": start + _LAST}}
+        names: Row = {"$gte": start, "$lt": start + _LAST}
+        if MEMBER.startswith(start[: len(MEMBER)]):  # members are among the keys
+            names |= {"$not": {"$regex": f"^{MEMBER}"}}
         who = {"tenant": "$tenant", "name": {"$ifNull": ["$resource.name", "$resource.id"]}}
         steps: list[Row] = [
-            {"$match": {"tenant": {"$in": list(tenants)}, "failed": True, "keys": known_by}},
+            {"$match": {"tenant": {"$in": list(tenants)}, "failed": True, "keys": {"$elemMatch": names}}},
             {"$limit": MOST_REFUSALS},
             {"$project": _OF_A_REFUSAL},
             {"$group": {"_id": who, "number": {"$sum": 1}, "last": {"$max": {"time": "$time", "line": "$$ROOT"}}}},

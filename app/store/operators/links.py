@@ -95,6 +95,7 @@ class Links:
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
         self._collection = database.db[SPEC.name]
+        self._visits = Visits(database)
         self._clock = clock
 
     def make_console(self, role: str, who: str, lifetime: timedelta = CONSOLE_LIFETIME) -> str:
@@ -149,7 +150,10 @@ class Links:
             valid, {"$inc": {"wrong": int(counted)}}, return_document=ReturnDocument.AFTER
         )
         if document:
-            raise WrongCode(_link(document), counted=counted)
+            link = _link(document)
+            if not link.attempts:
+                self._visits.end(link=link.id)
+            raise WrongCode(link, counted=counted)
 
     def has_ended(self, secret: str) -> bool:
         """Return whether there is a setup link with this secret that ended by wrong codes."""

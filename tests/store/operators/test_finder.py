@@ -77,6 +77,15 @@ def test_who_was_refused_is_found_in_the_log(finder: Finder, customers: list[Cli
     assert finder.refused(name, tenants[1:]) == finder.refused("ann", tenants) == finder.refused(f"{name}-", tenants) == []
 
 
+def test_a_refused_change_of_members_is_found_by_names_and_not_by_the_word_for_members(finder: Finder, customers: list[Client]) -> None:
+    client = customers[0]
+    group = client.group(f"Sales {uuid.uuid4()}")
+    change = {"op": "add", "path": "members", "value": [{"value": str(uuid.uuid4())}]}
+    assert client.patch(f"/Groups/{group['id']}", change, If_Match='W/"9"').status_code == 412
+    assert [found.name for found in finder.refused("sales", [client.tenant])] == [group["displayName"]]
+    assert finder.refused("m", [client.tenant]) == finder.refused("member:", [client.tenant]) == []
+
+
 def test_many_refusals_are_not_all_counted_and_that_is_said(finder: Finder, customers: list[Client], http_database: Database) -> None:
     tenants, name = [each.tenant for each in customers], f"svc-{uuid.uuid4().hex}"
     assert customers[0]("POST", "/Users", {"schemas": [USER_URN], "userName": name}).status_code == 400

@@ -14,12 +14,12 @@ ANN = {"type": "User", "name": "ann"}
 
 
 def line(minutes: int, operation: str, *keys: str, failed: bool = False, attribute: str = "", id_: str = "", name: str = "ann",
-         external: str = "", changed: str = "", added: str = "", kind: str = "User") -> dict[str, Any]:  # fmt: skip
+         external: str = "", changed: str = "", added: str = "", kind: str = "User", cause: str = "", old: Any = None, new: Any = "x") -> dict[str, Any]:  # fmt: skip
     resource = {"type": kind, "name": name} | ({"id": id_} if id_ else {}) | ({"externalId": external} if external else {})
     return {
         "_id": str(minutes), "time": NOW + timedelta(minutes=minutes), "operation": operation, "resource": resource,
         "keys": sorted({*keys, *([f"member:{added}"] if added else ())}), "attribute": attribute, "failed": failed,
-        "changes": [{"attribute": changed, "new": "x"}] if changed else [], "members": {"added": [added]} if added else {},
+        "changes": [{"attribute": changed, "new": new} | ({"old": old} if old is not None else {})] if changed else [], "cause": cause, "members": {"added": [added]} if added else {},
     }
 
 
@@ -45,7 +45,13 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("an attribute of an extension", refused("patch", "1", id_="1", attribute=f"{ENTERPRISE}:department"), line(5, "patch", "1", id_="1", changed=f"{ENTERPRISE}:department"), "This user was changed"),
     ("another attribute was changed", refused("patch", "1", id_="1", attribute="title"), line(5, "patch", "1", "ann", id_="1", changed="active"), ""),
     ("all of it was replaced", refused("patch", "1", id_="1", attribute="title"), line(5, "replace", "1", id_="1", changed="active"), "This user was changed"),
-    ("no attribute, the same again", refused("patch", "1", id_="1"), line(5, "patch", "1", id_="1", changed="active"), "This user was changed"),
+    ("a version that was old, and the same again", refused("patch", "1", id_="1", cause="version"), line(5, "patch", "1", id_="1", changed="active"), "This user was changed"),
+    ("it is not known what was refused", refused("patch", "1", id_="1", cause="bad-filter"), line(5, "patch", "1", id_="1", changed="active"), ""),
+    ("this part of it was changed", refused("patch", "1", id_="1", attribute=GIVEN), line(5, "patch", "1", id_="1", changed="name", old={"familyName": "B"}, new={"familyName": "B", "givenName": "A"}), "This user was changed"),
+    ("another part of it was changed", refused("patch", "1", id_="1", attribute=GIVEN), line(5, "patch", "1", id_="1", changed="name", old={"familyName": "B"}, new={"familyName": "C"}), ""),
+    ("a part of an element", refused("patch", "1", id_="1", attribute='emails[type eq "work"].value'), line(5, "patch", "1", id_="1", changed="emails", old=[], new=[{"value": "a@x"}]), "This user was changed"),
+    ("a name is taken, and its holder is restored", refused("create", "ann", "x1", attribute="userName", cause="taken"), line(5, "restore", "ann", "y9", id_="1", external="y9"), ""),
+    ("a name is taken, and the same person is created later", refused("create", "ann", "x1", attribute="userName", cause="taken"), line(5, "create", "ann", "x1", id_="1", external="x1"), "This user was created"),
     ("another person", refused("patch", "1", id_="1", attribute="title"), line(5, "patch", "2", id_="2", changed="title"), ""),
     ("an unknown id was restored", refused("patch", "1", id_="1", attribute="title", name=""), line(5, "restore", "1", "ann", id_="1"), "This user was restored"),
     ("deleted after all", refused("delete", "1", id_="1"), line(5, "delete", "1", "ann", id_="1"), "This user was deleted"),

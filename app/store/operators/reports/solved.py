@@ -5,10 +5,11 @@ A line of the log has no mark of that, since it is never changed; it is found am
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from app.advice.explain import OF_PEOPLE, short
+from app.advice.explain import OF_PEOPLE, PASSING, short
 from app.schemas.comparison import fold
 from app.schemas.tables.common import EXTERNAL_ID
 from app.store.log.event import MEMBER
@@ -23,6 +24,7 @@ MOST, MOST_OF_A_LIST = 50, 500
 _ANEW = frozenset({"create", "import", "restore"})
 _PAST = {"create": "created", "import": "imported", "restore": "restored", "delete": "deleted"}
 _WHOLE = _ANEW | {"replace"}
+_FILTER = re.compile(r"\[.*?\]")
 
 
 def one(events: Events, event_id: str) -> Line | None:
@@ -80,14 +82,16 @@ def _is_same(refused: Line, line: Line) -> bool:
     """Return whether a line of something done is about the resource that was refused.
 
     One that was not there is known by its externalId, or by its name if it was then created: before that, another one
-    may have had the name.
+    may have had the name. If its name was taken, whoever has the name under another externalId is that other one.
     """
     mine, its = refused["resource"], line["resource"]
     if line.get("failed") or its.get("type") != mine.get("type") or line["time"] < refused["time"]:
         return False
     if mine.get("id"):
         return bool(its.get("id") == mine["id"])
-    names = [its.get(EXTERNAL_ID.name), its.get("name") if line["operation"] in _ANEW else None]
+    known_as = its.get(EXTERNAL_ID.name)
+    by_name = line["operation"] in _ANEW and not (known_as and refused.get("cause") == "taken")
+    names = [known_as, its.get("name") if by_name else None]
     return any(fold(name) in refused["keys"] for name in names if name)
 
 
@@ -101,16 +105,28 @@ def _solves(refused: Line, line: Line) -> bool:
         return False
     if before in _ANEW or after in _WHOLE:
         return True
-    return _root(attribute) in map(_root, _said(line)) if attribute else bool(before == after)
+    if not attribute:  # it is not known what was refused, so another change is none of it
+        return before == after and (bool(members) or refused.get("cause") in PASSING)
+    return any(_is_part(attribute, each) or _is_part(each, attribute) for each in _said(line))
 
 
-def _said(line: Line) -> list[str]:
-    """Return the attributes that a line says something of."""
-    return [*(change["attribute"] for change in line.get("changes", ())), *(["members"] if line.get("members") else ())]
+def _said(line: Line) -> Iterator[str]:
+    """Yield the attributes that a line says something of; of a complex one, those of its parts that differ."""
+    for change in line.get("changes", ()):
+        old, new = change.get("old", {}), change.get("new", {})
+        if isinstance(old, dict) and isinstance(new, dict) and (old or new):
+            differ = [name for name in old.keys() | new.keys() if old.get(name) != new.get(name)]
+            yield from (f"{change['attribute']}.{name}" for name in differ)
+        else:
+            yield change["attribute"]
+    if line.get("members"):
+        yield "members"
 
 
-def _root(path: str) -> str:
-    return short(path).partition(".")[0].partition("[")[0].lower()
+def _is_part(path: str, of: str) -> bool:
+    """Return whether the attribute `path` is the attribute `of`, or a part of it; filters are left aside."""
+    path, of = (_FILTER.sub("", short(each)).lower() for each in (path, of))
+    return path == of or path.startswith(f"{of}.")
 
 
 def keys_of(line: Line) -> tuple[str, ...]:
