@@ -11,6 +11,7 @@ import requests
 from flask import Flask
 
 from app.console.frame.access import MAY, Need
+from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.mongo.moments import aware, now
 from app.store.operators.audit import AuditLog
 from app.store.operators.links import Links
@@ -169,6 +170,15 @@ def test_ca_07_a_link_is_not_good_for_another_customer_of_the_same_name(pages, t
     pages.command("tenant", "create", tenant)
     assert person.get("/setup").status == 401
     assert Browser(pages, "setup").post(f"/setup/enter/{secret}").heading == "This link is no longer valid"
+
+
+def test_ca_07_a_link_of_a_deleted_customer_is_not_good(pages, tenant) -> None:
+    secret, _ = Links(pages.database).make_setup(tenant, "setup", "alice", timedelta(hours=1))
+    TenantDeletion(pages.database).begin(tenant)
+    person = Browser(pages, "setup")
+    assert person.get(f"/setup/enter/{secret}").heading == "This link is no longer valid"
+    assert person.post(f"/setup/enter/{secret}").heading == "This link is no longer valid"
+    assert pages.database.db[VISITS.name].count_documents({"tenant": tenant}) == 0
 
 
 @pytest.mark.parametrize("written", ["{0} {1}", " {0}-{1} ", "{0}\u00a0{1}", "{0}\u2013{1}"])

@@ -18,6 +18,7 @@ from pymongo import ReturnDocument
 
 from app.advice.wording import plural
 from app.errors import Conflict, InvalidValue, NotFound
+from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import hash_of
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
@@ -95,7 +96,7 @@ class Links:
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
         self._collection = database.db[SPEC.name]
-        self._visits = Visits(database)
+        self._tenants, self._visits = Tenants(database), Visits(database)
         self._clock = clock
 
     def make_console(self, role: str, who: str, lifetime: timedelta = CONSOLE_LIFETIME) -> str:
@@ -120,9 +121,10 @@ class Links:
             )
 
     def get(self, secret: str, use: str, session: Session = None) -> Link | None:
-        """Return the link with this secret if it is valid."""
+        """Return the link with this secret if it is valid, and its tenant is not deleted."""
         document = self._collection.find_one({"_id": hash_of(secret), **self._valid(use)}, session=session)
-        return _link(document) if document else None
+        gone = document and document["tenant"] and self._tenants.get(document["tenant"], session) is None
+        return _link(document) if document and not gone else None
 
     def enter(self, secret: str, use: str, code: str = "") -> Link | None:
         """Use a link: one into the console up, one to the setup pages once more. Return it, or None if it is not valid.
@@ -134,6 +136,8 @@ class Links:
         if use == CONSOLE:
             document = self._collection.find_one_and_update(valid, {"$set": {"used": moment}})
             return _link(document) if document else None
+        if self.get(secret, use) is None:
+            return None
         digits = "".join(each for each in code if each.isalnum())
         right = {"code": {"$in": [None, hash_of(digits)]}}
         document = self._collection.find_one_and_update(

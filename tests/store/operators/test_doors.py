@@ -7,6 +7,7 @@ import pytest
 
 from app.config import Config
 from app.errors import Conflict, NotFound
+from app.store.accounts.tenants import Tenants
 from app.store.mongo.moments import now
 from app.store.open import collections
 from app.store.operators.links import MOST_OF_A_TENANT, MOST_WRONG_CODES, Links, WrongCode
@@ -27,6 +28,7 @@ class Clock:
 @pytest.fixture
 def database(reused_database):
     reused_database.prepare(collections(Config.from_environment({})))
+    Tenants(reused_database).create("contoso", "gallery")
     return reused_database
 
 
