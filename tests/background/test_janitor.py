@@ -20,6 +20,11 @@ from tests.conftest import Fault, Server
 from tests.processes import until
 
 
+@pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
 @pytest.mark.parametrize(("code", "level"), [(91, logging.WARNING), (2, logging.ERROR)])
 def test_a_round_that_fails_is_not_the_last(
     database: Database, fault: Fault, code: int, level: int, caplog: pytest.LogCaptureFixture

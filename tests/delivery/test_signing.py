@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -17,6 +17,7 @@ from app.delivery import signing
 from app.store.accounts.sealing import Sealer, new_key
 from app.store.delivery.endpoint import ED25519, HMAC
 from app.store.mongo.database import StoreError
+from tests.examples import examples
 
 EVENT = "0b6c8f0e-7d57-4f6f-9d5e-0c1c8a3f2b11"
 BODY = '{"type": "scimd.user.updated", "data": {"name": "J\u00f6rg"}}'.encode()
@@ -62,6 +63,7 @@ def test_ev_91_the_timestamp_is_that_of_the_attempt_in_seconds() -> None:
         Webhook(text).verify(BODY, old)
 
 
+@settings(max_examples=examples(20), deadline=None)
 @given(body=st.binary(max_size=200), event=st.uuids().map(str))
 def test_ev_92_ed25519_is_verified_by_the_public_key_alone(body: bytes, event: str) -> None:
     key, text = signing.new_key(ED25519)

@@ -16,6 +16,7 @@ from app.store.delivery.put_aside import BEHIND
 from app.store.delivery.requests import put_aside
 from app.store.delivery.touched import Passed, Touched, touched_by
 from app.store.mongo.moments import now
+from tests.examples import examples
 
 ENDPOINT = Endpoint(id="ep_1", tenant="*", form="webhook", created=now(), since=now(), place=0)
 MOMENT = now()
@@ -106,7 +107,7 @@ def meets(one: Touched, other: Touched) -> bool:
     return one.tenant == other.tenant and (not one.ids or not other.ids or bool(one.ids & other.ids))
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(TOUCHED, max_size=12), st.integers(0, 2**32))
 def test_ev_95_97_whatever_happens_each_resource_gets_its_events_in_order(rows: list[Any], seed: int) -> None:
     chance = random.Random(seed)

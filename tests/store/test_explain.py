@@ -31,7 +31,7 @@ from app.store.log.outbox import TIME
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory
 
-PEOPLE, TEAMS, TEAM = 2_000, 40, 25
+PEOPLE, TEAMS, TEAM = 1_300, 40, 25
 CONFIG = Config.from_environment({})
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

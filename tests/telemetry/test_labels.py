@@ -22,6 +22,11 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(labels, "_named", set())
 
 
+@pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
 def test_sc_09_tenants_beyond_the_bound_share_a_label() -> None:
     names = ["a", "b", "a", "", "c", "b", "d", "c", ""]
     assert [tenant_label(name) for name in names] == ["a", "b", "a", "", "c", "b", OTHERS, "c", ""]

@@ -16,9 +16,10 @@ from app.store.log.events import Events, LogSettings
 from app.store.log.reading import page
 from app.store.log.reading.page import LogFilter, LogPage, Place, Window
 from app.store.mongo.database import Database
+from tests.examples import examples
 
 START = datetime(2026, 11, 28, 9, tzinfo=UTC)
-SETTINGS = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+SETTINGS = settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def at(milliseconds: int) -> datetime:

@@ -214,7 +214,7 @@ EVERYTHING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("most", [1, 2, 3])
+@pytest.mark.parametrize("most", [1, pytest.param(2, marks=pytest.mark.long), 3])
 def test_where_everybody_is_in_everything(everybody, monkeypatch, most):
     """Members that are no users, members that do not exist and several groups for each: all come before the last user."""
     database, ours = everybody

@@ -59,7 +59,7 @@ def walk(made: Any, order: Order, size: int, *, in_order: bool) -> list[str]:
 
 
 @given(DOCUMENTS, st.booleans(), st.integers(1, 4), st.booleans())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=examples(40))
 def test_walking_gives_everybody_once_in_the_order(documents: list, descending: bool, size: int, in_order: bool) -> None:
     order = Order("k", descending=descending, always=False)
     expected = plainly(documents, lambda d: d.get("k"), descending=descending)
@@ -67,7 +67,7 @@ def test_walking_gives_everybody_once_in_the_order(documents: list, descending: 
 
 
 @given(DOCUMENTS, st.booleans(), st.integers(0, 14), st.integers(1, 5), st.booleans())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=examples(40))
 def test_a_page_by_index_is_a_slice_of_the_order(
     documents: list, descending: bool, skip: int, limit: int, in_order: bool
 ) -> None:
