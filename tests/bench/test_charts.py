@@ -145,6 +145,7 @@ def test_each_chart_says_what_it_does_not_show(results: Path) -> None:
         assert {len(row) for row in chart.table} == {len(chart.table[0])}
 
 
+@pytest.mark.long
 def test_the_command_draws_the_charts_and_writes_the_pages(results: Path, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra `bench` is not installed")
     from bench.charts.__main__ import write
@@ -181,6 +182,7 @@ def test_the_commands_of_the_page_are_those_that_write_what_is_drawn() -> None:
     assert all(each.startswith("python -m bench") for each in typed)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("command", [each for each in COMMANDS.values() if each != COMMANDS["scale"]])
 def test_a_command_of_the_page_can_be_typed(command: str) -> None:
     done = subprocess.run(

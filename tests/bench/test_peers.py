@@ -140,6 +140,7 @@ def measured(client: Client, operation: str, *peers: Peer) -> dict[str, Any]:
         return compare(operation, [first, second], client, first.server, 0.05)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("operation", ["find", *(pytest.param(each, marks=pytest.mark.long) for each in ("find-miss", "add-member", "add-members"))])
 def test_who_answers_right_has_a_rate(client: Client, operation: str) -> None:
     result = measured(client, operation, Peer(), Peer())
@@ -256,6 +257,7 @@ def test_a_user_is_disabled_once_and_then_enabled() -> None:
     assert len(seen) == len(PEOPLE.alone)
 
 
+@pytest.mark.long
 def test_without_a_package_index_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {
         "PIP_CONFIG_FILE": os.devnull, "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0",

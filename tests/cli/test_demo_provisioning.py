@@ -85,6 +85,7 @@ def test_people_groups_and_what_was_deleted_are_on_their_pages(inside: Browser) 
         eventually(inside, f"/console/customers/demo/{page}", name)
 
 
+@pytest.mark.long
 def test_it_is_done_once(server: Server) -> None:
     assert server.stop() == 0
     lines = server.log.read_text().splitlines()

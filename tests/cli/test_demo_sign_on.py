@@ -73,12 +73,14 @@ def test_a_newcomer_signs_in(server: Server) -> None:
     assert ADA.login in home.text
 
 
+@pytest.mark.long
 def test_a_second_visit_asks_nobody(server: Server) -> None:
     browser, app = Browser(), app_of(server)
     assert "Hello, Grace" in browser.sign_in(app, GRACE).text
     assert "Hello, Grace" in browser.get(f"{app}login").text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("person", [NIKLAUS, EDSGER])
 def test_who_is_disabled_or_not_provisioned_is_refused(server: Server, person: Person) -> None:
     browser, app = Browser(), app_of(server)
@@ -89,6 +91,7 @@ def test_who_is_disabled_or_not_provisioned_is_refused(server: Server, person: P
     assert "Sign in" in browser.get(app).text
 
 
+@pytest.mark.long
 def test_a_person_signs_out_of_both(server: Server) -> None:
     browser, app = Browser(), app_of(server)
     assert "Hello, Ada" in browser.sign_in(app, ADA).text
@@ -96,12 +99,14 @@ def test_a_person_signs_out_of_both(server: Server) -> None:
     assert "asks for no password" in browser.get(f"{app}login").text  # scimd asks the identity provider again
 
 
+@pytest.mark.long
 def test_the_sign_on_address_leads_to_the_app(server: Server) -> None:
     browser, app = Browser(), app_of(server)
     choice = browser.get(f"{server.url}/demo/sign-on")
     assert browser.get(choice.url, "POST", {"person": ADA.id}).url == app
 
 
+@pytest.mark.long
 def test_each_start_connects_anew_and_the_servers_end_with_scimd(server: Server) -> None:
     app = app_of(server)
     assert server.stop() == 0
@@ -144,6 +149,7 @@ def test_a_second_start_at_the_same_address_leaves_the_first_alone(server: Serve
     assert "Hello, Ada" in Browser().sign_in(app_of(server), ADA).text
 
 
+@pytest.mark.long
 def test_the_identity_provider_says_that_it_serves_the_demo_alone(server: Server) -> None:
     choice = Browser().get(f"{app_of(server)}login")
     assert "serves the tenant <em>demo</em> alone" in choice.text

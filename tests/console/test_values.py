@@ -24,14 +24,14 @@ def bare(text: str) -> str:
 
 
 @given(st.dictionaries(st.text(), JSON) | st.lists(JSON))
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(10))
 def test_json_is_indented_as_python_does_it(value) -> None:
     text = json.dumps(value)
     assert indented(text) == json.dumps(value, indent=2)
 
 
 @given(st.lists(JSON, min_size=1), st.integers(0, 500))
-@settings(max_examples=examples(30))
+@settings(max_examples=examples(10))
 def test_json_that_was_cut_keeps_its_characters(value, length: int) -> None:
     cut = json.dumps(value, ensure_ascii=False)[:length]
     assert bare(indented(cut)) == bare(cut)

@@ -226,7 +226,9 @@ def test_a_program_reads_all_pages(reader: Story, command: str) -> None:
     assert len(printed) == 450
 
 
-@pytest.mark.parametrize("command", ["python examples/directory.py users", "node examples/directory.mjs users"])
+@pytest.mark.parametrize("command", [
+    "python examples/directory.py users", pytest.param("node examples/directory.mjs users", marks=pytest.mark.long),
+])
 def test_a_program_waits_while_the_tenant_is_over_its_rate(reader: Story, command: str) -> None:
     needs(shlex.split(command)[0])
     url, token = reader.server.create_tenant()

@@ -229,6 +229,7 @@ def test_a_folder_whose_name_a_socket_cannot_have(tmp_path: Path, name: str) -> 
     assert SOCKET_PATH.fullmatch(str(place.socket))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["long-" * 30, "Upper a:1,b%41caf\u00e9"])
 def test_a_mongod_in_a_folder_whose_name_a_socket_cannot_have(tmp_path: Path, name: str) -> None:
     data_dir = tmp_path / name / "d"
@@ -342,6 +343,7 @@ def test_the_log_does_not_grow_without_end(data_dir: Path, monkeypatch: pytest.M
 
 
 
+@pytest.mark.long
 def test_using_twice_in_one_process_is_one_use(data_dir: Path) -> None:
     first: Any = private.use(data_dir)
     second = private.use(data_dir, watch=True)

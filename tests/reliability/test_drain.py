@@ -141,6 +141,7 @@ def test_reloads_lose_no_request(servers: tuple[Server, Server]) -> None:
     check(traffic, server, token, 2)
 
 
+@pytest.mark.long
 def test_a_drain_and_sigterm_lose_no_request(servers: tuple[Server, Server]) -> None:
     old, new = servers
     _, token = old.create_tenant("acme")

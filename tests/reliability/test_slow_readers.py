@@ -118,6 +118,7 @@ def read(url: str, token: str) -> tuple[int, bytes]:
     return response.status, response.read()
 
 
+@pytest.mark.long
 def test_fa_16_a_database_that_fails_before_the_first_byte_is_a_503(server: Server, fault: Fault) -> None:
     url, token = crowd(server, 5_000)
     with fault(["getMore"], "alwaysOn", errorCode=91, closeConnection=False):

@@ -44,7 +44,7 @@ class Run:
 
 PAIRS = [
     pytest.param(("gallery", Default(), 1), id="gallery-default-one-member"),
-    pytest.param(("entra", Flag(), 100), id="entra-flag-many-members"),
+    pytest.param(("entra", Flag(), 100), id="entra-flag-many-members", marks=pytest.mark.long),
     pytest.param(("gallery", Flag(), 100), id="gallery-flag-many-members", marks=pytest.mark.long),
     pytest.param(("entra", Default(), 1), id="entra-default-one-member", marks=pytest.mark.long),
 ]

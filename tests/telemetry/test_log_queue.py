@@ -153,6 +153,7 @@ def test_a_process_waits_for_no_reader_of_its_log_and_loses_no_line_at_its_end()
     assert rows[0].keys() == {"event", "level", "logger", "timestamp"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_server_that_ends_has_written_its_last_line(tmp_path: Path, end: signal.Signals, mongod_uri: str) -> None:
     server = make_server(tmp_path, SCIMD_MONGODB_URI=new_database(mongod_uri))

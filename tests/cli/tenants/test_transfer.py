@@ -406,6 +406,7 @@ def test_an_import_that_is_killed_is_started_again(full: tuple[Server, str, Path
     assert "Imported 0" in start(server, "import", tenant, str(file), stderr=subprocess.PIPE).communicate()[1].decode()
 
 
+@pytest.mark.long
 def test_imports_of_one_file_at_once_refuse_nothing(full: tuple[Server, str, Path], tmp_path: Path) -> None:
     server, tenant, file = full
     wanted = content(server.database, tenant)
