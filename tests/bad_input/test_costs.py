@@ -31,8 +31,11 @@ from tests.bad_input.shapes import TOKEN_FORMS, Request, shapes
 
 SHAPES = shapes()
 REWRITTEN = ("POST", "PUT", "PATCH", "members")
-CASES = [("rfc", name) for name in SHAPES] + [("interop", name) for name in SHAPES if name.startswith(REWRITTEN)]
-"""Profile and shape: the tolerant one rewrites the bodies of these, and is the same for all others."""
+CASES = [
+    *(("interop" if name.startswith(REWRITTEN) else "rfc", name) for name in SHAPES),
+    *(pytest.param("rfc", name, marks=pytest.mark.long) for name in SHAPES if name.startswith(REWRITTEN)),
+]
+"""Profile and shape: the tolerant one rewrites the bodies of some, and is the same for all others."""
 MOST = 5
 
 
