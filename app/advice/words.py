@@ -7,8 +7,9 @@ OUTCOMES = {
     "deleted": "The customer has been deleted. Its data will be gone within a few minutes.",
     "restored": "Restored, with its memberships.",
     "resumed": "The customer's requests are accepted again.",
-    "revoked": "Revoked. Within five seconds, it lets no one in. Access tokens that a client already has are valid "
-    "until they expire, as long as the client has another secret.",
+    "revoked": "Revoked. Within five seconds, it lets no one in.",
+    "secret": "Revoked. Within five seconds, no one gets an access token with it. Those that the client already has "
+    "are valid until they expire, unless this was its last secret.",
     "sent": "Done. The next delivery shows whether it arrives.",
     "suspended": "The customer's requests are refused, within five seconds.",
 }

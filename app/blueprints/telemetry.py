@@ -64,11 +64,13 @@ def _tenant(name: str | None) -> str | None:
 def _kind(exchange: Exchange, status: int) -> str:
     """Return how a request is counted, "" for one that needs no credential.
 
-    A read is a read even if it finds nothing: only changes count as refused, as in the log. One by a credential that
+    A read is a read even if it finds nothing: only changes count as refused, as in the log. What a credential does that
     can only read is not counted, since it is the vendor's own app and not the identity provider (D-652).
     """
     error = exchange.error
     too_fast = isinstance(error, TooManyRequests) and error.limit != "credentials"
+    if exchange.principal and not exchange.principal.may_write:
+        return ""
     if status >= 500 and not (error and error.cause == GUARDED):
         return "failed"
     if error and error.cause == WRONG_URL:
@@ -76,7 +78,7 @@ def _kind(exchange: Exchange, status: int) -> str:
     if exchange.provider is None and not too_fast:
         return "denied" if status >= 400 else ""
     if exchange.reads():
-        return "reads" if exchange.principal is None or exchange.principal.may_write else ""
+        return "reads"
     return "refused" if status >= 400 else "done"
 
 

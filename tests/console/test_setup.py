@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from app.advice.guides import PROVIDERS
+from app.store.accounts.activity import Activity
 from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
@@ -126,11 +127,15 @@ def test_a_token_that_only_reads_is_the_vendors_and_no_sign_of_the_identity_prov
     token, _ = Tokens(pages.database).issue(customer.name, scopes=("scim.read",))
     for path in ("/Users", "/Groups"):
         assert ask(customer, path, token) == 200
+    assert customer.send("POST", "/Users", {}, token=token).status_code == 403
+    assert ask(customer, "/Userz", token) == 404
     mine = make_token(admin)
     assert ask(customer, "/Users", mine) == 200
     until(lambda: "asked for a user" in admin.get("/setup/test").main)
     shown = admin.get("/setup/test").main
     assert "asked for a group" not in shown and "has passed" not in shown
+    pulse = Activity(pages.database).pulse(customer.name)
+    assert "denied" not in pulse and {row["method"] for row in pulse["recent"]} == {"GET"} and len(pulse["recent"]) == 1
 
 
 def test_a_client_that_gets_no_access_token_is_no_healthy_customer(pages, operator, customer) -> None:

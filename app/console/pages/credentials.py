@@ -47,8 +47,7 @@ def change_credentials(form: Form) -> Response:
     act = form.one_of("act", ACTS[g.kind])
     if act != "revoke":
         return credentials(make(form, act))
-    _revoke(form)
-    return back("console.credentials" if g.kind == CONSOLE else "setup.tokens", "revoked")
+    return back("console.credentials" if g.kind == CONSOLE else "setup.tokens", _revoke(form))
 
 
 def shown() -> list[Credential]:
@@ -88,8 +87,8 @@ def limited(*kinds: str) -> CredentialActs:
     return CredentialActs(parts().database, acting(), check if g.kind == SETUP else None)
 
 
-def _revoke(form: Form) -> None:
-    """Take a credential away; raises NotFound."""
+def _revoke(form: Form) -> str:
+    """Take a credential away, and return the key of what to say; raises NotFound."""
     kind, its_id, tenant = form.one_of("kind", KINDS), form["id"], customer().name
     acts = CredentialActs(parts().database, acting())
     if g.kind == SETUP and (kind, its_id) not in {(each.kind, each.id) for each in shown()}:
@@ -100,3 +99,4 @@ def _revoke(form: Form) -> None:
         acts.delete_secret(form["client"], its_id, tenant)
     else:
         acts.delete_trust(its_id, tenant)
+    return "secret" if kind == SECRET else "revoked"

@@ -24,7 +24,7 @@ MOST, MOST_OF_A_LIST = 50, 500
 _ANEW = frozenset({"create", "import", "restore"})
 _PAST = {"create": "created", "import": "imported", "restore": "restored", "delete": "deleted"}
 _WHOLE = _ANEW | {"replace"}
-_FILTER = re.compile(r"\[.*?\]")
+_FILTER = re.compile(r"\[[^][]*\]")
 
 
 def one(events: Events, event_id: str) -> Line | None:
@@ -82,7 +82,7 @@ def _is_same(refused: Line, line: Line) -> bool:
     """Return whether a line of something done is about the resource that was refused.
 
     One that was not there is known by its externalId, or by its name if it was then created: before that, another one
-    may have had the name. If its name was taken, whoever has the name under another externalId is that other one.
+    may have had the name. If its name was taken, one that has the name and another externalId is not it.
     """
     mine, its = refused["resource"], line["resource"]
     if line.get("failed") or its.get("type") != mine.get("type") or line["time"] < refused["time"]:
