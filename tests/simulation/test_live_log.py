@@ -68,6 +68,7 @@ def test_co_123_what_a_live_log_shows_after_a_cycle_is_what_the_log_has(live_ser
     shown = lines(page)
     while (older := page.get_by_role("link", name="Older", exact=True)).count():
         older.click()
+        page.wait_for_load_state()
         shown += lines(page)
     assert sorted(shown) == sorted(map(line, logged.values()))
     times = [logged[each]["time"] for each, *_ in shown]

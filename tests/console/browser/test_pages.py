@@ -52,6 +52,7 @@ def test_co_121_from_a_refusal_to_its_cure_in_two_clicks(either_window, customer
     either_window.go(customer.page)
     either_window.go(f"{customer.page}/log?failed=1")
     page.get_by_role("link", name=re.compile("^Why")).first.click()
+    page.wait_for_load_state()
     assert page.get_by_role("heading", level=1).inner_text() == "Why was this user refused?"
     assert page.locator("ol li").count() >= 2
 
@@ -72,8 +73,9 @@ def test_co_121_a_customer_is_set_up_with_a_token_that_was_cut_first(either_wind
         if page.get_by_role("link", name="Refresh").count():
             page.get_by_role("link", name="Refresh").click()
         page.wait_for_timeout(300)
-    assert page.locator("text=Refused").count() >= 1
+    page.locator("text=Refused").first.wait_for()
     page.get_by_role("link", name="Continue", exact=True).click()
+    page.wait_for_load_state()
     assert page.locator("text=Start provisioning").count() == 1
 
 
