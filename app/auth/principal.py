@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 
 from app.auth.refusal import AccessRefused, Check, Refusal
 from app.store.accounts.tenants import ALL_TENANTS, Tenant
-from app.store.accounts.tokens import EVENTS_READ
+from app.store.accounts.tokens import EVENTS_READ, SCIM_WRITE
 
 EVERY_TENANT = Tenant(ALL_TENANTS, profile="", created=datetime.fromtimestamp(0, UTC))
 """The tenant of a principal that reads the events of all tenants."""
-_WRITE = "scim.write"
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Principal:
     @property
     def may_write(self) -> bool:
         """Whether the principal may create, change and delete resources."""
-        return _WRITE in self.scopes
+        return SCIM_WRITE in self.scopes
 
 
 def require_read(principal: Principal) -> None:
@@ -47,7 +46,7 @@ def require_read(principal: Principal) -> None:
 
 def require_write(principal: Principal) -> None:
     """Check that the principal may write; raises Forbidden."""
-    _require(principal, _WRITE)
+    _require(principal, SCIM_WRITE)
 
 
 def require_events(principal: Principal) -> None:

@@ -11,15 +11,14 @@ from app.advice.words import LIFETIMES, WAYS
 from app.console.frame import Form, Need, acting, back, console, customer, page, parts, setup
 from app.console.frame.door import LIVE
 from app.console.frame.forms import Fault
-from app.errors import Conflict, NotFound
+from app.errors import NotFound
 from app.store.mongo.moments import now
-from app.store.operators.credentials import KINDS, SECRET, TOKEN, VALID, Credential, CredentialActs, credential_list
+from app.store.operators.credentials import KINDS, SECRET, TOKEN, Credential, CredentialActs, Limit, credential_list
 from app.store.operators.visits import CONSOLE, SETUP
 
 ACTS = {CONSOLE: ("issue", "client", "rotate", "revoke"), SETUP: ("issue", "revoke")}
 _FIELDS = ("act", "kind", "id", "client", "label", "days")
 _LONGEST_LABEL = 100
-_WRITE = "scim.write"
 OWN_LABEL = "setup pages"
 """The label of what the setup pages make."""
 MOST = 3
@@ -56,7 +55,7 @@ def shown() -> list[Credential]:
     The setup pages show those by which its identity provider can come in: those that only read are the vendor's.
     """
     found = credential_list(parts().database, customer().name, now())
-    return [each for each in found if g.kind == CONSOLE or (each.state == VALID and _WRITE in each.scopes)]
+    return [each for each in found if g.kind == CONSOLE or each.writes]
 
 
 def make(form: Form, act: str) -> Made:
@@ -79,12 +78,8 @@ def make(form: Form, act: str) -> Made:
 
 def limited(*kinds: str) -> CredentialActs:
     """Return the acts of the person on the page; the setup pages make a few credentials of these kinds."""
-
-    def check() -> None:
-        if sum(each.label == OWN_LABEL and each.kind in kinds for each in shown()) >= MOST:
-            raise Conflict(f"At most {MOST} of these can be created here: revoke one first, or ask us to.")
-
-    return CredentialActs(parts().database, acting(), check if g.kind == SETUP else None)
+    limit = Limit(MOST, OWN_LABEL, kinds) if g.kind == SETUP else None
+    return CredentialActs(parts().database, acting(), limit)
 
 
 def _revoke(form: Form) -> str:

@@ -114,9 +114,10 @@ class Clients:
         document = self._collection.find_one({"_id": client_id}, session=session)
         return client_of(document) if document else None
 
-    def of_tenant(self, tenant: str) -> list[Client]:
+    def of_tenant(self, tenant: str, session: Session = None) -> list[Client]:
         """Return the clients of a tenant, oldest first."""
-        return [client_of(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
+        rows = self._collection.find({"tenant": tenant}, sort=[("created", 1)], session=session)
+        return [client_of(row) for row in rows]
 
     def rotate(self, client_id: str, lifetime: timedelta, session: Session = None) -> tuple[Client, Secret, str]:
         """Add a secret beside the existing ones; return the client, the secret's record and the secret.

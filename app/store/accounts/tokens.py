@@ -52,7 +52,8 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 
-DEFAULT_SCOPES = ("scim.read", "scim.write")
+SCIM_WRITE = "scim.write"
+DEFAULT_SCOPES = ("scim.read", SCIM_WRITE)
 """What a credential may be used for unless an operator says otherwise."""
 EVENTS_READ = "events.read"
 """The scope of consumers: it opens the feed and the snapshot."""
@@ -129,9 +130,10 @@ class Tokens:
         document = self._collection.find_one({"_id": token_id}, session=session)
         return token_of(document) if document else None
 
-    def of_tenant(self, tenant: str) -> list[Token]:
+    def of_tenant(self, tenant: str, session: Session = None) -> list[Token]:
         """Return the tokens that operators issued for a tenant, oldest first."""
-        rows = self._collection.find({"tenant": tenant, "client": {"$exists": False}}, sort=[("created", 1)])
+        query = {"tenant": tenant, "client": {"$exists": False}}
+        rows = self._collection.find(query, sort=[("created", 1)], session=session)
         return [token_of(row) for row in rows]
 
     def revoke(self, token_id: str, session: Session = None) -> Token:

@@ -139,9 +139,10 @@ class Trusts:
         document = self._collection.find_one({"_id": trust_id})
         return trust_of(document) if document else None
 
-    def of_tenant(self, tenant: str) -> list[Trust]:
+    def of_tenant(self, tenant: str, session: Session = None) -> list[Trust]:
         """Return the trusts of a tenant, oldest first."""
-        return [trust_of(row) for row in self._collection.find({"tenant": tenant}, sort=[("created", 1)])]
+        rows = self._collection.find({"tenant": tenant}, sort=[("created", 1)], session=session)
+        return [trust_of(row) for row in rows]
 
     def delete(self, trust_id: str, session: Session = None) -> Trust:
         """Delete a trust, revoke its access tokens, and return its last record; raises NotFound."""
@@ -186,12 +187,9 @@ class Trusts:
 
         The first fetch does not count as an attempt, so that a key that appears a moment later can still be fetched.
         """
-        change: dict[str, Any] = {
-            "$set": {"keys": [dict(key) for key in keys], "fetched": moment, "fetching": False}, "$unset": {"fault": ""}
-        }
-        if first:
-            change["$unset"]["attempted"] = ""
-        self._collection.update_one({"_id": trust_id}, change)
+        change = {"keys": [dict(key) for key in keys], "fetched": moment, "fetching": False}
+        past = {"fault": ""} | ({"attempted": ""} if first else {})
+        self._collection.update_one({"_id": trust_id}, {"$set": change, "$unset": past})
 
     def record_fault(self, trust_id: str, fault: str) -> None:
         """Record why the keys could not be fetched; the earlier ones stay."""

@@ -77,13 +77,14 @@ class Acting:
 
     def change(
         self, act: str, work: Callable[[Session], tuple[Subject, T]], *, tenant: str = "", object_: str = "",
-        check: Callable[[], object] | None = None,
+        check: Callable[[str, Session], object] | None = None,
     ) -> T:
         """Do `work` in one transaction with its entries in the audit log and in the tenant's log.
 
         `act` names the kind of what changes and the operation, such as `token revoke`. `work` returns what it changed
         and a result; the result is returned. `check` is for a limit on what the tenant has: of acts with one, each
-        begins when the one before is stored, so that it counts what there is. Raises NotFound if the tenant is gone.
+        begins when the one before is stored. It counts in the transaction, since a majority may not have that one yet.
+        Raises NotFound if the tenant is gone.
         """
         kind, _, operation = act.partition(" ")
         with self.audited(act, tenant, object_) as entry:
@@ -91,7 +92,7 @@ class Acting:
             def logged(session: Session) -> T:
                 if check is not None:
                     self._wait_for(tenant, session)
-                    check()
+                    check(tenant, session)
                 subject, result = work(session)
                 entry.tenant, entry.object = subject.tenant, subject.id
                 event = Event(operation, resource_type=kind, resource_id=subject.id, name=subject.label)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.store.accounts.clients import TOKEN_LIFETIME, Client, Clients, Secret
-from app.store.accounts.credentials import credentials_of
-from app.store.accounts.tokens import DEFAULT_SCOPES, Token, Tokens
+from app.store.accounts.credentials import Credentials, credentials_of
+from app.store.accounts.tokens import DEFAULT_SCOPES, SCIM_WRITE, Token, Tokens
 from app.store.accounts.trusts import Conditions, Trust, Trusts
 from app.store.mongo.database import Database, Session
+from app.store.mongo.moments import now
 from app.store.operators.acting import Acting
 
 T = TypeVar("T", Token, Client, Trust)
@@ -41,30 +43,43 @@ class Credential:
     client: str = ""
     in_use: bool = False
 
+    @property
+    def writes(self) -> bool:
+        """Whether an identity provider can provision with it now."""
+        return self.state == VALID and SCIM_WRITE in self.scopes
+
 
 def credential_list(database: Database, tenant: str, moment: datetime) -> list[Credential]:
     """Return the credentials of a tenant: those that are valid first, then the newest first."""
-    stored = credentials_of(database, tenant)
-    found = [
-        *(_of_token(token, moment) for token in stored.tokens),
-        *(_of_secret(client, secret, stored.used.get(client.id), moment)
-          for client in stored.clients for secret in client.secrets),
-        *(_of_trust(trust, stored.used.get(trust.id)) for trust in stored.trusts),
-    ]
+    found = _listed(credentials_of(database, tenant), moment)
     newest = max((each.used for each in found if each.used), default=None)
     marked = [replace(each, in_use=each.state == VALID and each.used == newest is not None) for each in found]
     return sorted(marked, key=lambda each: (each.state == VALID, each.created), reverse=True)
 
 
+@dataclass(frozen=True)
+class Limit:
+    """How many valid credentials of some kinds, all with one label, a tenant may have."""
+
+    most: int
+    label: str
+    kinds: Collection[str]
+
+    def check(self, database: Database, tenant: str, session: Session) -> None:
+        """Check that a tenant may have another one; raises Conflict. MongoDB allows no union in a transaction."""
+        tokens, clients = Tokens(database).of_tenant(tenant, session), Clients(database).of_tenant(tenant, session)
+        stored = Credentials(tuple(tokens), tuple(clients), tuple(Trusts(database).of_tenant(tenant, session)), {})
+        found = [each for each in _listed(stored, now()) if each.state == VALID and each.label == self.label]
+        if sum(each.kind in self.kinds for each in found) >= self.most:
+            raise Conflict(f"At most {self.most} of these can be created here: revoke one first, or ask us to.")
+
+
 class CredentialActs:
-    """What an operator does to credentials; every act is recorded.
+    """What an operator does to credentials; every act is recorded. Making one raises Conflict beyond a `limit`."""
 
-    `check` raises if the tenant has as many as it may have, before another one is made (`Acting.change`).
-    """
-
-    def __init__(self, database: Database, acting: Acting, check: Callable[[], object] | None = None) -> None:
+    def __init__(self, database: Database, acting: Acting, limit: Limit | None = None) -> None:
         self._acting = acting
-        self._check = check
+        self._check = partial(limit.check, database) if limit else None
         self._tokens = Tokens(database)
         self._clients = Clients(database)
         self._trusts = Trusts(database)
@@ -166,6 +181,15 @@ def _check(found: T, tenant: str, kind: str) -> T:
     if tenant and found.tenant != tenant:
         raise NotFound(f"There is no {kind} {found.id!r}.")
     return found
+
+
+def _listed(stored: Credentials, moment: datetime) -> list[Credential]:
+    return [
+        *(_of_token(token, moment) for token in stored.tokens),
+        *(_of_secret(client, secret, stored.used.get(client.id), moment)
+          for client in stored.clients for secret in client.secrets),
+        *(_of_trust(trust, stored.used.get(trust.id)) for trust in stored.trusts),
+    ]
 
 
 def _of_token(token: Token, moment: datetime) -> Credential:

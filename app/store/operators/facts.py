@@ -20,7 +20,7 @@ from app.store.accounts.clients import LONGEST_TOKEN
 from app.store.accounts.clients import SPEC as CLIENTS
 from app.store.accounts.tenants import NOT_DELETED, SYNONYMS
 from app.store.accounts.tenants import SPEC as TENANTS
-from app.store.accounts.tokens import DEFAULT_SCOPES
+from app.store.accounts.tokens import DEFAULT_SCOPES, SCIM_WRITE
 from app.store.accounts.tokens import SPEC as TOKENS
 from app.store.accounts.trusts import SPEC as TRUSTS
 from app.store.mongo.database import Database
@@ -45,7 +45,7 @@ _SPREAD = 40 * HOUR
 _OF_THE_SERVER = frozenset({"failure", "unavailable"})
 """Causes that are counted with those of refusals, and are none of the client's."""
 _SCIM = frozenset(DEFAULT_SCOPES)
-_WRITE, _SOURCE = "scim.write", "source"
+_SOURCE = "source"
 _OF_PULSES = dict.fromkeys(("tenant", "contacts", "denied", "last", "lastWrite"), 1)
 _OF_DAYS = dict.fromkeys(("tenant", "day", "causes"), 1) | {
     f"hours.{hour:02}.{kind}": 1 for hour in range(24) for kind in ("refused", "failed")
@@ -143,7 +143,7 @@ class CustomerFacts:
         """Return the credential of each tenant that ended last, of those that could change something."""
         if not names:
             return {}
-        mine = {"tenant": {"$in": names}, "scopes": _WRITE}
+        mine = {"tenant": {"$in": names}, "scopes": SCIM_WRITE}
         secrets = [{"$match": mine}, {"$set": {"ended": {"$max": "$secrets.expires"}, "kind": "client"}}]
         steps: list[Row] = [
             {"$match": mine | {"client": None}},
@@ -242,7 +242,7 @@ def _credentials(rows: Mapping[str, list[Row]], now: datetime) -> Iterable[Crede
 
 
 def _credential(kind: str, row: Mapping[str, Any], expires: datetime | None, used: datetime | None) -> Credential:
-    return Credential(kind, row["_id"], row.get("label", ""), expires, used, writes=_WRITE in row["scopes"])
+    return Credential(kind, row["_id"], row.get("label", ""), expires, used, writes=SCIM_WRITE in row["scopes"])
 
 
 def _when(row: Mapping[str, Any], field: str) -> datetime | None:

@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any, NamedTuple
 
 from pymongo import ReturnDocument
@@ -112,9 +111,9 @@ class Links:
         also = ({"code": hash_of(code)} if code else {}) | ({"handover": True} if handover else {})
         return self._insert(SETUP, lifetime, session, tenant=tenant, role=role, who=who, **also), code
 
-    def check_room(self, tenant: str) -> None:
+    def check_room(self, tenant: str, session: Session = None) -> None:
         """Check that a tenant may have another setup link; raises Conflict."""
-        if len(self.of_tenant(tenant)) >= MOST_OF_A_TENANT:
+        if len(self.of_tenant(tenant, session=session)) >= MOST_OF_A_TENANT:
             raise Conflict(
                 f"{tenant} has {MOST_OF_A_TENANT} setup links already, the most that it can have; revoke one first: "
                 f"scimd setup list {tenant}"
@@ -163,13 +162,13 @@ class Links:
         """Return whether there is a setup link with this secret that ended by wrong codes."""
         return self._collection.find_one({"_id": hash_of(secret), **self._valid(SETUP), **_ENDED}) is not None
 
-    def of_tenant(self, tenant: str, *, ended: bool = False) -> list[Link]:
+    def of_tenant(self, tenant: str, *, ended: bool = False, session: Session = None) -> list[Link]:
         """Return the valid setup links of a tenant, those that expire first at the beginning.
 
         With `ended`, those that wrong codes have ended instead, until they would have expired.
         """
         query = {"tenant": tenant, **self._valid(SETUP), **(_ENDED if ended else {})}
-        return [_link(row) for row in self._collection.find(query).sort("expires")]
+        return [_link(row) for row in self._collection.find(query, session=session).sort("expires")]
 
     def revoke(self, link_id: str, session: Session = None, *, tenant: str = "") -> Link:
         """Revoke a setup link and return it; raises NotFound, also for one of another tenant."""
@@ -224,7 +223,7 @@ class LinkActs:
             assert link is not None
             return link, Made(secret, code, link)
 
-        return self._acting.change("setup link", work, tenant=tenant, check=partial(self._links.check_room, tenant))
+        return self._acting.change("setup link", work, tenant=tenant, check=self._links.check_room)
 
     def revoke(self, link_id: str, tenant: str = "") -> Link:
         """Revoke a link, end the visits that it has opened, and return it; raises NotFound."""

@@ -7,9 +7,12 @@ import pytest
 
 from app.config import Config
 from app.errors import Conflict, NotFound
+from app.store.accounts.clients import Clients
 from app.store.accounts.tenants import Tenants
+from app.store.accounts.tokens import Tokens
 from app.store.mongo.moments import now
 from app.store.open import collections
+from app.store.operators.credentials import SECRET, TOKEN, TRUST, Limit
 from app.store.operators.links import MOST_OF_A_TENANT, MOST_WRONG_CODES, Links, WrongCode
 from app.store.operators.visits import CONSOLE, IDLE, LONGEST, MOST_FORMS, SETUP, Visits
 
@@ -130,6 +133,36 @@ def test_ca_07_a_tenant_has_five_setup_links_at_most(links):
     links.revoke(links.of_tenant("contoso")[0].id)
     assert sum(1 for secret, _ in made if links.get(secret, SETUP)) == MOST_OF_A_TENANT - 1
     links.check_room("contoso")
+
+
+def test_ca_07_the_sixth_link_is_counted_where_it_is_made(links, database):
+    """A link that was just stored may not be known to a majority yet, and a query beside the transaction misses it."""
+
+    def work(session):
+        for _ in range(MOST_OF_A_TENANT):
+            links.make_setup("contoso", "status", "alice", HOUR, session=session)
+        links.check_room("contoso")  # what is not committed is not seen outside
+        with pytest.raises(Conflict):
+            links.check_room("contoso", session)
+
+    database.transaction(work)
+
+
+def test_co_83_the_fourth_secret_is_counted_where_it_is_made(database):
+    def work(session):
+        limit = Limit(3, "setup pages", (SECRET, TOKEN))
+        for number in range(3):
+            limit.check(database, "contoso", session)
+            make = (Clients(database).create, Tokens(database).issue)[number % 2]
+            make("contoso", lifetime=HOUR * 48, label="setup pages", session=session)
+        Tokens(database).issue("contoso", label="by an operator", session=session)
+        with pytest.raises(Conflict, match="revoke one first"):
+            limit.check(database, "contoso", session)
+        Limit(1, "setup pages", (TRUST,)).check(database, "contoso", session)
+        Tokens(database).revoke(Tokens(database).of_tenant("contoso", session)[0].id, session)
+        limit.check(database, "contoso", session)
+
+    database.transaction(work)
 
 
 def test_co_24_an_unknown_link_cannot_be_revoked(links):
