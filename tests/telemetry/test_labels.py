@@ -13,6 +13,8 @@ from app.store.open import collections
 from app.telemetry import labels
 from app.telemetry.labels import OTHERS, distinguish, tenant_label
 from tests.relay import SOURCES
+from tests.store.log.conftest import an_event, pend
+from tests.store.test_costs import profiled
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +53,21 @@ def test_a_tenant_of_many_types_lets_no_more_tenants_be_told_apart(database: Dat
         {"tenant": tenant, "type": kind, "number": number, "disabled": 0} for tenant, number in (("a", 9), ("b", 2), ("c", 1)) for kind in kinds
     ])
     assert largest_tenants(database, SOURCES, 1, OTHERS) == {("a", kind): (9, 0) for kind in kinds} | {(OTHERS, kind): (3, 0) for kind in kinds}
+
+
+def test_d_670_each_number_is_read_once(database: Database) -> None:
+    database.prepare(collections(Config.from_environment({})))
+    database.db.counts.insert_many([
+        {"tenant": f"t{number}", "type": kind, "number": number, "disabled": 0} for number in range(40) for kind in ("User", "Group")
+    ])
+    pend(database, "outbox", "o", an_event(tenant="t0", more={"number": 2, "disabled": 1}))
+    with profiled(database) as cost:
+        found = largest_tenants(database, SOURCES, 30, OTHERS)
+    assert cost.documents <= 80 + 5, cost
+    few = 10 * 9 // 2
+    assert found == {(f"t{number}", kind): (number, 0) for number in range(10, 40) for kind in ("User", "Group")} | {
+        (OTHERS, "User"): (few + 2, 1), (OTHERS, "Group"): (few, 0),
+    }
 
 
 def test_no_tenant_can_have_the_name_of_all_others(mock_database: Database) -> None:

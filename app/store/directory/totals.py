@@ -35,6 +35,7 @@ Kind = tuple[str, str]
 """Tenant and resource type."""
 Row = dict[str, Any]
 _BY_KIND: Row = {"tenant": "$tenant", "type": "$type"}
+_FIELDS: Row = {"_id": 0, "tenant": 1, "type": 1, "number": 1, "disabled": 1}
 
 
 class Totals:
@@ -63,21 +64,20 @@ def some_tenants(database: Database, sources: Iterable[str], tenants: Iterable[s
 def largest_tenants(database: Database, sources: Sequence[str], most: int, others: str) -> dict[Kind, More]:
     """Return the numbers of so many tenants, those with the most resources of a type, and of all others as `others`.
 
-    The numbers of 5,000 tenants cost 30 ms of processor time in this way, and twice that if all of them are read.
+    All numbers are read as they are stored and added up here, which costs half of what MongoDB takes for it (D-670).
     """
-    limit = 10 * most
-    rows = list(database.db[SPEC.name].find({}, {"tenant": 1}, sort=[("number", -1)], limit=limit))
-    names = list(dict.fromkeys(row["tenant"] for row in rows))
-    if len(rows) < limit and len(names) <= most:
-        return every_tenant(database, sources)
-    found = some_tenants(database, sources, names[:most])
-    for kind, more in all_together(database, sources).items():
-        known = [each for (_, its_kind), each in found.items() if its_kind == kind]
-        # The sum is read after its parts, which may have changed by then.
-        rest = More(*(max(0, whole - sum(parts)) for whole, *parts in zip(more, *known, strict=True)))
-        if any(rest):
-            found[others, kind] = rest
-    return found
+    rows = _rows(database, sources)
+    largest: dict[str, int] = {}
+    for row in rows:
+        largest[row["tenant"]] = max(row["number"], largest.get(row["tenant"], 0))
+    named = set(sorted(largest, key=largest.__getitem__, reverse=True)[:most])
+    sums: defaultdict[Kind, list[int]] = defaultdict(lambda: [0, 0])
+    for row in rows:
+        tenant = row["tenant"]
+        numbers = sums[tenant if tenant in named else others, row["type"]]
+        numbers[0] += row["number"]
+        numbers[1] += row.get("disabled", 0)
+    return {kind: More(*numbers) for kind, numbers in sums.items() if kind[0] != others or any(numbers)}
 
 
 def all_together(database: Database, sources: Iterable[str]) -> dict[str, More]:
@@ -169,6 +169,16 @@ def _numbers(
     for row in by_index(first, BY_PENDING, lambda **named: list(first.aggregate(steps, **named))):
         numbers[row["_id"].get("tenant", ""), row["_id"]["type"]] = More(row["number"], row["disabled"])
     return numbers
+
+
+def _rows(database: Database, sources: Sequence[str]) -> list[Row]:
+    """Return the stored numbers of all tenants and what is still to be added to them, as they were at one moment."""
+    source, *others = sources
+    first, numbers = database.db[source], database.db[SPEC.name]
+    steps = [*_pending({}, {}, others), {"$unionWith": {"coll": EVENTS.name, "pipeline": _uncounted_rows({}, {})}}]
+    with database.snapshot_session() as session:
+        pending = by_index(first, BY_PENDING, lambda **named: list(first.aggregate(steps, session=session, **named)))
+        return [*pending, *numbers.find({}, _FIELDS, session=session)]
 
 
 def _pending(mine: Row, kind: dict[str, str], others: Iterable[str] = ()) -> list[dict[str, Any]]:

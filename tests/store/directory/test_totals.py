@@ -85,6 +85,7 @@ def test_ev_40_135_a_total_is_exact_at_each_moment(directory: Callable[[str], Di
             total = ours.count(USER_TYPE)
             assert least <= total <= sum(asked)
             assert sum(each.number for each in every_tenant(database, SOURCES).values()) >= total + 1
+            assert sum(each.number for each in largest_tenants(database, SOURCES, 1, "others").values()) >= total + 1
             seen += 1
         return seen
 
