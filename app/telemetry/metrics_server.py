@@ -29,7 +29,6 @@ from app.store.mongo.database import Database
 from app.store.open import open_database, outboxes
 from app.store.sign_on.connections import certificate_expiries
 from app.telemetry.customers import Customers
-from app.telemetry.exposition import application
 from app.telemetry.labels import OTHERS, distinguish, most_tenants
 
 PAUSE = 1.0
@@ -163,10 +162,9 @@ def _listen(bind: str, registry: CollectorRegistry) -> bool:
     """Start to serve; return False if the address is in use, such as by the previous version."""
     host, _, port = bind.rpartition(":")
     try:
-        server, _ = start_http_server(int(port), host.strip("[]"), registry=registry)
+        start_http_server(int(port), host.strip("[]"), registry=registry)
     except OSError:
         return False
-    server.set_app(application(registry))
     return True
 
 
