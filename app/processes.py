@@ -21,14 +21,16 @@ class AddressTaken(Exception):
     """Another process listens on the address; the text is one sentence for the operator."""
 
 
-def start_module(module: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+def start_module(
+    module: str, *arguments: str, stdin: int = subprocess.DEVNULL, **options: Any
+) -> subprocess.Popen[bytes]:
     """Start a module of ours as a process that Ctrl-C does not reach; `options` are passed to Popen.
 
     `-P` and our root at the front of PYTHONPATH keep a package named `app` in the current folder from being imported.
     """
     paths = [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.Popen(  # noqa: S603 - our own module, in our own interpreter
-        [sys.executable, "-P", "-m", module, *arguments], stdin=subprocess.DEVNULL, start_new_session=True,
+        [sys.executable, "-P", "-m", module, *arguments], stdin=stdin, start_new_session=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)}, **options,
     )
 

@@ -5,9 +5,9 @@ Kept here: ids and dates stay as they are, and an import can be started again.
 
 from __future__ import annotations
 
-from app.export_import.batch import Batch
+from app.export_import.batch import Batch, read_batch
 from app.export_import.exporter import export
 from app.export_import.importer import Importer
 from app.export_import.lines import MEMBERSHIP, Numbered
 
-__all__ = ["MEMBERSHIP", "Batch", "Importer", "Numbered", "export"]
+__all__ = ["MEMBERSHIP", "Batch", "Importer", "Numbered", "export", "read_batch"]

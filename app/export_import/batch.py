@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from app.errors import InvalidValue, ScimError
 from app.export_import.lines import MEMBERSHIP, Line, Numbered, read_resource
-from app.schemas.resource_type import Catalogue, ResourceType
+from app.schemas.resource_type import Catalogue
 from app.schemas.validation.fields import MAX_TEXT
 from app.store.directory.resources import Resource
 
@@ -25,8 +25,8 @@ class Member(NamedTuple):
 class Batch:
     """What some lines say."""
 
-    resources: dict[ResourceType, dict[str, tuple[int, Resource]]] = field(default_factory=dict)
-    """By type and id; with the numbers of their lines."""
+    resources: dict[str, dict[str, tuple[int, Resource]]] = field(default_factory=dict)
+    """By the name of their type and id; with the numbers of their lines."""
     members: list[Member] = field(default_factory=list)
     repeated: int = 0
     """Lines whose resource is in the batch already."""
@@ -59,7 +59,7 @@ def _read(batch: Batch, number: int, line: Line | str, catalogue: Catalogue, *, 
     if resource_type is None:
         raise InvalidValue(f"there is no resource type {kind}")
     resource = read_resource(resource_type, line.get("resource"), strict=strict)
-    found = batch.resources.setdefault(resource_type, {})
+    found = batch.resources.setdefault(resource_type.name, {})
     batch.repeated += resource["id"] in found
     found.setdefault(resource["id"], (number, resource))
 

@@ -73,18 +73,15 @@ class Importer:
 
     def run(self, lines: Iterable[Numbered]) -> None:
         """Read and write some lines."""
-        self.write(self.read(lines))
-
-    def read(self, lines: Iterable[Numbered]) -> Batch:
-        """Return what some lines say, without asking the database; may run beside `write`."""
-        return read_batch(lines, self._directory.catalogue, strict=self._strict)
+        self.write(read_batch(lines, self._directory.catalogue, strict=self._strict))
 
     def write(self, batch: Batch) -> None:
         """Import what was read, resources before memberships, and report the lines that are refused."""
         self._refused = batch.refused
         self.report.present += batch.repeated
-        for resource_type, resources in batch.resources.items():
-            self._resources(resource_type, resources)
+        types = {each.name: each for each in self._directory.catalogue.types}
+        for name, resources in batch.resources.items():
+            self._resources(types[name], resources)
         self._members(batch.members)
         for number, why in sorted(self._refused):
             self._tell(number, why)

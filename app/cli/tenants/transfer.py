@@ -8,8 +8,8 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -19,19 +19,14 @@ from app.cli.audit import actor, audited
 from app.cli.connection import Connection
 from app.cli.output import printable, say
 from app.cli.tenants.progress import Progress
-from app.errors import ScimError
-from app.export_import import Batch, Importer, Numbered
+from app.cli.tenants.reading import read_ahead
+from app.export_import import Importer
 from app.export_import import export as lines_of
 from app.schemas.custom import all_types
-from app.schemas.validation.json_object import object_in
 from app.store.accounts.tenants import Tenants
 from app.store.open import open_directory, unknown
 from app.store.sign_on.connections import Connections
 
-LONGEST_LINE = 16 * 1024 * 1024
-"""Bytes; MongoDB stores no larger document."""
-MOST_LINES = 500
-"""Lines of a batch, which is one transaction and as many events as the relay moves at once."""
 STEP = 1_000
 """Lines between two updates of the progress of an export."""
 STRICT_PROFILE = "rfc"
@@ -73,16 +68,16 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
     """Import the lines of an export into a tenant; an interrupted import can be repeated."""
     found = Tenants(connection.prepared).require(tenant)
     directory = open_directory(connection.config, connection.prepared, found)
+    strict = found.profile == STRICT_PROFILE
     importer = Importer(
-        directory, all_types=all_types(connection.config.schemas_dir), strict=found.profile == STRICT_PROFILE,
-        actor=actor(), refused=_report,
+        directory, all_types=all_types(connection.config.schemas_dir), strict=strict, actor=actor(), refused=_report,
     )
     with (
         audited(connection, "import", tenant), Progress("Importing", _size(source)) as progress,
-        ThreadPoolExecutor(2) as beside,
+        closing(read_ahead(source, directory.catalogue, strict=strict)) as batches, ThreadPoolExecutor(1) as beside,
     ):
         relayed = beside.submit(connection.relay)
-        for size, number, batch in _read_ahead(beside, importer, source):
+        for size, number, batch in batches:
             if batch.members:  # a group's outbox is not emptied while the group gets members: they conflict
                 relayed.result()
             importer.write(batch)
@@ -122,41 +117,6 @@ def _opened(output: str) -> Iterator[IO[str]]:
             raise
     except OSError as error:
         raise click.FileError(output, error.strerror or str(error)) from error
-
-
-def _read_ahead(pool: Executor, importer: Importer, source: IO[bytes]) -> Iterator[tuple[int, int, Batch]]:
-    """Yield the batches, each with the numbers of bytes and lines; while one is written, the next one is read."""
-    batches = ((size, len(lines), importer.read(lines)) for size, lines in _batches(source))
-    reading = pool.submit(next, batches, None)
-    while (read := reading.result()) is not None:
-        reading = pool.submit(next, batches, None)
-        yield read
-
-
-def _batches(source: IO[bytes]) -> Iterator[tuple[int, list[Numbered]]]:
-    """Yield the lines in batches limited in lines and bytes, each with the number of bytes read for it."""
-    batch: list[Numbered] = []
-    number = size = 0
-    while text := source.readline(LONGEST_LINE):
-        number += 1
-        size += len(text)
-        if len(text) == LONGEST_LINE and not text.endswith(b"\n"):
-            while (rest := source.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
-                size += len(rest)
-            batch.append((number, f"The line has more than {LONGEST_LINE} bytes."))
-        elif text.strip():
-            batch.append((number, _line(text)))
-        if len(batch) == MOST_LINES or size > LONGEST_LINE:
-            yield size, batch
-            batch, size = [], 0
-    yield size, batch
-
-
-def _line(text: bytes) -> dict[str, object] | str:
-    try:
-        return object_in(text, "The line")
-    except ScimError as error:
-        return error.detail
 
 
 def _report(number: int, why: str) -> None:
