@@ -17,6 +17,7 @@ from app.cli.connection import Connection, in_time
 from app.cli.output import escape_unencodable, say
 from app.config import ConfigError
 from app.errors import ScimError, describe
+from app.processes import collect_seldom
 from app.store.mongo.database import StoreError, translating
 
 COMMANDS = {
@@ -72,6 +73,7 @@ def scimd(ctx: click.Context) -> None:
 def main() -> None:
     """Run a command and end the process with its status."""
     escape_unencodable(sys.stdout)
+    collect_seldom()
     sys.exit(run(sys.argv[1:]))
 
 

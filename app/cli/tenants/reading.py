@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 
 from app.errors import ScimError, Unavailable
 from app.export_import import Batch, read_batch
-from app.processes import start_module
+from app.processes import collect_seldom, start_module
 from app.schemas.resource_type import Catalogue
 from app.schemas.validation.json_object import object_in
 
@@ -66,6 +66,7 @@ def read_ahead(source: IO[bytes], catalogue: Catalogue, *, strict: bool) -> Gene
 def main() -> None:
     """Read what another process sends, until that ends."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    collect_seldom()
     given, output = sys.stdin.buffer, sys.stdout.buffer
     catalogue, strict = pickle.load(given)  # noqa: S301 - from the process that has started this one
     with suppress(EOFError):
