@@ -7,6 +7,7 @@ import pytest
 from app.config import Config
 from app.errors import ScimError
 from app.store.accounts.tenants import Tenants
+from app.store.directory import totals
 from app.store.directory.totals import largest_tenants
 from app.store.mongo.database import Database
 from app.store.open import collections
@@ -68,6 +69,18 @@ def test_d_670_each_number_is_read_once(database: Database) -> None:
     assert found == {(f"t{number}", kind): (number, 0) for number in range(10, 40) for kind in ("User", "Group")} | {
         (OTHERS, "User"): (few + 2, 1), (OTHERS, "Group"): (few, 0),
     }
+
+
+def test_d_670_so_many_numbers_are_read_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below 16 MB, however many there are: those of a tenant may be on both sides of an end."""
+    database.prepare(collections(Config.from_environment({})))
+    database.db.counts.insert_many([
+        {"tenant": f"t{number}", "type": kind, "number": number, "disabled": 1} for number in range(1, 6) for kind in ("User", "Group", "Device")
+    ])
+    expected = {("t5", kind): (5, 1) for kind in ("User", "Group", "Device")} | {(OTHERS, kind): (10, 4) for kind in ("User", "Group", "Device")}
+    for at_once in (1, 2, 3, 4, 7, 14, 15, 16):
+        monkeypatch.setattr(totals, "AT_ONCE", at_once)
+        assert largest_tenants(database, SOURCES, 1, OTHERS) == expected
 
 
 def test_no_tenant_can_have_the_name_of_all_others(mock_database: Database) -> None:

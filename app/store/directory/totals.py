@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from app.schemas.resource_type import ResourceType
@@ -35,7 +36,12 @@ Kind = tuple[str, str]
 """Tenant and resource type."""
 Row = dict[str, Any]
 _BY_KIND: Row = {"tenant": "$tenant", "type": "$type"}
-_FIELDS: Row = {"_id": 0, "tenant": 1, "type": 1, "number": 1, "disabled": 1}
+_IN_LISTS: Row = {"$group": {
+    "_id": "$type", "tenants": {"$push": "$tenant"}, "numbers": {"$push": "$number"},
+    "disabled": {"$push": {"$ifNull": ["$disabled", 0]}},
+}}
+AT_ONCE = 100_000
+"""Numbers that are read in one document."""
 
 
 class Totals:
@@ -64,20 +70,22 @@ def some_tenants(database: Database, sources: Iterable[str], tenants: Iterable[s
 def largest_tenants(database: Database, sources: Sequence[str], most: int, others: str) -> dict[Kind, More]:
     """Return the numbers of so many tenants, those with the most resources of a type, and of all others as `others`.
 
-    All numbers are read as they are stored and added up here, which costs half of what MongoDB takes for it (D-670).
+    All numbers are read as they are stored and added up here, which costs a quarter of what MongoDB takes (D-670).
     """
-    rows = _rows(database, sources)
+    numbers = _stored(database, sources)
     largest: dict[str, int] = {}
-    for row in rows:
-        largest[row["tenant"]] = max(row["number"], largest.get(row["tenant"], 0))
-    named = set(sorted(largest, key=largest.__getitem__, reverse=True)[:most])
-    sums: defaultdict[Kind, list[int]] = defaultdict(lambda: [0, 0])
-    for row in rows:
-        tenant = row["tenant"]
-        numbers = sums[tenant if tenant in named else others, row["type"]]
-        numbers[0] += row["number"]
-        numbers[1] += row.get("disabled", 0)
-    return {kind: More(*numbers) for kind, numbers in sums.items() if kind[0] != others or any(numbers)}
+    for mine in numbers.values():
+        for tenant, more in mine.items():
+            if more[0] >= largest.get(tenant, 0):
+                largest[tenant] = more[0]
+    named = sorted(largest, key=largest.__getitem__, reverse=True)[:most]
+    found: dict[Kind, More] = {}
+    for kind, mine in numbers.items():
+        found |= {(tenant, kind): More(*mine.pop(tenant)) for tenant in named if tenant in mine}
+        rest = More(sum(more[0] for more in mine.values()), sum(more[1] for more in mine.values()))
+        if any(rest):
+            found[others, kind] = rest
+    return found
 
 
 def all_together(database: Database, sources: Iterable[str]) -> dict[str, More]:
@@ -171,14 +179,27 @@ def _numbers(
     return numbers
 
 
-def _rows(database: Database, sources: Sequence[str]) -> list[Row]:
-    """Return the stored numbers of all tenants and what is still to be added to them, as they were at one moment."""
+def _stored(database: Database, sources: Sequence[str]) -> dict[str, dict[str, tuple[int, int]]]:
+    """Return the numbers and those of the disabled, by type and tenant, all read at one moment."""
     source, *others = sources
     first, numbers = database.db[source], database.db[SPEC.name]
     steps = [*_pending({}, {}, others), {"$unionWith": {"coll": EVENTS.name, "pipeline": _uncounted_rows({}, {})}}]
+    found: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     with database.snapshot_session() as session:
-        pending = by_index(first, BY_PENDING, lambda **named: list(first.aggregate(steps, session=session, **named)))
-        return [*pending, *numbers.find({}, _FIELDS, session=session)]
+        waiting = by_index(first, BY_PENDING, lambda **named: list(first.aggregate(steps, session=session, **named)))
+        # All numbers of a type are one document with three lists, of so many numbers that it stays below 16 MB.
+        ends = [
+            row["tenant"] for skip in range(AT_ONCE, numbers.estimated_document_count(), AT_ONCE)
+            for row in numbers.find({}, {"tenant": 1}, sort=[("tenant", 1)], skip=skip, limit=1, session=session)
+        ]
+        for begin, end in pairwise(("", *ends, None)):
+            among = {"tenant": {"$gte": begin} | ({"$lt": end} if end else {})} if ends else {}
+            for row in numbers.aggregate([{"$match": among}, _IN_LISTS], session=session):
+                found[row["_id"]] |= zip(row["tenants"], zip(row["numbers"], row["disabled"], strict=True), strict=True)
+    for row in waiting:
+        number, disabled = found[row["type"]].get(row["tenant"], (0, 0))
+        found[row["type"]][row["tenant"]] = number + row["number"], disabled + row.get("disabled", 0)
+    return found
 
 
 def _pending(mine: Row, kind: dict[str, str], others: Iterable[str] = ()) -> list[dict[str, Any]]:
