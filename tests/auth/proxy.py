@@ -25,6 +25,7 @@ class Proxy(ThreadingHTTPServer):
     """Connects to the loopback, whatever the name, and counts what it was sent."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Tunnel)

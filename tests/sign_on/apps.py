@@ -12,6 +12,8 @@ from urllib.parse import parse_qs
 class LogoutReceiver(ThreadingHTTPServer):
     """The app; `answers` are the next statuses, 200 after those."""
 
+    request_queue_size = 128
+
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[int] = []

@@ -37,6 +37,7 @@ class Publisher(ThreadingHTTPServer):
     """Serves `body`; `behaviour` is good, error, redirect or drip."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
