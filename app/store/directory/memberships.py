@@ -14,12 +14,12 @@ reading costs nothing more while there is none (D-32).
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from bson import ObjectId
-from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
 from app.errors import Unavailable
@@ -135,13 +135,23 @@ class Memberships:
         rows = list(rows)
         new = [row[:2] for row in rows if row[0] in cleared and self._add_to_cleared(*row, cleared[row[0]], session)]
         for batch in _batches(row for row in rows if row[0] not in cleared):
-            writes = [
-                UpdateOne(self._row(group, member), {"$setOnInsert": self._row(group, member, kind)}, upsert=True)
-                for group, member, kind in batch
-            ]
-            done = self._collection.bulk_write(writes, ordered=False, session=session)
-            new += [batch[number][:2] for number in done.upserted_ids or ()]
+            missing = {row[:2]: self._row(*row) for row in batch}
+            for key in self._stored(missing, session):
+                del missing[key]
+            if missing:  # another transaction that adds one of them conflicts with this one, which is then run again
+                self._collection.insert_many([missing[key] for key in sorted(missing)], session=session)
+            new += missing
         return new
+
+    def _stored(self, keys: Iterable[tuple[str, str]], session: Session) -> list[tuple[str, str]]:
+        """Return those of the memberships (group, member) that exist."""
+        members = defaultdict[str, list[str]](list)
+        for group, member in keys:
+            members[group].append(member)
+        either = [{"tenant": self._tenant, "group": group, "member": {"$in": ids}} for group, ids in members.items()]
+        fields = {"_id": 0, "group": 1, "member": 1}
+        rows = self._collection.find({"$or": either}, fields, hint=HINT, session=session)
+        return [(row["group"], row["member"]) for row in rows]
 
     def remove(self, group: str, members: Iterable[str], session: Session = None) -> None:
         """Remove members from the group."""
