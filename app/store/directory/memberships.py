@@ -14,9 +14,10 @@ reading costs nothing more while there is none (D-32).
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from bson import ObjectId
@@ -42,6 +43,7 @@ NESTED: Index = (*BY_GROUP, ("type", 1))
 SINCE: Index = (("tenant", 1), ("group", 1), ("since", 1), ("member", 1))
 HINT = dict(BY_GROUP)
 """The unique index, which always exists, so that it can be named in a transaction, too."""
+PAIR = {"_id": 0, "group": 1, "member": 1}
 SPEC = CollectionSpec(
     name="memberships",
     validator={
@@ -79,8 +81,6 @@ LEASE = timedelta(seconds=2 * REQUEST_SECONDS)
 So a clearance exists for at least REQUEST_SECONDS after the last membership was deleted, and a request that has read
 one of those still finds the clearance.
 """
-
-
 _DUPLICATE = 11_000
 """The code of MongoDB's error for a key that a unique index has already."""
 
@@ -99,14 +99,13 @@ class Memberships:
     def present(self, group: str, members: Collection[str], session: Session) -> tuple[set[str], ObjectId | None]:
         """Return which of `members` are in the group, and its clearance; independent of the group's size."""
         found, since = set[str](), None
-        fields = {"_id": 0, "group": 1, "member": 1}
         for batch in [*_batches(members)] or [[]]:
             query = {"tenant": self._tenant, "group": {"$in": [CLEARED, group]}, "member": {"$in": [group, *batch]}}
-            rows = list(self._collection.find(query, fields, hint=HINT, session=session))
+            rows = list(self._collection.find(query, PAIR, hint=HINT, session=session))
             if any(row["group"] == CLEARED for row in rows) and (since := self._clearances(session).get(group)):
                 query, hint = of_group(self._tenant, group, since)
                 query["member"] = {"$in": batch}
-                rows = list(self._collection.find(query, fields, hint=hint, session=session))
+                rows = list(self._collection.find(query, PAIR, hint=hint, session=session))
             # A clearance of one of `members`, itself a group, is among the rows and no membership.
             found.update(row["member"] for row in rows if row["group"] == group)
         return found, since
@@ -131,27 +130,20 @@ class Memberships:
 
     def put(self, rows: Iterable[tuple[str, str, str | None]], session: Session = None) -> list[tuple[str, str]]:
         """Add memberships (group, member, type) that do not exist yet; return group and member of those."""
-        cleared = self._clearances(session)
-        rows = list(rows)
+        cleared, rows = self._clearances(session), list(rows)
         new = [row[:2] for row in rows if row[0] in cleared and self._add_to_cleared(*row, cleared[row[0]], session)]
         for batch in _batches(row for row in rows if row[0] not in cleared):
             missing = {row[:2]: self._row(*row) for row in batch}
-            for key in self._stored(missing, session):
-                del missing[key]
+            any_of = [
+                {"tenant": self._tenant, "group": group, "member": {"$in": [member for _, member in keys]}}
+                for group, keys in groupby(sorted(missing), itemgetter(0))
+            ]
+            for row in self._collection.find({"$or": any_of}, PAIR, hint=HINT, session=session):
+                del missing[row["group"], row["member"]]
             if missing:  # another transaction that adds one of them conflicts with this one, which is then run again
                 self._collection.insert_many([missing[key] for key in sorted(missing)], session=session)
             new += missing
         return new
-
-    def _stored(self, keys: Iterable[tuple[str, str]], session: Session) -> list[tuple[str, str]]:
-        """Return those of the memberships (group, member) that exist."""
-        members = defaultdict[str, list[str]](list)
-        for group, member in keys:
-            members[group].append(member)
-        either = [{"tenant": self._tenant, "group": group, "member": {"$in": ids}} for group, ids in members.items()]
-        fields = {"_id": 0, "group": 1, "member": 1}
-        rows = self._collection.find({"$or": either}, fields, hint=HINT, session=session)
-        return [(row["group"], row["member"]) for row in rows]
 
     def remove(self, group: str, members: Iterable[str], session: Session = None) -> None:
         """Remove members from the group."""
