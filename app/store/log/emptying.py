@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pymongo import DeleteOne, UpdateOne
+from pymongo import DeleteOne, UpdateMany, UpdateOne
 from pymongo.client_session import ClientSession
 
 from app.store.log.lease import Moved
@@ -49,7 +49,14 @@ class Emptying:
 
     def _remove(self, name: str, moved: Sequence[tuple[Moved, bool]]) -> bool:
         """Remove events from the documents of a collection, and return whether all of them were found."""
-        commands = [each for one, whole in moved for each in _removal(one, whole)]
+        alone: defaultdict[str | None, list[Moved]] = defaultdict(list)
+        commands: list[UpdateOne | UpdateMany | DeleteOne] = []
+        for one, whole in moved:
+            if whole and len(one["events"]) == 1 and name != SPEC.name:
+                alone[one.get("tenant")].append(one)
+            else:
+                commands += _removal(one, whole)
+        commands += [_removal_of_all(those) for those in alone.values()]
         result = self._database.db[name].bulk_write(commands, ordered=False)
         return result.matched_count + result.deleted_count == len(moved)
 
@@ -77,13 +84,24 @@ class Emptying:
         return collection.find({"_id": {"$in": documents}} | query, fields, session=session, **by_ids(collection))
 
 
+def _removal_of_all(moved: Sequence[Moved]) -> UpdateMany:
+    """Return the command that empties outboxes of one tenant, of which each had one event when it was read (D-668)."""
+    documents = _of_tenant(moved[0]) | {"_id": {"$in": [each["document"] for each in moved]}}
+    unchanged = {f"{OUTBOX}.0._id": {"$in": [each["events"][0] for each in moved]}, OUTBOX: {"$size": 1}}
+    return UpdateMany(documents | unchanged, {"$unset": {OUTBOX: ""}}, hint=dict(IDS))
+
+
+def _of_tenant(moved: Moved) -> dict[str, Any]:
+    return {"tenant": moved["tenant"]} if "tenant" in moved else {}
+
+
 def _removal(moved: Moved, whole: bool) -> list[UpdateOne | DeleteOne]:
     """Return the commands that remove events from one outbox, of which one matches.
 
     A document that exists for its events goes with the last of them.
     """
     ids, hint = moved["events"], dict(IDS)
-    document = {"_id": moved["document"]} | ({"tenant": moved["tenant"]} if "tenant" in moved else {})
+    document = {"_id": moved["document"]} | _of_tenant(moved)
     pull = {"$pull": {OUTBOX: {"_id": {"$in": ids}}}}
     if moved["collection"] == SPEC.name:
         has_others = {"$elemMatch": {"_id": {"$nin": ids}}}

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pymongo import DeleteOne, MongoClient, UpdateOne
+from pymongo import MongoClient, UpdateMany
 
 from app.store.log import emptying
 from app.store.log.lease import Lease, Moved
-from app.store.log.outbox import OUTBOX, RELAY, SPEC
+from app.store.log.outbox import OUTBOX, RELAY
 from app.store.mongo.database import Database, Session
 from tests.examples import examples
 from tests.store.log.protocol import SPECS, Gate, World, Wrong, no_lease_lasts
@@ -110,12 +110,10 @@ def moved_after_it_was_deposed(world: World) -> None:
     world.finish()
 
 
-def by_size_alone(moved: Moved, whole: bool) -> list[UpdateOne | DeleteOne]:
-    """Return what empties an outbox as long as it has as many events as were moved."""
-    if not whole or moved["collection"] == SPEC.name:
-        return RIGHT(moved, whole)
-    document = {"_id": moved["document"], OUTBOX: {"$size": len(moved["events"])}}
-    return [UpdateOne(document, {"$unset": {OUTBOX: ""}})]
+def by_size_alone(moved: Sequence[Moved]) -> UpdateMany:
+    """Return what empties outboxes as long as they have as many events as were moved."""
+    documents = {"_id": {"$in": [each["document"] for each in moved]}, OUTBOX: {"$size": 1}}
+    return UpdateMany(documents, {"$unset": {OUTBOX: ""}})
 
 
 def without_the_fence(self: Lease, change: dict[str, Any], session: Session = None) -> None:
@@ -123,10 +121,9 @@ def without_the_fence(self: Lease, change: dict[str, Any], session: Session = No
     self._leases.update_one({"_id": RELAY}, [{"$set": change}], session=session)
 
 
-RIGHT = emptying._removal
 SCHEDULES = (emptied_after_something_came, moved_after_it_was_deposed)
 WRONG = {
-    "by size alone": lambda: patch.object(emptying, "_removal", by_size_alone),
+    "by size alone": lambda: patch.object(emptying, "_removal_of_all", by_size_alone),
     "without the fence": lambda: patch.object(Lease, "_change", without_the_fence),
 }
 

@@ -10,6 +10,7 @@ import pytest
 from app.errors import Unavailable
 from app.store.log import batch
 from app.store.log.lease import Deposed
+from app.store.log.outbox import OUTBOX
 from app.store.log.relay import Relay, drain_unless_running
 from app.store.mongo.database import Database
 from tests.conftest import Fault
@@ -96,6 +97,28 @@ def test_ev_27_an_event_that_came_meanwhile_stays_in_the_outbox(database: Databa
     assert relay.take()
     assert relay.round() == 1
     assert (ids(numbered(database)), left(database)) == ([first["_id"]], [late["_id"]])
+
+
+def test_ev_27_outboxes_of_several_tenants_are_emptied_together(
+    database: Database, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved = [an_event(tenant=f"t{number % 3}") for number in range(30)]
+    late = [an_event(tenant="t1"), an_event(tenant="t2")]
+    for number, event in enumerate(moved[:28]):
+        pend(database, "groups" if number % 7 == 0 else "users", f"u{number}", event, tenant=event["tenant"])
+    pend(database, "users", "u27", *moved[28:], tenant="t0")
+    remove = relay._emptying.remove
+
+    def after_others(pairs: list[Any]) -> None:
+        pend(database, "users", "u1", late[0], tenant="t1")  # beside the one that was moved
+        database.db.users.update_one({"_id": "u2"}, {"$set": {OUTBOX: [late[1]]}})  # in its place
+        remove(pairs)
+
+    monkeypatch.setattr(relay._emptying, "remove", after_others)
+    assert relay.take()
+    assert relay.round() == len(moved)
+    assert sorted(left(database)) == sorted(ids(late))
+    assert sorted(ids(numbered(database))) == sorted(ids(moved))
 
 
 @pytest.mark.parametrize("place", ["deleted", "outbox"])
