@@ -1,6 +1,8 @@
 """Starts `scimd` by a fork of a process that has imported it: the imports are half of the processor time of a start.
 
-Such a process differs from the installed program in what `ps` shows alone. tests/cli/test_serve.py starts the program.
+Such a process differs from the installed program in what `ps` shows, and in how soon its relay rests: a resting one is
+woken by what its own server writes, and an active one asks fifty times a second. tests/cli/test_serve.py starts the
+program.
 """
 
 from __future__ import annotations
@@ -131,6 +133,7 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     for _module in IMPORTED:
         importlib.import_module(_module)
+    sys.modules["app.background.relay"].ACTIVE_SECONDS = 0.1  # type: ignore[attr-defined]
     gc.collect()
     gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))
