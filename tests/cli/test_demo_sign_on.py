@@ -64,6 +64,7 @@ class Browser:
         return self.get(choice.url, "POST", {"person": person.id})
 
 
+@pytest.mark.long
 def test_a_newcomer_signs_in(server: Server) -> None:
     browser, app = Browser(), app_of(server)
     assert "Sign in" in browser.get(app).text

@@ -312,7 +312,8 @@ def test_duplicates_in_the_database_are_one_sentence(server: Server, mongod_uri:
 
 
 @pytest.mark.parametrize("command", [
-    "serve", "tenant list", "tenant create acme", "events acme", "token issue acme", "export acme",
+    "serve", "events acme",
+    *(pytest.param(each, marks=pytest.mark.long) for each in ("tenant list", "tenant create acme", "token issue acme", "export acme")),
 ])
 def test_fa_08_a_single_server_is_refused_in_one_sentence(server: Server, single_server: str, command: str) -> None:
     environ = server.environ | {"SCIMD_MONGODB_URI": single_server}

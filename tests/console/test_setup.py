@@ -65,7 +65,7 @@ def test_co_80_from_the_provider_to_done(admin, customer) -> None:
     assert "Start provisioning" in admin.get("/setup/done").main
 
 
-@pytest.mark.parametrize("wrong", ["/Users", ""])
+@pytest.mark.parametrize("wrong", ["/Users", pytest.param("", marks=pytest.mark.long)])
 def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, operator, admin, customer, wrong) -> None:
     """The URL has /Users at its end, or ends before /scim/v2."""
     customer.token, right = make_token(admin), urlsplit(customer.url).path

@@ -80,6 +80,7 @@ def try_out(server: Server, app: str) -> Browser:
     return browser
 
 
+@pytest.mark.long
 def test_flask_with_authlib(server: Server, tmp_path: Path) -> None:
     shutil.copy(ROOT / "examples/flask/app.py", tmp_path)
     with running(server, [sys.executable, "app.py"], tmp_path) as app:

@@ -62,7 +62,8 @@ def lines(users: list[str], group: str) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-@pytest.mark.parametrize("number", [24, pytest.param(LARGE, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("number", [24, LARGE])
 def test_ev_130_what_is_large_or_done_at_once(server: Server, tmp_path: Path, number: int) -> None:
     acme, consumer = Tenant(server), Consumer(server)
     users, group, few = [str(uuid.uuid4()) for _ in range(number)], str(uuid.uuid4()), number // 24

@@ -47,6 +47,7 @@ def test_co_02_121_from_the_link_to_a_token_that_works(either_window, customer) 
     assert answer.status_code == 200
 
 
+@pytest.mark.long
 def test_co_121_from_a_refusal_to_its_cure_in_two_clicks(either_window, customer) -> None:
     page = either_window.enter()
     either_window.go(customer.page)
@@ -57,6 +58,7 @@ def test_co_121_from_a_refusal_to_its_cure_in_two_clicks(either_window, customer
     assert page.locator("ol li").count() >= 2
 
 
+@pytest.mark.long
 def test_co_121_a_customer_is_set_up_with_a_token_that_was_cut_first(either_window, customer) -> None:
     page = either_window.enter_setup(customer.name)
     page.get_by_role("link", name="Connect", exact=True).click()
