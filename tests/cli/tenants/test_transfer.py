@@ -518,3 +518,24 @@ def test_the_first_command_finds_or_makes_the_indexes(
     assert run(["import", "acme", str(source)], Connection({}, fresh_database)) == 1
     assert "line 2: userName" in capsys.readouterr().err
     assert "tenant_group_member" in fresh_database.db.memberships.index_information()
+
+
+def test_whatever_the_last_batch_has_all_events_are_in_the_log(
+    operator: Operator, database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("app.cli.tenants.reading.MOST_LINES", 20)
+    file = tmp_path / "in.jsonl"
+    for number, members in enumerate((0, 1, 20, 70, 100), 1):
+        tenant = f"t{number}"
+        Tenants(database).create(tenant, "interop")
+        rows = [{"type": "User", "resource": {"schemas": [USER_URN], "id": f"{tenant}-{n}", "userName": f"u{n}"}} for n in range(30)]
+        rows.append({"type": "Group", "resource": group("G")["resource"] | {"id": f"{tenant}-G"}})
+        rows += [{"type": "Membership", "group": f"{tenant}-G", "member": f"m{each}"} for each in range(members)]
+        file.write_bytes(text(*rows))
+        operator("import", tenant, str(file))
+        assert f"Imported {len(rows)}, already present 0, refused 0." in operator.said
+        pending = [row for name in ("users", "groups") for row in database.db[name].find({"_outbox.0": {"$exists": True}})]
+        assert pending == []
+        lines = list(database.db.events.find({"tenant": tenant, "operation": "import", "members": {"$exists": True}}))
+        assert sum(line["members"]["addedCount"] for line in lines) == members
+        assert database.db.events.count_documents({"tenant": tenant, "type": {"$regex": "created$"}}) == 31
