@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import requests
@@ -11,8 +12,11 @@ from lxml import html
 
 from app.store.operators.links import Links
 from tests.conftest import Server
+from tests.processes import until
 
 LINE = "\n"
+until_shown = partial(until, pause=0.4)
+"""Waits for what a page shows once a worker has added up what came, each two seconds; a look takes 0.03 s of processor time."""
 
 
 class Shown:

@@ -16,8 +16,7 @@ from app.store.mongo.moments import now
 from app.store.operators.audit import AuditLog
 from app.store.operators.visits import SPEC as VISITS
 from tests.conftest import make_server, new_database
-from tests.console.browsing import Browser
-from tests.processes import until
+from tests.console.browsing import Browser, until_shown
 
 SECRET = re.compile(r"scimd_(?:[0-9a-f]{12}|secret)_[0-9a-f]{64}")
 
@@ -111,7 +110,7 @@ def test_with_its_last_secret_a_client_loses_its_access_tokens(pages, operator, 
     (stored,) = pages.database.db.tokens.find({"client": made.id})
     assert stored.get("revoked") is None, "there is another secret"
     operator.post(page_of(tenant), {"act": "revoke", "kind": "secret", "id": last, "client": made.id})
-    until(lambda: status() == 401)
+    until_shown(lambda: status() == 401)
 
 
 @pytest.mark.parametrize("form", [

@@ -11,8 +11,8 @@ from app.advice.wording import day
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.moments import now
+from tests.console.browsing import until_shown
 from tests.console.test_log import Customer
-from tests.processes import until
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def customer(pages) -> Customer:
 
 def waited_for(pages, customer: Customer) -> None:
     """Wait until the worker has written what came."""
-    until(lambda: pages.database.db.pulses.find_one({"_id": customer.name, "last": {"$exists": True}}))
+    until_shown(lambda: pages.database.db.pulses.find_one({"_id": customer.name, "last": {"$exists": True}}))
 
 
 def row_of(shown, name: str) -> str:
@@ -50,13 +50,13 @@ def test_a_customer_shows_its_figures_and_refusals_by_cause(pages, operator, cus
     for number in range(3):
         customer.user(f"svc{number}@x.org", name={"familyName": "Backup", "formatted": "x"})
     waited_for(pages, customer)
-    until(lambda: "3" in operator.get(customer.page).texts("//section[h2='Changes refused in the last 7 days']//strong"))
+    until_shown(lambda: "3" in operator.get(customer.page).texts("//section[h2='Changes refused in the last 7 days']//strong"))
     shown = operator.get(customer.page)
     assert "Users 1" in " ".join(shown.texts("//dl/*"))
     assert "name.givenName is missing" in shown.main
     (why,) = [link for link in shown.links() if "cause=" in link]
     assert len(operator.get(why).texts("//tbody/tr")) == 3
-    until(lambda: "4 changes, 3 of them refused" in operator.get(customer.page).main)  # each worker adds up by itself
+    until_shown(lambda: "4 changes, 3 of them refused" in operator.get(customer.page).main)  # each worker adds up by itself
     shown, moment = operator.get(customer.page), now()
     assert f"Most on one day: 4, on {day(moment)}." in shown.main
     assert shown.texts("//p[contains(@class, 'axis')]/span") == [day(moment - timedelta(days=27)), "today"]
@@ -110,8 +110,8 @@ def test_d_600_a_customer_whose_last_token_was_revoked_is_locked_out_at_once(pag
     shown = operator.get(customer.page)
     assert "Locked out" in shown.main and f"The token {token} was revoked on" in shown.main
     assert [text for text in operator.get("/console").texts("//main//li") if customer.name in text and "Locked out" in text]
-    until(lambda: customer.send("GET", "/Users").status_code == 401)  # workers remember it for some seconds
-    until(lambda: f"was refused: The token was revoked. The token {token} was revoked on" in operator.get(customer.page).main)
+    until_shown(lambda: customer.send("GET", "/Users").status_code == 401)  # workers remember it for some seconds
+    until_shown(lambda: f"was refused: The token was revoked. The token {token} was revoked on" in operator.get(customer.page).main)
     shown = operator.get(customer.page)
     assert "Create one, and paste it into the identity provider." in shown.main
     (why,) = shown.tree.xpath("//main//a[.='Why']/@href")

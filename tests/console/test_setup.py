@@ -20,9 +20,8 @@ from app.store.accounts.trusts import ASSERTION, Conditions, Trusts
 from app.store.operators.audit import AuditLog
 from app.store.operators.links import Links
 from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
-from tests.console.browsing import Browser
+from tests.console.browsing import Browser, until_shown
 from tests.console.test_log import USER, Customer
-from tests.processes import until
 
 TOKEN = re.compile(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}")
 
@@ -76,7 +75,7 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     assert sentence in shown and "Copy the whole Tenant URL again" in shown and "The connection works" not in shown
     (one,) = [link for link in admin.get("/setup/refused").links() if re.search(r"/refused/[\w-]+$", link)]
     assert sentence in admin.get(one).main
-    until(lambda: f"was refused: {sentence} Copy the whole Tenant URL again" in admin.get("/setup").main)
+    until_shown(lambda: f"was refused: {sentence} Copy the whole Tenant URL again" in admin.get("/setup").main)
     state = admin.get("/setup")
     assert "Wrong address" in state.main and "Locked out" not in state.main and "never; the last request was refused" in state.main
     (why,) = state.tree.xpath("//main//a[.='Why']/@href")
@@ -89,25 +88,25 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     assert f"Wrong address: {urlsplit(customer.url).path}" in row
     customer.url = customer.pages.url + right
     assert customer.send("GET", "/Users").status_code == 200
-    until(lambda: "Healthy" in operator.get(customer.page).main)
+    until_shown(lambda: "Healthy" in operator.get(customer.page).main)
     assert customer.send("GET", "/Userz").status_code == 404
-    until(lambda: "Wrong address" in operator.get(customer.page).main and "Before that, the connection worked" in admin.get("/setup").main)
+    until_shown(lambda: "Wrong address" in operator.get(customer.page).main and "Before that, the connection worked" in admin.get("/setup").main)
 
 
 def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, customer) -> None:
     token, start = make_token(admin), "/setup/test"
     assert "Nothing has arrived yet" in admin.get(start).main
     ask(customer, "/Users", token[:-20])
-    until(lambda: "Refused" in admin.get(start).main)
+    until_shown(lambda: "Refused" in admin.get(start).main)
     refused = admin.get(start)
     assert "Secret Token" in refused.main
     ask(customer, "/Users", token)
-    until(lambda: "asked for a user" in admin.get(start).main)
+    until_shown(lambda: "asked for a user" in admin.get(start).main)
     shown = admin.get(start).main
     assert "The connection works" in shown and "The test passes once" in shown and "has passed" not in shown
     assert "has not passed" in admin.get("/setup/done").main and "Test" not in ticks(admin)
     ask(customer, "/Groups", token)
-    until(lambda: "The test has passed" in admin.get(start).main)
+    until_shown(lambda: "The test has passed" in admin.get(start).main)
     assert "has not passed" not in admin.get("/setup/done").main and "Test" in ticks(admin)
     (live,) = admin.get(start).tree.xpath("//@data-poll")
     assert "The test has passed" in admin.get(live).response.text
@@ -118,7 +117,7 @@ def test_co_82_a_test_that_has_passed_stays_so_when_many_requests_follow(admin, 
     token = make_token(admin)
     for path in ("/Groups", *["/Users"] * 21):
         assert ask(customer, path, token) == 200
-    until(lambda: len(admin.get("/setup/test").texts("//*[@id='arrivals']//li")) == 21)
+    until_shown(lambda: len(admin.get("/setup/test").texts("//*[@id='arrivals']//li")) == 21)
     shown = admin.get("/setup/test")
     assert "The test has passed" in shown.main and shown.main.count("asked for a group") == 1
 
@@ -131,7 +130,7 @@ def test_a_token_that_only_reads_is_the_vendors_and_no_sign_of_the_identity_prov
     assert ask(customer, "/Userz", token) == 404
     mine = make_token(admin)
     assert ask(customer, "/Users", mine) == 200
-    until(lambda: "asked for a user" in admin.get("/setup/test").main)
+    until_shown(lambda: "asked for a user" in admin.get("/setup/test").main)
     shown = admin.get("/setup/test").main
     assert "asked for a group" not in shown and "has passed" not in shown
     pulse = Activity(pages.database).pulse(customer.name)
@@ -140,22 +139,22 @@ def test_a_token_that_only_reads_is_the_vendors_and_no_sign_of_the_identity_prov
 
 def test_a_client_that_gets_no_access_token_is_no_healthy_customer(pages, operator, customer) -> None:
     assert customer.send("GET", "/Users").status_code == 200
-    until(lambda: "Healthy" in operator.get(customer.page).main)
+    until_shown(lambda: "Healthy" in operator.get(customer.page).main)
     client, _ = Clients(pages.database).create(customer.name, lifetime=timedelta(days=9))
     form, wrong = {"grant_type": "client_credentials"}, (client.id, f"scimd_secret_{'0' * 64}")
     assert requests.post(f"{pages.url}/{customer.name}/oauth/token", form, auth=wrong, timeout=30).status_code == 401
-    until(lambda: "Wrong credential" in operator.get(customer.page).main)
+    until_shown(lambda: "Wrong credential" in operator.get(customer.page).main)
     shown = operator.get(customer.page).main
     assert "The secret is wrong" in shown and "Before that, the connection worked" in shown
     assert customer.send("GET", "/Users").status_code == 200
-    until(lambda: "Healthy" in operator.get(customer.page).main)
+    until_shown(lambda: "Healthy" in operator.get(customer.page).main)
 
 
 def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_works(admin, customer) -> None:
     customer.token, right = make_token(admin), customer.url
     assert "The test has not passed" in admin.get("/setup/done").main
     assert customer.send("GET", "/Users").status_code == 200
-    until(lambda: "The connection works" in admin.get("/setup/test").main)
+    until_shown(lambda: "The connection works" in admin.get("/setup/test").main)
     customer.url = f"{right}/Users"
     assert customer.send("GET", "/Users").status_code == 404
     shown = admin.get("/setup/test").main
@@ -164,15 +163,15 @@ def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_w
     assert "Test" not in ticks(admin) and "has not passed" in admin.get("/setup/done").main
     customer.url = right
     assert customer.send("GET", "/Users").status_code == 200
-    until(lambda: "The connection works" in admin.get("/setup/test").main)
+    until_shown(lambda: "The connection works" in admin.get("/setup/test").main)
 
 
 def test_a_person_who_was_refused_is_named_and_the_connection_works(admin, customer) -> None:
     customer.token = make_token(admin)
     assert customer.send("GET", "/Users").status_code == 200
     assert customer.user("svc@x.org", name={"familyName": "Backup"}).status_code == 400
-    until(lambda: "svc@x.org: The user has no name.formatted or name.givenName" in admin.get("/setup/test").main)
-    until(lambda: "The connection works" in admin.get("/setup/test").main)
+    until_shown(lambda: "svc@x.org: The user has no name.formatted or name.givenName" in admin.get("/setup/test").main)
+    until_shown(lambda: "The connection works" in admin.get("/setup/test").main)
 
 
 @pytest.mark.parametrize("key", PROVIDERS)
@@ -197,7 +196,7 @@ def test_co_82_what_came_before_the_page_was_opened_counts_from_the_newest_crede
     token = make_token(admin)
     for path in ("/Users", "/Groups"):
         ask(customer, path, token)
-    until(lambda: "The test has passed" in admin.get("/setup/test").main)
+    until_shown(lambda: "The test has passed" in admin.get("/setup/test").main)
     make_token(admin)
     assert "The test has passed" not in admin.get("/setup/test").main
 
@@ -241,11 +240,11 @@ def test_co_80_a_link_leads_to_the_step_at_which_the_customer_stands(pages) -> N
     token = {"Authorization": f"Bearer {make_token(admin)}"}
     assert heading() == "Test the connection"
     assert requests.get(f"{url}/Users", headers=token, timeout=30).status_code == 200
-    until(lambda: heading() == "What is left to do")
+    until_shown(lambda: heading() == "What is left to do")
     user = {"schemas": [USER], "userName": "a", "displayName": "a", "emails": [{"value": "a@x.org", "type": "work", "primary": True}],
             "name": {"givenName": "a", "familyName": "a", "formatted": "a"}, "externalId": "a", "active": True}
     assert requests.post(f"{url}/Users", json=user, headers=token, timeout=30).status_code == 201
-    until(lambda: heading() == "State")
+    until_shown(lambda: heading() == "State")
 
 
 def test_co_80_a_link_that_only_shows_and_a_suspended_customer_lead_to_the_state(pages, admin, customer) -> None:
@@ -316,7 +315,7 @@ def test_co_34_a_secret_is_in_one_answer(admin) -> None:
 def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> None:
     first = make_token(admin)
     assert ask(customer, "/Users", first) == 200
-    until(lambda: "in use" in admin.get("/setup/tokens").main)
+    until_shown(lambda: "in use" in admin.get("/setup/tokens").main)
     assert admin.get("/setup/tokens").tree.xpath("//@data-poll") == [], "nothing is waited for"
     (warning,) = [text for text in admin.get("/setup/tokens").texts("//details/p") if "In use" in text]
     assert warning.startswith("In use: it was last used just now.") and "will lock the identity provider out" in warning
@@ -325,10 +324,10 @@ def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> No
     (live,) = admin.get("/setup/tokens").tree.xpath("//@data-poll")
     assert not admin.get(live).response.headers.get("X-Done")
     assert ask(customer, "/Users", second) == 200
-    until(lambda: admin.get(live).response.headers.get("X-Done"))
+    until_shown(lambda: admin.get(live).response.headers.get("X-Done"))
     shown = admin.post("/setup/tokens", {"act": "revoke", "kind": "token", "id": first.split("_")[1]})
     assert "it lets no one in" in shown.main
-    until(lambda: ask(customer, "/Users", first) == 401, 10)
+    until_shown(lambda: ask(customer, "/Users", first) == 401, 10)
     assert admin.get("/setup/tokens").texts("//td[2]") == ["in use", "valid"]
     assert "Revoked." not in admin.post("/setup/tokens?done=revoked", {"act": "issue", "days": "1"}).main
     assert ask(customer, "/Users", second) == 200
@@ -352,7 +351,7 @@ def test_co_83_eight_posts_at_once_make_no_more_than_three(admin, customer) -> N
 def test_co_84_the_state_has_no_directory(admin, customer) -> None:
     customer.user("ada@x.org")
     customer.user("svc@x.org", name={"familyName": "Backup", "formatted": "x"})
-    until(lambda: "name.givenName is missing" in admin.get("/setup").main)
+    until_shown(lambda: "name.givenName is missing" in admin.get("/setup").main)
     assert "ada@x.org" not in admin.get("/setup").main + admin.get("/setup/refused").main
     (why,) = [link for link in admin.get("/setup/refused").links() if "/refused/" in link]
     shown = admin.get(why)
@@ -376,7 +375,7 @@ def test_ca_04_a_token_of_another_customer_does_not_name_it(pages, admin, custom
     other = Customer(pages)
     start = "/setup/test"
     ask(customer, "/Users", other.token)
-    until(lambda: "Refused" in admin.get(start).main)
+    until_shown(lambda: "Refused" in admin.get(start).main)
     (why,) = [link for link in admin.get("/setup/refused").links() if "/refused/" in link]
     for shown in (admin.get(start), admin.get(why), admin.get("/setup/refused"), admin.get("/setup")):
         assert other.name not in shown.response.text
