@@ -66,7 +66,8 @@ class Tenants(Collector):
                 for (tenant, kind), total in totals.items():
                     resources.add_metric([tenant, kind, "active"], total.number - total.disabled)
                     resources.add_metric([tenant, kind, "disabled"], total.disabled)
-                soon = sorted(earliest_expiries(self._database, now).items(), key=lambda row: row[1])
+                found = earliest_expiries(self._database, now, most=most_tenants())
+                soon = sorted(found.items(), key=lambda row: row[1])
                 for (tenant, kind), end in soon[:most_tenants()]:
                     ends.add_metric([tenant, kind], (end - now).total_seconds())
                 last = sorted(certificate_expiries(self._database).items(), key=lambda row: row[1])

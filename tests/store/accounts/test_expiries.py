@@ -18,6 +18,7 @@ from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.mongo.database import Database
 from app.store.sign_on import apps
 from app.store.sign_on.apps import Apps, Settings
+from tests.store.test_costs import profiled
 
 DAY = timedelta(days=1)
 
@@ -139,3 +140,20 @@ def test_the_soonest_of_each_kind(prepared: Database) -> None:
     }
     assert earliest_expiries(prepared, now + 6 * DAY, "acme")["acme", "secret"] == secret.expires, "what has ended is no end"
     assert earliest_expiries(prepared, now, "other") == {}
+
+
+def test_d_672_of_very_many_credentials_only_those_are_read_that_expire_first(prepared: Database) -> None:
+    tokens, clients = Tokens(prepared), Clients(prepared)
+    for number in range(8):
+        Tenants(prepared).create(f"t{number}", "rfc")
+        for days in (number + 1, number + 1.1, 50):
+            tokens.issue(f"t{number}", lifetime=days * DAY)
+        clients.create(f"t{number}", lifetime=(20 - number) * DAY)
+    now = datetime.now(UTC)
+    everything = earliest_expiries(prepared, now)
+    with profiled(prepared) as cost:
+        first = earliest_expiries(prepared, now, most=3)
+    assert first == {(f"t{number}", "token"): everything[f"t{number}", "token"] for number in range(3)} | {
+        (f"t{number}", "secret"): everything[f"t{number}", "secret"] for number in (5, 6, 7)
+    }
+    assert len(everything) == 16 and cost.documents <= 7 + 8 * 2, cost
