@@ -6,6 +6,9 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -105,3 +108,27 @@ def test_a_process_that_is_killed_is_told_and_none_stays(catalogue: Catalogue) -
         next(batches)
         assert set(children(os.getpid())) > before
     assert set(children(os.getpid())) == before
+
+
+IMPORT = """
+import io, time
+from app.cli.tenants.reading import read_ahead
+from app.schemas.custom import load_catalogue
+batches = read_ahead(io.BytesIO(b"{}\\n" * 5_000), load_catalogue(None, "rfc", "acme"), strict=False)
+print(len(next(batches).batch.refused), flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_process_ends_with_an_import_that_is_killed() -> None:
+    with subprocess.Popen([sys.executable, "-c", IMPORT], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as importer:
+        assert importer.stdout
+        assert importer.stderr
+        assert int(importer.stdout.readline()) == MOST_LINES
+        [reader] = children(importer.pid)
+        importer.kill()
+        assert importer.stderr.read() == b"", "it ends without a word, and has closed its standard error"
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{reader}/cmdline").exists() and Path(f"/proc/{reader}/cmdline").read_bytes():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
