@@ -122,6 +122,19 @@ def pages_links(pages):
     return Links(pages.database)
 
 
+def test_co_104_a_full_page_of_acts_is_small(pages, operator) -> None:
+    of, moment = name(), now()
+    pages.database.db.acts.insert_many([
+        {"_id": f"{of}-{number:03}", "time": moment - timedelta(seconds=number), "role": "operator", "how": "console",
+         "who": "alexandra.longfellow@operators.example.com", "address": "2001:db8:0:1::1234:5678", "tenant": of,
+         "act": "client delete secret", "object": "client_0123456789abcdef", "request": "", "outcome": "failed",
+         "reason": "This client has no such secret; perhaps another person has deleted it. " + "x" * 40} for number in range(60)
+    ])
+    shown = operator.get(f"/console/acts?customer={of}")
+    assert len(shown.texts("//tbody/tr")) == 50
+    assert len(shown.response.content) < 60_000
+
+
 def test_acts_are_listed_in_pages_that_leave_nothing_out(pages, operator) -> None:
     of, moment = name(), now()
     rows = [
