@@ -70,7 +70,7 @@ def play(world: World, acts: list[Act]) -> None:
 ACTS = st.lists(st.tuples(st.sampled_from(KINDS), st.integers(0, 29)), min_size=20, max_size=60)
 
 
-@settings(max_examples=examples(8), deadline=None)
+@settings(max_examples=examples(5), deadline=None)
 @given(ACTS)
 def test_ev_132_whatever_the_relays_do_at_once(new_world: Callable[[], World], acts: list[Act]) -> None:
     play(new_world(), acts)
