@@ -95,7 +95,7 @@ class Config:
         "", "Where to serve `/metrics`, such as `127.0.0.1:9464`, for Prometheus; without it nowhere.", port_address
     )
     metrics_tenants: int = setting(
-        "1000", "Tenants that metrics distinguish; all others share the label `(others)`.", whole(1, 100_000)
+        "500", "Tenants that metrics distinguish; all others share the label `(others)`.", whole(1, 100_000)
     )
     session_hours: int = setting("8", "Hours that a person stays signed in, from 1 to 24.", whole(1, 24))
     proxies: int = setting(
