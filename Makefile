@@ -10,15 +10,15 @@ export PYTHONDONTWRITEBYTECODE =
 run: .venv/run.stamp
 	@$(BIN)/scimd serve --demo
 
-# Everything except the tests marked `long`: a single one takes seconds, most of the rest take hundredths (D-650).
+# All but the tests marked `long` or `browser`: a single one takes seconds, most of the rest take hundredths (D-650).
 test: .venv/test.stamp
-	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
+	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long and not browser"
 
 # While writing: only tests that need no database and no server (tests/conftest.py marks the others), under a minute.
 test-fast: .venv/test.stamp
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m "not long and not process"
 
-# The tests with a real browser (chromium), which are skipped where there is none; `make test` runs a few of them, too.
+# The tests with a real browser (chromium), which are skipped where there is none.
 test-browser: .venv/test.stamp
 	@$(BIN)/python -m pytest -n auto --dist worksteal -m browser
 

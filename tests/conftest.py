@@ -347,7 +347,7 @@ def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with private.using(shared_folder(tmp_path_factory) / "mongod", test_commands=True) as place:
         with private.direct_client(place) as client, (place.path / "settings.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            evicts = "eviction=(threads_min=1,threads_max=1)"
+            evicts = "eviction=(threads_min=1,threads_max=1),eviction_dirty_target=60,eviction_dirty_trigger=80,eviction_updates_target=50,eviction_updates_trigger=70"
             client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=HISTORY)
             client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=evicts)
             config = client.admin.command("replSetGetConfig")["config"]

@@ -98,7 +98,7 @@ class Story:
 
 
 ELSEWHERE = {
-    "make test": 'python -m pytest -n auto --dist worksteal -m "not long"',
+    "make test": 'python -m pytest -n auto --dist worksteal -m "not long and not browser"',
     "make test-fast": 'python -m pytest -n auto --dist worksteal -m "not long and not process"',
     "make test-browser": "python -m pytest -n auto --dist worksteal -m browser",
     "make screenshots": "python -m tests.console.browser.pictures",

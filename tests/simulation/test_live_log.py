@@ -17,7 +17,7 @@ from tests.simulation.directory import Directory
 from tests.simulation.entra import Entra
 from tests.simulation.mapping import Default
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 LINES = """[...document.querySelectorAll('#rows tbody tr')].map(row => [
     row.querySelector('a[href*="/log/"]').pathname.split('/').at(-1), ...[1, 2].map(cell => row.cells[cell].textContent)])"""
 Line = tuple[str, str, str]

@@ -13,7 +13,7 @@ from tests.conftest import Fault, Server, make_server, new_database
 from tests.console.browser.conftest import Window
 from tests.processes import until
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 PAUSES = """window.pauses = []; const real = window.setTimeout;
     window.setTimeout = (work, pause) => { pauses.push(pause); return real(work, 100); };"""
 """Notes what the script waits for, and lets it wait a moment only."""

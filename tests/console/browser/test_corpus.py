@@ -14,7 +14,7 @@ from tests.conftest import Server
 from tests.console.test_log import ENTERPRISE, USER, Customer
 from tests.console.test_people import GROUP
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 
 AWAY = "http://evil.example/x"
 COOKIE = "__Host-scimd-console"

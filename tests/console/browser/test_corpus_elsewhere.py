@@ -21,7 +21,7 @@ from tests.console.test_log import USER, Customer
 from tests.processes import until
 
 __all__ = ["visited"]
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 MORE = "urn:example:more:2.0:User"
 SCHEMA = {
     "schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": MORE, "name": "More",

@@ -10,7 +10,7 @@ from app.store.accounts.tokens import Tokens
 from app.store.operators.audit import FAILED, AuditLog, Operator
 from tests.console.test_log import ENTERPRISE
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 HTML = '"><img src=x onerror=alert(1)><b>x</b>{{7*7}}</bdi></a>'
 ODD = {"tags": HTML, "turned": "\u202egpj.exe\u2066\u200f", "long": "x" * 8_000, "words": "word " * 1_500, "urn": f"{ENTERPRISE}:" * 20}
 OUTSIDE = """[...document.querySelectorAll("main *")].filter(each => !each.closest(".hidden, thead, pre")).filter(

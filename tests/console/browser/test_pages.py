@@ -47,7 +47,6 @@ def test_co_02_121_from_the_link_to_a_token_that_works(either_window, customer) 
     assert answer.status_code == 200
 
 
-@pytest.mark.long
 def test_co_121_from_a_refusal_to_its_cure_in_two_clicks(either_window, customer) -> None:
     page = either_window.enter()
     either_window.go(customer.page)
@@ -58,7 +57,6 @@ def test_co_121_from_a_refusal_to_its_cure_in_two_clicks(either_window, customer
     assert page.locator("ol li").count() >= 2
 
 
-@pytest.mark.long
 def test_co_121_a_customer_is_set_up_with_a_token_that_was_cut_first(either_window, customer) -> None:
     page = either_window.enter_setup(customer.name)
     page.get_by_role("link", name="Connect", exact=True).click()
@@ -81,7 +79,6 @@ def test_co_121_a_customer_is_set_up_with_a_token_that_was_cut_first(either_wind
     assert page.locator("text=Start provisioning").count() == 1
 
 
-@pytest.mark.long
 def test_co_13_times_are_local_and_values_are_copied(window, customer) -> None:
     page = window.enter()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -96,7 +93,6 @@ def test_co_13_times_are_local_and_values_are_copied(window, customer) -> None:
     assert page.evaluate("navigator.clipboard.readText()") == page.locator("#made-1").inner_text().strip()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("zone", "end"), [("Asia/Kolkata", " UTC+5:30"), ("America/New_York", r" UTC-[45]"), ("Europe/London", r" UTC(\+1)?")])
 def test_co_45_a_local_time_says_how_far_it_is_from_utc(chromium, window, customer, zone, end) -> None:
     window.enter()
@@ -107,7 +103,6 @@ def test_co_45_a_local_time_says_how_far_it_is_from_utc(chromium, window, custom
     context.close()
 
 
-@pytest.mark.long
 def test_co_46_the_log_is_live_and_holds_still_while_one_reads(window, customer) -> None:
     page = window.enter()
     window.go(f"{customer.page}/log")
@@ -121,7 +116,6 @@ def test_co_46_the_log_is_live_and_holds_still_while_one_reads(window, customer)
     page.wait_for_selector("text=later@x.org")
 
 
-@pytest.mark.long
 def test_co_13_a_secret_that_was_not_copied_is_not_left_by_mistake(window, customer) -> None:
     page = window.enter()
     window.go(f"{customer.page}/credentials")
@@ -139,7 +133,6 @@ def test_co_13_a_secret_that_was_not_copied_is_not_left_by_mistake(window, custo
     window.wrong = [text for text in window.wrong if "chrome-error" not in text]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("kind", ["console", "setup"])
 def test_co_90_92_122_axe_finds_nothing(window, customer, kind) -> None:
     page = window.enter() if kind == "console" else window.enter_setup(customer.name)
@@ -166,7 +159,6 @@ def shifts(page) -> list[str]:
     )
 
 
-@pytest.mark.long
 def test_co_03_104_122_a_page_is_small_and_asks_nobody_else(window, customer) -> None:
     customer.pages.database.db.acts.delete_many({})  # those with the attacks of other tests in them
     page = window.enter()
@@ -191,7 +183,6 @@ BESIDE = """(() => { const box = [...document.querySelectorAll("header form butt
 """How many links and fields are beside the last button of the header."""
 
 
-@pytest.mark.long
 def test_on_a_phone_header_and_tabs_take_a_third_of_the_first_screen_at_most(window, customer) -> None:
     page = window.enter()
     page.set_viewport_size({"width": 360, "height": 640})
@@ -208,7 +199,6 @@ BROKEN = """[...document.querySelectorAll("td bdi, td code")].filter(
 """Words in tables that are on two lines."""
 
 
-@pytest.mark.long
 def test_on_a_phone_a_line_about_no_resource_says_what_it_is(window, customer) -> None:
     customer.send("GET", "/Users", token="scimd_cut")
     window.enter()
@@ -223,7 +213,6 @@ ROOM = """(selector => [...document.querySelectorAll(selector)].map(each => {
 """How much wider elements are than their text."""
 
 
-@pytest.mark.long
 def test_on_a_phone_what_belongs_together_is_on_one_line(window, customer) -> None:
     """Who did something beside "By:", the bars beside what they count, and a text after its time."""
     window.enter_setup(customer.name)
@@ -238,7 +227,6 @@ def test_on_a_phone_what_belongs_together_is_on_one_line(window, customer) -> No
     assert set(page.evaluate(f"{ROOM}('#arrivals li time')")) == {0}
 
 
-@pytest.mark.long
 def test_a_word_in_a_table_is_on_one_line(window, customer) -> None:
     name, shown = "christopher.montgomery@contoso.com", "Featherstonehaugh"
     customer.user(name, displayName=shown)
@@ -257,7 +245,6 @@ def test_a_word_in_a_table_is_on_one_line(window, customer) -> None:
         assert page.evaluate("[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length") == 0, path
 
 
-@pytest.mark.long
 def test_who_did_something_takes_two_lines_at_most_with_the_rest_in_the_title(window, customer) -> None:
     label = "The token that the administrator of Contoso pasted into Entra in 2026"
     customer.token = Tokens(customer.pages.database).issue(customer.name, label=label)[0]
@@ -274,7 +261,6 @@ def test_who_did_something_takes_two_lines_at_most_with_the_rest_in_the_title(wi
     assert command.get_attribute("title") == command.inner_text()
 
 
-@pytest.mark.long
 def test_co_91_by_keyboard_alone(window, customer) -> None:
     page = window.enter()
     page.keyboard.press("Tab")
@@ -296,7 +282,6 @@ def test_co_91_by_keyboard_alone(window, customer) -> None:
     page.wait_for_selector("text=it lets no one in")
 
 
-@pytest.mark.long
 def test_ca_03_no_page_is_shown_in_a_frame(window, customer) -> None:
     page = window.enter()
     window.go("/readyz")

@@ -6,7 +6,7 @@ import uuid
 
 import pytest
 
-pytestmark = [pytest.mark.browser, pytest.mark.long]
+pytestmark = pytest.mark.browser
 
 
 def test_co_121_what_was_deleted_is_restored(either_window, customer) -> None:

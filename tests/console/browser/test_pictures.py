@@ -26,7 +26,6 @@ def test_co_125_each_page_has_a_picture_in_the_document(application) -> None:
     assert [path for path in FOLDER.iterdir() if path.stat().st_size > LARGEST] == []
 
 
-@pytest.mark.long
 @pytest.mark.browser
 def test_each_picture_can_be_drawn(chromium: Any, tmp_path: Path, mongod_uri: str) -> None:
     (folder := tmp_path / "pictures").mkdir()

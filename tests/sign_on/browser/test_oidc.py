@@ -10,7 +10,7 @@ from tests.sign_on.browser.conftest import PATCH, running_apps, until
 from tests.sign_on.oidc.provider import ADA
 from tests.sign_on.oidc.world import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.process, pytest.mark.long]
+pytestmark = [pytest.mark.browser, pytest.mark.process]
 
 
 @pytest.fixture

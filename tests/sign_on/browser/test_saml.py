@@ -27,7 +27,6 @@ def test_sso_146_a_person_opens_the_app_and_is_in(place, page):
     assert place.idp.asked == 1
 
 
-@pytest.mark.long
 def test_sso_146_a_second_app_shows_no_page(place, page):
     page.goto(place.app_urls[0])
     page.goto(place.app_urls[1])
@@ -35,7 +34,6 @@ def test_sso_146_a_second_app_shows_no_page(place, page):
     assert place.idp.asked == 1
 
 
-@pytest.mark.long
 def test_sso_146_two_tabs_at_once_both_come_in(place, context):
     one, other = context.new_page(), context.new_page()
     one.goto(place.app_urls[0], wait_until="commit")
@@ -45,14 +43,12 @@ def test_sso_146_two_tabs_at_once_both_come_in(place, context):
         assert heading(page) == "B. Simon"
 
 
-@pytest.mark.long
 def test_sso_37_the_tile_of_my_apps_leads_to_a_page_that_says_who_is_signed_in(place, page, context):
     page.goto(place.tenant.sign_on)
     assert "B. Simon" in page.content() or "b.simon" in page.content()
     assert is_signed_in(context, place)
 
 
-@pytest.mark.long
 def test_sso_82_signing_out_ends_the_session_and_tells_the_app(place, page, context):
     page.goto(place.app_urls[0])
     page.goto(f"{place.tenant.sign_on}/out")
@@ -66,7 +62,6 @@ def test_sso_82_signing_out_ends_the_session_and_tells_the_app(place, page, cont
     assert place.idp.asked == 2
 
 
-@pytest.mark.long
 def test_sso_03_a_person_who_is_disabled_is_out_at_the_next_click_and_the_app_is_told(place, page):
     page.goto(place.app_urls[0])
     place.disable()
@@ -80,7 +75,6 @@ def test_sso_03_a_person_who_is_disabled_is_out_at_the_next_click_and_the_app_is
     assert heading(page) == "error: access_denied"
 
 
-@pytest.mark.long
 def test_sa_55_an_unsolicited_response_from_another_site_becomes_a_sign_in_of_ours(place, page, context):
     page.goto(f"{place.idp_url}/unsolicited")
     page.wait_for_url(lambda url: url.startswith(place.tenant.sign_on))
@@ -89,7 +83,6 @@ def test_sa_55_an_unsolicited_response_from_another_site_becomes_a_sign_in_of_ou
     until(lambda: is_signed_in(context, place))
 
 
-@pytest.mark.long
 def test_sa_61_an_attacker_cannot_sign_a_victim_in_as_somebody_else(place, page, context):
     place.idp.last = place.tenant.begin(Browser())  # the attacker's own sign-in, in their own browser
     page.goto(f"{place.idp_url}/attack")
@@ -99,7 +92,6 @@ def test_sa_61_an_attacker_cannot_sign_a_victim_in_as_somebody_else(place, page,
     assert place.tenant.sessions() == 0
 
 
-@pytest.mark.long
 def test_sso_103_no_page_can_be_framed(place, chromium):
     context = chromium.new_context()
     messages = []
@@ -124,7 +116,6 @@ def fits(page, picture):
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (picture, width, scheme)
 
 
-@pytest.mark.long
 def test_sso_146_the_pages_fit_a_telephone_and_a_desk_in_light_and_dark(place, page, tmp_path):
     place.idp.name_id = "nobody@contoso.com"
     page.goto(place.app_urls[0])
