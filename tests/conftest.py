@@ -44,7 +44,10 @@ from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database, connect
 from app.store.open import collections
 from app.store.sign_on import signing_keys
-from tests import examples  # noqa: F401 - the profiles of Hypothesis
+from tests import (
+    examples,  # noqa: F401 - the profiles of Hypothesis
+    routes,
+)
 from tests.browsers import chromium  # noqa: F401 - a fixture; one for all, since Playwright runs once in a process
 from tests.commands import run_command
 from tests.forking import Forked, fork
@@ -166,36 +169,10 @@ def few_signing_keys() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def routes_are_read_once() -> Iterator[None]:
-    """Let Werkzeug read a route once for all applications, and compile what builds its URL at the first use, if any.
-
-    That is 0.025 of the 0.035 s of processor time that an application takes to make, and a thousand tests make one.
-    """
-    compile_rule, compile_builder = Rule.compile, Rule._compile_builder
-    found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-
-    def once(rule: Rule) -> None:
-        key = rule.rule, rule.subdomain, rule.host, rule.merge_slashes
-        if key not in found:
-            compile_rule(rule)
-            found[key] = rule._parts, rule._trace, rule._converters
-        else:
-            rule._parts, rule._trace, rule._converters = found[key]
-            rule.arguments.update(rule._converters)
-            rule._build, rule._build_unknown = (later(rule, unknown).__get__(rule, None) for unknown in (False, True))
-
-    def later(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
-        made: list[Callable[..., Any]] = []  # a `cache` would take a third of the time that this saves
-
-        def build(_: Any, **values: Any) -> Any:
-            if not made:
-                made.append(compile_builder(rule, append_unknown))
-            return made[0](rule, **values)
-
-        return build
-
+    """Let Werkzeug read a route once for all applications: a thousand tests make one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Rule, "compile", once)
-        patch.setattr(Rule, "_compile_builder", later)
+        for name, replaced in routes.read_once().items():
+            patch.setattr(Rule, name, replaced)
         yield
 
 

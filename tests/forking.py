@@ -23,6 +23,10 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from werkzeug.routing import Rule
+
+from tests.routes import read_once
+
 ROOT = Path(__file__).parents[1]
 IMPORTED = ("app.assembly", "app.cli.serve", "app.background.janitor", "app.background.relay", "gunicorn.workers.gthread")
 LARGEST = 1 << 17
@@ -134,6 +138,8 @@ if __name__ == "__main__":
     for _module in IMPORTED:
         importlib.import_module(_module)
     sys.modules["app.background.relay"].ACTIVE_SECONDS = 0.1  # type: ignore[attr-defined]
+    for _name, _replaced in read_once().items():
+        setattr(Rule, _name, _replaced)
     gc.collect()
     gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))
