@@ -108,6 +108,7 @@ def test_pe_12_the_database_goes_away_in_the_middle_of_an_answer(world, fault):
     assert len(world.sessions()) == 1
 
 
+@pytest.mark.long
 def test_pe_12_the_database_goes_away_in_the_middle_of_finish(world, fault):
     for number, away in steps(fault):
         browser, before = world.browser(), len(world.sessions())

@@ -306,7 +306,7 @@ def removing(*users: str) -> dict[str, Any]:
     return {"op": "remove", "path": "members", "value": [{"value": user} for user in users]}
 
 
-@pytest.mark.parametrize("swept", [False, True], ids=["before it is swept", "afterwards"])
+@pytest.mark.parametrize("swept", [False, pytest.param(True, marks=pytest.mark.long)], ids=["before it is swept", "afterwards"])
 def test_fa_12_changes_of_a_group_that_is_being_swept(client: Client, database: Database, swept: bool) -> None:
     world = World(client, database)
     world.put(world.stayer)
