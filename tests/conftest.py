@@ -313,20 +313,27 @@ HISTORY = 30
 """Seconds for which the run's MongoDB keeps what was deleted or replaced: longer than a request may take."""
 
 
+CACHE = (
+    "eviction=(threads_min=1,threads_max=1),eviction_dirty_target=60,eviction_dirty_trigger=80,"
+    "eviction_updates_target=50,eviction_updates_trigger=70"
+)
+"""When the run's MongoDB makes room in its cache, in per cent of it, and how many threads do it."""
+
+
 @pytest.fixture(scope="session")
 def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Yield the URI of the run's one real MongoDB: a replica set of one member that takes failpoints.
 
     MongoDB's default is to keep history for five minutes, and each query of an index passes over it: that of the
     documents of all the tests before, in a database that is emptied and used again. A majority's writes need not be on
-    the disk, which is memory, and one thread makes room in its cache: a third less processor time for each write.
+    the disk, which is memory, and most of its cache may be dirty: by default it begins to write at 5 %, what will soon
+    be deleted. That was a sixth of the processor time of tests that write.
     """
     with private.using(shared_folder(tmp_path_factory) / "mongod", test_commands=True) as place:
         with private.direct_client(place) as client, (place.path / "settings.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            evicts = "eviction=(threads_min=1,threads_max=1),eviction_dirty_target=60,eviction_dirty_trigger=80,eviction_updates_target=50,eviction_updates_trigger=70"
             client.admin.command("setParameter", 1, minSnapshotHistoryWindowInSeconds=HISTORY)
-            client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=evicts)
+            client.admin.command("setParameter", 1, wiredTigerEngineRuntimeConfig=CACHE)
             config = client.admin.command("replSetGetConfig")["config"]
             if config["writeConcernMajorityJournalDefault"]:
                 config |= {"version": config["version"] + 1, "writeConcernMajorityJournalDefault": False}
