@@ -326,8 +326,8 @@ def mongod_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     MongoDB's default is to keep history for five minutes, and each query of an index passes over it: that of the
     documents of all the tests before, in a database that is emptied and used again. A majority's writes need not be on
-    the disk, which is memory, and most of its cache may be dirty: by default it begins to write at 5 %, what will soon
-    be deleted. That was a sixth of the processor time of tests that write.
+    the disk, which is memory, and 60 % of its cache may be dirty. The default is 5 %, and MongoDB wrote away what tests
+    were about to delete: a sixth of the processor time of tests that write.
     """
     with private.using(shared_folder(tmp_path_factory) / "mongod", test_commands=True) as place:
         with private.direct_client(place) as client, (place.path / "settings.lock").open("w") as lock:
