@@ -58,7 +58,7 @@ class Window:
         return self.page
 
 
-@pytest.fixture(params=["with scripts", pytest.param("without scripts", marks=pytest.mark.long)])
+@pytest.fixture(params=["with scripts", "without scripts"])
 def scripts(request: pytest.FixtureRequest) -> bool:
     return bool(request.param == "with scripts")
 
