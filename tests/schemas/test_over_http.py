@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,7 +17,7 @@ from pymongo.monitoring import CommandListener, CommandStartedEvent, CommandSucc
 
 from app import create_app
 from app.config import Config
-from app.schemas.attribute import Attribute
+from app.schemas.attribute import DISPLAY, TYPE, VALUE, Attribute
 from app.schemas.custom import load_catalogue
 from app.schemas.resource_type import ResourceType
 from app.schemas.schema import Schema
@@ -26,6 +26,7 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import USER_URN, Client
+from tests.examples import one_of_each
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"
 # Two values of each type, the first one smaller; neither is what a client would get by default.
@@ -164,9 +165,26 @@ def cases(folder: Path) -> dict[str, Case]:
     return {f"{case.type.name} {case.path}": case for case in found}
 
 
+def columns(row: Attribute | None) -> Attribute | None:
+    """Return a row without what no code but that of claims and of `/Schemas` reads."""
+    return row and replace(row, name="", description="", canonical_values=(), sub_attributes=(), claim="", scope="", claim_values=())
+
+
+def kind(name: str) -> Hashable:
+    """Return what tells an attribute from others: its columns, and the name if sub-attributes of many have it."""
+    case = CASES[name]
+    usual = case.leaf.name if case.sub and case.leaf.name in (VALUE, TYPE, DISPLAY, "primary") else ""
+    return case.type.name, case.schema.stored_as != "", case.row.is_link, usual, repr((columns(case.row), columns(case.sub)))
+
+
+CASES = {
+    **cases(SAMPLES / "devices"),
+    **{name: case for name, case in cases(SAMPLES / "badges").items() if "example" in name},
+}
+
+
 @pytest.fixture(scope="module", params=[
-    *cases(SAMPLES / "devices"), *(name for name in cases(SAMPLES / "badges") if "example" in name),
-    *(f"User urn:example:acme:2.0:User:{name}" for name in ("badgeNumber", "doors", "validUntil")),
+    *one_of_each(CASES, kind), *(f"User urn:example:acme:2.0:User:{name}" for name in ("badgeNumber", "doors", "validUntil")),
 ])
 def case(request: pytest.FixtureRequest, schemas_dir: Path) -> Case:
     return cases(schemas_dir)[request.param]
