@@ -17,22 +17,21 @@ def read_once() -> dict[str, Callable[..., Any]]:
     found: dict[tuple[Any, ...], tuple[Any, ...]] = {}
 
     def once(rule: Rule) -> None:
-        key = rule.rule, rule.subdomain, rule.host, rule.merge_slashes
+        key = rule.rule, rule.subdomain, rule.host, rule.merge_slashes, tuple((rule.defaults or {}).items())
         if key not in found:
             compile_rule(rule)
-            found[key] = rule._parts, rule._trace, rule._converters
-        else:
-            rule._parts, rule._trace, rule._converters = found[key]
-            rule.arguments.update(rule._converters)
-            rule._build, rule._build_unknown = (later(rule, unknown).__get__(rule, None) for unknown in (False, True))
+            found[key] = rule._parts, rule._trace, rule._converters, later(rule, False), later(rule, True)
+        rule._parts, rule._trace, rule._converters, build, build_unknown = found[key]
+        rule.arguments.update(rule._converters)
+        rule._build, rule._build_unknown = build.__get__(rule, None), build_unknown.__get__(rule, None)
 
     def later(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
         made: list[Callable[..., Any]] = []  # a `cache` would take a third of the time that this saves
 
-        def build(_: Any, **values: Any) -> Any:
+        def build(like: Any, **values: Any) -> Any:
             if not made:
                 made.append(compile_builder(rule, append_unknown))
-            return made[0](rule, **values)
+            return made[0](like, **values)
 
         return build
 

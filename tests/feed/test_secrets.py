@@ -12,7 +12,6 @@ import pytest
 from app import create_app
 from app.config import Config
 from app.store.accounts.tokens import Tokens
-from app.store.directory import secrets
 from app.store.log.outbox import pending_collections
 from app.store.log.relay import Relay
 from app.store.mongo.database import Database
@@ -45,10 +44,8 @@ def schemas(folder: Path) -> None:
 
 
 @pytest.fixture
-def begin(reused_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+def begin(reused_database: Database, tmp_path: Path) -> Callable[..., World]:
     """Return a function that makes a world with some settings, in which everything has happened."""
-    monkeypatch.setattr(secrets, "_COST", (2, 8, 1))  # many secrets are hashed, and none is guessed
-
     def begin(**settings: str) -> World:
         schemas(tmp_path)
         config = Config.from_environment({"SCIMD_RATE_LIMIT": "off", "SCIMD_SCHEMAS_DIR": str(tmp_path)} | settings)

@@ -8,7 +8,8 @@ import os
 import re
 
 _HASH = re.compile(r"^scrypt\$\d+\$\d+\$\d+\$[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]+$")
-_COST = (2**14, 8, 1)
+COST = (2**14, 8, 1)
+"""The parameters n, r and p of scrypt (RFC 7914 section 2): a hash takes 0.05 s and 16 MiB."""
 
 
 class Hashed(str):
@@ -22,7 +23,7 @@ def hashed(secret: str) -> Hashed:
     if isinstance(secret, Hashed):
         return secret
     salt = os.urandom(16)
-    n, r, p = _COST
+    n, r, p = COST
     digest = hashlib.scrypt(secret.encode(), salt=salt, n=n, r=r, p=p)
     return Hashed(f"scrypt${n}${r}${p}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}")
 

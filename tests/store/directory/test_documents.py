@@ -22,7 +22,7 @@ from app.schemas.tables.user import ENTERPRISE_URN as ENT
 from app.schemas.tables.user import USER_TYPE
 from app.schemas.tables.user import USER_URN as CORE
 from app.store.directory.documents import decode, encode, stored_keys, without_hidden
-from app.store.directory.secrets import as_hashed, hashed
+from app.store.directory.secrets import COST, as_hashed, hashed
 from app.store.mongo.unknown_fields import Partial
 from tests.examples import examples
 from tests.scim_filter.worlds import THING_TYPE, TYPES, resources
@@ -154,12 +154,13 @@ def test_dates_of_any_year_and_offset():
         assert (back["made"], back["times"], back["parts"]) == (shown, [shown], [{"since": shown, "tags": ["A"]}])
 
 
-def test_a_secret_is_kept_as_a_salted_hash():
+def test_a_secret_is_kept_as_a_salted_hash(monkeypatch):
+    monkeypatch.setattr("app.store.directory.secrets.COST", COST)  # of the product; tests hash at once
     secrets = [encode(USER | {"password": "Pa$$word"}, USER_TYPE, tenant="t")["password"] for _ in range(2)]
     assert secrets[0] != secrets[1]
     for kept in secrets:
         name, n, r, p, salt, digest = kept.split("$")
-        assert name == "scrypt" and len(base64.b64decode(salt)) == 16
+        assert (name, int(n), int(r), int(p)) == ("scrypt", 2**14, 8, 1) and len(base64.b64decode(salt)) == 16
         again = hashlib.scrypt(b"Pa$$word", salt=base64.b64decode(salt), n=int(n), r=int(r), p=int(p))
         assert base64.b64decode(digest) == again
 
