@@ -77,6 +77,12 @@ class Story:
         self.server.start("--demo")
         return self.server.page.read_text()
 
+    def serve_without_demo(self, command: str, **settings: str) -> None:
+        """Start the server that the command would, but without the demo, which takes a second to make."""
+        self.did(command)
+        self.server.environ |= settings
+        self.server.start()
+
     def did(self, command: str) -> None:
         """Record a command that was tried in another way than by typing it."""
         self.ran.append(command)

@@ -59,7 +59,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterato
     settings = {"SCIMD_WORKERS": "1", "SCIMD_THREADS": "8", "SCIMD_RATE_LIMIT": "25"}
     with story(make_server(folder, **settings, SCIMD_MONGODB_URI=new_database(mongod_uri))) as told:
         (folder / "examples").symlink_to(pages.ROOT / "examples")
-        told.serve("make run")
+        told.serve_without_demo("make run")
         told.run("scimd tenant create contoso --profile interop", f"Tenant URL: {told.server.url}/contoso/scim/v2")
         told.run("scimd tenant show contoso", f"{told.server.url}/contoso/scim/v2")
         told.run("scimd import contoso examples/contoso.jsonl", "refused 0")
@@ -211,20 +211,30 @@ def name(line: dict[str, str]) -> str:
     return line.get("userName") or line["displayName"]
 
 
-@pytest.mark.parametrize("command", ["python examples/directory.py users", "node examples/directory.mjs users"])
-def test_a_program_reads_all_pages(reader: Story, command: str) -> None:
-    needs(shlex.split(command)[0])
+NUMBER = 410
+"""Users, for three pages of the programs."""
+
+
+@pytest.fixture(scope="module")
+def many(reader: Story) -> tuple[str, str]:
+    """Return the URL and a token of a tenant with many users."""
     url, token = reader.server.create_tenant(profile="interop")
     operations = [
         {"method": "POST", "path": "/Users", "bulkId": f"b{number}", "data": {
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": f"u{number}@example.com"}}
-        for number in range(450)
+        for number in range(NUMBER)
     ]
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations}
     reader.send(token, "POST", f"{url}/Bulk", body)
-    printed = run(reader, command, url, token)
-    assert {json.loads(line)["userName"] for line in printed} == {f"u{number}@example.com" for number in range(450)}
-    assert len(printed) == 450
+    return url, token
+
+
+@pytest.mark.parametrize("command", ["python examples/directory.py users", "node examples/directory.mjs users"])
+def test_a_program_reads_all_pages(reader: Story, many: tuple[str, str], command: str) -> None:
+    needs(shlex.split(command)[0])
+    printed = run(reader, command, *many)
+    assert {json.loads(line)["userName"] for line in printed} == {f"u{number}@example.com" for number in range(NUMBER)}
+    assert len(printed) == NUMBER
 
 
 @pytest.mark.parametrize("command", [
