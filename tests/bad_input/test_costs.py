@@ -13,9 +13,11 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pymongo
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
@@ -41,6 +43,9 @@ CASES = [
 ]
 """Profile and shape: the tolerant one rewrites the bodies of some, and is the same for all others."""
 MOST = 5
+PATHS = {"{user}": "/Users", "{group}": "/Groups"}
+DRIVER = str(Path(pymongo.__file__).parent)
+"""Where the steps of a command to MongoDB are: it is counted, and not what it takes, which is the same for any input."""
 
 
 class Text(str):
@@ -54,16 +59,21 @@ class Text(str):
 
 
 def steps(work: Callable[[], Any]) -> int:
-    """Return how many lines of Python and calls `work` takes, in this thread."""
+    """Return how many lines of Python and calls `work` takes, in this thread; of the driver, how many calls."""
     count = 0
 
-    def step(frame: FrameType, event: str, argument: Any) -> Any:
+    def line(frame: FrameType, event: str, argument: Any) -> Any:
         nonlocal count
         count += 1
-        return step
+        return line
+
+    def call(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return None if frame.f_code.co_filename.startswith(DRIVER) else line
 
     before = sys.gettrace()
-    sys.settrace(step)
+    sys.settrace(call)
     try:
         work()
     finally:
@@ -97,7 +107,7 @@ def counted_strings() -> Iterator[None]:
 
 
 class World:
-    """An application with tenants, each with a user and a group of a hundred values and members."""
+    """An application with tenants, each with a user of a hundred values and a group."""
 
     def __init__(self, database: Database) -> None:
         self._app: Flask = create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), database)
@@ -105,24 +115,25 @@ class World:
         self._database = database
         self._headers: dict[str, dict[str, str]] = {}
         self._names: dict[str, dict[str, str]] = {}
-        self._changed: set[str] = set()
+        self._changed: set[tuple[str, str]] = set()
         for profile in ("rfc", "interop"):
             Tenants(database).create(profile, profile)
             self._headers[profile] = {"Authorization": f"Bearer {Tokens(database).issue(profile)[0]}"}
             self._names[profile] = {}
-            self._refill(profile)
+            for place in PATHS:
+                self._refill(profile, place)
 
-    def _refill(self, profile: str) -> None:
-        """Make a user and a group that no request has changed."""
-        name = uuid.uuid4().hex
-        emails = [{"value": f"e{i}@x", "type": "work", "display": f"e {i}"} for i in range(100)]
-        user = {"schemas": [USER], "userName": name, "displayName": name, "emails": emails,
-                "name": {"givenName": "G", "familyName": "F"}}
-        group = {"schemas": [GROUP], "displayName": name}
-        for place, path, body in (("{user}", "/Users", user), ("{group}", "/Groups", group)):
-            response = self._client.post(f"/{profile}/scim/v2{path}", json=body, headers=self._headers[profile])
-            assert response.status_code == 201, response.data
-            self._names[profile][place] = response.get_json()["id"]
+    def _refill(self, profile: str, place: str) -> None:
+        """Make a user or a group that no request has changed."""
+        body: dict[str, Any] = {"displayName": (name := uuid.uuid4().hex)}
+        if place == "{group}":
+            body |= {"schemas": [GROUP]}
+        else:
+            emails = [{"value": f"e{i}@x", "type": "work", "display": f"e {i}"} for i in range(100)]
+            body |= {"schemas": [USER], "userName": name, "emails": emails, "name": {"givenName": "G", "familyName": "F"}}
+        response = self._client.post(f"/{profile}/scim/v2{PATHS[place]}", json=body, headers=self._headers[profile])
+        assert response.status_code == 201, response.data
+        self._names[profile][place] = response.get_json()["id"]
 
     def cost(self, profile: str, request: Request) -> int:
         """Return the steps of a request."""
@@ -138,11 +149,12 @@ class World:
 
     def _prepared(self, profile: str, request: Request) -> Callable[[], TestResponse]:
         """Return a function that sends the request to the user and the group as they were made."""
-        if profile in self._changed:
-            self._refill(profile)
-            self._changed.remove(profile)
         body, path = request.body, request.path
-        for place, name in self._names[profile].items():
+        for place in self._places(request):
+            if (profile, place) in self._changed:
+                self._refill(profile, place)
+                self._changed.remove((profile, place))
+            name = self._names[profile][place]
             path = path.replace(place, name)
             body = body.replace(place.encode(), name.encode()) if body else body
         return partial(
@@ -154,10 +166,13 @@ class World:
         assert response.status_code < 500, response.data[:500]
         if request.path == "/Bulk" and response.status_code == 200:
             assert not [each for each in response.get_json()["Operations"] if each["status"] >= "500"]
-        if response.status_code < 300 and any(
-            place in request.path or place.encode() in (request.body or b"") for place in self._names[profile]
-        ):
-            self._changed.add(profile)
+        if response.status_code < 300:
+            self._changed |= {(profile, place) for place in self._places(request)}
+
+    @staticmethod
+    def _places(request: Request) -> list[str]:
+        """Return which of the user and the group a request names."""
+        return [place for place in PATHS if place in request.path or place.encode() in (request.body or b"")]
 
     def token_cost(self, form: str) -> int:
         """Return the steps of a token request."""
