@@ -82,7 +82,7 @@ class Team:
 class Directory:
     """All people and groups, by their object ids, in the order in which they were made."""
 
-    def __init__(self, people: int = 200, teams: int = 20) -> None:
+    def __init__(self, people: int = 100, teams: int = 20) -> None:
         self._dice = random.Random(2026)
         self.people: dict[str, Person] = {}
         self.teams: dict[str, Team] = {}
@@ -95,7 +95,7 @@ class Directory:
         for number in range(teams):
             self.found(f"{'Team' if number % 3 else 'Abteilung für'} {LAST[number % len(LAST)]} #{number}")
         for number, team in enumerate(self.teams.values()):
-            team.members = self._dice.sample(ids, [0, 1, 12, 24, 40][number % 5])
+            team.members = self._dice.sample(ids, [0, 1, 6, 12, 30][number % 5])
 
     def hire(self, number: int) -> Person:
         """Add a person: a guest, a person with nothing but a name, or one with everything."""
