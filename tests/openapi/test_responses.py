@@ -116,7 +116,7 @@ def application(own_database: Database) -> Flask:
     return assemble(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), own_database)
 
 
-@pytest.fixture(params=["gallery", "interop", "rfc"])
+@pytest.fixture(params=["gallery", pytest.param("interop", marks=pytest.mark.long), "rfc"])
 def call(application: Flask, own_database: Database, request: pytest.FixtureRequest) -> Caller:
     """Return the caller for a new tenant with each of the profiles."""
     name = f"{request.param}-{uuid.uuid4().hex[:12]}"
