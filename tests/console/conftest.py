@@ -29,14 +29,14 @@ def application(mongod: Database) -> Flask:
 @pytest.fixture
 def operator(pages: Server) -> Browser:
     browser = Browser(pages)
-    browser.enter()
+    browser.be_in()
     return browser
 
 
 @pytest.fixture
 def viewer(pages: Server) -> Browser:
     browser = Browser(pages)
-    browser.enter("viewer", "bob")
+    browser.be_in("viewer", "bob")
     return browser
 
 

@@ -15,8 +15,9 @@ from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
 from app.store.operators.audit import AuditLog
 from app.store.operators.visits import SPEC as VISITS
-from tests.conftest import make_server, new_database
-from tests.console.browsing import Browser, until_shown
+from tests.console.browsing import Browser
+from tests.processes import until
+from tests.served import served
 
 SECRET = re.compile(r"scimd_(?:[0-9a-f]{12}|secret)_[0-9a-f]{64}")
 
@@ -91,7 +92,7 @@ def test_a_client_that_has_an_access_token_and_has_not_used_it_is_shown(pages, o
     assert access_token(pages, tenant, made.id, secret).status_code == 200
     assert made.id in operator.get(page_of(tenant)).main
     admin = Browser(pages, "setup")
-    admin.enter_setup(tenant)
+    admin.be_in_setup(tenant)
     for path in ("/setup", "/setup/tokens", "/setup/values", "/setup/test", "/setup/done"):
         assert admin.get(path).response.status_code == 200, path
 
@@ -110,7 +111,7 @@ def test_with_its_last_secret_a_client_loses_its_access_tokens(pages, operator, 
     (stored,) = pages.database.db.tokens.find({"client": made.id})
     assert stored.get("revoked") is None, "there is another secret"
     operator.post(page_of(tenant), {"act": "revoke", "kind": "secret", "id": last, "client": made.id})
-    until_shown(lambda: status() == 401)
+    until(lambda: status() == 401, pause=0.4)
 
 
 @pytest.mark.parametrize("form", [
@@ -178,14 +179,9 @@ def test_co_42_a_wrong_field_is_said_once_and_the_top_leads_there(operator, tena
     assert shown.texts("//div[@id='issue-label-fault']") == [FAULT]
 
 
-def test_ca_10_a_grave_act_needs_a_sign_in_within_a_quarter_of_an_hour(tmp_path_factory, mongod_uri) -> None:
+def test_ca_10_a_grave_act_needs_a_sign_in_within_a_quarter_of_an_hour(reused_database) -> None:
     """Behind https, where a proxy is: there a visit does not stay fresh as on this machine."""
-    server = make_server(
-        tmp_path_factory.mktemp("fresh"), SCIMD_WORKERS="1", SCIMD_PUBLIC_URL="https://scim.example.com",
-        SCIMD_MONGODB_URI=new_database(mongod_uri),
-    )
-    server.start()
-    try:
+    with served(reused_database, SCIMD_PUBLIC_URL="https://scim.example.com") as server:
         browser = Browser(server, headers={"Host": "scim.example.com"})
         server.create_tenant("contoso")
         browser.enter()
@@ -201,5 +197,3 @@ def test_ca_10_a_grave_act_needs_a_sign_in_within_a_quarter_of_an_hour(tmp_path_
         shown, _ = issue(browser, "contoso")
         assert SECRET.search(shown.response.text)
         assert "max-age" in browser.get("/console").response.headers["Strict-Transport-Security"]
-    finally:
-        assert server.stop() == 0

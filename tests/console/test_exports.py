@@ -23,10 +23,10 @@ from app.store.operators.reports import exports
 from app.store.operators.reports.exports import COLUMNS, OF_ACTS, Export, batches, of_log
 from app.store.operators.visits import CONSOLE, EXPORT, Visit, Visits
 from app.store.operators.visits import SPEC as VISITS
-from tests.conftest import make_server, new_database
 from tests.console.browsing import Browser
 from tests.console.test_log import Customer
 from tests.processes import until
+from tests.served import served
 
 EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", 'a"b,c', "two\nlines", "=cmd|' /C calc'!A0", "plain", "'quoted"]
 
@@ -224,13 +224,8 @@ def test_ca_05_a_viewer_exports_nothing_and_sees_no_button(pages, viewer, custom
     assert AuditLog(pages.database).find(tenant=customer.name) == []
 
 
-def test_co_32_an_export_needs_a_late_sign_in(tmp_path_factory, mongod_uri) -> None:
-    server = make_server(
-        tmp_path_factory.mktemp("fresh"), SCIMD_WORKERS="1", SCIMD_PUBLIC_URL="https://scim.example.com",
-        SCIMD_MONGODB_URI=new_database(mongod_uri),
-    )
-    server.start()
-    try:
+def test_co_32_an_export_needs_a_late_sign_in(reused_database) -> None:
+    with served(reused_database, SCIMD_PUBLIC_URL="https://scim.example.com") as server:
         browser = Browser(server, headers={"Host": "scim.example.com"})
         server.create_tenant("contoso")
         browser.enter()
@@ -240,5 +235,3 @@ def test_co_32_an_export_needs_a_late_sign_in(tmp_path_factory, mongod_uri) -> N
         assert "sign in again" in browser.get(page).main
         assert browser.get(f"{page}.csv").heading == "Sign in again"
         assert browser.enter().response.headers["Location"] == page
-    finally:
-        assert server.stop() == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
 import requests
@@ -12,6 +13,7 @@ from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
 from tests.console.browsing import Browser, Shown
 from tests.processes import until
+from tests.sending import send
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
@@ -25,10 +27,21 @@ class Customer:
         self.url, self.token = pages.create_tenant(None, "gallery")
         self.name = self.url.split("/")[3]
         self.page = f"/console/customers/{self.name}"
+        self.sent = 0
 
     def send(self, method: str, path: str, body=None, token: str = "") -> requests.Response:
         headers = {"Authorization": f"Bearer {token or self.token}"}
-        return requests.request(method, self.url + path, json=body, headers=headers, timeout=30)
+        self.sent += 1
+        return send(method, self.url + path, json=body, headers=headers)
+
+    def counted(self, number: int = 0) -> None:
+        """Wait until the workers have added up so many requests, or all, which each worker does every two seconds."""
+        until(lambda: sum(self._counts()) >= (number or self.sent))
+
+    def _counts(self) -> Iterator[int]:
+        for day in self.pages.database.db.days.find({"tenant": self.name}):
+            for kinds in day["hours"].values():
+                yield from kinds.values()
 
     def user(self, user_name: str, **changes) -> requests.Response:
         body = {
@@ -111,7 +124,7 @@ def test_a_line_leads_to_whom_it_is_about_and_to_the_credential_by_its_label(pag
     assert f"Entra 2026 {token.id}" in operator.get(more).texts("//dd")
     assert "Entra 2026" in operator.get(f"{customer.page}/people/{ada}").texts("//tbody/tr")[0]
     admin = Browser(pages, "setup")
-    admin.enter_setup(customer.name)
+    admin.be_in_setup(customer.name)
     assert "Entra 2026" not in admin.get("/setup/refused").main
 
 
@@ -201,7 +214,7 @@ def test_ca_12_a_forged_place_is_no_way_in(operator, customer, place) -> None:
 ])
 def test_ca_12_the_ends_of_the_calendar_are_no_moments(pages, operator, customer, moment) -> None:
     admin = Browser(pages, "setup")
-    admin.enter_setup(customer.name)
+    admin.be_in_setup(customer.name)
     quoted = requests.utils.quote(moment)
     for path in ("/console/log?from=", "/console/log?to=", f"{customer.page}/log.csv?to="):
         assert operator.get(path + quoted).status == 422
@@ -301,7 +314,7 @@ def test_an_empty_log_says_where_it_was_looked_and_leads_to_names_that_begin_so(
     assert "svc@x.org was refused 1 time" in operator.get(find).main
     assert "Looked at the chosen days of the log" in operator.get(f"{customer.page}/log?to=2020-01-01").main
     admin = Browser(pages, "setup")
-    admin.enter_setup(pages.create_tenant(None, "gallery")[0].split("/")[3])
+    admin.be_in_setup(pages.create_tenant(None, "gallery")[0].split("/")[3])
     assert "No refusals in the last 7 days." in admin.get("/setup/refused").main
 
 

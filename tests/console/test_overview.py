@@ -11,18 +11,13 @@ from app.advice.wording import day
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.mongo.moments import now
-from tests.console.browsing import until_shown
 from tests.console.test_log import Customer
+from tests.processes import until
 
 
 @pytest.fixture
 def customer(pages) -> Customer:
     return Customer(pages)
-
-
-def waited_for(pages, customer: Customer) -> None:
-    """Wait until the worker has written what came."""
-    until_shown(lambda: pages.database.db.pulses.find_one({"_id": customer.name, "last": {"$exists": True}}))
 
 
 def row_of(shown, name: str) -> str:
@@ -49,16 +44,15 @@ def test_a_customer_shows_its_figures_and_refusals_by_cause(pages, operator, cus
     customer.user("ada@x.org")
     for number in range(3):
         customer.user(f"svc{number}@x.org", name={"familyName": "Backup", "formatted": "x"})
-    waited_for(pages, customer)
-    until_shown(lambda: "3" in operator.get(customer.page).texts("//section[h2='Changes refused in the last 7 days']//strong"))
+    customer.counted()
     shown = operator.get(customer.page)
+    assert "3" in shown.texts("//section[h2='Changes refused in the last 7 days']//strong")
     assert "Users 1" in " ".join(shown.texts("//dl/*"))
     assert "name.givenName is missing" in shown.main
     (why,) = [link for link in shown.links() if "cause=" in link]
     assert len(operator.get(why).texts("//tbody/tr")) == 3
-    until_shown(lambda: "4 changes, 3 of them refused" in operator.get(customer.page).main)  # each worker adds up by itself
-    shown, moment = operator.get(customer.page), now()
-    assert f"Most on one day: 4, on {day(moment)}." in shown.main
+    moment = now()
+    assert "4 changes, 3 of them refused" in shown.main and f"Most on one day: 4, on {day(moment)}." in shown.main
     assert shown.texts("//p[contains(@class, 'axis')]/span") == [day(moment - timedelta(days=27)), "today"]
     assert "refused today" in row_of(at(operator, customer.name), customer.name)
 
@@ -69,7 +63,7 @@ def test_who_needs_attention_is_at_the_top(pages, operator, customer) -> None:
     Tokens(pages.database).revoke(first.id)
     customer.token = token
     customer.user("ada@x.org")
-    waited_for(pages, customer)
+    customer.counted()
     shown = operator.get("/console")
     (line,) = [text for text in shown.texts("//main//li") if customer.name in text]
     assert "Expires in 6 days" in line and line.endswith(f"Renew of {customer.name}")
@@ -103,16 +97,17 @@ def test_a_suspended_customer_says_so(pages, operator, customer) -> None:
 
 def test_d_600_a_customer_whose_last_token_was_revoked_is_locked_out_at_once(pages, operator, customer) -> None:
     customer.user("ada@x.org")
-    waited_for(pages, customer)
+    customer.counted()
     assert "Healthy" in operator.get(customer.page).main
     (token,) = [each.id for each in Tokens(pages.database).of_tenant(customer.name)]
     operator.post(f"{customer.page}/credentials", {"act": "revoke", "kind": "token", "id": token})
     shown = operator.get(customer.page)
     assert "Locked out" in shown.main and f"The token {token} was revoked on" in shown.main
     assert [text for text in operator.get("/console").texts("//main//li") if customer.name in text and "Locked out" in text]
-    until_shown(lambda: customer.send("GET", "/Users").status_code == 401)  # workers remember it for some seconds
-    until_shown(lambda: f"was refused: The token was revoked. The token {token} was revoked on" in operator.get(customer.page).main)
+    until(lambda: customer.send("GET", "/Users").status_code == 401, pause=0.4)  # workers remember it for some seconds
+    customer.counted()
     shown = operator.get(customer.page)
+    assert f"was refused: The token was revoked. The token {token} was revoked on" in shown.main
     assert "Create one, and paste it into the identity provider." in shown.main
     (why,) = shown.tree.xpath("//main//a[.='Why']/@href")
     assert "The token was revoked" in operator.get(why).texts("//tbody/tr")[0]

@@ -124,7 +124,7 @@ def test_a_refusal_that_was_cured_since_says_so_on_its_page_and_where_both_are_l
         page = f"{customer.page}/{page}"
         assert [row for row in rows(operator.get(page)) if "refused solved since" in row and "Why" in row], page
     own = Browser(customer.pages, "setup")
-    own.enter_setup(customer.name)
+    own.be_in_setup(customer.name)
     assert "refused solved since" in own.get("/setup/refused").main
     for page in ("/console/find?q=ada@x.org", f"{customer.page}/people?q=ada@"):
         assert re.search(rf"was refused 1 time in {customer.name}, last just now \(solved since\)", operator.get(page).main), page

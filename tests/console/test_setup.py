@@ -20,8 +20,10 @@ from app.store.accounts.trusts import ASSERTION, Conditions, Trusts
 from app.store.operators.audit import AuditLog
 from app.store.operators.links import Links
 from tests.auth.issuer import AUDIENCE, SUBJECT, running_issuer
-from tests.console.browsing import Browser, until_shown
+from tests.console.browsing import Browser
 from tests.console.test_log import USER, Customer
+from tests.processes import until
+from tests.sending import send
 
 TOKEN = re.compile(r"scimd_[0-9a-f]{12}_[0-9a-f]{64}")
 
@@ -34,7 +36,7 @@ def customer(pages) -> Customer:
 @pytest.fixture
 def admin(pages, customer) -> Browser:
     browser = Browser(pages, "setup")
-    browser.enter_setup(customer.name)
+    browser.be_in_setup(customer.name)
     return browser
 
 
@@ -75,8 +77,9 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     assert sentence in shown and "Copy the whole Tenant URL again" in shown and "The connection works" not in shown
     (one,) = [link for link in admin.get("/setup/refused").links() if re.search(r"/refused/[\w-]+$", link)]
     assert sentence in admin.get(one).main
-    until_shown(lambda: f"was refused: {sentence} Copy the whole Tenant URL again" in admin.get("/setup").main)
+    customer.counted()
     state = admin.get("/setup")
+    assert f"was refused: {sentence} Copy the whole Tenant URL again" in state.main
     assert "Wrong address" in state.main and "Locked out" not in state.main and "never; the last request was refused" in state.main
     (why,) = state.tree.xpath("//main//a[.='Why']/@href")
     assert admin.get(why).links().count(one) == 1 and admin.get(why).heading.endswith("Wrong address")
@@ -88,25 +91,28 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     assert f"Wrong address: {urlsplit(customer.url).path}" in row
     customer.url = customer.pages.url + right
     assert customer.send("GET", "/Users").status_code == 200
-    until_shown(lambda: "Healthy" in operator.get(customer.page).main)
+    customer.counted()
+    assert "Healthy" in operator.get(customer.page).main
     assert customer.send("GET", "/Userz").status_code == 404
-    until_shown(lambda: "Wrong address" in operator.get(customer.page).main and "Before that, the connection worked" in admin.get("/setup").main)
+    customer.counted()
+    assert "Wrong address" in operator.get(customer.page).main and "Before that, the connection worked" in admin.get("/setup").main
 
 
 def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, customer) -> None:
     token, start = make_token(admin), "/setup/test"
     assert "Nothing has arrived yet" in admin.get(start).main
     ask(customer, "/Users", token[:-20])
-    until_shown(lambda: "Refused" in admin.get(start).main)
-    refused = admin.get(start)
-    assert "Secret Token" in refused.main
+    customer.counted()
+    refused = admin.get(start).main
+    assert "Refused" in refused and "Secret Token" in refused
     ask(customer, "/Users", token)
-    until_shown(lambda: "asked for a user" in admin.get(start).main)
+    customer.counted()
     shown = admin.get(start).main
-    assert "The connection works" in shown and "The test passes once" in shown and "has passed" not in shown
+    assert "asked for a user" in shown and "The connection works" in shown and "The test passes once" in shown and "has passed" not in shown
     assert "has not passed" in admin.get("/setup/done").main and "Test" not in ticks(admin)
     ask(customer, "/Groups", token)
-    until_shown(lambda: "The test has passed" in admin.get(start).main)
+    customer.counted()
+    assert "The test has passed" in admin.get(start).main
     assert "has not passed" not in admin.get("/setup/done").main and "Test" in ticks(admin)
     (live,) = admin.get(start).tree.xpath("//@data-poll")
     assert "The test has passed" in admin.get(live).response.text
@@ -117,8 +123,9 @@ def test_co_82_a_test_that_has_passed_stays_so_when_many_requests_follow(admin, 
     token = make_token(admin)
     for path in ("/Groups", *["/Users"] * 21):
         assert ask(customer, path, token) == 200
-    until_shown(lambda: len(admin.get("/setup/test").texts("//*[@id='arrivals']//li")) == 21)
+    customer.counted()
     shown = admin.get("/setup/test")
+    assert len(shown.texts("//*[@id='arrivals']//li")) == 21
     assert "The test has passed" in shown.main and shown.main.count("asked for a group") == 1
 
 
@@ -130,31 +137,34 @@ def test_a_token_that_only_reads_is_the_vendors_and_no_sign_of_the_identity_prov
     assert ask(customer, "/Userz", token) == 404
     mine = make_token(admin)
     assert ask(customer, "/Users", mine) == 200
-    until_shown(lambda: "asked for a user" in admin.get("/setup/test").main)
+    customer.counted(1)
     shown = admin.get("/setup/test").main
-    assert "asked for a group" not in shown and "has passed" not in shown
+    assert "asked for a user" in shown and "asked for a group" not in shown and "has passed" not in shown
     pulse = Activity(pages.database).pulse(customer.name)
     assert "denied" not in pulse and {row["method"] for row in pulse["recent"]} == {"GET"} and len(pulse["recent"]) == 1
 
 
 def test_a_client_that_gets_no_access_token_is_no_healthy_customer(pages, operator, customer) -> None:
     assert customer.send("GET", "/Users").status_code == 200
-    until_shown(lambda: "Healthy" in operator.get(customer.page).main)
+    customer.counted()
+    assert "Healthy" in operator.get(customer.page).main
     client, _ = Clients(pages.database).create(customer.name, lifetime=timedelta(days=9))
     form, wrong = {"grant_type": "client_credentials"}, (client.id, f"scimd_secret_{'0' * 64}")
-    assert requests.post(f"{pages.url}/{customer.name}/oauth/token", form, auth=wrong, timeout=30).status_code == 401
-    until_shown(lambda: "Wrong credential" in operator.get(customer.page).main)
+    assert send("POST", f"{pages.url}/{customer.name}/oauth/token", data=form, auth=wrong).status_code == 401
+    customer.counted(2)
     shown = operator.get(customer.page).main
-    assert "The secret is wrong" in shown and "Before that, the connection worked" in shown
+    assert "Wrong credential" in shown and "The secret is wrong" in shown and "Before that, the connection worked" in shown
     assert customer.send("GET", "/Users").status_code == 200
-    until_shown(lambda: "Healthy" in operator.get(customer.page).main)
+    customer.counted(3)
+    assert "Healthy" in operator.get(customer.page).main
 
 
 def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_works(admin, customer) -> None:
     customer.token, right = make_token(admin), customer.url
     assert "The test has not passed" in admin.get("/setup/done").main
     assert customer.send("GET", "/Users").status_code == 200
-    until_shown(lambda: "The connection works" in admin.get("/setup/test").main)
+    customer.counted()
+    assert "The connection works" in admin.get("/setup/test").main
     customer.url = f"{right}/Users"
     assert customer.send("GET", "/Users").status_code == 404
     shown = admin.get("/setup/test").main
@@ -163,15 +173,17 @@ def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_w
     assert "Test" not in ticks(admin) and "has not passed" in admin.get("/setup/done").main
     customer.url = right
     assert customer.send("GET", "/Users").status_code == 200
-    until_shown(lambda: "The connection works" in admin.get("/setup/test").main)
+    customer.counted()
+    assert "The connection works" in admin.get("/setup/test").main
 
 
 def test_a_person_who_was_refused_is_named_and_the_connection_works(admin, customer) -> None:
     customer.token = make_token(admin)
     assert customer.send("GET", "/Users").status_code == 200
     assert customer.user("svc@x.org", name={"familyName": "Backup"}).status_code == 400
-    until_shown(lambda: "svc@x.org: The user has no name.formatted or name.givenName" in admin.get("/setup/test").main)
-    until_shown(lambda: "The connection works" in admin.get("/setup/test").main)
+    customer.counted()
+    shown = admin.get("/setup/test").main
+    assert "svc@x.org: The user has no name.formatted or name.givenName" in shown and "The connection works" in shown
 
 
 @pytest.mark.parametrize("key", PROVIDERS)
@@ -196,7 +208,8 @@ def test_co_82_what_came_before_the_page_was_opened_counts_from_the_newest_crede
     token = make_token(admin)
     for path in ("/Users", "/Groups"):
         ask(customer, path, token)
-    until_shown(lambda: "The test has passed" in admin.get("/setup/test").main)
+    customer.counted()
+    assert "The test has passed" in admin.get("/setup/test").main
     make_token(admin)
     assert "The test has passed" not in admin.get("/setup/test").main
 
@@ -211,7 +224,7 @@ def test_co_80_a_step_that_was_not_done_has_no_tick(pages) -> None:
     name = f"t-{uuid.uuid4().hex[:12]}"
     Tenants(pages.database).create(name, "gallery")
     admin = Browser(pages, "setup")
-    admin.enter_setup(name)
+    admin.be_in_setup(name)
     assert ticks(admin) == []
     for step in ("test", "done"):
         assert "no valid credential" in admin.get(f"/setup/{step}").main, step
@@ -240,11 +253,11 @@ def test_co_80_a_link_leads_to_the_step_at_which_the_customer_stands(pages) -> N
     token = {"Authorization": f"Bearer {make_token(admin)}"}
     assert heading() == "Test the connection"
     assert requests.get(f"{url}/Users", headers=token, timeout=30).status_code == 200
-    until_shown(lambda: heading() == "What is left to do")
+    until(lambda: heading() == "What is left to do", pause=0.4)
     user = {"schemas": [USER], "userName": "a", "displayName": "a", "emails": [{"value": "a@x.org", "type": "work", "primary": True}],
             "name": {"givenName": "a", "familyName": "a", "formatted": "a"}, "externalId": "a", "active": True}
     assert requests.post(f"{url}/Users", json=user, headers=token, timeout=30).status_code == 201
-    until_shown(lambda: heading() == "State")
+    until(lambda: heading() == "State", pause=0.4)
 
 
 def test_co_80_a_link_that_only_shows_and_a_suspended_customer_lead_to_the_state(pages, admin, customer) -> None:
@@ -268,7 +281,7 @@ def test_leaving_says_what_is_kept_and_how_to_come_back(pages, admin, operator) 
 
 def test_co_81_each_text_is_filled_in(admin, customer) -> None:
     for key in (*(each for each in PROVIDERS if each != "entra"), "entra"):
-        admin.enter_setup(customer.name)  # a visit may ask twenty times a second
+        admin.be_in_setup(customer.name)  # a visit may ask twenty times a second
         admin.post("/setup/provider", {"provider": key})
         for step in ("values", "test", "done"):
             shown = admin.get(f"/setup/{step}")
@@ -289,7 +302,7 @@ def test_the_values_say_what_each_user_needs_and_that_entra_does_not_reach_this_
     name, far = f"t-{uuid.uuid4().hex[:12]}", "Entra connects to public HTTPS addresses only"
     Tenants(pages.database).create(name, "gallery")
     admin = Browser(pages, "setup")
-    admin.enter_setup(name)
+    admin.be_in_setup(name)
     shown = admin.get("/setup/values").main
     assert "Each user needs userName, displayName, " in shown and ", or is refused." in shown and "name.givenName" in shown and far in shown
     assert far in operator.get(f"/console/customers/{name}").main
@@ -315,7 +328,7 @@ def test_co_34_a_secret_is_in_one_answer(admin) -> None:
 def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> None:
     first = make_token(admin)
     assert ask(customer, "/Users", first) == 200
-    until_shown(lambda: "in use" in admin.get("/setup/tokens").main)
+    until(lambda: "in use" in admin.get("/setup/tokens").main, pause=0.2)
     assert admin.get("/setup/tokens").tree.xpath("//@data-poll") == [], "nothing is waited for"
     (warning,) = [text for text in admin.get("/setup/tokens").texts("//details/p") if "In use" in text]
     assert warning.startswith("In use: it was last used just now.") and "will lock the identity provider out" in warning
@@ -324,10 +337,10 @@ def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> No
     (live,) = admin.get("/setup/tokens").tree.xpath("//@data-poll")
     assert not admin.get(live).response.headers.get("X-Done")
     assert ask(customer, "/Users", second) == 200
-    until_shown(lambda: admin.get(live).response.headers.get("X-Done"))
+    until(lambda: admin.get(live).response.headers.get("X-Done"), pause=0.2)
     shown = admin.post("/setup/tokens", {"act": "revoke", "kind": "token", "id": first.split("_")[1]})
     assert "it lets no one in" in shown.main
-    until_shown(lambda: ask(customer, "/Users", first) == 401, 10)
+    until(lambda: ask(customer, "/Users", first) == 401, 10, pause=0.2)
     assert admin.get("/setup/tokens").texts("//td[2]") == ["in use", "valid"]
     assert "Revoked." not in admin.post("/setup/tokens?done=revoked", {"act": "issue", "days": "1"}).main
     assert ask(customer, "/Users", second) == 200
@@ -351,7 +364,8 @@ def test_co_83_eight_posts_at_once_make_no_more_than_three(admin, customer) -> N
 def test_co_84_the_state_has_no_directory(admin, customer) -> None:
     customer.user("ada@x.org")
     customer.user("svc@x.org", name={"familyName": "Backup", "formatted": "x"})
-    until_shown(lambda: "name.givenName is missing" in admin.get("/setup").main)
+    customer.counted()
+    assert "name.givenName is missing" in admin.get("/setup").main
     assert "ada@x.org" not in admin.get("/setup").main + admin.get("/setup/refused").main
     (why,) = [link for link in admin.get("/setup/refused").links() if "/refused/" in link]
     shown = admin.get(why)
@@ -375,7 +389,8 @@ def test_ca_04_a_token_of_another_customer_does_not_name_it(pages, admin, custom
     other = Customer(pages)
     start = "/setup/test"
     ask(customer, "/Users", other.token)
-    until_shown(lambda: "Refused" in admin.get(start).main)
+    customer.counted()
+    assert "Refused" in admin.get(start).main
     (why,) = [link for link in admin.get("/setup/refused").links() if "/refused/" in link]
     for shown in (admin.get(start), admin.get(why), admin.get("/setup/refused"), admin.get("/setup")):
         assert other.name not in shown.response.text
@@ -465,7 +480,7 @@ def test_ca_15_a_suspended_customer_makes_and_revokes_nothing(admin, customer) -
 
 def test_co_24_status_alone_shows_no_buttons(pages, customer) -> None:
     browser = Browser(pages, "setup")
-    browser.enter_setup(customer.name, "status", lifetime=timedelta(minutes=10))
+    browser.be_in_setup(customer.name, "status")
     assert browser.get("/setup").status == 200
     assert browser.get("/setup/tokens").tree.xpath("//main//button") == []
     assert browser.get("/setup/values").status == 404

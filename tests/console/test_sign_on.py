@@ -10,30 +10,26 @@ import requests
 
 from app.config import Config, ConfigError
 from app.store.operators.visits import SPEC as VISITS
-from tests.conftest import make_server, new_database
 from tests.console.browsing import Shown
+from tests.served import served
 from tests.sign_on.flow.world import Browser, World
 
 GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
 
-@pytest.fixture(scope="module")
-def vendor(tmp_path_factory, mongod_uri) -> Iterator[World]:
+@pytest.fixture
+def vendor(reused_database) -> Iterator[World]:
     """The vendor's own tenant, with people in both groups and in none."""
-    server = make_server(
-        tmp_path_factory.mktemp("vendor"), SCIMD_WORKERS="1", SCIMD_CONSOLE_TENANT="vendor",
-        SCIMD_CONSOLE_GROUP="Operators", SCIMD_CONSOLE_VIEWERS="Watchers", SCIMD_MONGODB_URI=new_database(mongod_uri),
-    )
-    server.start()
-    world = World(server, tenant="vendor")
-    world.people = {name: world.user(f"{name}@x.org") for name in ("olga", "wim", "nina")}
-    world.groups = {}
-    for group, name in (("Operators", "olga"), ("Watchers", "wim")):
-        body = {"schemas": [GROUP], "displayName": group, "members": [{"value": world.people[name]}]}
-        world.groups[group] = world.request("POST", "/Groups", body).json()["id"]
-    yield world
-    assert server.stop() == 0
+    groups = {"SCIMD_CONSOLE_GROUP": "Operators", "SCIMD_CONSOLE_VIEWERS": "Watchers"}
+    with served(reused_database, SCIMD_CONSOLE_TENANT="vendor", **groups) as server:
+        world = World(server, tenant="vendor")
+        world.people = {name: world.user(f"{name}@x.org") for name in ("olga", "wim", "nina")}
+        world.groups = {}
+        for group, name in (("Operators", "olga"), ("Watchers", "wim")):
+            body = {"schemas": [GROUP], "displayName": group, "members": [{"value": world.people[name]}]}
+            world.groups[group] = world.request("POST", "/Groups", body).json()["id"]
+        yield world
 
 
 def come_in(world: World, name: str, query: str = "") -> tuple[Browser, requests.Response]:

@@ -15,8 +15,9 @@ from app import create_app
 from app.auth.limits.sign_on_limits import REFUSALS_OF_ADDRESS, STARTS_OF_ADDRESS
 from app.config import Config
 from app.sign_on.reasons import SHOWN, Reason
+from app.store.mongo.database import Database
 from app.store.sign_on.tickets import Tickets
-from tests.conftest import Server, make_server, new_database
+from tests.served import served
 from tests.sign_on.flow.world import World
 
 LAX = {"Secure", "HttpOnly", "SameSite=Lax", "Path=/"}
@@ -229,23 +230,14 @@ def test_sso_119_no_log_has_a_state_a_cookie_or_an_assertion(world):
     assert "SAMLResponse" not in world.server.log.read_text()
 
 
-@pytest.fixture(scope="module")
-def strict(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
-    """Yield a server with limits, behind one proxy, that logs no values."""
-    server = make_server(
-        tmp_path_factory.mktemp("strict"), SCIMD_RATE_LIMIT="25", SCIMD_PROXIES="1", SCIMD_LOG_VALUES="off", SCIMD_SESSION_HOURS="1",
-        SCIMD_MONGODB_URI=new_database(mongod_uri),
-    )
-    server.start()
-    yield server
-    assert server.stop() == 0, server.log.read_text()
-
-
 @pytest.fixture
-def limited(strict: Server) -> World:
-    world = World(strict)
-    world.user_id = world.user()
-    return world
+def limited(reused_database: Database) -> Iterator[World]:
+    """Yield a tenant of a server with limits, behind one proxy, that logs no values."""
+    settings = {"SCIMD_RATE_LIMIT": "25", "SCIMD_PROXIES": "1", "SCIMD_LOG_VALUES": "off", "SCIMD_SESSION_HOURS": "1"}
+    with served(reused_database, **settings) as server:
+        world = World(server)
+        world.user_id = world.user()
+        yield world
 
 
 def test_sso_107_an_address_starts_so_many_sign_ins_a_minute(limited):

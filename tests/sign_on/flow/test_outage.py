@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import pytest
 
-from app import create_app
-from app.config import Config
-from app.store.accounts.tenants import Tenants
-from app.store.accounts.tokens import Tokens
-from app.store.mongo.database import Database
 from app.store.sign_on.tickets import Tickets
-from tests.conftest import free_port, make_server
+from tests.conftest import make_server
+from tests.served import served
 from tests.sign_on.flow.world import World
-from tests.sign_on.provider.fake_app import serving
 from tests.sign_on.provider.test_whole_way import Portal, back, come
 
 COMMANDS = ["find", "aggregate", "insert", "update", "delete", "findAndModify", "commitTransaction"]
@@ -24,25 +17,11 @@ MOST_STEPS = 60
 AWAY = {"errorCode": 50}  # MaxTimeMSExpired, which the driver does not try again
 
 
-@dataclass(frozen=True)
-class Served:
-    """The application, served by this process, so that its commands can be made to fail."""
-
-    url: str
-    database: Database
-
-    def create_tenant(self, name=None, profile="gallery"):
-        name = name or f"t-{uuid.uuid4().hex[:12]}"
-        Tenants(self.database).create(name, profile)
-        return f"{self.url}/{name}/scim/v2", Tokens(self.database).issue(name)[0]
-
-
 @pytest.fixture
 def world(reused_database):
-    port = free_port()
-    config = Config.from_environment({"SCIMD_PUBLIC_URL": f"http://127.0.0.1:{port}", "SCIMD_RATE_LIMIT": "off"})
-    with serving(create_app(config, reused_database), port) as url:
-        made = World(Served(url, reused_database))
+    """A tenant of an application in this process, whose commands can be made to fail."""
+    with served(reused_database) as server:
+        made = World(server)
         made.user_id = made.user()
         yield made
 

@@ -8,7 +8,6 @@ import pytest
 import requests
 
 from app.sign_on.reasons import SHOWN, Reason
-from tests.conftest import make_server, new_database
 from tests.examples import one_of_each
 from tests.sign_on.saml.content import CONTENT, XML
 from tests.sign_on.saml.idp import encoded, respond
@@ -20,14 +19,10 @@ ATTACKS = one_of_each([*SIGNED, *XML, *CONTENT], lambda attack: (attack.row, *so
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, mongod_uri):
-    folder = tmp_path_factory.mktemp("sign-on")
-    server = make_server(folder, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
-    server.environ["SCIMD_PUBLIC_URL"] = server.url
-    server.start()
-    yield server
-    assert server.stop() == 0, server.log.read_text()
-    assert "Traceback" not in server.log.read_text()
+def server(live_server):
+    before = len(live_server.log.read_text())
+    yield live_server
+    assert "Traceback" not in live_server.log.read_text()[before:]
 
 
 @pytest.fixture(scope="module")

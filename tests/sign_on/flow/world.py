@@ -19,6 +19,8 @@ from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.connection import Connection, SamlPart, StoredCertificate
 from app.store.sign_on.connections import Connections
 from tests.conftest import Server
+from tests.sending import send
+from tests.served import Served
 from tests.sign_on.saml import idp
 from tests.sign_on.saml.idp import How, Says, Signer, encoded, respond
 
@@ -53,7 +55,7 @@ class Begun:
 class World:
     """The tenant."""
 
-    server: Server
+    server: Server | Served
     tenant: str = field(default_factory=lambda: f"t-{uuid.uuid4().hex[:12]}")
     changes: Mapping[str, Any] = field(default_factory=dict)
     """What differs from the usual connection."""
@@ -94,7 +96,7 @@ class World:
     def request(self, method: str, path: str, body: Any = None) -> requests.Response:
         """Send a SCIM request."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        return requests.request(method, f"{self.scim}{path}", json=body, headers=headers, timeout=30)
+        return send(method, f"{self.scim}{path}", json=body, headers=headers)
 
     def patch(self, user: str, *operations: Mapping[str, Any]) -> None:
         """Change a user by PATCH."""
@@ -140,7 +142,7 @@ class Browser:
         """Send a request with all cookies, and keep those that the response sets or removes."""
         cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         sent = {"Cookie": cookies} if cookies else {}
-        response = requests.request(method, url, headers={**sent, **(headers or {})}, allow_redirects=False, timeout=30, **more)
+        response = send(method, url, headers={**sent, **(headers or {})}, allow_redirects=False, **more)
         for row in response.raw.headers.getlist("Set-Cookie"):
             name, _, value = row.partition(";")[0].partition("=")
             self.cookies[name] = value
@@ -173,7 +175,7 @@ class Browser:
         """Post a response of the identity provider, as a form of another site does: without cookies."""
         form = {"SAMLResponse": encoded(xml), "RelayState": state}
         url = f"{more.pop('at', self.world.url)}/saml/acs"
-        return requests.post(url, data=form, allow_redirects=False, timeout=30, **more)
+        return send("POST", url, data=form, allow_redirects=False, **more)
 
     def answer(self, begun: Begun, what: str = "assertion", by: Signer | None = None, **changes: Any) -> requests.Response:
         """Let the identity provider answer, and post that."""

@@ -16,6 +16,7 @@ from app.store.accounts.sealing import Sealer
 from app.store.sign_on.connection import Connection, OidcPart
 from app.store.sign_on.connections import Connections
 from tests.conftest import Server
+from tests.sending import send
 from tests.sign_on.oidc.provider import ADA, CLIENT_ID, SECRET, FakeProvider, Registration
 
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
@@ -48,7 +49,7 @@ class World:
         """Provision a user and return its id."""
         body = {"schemas": [USER_URN], "userName": name, "displayName": name, **more}
         headers = {"Authorization": f"Bearer {self.token}"}
-        created = requests.post(f"{self.scim}/Users", json=body, headers=headers, timeout=30)
+        created = send("POST", f"{self.scim}/Users", json=body, headers=headers)
         assert created.status_code == 201, created.text
         return str(created.json()["id"])
 
@@ -76,6 +77,7 @@ class Browser:
     def __init__(self, world: World) -> None:
         self.world = world
         self.http = requests.Session()
+        self.http.trust_env = False
 
     def get(self, url: str) -> requests.Response:
         return self._send("GET", url)
@@ -97,7 +99,7 @@ class Browser:
 
     def answered(self, person: Person = ADA) -> str:
         """Begin a sign-in, sign in at the provider, and return the URL to which it sends the browser back."""
-        response = requests.post(self.begin(), data={"person": person.id}, allow_redirects=False, timeout=30)
+        response = send("POST", self.begin(), data={"person": person.id}, allow_redirects=False)
         assert response.status_code == 302, response.text
         return str(response.headers["Location"])
 

@@ -17,6 +17,7 @@ from lxml import etree
 from app.store.sign_on.connection import Connection, SamlPart, StoredCertificate
 from app.store.sign_on.connections import Connections
 from tests.conftest import Server
+from tests.sending import send
 from tests.sign_on.saml.idp import ENTITY_ID, OBJECT_ID, Says, Signer, encoded, respond, signer
 
 SSO_URL = "https://login.example.com/saml2"
@@ -39,7 +40,7 @@ class Browser:
     def _sent(self, method: str, url: str, cookies: dict[str, str], **more: Any) -> requests.Response:
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())} if cookies else {}
         headers |= more.pop("headers", {})
-        response = requests.request(method, url, headers=headers, allow_redirects=False, timeout=30, **more)
+        response = send(method, url, headers=headers, allow_redirects=False, **more)
         for name, morsel in SimpleCookie(response.headers.get("Set-Cookie", "")).items():
             self.cookies[name] = morsel.value
         return response
@@ -129,6 +130,6 @@ def saml_tenant(server: Server, known: tuple[Signer, ...] = (signer(),), sso_url
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": USER, "externalId": OBJECT_ID, "displayName": "B. Simon", "active": True,
         "name": {"formatted": "B. Simon", "givenName": "B.", "familyName": "Simon"}, "emails": [{"value": USER, "type": "work", "primary": True}],
     }
-    made = requests.post(f"{scim}/Users", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    made = send("POST", f"{scim}/Users", json=body, headers={"Authorization": f"Bearer {token}"})
     assert made.status_code == 201, made.text
     return SamlTenant(server, name, made.json()["id"], token)
