@@ -14,15 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pymongo.database
 import pytest
 import requests
 from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
 from app.embedded import binary, keeper, private
 from app.embedded.folder import SOCKET_PATH, MongodFolder
 from app.store.mongo.database import connect
 from app.store.mongo.failures import StoreError
-from tests.conftest import SCIMD, make_server
+from tests.conftest import SCIMD, make_server, shared_folder
 from tests.processes import listens_on_a_port, of_folder, until
 
 USER = """
@@ -302,9 +304,14 @@ def test_a_broken_binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script
     (tmp_path / "mongod").write_text(script)
     (tmp_path / "mongod").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    said = sentence(tmp_path / "data")
+    folder = MongodFolder(tmp_path / "data")
+    folder.create()
+    with pytest.raises(StoreError) as raised:
+        keeper.Keeper(folder).start()
+    said = str(raised.value)
     assert shown in said
     assert "SCIMD_MONGODB_URI" in said
+    assert "\n" not in said
 
 
 def test_a_mongod_that_does_not_start(tmp_path: Path) -> None:
@@ -401,12 +408,21 @@ def test_sc_13_a_start_on_a_full_disk_is_one_sentence(small_disk: Path) -> None:
     assert "disk is full" in said or "No space left" in said
 
 
+@pytest.mark.usefixtures("mongod_uri")
 def test_a_mongod_that_has_not_read_its_configuration_yet_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on a slow machine after a restore: it says that it has none, and refuses to be initiated."""
-    with private.using(tmp_path / "data", test_commands=True) as place, private.direct_client(place) as client:
-        monkeypatch.setattr(keeper, "hello", lambda _: {"isreplicaset": True})
-        fault = {"failCommands": ["replSetGetConfig"], "errorCode": 94}
-        client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": fault})
-        assert not keeper.Keeper(place)._is_primary()
+    asked = []
+
+    def command(database: Any, name: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(name)
+        if name == "replSetGetConfig":
+            raise OperationFailure("no replset config has been received", 94)
+        return usual(database, name, *arguments, **options)
+
+    usual = pymongo.database.Database.command
+    monkeypatch.setattr(pymongo.database.Database, "command", command)
+    monkeypatch.setattr(keeper, "hello", lambda _: {"isreplicaset": True})
+    assert not keeper.Keeper(MongodFolder(shared_folder(tmp_path_factory) / "mongod"))._is_primary()
+    assert asked == ["replSetGetConfig", "replSetInitiate"]
