@@ -1,8 +1,8 @@
 """Starts `scimd` by a fork of a process that has imported it: the imports are half of the processor time of a start.
 
-Such a process differs from the installed program in what `ps` shows, and in how soon its relay rests: a resting one is
-woken by what its own server writes, and an active one asks fifty times a second. tests/cli/test_serve.py starts the
-program.
+Such a process differs from the installed program in what `ps` shows, and in its relay, which rests sooner and then looks
+once a second: a resting one is woken by what its own server writes, and an active one asks fifty times a second.
+tests/cli/test_serve.py starts the program.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from werkzeug.routing import Rule
 
@@ -137,7 +137,8 @@ def _end_with_parent() -> None:
 if __name__ == "__main__":
     for _module in IMPORTED:
         importlib.import_module(_module)
-    sys.modules["app.background.relay"].ACTIVE_SECONDS = 0.1  # type: ignore[attr-defined]
+    _relay: Any = sys.modules["app.background.relay"]
+    _relay.ACTIVE_SECONDS, _relay.REST = 0.1, 1.0
     for _name, _replaced in read_once().items():
         setattr(Rule, _name, _replaced)
     gc.collect()
