@@ -22,6 +22,7 @@ from app.embedded import private
 from app.store.mongo.database import connect
 from tests.commands import Done, run_command
 from tests.conftest import SCIMD, Server, make_server, new_database
+from tests.forking import fork
 from tests.processes import children, of_folder, until
 
 ROOT = Path(__file__).parents[2]
@@ -268,11 +269,19 @@ def test_a_database_that_is_away_at_the_start_is_waited_for(server: Server, tmp_
 # What is wrong is one sentence and no start
 
 
-SERVE, LIST, DIRECT = [SCIMD, "serve"], [SCIMD, "tenant", "list"], [GUNICORN, "app:create_app()"]
+INSTALLED, SERVE, LIST, DIRECT = [SCIMD, "serve"], ["serve"], ["tenant", "list"], [GUNICORN, "app:create_app()"]
+
+
+def ended(arguments: list[str], environ: dict[str, str], folder: Path) -> Done:
+    """Run `scimd` by a fork until it ends."""
+    out, err = folder / "out", folder / "err"
+    with out.open("wb") as shown, err.open("wb") as said:
+        status = fork(arguments, environ, folder, shown, said).wait(60)
+    return Done(status, out.read_text(), err.read_text())
 
 
 @pytest.mark.parametrize(("command", "name", "value", "sentence"), [
-    (SERVE, "SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512."),
+    (INSTALLED, "SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512."),
     pytest.param(DIRECT, "SCIMD_THREADS", "many", "SCIMD_THREADS must be a whole number from 1 to 512.", marks=pytest.mark.long),
     pytest.param(LIST, "SCIMD_THREDS", "4", "There is no setting SCIMD_THREDS; did you mean SCIMD_THREADS?", marks=pytest.mark.long),
     (SERVE, "SCIMD_MONGODB_URI", "mongodb://localhost:x/", "connection string"),
@@ -286,16 +295,18 @@ def test_what_is_wrong_is_one_sentence(server: Server, command: list[str], name:
     broken.write_text("no program")
     broken.chmod(0o755)
     environ = server.environ | {name: value.format(broken=f"{server.folder}:{os.environ['PATH']}")}
-    done = subprocess.run(
-        command, env=environ, cwd=ROOT if command[0] == GUNICORN else server.folder, capture_output=True, text=True,
-        timeout=60, check=False,
-    )
-    assert done.returncode == 1
-    lines = [line for line in done.stderr.splitlines() if line and not line.startswith("{")]
-    assert len(lines) == 1, done.stderr
+    if command in (INSTALLED, DIRECT):
+        folder = ROOT if command == DIRECT else server.folder
+        process = subprocess.run(command, env=environ, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+        done = Done(process.returncode, process.stdout, process.stderr)
+    else:
+        done = ended(command, environ, server.folder)
+    assert done.status == 1
+    lines = [line for line in done.err.splitlines() if line and not line.startswith("{")]
+    assert len(lines) == 1, done.err
     assert lines[0].startswith("scimd: ")
     assert sentence in lines[0]
-    assert done.stdout == ""
+    assert done.out == ""
 
 
 def test_duplicates_in_the_database_are_one_sentence(server: Server, mongod_uri: str) -> None:
@@ -303,12 +314,12 @@ def test_duplicates_in_the_database_are_one_sentence(server: Server, mongod_uri:
     rows = [{"tenant": "a", "group": "g", "member": "m"} for _ in range(2)]
     database.db.memberships.insert_many(rows)
     environ = server.environ | {"SCIMD_MONGODB_URI": mongod_uri.replace("/scimd?", f"/{database.db.name}?")}
-    done = subprocess.run([SCIMD, "serve"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    done = ended(SERVE, environ, server.folder)
     database.client.drop_database(database.db.name)
     database.close()
-    assert done.returncode == 1
-    assert "cannot be built" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.status == 1
+    assert "cannot be built" in done.err
+    assert "Traceback" not in done.err
 
 
 @pytest.mark.parametrize("command", [
@@ -318,8 +329,7 @@ def test_duplicates_in_the_database_are_one_sentence(server: Server, mongod_uri:
 def test_fa_08_a_single_server_is_refused_in_one_sentence(server: Server, single_server: str, command: str) -> None:
     environ = server.environ | {"SCIMD_MONGODB_URI": single_server}
     if command == "serve":
-        ended = subprocess.run([SCIMD, command], env=environ, capture_output=True, text=True, timeout=60, check=False)
-        done = Done(ended.returncode, ended.stdout, ended.stderr)
+        done = ended(SERVE, environ, server.folder)
     else:
         done = run_command(command.split(), environ, server.folder)
     lines = [line for line in done.err.splitlines() if not line.startswith("{")]
