@@ -84,7 +84,7 @@ def application(http_database: Database) -> Flask:
     return create_app(Config.from_environment({"SCIMD_RATE_LIMIT": "off"}), http_database)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_client(application: Flask, http_database: Database) -> Callable[[str], Client]:
     """Return a function that makes a client of a new tenant with a profile."""
 

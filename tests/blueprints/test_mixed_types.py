@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,18 +54,20 @@ def database(reused_database: Database) -> Database:
     return reused_database
 
 
-@pytest.fixture
-def things(database: Database, tmp_path: Path) -> Client:
-    """Return a client of a tenant with two resources of each type and one without a value, which come one by one."""
-    write(tmp_path, {kind: kind for kind in KINDS})
-    found = client(database, tmp_path)
+@pytest.fixture(scope="module")
+def things(mongod: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Yield a client of a tenant with two resources of each type and one without a value, which come one by one."""
+    database, folder = Database(mongod.client, f"things-{uuid.uuid4().hex}"), tmp_path_factory.mktemp("things")
+    write(folder, {kind: kind for kind in KINDS})
+    found = client(database, folder)
     for number in (1, 0):
         found.user(f"u{number}", active=bool(number))
         for kind, values in KINDS.items():
             body = {"schemas": [urn(kind)], "label": kind, "active": values[number]}
             assert found("POST", f"/T{kind}", body).status_code == 201
     found.group("G")
-    return found
+    yield found
+    mongod.client.drop_database(database.db.name)
 
 
 EXPECTED = [1.5, 2, "a", "b", False, True, "2001-01-01T00:00:00.000Z", "2002-01-01T00:00:00.000Z", None]

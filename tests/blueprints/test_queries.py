@@ -3,6 +3,7 @@
 import base64
 import re
 import uuid
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -22,11 +23,22 @@ NOT_X = quote('userName ne "x"')
 SEARCH_URN = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 
 
-@pytest.fixture
-def ten(rfc: Client) -> Client:
+def filled(client: Client) -> Client:
     for number in range(10):
-        rfc.user(f"user{number}")
-    return rfc
+        client.user(f"user{number}")
+    return client
+
+
+@pytest.fixture(scope="module")
+def ten(new_client: Callable[[str], Client]) -> Client:
+    """Return the client of a tenant with ten users, whom no test changes."""
+    return filled(new_client("rfc"))
+
+
+@pytest.fixture
+def own_ten(rfc: Client) -> Client:
+    """Return the client of a tenant with ten users, for a test that changes them."""
+    return filled(rfc)
 
 
 def page(client: Client, query: str) -> dict[str, Any]:
@@ -58,17 +70,18 @@ def test_pg_12_pages_together_are_the_whole(ten: Client) -> None:
     assert sorted(user["userName"] for users in pages for user in users) == [f"user{n}" for n in range(10)]
 
 
-def test_totals_follow_creates_and_deletes(ten: Client) -> None:
-    user = ten.user("more")
-    assert page(ten, "count=1")["totalResults"] == 11
-    ten("DELETE", f"/Users/{user['id']}")
-    assert page(ten, "count=1")["totalResults"] == 10
-    assert page(ten, f"count=1&filter={USERS}")["totalResults"] == 10
+def test_totals_follow_creates_and_deletes(own_ten: Client) -> None:
+    user = own_ten.user("more")
+    assert page(own_ten, "count=1")["totalResults"] == 11
+    own_ten("DELETE", f"/Users/{user['id']}")
+    assert page(own_ten, "count=1")["totalResults"] == 10
+    assert page(own_ten, f"count=1&filter={USERS}")["totalResults"] == 10
 
 
-@pytest.fixture
-def mixed(rfc: Client) -> Client:
+@pytest.fixture(scope="module")
+def mixed(new_client: Callable[[str], Client]) -> Client:
     """Return users with and without a nickname, with several e-mails, and with employee numbers."""
+    rfc = new_client("rfc")
     rfc.user("a", nickName="Zed", emails=[{"value": "m@x"}, {"value": "b@x", "primary": True}],
              **{ENTERPRISE_URN: {"employeeNumber": "9"}})
     next_millisecond()  # each has a time of its own, by which they are sorted
@@ -184,13 +197,13 @@ def test_cu_08_and_18_forged_and_foreign_cursors_look_alike(ten: Client, gallery
     assert mine == theirs
 
 
-def test_cu_21_pages_are_stable_while_others_write(ten: Client) -> None:
-    first = page(ten, "cursor=&count=5&sortBy=userName")
+def test_cu_21_pages_are_stable_while_others_write(own_ten: Client) -> None:
+    first = page(own_ten, "cursor=&count=5&sortBy=userName")
     for user in first["Resources"][:2]:
-        ten("DELETE", f"/Users/{user['id']}")
-    ten.user("aaa")
-    ten.user("user55")
-    second = page(ten, f"cursor={first['nextCursor']}&count=5&sortBy=userName")
+        own_ten("DELETE", f"/Users/{user['id']}")
+    own_ten.user("aaa")
+    own_ten.user("user55")
+    second = page(own_ten, f"cursor={first['nextCursor']}&count=5&sortBy=userName")
     names = [user["userName"] for user in second["Resources"]]
     assert names == ["user5", "user55", "user6", "user7", "user8"]
 
@@ -335,17 +348,17 @@ def test_cu_12_to_15_both_methods(ten: Client) -> None:
     assert {sub["name"] for sub in rows["pagination"]["subAttributes"]} == pagination.keys()
 
 
-def test_cu_16_and_17_a_cursor_grants_nothing(ten: Client, http_database: Database) -> None:
-    cursor = page(ten, "cursor=&count=2")["nextCursor"]
-    kept, ten.headers = ten.headers, {}
-    assert ten("GET", f"/Users?cursor={cursor}&count=2").status_code == 401
+def test_cu_16_and_17_a_cursor_grants_nothing(own_ten: Client, http_database: Database) -> None:
+    cursor = page(own_ten, "cursor=&count=2")["nextCursor"]
+    kept, own_ten.headers = own_ten.headers, {}
+    assert own_ten("GET", f"/Users?cursor={cursor}&count=2").status_code == 401
     tokens = Tokens(http_database)
-    token, row = tokens.issue(ten.tenant)
-    ten.headers = {"Authorization": f"Bearer {token}"}
-    other = ten("GET", f"/Users?cursor={cursor}&count=2")
+    token, row = tokens.issue(own_ten.tenant)
+    own_ten.headers = {"Authorization": f"Bearer {token}"}
+    other = own_ten("GET", f"/Users?cursor={cursor}&count=2")
     assert other.status_code in (200, 400)
-    ten.headers = kept
-    assert page(ten, f"cursor={cursor}&count=2")["itemsPerPage"] == 2
+    own_ten.headers = kept
+    assert page(own_ten, f"cursor={cursor}&count=2")["itemsPerPage"] == 2
 
 
 def test_cu_19_a_cursor_tells_nothing(ten: Client) -> None:
