@@ -15,6 +15,7 @@ from app import create_app
 from app.cli import run
 from app.cli.connection import Connection
 from app.config import Config
+from app.roles import follower, giving
 from app.roles.follower import Follower
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.accounts.tokens import EVENTS_READ, Tokens
@@ -144,6 +145,13 @@ def copy_of(told: list[tuple[str, tuple[str, ...]]]) -> dict[str, tuple[str, ...
 def times(told: list[tuple[str, tuple[str, ...]]]) -> Counter[str]:
     """Return how many events each person has."""
     return Counter(person for person, _ in told)
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let roles be given to ten people at a time; else it is a hundred."""
+    for module in (giving, follower):
+        monkeypatch.setattr(module, "BATCH", 10)
 
 
 @pytest.fixture

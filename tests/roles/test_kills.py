@@ -32,9 +32,9 @@ class Killed(BaseException):
     pytest.param("after the transaction", marks=pytest.mark.long),
 ])
 def test_a_worker_that_is_killed_leaves_a_batch_done_or_not(
-    world: World, monkeypatch: pytest.MonkeyPatch, moment: str
+    world: World, small_batches: None, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    people = world.import_people(350, world.scim.group("Sales")["id"])
+    people = world.import_people(35, world.scim.group("Sales")["id"])
     relay(world.database)
     world.map("Sales", "seller")
     transaction = world.database.transaction
@@ -59,9 +59,9 @@ def test_a_worker_that_is_killed_leaves_a_batch_done_or_not(
     with pytest.raises(Killed):
         while world.follower.round():
             continue
-    monkeypatch.undo()
+    monkeypatch.setattr(world.database, "transaction", transaction)
     done = len([each for each in world.snapshot().values() if each])
-    assert done == (200 if moment == "after the transaction" else 100)
+    assert done == (20 if moment == "after the transaction" else 10)
     world.database.db.role_maps.update_one({}, {"$unset": {"until": ""}})  # ten seconds later
     world.follower = world.new_follower()
     world.settle()

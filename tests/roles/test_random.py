@@ -92,7 +92,7 @@ def reference(world: World) -> dict[str, tuple[str, ...]]:
     return {user: role_map.roles(reached(user)) for user in users}
 
 
-@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 60))])
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 60))])
 def test_everybody_ends_with_the_roles_of_the_reference_and_the_feed_agrees(world: World, seed: int) -> None:
     chaos = Chaos(world, seed)
     chaos.run(80)

@@ -6,20 +6,12 @@ from collections import Counter
 
 import pytest
 
-from app.roles import follower, giving
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.log import changes
 from tests.blueprints.conftest import GROUP_URN, Client
 from tests.relay import relay
 from tests.roles.conftest import World, copy_of, times
-
-
-@pytest.fixture
-def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let roles be given to ten people at a time; else it is a hundred."""
-    for module in (giving, follower):
-        monkeypatch.setattr(module, "BATCH", 10)
 
 
 def test_a_mapping_gives_a_role_to_those_in_the_group_and_to_nobody_else(world: World) -> None:
