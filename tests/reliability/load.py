@@ -74,7 +74,7 @@ class Load:
             self.asked.add(name)
             answer = self._send("POST", "/Users", {"schemas": [USER_URN], "userName": name, "title": "first"})
             if answer is None or answer.status_code != 201:
-                time.sleep(0.02)
+                time.sleep(0.1)
                 continue
             user = answer.json()["id"]
             with self._lock:
