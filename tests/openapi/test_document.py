@@ -63,8 +63,8 @@ def routes(app: Flask, endpoints: list[str]) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def app(database: Database) -> Flask:
-    return assemble(Config.from_environment({}), database)
+def app(reused_database: Database) -> Flask:
+    return assemble(Config.from_environment({}), reused_database)
 
 
 def test_it_is_valid() -> None:
@@ -119,9 +119,9 @@ def test_everybody_reads_it_and_it_says_nothing_about_tenants(database: Database
 
 
 @pytest.mark.parametrize("name", ["openapi", "openapi.json"])
-def test_no_tenant_can_have_its_name(database: Database, name: str) -> None:
+def test_no_tenant_can_have_its_name(mock_database: Database, name: str) -> None:
     with pytest.raises(InvalidValue):
-        Tenants(database).create(name, "interop")
+        Tenants(mock_database).create(name, "interop")
 
 
 if __name__ == "__main__":

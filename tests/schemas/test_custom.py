@@ -25,7 +25,7 @@ from app.schemas.tables.user import ENTERPRISE_URN, USER_TYPE, USER_URN
 from app.schemas.validation.payload import validate
 from app.store.mongo.database import Database
 from app.store.open import collections, prepare
-from tests.conftest import make_server
+from tests.conftest import make_server, new_database
 from tests.forking import fork
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "schemas"
@@ -155,9 +155,11 @@ def test_fa_37_no_type_has_the_name_of_a_line_of_an_export() -> None:
 
 
 @pytest.mark.parametrize("more", [{"endpoint": "/user_groups"}, {"name": "Membership"}], ids=str)
-def test_fa_37_a_taken_name_ends_the_start_with_one_sentence_that_lists_the_names(more: dict[str, str], tmp_path: Path) -> None:
+def test_fa_37_a_taken_name_ends_the_start_with_one_sentence_that_lists_the_names(
+    more: dict[str, str], tmp_path: Path, mongod_uri: str
+) -> None:
     folder = write(tmp_path / "schemas", [schema(row(), id="urn:x:Thing"), kind(**more)])
-    server = make_server(tmp_path, SCIMD_SCHEMAS_DIR=str(folder))
+    server = make_server(tmp_path, SCIMD_SCHEMAS_DIR=str(folder), SCIMD_MONGODB_URI=new_database(mongod_uri))
     with server.log.open("wb") as log:
         status = fork(["serve"], server.environ, tmp_path, log, log).wait(120)
     said = [line for line in server.log.read_text().splitlines() if "is taken" in line]
