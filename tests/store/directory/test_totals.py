@@ -258,7 +258,7 @@ def test_the_thread_goes_on_after_a_failure(
     of_the_version_before(database, 1)
     own = connect(f"{mongod_uri}&appname={APP_NAME}", name=database.db.name)
     with fault(["find"], "alwaysOn", errorCode=13435, errorLabels=[]):
-        (thread,) = start_chores(own, [replace(COUNTING, pause=0.02, first=0.02, seconds=1)])
+        (thread,) = start_chores(own, [replace(COUNTING, pause=0.02, first=0.02, seconds=0.3)])
         while "counting is not finished" not in caplog.text:
             Signal().wait(0.02)
     while not stored(database):
