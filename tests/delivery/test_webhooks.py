@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.delivery.endpoint import ED25519, HMAC
 from app.store.mongo.moments import now
-from tests.delivery.target import Arrived, Reply, Target
+from tests.delivery.target import Arrived, Reply, Target, running_target
 from tests.delivery.world import World, run_until
 from tests.feed.conftest import World as Feed
 from tests.feed.test_secrets import SECRET, begin  # noqa: F401 - a fixture
@@ -167,21 +167,28 @@ def test_ev_137_without_values_a_webhook_has_names_only(
     assert all(change.keys() == {"attribute"} for change in changes)
 
 
-@pytest.mark.parametrize("status", [301, 302, 307, 308, 304, 400, 401, 403, 404, 405, 408, 409, 413, 429, 500, 501, 502, 503, 504, 599])
-def test_ev_139_every_other_status_is_a_failure_and_the_event_comes_again(
-    sending: World, sender: Sender, target: Target, status: int
-) -> None:
-    endpoint = sending.endpoint(target)
-    with Target() as inside:
-        target.reply = lambda _: Reply(status, headers={"Location": inside.url})
+FAILURES = [301, 302, 307, 308, 304, 400, 401, 403, 404, 405, 408, 409, 413, 429, 500, 501, 502, 503, 504, 599]
+
+
+def test_ev_139_every_other_status_is_a_failure_and_the_event_comes_again(sending: World, sender: Sender) -> None:
+    """Each status is answered by an endpoint of its own, and all get the same event."""
+    with ExitStack() as running, Target() as inside:
+        targets = {status: running.enter_context(running_target()) for status in FAILURES}
+        endpoints = {status: sending.endpoint(target) for status, target in targets.items()}
+        for status, target in targets.items():
+            target.reply = lambda _, status=status: Reply(status, headers={"Location": inside.url})
         [event] = sending.change("u1")
-        run_until(sender, lambda: sending.put_aside(endpoint))
-        [aside] = sending.put_aside(endpoint)
-        assert (aside.event, aside.status, aside.reason) == (event, status, f"answered {status}")
+        run_until(sender, lambda: all(sending.put_aside(each) for each in endpoints.values()))
+        for status, endpoint in endpoints.items():
+            [aside] = sending.put_aside(endpoint)
+            assert (aside.event, aside.status, aside.reason) == (event, status, f"answered {status}")
+            assert targets[status].ids == []
         assert inside.arrived == []
-    target.reply = lambda _: Reply()
-    sending.clock.forward(seconds=10)
-    run_until(sender, lambda: target.ids == [event] and not sending.put_aside(endpoint))
+        for target in targets.values():
+            target.reply = lambda _: Reply()
+        sending.clock.forward(seconds=10)
+        run_until(sender, lambda: not any(sending.put_aside(each) for each in endpoints.values()))
+        assert {status: target.ids for status, target in targets.items()} == dict.fromkeys(FAILURES, [event])
 
 
 def endless(connection: socket.socket) -> None:

@@ -11,7 +11,6 @@ from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-import requests
 from authlib.oauth2.rfc6749 import ClientMixin
 from flask import Response, request
 from joserfc import jwt
@@ -22,6 +21,7 @@ from app.demo.identity_provider import IdentityProvider, Registration
 from app.demo.people import PEOPLE, Person
 from app.demo.serving import Place
 from tests.auth.issuer import make_key
+from tests.sending import send
 
 ADA = PEOPLE[0]
 CLIENT_ID = "0c1de000-0000-4000-8000-00000000000c"
@@ -155,6 +155,6 @@ def running_provider(redirect_uri: str) -> Iterator[FakeProvider]:
 
 def sign_in_at(url: str, person: Person = ADA) -> dict[str, str]:
     """Sign in at the provider, to which `url` leads, and return the parameters that the browser brings back."""
-    answer = requests.post(url, data={"person": person.id}, allow_redirects=False, timeout=10)
+    answer = send("POST", url, data={"person": person.id}, allow_redirects=False)
     assert answer.status_code == 302, answer.text
     return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))

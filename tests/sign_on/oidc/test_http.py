@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -24,32 +25,41 @@ from tests.sign_on.oidc.provider import ADA, SECRET, keys
 from tests.sign_on.oidc.world import World, parameters
 
 
-@pytest.fixture
-def world(live_server: Server) -> Iterator[World]:
+@contextmanager
+def running(server: Server) -> Iterator[World]:
     place = Place()
-    made = World(live_server, place)
+    made = World(server, place)
     with place.serving(made.provider.app):
         made.user()
         made.connect()
+        yield made
+
+
+@pytest.fixture
+def world(live_server: Server) -> Iterator[World]:
+    with running(live_server) as made:
         yield made
 
 
 @pytest.fixture
 def another(live_server: Server) -> Iterator[World]:
-    place = Place()
-    made = World(live_server, place)
-    with place.serving(made.provider.app):
-        made.user()
-        made.connect()
+    with running(live_server) as made:
         yield made
 
 
-def refused(world: World, response: requests.Response, reason: Reason) -> None:
+@pytest.fixture(scope="module")
+def attacked(live_server: Server) -> Iterator[World]:
+    """A tenant whose provider all attacks come from."""
+    with running(live_server) as made:
+        yield made
+
+
+def refused(world: World, response: requests.Response, reason: Reason, sessions: Sequence[object] = ()) -> None:
     """Check that nobody was signed in, that the person sees the page of the reason, and that the log says it."""
     assert response.status_code == SHOWN[reason].status, response.text
     assert response.headers["Content-Type"].startswith("text/html")
     assert world.reasons()[-1] == reason
-    assert world.sessions() == []
+    assert world.sessions() == [*sessions]
     assert "scimd-t-" not in response.headers.get("Set-Cookie", "")
 
 
@@ -89,20 +99,30 @@ def test_oi_19_sso_60_a_claim_is_compared_with_the_attribute_that_the_rule_names
 
 
 @pytest.mark.parametrize("case", one_of_each(CORPUS, lambda case: (case.name[:5], case.reason)), ids=case_id)
-def test_attack(world: World, case: Case) -> None:
+def test_attack(attacked: World, case: Case) -> None:
     """Those of a row that end alike differ in what the functions see, and test_functions.py tries them all."""
-    browser = world.browser()
+    before, sessions, browser = len(attacked.refusals()), attacked.sessions(), attacked.browser()
     url = browser.answered()
-    case.arrange(world.provider)
-    reread(world)
-    response = browser.come_back(url)
-    refused(world, response, case.reason)
+    case.arrange(attacked.provider)
+    try:
+        reread(attacked)
+        response = browser.come_back(url)
+    finally:
+        attacked.provider.forge, attacked.provider.behaviour = None, ""
+        attacked.provider.signer, attacked.provider.rows = keys()["good"], [public("good")()]
+    refused(attacked, response, case.reason, sessions)
+    assert len(attacked.refusals()) == before + 1
     secrets = [parameters(url)["code"], parameters(url)["state"], SECRET]
-    assert not any(secret in f"{response.text} {world.refusals()}" for secret in secrets)
-    assert world.provider.asked["elsewhere"] == 0
-    world.provider.forge, world.provider.behaviour = None, ""
-    world.provider.signer, world.provider.rows = keys()["good"], [public("good")()]
-    reread(world)
+    assert not any(secret in f"{response.text} {attacked.refusals()}" for secret in secrets)
+    assert attacked.provider.asked["elsewhere"] == 0
+
+
+def test_after_attacks_the_same_browser_signs_in(attacked: World) -> None:
+    sessions, browser = attacked.sessions(), attacked.browser()
+    attacked.provider.forge = lambda provider, claims: provider.sign(claims | {"nonce": "another"})
+    refused(attacked, browser.sign_in(), Reason.NONCE, sessions)
+    attacked.provider.forge = None
+    reread(attacked)
     assert browser.sign_in().status_code == 303
     assert browser.is_signed_in()
 

@@ -105,8 +105,7 @@ def test_op_01_without_values_the_log_has_what_is_registered_alone(world):
     assert "evil" not in str(line)
 
 
-def test_op_02_the_log_says_which_of_them_is_not_known(world, ann):
-    fabrikam = Tenants(world.database).require("fabrikam")
+def test_op_02_the_log_says_which_of_them_is_not_known(world, ann, fabrikam):
     other, _ = world.register(tenants=((fabrikam.name, fabrikam.tenant_id),))
     world.tenant("quiet", connected=False)
     ann.authorize(client_id="app_0000000000000000")
@@ -144,8 +143,7 @@ def test_op_02_the_lines_of_one_address_have_a_limit_whatever_names_it_asks_for(
     assert unanswered.line("name-0", "192.0.2.2", found) is not None
 
 
-def test_op_02_an_unknown_app_and_one_of_other_tenants_get_the_same_page(world, ann):
-    fabrikam = Tenants(world.database).require("fabrikam")
+def test_op_02_an_unknown_app_and_one_of_other_tenants_get_the_same_page(world, ann, fabrikam):
     other, _ = world.register(tenants=((fabrikam.name, fabrikam.tenant_id),))
     world.tenant("quiet", connected=False)
     answers = [
@@ -222,7 +220,7 @@ def test_op_06_of_eight_exchanges_at_once_one_at_most_brings_tokens_that_work(wo
             assert error_of(answer) == "invalid_grant"
 
 
-def test_op_07_a_code_is_good_for_its_app_and_tenant_alone_and_is_not_burned_by_others(world, ann):
+def test_op_07_a_code_is_good_for_its_app_and_tenant_alone_and_is_not_burned_by_others(world, ann, fabrikam):
     other, secret = world.register()
     code = ann.code()
     assert error_of(world.exchange(code, ann.verifier, app=other, secret=secret)) == "invalid_grant"
@@ -241,7 +239,7 @@ def test_op_08_the_redirect_uri_must_be_that_of_the_request(world, ann, uri):
     assert error_of(world.exchange(ann.code(), ann.verifier, redirect_uri=uri)) == "invalid_grant"
 
 
-def test_op_09_an_app_authenticates_in_one_way_as_what_it_is(world, ann):
+def test_op_09_an_app_authenticates_in_one_way_as_what_it_is(world, ann, fabrikam):
     public, _ = world.register(public=True)
     code = ann.code()
     header = "Basic " + base64.b64encode(f"{world.portal.id}:{world.secret}".encode()).decode()
@@ -249,7 +247,6 @@ def test_op_09_an_app_authenticates_in_one_way_as_what_it_is(world, ann):
         "/contoso/oauth/token", headers={"Authorization": header},
         data={"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": ann.verifier, "client_id": world.portal.id, "client_secret": world.secret},
     )
-    fabrikam = Tenants(world.database).require("fabrikam")
     foreign, foreign_secret = world.register(tenants=((fabrikam.name, fabrikam.tenant_id),))
     answers = [
         both,
@@ -325,7 +322,7 @@ def test_op_12_no_token_opens_another_door(world, ann):
     assert client.get("/contoso/oauth/userinfo", headers={"Authorization": f"Basic {token}"}).status_code == 401
 
 
-def test_op_13_a_token_is_good_in_its_tenant_alone(world, ann):
+def test_op_13_a_token_is_good_in_its_tenant_alone(world, ann, fabrikam):
     token = ann.tokens()["access_token"]
     assert world.userinfo(token, tenant="fabrikam").status_code == 401
     assert world.userinfo(token).status_code == 200
@@ -418,7 +415,7 @@ def our_key(world):
     return SigningKeys(world.database, Sealer(world.database)).current(ID_TOKEN).jwk
 
 
-def test_sso_80_op_18_a_hint_that_is_not_of_this_tenant_app_and_session_ends_nothing(world, ann):
+def test_sso_80_op_18_a_hint_that_is_not_of_this_tenant_app_and_session_ends_nothing(world, ann, fabrikam):
     token, ours = ann.tokens()["id_token"], our_key(world)
     elsewhere = world.signed_in("fabrikam", "bob@fabrikam.com")
     other = world.signed_in(name="bob@contoso.com")
@@ -479,7 +476,7 @@ def test_op_19_without_a_hint_a_page_asks_and_a_foreign_post_is_refused(world, a
     assert ann.is_signed_in()
 
 
-def test_sso_06_op_20_an_id_token_names_its_tenant_and_its_app(world, ann):
+def test_sso_06_op_20_an_id_token_names_its_tenant_and_its_app(world, ann, fabrikam):
     elsewhere = world.signed_in("fabrikam", "bob@fabrikam.com")
     mine, theirs = (world.claims(person.tokens()["id_token"]) for person in (ann, elsewhere))
     assert mine["iss"] != theirs["iss"]
@@ -488,7 +485,7 @@ def test_sso_06_op_20_an_id_token_names_its_tenant_and_its_app(world, ann):
     assert world.claims(ann.tokens()["id_token"])["aud"] == other.id != mine["aud"]
 
 
-def test_op_21_a_cookie_that_is_not_of_a_running_session_here_signs_nobody_in(world, ann):
+def test_op_21_a_cookie_that_is_not_of_a_running_session_here_signs_nobody_in(world, ann, fabrikam):
     elsewhere = world.signed_in("fabrikam", "bob@fabrikam.com")
     foreign = elsewhere.client.get_cookie("__Host-scimd-fabrikam", domain="localhost").value
     ended, session = world.session(ann.user)
@@ -500,7 +497,7 @@ def test_op_21_a_cookie_that_is_not_of_a_running_session_here_signs_nobody_in(wo
         assert browser.authorize().headers["Location"].startswith("https://idp.example.com/sso?")
 
 
-def test_op_21_the_tenant_s_cookie_of_another_name_counts_for_nothing(world, ann):
+def test_op_21_the_tenant_s_cookie_of_another_name_counts_for_nothing(world, ann, fabrikam):
     cookie = ann.client.get_cookie("__Host-scimd-contoso", domain="localhost").value
     client = world.app.test_client()
     for name in ("scimd-contoso", "__Host-scimd-", "__Host-scimd-fabrikam", "__Secure-scimd-contoso"):

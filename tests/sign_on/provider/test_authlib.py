@@ -46,7 +46,7 @@ def test_au_4_a_foreign_app_neither_gets_the_code_nor_burns_it(world, ann):
     assert world.exchange(code, ann.verifier).status_code == 200
 
 
-def test_au_5_a_hint_of_another_tenant_ends_nothing_though_the_keys_are_the_same(world, ann):
+def test_au_5_a_hint_of_another_tenant_ends_nothing_though_the_keys_are_the_same(world, ann, fabrikam):
     token = forged(ann.tokens()["id_token"], our_key(world), iss=f"{BASE}/fabrikam")
     answer = ann.logout(id_token_hint=token, post_logout_redirect_uri=LOGGED_OUT)
     assert answer.headers["Location"] == f"{BASE}/contoso/sign-on/out"

@@ -84,7 +84,7 @@ def test_sso_110_what_apps_learn_is_read_at_that_moment(world, ann):
     assert world.userinfo(tokens["access_token"]).json["name"] == "Anna"
 
 
-def test_sso_112_an_address_is_verified_only_in_a_domain_of_the_tenant(world):
+def test_sso_112_an_address_is_verified_only_in_a_domain_of_the_tenant(world, fabrikam):
     person = world.signed_in(**FULL)
     token = person.tokens()["access_token"]
     assert world.userinfo(token).json["email_verified"] is False

@@ -1,4 +1,4 @@
-"""Two tenants with a connection each, an app, and people with sessions, over the whole application and a real MongoDB."""
+"""A tenant with a connection, an app, and people with sessions, over the whole application and a real MongoDB."""
 
 from __future__ import annotations
 
@@ -45,8 +45,7 @@ class World:
         self.app = create_app(self.config, database)
         self.apps, self.sessions = Apps(database), Sessions(database)
         self.tokens, self.connections = {}, {}
-        for name in ("contoso", "fabrikam"):
-            self.tenant(name)
+        self.tenant("contoso")
         self.portal, self.secret = self.register()
 
     def tenant(self, name, *, connected=True):
