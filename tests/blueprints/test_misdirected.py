@@ -98,9 +98,8 @@ def test_a_client_that_asks_for_any_number_of_wrong_paths_has_few_buckets(
 
 
 @pytest.mark.parametrize("path", ["/{t}/Users", "/Users", "/nothing/at/all"])
-@pytest.mark.parametrize("credential", ["", "Basic YTpi", "Bearer x", "Bearer {cut}", "Bearer {wrong}", "Bearer {revoked}", "Bearer {all}", "Bearer ey.ey.x"])
 def test_without_a_valid_credential_a_wrong_path_leaves_nothing_and_gets_the_same_answer(
-    client: Client, http_database: Database, path: str, credential: str
+    client: Client, http_database: Database, path: str
 ) -> None:
     good = client.headers["Authorization"].removeprefix("Bearer ")
     tokens = Tokens(http_database)
@@ -110,10 +109,12 @@ def test_without_a_valid_credential_a_wrong_path_leaves_nothing_and_gets_the_sam
     own = client("GET", path.format(t=client.tenant)).get_json()
     http_database.db.events.delete_many({})
     texts = {"cut": good[:-3], "wrong": re.sub("[0-9a-f]{64}$", "0" * 64, good), "revoked": revoked, "all": every}
-    client.headers = {"Authorization": credential.format(**texts)} if credential else {}
-    answer = client("GET", path.format(t=client.tenant))
-    assert (answer.status_code, answer.get_json()) == (404, own)
-    assert http_database.db.events.count_documents({}) == 0
+    sent = ("Basic YTpi", "Bearer x", "Bearer {cut}", "Bearer {wrong}", "Bearer {revoked}", "Bearer {all}", "Bearer ey.ey.x")
+    for headers in ({}, *({"Authorization": credential.format(**texts)} for credential in sent)):
+        client.headers = headers
+        answer = client("GET", path.format(t=client.tenant))
+        assert (answer.status_code, answer.get_json()) == (404, own), headers
+        assert http_database.db.events.count_documents({}) == 0, headers
 
 
 def test_another_customers_log_has_nothing_of_it(client: Client, rfc: Client, http_database: Database) -> None:

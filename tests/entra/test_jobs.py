@@ -31,20 +31,20 @@ def create(client: Client, name: str) -> str:
     return str(answer.json["id"])
 
 
-@pytest.mark.parametrize("count", [1, 4, 5, 23, 100])
-def test_n_04_account_discovery_sees_everybody_once(jobs: tuple[Client, Client], count: int) -> None:
+def test_n_04_account_discovery_sees_everybody_once(jobs: tuple[Client, Client]) -> None:
     first, second = jobs
     everybody = [create(first, f"user{n}@contoso.com") for n in range(23)]
-    seen: list[str] = []
-    total = 1
-    while len(seen) < total:
-        page = second.send("GET", f"/Users?startIndex={len(seen) + 1}&count={count}").json
-        assert (page["startIndex"], page["itemsPerPage"]) == (len(seen) + 1, len(page["Resources"]))
-        total = page["totalResults"]
-        assert page["Resources"], "a page that leads nowhere"
-        seen += [each["id"] for each in page["Resources"]]
-    assert sorted(seen) == sorted(everybody)
-    assert second.send("GET", f"/Users?startIndex={total + 1}&count={count}").json["Resources"] == []
+    for count in (1, 4, 5, 23, 100):
+        seen: list[str] = []
+        total = 1
+        while len(seen) < total:
+            page = second.send("GET", f"/Users?startIndex={len(seen) + 1}&count={count}").json
+            assert (page["startIndex"], page["itemsPerPage"]) == (len(seen) + 1, len(page["Resources"]))
+            total = page["totalResults"]
+            assert page["Resources"], "a page that leads nowhere"
+            seen += [each["id"] for each in page["Resources"]]
+        assert sorted(seen) == sorted(everybody), count
+        assert second.send("GET", f"/Users?startIndex={total + 1}&count={count}").json["Resources"] == []
 
 
 def test_n_05_users_and_members_come_from_two_jobs_at_once(jobs: tuple[Client, Client]) -> None:

@@ -40,15 +40,14 @@ def fill(client: Client, users: int = 7, groups: int = 4) -> tuple[list[str], li
     return ids, made
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 7, 1_000])
-def test_ev_82_a_snapshot_has_the_lines_of_an_export(world: World, limit: int) -> None:
+def test_ev_82_a_snapshot_has_the_lines_of_an_export(world: World) -> None:
     world.tenant("acme")
     fill(world.scim("acme"))
-    assert world.walk("/acme/snapshot", limit) == exported(world, "acme")
+    for limit in (1, 2, 3, 7, 1_000):
+        assert world.walk("/acme/snapshot", limit) == exported(world, "acme"), limit
 
 
-@pytest.mark.parametrize("limit", [1, 3, 1_000])
-def test_ev_82_a_snapshot_of_all_tenants(world: World, limit: int) -> None:
+def test_ev_82_a_snapshot_of_all_tenants(world: World) -> None:
     tenants = {name: world.tenant(name) for name in ("acme", "empty", "globex")}
     for name in ("acme", "globex"):
         fill(world.scim(name), 3, 2)
@@ -56,7 +55,8 @@ def test_ev_82_a_snapshot_of_all_tenants(world: World, limit: int) -> None:
     for name, tenant in tenants.items():
         about = {"tenant": name, "tenantid": tenant.tenant_id}
         expected += [{"type": "Tenant", **about}, *(line | about for line in exported(world, name))]
-    assert world.walk("/snapshot", limit) == expected
+    for limit in (1, 3, 1_000):
+        assert world.walk("/snapshot", limit) == expected, limit
 
 
 def test_ev_82_without_secrets(world: World) -> None:

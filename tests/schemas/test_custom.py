@@ -134,16 +134,16 @@ def test_short_names_are_safe_and_depend_on_the_urn_alone() -> None:
     assert short_name("URN:Example:a.b-c:2.0:User") == short_name("urn:example:a.b-c:2.0:user") == "ext_example_a_b_c_2_0_user"
 
 
-def test_no_endpoint_has_the_name_of_a_collection_of_ours(database: Database) -> None:
-    prepare(Config.from_environment({}), database)
-    there = {name for name in database.db.list_collection_names() if not name.startswith("system.")}
+def test_no_endpoint_has_the_name_of_a_collection_of_ours(reused_database: Database) -> None:
+    prepare(Config.from_environment({}), reused_database)
+    there = {name for name in reused_database.db.list_collection_names() if not name.startswith("system.")}
     assert there >= {"memberships", "events", "tenants", "group_members", "user_groups"}
     there |= {spec.name for spec in collections(Config.from_environment({}))}  # some are created by the first write
     assert there - {"users", "groups"} <= RESERVED
 
 
-def test_no_endpoint_has_the_name_of_a_route_of_ours(database: Database) -> None:
-    rules = assemble(Config.from_environment({}), database).url_map.iter_rules()
+def test_no_endpoint_has_the_name_of_a_route_of_ours(reused_database: Database) -> None:
+    rules = assemble(Config.from_environment({}), reused_database).url_map.iter_rules()
     first = {re.split("[/.]", rule.rule.removeprefix("/<tenant>/scim/v2/"))[0] for rule in rules if "/scim/v2/" in rule.rule}
     routes = {name.lower() for name in first if name and not name.startswith("<")}
     assert routes >= {"schemas", "me", "bulk"}

@@ -177,6 +177,11 @@ def kind(name: str) -> Hashable:
     return case.type.name, case.schema.stored_as != "", case.row.is_link, usual, repr((columns(case.row), columns(case.sub)))
 
 
+@pytest.fixture(scope="module")
+def every_case(schemas_dir: Path) -> dict[str, Case]:
+    return cases(schemas_dir)
+
+
 CASES = {
     **cases(SAMPLES / "devices"),
     **{name: case for name, case in cases(SAMPLES / "badges").items() if "example" in name},
@@ -186,8 +191,8 @@ CASES = {
 @pytest.fixture(scope="module", params=[
     *one_of_each(CASES, kind), *(f"User urn:example:acme:2.0:User:{name}" for name in ("badgeNumber", "doors", "validUntil")),
 ])
-def case(request: pytest.FixtureRequest, schemas_dir: Path) -> Case:
-    return cases(schemas_dir)[request.param]
+def case(request: pytest.FixtureRequest, every_case: dict[str, Case]) -> Case:
+    return every_case[request.param]
 
 
 def test_an_attribute_does_all_that_attributes_do(case: Case, new_client: Callable[[str], Client]) -> None:
