@@ -164,6 +164,12 @@ LARGE_CLASSES = {
 FILTERED = re.compile(r"[\w$.:-]+(?=\[| (?:eq|ne|co|sw|ew|gt|ge|lt|le|pr)\b)")
 
 
+@cache
+def nodes(tree: ast.AST) -> tuple[ast.AST, ...]:
+    """Return a tree and all that is in it."""
+    return tuple(ast.walk(tree))
+
+
 @dataclass(frozen=True)
 class Module:
     """One module of ours."""
@@ -196,7 +202,7 @@ def room_of(package: str) -> str:
 
 def imports(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield line and name of each import, those inside functions too; a relative one has no name we could check."""
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -252,7 +258,7 @@ def test_there_are_no_circles() -> None:
 
     def needs(module: Module) -> set[str]:
         found = set()
-        for node in ast.walk(module.tree):
+        for node in nodes(module.tree):
             if isinstance(node, ast.ImportFrom) and node.module:
                 found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         return found & known.keys()
@@ -295,7 +301,7 @@ def is_private(name: str) -> bool:
 def defined(tree: ast.AST) -> set[str]:
     """Return the private names that a module gives to something: functions, classes, variables, attributes."""
     names = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
             names.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -311,7 +317,7 @@ def foreign_internals(source: str, ours: set[str]) -> list[str]:
     A private name that is in none of our modules, `ours`, is somebody else's, whatever object it is read from.
     """
     found = []
-    for node in ast.walk(parse(source)):
+    for node in nodes(parse(source)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in FRAMEWORKS:
             names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
             found += [f"line {node.lineno}: imports {name}" for name in names if is_private(name)]
@@ -362,7 +368,7 @@ def methods(source: str) -> dict[str, int]:
         marks = [ast.unparse(mark) for mark in getattr(node, "decorator_list", ())]
         return isinstance(node, ast.FunctionDef) and not {"property", "cached_property"} & set(marks)
 
-    classes = [node for node in ast.walk(parse(source)) if isinstance(node, ast.ClassDef)]
+    classes = [node for node in nodes(parse(source)) if isinstance(node, ast.ClassDef)]
     return {each.name: sum(map(is_method, each.body)) for each in classes}
 
 
@@ -382,14 +388,15 @@ def test_the_test_counts_methods_and_no_properties() -> None:
     assert methods(source) == {"A": 2}
 
 
-def literals(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Yield the text that the code works with; docstrings are prose."""
-    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose:
-            yield node
+@cache
+def literals(tree: ast.Module) -> tuple[ast.Constant, ...]:
+    """Return the text that the code works with; docstrings are prose."""
+    prose = {id(node.value) for node in nodes(tree) if isinstance(node, ast.Expr)}
+    texts = (node for node in nodes(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return tuple(node for node in texts if id(node) not in prose)
 
 
+@cache
 def table_names() -> set[str]:
     """Return the names of all attributes and sub-attributes in the tables."""
     def of(rows: Iterable[Attribute]) -> Iterator[str]:
@@ -490,7 +497,7 @@ def test_only_the_dialect_knows_entra() -> None:
     found = []
     for module in modules("app/protocol", "scim_filter"):
         if module.name not in KNOWS_ENTRA:
-            names = [node.id for node in ast.walk(module.tree) if isinstance(node, ast.Name)]
+            names = [node.id for node in nodes(module.tree) if isinstance(node, ast.Name)]
             words = names + [str(node.value) for node in literals(module.tree)]
             found += [f"{module.name}: {word}" for word in words if re.search("entra|microsoft|azure", word, re.I)]
     assert found == []

@@ -50,10 +50,14 @@ def collection(mongod):
     mongod.client.drop_database(name)
 
 
-@pytest.mark.parametrize("operator", ["eq", "ne", "co", "sw", "ew", "gt", "ge", "lt", "le"])
+LIKE_GT = ("ge", "lt", "le")
+"""Operators that differ from `gt` in nothing but MongoDB's operator: a quarter of the strings is enough for each."""
+
+
+@pytest.mark.parametrize("operator", ["eq", "ne", "co", "sw", "ew", "gt", *LIKE_GT])
 def test_hostile_strings_are_only_compared(operator, collection):
     rows = list(collection.find())
-    for text in (*HOSTILE, "a", "b"):  # "a\n" does not end with "a", nor does "a\nb" begin a line with "b"
+    for text in (*HOSTILE[:: 4 if operator in LIKE_GT else 1], "a", "b"):  # "a\n" does not end with "a", nor does "a\nb" begin a line with "b"
         condition = Comparison(Path("title"), operator, text)
         if "\x00" not in text:
             assert parse_filter(str(condition)) == condition
