@@ -58,15 +58,20 @@ class World:
         self.endpoints = Endpoints(database)
         self.asides = PutAsides(database)
         self.observed: list[tuple[str, str]] = []
+        self._all_moved = False
+        """Whether what happened is in the log; to look takes 0.01 s of processor time."""
 
     def tenant(self, name: str = "contoso") -> str:
+        self._all_moved = False
         return Tenants(self.database).create(name, "gallery").name
 
     def endpoint(self, target: Target, tenant: str = "contoso", **settings: Any) -> Endpoint:
         """Create an endpoint that begins with what happens from now on, with a key of its own."""
         key, text = new_key(ED25519)
         keys = [sealed(key, text, Sealer(self.database), now())]
-        relay(self.database)
+        if not self._all_moved:
+            relay(self.database)
+            self._all_moved = True
         lease = read_lease(self.database)
         place = settings.pop("place", lease["published"] if lease else 0)
         return self.endpoints.create(tenant, place=place, **{"url": target.url, "keys": keys} | settings)

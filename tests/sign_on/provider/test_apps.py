@@ -1,4 +1,4 @@
-"""Two apps against a real server with two workers: one with Authlib's client, and one by hand."""
+"""Two apps against a real server, of two workers on two cores: one with Authlib's client, and one by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from app.store.sign_on.apps import Apps, Settings
 from app.store.sign_on.connection import SAML, Connection, SamlPart
 from app.store.sign_on.connections import Connections
 from app.store.sign_on.sessions import Session, Sessions
-from tests.conftest import Server, free_port, make_server, new_database
+from tests.conftest import Server, free_port
 from tests.sign_on.provider.fake_app import fake_app, serving
 from tests.sign_on.provider.world import CERTIFICATE
 
@@ -51,18 +51,9 @@ class Running:
         return browser
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory, mongod_uri):
-    port = free_port()
-    server = make_server(tmp_path_factory.mktemp("provider"), SCIMD_WORKERS="2", SCIMD_BIND=f"127.0.0.1:{port}", SCIMD_MONGODB_URI=new_database(mongod_uri))
-    server.url = f"http://127.0.0.1:{port}"
-    server.start()
-    yield server
-    assert server.stop() == 0
-
-
 @pytest.fixture
-def running(server):
+def running(live_server):
+    server = live_server
     url, token = server.create_tenant()
     tenant = url.split("/")[3]
     user = requests.post(f"{url}/Users", json=USER, headers={"Authorization": f"Bearer {token}"}, timeout=30).json()["id"]
@@ -110,7 +101,8 @@ def test_sso_143_an_app_with_authlibs_client_signs_a_person_in_and_out(running):
         assert Sessions(running.server.database).by_cookie(running.tenant, running.cookie) is None
 
 
-def test_op_20_the_app_refuses_what_another_tenant_says(running, server):
+def test_op_20_the_app_refuses_what_another_tenant_says(running):
+    server = running.server
     other = server.create_tenant()[0].split("/")[3]
     app = fake_app(f"{server.url}/{other}", running.client_id, running.secret)
     app.config["PROPAGATE_EXCEPTIONS"] = False
