@@ -82,7 +82,7 @@ class Team:
 class Directory:
     """All people and groups, by their object ids, in the order in which they were made."""
 
-    def __init__(self, people: int = 100, teams: int = 20) -> None:
+    def __init__(self, people: int = 80, teams: int = 20) -> None:
         self._dice = random.Random(2026)
         self.people: dict[str, Person] = {}
         self.teams: dict[str, Team] = {}

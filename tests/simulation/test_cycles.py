@@ -62,10 +62,10 @@ def run(live_server: Any, request: pytest.FixtureRequest) -> Iterator[Run]:
 def test_cycles(run: Run) -> None:
     """An initial cycle, changes, a restore and a purge; then a restart that finds nothing to do."""
     source, people, teams = run.source, list(run.source.people.values()), list(run.source.teams.values())
-    assert (len(people), len(teams)) == (100, 20)
+    assert (len(people), len(teams)) == (80, 20)
     run.cycle()
-    assert len(run.entra.users) == 100 and not run.entra.escrow
-    assert sum(known.manager is not None for known in run.entra.users.values()) == 95
+    assert len(run.entra.users) == 80 and not run.entra.escrow
+    assert sum(known.manager is not None for known in run.entra.users.values()) == 76
 
     quiet = run.versions(), run.entra.requests.copy()
     run.cycle()
@@ -129,7 +129,7 @@ def change_a_week(source: Directory) -> None:
         person.home = Address("Flat 3", "Singel 2", "Amsterdam", "NH", "1012", "NL")
         person.suffix, person.language, person.fax = "PhD", "nl-NL", "1"
     for person in people[30:40]:
-        person.manager = people[99].object_id
+        person.manager = people[79].object_id
     for person in people[41:44]:
         person.manager = None
     for person in people[45:49]:
