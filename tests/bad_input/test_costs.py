@@ -33,8 +33,8 @@ from tests.bad_input.shapes import TOKEN_FORMS, Request, shapes
 
 SHAPES = shapes()
 REWRITTEN = ("POST", "PUT", "PATCH", "members")
-LIKE_OTHERS = ("PUT /Users:", "POST /Groups:")
-"""Any JSON object in these places is read by what reads it at POST /Users."""
+LIKE_OTHERS = ("PUT /Users:", "POST /Groups:", "GET, filter:")
+"""Any JSON object in these places is read by what reads it at POST /Users, and a filter by what reads it in a search."""
 CASES = [
     *(pytest.param(
         "interop" if name.startswith(REWRITTEN) else "rfc", name, marks=[pytest.mark.long] * name.startswith(LIKE_OTHERS)

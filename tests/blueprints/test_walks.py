@@ -17,13 +17,15 @@ from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from tests.blueprints.conftest import Client
 from tests.docs import pages
-from tests.examples import examples
+from tests.examples import examples, one_of_each
 
 QUIET = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 QUERIES = [
     "", "&sortBy=userName", "&sortBy=userName&sortOrder=descending", "&sortBy=title", "&filter=" + quote('title eq "same"'),
     "&filter=" + quote('userName sw "user"') + "&sortBy=meta.created",
 ]
+# `make test` takes one walk that is sorted in some tests; in those of EV-123 and EV-142 it takes all.
+KINDS = one_of_each(QUERIES, lambda query: ("filter" in query, "sortBy" in query))
 
 
 class Walk:
@@ -69,7 +71,7 @@ def test_ev_123_a_walk_misses_nobody(rfc: Client, query: str) -> None:
     assert len(walk.seen) == len(set(walk.seen)) == 20
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("query", KINDS)
 def test_ev_120_a_walk_does_not_go_on_where_an_earlier_one_was(rfc: Client, query: str) -> None:
     """Nor does a client that reads on past `totalResults`, until a page is empty."""
     ids = users(rfc, 3)
@@ -115,7 +117,7 @@ def test_ev_142_whatever_is_created_and_deleted(new_client: Any, changes: list[t
     assert [walk.seen.count(name) for name in sorted(always)] == [1] * len(always)
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("query", KINDS)
 def test_ev_124_the_same_page_begins_at_the_same_place(rfc: Client, query: str) -> None:
     ids = users(rfc, 20)
     walk = Walk(rfc, query)
@@ -179,7 +181,7 @@ def test_ev_120_a_place_is_kept_for_ten_minutes_and_belongs_to_the_tenant(rfc: C
     assert rfc("GET", "/Users?startIndex=6&count=5").get_json()["itemsPerPage"] == 2
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("query", KINDS)
 def test_ev_120_a_page_that_is_not_full_is_the_last_one(rfc: Client, query: str) -> None:
     """An earlier walk with smaller pages has gone on where this one ends, and everybody comes later in the order now."""
     ids = users(rfc, 3)
