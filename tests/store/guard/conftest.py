@@ -99,11 +99,11 @@ class World:
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a tenant be looked at from ten people on; else it is fifty."""
+    """Let a tenant be looked at from five people on; else it is fifty."""
     for module in (deactivations, guards):
-        monkeypatch.setattr(module, "WATCHED", 10)
+        monkeypatch.setattr(module, "WATCHED", 5)
 
 
 @pytest.fixture
 def world(reused_database: Database, capsys: pytest.CaptureFixture[str]) -> World:
-    return World(reused_database, capsys, 60)
+    return World(reused_database, capsys, 30)

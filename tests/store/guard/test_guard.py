@@ -20,57 +20,57 @@ from tests.store.guard.conftest import World
 def test_more_than_a_fifth_within_an_hour_is_unusual_and_warned_of_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    world.disable(*world.users[:6])
-    world.delete(*world.users[6:12])
+    world.disable(*world.users[:3])
+    world.delete(*world.users[3:6])
     assert world.look() == 0  # 20 % are not more than 20 %
     assert world.warnings() == []
-    world.disable(world.users[12])
+    world.disable(world.users[6])
     assert world.look() == 1
     (event,) = world.warnings()
     assert event["tenant"] == "acme"
     assert event["subject"] == "Tenants/acme"
-    assert event["data"]["guard"] == {"number": 13, "users": 60, "share": 20, "stops": False}
-    sentence = "13 of 60 users were disabled or deleted within an hour"
+    assert event["data"]["guard"] == {"number": 7, "users": 30, "share": 20, "stops": False}
+    sentence = "7 of 30 users were disabled or deleted within an hour"
     assert sentence in world.command("tenant", "show", "acme")
     assert sentence in world.command("events", "acme")
     assert [record.levelname for record in caplog.records if sentence in record.getMessage()] == ["WARNING"]
-    world.delete(*world.users[13:20])
+    world.delete(*world.users[7:10])
     assert world.look() == 0
     assert len(world.warnings()) == 1
-    assert world.facts()["number"] == 13
+    assert world.facts()["number"] == 7
 
 
 def test_it_warns_again_an_hour_later_if_it_goes_on(world: World) -> None:
-    world.delete(*world.users[:13])
+    world.delete(*world.users[:7])
     assert world.look() == 1
     world.database.db.tenants.update_one({"_id": "acme"}, {"$set": {"guard.warned": now() - timedelta(minutes=61)}})
     assert world.look() == 0  # nobody since
-    world.delete(world.users[13])
+    world.delete(world.users[7])
     assert world.look() == 1
     assert len(world.warnings()) == 2
 
 
 def test_fewer_than_fifty_people_are_never_unusual(world: World) -> None:
-    assert WATCHED == 50, "ten in these tests"
+    assert WATCHED == 50, "five in these tests"
     world.guard("--share", "1")
-    world.delete(*world.users[:9])
+    world.delete(*world.users[:4])
     assert world.look() == 0
-    world.delete(world.users[9])
+    world.delete(world.users[4])
     assert world.look() == 1
 
 
 def test_a_person_is_counted_once_and_not_if_they_are_back(world: World) -> None:
-    some = world.users[:8]
+    some = world.users[:4]
     world.disable(*some)
     world.delete(*some)
-    world.disable(*world.users[8:13])
-    world.disable(*world.users[8:13], active=True)
-    world.look()
-    world.disable(*world.users[8:12])
+    world.disable(*world.users[4:7])
+    world.disable(*world.users[4:7], active=True)
+    assert world.look() == 0
+    world.disable(*world.users[4:6])
     world.command("restore", "acme", some[0])
     assert world.look() == 0
-    world.disable(world.users[12], world.users[13])
-    assert world.look() == 1  # 7 who are deleted and 6 who are disabled
+    world.disable(world.users[6], world.users[7])
+    assert world.look() == 1  # 3 who are deleted and 4 who are disabled
 
 
 def test_people_of_another_hour_are_not_counted(world: World) -> None:
@@ -84,21 +84,21 @@ def test_people_of_another_hour_are_not_counted(world: World) -> None:
 
 def test_many_in_a_large_tenant_are_not_many(world: World) -> None:
     world.guard("--share", "50")
-    world.delete(*world.users[:20])
+    world.delete(*world.users[:10])
     assert world.look() == 0
-    world.delete(*world.users[20:31])
+    world.delete(*world.users[10:16])
     assert world.look() == 1
 
 
 def test_two_workers_count_each_person_once(world: World) -> None:
-    world.delete(*world.users[:12])
+    world.delete(*world.users[:6])
     relay(world.database)
     followers = [world.new_follower() for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda each: each.round(), followers)) == 0
     (row,) = world.database.db.guards.find()
-    assert sum(minute[1] for minute in row["minutes"]) == 12
-    world.delete(world.users[12])
+    assert sum(minute[1] for minute in row["minutes"]) == 6
+    world.delete(world.users[6])
     relay(world.database)
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(lambda each: each.round(), followers)) == 1
@@ -111,7 +111,7 @@ def test_a_worker_that_is_killed_counts_or_does_not(world: World, monkeypatch: p
     class Killed(BaseException):
         pass
 
-    world.delete(*world.users[:13])
+    world.delete(*world.users[:7])
     relay(world.database)
     transaction = world.database.transaction
 
@@ -125,33 +125,33 @@ def test_a_worker_that_is_killed_counts_or_does_not(world: World, monkeypatch: p
         world.follower.round()
     world.follower = world.new_follower()
     assert world.look() == 1
-    assert world.facts()["number"] == 13
+    assert world.facts()["number"] == 7
 
 
 def test_it_stops_nothing_by_default(world: World) -> None:
-    assert world.delete(*world.users[:13]) == [204] * 13
+    assert world.delete(*world.users[:7]) == [204] * 7
     world.look()
-    assert world.delete(*world.users[13:18]) == [204] * 5
+    assert world.delete(*world.users[7:10]) == [204] * 3
     assert (world.facts()["stop"], world.facts()["stopped"]) == (False, None)
 
 
 def test_with_stop_the_next_ones_get_503_until_the_operator_allows_them(world: World) -> None:
     world.guard("--stop")
-    assert set(world.delete(*world.users[:13])) == {204}
+    assert set(world.delete(*world.users[:7])) == {204}
     assert len(world.warnings()) == 0  # not numbered yet
     assert world.facts()["stopped"] is not None
-    refused = world.scim("DELETE", f"/Users/{world.users[13]}")
+    refused = world.scim("DELETE", f"/Users/{world.users[7]}")
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "600")
     assert "until an operator allows it" in refused.get_json()["detail"]
-    assert world.disable(world.users[14]) == [503]
-    put = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "u15", "active": False}
-    assert world.scim("PUT", "/Users/u15", put).status_code == 503
+    assert world.disable(world.users[8]) == [503]
+    put = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "u9", "active": False}
+    assert world.scim("PUT", "/Users/u9", put).status_code == 503
     bulk = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": [
-        {"method": "DELETE", "path": "/Users/u16"}, {"method": "POST", "path": "/Users", "bulkId": "b", "data": put | {"userName": "new"}},
+        {"method": "DELETE", "path": "/Users/u10"}, {"method": "POST", "path": "/Users", "bulkId": "b", "data": put | {"userName": "new"}},
     ]}
     answer = world.scim("POST", "/Bulk", bulk)
     assert [each["status"] for each in answer.get_json()["Operations"]] == ["503", "201"]
-    for user in world.users[13:17]:
+    for user in world.users[7:11]:
         assert world.scim("GET", f"/Users/{user}").get_json()["active"] is True
     assert world.look() == 0  # the request has warned already
     assert len(world.warnings()) == 1
@@ -162,14 +162,14 @@ def test_with_stop_the_next_ones_get_503_until_the_operator_allows_them(world: W
     assert sum(each.get("refused", 0) for each in counted) == 3
     assert sum(each.get("failed", 0) for each in counted) == 0
     world.guard("--allow")
-    assert set(world.delete(*world.users[13:22])) == {204}
+    assert set(world.delete(*world.users[7:11])) == {204}
     assert world.look() == 0
     assert world.facts()["stopped"] is None
 
 
 def test_what_deactivates_nobody_goes_on_while_it_stops(world: World) -> None:
     world.guard("--stop")
-    world.delete(*world.users[:13])
+    world.delete(*world.users[:7])
     user = f"/Users/{world.users[20]}"
     assert world.scim.patch(user, {"op": "replace", "path": "title", "value": "T"}).status_code == 200
     group = world.scim.group("Sales", world.users[20])
@@ -179,12 +179,12 @@ def test_what_deactivates_nobody_goes_on_while_it_stops(world: World) -> None:
 
 
 def test_stop_may_come_when_it_is_unusual_already(world: World) -> None:
-    world.delete(*world.users[:14])
+    world.delete(*world.users[:8])
     assert world.look() == 1
     world.guard("--stop")
-    assert world.delete(world.users[14]) == [503]
+    assert world.delete(world.users[8]) == [503]
     world.guard("--no-stop")
-    assert world.delete(world.users[14]) == [204]
+    assert world.delete(world.users[8]) == [204]
 
 
 def test_two_workers_let_no_more_through_than_one(world: World) -> None:
@@ -195,10 +195,10 @@ def test_two_workers_let_no_more_through_than_one(world: World) -> None:
         return clients[number % 2]("DELETE", f"/Users/{world.users[number]}").status_code
 
     with ThreadPoolExecutor(8) as pool:
-        statuses = list(pool.map(delete, range(30)))
+        statuses = list(pool.map(delete, range(16)))
     assert sorted(set(statuses)) == [204, 503]
-    assert statuses.count(204) == 13
-    assert world.scim("GET", "/Users?count=0").get_json()["totalResults"] == 47
+    assert statuses.count(204) == 7
+    assert world.scim("GET", "/Users?count=0").get_json()["totalResults"] == 23
     world.look()
     assert len(world.warnings()) == 1
 
@@ -215,20 +215,20 @@ def test_however_many_are_under_way_no_more_get_through(world: World, monkeypatc
 
     def delete(number: int) -> int:
         """Delete half of the users twice, at once by both workers."""
-        return clients[number % 2]("DELETE", f"/Users/{world.users[number if number < 20 else number // 2]}").status_code
+        return clients[number % 2]("DELETE", f"/Users/{world.users[number if number < 10 else number // 2]}").status_code
 
     monkeypatch.setattr(Gate, "enter", slowly)
-    with ThreadPoolExecutor(32) as pool:
-        statuses = list(pool.map(delete, range(40)))
-    assert statuses.count(204) == 13
-    assert world.scim("GET", "/Users?count=0").get_json()["totalResults"] == 47
-    assert (world.facts()["number"], world.facts()["users"]) == (13, 60)
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(delete, range(20)))
+    assert statuses.count(204) == 7
+    assert world.scim("GET", "/Users?count=0").get_json()["totalResults"] == 23
+    assert (world.facts()["number"], world.facts()["users"]) == (7, 30)
 
 
 def test_a_deactivation_that_fails_is_not_counted(world: World) -> None:
     world.guard("--stop")
     world.scim("DELETE", f"/Users/{world.users[0]}")
-    for user in world.users[1:20]:
+    for user in world.users[1:10]:
         assert world.scim("DELETE", f"/Users/{user}", If_Match='W/"7"').status_code == 412
     assert world.scim("DELETE", "/Users/nobody").status_code == 404
     (row,) = world.database.db.guards.find()
@@ -247,10 +247,10 @@ def test_a_write_that_deactivates_nobody_sends_no_command_more_with_the_guard(wo
         return found
 
     world.scim.user("first")
-    before = commands(40)
+    before = commands(20)
     world.guard("--stop")
     world.scim.user("second")
-    assert commands(41) == before
+    assert commands(21) == before
 
 
 def test_what_the_command_refuses(world: World) -> None:
@@ -262,8 +262,8 @@ def test_what_the_command_refuses(world: World) -> None:
 
 
 def test_tenants_are_apart(world: World) -> None:
-    world.delete(*world.users[:8])
+    world.delete(*world.users[:4])
     people = Deactivations(world.database)
-    others = [Seen(each, now()) for each in world.users[:13]]
+    others = [Seen(each, now()) for each in world.users[:7]]
     world.database.transaction(lambda session: people.count("other", others, session))
     assert world.look() == 0
