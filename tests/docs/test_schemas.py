@@ -23,6 +23,11 @@ DEVICES = pages.ROOT / re.search(r"`(tests/samples/schemas/\w+)`", pages.text(PA
 TREE = pages.blocks(PAGE, "")[0]
 
 
+@pytest.fixture
+def database(reused_database: Database) -> Database:
+    return reused_database
+
+
 def new_client(database: Database, folder: Path, tenant: str) -> Client:
     app = assemble(Config.from_environment({"SCIMD_RATE_LIMIT": "off", "SCIMD_SCHEMAS_DIR": str(folder)}), database)
     Tenants(database).create(tenant, "rfc")
