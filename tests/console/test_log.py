@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cached_property
 
 import pytest
 import requests
 
+from app.config import Config
+from app.protocol.cursor import Cursors
+from app.protocol.profile import PROFILES
+from app.provider import Provider
+from app.queries import Queries
+from app.schemas.returned import Projection
+from app.schemas.tables.user import USER_TYPE
+from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
+from app.store.open import open_directory
 from tests.console.browsing import Browser, Shown
 from tests.processes import until
 from tests.sending import send
 
 USER = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+
+def as_sent(user_name: str) -> dict[str, object]:
+    """A user as an identity provider sends it."""
+    return {
+        "schemas": [USER, ENTERPRISE], "userName": user_name, "externalId": f"x-{user_name}", "active": True,
+        "displayName": user_name, "name": {"givenName": "Ada", "familyName": "Obi", "formatted": "Ada Obi"},
+        "emails": [{"type": "work", "value": user_name, "primary": True}], "title": "Engineer",
+        ENTERPRISE: {"department": "Sales"},
+    }
 
 
 class Customer:
@@ -44,13 +64,19 @@ class Customer:
                 yield from kinds.values()
 
     def user(self, user_name: str, **changes) -> requests.Response:
-        body = {
-            "schemas": [USER, ENTERPRISE], "userName": user_name, "externalId": f"x-{user_name}", "active": True,
-            "displayName": user_name, "name": {"givenName": "Ada", "familyName": "Obi", "formatted": "Ada Obi"},
-            "emails": [{"type": "work", "value": user_name, "primary": True}], "title": "Engineer",
-            ENTERPRISE: {"department": "Sales"},
-        } | changes
-        return self.send("POST", "/Users", body)
+        return self.send("POST", "/Users", as_sent(user_name) | changes)
+
+    @cached_property
+    def provider(self) -> Provider:
+        """What changes people as the server does, without requests: they take half of the processor time."""
+        database = self.pages.database
+        directory = open_directory(Config.from_environment({}), database, Tenants(database).require(self.name))
+        return Provider(directory, Queries(directory, Cursors(b"0" * 43 + b"="), self.name), PROFILES["gallery"], Actor())
+
+    def users(self, *user_names: str) -> list[str]:
+        """Create users without requests, and return their ids."""
+        shown = Projection.parse(USER_TYPE, None, None)
+        return [self.provider.create(USER_TYPE, as_sent(name), shown).resource["id"] for name in user_names]
 
     def moved(self, number: int) -> None:
         """Wait until the relay has moved so many events to the log."""
@@ -156,8 +182,8 @@ def test_who_knocked_at_no_customer_is_in_the_log_of_all(operator, customer) -> 
 
 def test_co_44_pages_leave_nothing_out_and_go_back(operator, customer) -> None:
     names = [f"user-{number:03}@x.org" for number in range(120)]
-    for name in names:
-        assert customer.user(name).status_code == 201
+    customer.users(*names[:-1])
+    assert customer.user(names[-1]).status_code == 201
     customer.moved(120)
     seen, shown = [], operator.get(f"{customer.page}/log")
     walk = [shown]
