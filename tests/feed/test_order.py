@@ -85,7 +85,7 @@ def write(server: Server, token: str, paths: list[str], changes: int) -> dict[st
     return versions
 
 
-@pytest.mark.parametrize(("workers", "writers", "changes"), [(1, 4, 12), pytest.param(2, 8, 40, marks=pytest.mark.long)])
+@pytest.mark.parametrize(("workers", "writers", "changes"), [(1, 4, 8), pytest.param(2, 8, 40, marks=pytest.mark.long)])
 def test_ev_131_and_74_order_and_loss(two_servers: tuple[Server, Server], writers: int, changes: int) -> None:
     url, token = two_servers[0].create_tenant("acme", "interop")
     database, headers = two_servers[0].database, {"Authorization": f"Bearer {token}"}
