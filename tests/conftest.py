@@ -543,8 +543,9 @@ def mock_database() -> Database:
 
 @pytest.fixture(scope="session")
 def live_server(tmp_path_factory: pytest.TempPathFactory, mongod_uri: str) -> Iterator[Server]:
-    """Yield a real server under gunicorn, with a database of its own."""
-    server = make_server(tmp_path_factory.mktemp("server"), SCIMD_MONGODB_URI=new_database(mongod_uri))
+    """Yield a real server under gunicorn: two workers, and a database of its own."""
+    folder = tmp_path_factory.mktemp("server")
+    server = make_server(folder, SCIMD_WORKERS="2", SCIMD_MONGODB_URI=new_database(mongod_uri))
     server.start()
     yield server
     assert server.stop() == 0, server.log.read_text()

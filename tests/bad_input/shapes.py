@@ -211,18 +211,18 @@ def _creates(bulk_id: str, *members: str) -> dict[str, Any]:
 
 
 def _bulks() -> Iterator[tuple[str, int, Shape]]:
-    yield "Bulk: creates", 6, lambda n: _bulk(*(_creates(f"g{i}") for i in range(n)))
-    yield "Bulk: deletes", 6, lambda n: _bulk(*[{"method": "DELETE", "path": "/Users/none"}] * n)
-    yield "Bulk: not operations", 20, lambda n: _bulk(*[{}] * n)
+    yield "Bulk: creates", 12, lambda n: _bulk(*(_creates(f"g{i}") for i in range(n)))
+    yield "Bulk: deletes", 12, lambda n: _bulk(*[{"method": "DELETE", "path": "/Users/none"}] * n)
+    yield "Bulk: not operations", 50, lambda n: _bulk(*[{}] * n)
     yield "Bulk: one bulkId", 50, lambda n: _bulk(*[{"method": "DELETE", "path": "/X/1", "bulkId": "a"}] * n)
     yield "Bulk: too many", 1_100, lambda n: _bulk(*[{}] * n)
     yield "Bulk: failOnErrors", 50, lambda n: _bulk(*[{}] * n, failOnErrors=1)
-    yield "Bulk: a ring", 6, lambda n: _bulk(*(_creates(f"g{i}", f"g{(i + 1) % n}") for i in range(n)))
-    yield "Bulk: a chain", 6, lambda n: _bulk(*(_creates(f"g{i}", f"g{i + 1}") for i in range(n - 1)), _creates(f"g{n - 1}"))
+    yield "Bulk: a ring", 8, lambda n: _bulk(*(_creates(f"g{i}", f"g{(i + 1) % n}") for i in range(n)))
+    yield "Bulk: a chain", 8, lambda n: _bulk(*(_creates(f"g{i}", f"g{i + 1}") for i in range(n - 1)), _creates(f"g{n - 1}"))
     yield "Bulk: two that name each other, one with many members", 250, lambda n: _bulk(
         _creates("a", "b"), {**_creates("b"), "data": {"schemas": [GROUP], "displayName": "b", "members": [
             {"value": "bulkId:a", "display": f"{i}"} for i in range(n)]}})
-    yield "Bulk: each to itself", 6, lambda n: _bulk(*(_creates(f"g{i}", f"g{i}") for i in range(n)))
+    yield "Bulk: each to itself", 8, lambda n: _bulk(*(_creates(f"g{i}", f"g{i}") for i in range(n)))
     yield "Bulk: many references, then to those that are not there yet", 20, lambda n: _bulk(
         {**_creates("first"), "data": {"k": ["bulkId:none"] * 20 * n + [f"bulkId:g{i}" for i in range(n)]}},
         *({"method": "POST", "path": "/None", "bulkId": f"g{i}", "data": {}} for i in range(n)))
