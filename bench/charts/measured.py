@@ -67,10 +67,13 @@ class Measured:
 
 
 def read(folder: Path) -> dict[str, Measured]:
-    """Return what each bench has written into a folder: `bench.json`, or `bench-1.json`, `bench-2.json` and so on."""
+    """Return what each bench has written into a folder: `bench.json`, `bench-1.json`, `bench-2.json` and so on.
+
+    What the charts show beside the medians is in the first of them; the others may be runs of some scenarios.
+    """
     found: dict[str, Measured] = {}
     for name in COMMANDS:
-        files = sorted([*folder.glob(f"{name}.json"), *folder.glob(f"{name}-*.json")])
+        files = [*folder.glob(f"{name}.json"), *sorted(folder.glob(f"{name}-*.json"))]
         if files:
             found[name] = Measured(tuple(json.loads(file.read_text()) for file in files))
     return found

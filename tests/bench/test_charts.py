@@ -138,6 +138,16 @@ def test_of_several_runs_the_median_is_drawn_and_each_is_said(results: Path) -> 
     assert "| 25 changes a second | 200 | 1 ms | 74 ms | 200 ms |" in text
 
 
+def test_runs_of_some_scenarios_stand_beside_the_whole_one(results: Path) -> None:
+    for number, ratio in enumerate((0.7, 0.75), 1):
+        run = {"results": [compared("get", ratio, ">= 0.60", "scimd", "bare")], "load": number}
+        (results / f"bench-{number}.json").write_text(json.dumps(MACHINE | run))
+    drawn = read(results)
+    assert missing(drawn) == []
+    text = page.whole(charts(drawn))
+    assert ", 0.70, 0.75 |" in text and "`python -m bench.measure`, 3 times" in text
+
+
 def test_each_chart_says_what_it_does_not_show(results: Path) -> None:
     for chart in charts(read(results)):
         section = chart.section(page.PAGE)
