@@ -39,8 +39,6 @@ from app.embedded import private
 from app.embedded.binary import find_binary
 from app.schemas.storage.collection import CollectionSpec
 from app.store.accounts.shared_buckets import SharedBuckets
-from app.store.accounts.tenants import Tenants
-from app.store.accounts.tokens import Tokens
 from app.store.directory import secrets
 from app.store.mongo.database import Database, connect
 from app.store.open import collections
@@ -48,6 +46,7 @@ from app.store.sign_on import signing_keys
 from tests import (
     examples,  # noqa: F401 - the profiles of Hypothesis
     routes,
+    tenants,
 )
 from tests.browsers import chromium  # noqa: F401 - a fixture; one for all, since Playwright runs once in a process
 from tests.commands import run_command
@@ -262,9 +261,7 @@ class Server:
 
     def create_tenant(self, name: str | None = None, profile: str = "gallery") -> tuple[str, str]:
         """Create a tenant, and return its SCIM URL and a token; not by commands, since hundreds of tests do this."""
-        name = name or f"t-{uuid.uuid4().hex[:12]}"
-        Tenants(self.database).create(name, profile)
-        return f"{self.url}/{name}/scim/v2", Tokens(self.database).issue(name)[0]
+        return tenants.create(self.database, self.url, name, profile)
 
     @cached_property
     def database(self) -> Database:

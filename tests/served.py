@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 from app import create_app
 from app.config import Config
 from app.demo.serving import Place
-from app.store.accounts.tenants import Tenants
-from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
+from tests import tenants
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,7 @@ class Served:
 
     def create_tenant(self, name: str | None = None, profile: str = "gallery") -> tuple[str, str]:
         """Create a tenant, and return its SCIM URL and a token."""
-        name = name or f"t-{uuid.uuid4().hex[:12]}"
-        Tenants(self.database).create(name, profile)
-        return f"{self.url}/{name}/scim/v2", Tokens(self.database).issue(name)[0]
+        return tenants.create(self.database, self.url, name, profile)
 
 
 @contextmanager

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
+
 from app.store.accounts.tenant_deletion import TenantDeletion
-from app.store.accounts.tenants import GRACE
+from app.store.accounts.tenants import GRACE, Tenants
+from app.store.accounts.tokens import Tokens
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
+
+
+def create(database: Database, server: str, name: str | None, profile: str) -> tuple[str, str]:
+    """Create a tenant of a server, and return its SCIM URL and a token; without a name it gets one of its own."""
+    name = name or f"t-{uuid.uuid4().hex[:12]}"
+    Tenants(database).create(name, profile)
+    return f"{server}/{name}/scim/v2", Tokens(database).issue(name)[0]
 
 
 def delete_for_good(database: Database, name: str) -> None:

@@ -42,8 +42,9 @@ class Measured:
         return [result for result in results if result["scenario"] == scenario]
 
     def middle(self, scenario: str, figure: str) -> Result:
-        """Return the result of a scenario that has the median of a figure."""
-        return sorted(self.each(scenario), key=lambda result: float(result[figure]))[len(self.each(scenario)) // 2]
+        """Return the result of a scenario that has the median of a figure: of two in the middle, the lower one."""
+        results = sorted(self.each(scenario), key=lambda result: float(result[figure]))
+        return results[(len(results) - 1) // 2]
 
     @property
     def versions(self) -> str:

@@ -138,6 +138,13 @@ def test_of_several_runs_the_median_is_drawn_and_each_is_said(results: Path) -> 
     assert "| 25 changes a second | 200 | 1 ms | 74 ms | 200 ms |" in text
 
 
+def test_of_an_even_number_of_runs_the_lower_one_in_the_middle_is_drawn(results: Path) -> None:
+    run = {"results": [compared("get", 0.6, ">= 0.60", "scimd", "bare")], "load": 1}
+    (results / "bench-1.json").write_text(json.dumps(MACHINE | run))
+    both = read(results)["bench"]
+    assert len(both.each("get")) == 2 and both.middle("get", "ratio")["ratio"] == 0.6
+
+
 def test_runs_of_some_scenarios_stand_beside_the_whole_one(results: Path) -> None:
     for number, ratio in enumerate((0.7, 0.75), 1):
         run = {"results": [compared("get", ratio, ">= 0.60", "scimd", "bare")], "load": number}

@@ -1,4 +1,4 @@
-"""Two apps against a real server, of two workers on two cores: one with Authlib's client, and one by hand."""
+"""Two apps against a real server with two workers: one with Authlib's client, and one by hand."""
 
 from __future__ import annotations
 
