@@ -48,7 +48,7 @@ from app.protocol.profile import PROFILES
 from app.protocol.search_request import DEFAULT_COUNT, MOST_RESULTS
 from app.provider import Provider
 from app.queries import Queries
-from app.schemas.custom import all_types, common_catalogue, load_catalogue
+from app.schemas.custom import common_catalogue, load_catalogue
 from app.schemas.discovery import BEARER, OAUTH2, Features
 from app.schemas.resource_type import Catalogue
 from app.store.accounts import sealing
@@ -57,7 +57,6 @@ from app.store.accounts.expiries import warn_of_expiries
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.deleted import settle
 from app.store.directory.directory import Directory
-from app.store.directory.totals import count_disabled
 from app.store.log.event import Actor, Event
 from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.outbox import pending_collections
@@ -112,7 +111,6 @@ def assemble(config: Config | None, database: Database | None) -> Flask:
 def _prepare(config: Config, database: Database) -> None:
     try:
         prepare(config, database)
-        count_disabled(database, all_types(config.schemas_dir))
     except Unavailable as error:  # requests are answered with 503 until it does
         log.warning("the database does not answer yet: %s", describe(error))
 

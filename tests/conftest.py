@@ -395,13 +395,17 @@ class Reused(Database):
     complete: ClassVar[bool] = False
     """Whether they are as `prepare` makes them for the usual settings."""
 
-    def prepare(self, specs: Iterable[CollectionSpec] | None = None) -> None:
-        """Do what Database does, unless there is nothing to do."""
+    def prepare(
+        self, specs: Iterable[CollectionSpec] | None = None, afterwards: Iterable[Callable[[Database], object]] = ()
+    ) -> None:
+        """Do what Database does, but look at the collections only if they may have changed."""
         wanted = None if specs is None else tuple(specs)
         if Reused.complete and wanted == usual_collections():
-            self._specs, self._prepared = usual_collections(), True
+            self._specs, self._afterwards, self._prepared = usual_collections(), tuple(afterwards), True
+            for work in self._afterwards:
+                work(self)
         else:
-            super().prepare(wanted)
+            super().prepare(wanted, afterwards)
             Reused.complete = Reused.complete or wanted == usual_collections()
 
 

@@ -1,4 +1,4 @@
-"""The janitor: counts what is still to be counted, and deletes what has expired or was left for later.
+"""The janitor: deletes what has expired or was left for later, and looks after the indexes.
 
 Every worker runs every chore in a thread of its own. They do not interfere with each other, and any may be killed.
 """
@@ -17,7 +17,6 @@ from app.errors import Unavailable, describe
 from app.store.accounts.tenant_deletion import finish_deletions
 from app.store.directory.deleted import clear_expired
 from app.store.directory.membership_sweep import sweep
-from app.store.directory.totals import settle
 from app.store.log.retention import delete_expired
 from app.store.mongo.database import REQUEST_SECONDS, Database
 
@@ -46,8 +45,6 @@ def _until_now(work: Callable[[Database, datetime], int]) -> Callable[[Database]
     return lambda database: work(database, datetime.now(UTC))
 
 
-# Each request for a total adds what came since the last round.
-COUNTING = Chore("counting", settle, pause=5, first=5, seconds=REQUEST_SECONDS)
 SWEEPING = Chore(
     "sweeping", _until_now(sweep), pause=10, first=10, seconds=3_600,
     done="deleted %s memberships of groups that were cleared",
@@ -64,7 +61,7 @@ DELETING = Chore(
 RETENTION = Chore("retention", _until_now(delete_expired), pause=3_600, first=60, seconds=3_600)
 # Often: after an operator has dropped a unique index, a name can be taken twice until it is built again.
 CHECKING = Chore("checking the indexes", Database.ready, pause=5, first=5, seconds=REQUEST_SECONDS)
-CHORES = (COUNTING, SWEEPING, CLEARING, DELETING, RETENTION, CHECKING)
+CHORES = (SWEEPING, CLEARING, DELETING, RETENTION, CHECKING)
 
 
 def start(database: Database, chores: Iterable[Chore] = CHORES) -> list[threading.Thread]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from app.config import Config, ConfigError
 from app.embedded import private
 from app.schemas.custom import SchemaFileError, all_types, load_catalogue
@@ -14,7 +16,7 @@ from app.store.directory import deleted, memberships, totals
 from app.store.directory.directory import Directory
 from app.store.directory.operator_views import prepare_views
 from app.store.directory.reader import Options
-from app.store.directory.totals import Totals
+from app.store.directory.totals import Totals, count_disabled, settle
 from app.store.guard import deactivations
 from app.store.guard.gate import Gate
 from app.store.log import events, outbox
@@ -67,9 +69,13 @@ def outboxes(config: Config) -> list[str]:
 
 
 def prepare(config: Config, database: Database) -> None:
-    """Create or update the collections, indexes and views; raises ConfigError, StoreError, Unavailable."""
-    database.prepare(collections(config))
-    prepare_views(database)
+    """Create or update the collections, indexes and views, and count what an older version has left to be counted.
+
+    Raises ConfigError, StoreError, Unavailable.
+    """
+    specs = collections(config)
+    disabled = partial(count_disabled, types=all_types(config.schemas_dir))
+    database.prepare(specs, [prepare_views, disabled, settle])
 
 
 def unknown(config: Config, database: Database) -> str:

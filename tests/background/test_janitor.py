@@ -15,8 +15,9 @@ from app.background import janitor
 from app.config import Config
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.mongo.database import Database
-from tests.conftest import Fault, Server
+from app.store.directory.memberships import CLEARED
+from app.store.mongo.database import Database, connect
+from tests.conftest import APP_NAME, Fault, Server
 from tests.processes import until
 
 
@@ -38,15 +39,25 @@ def test_a_round_that_fails_is_not_the_last(
     assert database.db.deleted.count_documents({}) == 0
 
 
+@pytest.mark.timeout(60)
+def test_a_thread_goes_on_after_a_failure(
+    database: Database, mongod_uri: str, fault: Fault, caplog: pytest.LogCaptureFixture
+) -> None:
+    database.db.deleted.insert_one({"_id": "g", "tenant": "t", "expires": datetime.now(UTC) - timedelta(days=1)})
+    own = connect(f"{mongod_uri}&appname={APP_NAME}", name=database.db.name)
+    with fault(["find"], "alwaysOn", errorCode=13435, errorLabels=[]):
+        (thread,) = janitor.start(own, [replace(janitor.CLEARING, pause=0.02, first=0.02, seconds=0.3)])
+        until(lambda: "clearing is not finished" in caplog.text, 30)
+    until(lambda: not database.db.deleted.count_documents({}), 30)
+    own.close()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
 def test_fa_17_it_starts_with_a_worker_and_waits_for_no_request(live_server: Server) -> None:
-    moment, tenant, database = datetime.now(UTC), uuid.uuid4().hex, live_server.database.db
-    database.events.insert_one({
-        "tenant": tenant, "time": moment, "operation": "create", "status": 201, "actor": "x", "requestId": "x",
-        "resource": {"type": "User", "id": "u", "name": "ann"},
-        "uncounted": {"number": 1, "expires": moment + timedelta(days=1)},
-    })
-    until(lambda: database.counts.find_one({"tenant": tenant}), 60)
-    assert database.counts.find_one({"tenant": tenant})["number"] == 1
+    memberships, tenant = live_server.database.db.memberships, uuid.uuid4().hex
+    memberships.insert_one({"tenant": tenant, "group": CLEARED, "member": "g", "due": datetime.now(UTC)})
+    until(lambda: not memberships.find_one({"tenant": tenant}), 60)
 
 
 def test_fa_17_an_application_alone_starts_none(database: Database) -> None:
@@ -56,4 +67,4 @@ def test_fa_17_an_application_alone_starts_none(database: Database) -> None:
     client = create_app(Config.from_environment({}), database).test_client()
     answer = client.get("/acme/scim/v2/Users", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200
-    assert {thread.name for thread in set(threading.enumerate()) - before}.isdisjoint({"counting", "settling", "clearing"})
+    assert {thread.name for thread in set(threading.enumerate()) - before}.isdisjoint({"sweeping", "settling", "clearing"})

@@ -4,7 +4,7 @@ If every write added to one number, writes would wait for each other and conflic
 to be counted, and the relay adds it to the number when it moves the event to the log. A total is the number and what is
 still pending, both read at one moment.
 
-The version before left the counting to the janitor: its events have `uncounted` until `settle` has added that.
+The version before left the counting to the janitor: its events have `uncounted` until a start has added that.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def all_together(database: Database, sources: Iterable[str]) -> dict[str, More]:
 
 
 def settle(database: Database) -> int:
-    """Count what is still to be counted and return the number of lines; raises Unavailable.
+    """Count what the version before has not counted yet, and return the number of lines; raises Unavailable.
 
     Several workers may do this at once: of two that take the same line, one starts again.
     """
@@ -170,7 +170,6 @@ def _numbers(
     # A hint is only for the first collection of a pipeline; of the others, MongoDB tries the indexes.
     steps = [
         *_pending(mine, kind, others),
-        {"$unionWith": {"coll": EVENTS.name, "pipeline": _uncounted_rows(mine, kind)}},
         {"$unionWith": {"coll": SPEC.name, "pipeline": [{"$match": mine | kind}]}},
         {"$group": {"_id": key, **_sums("$number", "$disabled")}},
     ]
@@ -183,7 +182,7 @@ def _stored(database: Database, sources: Sequence[str]) -> dict[str, dict[str, t
     """Return the numbers and those of the disabled, by type and tenant, all read at one moment."""
     source, *others = sources
     first, numbers = database.db[source], database.db[SPEC.name]
-    steps = [*_pending({}, {}, others), {"$unionWith": {"coll": EVENTS.name, "pipeline": _uncounted_rows({}, {})}}]
+    steps = _pending({}, {}, others)
     found: defaultdict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     with database.snapshot_session() as session:
         waiting = by_index(first, BY_PENDING, lambda **named: list(first.aggregate(steps, session=session, **named)))
@@ -223,17 +222,6 @@ def _pending(mine: Row, kind: dict[str, str], others: Iterable[str] = ()) -> lis
         {"$project": {
             "_id": 0, "tenant": f"{event}.tenant", "type": f"{event}.resource.type",
             "number": f"{event}.more.number", "disabled": f"{event}.more.disabled",
-        }},
-    ]
-
-
-def _uncounted_rows(mine: Row, kind: dict[str, str]) -> list[dict[str, Any]]:
-    """Return the steps that read what events of the version before still add to the numbers."""
-    return [
-        {"$match": UNCOUNTED | mine | {f"resource.{key}": kind[key] for key in kind}},
-        {"$project": {
-            "_id": 0, "tenant": 1, "type": "$resource.type", "number": "$uncounted.number",
-            "disabled": "$uncounted.disabled",
         }},
     ]
 

@@ -64,6 +64,7 @@ class Database:
         self.closed = False
         self._is_mock = not isinstance(client, pymongo.MongoClient)
         self._specs: tuple[CollectionSpec, ...] = ()
+        self._afterwards: tuple[Callable[[Database], object], ...] = ()
         self._prepared = False
         self._preparing = Lock()
         self._preparation = Preparation(self.prepare)
@@ -128,14 +129,17 @@ class Database:
         session: ClientSession = self.client.start_session(snapshot=True)
         return session
 
-    def prepare(self, specs: Iterable[CollectionSpec] | None = None) -> None:
-        """Create or update the collections, validators and indexes, and remember `specs` for later calls.
+    def prepare(
+        self, specs: Iterable[CollectionSpec] | None = None, afterwards: Iterable[Callable[[Database], object]] = ()
+    ) -> None:
+        """Create or update the collections, validators and indexes, then do the work that needs them, `afterwards`.
 
-        Several processes may do this at once. Raises StoreError if the stored data prevents it, and Unavailable if the
-        database does not answer; `require` then tries again.
+        Both are remembered for later calls, which give neither. Several processes may do this at once. Raises
+        StoreError if the stored data prevents it, and Unavailable if the database does not answer; `require` then tries
+        again.
         """
         if specs is not None:
-            self._specs, self._prepared = tuple(specs), False
+            self._specs, self._afterwards, self._prepared = tuple(specs), tuple(afterwards), False
         # First with a short budget: the long one is for building indexes, not for waiting for MongoDB.
         with self.budget(PING_SECONDS):
             self.check()
@@ -144,6 +148,8 @@ class Database:
                 try:
                     with self.budget(PREPARE_SECONDS):
                         prepare_collections(self.db, self._specs, self._preparation.report)
+                        for work in self._afterwards:
+                            work(self)
                 except OperationFailure as error:
                     raise StoreError(f"The database refuses to prepare its collections: {reason(error)}") from error
                 self._prepared = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from threading import Event as Signal
 from typing import Any
@@ -12,10 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from app.background.janitor import COUNTING
-from app.background.janitor import start as start_chores
 from app.config import Config
-from app.errors import Uniqueness
+from app.errors import Unavailable, Uniqueness
 from app.schemas.meta import first_meta, now
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
@@ -24,9 +21,9 @@ from app.store.directory.directory import Directory, Edit
 from app.store.directory.totals import all_together, every_tenant, largest_tenants, settle, some_tenants
 from app.store.log.changes import Request
 from app.store.log.event import Actor, Event
-from app.store.mongo.database import Database, connect
-from app.store.open import collections, open_directory
-from tests.conftest import APP_NAME, Fault, Server
+from app.store.mongo.database import Database
+from app.store.open import collections, open_directory, prepare
+from tests.conftest import Fault, Server
 from tests.relay import SOURCES, relay
 
 CONFIG = Config.from_environment({})
@@ -158,21 +155,36 @@ def of_the_version_before(database: Database, number: int, **more: int) -> None:
     })
 
 
-def test_ev_40_41_what_the_version_before_has_counted_and_not_yet_counts(
+def test_ev_40_41_what_the_version_before_has_not_counted_is_counted_by_a_start(
     directory: Callable[[str], Directory], database: Database
 ) -> None:
     ours = directory("ours")
     database.db.counts.insert_one({"tenant": "ours", "type": "User", "number": 10, "disabled": 4})
     of_the_version_before(database, 1, disabled=1)
     of_the_version_before(database, -1)
+    for _ in range(2):
+        prepare(CONFIG, database)
+        assert stored(database) == {("ours", "User"): 10}
+    assert not database.db.events.count_documents({"uncounted": {"$exists": True}})
     create(ours, "a")
     assert (ours.count(USER_TYPE), every_tenant(database, SOURCES)) == (11, {("ours", "User"): (11, 5)})
-    assert settle(database) == 2
-    assert every_tenant(database, SOURCES) == {("ours", "User"): (11, 5)}
     relay(database)
     assert (ours.count(USER_TYPE), every_tenant(database, SOURCES)) == (11, {("ours", "User"): (11, 5)})
     assert database.db.counts.count_documents({}) == 2
-    assert not database.db.events.count_documents({"uncounted": {"$exists": True}})
+
+
+def test_a_database_that_is_late_is_counted_once_it_answers(
+    directory: Callable[[str], Directory], database: Database, fault: Fault
+) -> None:
+    ours = directory("ours")
+    of_the_version_before(database, 1)
+    late = Database(database.client, database.db.name)
+    with fault(["ping"], "alwaysOn", errorCode=91), late.budget(0.5), pytest.raises(Unavailable):
+        prepare(CONFIG, late)
+    assert stored(database) == {}
+    late.require()
+    assert ours.count(USER_TYPE) == 1
+    assert {"group_members", "user_groups"} <= set(database.db.list_collection_names())
 
 
 def test_numbers_of_an_older_version_learn_who_is_disabled(
@@ -189,8 +201,8 @@ def test_numbers_of_an_older_version_learn_who_is_disabled(
     disable(ours, "c")
     for _ in range(2):
         totals.count_disabled(database, [USER_TYPE])
+        settle(database)
         assert every_tenant(database, SOURCES) == {("ours", "User"): (3, 3)}
-    settle(database)
     relay(database)
     assert every_tenant(database, SOURCES) == {("ours", "User"): (3, 3)}
 
@@ -233,7 +245,7 @@ def test_half_a_batch_is_none(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(totals, "_add", die)
         settle(database)
-    assert (ours.count(USER_TYPE), stored(database)) == (1, {})
+    assert stored(database) == {}
     assert settle(database) == 1
     assert ours.count(USER_TYPE) == 1
 
@@ -247,26 +259,6 @@ def test_more_than_a_batch(
         of_the_version_before(database, 1)
     assert settle(database) == 8
     assert stored(database) == {("ours", "User"): 8}
-
-
-@pytest.mark.timeout(60)
-def test_the_thread_goes_on_after_a_failure(
-    directory: Callable[[str], Directory], database: Database, mongod_uri: str, fault: Fault,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    directory("ours")
-    of_the_version_before(database, 1)
-    own = connect(f"{mongod_uri}&appname={APP_NAME}", name=database.db.name)
-    with fault(["find"], "alwaysOn", errorCode=13435, errorLabels=[]):
-        (thread,) = start_chores(own, [replace(COUNTING, pause=0.02, first=0.02, seconds=0.3)])
-        while "counting is not finished" not in caplog.text:
-            Signal().wait(0.02)
-    while not stored(database):
-        Signal().wait(0.02)
-    own.close()
-    thread.join(30)
-    assert not thread.is_alive()
-    assert stored(database) == {("ours", "User"): 1}
 
 
 @pytest.mark.timeout(60)
