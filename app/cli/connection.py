@@ -13,8 +13,9 @@ from app.errors import Unavailable
 from app.store.accounts.tenants import Tenants
 from app.store.directory.directory import Directory
 from app.store.log.relay import drain_unless_running
-from app.store.mongo.database import Database, budget
-from app.store.mongo.failures import took_too_long
+from app.store.mongo.client import addresses
+from app.store.mongo.database import REQUEST_SECONDS, Database, StoreError, budget
+from app.store.mongo.failures import is_unreachable, took_too_long
 from app.store.open import open_database, open_directory, outboxes, prepare
 
 COMMAND_SECONDS = 60.0
@@ -50,7 +51,16 @@ class Connection:
     def database(self) -> Database:
         """The database, checked to answer and to have transactions; raises StoreError, Unavailable."""
         database = self._given or open_database(self.config, watch=False)
-        database.check()
+        try:
+            with budget(REQUEST_SECONDS):
+                database.check()
+        except Unavailable as error:
+            if not is_unreachable(error.__cause__):
+                raise
+            raise StoreError(
+                f"No primary MongoDB answered within {REQUEST_SECONDS:g} seconds at {addresses(database.client)}. Is "
+                "it running, and is SCIMD_MONGODB_URI right?"
+            ) from error
         return database
 
     @cached_property

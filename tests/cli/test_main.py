@@ -11,6 +11,8 @@ import click
 import pytest
 
 from app import cli
+from app.cli import connection
+from app.cli.connection import Connection
 from app.config import ConfigError
 from app.errors import NotFound, Unavailable
 from app.store.mongo.failures import StoreError
@@ -49,6 +51,19 @@ def test_a_failure_is_one_sentence_and_a_status(fail: Any, error: BaseException,
     assert err.strip().count("\n") == 0
     assert err.strip().startswith("scimd: ")
     assert said in err
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.2)
+    asked = Connection({"SCIMD_MONGODB_URI": "mongodb://ann:pa55word@127.0.0.1:1,localhost:2,[::1]:3,%2Ftmp%2Fx.sock/x?replicaSet=rs0"})
+    for arguments in (["tenant", "list"], ["events", "acme"], ["tenant", "delete", "acme", "--yes"]):
+        assert cli.run(arguments, asked) == 1
+        assert capsys.readouterr() == ("", (
+            "scimd: No primary MongoDB answered within 0.2 seconds at /tmp/x.sock, 127.0.0.1:1, [::1]:3, localhost:2. Is "
+            "it running, and is SCIMD_MONGODB_URI right?\n"
+        ))
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["tenant", "nonsense"], ["tenant", "list", "--nonsense"], ["token", "issue"]])

@@ -17,6 +17,13 @@ BESIDE = 6
 """Connections besides those of the threads that answer requests: two for the relay, the others for the chores."""
 
 
+def addresses(client: pymongo.MongoClient[Any]) -> str:
+    """Return the addresses of the servers that a client knows, as a sentence has them: `db1:27017, db2:27017`."""
+    servers = client.topology_description.server_descriptions()
+    texts = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" if port else host for host, port in servers)
+    return ", ".join(sorted(texts))
+
+
 def new_client(uri: str, *, threads: int, heartbeat_ms: int) -> tuple[pymongo.MongoClient[dict[str, Any]], str]:
     """Return a client, which connects when it is first used, and the name of the database in the connection string.
 

@@ -79,6 +79,11 @@ class translating:
             raise translated from error
 
 
+def is_unreachable(error: BaseException | None) -> bool:
+    """Return whether no server could be asked: none answered, or none is the primary."""
+    return isinstance(error, ConnectionFailure)
+
+
 def took_too_long(error: BaseException | None) -> bool:
     """Return whether the database ran into a time limit while it was working on the call."""
     return isinstance(error, (ExecutionTimeout, NetworkTimeout))
