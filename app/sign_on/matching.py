@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.auth.refusal import Check, loggable
+from app.roles.reckoning import groups_of
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.columns import columns
 from app.schemas.tables.common import EXTERNAL_ID
@@ -23,8 +24,6 @@ from app.store.sign_on.links import Link
 
 LONGEST = 1_024
 """Characters of a value by which a user is found."""
-MOST_GROUPS = 100
-"""Groups of one name, since a name need not be unique."""
 _ADVICE = (
     "Is the person assigned to the app in the identity provider, and provisioned already (that takes up to 40 minutes, "
     "or \"Provision on demand\")? Do the mappings of the provisioning fill the attribute that the match rule names?"
@@ -94,20 +93,19 @@ class Matching:
         return self._directory.get(self._type, user_id, frozenset({self._type.identifier})) is not None
 
     def require_group(self, user: User, group: str) -> None:
-        """Check that a user is a member of the group with this name, nested ones included; raises SignOnRefused."""
-        groups = self._directory.resources(GROUP_TYPE)
-        column = columns(GROUP_TYPE)(GROUP_TYPE.label)
-        assert column is not None
-        wanted = set(groups.ids({column.field: column.key(group)}, MOST_GROUPS))
-        above = self._directory.memberships.above([user.id])
-        reached, todo = set[str](), {user.id}
-        while todo:
-            todo = {each for member in todo for each in above.get(member, ())} - reached
-            reached |= todo
-        if not wanted & reached:
+        """Check that a user is a member of the group with this name, as `is_member` does; raises SignOnRefused."""
+        if not self.is_member(user.id, group):
             check = Check("group", group, "not a member", False)
             detail = f"The user is not a member of {group!r}, whose members alone may sign in."
             raise NotLetIn(Reason.NOT_IN_GROUP, detail, (check,), name=user.name, user_id=user.id)
+
+    def is_member(self, user_id: str, group: str) -> bool:
+        """Return whether a user is in a group with this name, directly or through groups that are not deleted."""
+        reached = groups_of(self._directory, [user_id], None)[user_id]
+        column = columns(GROUP_TYPE)(GROUP_TYPE.label)
+        assert column is not None
+        named = {column.field: column.key(group), "_id": {"$in": sorted(reached)}}
+        return bool(reached and self._directory.resources(GROUP_TYPE).ids(named, 1))
 
     @property
     def _keys(self) -> frozenset[str]:

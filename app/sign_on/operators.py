@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from app.sign_on.matching import Matching
 from app.sign_on.people import People, Person
-from app.sign_on.reasons import SignOnRefused
 from app.store.accounts.tenants import Tenant
 from app.store.directory.directory import Directory
 from app.store.mongo.database import Database
@@ -44,16 +43,8 @@ class Operators:
         return self._role(person) if person else ""
 
     def _role(self, person: Person) -> str:
+        matching = Matching(person.directory, person.user_type)
         for group, role in ((self._groups.operators, OPERATOR), (self._groups.viewers, VIEWER)):
-            if group and _is_member(person, group):
+            if group and matching.is_member(person.session.user, group):
                 return role
         return ""
-
-
-def _is_member(person: Person, group: str) -> bool:
-    matching = Matching(person.directory, person.user_type)
-    try:
-        matching.require_group(matching.require(person.session.user), group)
-    except SignOnRefused:
-        return False
-    return True

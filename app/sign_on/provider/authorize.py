@@ -13,9 +13,9 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
 
+from app.sign_on.matching import Matching
 from app.sign_on.people import People, Person
 from app.sign_on.provider.app_request import AppRequest, Wishes, check, kept, single
-from app.sign_on.provider.claims import in_group
 from app.sign_on.provider.server import ProviderServer, Servers
 from app.sign_on.provider.unanswered import NotAvailable, repeated, unknown_app, unknown_redirect_uri
 from app.store.accounts.tenants import Tenant, Tenants
@@ -116,7 +116,8 @@ class Authorization:
         return SignInNeeded(request, force, wishes.login_hint, wishes.max_age)
 
     def _code(self, request: AppRequest, app: App, person: Person) -> str:
-        if app.settings.group and not in_group(person, app.settings.group):
+        matching, group = Matching(person.directory, person.user_type), app.settings.group
+        if group and not matching.is_member(person.session.user, group):
             raise AccessDeniedError("The person is not in the group of this app.")
         code = self._server(request, app).grant(request["parameters"], person)
         return self._back(request, {"code": code})

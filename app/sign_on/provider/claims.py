@@ -97,18 +97,6 @@ def _with_roles(provisioned: Any, by_groups: Sequence[str]) -> dict[str, Any]:
     return {ROLES: [*by_groups, *(each for each in others if each not in by_groups)]}
 
 
-def in_group(person: Person, name: str) -> bool:
-    """Return whether a person is in a group with this display name, directly or through another group."""
-    kind = person.user_type
-    if kind.groups is None:
-        return False
-    keys = frozenset({kind.groups.name})
-    user, parents = person.directory.get_with_groups(kind, person.session.user, keys)
-    person.directory.fill([user], kind, keys, parents)
-    wanted = name.casefold()
-    return any(each.get(DISPLAY, "").casefold() == wanted for each in user.get(kind.groups.name, ()))
-
-
 def scopes_of(kind: ResourceType) -> list[str]:
     """Return the scopes that give claims, `openid` first."""
     found = {row.scope for _, row in _rows(kind) if row.scope} - {OPENID}

@@ -311,15 +311,21 @@ def test_sso_65_only_the_members_of_a_group_come_in_nested_ones_included(live_se
     world = World(live_server, changes={"group": "Staff"})
     user = world.user()
     refused(world, "not-in-group")
-
-    def group(name, *members):
-        body = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"], "displayName": name, "members": [{"value": each} for each in members]}
-        return world.request("POST", "/Groups", body).json()["id"]
-
-    inner = group("Inner", user)
+    inner = world.group("Inner", user)
     refused(world, "not-in-group")
-    group("Staff", inner)
+    world.group("Staff", inner)
     comes_in(world)
+
+
+def test_a_deleted_group_leads_into_no_other_one_that_names_it_again(live_server):
+    """A deleted group keeps its members, since it may be restored, and its id may be sent once more."""
+    world = World(live_server, changes={"group": "Staff"})
+    user = world.user()
+    inner = world.group("Inner", user)
+    assert world.request("DELETE", f"/Groups/{inner}").status_code == 204
+    world.group("Staff", inner)
+    assert "groups" not in world.request("GET", f"/Users/{user}?attributes=groups").json()
+    refused(world, "not-in-group")
 
 
 def test_sso_02_nothing_that_the_identity_provider_says_changes_the_user(world):
@@ -368,7 +374,7 @@ def test_sa_58_an_assertion_is_used_up_even_if_its_sign_in_is_lost(world):
 def test_pe_11_ten_thousand_sessions_end_by_off_while_provisioning_goes_on(world, receiver, number):
     comes_in(world)
     (session,) = world.sessions()
-    rows = [session | {"_id": f"{each:064x}", "sid": f"{each:032x}"} for each in range(number)]
+    rows = [session | {"_id": f"{each:064x}", "sid": f"{each:032x}"} for each in range(number, 2 * number)]
     world.database.db.sessions.insert_many(rows[:50])
     world.signed_in_to_app(receiver.url)
     world.database.db.sessions.insert_many(rows[50:])

@@ -24,6 +24,7 @@ from tests.served import Served
 from tests.sign_on.saml import idp
 from tests.sign_on.saml.idp import How, Says, Signer, encoded, respond
 
+GROUP_URN = "urn:ietf:params:scim:schemas:core:2.0:Group"
 USER_URN = "urn:ietf:params:scim:schemas:core:2.0:User"
 PATCH_URN = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 SSO_URL = "https://login.example.com/saml2"
@@ -90,6 +91,13 @@ class World:
         """Provision a user and return its id."""
         body = {"schemas": [USER_URN], "userName": name, "displayName": name, **more}
         created = self.request("POST", "/Users", body)
+        assert created.status_code == 201, created.text
+        return created.json()["id"]
+
+    def group(self, name: str, *members: str) -> str:
+        """Provision a group and return its id."""
+        body = {"schemas": [GROUP_URN], "displayName": name, "members": [{"value": each} for each in members]}
+        created = self.request("POST", "/Groups", body)
         assert created.status_code == 201, created.text
         return created.json()["id"]
 

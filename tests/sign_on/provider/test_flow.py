@@ -10,7 +10,7 @@ from app import create_app
 from app.sign_on.provider import claims
 from app.store.accounts.domains import Domains
 from app.store.accounts.shared_buckets import SharedBuckets
-from tests.sign_on.provider.world import BASE, CALLBACK, PORTAL, SCOPES, World, sent_back
+from tests.sign_on.provider.world import BASE, CALLBACK, GROUP, PORTAL, SCOPES, World, sent_back
 
 FULL = {
     "nickName": "Annie", "profileUrl": "https://contoso.com/ann", "title": "Engineer", "userType": "Employee",
@@ -146,6 +146,18 @@ def test_sso_91_only_members_of_its_group_can_use_an_app(world, ann):
     assert sent_back(ann.authorize())["error"] == "access_denied"
     groups(world, ann, 2)
     assert ann.is_signed_in()
+
+
+def test_the_group_of_an_app_is_compared_as_names_are_everywhere_else(world, ann):
+    """`Straße` and `STRASSE` are two names (D-113), and one name in two Unicode forms is one."""
+    for name in ("STRASSE", "Café".replace("é", "e\u0301"), "Inner"):
+        group = {"schemas": [GROUP], "displayName": name, "members": [{"value": ann.user}]}
+        inner = world.scim("POST", "Groups", group)["id"]
+    world.scim("DELETE", f"Groups/{inner}")
+    world.scim("POST", "Groups", {"schemas": [GROUP], "displayName": "Outer", "members": [{"value": inner}]})
+    for name, lets_in in (("Straße", False), ("Outer", False), ("strasse", True), ("CAFÉ", True)):
+        world.portal, world.secret = world.register(group=name)
+        assert ("code" in sent_back(ann.authorize())) is lets_in, name
 
 
 def test_sso_95_post_works_as_get_does(world, ann):
