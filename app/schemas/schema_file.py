@@ -37,6 +37,7 @@ _URN = re.compile(r"urn:[A-Za-z0-9-]+(?::[A-Za-z0-9._-]+)+", re.IGNORECASE)
 _USUAL_PREFIX = "urn:ietf:params:scim:schemas:"
 _CHOICES = {"type": TYPES, "mutability": MUTABILITIES, "returned": RETURNED, "uniqueness": UNIQUENESS}
 NO_RESOURCE = ("external", "uri")
+_ID_TYPES = ("string", "reference")
 _UNIQUE_TYPES = ("string", "reference", "binary", "integer")
 OURS = "tenant"
 """The field of a document that no attribute may be named after."""
@@ -214,8 +215,9 @@ def _check(row: Attribute, path: str, inside: bool) -> None:
             raise SchemaFileError(f"{path}: $ref must be a reference with a resource type among its referenceTypes")
         if not inside:
             raise SchemaFileError(f"{path}: $ref must be a sub-attribute, beside value")
-    if row.sub(REF) and not row.sub(VALUE):
-        raise SchemaFileError(f"{path}: $ref needs a sub-attribute value beside it, for the id")
+    value = row.sub(VALUE)
+    if row.sub(REF) and (value is None or value.multi_valued or value.type not in _ID_TYPES):
+        raise SchemaFileError(f"{path}: $ref needs a sub-attribute value beside it, for the id: one string")
 
 
 def _check_names(rows: tuple[Attribute, ...], where: str) -> None:

@@ -241,6 +241,12 @@ BAD = [
     (schema(row(type="complex", subAttributes=[row("b", uniqueness="global")])), "a.b: only an attribute that is single-valued"),
     (schema(REF), "$ref: $ref must be a sub-attribute"),
     (schema(row(type="complex", subAttributes=[REF])), "a: $ref needs a sub-attribute value"),
+    (
+        schema(row(type="complex", subAttributes=[REF, row("value", multiValued=True)])),
+        "a: $ref needs a sub-attribute value beside it, for the id: one string",
+    ),
+    (schema(row(type="complex", subAttributes=[REF, row("value", type="integer")])), "for the id: one string"),
+    (schema(row(type="complex", subAttributes=[REF, row("value", type="dateTime")])), "for the id: one string"),
     (schema(row(type="complex", subAttributes=[row("$ref"), row("value")])), "a.$ref: $ref must be a reference"),
     (schema(row(), id=USER_URN), f"{USER_URN} exists already"),
     (schema(row(), id="urn:x:more:Robot"), "urn:x:more:Robot belongs to no resource type"),
@@ -266,6 +272,15 @@ def test_a_bad_file_is_one_clear_sentence(content: Any, problem: str, tmp_path: 
     text = str(caught.value)
     assert problem in text and text.endswith(".") and "\n" not in text
     assert text.startswith(f"{tmp_path / '0.json'}: ") or "refers to" in text
+
+
+def test_value_and_type_of_a_multi_valued_attribute_may_be_arrays_themselves(tmp_path: Path) -> None:
+    subs = [row("value", multiValued=True), row("type", multiValued=True)]
+    load(tmp_path, schema(row("a", type="complex", multiValued=True, subAttributes=subs)))
+    values = [{"value": ["x", "y"]}, {"value": ["x"], "type": ["t"]}, {"type": ["t"]}]
+    payload = {"schemas": [USER_URN, "urn:x:more:User"], "userName": "ann", "urn:x:more:User": {"a": values}}
+    resource = validate(found(tmp_path, "User"), payload, ignore_unknown=False)
+    assert resource["urn:x:more:User"] == {"a": values}
 
 
 THING = schema(row(), id="urn:x:Thing")

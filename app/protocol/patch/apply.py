@@ -126,7 +126,7 @@ class _Patch:
         elif target.attribute is SCHEMAS:
             present = self.resource.get(SCHEMAS.name, [])
             for urn in dropped_schemas(present, selection, Edit(op, value, self._profile), self._type):
-                self.resource = without_extension(self.resource, urn, self._type)
+                self._without(urn)
         else:
             refuse_read_only((target.attribute, target.sub), target.path)
             if target.attribute.stored_in == "memberships":
@@ -151,6 +151,8 @@ class _Patch:
             edit.check(row, old, new, path)
         else:
             new = edit.change(row, old, path)
+            if new is None:
+                self._forget(f"{path}.")
         if new == old:
             return
         values = put(values, row.name, new)
@@ -212,7 +214,16 @@ class _Patch:
         if op != "remove" and not is_nothing(value):
             self._set_attributes(op, value, schema)
         elif target.is_extension:
-            self.resource = without_extension(self.resource, schema.id, self._type)
+            self._without(schema.id)
+
+    def _without(self, urn: str) -> None:
+        """Remove an extension with its values."""
+        self.resource = without_extension(self.resource, urn, self._type)
+        self._forget(f"{urn}:")
+
+    def _forget(self, prefix: str) -> None:
+        """Forget the errors for what was required inside something that is gone as a whole."""
+        self._late = {path: error for path, error in self._late.items() if not path.startswith(prefix)}
 
     def _put_off(self, path: str, error: ScimError) -> None:
         """Raise the error for an unassigned attribute, or leave it to `finish`, as the profile says."""

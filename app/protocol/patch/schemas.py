@@ -5,6 +5,7 @@ The URN of the type's own schema is always present (RFC 7644 section 3.5.2).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from app.errors import InvalidValue, Mutability, Problem
@@ -12,6 +13,7 @@ from app.protocol.patch.message import ABSENT
 from app.protocol.patch.selection import Selection, find
 from app.protocol.patch.values import Edit, as_array, put
 from app.protocol.profile import Profile
+from app.schemas.attribute import Attribute
 from app.schemas.resource_type import Resource, ResourceType
 from app.schemas.tables.common import READ_ONLY, SCHEMAS
 from app.schemas.validation.payload import schemas_of
@@ -71,7 +73,17 @@ def without_extension(resource: Resource, urn: str, resource_type: ResourceType)
     if schema.id in resource_type.required_extensions:
         raise Mutability(f"{schema.id} is required.", Problem(schema.id, "a value", "its removal"))
     for row in schema.attributes:
-        if row.mutability in ("immutable", READ_ONLY) and row.name in values:
-            path = f"{schema.id}:{row.name}"
-            raise Mutability(f"{path} is {row.mutability} and has a value.", Problem(path, "no change", "its removal"))
+        for name, mutability in _lasting(row, values):
+            path = f"{schema.id}:{name}"
+            raise Mutability(f"{path} is {mutability} and has a value.", Problem(path, "no change", "its removal"))
     return with_extension(resource, schema.id, None, resource_type)
+
+
+def _lasting(row: Attribute, values: Resource) -> Iterator[tuple[str, str]]:
+    """Yield the name and the mutability of an attribute that has a value and must keep it, or of its sub-attributes."""
+    if row.name in values and row.mutability in ("immutable", READ_ONLY):
+        yield row.name, row.mutability
+    elif row.name in values and not row.multi_valued:
+        for sub in row.sub_attributes:
+            if sub.mutability == "immutable" and sub.name in values[row.name]:  # the server puts readOnly ones back
+                yield f"{row.name}.{sub.name}", sub.mutability

@@ -146,11 +146,13 @@ class MultiValued(List):
 def distinct(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the values with those of the same `value` and `type` merged (RFC 7643 section 2.4: SHOULD NOT repeat).
 
-    The first of them keeps its place and its sub-attributes.
+    The first of them keeps its place and its sub-attributes. Arrays, which a schema file may have there, are not
+    compared.
     """
     first: dict[Any, dict[str, Any]] = {}
     for index, value in enumerate(values):
-        key = (value[VALUE], value.get(TYPE)) if VALUE in value else index
+        parts = (value.get(VALUE), value.get(TYPE))
+        key = index if VALUE not in value or any(isinstance(part, list) for part in parts) else parts
         first[key] = {**value, **first[key]} if key in first else value
     return list(first.values())
 

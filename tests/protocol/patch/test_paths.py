@@ -22,7 +22,7 @@ from tests.protocol.patch.patching import (
     run,
     tolerant,
 )
-from tests.protocol.patch.things import EXTRA_URN, THING_TYPE, THING_URN
+from tests.protocol.patch.things import BADGE_URN, BADGED_TYPE, EXTRA_URN, THING_TYPE, THING_URN
 
 THING = {"schemas": [THING_URN], "label": "L", "tags": ["a", "B"], "serial": "S", "keys": [{"value": "K", "note": "n"}]}
 
@@ -473,6 +473,44 @@ def test_pa_27_a_urn_that_the_type_does_not_have():
 @tolerant
 def test_pa_27_a_urn_that_the_type_does_not_have_is_left_out_for_tolerant_profiles(profile):
     assert patch(USER, op("add", "schemas", ["urn:example:x"]), profile=profile) == USER
+
+
+BADGED = {"schemas": [THING_URN, BADGE_URN], "label": "L", BADGE_URN: {"floor": "1", "issue": {"number": "7", "note": "n"}}}
+LOCKED = {"schemas": [THING_URN, BADGE_URN], "label": "L", BADGE_URN: {"floor": "1", "door": {"key": "k", "note": "n"}}}
+
+
+@both
+@pytest.mark.parametrize(
+    "operation",
+    [
+        op("remove", BADGE_URN), op("replace", BADGE_URN, None), op("remove", "schemas", [BADGE_URN]),
+        op("replace", "schemas", [THING_URN]), op("replace", None, {BADGE_URN: None}),
+    ],
+)
+def test_pa_23_a_part_that_is_immutable_stays_when_its_extension_is_removed(profile, operation):
+    with pytest.raises(ScimError) as caught:
+        run(body(operation), BADGED, profile, BADGED_TYPE)
+    assert caught.value.scim_type == "mutability" and f"{BADGE_URN}:issue.number is immutable" in caught.value.detail
+    without = BADGED | {BADGE_URN: {"floor": "1", "issue": {"note": "n"}}}
+    assert BADGE_URN not in run(body(operation), without, profile, BADGED_TYPE)[0]
+
+
+@tolerant
+@pytest.mark.parametrize(
+    ("whole", "left"),
+    [
+        (op("remove", f"{BADGE_URN}:door"), {"floor": "1"}), (op("replace", f"{BADGE_URN}:door", None), {"floor": "1"}),
+        (op("remove", BADGE_URN), None), (op("remove", "schemas", [BADGE_URN]), None),
+    ],
+)
+def test_pa_24_what_is_required_inside_goes_with_the_whole(profile, whole, left):
+    part = op("remove", f"{BADGE_URN}:door.key")
+    result, _ = run(body(part, whole), LOCKED, profile, BADGED_TYPE)
+    assert result.get(BADGE_URN) == left
+    for operations in ((part,), (part, whole, op("add", f"{BADGE_URN}:door", {"note": "n"}))):
+        with pytest.raises(ScimError) as caught:
+            run(body(*operations), LOCKED, profile, BADGED_TYPE)
+        assert f"{BADGE_URN}:door.key" in caught.value.detail
 
 
 @both

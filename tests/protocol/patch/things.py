@@ -46,4 +46,17 @@ EXTRA = Schema(
         Attribute(name="place", type="complex", sub_attributes=(Attribute(name="city"), Attribute(name="floor"))),
     ),
 )
+BADGE_URN = "urn:example:schemas:2.0:Thing:Badge"
+BADGE = Schema(
+    id=BADGE_URN, name="Badge", description="What a thing was given", stored_as="badge",
+    attributes=(
+        Attribute(
+            name="issue", type="complex",
+            sub_attributes=(Attribute(name="number", mutability="immutable"), Attribute(name="note")),
+        ),
+        Attribute(name="door", type="complex", sub_attributes=(Attribute(name="key", required=True), Attribute(name="note"))),
+        Attribute(name="floor"),
+    ),
+)
 THING_TYPE = ResourceType(name="Thing", endpoint="/Things", description="A thing", schema=THING, extensions=(EXTRA,))
+BADGED_TYPE = ResourceType(name="Thing", endpoint="/Things", description="A thing", schema=THING, extensions=(BADGE,))
