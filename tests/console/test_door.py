@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import requests
@@ -12,10 +13,12 @@ from flask import Flask
 
 from app.console.frame.access import MAY, Need
 from app.store.accounts.tenant_deletion import TenantDeletion
+from app.store.accounts.tenants import Tenants
 from app.store.mongo.moments import aware, now
-from app.store.operators.audit import AuditLog
-from app.store.operators.links import Links
-from app.store.operators.visits import SETUP
+from app.store.operators.acting import Acting
+from app.store.operators.audit import AuditLog, Operator
+from app.store.operators.links import LinkActs, Links
+from app.store.operators.visits import SETUP, Visits
 from app.store.operators.visits import SPEC as VISITS
 from tests.console.browsing import Browser, Shown
 
@@ -122,6 +125,28 @@ def test_ca_07_a_setup_link_works_after_fifty_scanners(pages, tenant) -> None:
     assert person.get("/setup").status == 200
     pages.command("setup", "revoke", Links(pages.database).of_tenant(tenant)[0].id)
     assert person.get("/setup").status == 401
+
+
+def test_a_visit_that_begins_while_its_link_is_revoked_ends_with_it(application, mongod, monkeypatch) -> None:
+    """Of eight links that six browsers opened again and again, three left a visit behind when they were revoked."""
+    Tenants(mongod).create("contoso", "gallery")
+    links, opened, open_visit = Links(mongod), [], Visits.open
+    secret, _ = links.make_setup("contoso", "setup", "alice", timedelta(hours=1))
+
+    def open_later(visits: Visits, **parts: Any) -> tuple[str, str]:
+        acts = LinkActs(mongod, Acting(mongod, Operator("alice", "console"), 90))
+        acts.revoke(links.of_tenant("contoso")[0].id)
+        opened.append(open_visit(visits, **parts))
+        return opened[0]
+
+    monkeypatch.setattr(Visits, "open", open_later)
+    answer = application.test_client().post(
+        f"/setup/enter/{secret}", base_url="http://127.0.0.1:8000", headers={"Sec-Fetch-Site": "same-origin"},
+    )
+    assert answer.status_code == 404 and "no longer valid" in answer.text
+    assert Visits(mongod).get(opened[0][0], SETUP) is None
+    tried = [each for each in AuditLog(mongod).find(tenant="contoso") if each["act"] == "setup sign-in"]
+    assert [(each["outcome"], each["reason"]) for each in tried] == [("failed", "The link has ended at the same moment.")]
 
 
 def test_the_code_page_counts_down_and_both_sides_are_told_that_the_link_has_ended(pages, operator, tenant) -> None:

@@ -15,6 +15,7 @@ from app.console.frame.pages import page
 from app.console.frame.parts import parts, visit
 from app.console.frame.sites import console, setup
 from app.console.frame.wrong import Wrong, gone, not_signed_in
+from app.errors import NotFound
 from app.store.operators.audit import FAILED, AuditLog, Operator
 from app.store.operators.links import Link, WrongCode
 from app.store.operators.visits import CONSOLE, SETUP
@@ -70,7 +71,7 @@ def come_in(
     """Open a visit, and lead to the page that the person came for.
 
     `opened_by` is the id of a `link` with its `tenant`, or the `sid` of a session of sign-on; `fresh` is when the
-    person signed in there, `until` when the visit ends at the latest.
+    person signed in there, `until` when the visit ends at the latest. Raises NotFound if the link has just ended.
     """
     log, kind = AuditLog(parts().database), g.kind
     about = {"tenant": opened_by.get("tenant", ""), "object_": opened_by.get("link", "")}
@@ -79,6 +80,9 @@ def come_in(
             former=cookie(kind), fresh=fresh, until=until, kind=kind, who=operator.who, role=operator.role,
             address=operator.address, agent=request.headers.get("User-Agent", ""), **opened_by,
         )
+        if kind == SETUP and all(each.id != opened_by["link"] for each in parts().links.of_tenant(opened_by["tenant"])):
+            parts().visits.end(link=opened_by["link"])  # the link may have ended before this visit was stored
+            raise NotFound("The link has ended at the same moment.")
     response = to(path or url_for("console.overview" if kind == CONSOLE else "setup.begin"))
     response.set_cookie(COOKIES[kind], secret, path="/", secure=True, httponly=True, samesite="Lax")
     return response
