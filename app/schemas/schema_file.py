@@ -155,9 +155,18 @@ def own_schema(schema: Schema) -> Schema:
         if lowered in COMMON or lowered == OURS:
             raise SchemaFileError(f"{schema.id}: {row.name} is a name that every resource already has")
         if row.is_link and row.multi_valued and row.mutability == READ_ONLY and row.references == ("Group",):
-            row = replace(row, stored_in="memberships")  # like a user's groups: derived from the groups' members
+            row = _memberships(row)
         rows.append(row)
     return replace(schema, attributes=(*rows, external_id), stored_as="")
+
+
+def _memberships(row: Attribute) -> Attribute:
+    """Return a row like a user's `groups`: read from the groups' members, and filtered by their ids and names."""
+    as_groups: dict[str, Any] = {
+        VALUE: {"case_exact": True}, DISPLAY: {"case_exact": False, "stored_in": "document"},
+    }
+    subs = tuple(replace(sub, **as_groups.get(sub.name, {})) for sub in row.sub_attributes)
+    return replace(row, stored_in="memberships", sub_attributes=subs)
 
 
 def _row(data: Mapping[str, Any], where: str, *, inside: bool = False) -> Attribute:

@@ -345,7 +345,13 @@ def test_a_device_may_be_in_a_group(new_client: Callable[[str], Client]) -> None
     assert response["groups"] == [
         {"value": group["id"], "$ref": group["meta"]["location"], "display": "lamps", "type": "direct"}
     ]
-    assert client("GET", f'/Devices?filter=groups.value eq "{group["id"]}"').get_json()["totalResults"] == 1
+    found, none = [f'groups.value eq "{group["id"]}"', 'groups.display eq "LAMPS"', 'groups[display sw "l" and type eq "direct"]'], [
+        f'groups.value eq "{group["id"].upper()}"', 'groups.display ne "lamps"', "not (groups.display pr)",
+    ]
+    for condition in (*found, *none):
+        for endpoint in ("/Devices", "/"):
+            query = f'{endpoint}?filter=active eq true and {condition}'
+            assert client("GET", query).get_json()["totalResults"] == (condition in found), query
     assert client("DELETE", f"/Devices/{device['id']}").status_code == 204
     assert "members" not in client("GET", f"/Groups/{group['id']}").get_json()
 
