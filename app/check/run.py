@@ -100,6 +100,8 @@ class _Run:
             parts = urlsplit(self._target.url)
         except ValueError as error:
             raise CheckFailed(f"This is not a URL: {error}.") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise CheckFailed("This is not a whole URL: it begins with https://, or on this machine with http://.")
         if parts.scheme != "https" and parts.hostname not in LOOPBACK:
             raise CheckFailed(f"{self._client.title} uses only https; put a proxy with TLS in front of the server.")
         if parts.query or parts.fragment:
@@ -134,7 +136,9 @@ class _Run:
             raise CheckFailed("The token is refused. Issue a new one: scimd token issue TENANT.")
         if answer.status_code not in exchange.status:
             where = f"{exchange.method} {path.partition('?')[0]}"
-            raise CheckFailed(f"The response to {where} is {answer.status_code}: {detail_of(answer)}")
+            cut = answer.status_code == 404 and not self.results[1:]  # nothing has worked yet
+            advice = " Is this the whole SCIM URL, and nothing else?" if cut else ""
+            raise CheckFailed(f"The response to {where} is {answer.status_code}: {detail_of(answer)}{advice}")
         return self._target.read(answer) if answer.content else {}
 
     def _deleting(self, path: str) -> Callable[[], None]:

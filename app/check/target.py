@@ -71,9 +71,13 @@ class Target:
         except requests.exceptions.SSLError as error:
             reason = error.args[0]
             inner = getattr(reason, "reason", reason)
-            text = inner.verify_message if isinstance(inner, ssl.SSLCertVerificationError) else "TLS failed"
+            if not isinstance(inner, ssl.SSLCertVerificationError):
+                raise CheckFailed(
+                    "No TLS connection could be made; does the server speak plain HTTP at this port?"
+                ) from None
             raise CheckFailed(
-                f"The certificate is not valid: {text}. {self.title} accepts those of public authorities only."
+                f"The certificate is not valid: {inner.verify_message}. {self.title} accepts those of public "
+                "authorities only."
             ) from None
         except requests.exceptions.Timeout:
             raise CheckFailed(f"The server does not answer within {PATIENCE} seconds.") from None
@@ -98,5 +102,5 @@ def detail_of(answer: requests.Response) -> str:
     """Return the detail of an error, or a sentence if it has none."""
     try:
         return str(read_object(answer).get("detail", "no detail is given"))
-    except CheckFailed as wrong:
-        return str(wrong)
+    except CheckFailed:
+        return "It is not a SCIM error."

@@ -50,6 +50,19 @@ def test_a_wrong_token_is_told_in_words(live_server: Server) -> None:
     assert "The token is refused" in said
 
 
+def test_a_wrong_url_is_told_in_words(live_server: Server) -> None:
+    url, token = live_server.create_tenant()
+
+    def said(of: str) -> str:
+        return live_server.command("check", of, "--token", token, status=1)
+
+    for wrong in (url.removesuffix("/scim/v2"), f"{url}/Users"):
+        assert "does not exist. Is this the whole SCIM URL, and nothing else?" in said(wrong)
+    for wrong in (url.removeprefix("http://"), "localhost:8000/acme/scim/v2", "ftp://localhost/", "https:///acme"):
+        assert "This is not a whole URL: it begins with https://" in said(wrong)
+    assert "does the server speak plain HTTP at this port?" in said(url.replace("http://", "https://"))
+
+
 def test_nobody_there_is_told_in_words(live_server: Server) -> None:
     assert "Nothing answers" in live_server.command("check", "http://127.0.0.1:9", "--token", "x", status=1)
     assert "https" in live_server.command("check", "http://example.com/scim", "--token", "x", status=1)
