@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from joserfc.jwk import RSAKey
 
 from app.auth.jwks import SECONDS, FetchError, fetch_keys
-from app.errors import describe
 from app.outgoing.addresses import Networks
 from app.store.accounts.trusts import Trust, Trusts
 from app.store.mongo.database import Database
@@ -53,7 +52,6 @@ class Keys:
         try:
             keys = fetch_keys(trust, self._networks)
         except FetchError as error:
-            log.warning("the keys of %s (trust %s) could not be fetched: %s", trust.issuer, trust.id, describe(error))
             self._trusts.record_fault(trust.id, str(error))
             return str(error)
         self._trusts.store_keys(trust.id, keys, self._now(), first=trust.keys is None)
@@ -62,7 +60,8 @@ class Keys:
     def _refreshed(self, trust: Trust) -> Trust:
         pause = FIRST_PAUSE if trust.keys is None else PAUSE
         if self._trusts.claim_fetch(trust, self._now(), pause):
-            self.refresh(trust)
+            if fault := self.refresh(trust):
+                log.warning("the keys of %s (trust %s) could not be fetched: %s", trust.issuer, trust.id, fault)
             return self._trusts.find(trust.id) or trust
         return self._awaited(trust)
 

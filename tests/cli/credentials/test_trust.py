@@ -55,11 +55,13 @@ def test_a_bearers_trust_has_no_client_id(scimd, acme, issuer):
     assert "leave it empty" in scimd("tenant", "show", acme).out
 
 
-def test_warnings_do_not_spoil_the_document(scimd, acme, issuer):
+def test_warnings_do_not_spoil_the_document(scimd, acme, issuer, caplog):
     issuer.behaviour = "error"
     done = scimd("trust", "add", acme, "--kind", "bearer", "--issuer", issuer.url, "--audience", AUDIENCE, "--json")
     assert done.json["id"]
     assert "every application" in done.err
+    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["Warning", "Warning"]
+    assert caplog.records == []
     assert "answered 500" in done.err
     assert "answered 500" in scimd("trust", "list", acme).out
 
