@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import click
 
 from app.cli.connection import Connection
 from app.cli.output import say
+from app.errors import NotFound
 from app.schemas.storage.columns import columns
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
@@ -16,6 +18,7 @@ from app.store.sign_on import connection as stored
 from app.store.sign_on.apps import App
 from app.store.sign_on.connections import Connections
 
+_ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 connection_option = click.option(
     "--connection", "connection_id", metavar="ID", help="Which one, if the tenant has two that it could be."
 )
@@ -69,9 +72,14 @@ def warn_of_group(connection: Connection, app: App) -> None:
 
 
 def users_named(connection: Connection, tenant: str, name: str) -> list[str]:
-    """Return the ids of the users with this name; without one, what is given may be the id of a deleted user."""
+    """Return the ids of the users with this name, or what is given if it is an id: the user may be deleted.
+
+    Raises NotFound.
+    """
     directory = connection.directory(tenant)
     column = columns(USER_TYPE)(USER_TYPE.identifier)
     assert column is not None
     found = directory.resources(USER_TYPE).ids({column.field: column.key(name)}, 10)
+    if not found and not _ID.fullmatch(name):
+        raise NotFound(f"{tenant} has no user {name!r}.")
     return list(found) or [name]

@@ -136,7 +136,9 @@ def _saml(before: SamlPart | None, options: Mapping[str, Any]) -> SamlPart:
     named = SamlPart(entity_id=entity_id or "", sso_url="", certificates=(), metadata_url=url or "")
     if url:
         check_url(url, "The metadata URL", query=True)
-        part = with_metadata(named, fetch_metadata(url))
+        content = fetch_metadata(url)
+        with _naming(url):
+            part = with_metadata(named, content)
     elif file:
         with _reading(file) as content:
             part = with_metadata(named, content)
@@ -187,11 +189,20 @@ def _secret() -> str:
 @contextmanager
 def _reading(path: Path) -> Iterator[bytes]:
     """Hand out the content of a file; an error inside the block is raised as InvalidValue, which names the file."""
+    with _naming(str(path)):
+        try:
+            if path.stat().st_size > MOST_METADATA:
+                raise InvalidValue(f"It is larger than {MOST_METADATA} bytes.")
+            content = path.read_bytes()
+        except OSError as error:
+            raise InvalidValue(f"{error.strerror}.") from error
+        yield content
+
+
+@contextmanager
+def _naming(source: str) -> Iterator[None]:
+    """Raise an error inside the block as InvalidValue that names the file or URL."""
     try:
-        if path.stat().st_size > MOST_METADATA:
-            raise InvalidValue(f"It is larger than {MOST_METADATA} bytes.")
-        yield path.read_bytes()
+        yield
     except ScimError as error:
-        raise InvalidValue(f"{path}: {error.detail}") from error
-    except OSError as error:
-        raise InvalidValue(f"{path}: {error.strerror}.") from error
+        raise InvalidValue(f"{source}: {error.detail}") from error

@@ -189,4 +189,4 @@ def unlink(connection: Connection, tenant: str, user: str) -> None:
 def _end(connection: Connection, tenant: str, query: dict[str, Any]) -> None:
     endings = Endings(connection.database, connection.config.log_days)
     number = endings.end(tenant, query, OPERATOR, actor())
-    say(f"Ended {number} sessions.", err=True)
+    say(f"Ended {number} session{'' if number == 1 else 's'}.", err=True)

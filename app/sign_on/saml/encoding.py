@@ -70,9 +70,9 @@ def parse(xml: bytes, limits: Limits = MESSAGE) -> etree._Element:
     try:
         root = etree.fromstring(document.encode(), parser)
     except etree.LxmlError as error:
-        raise malformed(f"The message is not well-formed XML (error {getattr(error, 'code', 0)}).") from error
+        raise malformed(f"The document is not well-formed XML (error {getattr(error, 'code', 0)}).") from error
     if root.getroottree().docinfo.doctype:
-        raise malformed("The message has a document type.")
+        raise malformed("The document has a document type.")
     _measure(root, limits)
     return root
 
@@ -82,15 +82,15 @@ def _characters(xml: bytes, limits: Limits) -> str:
     try:
         document = xml.decode("utf-8").removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
-        raise malformed(f"The message is not UTF-8 (byte {error.start}).") from error
+        raise malformed(f"The document is not UTF-8 (byte {error.start}).") from error
     if "\0" in document or _BYTE_ORDER_MARK in document:
-        raise malformed("The message has a character that is not allowed in it.")
+        raise malformed("The document has a character that is not allowed in it.")
     document = _DECLARATION.sub("", document, count=1) if _DECLARATION.match(document) else document
     forbidden = r"<!(?!--)" if limits.comments else r"<[!?]"
     found = re.search(forbidden, document)
     if found:
         kind = document[found.start() : found.start() + 2]
-        raise malformed(f"The message has {kind} in it: a DTD, an entity, a comment, CDATA or an instruction.")
+        raise malformed(f"The document has {kind} in it: a DTD, an entity, a comment, CDATA or an instruction.")
     if document.count("<") > 2 * limits.elements:
         raise _too_large(f"{limits.elements} elements")
     return document
@@ -99,7 +99,7 @@ def _characters(xml: bytes, limits: Limits) -> str:
 def _measure(root: etree._Element, limits: Limits) -> None:
     """Check the tree that a parser has made; raises SignOnRefused."""
     if any(not isinstance(node.tag, str) for node in root.iter()):
-        raise malformed("The message has more in it than elements and text.")
+        raise malformed("The document has more in it than elements and text.")
     levels: dict[etree._Element, int] = {}
     for count, element in enumerate(elements(root), start=1):
         parent = element.getparent()
@@ -109,4 +109,4 @@ def _measure(root: etree._Element, limits: Limits) -> None:
 
 
 def _too_large(limit: str) -> SignOnRefused:
-    return SignOnRefused(Reason.TOO_LARGE, f"The message is larger than {limit}.")
+    return SignOnRefused(Reason.TOO_LARGE, f"The document is larger than {limit}.")

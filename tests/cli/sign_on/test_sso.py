@@ -148,6 +148,13 @@ def test_the_error_about_a_file_names_it(scimd, database, tmp_path, options, con
     assert stored(database) == []
 
 
+def test_the_error_about_a_metadata_url_names_it(scimd, database, publisher):
+    publisher.body = b"<!DOCTYPE html><title>Sign in</title>"
+    done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url)
+    assert f"{publisher.url}: The document has <! in it" in done.err
+    assert stored(database) == []
+
+
 def test_a_file_that_is_too_large_or_weak_is_named(scimd, tmp_path):
     large, weak = tmp_path / "large", tmp_path / "weak.pem"
     large.write_bytes(b"x" * 600_000)
@@ -309,7 +316,7 @@ def test_sso_73_off_and_delete_end_all_sessions(saml, scimd, database, command):
     scimd("sso", "on", "contoso", "--untested")
     sign_in(database, apps=("app_1",))
     done = scimd("sso", command[0], "contoso", *command[1:])
-    assert "Ended 1 sessions" in done.err
+    assert "Ended 1 session." in done.err
     assert Sessions(database).running("contoso") == []
     assert database.db.logouts.find_one()["reason"] == "operator"
     assert [row["act"] for row in AuditLog(database).find()][-1] == f"connection {command[0]}"
@@ -329,8 +336,9 @@ def test_sso_77_who_is_signed_in_is_listed_and_ended(saml, scimd, database, oper
     assert [(row["user"], row["apps"]) for row in rows] == [("ann@example.com", ["Portal"]), (None, [])]
     only = scimd("sso", "sessions", "contoso", "--user", "ANN@example.com", "--json").json
     assert [row["user_id"] for row in only] == [operator_user]
-    assert "Ended 1 sessions" in scimd("sso", "end", "contoso", "--user", "ann@example.com").err
-    assert "Ended 1 sessions" in scimd("sso", "end", "contoso", "--all").err
+    assert "Ended 1 session." in scimd("sso", "end", "contoso", "--user", "ann@example.com").err
+    assert "Ended 1 session." in scimd("sso", "end", "contoso", "--all").err
+    assert "contoso has no user 'bob'" in scimd("sso", "end", "contoso", "--user", "bob").err
     assert scimd("sso", "end", "contoso").status == 2
     assert "No one is signed in" in scimd("sso", "sessions", "contoso").out
     line = next(line for line in log_of(database) if line["operation"] == "sign-off")
