@@ -9,7 +9,7 @@ OUTCOMES = {
     "resumed": "The customer's requests are accepted again.",
     "revoked": "Revoked. Within five seconds, it lets no one in.",
     "secret": "Revoked. Within five seconds, no one gets an access token with it. Those that the client already has "
-    "are valid until they expire, unless this was its last secret.",
+    "are valid until they expire, unless this was its last valid secret.",
     "sent": "Done. The next delivery shows whether it arrives.",
     "suspended": "The customer's requests are refused, within five seconds.",
 }

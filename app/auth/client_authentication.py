@@ -76,8 +76,11 @@ class ClientAuthentication:
         return self._by_secret(tenant, sent.get("client_id", ""), sent.get("client_secret", ""))
 
     def exists(self, client: AuthenticatedClient) -> bool:
-        """Return whether the client, or the trust that stands for it, still exists."""
-        return bool(self._clients.find(client.id) or self._trusts.find(client.id))
+        """Return whether the client still exists and has a valid secret, or the trust that stands for it exists."""
+        found = self._clients.find(client.id)
+        if found is None:
+            return self._trusts.find(client.id) is not None
+        return found.can_come(datetime.fromtimestamp(self._clock(), UTC))
 
     def _by_secret(self, tenant: str, client_id: str, secret: str) -> AuthenticatedClient:
         inspection = Inspection("client")

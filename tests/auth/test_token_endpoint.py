@@ -391,12 +391,16 @@ def test_a_deleted_trusts_tokens_are_worthless(ask, trust, trusts, issuer, authe
         authenticator.authenticate("acme", token)
 
 
-def test_fa_03_a_client_that_is_deleted_while_it_gets_a_token_leaves_none_behind(ask, client, clients, database, monkeypatch):
+@pytest.mark.parametrize("last_secret", [False, True])
+def test_fa_03_a_client_that_is_deleted_while_it_gets_a_token_leaves_none_behind(ask, client, clients, database, monkeypatch, last_secret):
     """The deletion comes between the check of the secret and the writing of the token, which it so does not revoke."""
     issue = Tokens.issue
 
     def after_the_deletion(self, *arguments, **more):
-        clients.delete(client[0].id)
+        if last_secret:
+            clients.delete_secret(client[0].id, client[0].secrets[0].id)
+        else:
+            clients.delete(client[0].id)
         return issue(self, *arguments, **more)
 
     monkeypatch.setattr(Tokens, "issue", after_the_deletion)

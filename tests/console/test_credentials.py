@@ -78,7 +78,7 @@ def test_a_client_is_made_rotated_and_its_secret_deleted(pages, operator, tenant
     rotated = operator.post(page_of(tenant), {"act": "rotate", "client": client.id, "days": "180", "once": "2"})
     assert len(set(SECRET.findall(rotated.response.text + made.response.text))) == 2
     done = operator.post(page_of(tenant), {"act": "revoke", "kind": "secret", "id": first.id, "client": client.id})
-    assert "valid until they expire, unless this was its last secret" in done.main
+    assert "valid until they expire, unless this was its last valid secret" in done.main
     (client,) = Clients(pages.database).of_tenant(tenant)
     assert first.id not in {secret.id for secret in client.secrets}
 

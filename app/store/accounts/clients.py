@@ -84,6 +84,10 @@ class Client:
     created: datetime
     secrets: tuple[Secret, ...]
 
+    def can_come(self, moment: datetime) -> bool:
+        """Return whether it has a secret that is valid at a moment."""
+        return any(moment < each.expires for each in self.secrets)
+
 
 class Clients:
     """The OAuth 2.0 clients of all tenants; the caller checks that a client belongs to the tenant in the URL."""

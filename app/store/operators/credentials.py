@@ -18,6 +18,7 @@ from app.store.mongo.moments import now
 from app.store.operators.acting import Acting
 
 T = TypeVar("T", Token, Client, Trust)
+C = TypeVar("C", Client, Trust)
 TOKEN, SECRET, TRUST = "token", "secret", "trust"  # noqa: S105 - kinds, no secrets
 KINDS = (TOKEN, SECRET, TRUST)
 VALID, EXPIRED, REVOKED = "valid", "expired", "revoked"
@@ -75,7 +76,11 @@ class Limit:
 
 
 class CredentialActs:
-    """What an operator does to credentials; every act is recorded. Making one raises Conflict beyond a `limit`."""
+    """What an operator does to credentials; every act is recorded. Making one raises Conflict beyond a `limit`.
+
+    What ends a client or a trust revokes its access tokens twice: with the act, and after it those that were issued
+    while it was under way, which its transaction does not see (D-676).
+    """
 
     def __init__(self, database: Database, acting: Acting, limit: Limit | None = None) -> None:
         self._acting = acting
@@ -132,16 +137,16 @@ class CredentialActs:
         return self._acting.change("token revoke", work, tenant=tenant, object_=token_id)
 
     def delete_secret(self, client_id: str, secret_id: str, tenant: str = "") -> Client:
-        """Delete a secret, so that it gets no more access tokens; raises NotFound."""
+        """Delete a secret, so that it gets no more access tokens; the last valid one with those. Raises NotFound."""
 
         def work(session: Session) -> tuple[Client, Client]:
             _check(self._clients.require(client_id, session), tenant, "client")
             client = self._clients.delete_secret(client_id, secret_id, session)
-            if not client.secrets:
-                self._tokens.revoke_of_client(client.tenant, client.id, session)
-            return client, client
+            return self._without_tokens(client, session), client
 
-        return self._acting.change("client delete secret", work, tenant=tenant, object_=client_id)
+        return self._without_tokens(
+            self._acting.change("client delete secret", work, tenant=tenant, object_=client_id)
+        )
 
     def delete_client(self, client_id: str, tenant: str = "") -> Client:
         """Delete a client with its access tokens; raises NotFound."""
@@ -150,7 +155,8 @@ class CredentialActs:
             client = _check(self._clients.delete(client_id, session), tenant, "client")
             return client, client
 
-        return self._acting.change("client delete", work, tenant=tenant, object_=client_id)
+        deleted = self._acting.change("client delete", work, tenant=tenant, object_=client_id)
+        return self._without_tokens(replace(deleted, secrets=()))
 
     def add_trust(
         self, tenant: str, conditions: Conditions, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES
@@ -170,7 +176,13 @@ class CredentialActs:
             trust = _check(self._trusts.delete(trust_id, session), tenant, "trust")
             return trust, trust
 
-        return self._acting.change("trust delete", work, tenant=tenant, object_=trust_id)
+        return self._without_tokens(self._acting.change("trust delete", work, tenant=tenant, object_=trust_id))
+
+    def _without_tokens(self, ended: C, session: Session = None) -> C:
+        """Revoke the access tokens of a trust, or of a client that has no valid secret any more, and return it."""
+        if not isinstance(ended, Client) or not ended.can_come(now()):
+            self._tokens.revoke_of_client(ended.tenant, ended.id, session)
+        return ended
 
 
 def _check(found: T, tenant: str, kind: str) -> T:
