@@ -58,7 +58,8 @@ def events(
         found = tail.read()
     if tail.left_out:
         say(f"scimd: Only the newest {limit} are shown; {_HINT}", err=True)
-    nothing = "There is nothing in the log." if reference is None else f"Nothing was refused as {reference}."
+    nothing = "Nothing in the log matches." if user or failed or since else "There is nothing in the log."
+    nothing = nothing if reference is None else f"Nothing was refused as {reference}."
     provider = _provider(connection, tenant)
     _print(found, provider, as_json=as_json, empty="" if follow else nothing)
     headed = bool(found)

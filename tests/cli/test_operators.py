@@ -108,6 +108,7 @@ def test_a_value_that_makes_no_sense_is_one_sentence(operator: Operator, argumen
 
 def test_nothing_to_show(operator: Operator) -> None:
     assert operator("events", "acme").strip() == "There is nothing in the log."
+    assert operator("events", "acme", "--user", "jane@x").strip() == "Nothing in the log matches."
     assert operator("deleted", "list", "acme").strip() == "There is nothing to restore."
     assert json.loads(operator("deleted", "list", "acme", "--json")) == []
 
