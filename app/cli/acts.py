@@ -19,7 +19,7 @@ from app.store.operators.audit import AuditLog
 @json_option
 @click.pass_obj
 def acts(connection: Connection, tenant: str | None, since: timedelta | None, as_json: bool) -> None:
-    """List what operators did: the newest thousand acts of the last 400 days, oldest first."""
+    """List what operators did. It shows the newest thousand acts of the last 400 days, oldest first."""
     start = datetime.now(UTC) - since if since else None
     rows = [_row(each) for each in AuditLog(connection.database).find(tenant=tenant, since=start)]
     print_rows(rows, as_json=as_json, empty="There are no acts.")

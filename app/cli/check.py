@@ -17,7 +17,7 @@ MARKS = {"ok": "ok    ", "wrong": "WRONG ", "skipped": "-     "}
               help="Which identity provider's requests to send.")
 @json_option
 def check(url: str, token: str, name: str, as_json: bool) -> None:
-    """Try a SCIM server as an identity provider would; create a user and a group, and delete them again."""
+    """Try a SCIM server as an identity provider would. It creates a user and a group, and deletes them again."""
     client = CLIENTS[name]
     report = run_check(url, token, name, client)
     if as_json:

@@ -28,7 +28,7 @@ def feed() -> None:
 @json_option
 @click.pass_obj
 def status(connection: Connection, as_json: bool) -> None:
-    """Show which process moves changes into the feed, how far it has come, what is waiting, and all endpoints."""
+    """Show how far changes have come into the feed. Also which process moves them, what waits, and all endpoints."""
     facts, endpoints = _facts(connection), _endpoints(connection)
     if as_json:
         print_json(facts | {"endpoints": endpoints})
@@ -73,7 +73,7 @@ def _endpoints(connection: Connection) -> list[dict[str, Any]]:
 @json_option
 @click.pass_obj
 def restart_numbers(connection: Connection, as_json: bool) -> None:
-    """Number changes anew, after a backup was restored within ten seconds or under a clock that was set back.
+    """Number changes anew. It is for a backup restored within ten seconds, or under a clock that was set back.
 
     Whoever has read further than the restored database knows is told so, and takes a snapshot.
     """

@@ -43,10 +43,10 @@ def uri(connection: Connection, as_json: bool) -> None:
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def init(connection: Connection, wait: int, command: tuple[str, ...]) -> None:
-    """Initiate the replica set that SCIMD_MONGODB_URI names, and wait for its primary.
+    """Initiate the replica set that SCIMD_MONGODB_URI names.
 
-    Missing members are added. If a COMMAND follows, such as `scimd serve`, it then replaces this process: that is how a
-    container starts.
+    Missing members are added, and a primary is waited for. If a COMMAND follows, such as `scimd serve`, it then
+    replaces this process: that is how a container starts.
     """
     # The first process of a container ignores signals that it does not handle.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -30,7 +30,7 @@ _ADDRESS_SECONDS = 2
               help="With --demo: send its events to a receiver on this machine, which prints them.")
 @click.pass_obj
 def serve(connection: Connection, demo: bool, demo_webhook: bool) -> None:
-    """Serve requests until SIGTERM or Ctrl-C; gunicorn's other signals work, too."""
+    """Serve requests until SIGTERM or Ctrl-C. Gunicorn's other signals work, too."""
     connection.config  # noqa: B018 - reports a wrong setting before gunicorn prints anything
     if demo_webhook and not demo:
         raise click.UsageError("--demo-webhook is for --demo.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -78,6 +78,27 @@ def test_every_command_is_there_and_says_what_it_does(capsys: pytest.CaptureFixt
         assert cli.run([name, "--help"]) == 0
         assert "Usage: scimd" in capsys.readouterr().out
     assert {"serve", "mongo", "tenant", "token"} <= set(cli.COMMANDS)
+
+
+def test_each_list_of_commands_says_what_they_do_in_a_whole_sentence() -> None:
+    def summaries(group: click.Group) -> Iterator[str]:
+        context = click.Context(group)
+        names = group.list_commands(context)
+        for name in names:
+            command = group.get_command(context, name)
+            assert command is not None
+            yield f"{name}: {command.get_short_help_str(80 - 6 - max(map(len, names)))}"
+            if isinstance(command, click.Group):
+                yield from summaries(command)
+
+    found = list(summaries(cli.scimd))
+    assert len(found) >= 100
+    assert [each for each in found if not each.endswith(".") or each.endswith("...")] == []
+
+
+def test_a_mistyped_command_names_the_one_that_was_meant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["tennant", "list"]) == 2
+    assert capsys.readouterr().err == "scimd: No such command 'tennant'. Did you mean 'tenant'?\n"
 
 
 def test_a_reader_who_leaves_early_is_no_reason_for_a_traceback() -> None:

@@ -23,7 +23,7 @@ expires_option = click.option(
 
 @click.group()
 def client() -> None:
-    """The OAuth 2.0 clients of a tenant, for the client credentials grant."""
+    """The OAuth 2.0 clients of a tenant (client credentials grant)."""
 
 
 @client.command()
@@ -39,7 +39,7 @@ def create(
     connection: Connection, tenant: str, expires: timedelta, label: str, token_lifetime: timedelta,
     scope: tuple[str, ...], as_json: bool,
 ) -> None:
-    """Create a client and print its first secret, which is shown only once."""
+    """Create a client and print its first secret. It is shown only once."""
     Tenants(connection.database).require(tenant)
     acts = CredentialActs(connection.database, acting(connection))
     created, secret = acts.create_client(tenant, expires, label, scope, token_lifetime)
@@ -65,7 +65,7 @@ def list_clients(connection: Connection, tenant: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: bool) -> None:
-    """Add a secret and print it, which is shown only once; the others stay valid until they expire or are deleted."""
+    """Add a secret and print it. It is shown only once; the others stay valid until they expire or are deleted."""
     acts = CredentialActs(connection.database, acting(connection))
     found, row, secret = acts.rotate_client(client_id, expires)
     _print_secret(connection, found, row, secret, as_json=as_json)

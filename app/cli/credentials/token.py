@@ -69,7 +69,7 @@ def issue(
 @json_option
 @click.pass_obj
 def list_tokens(connection: Connection, tenant: str | None, all_tenants: bool, as_json: bool) -> None:
-    """List the tokens of a tenant, or those of all tenants, without their secrets."""
+    """List the tokens of a tenant, or those of all tenants. Their secrets are not shown."""
     owner = _owner(connection, tenant, all_tenants=all_tenants)
     rows = [_row(each) for each in Tokens(connection.database).of_tenant(owner)]
     empty = f"{owner} has no tokens. Next: scimd token issue {owner}"

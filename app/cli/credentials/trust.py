@@ -18,7 +18,7 @@ from app.store.operators.credentials import CredentialActs
 
 @click.group()
 def trust() -> None:
-    """The issuers whose JSON Web Tokens a tenant accepts in place of a secret."""
+    """The issuers whose JWTs a tenant accepts in place of a secret."""
 
 
 @trust.command()
@@ -68,7 +68,7 @@ def add(
 @json_option
 @click.pass_obj
 def list_trusts(connection: Connection, tenant: str, as_json: bool) -> None:
-    """List the trusts of a tenant, and whether their keys could be fetched."""
+    """List a tenant's trusts, and whether their keys could be fetched."""
     Tenants(connection.database).require(tenant)
     rows = [_row(each) | _keys(each) for each in Trusts(connection.database).of_tenant(tenant)]
     print_rows(rows, as_json=as_json, empty=f"{tenant} trusts no issuer. Next: scimd trust add {tenant} ...")

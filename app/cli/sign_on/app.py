@@ -64,7 +64,7 @@ def app() -> None:
 def create(
     connection: Connection, name: str, public: bool, expires: timedelta, as_json: bool, **options: Any
 ) -> None:
-    """Register an app and print what it needs; its secret is shown only once."""
+    """Register an app and print what it needs. Its secret is shown only once."""
     base = Settings(name=name, redirect_uris=(), scopes=("openid", "profile", "email"), public=public)
     settings = _settings(connection, base, options)
     apps = Apps(connection.prepared)
@@ -112,7 +112,7 @@ def show(connection: Connection, app_id: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def change(connection: Connection, app_id: str, name: str | None, as_json: bool, **options: Any) -> None:
-    """Change what an app is; an option replaces all values that there were, and what is not named stays."""
+    """Change what an app is. An option replaces all values that there were; what is not named stays."""
     apps = Apps(connection.prepared)
 
     def work(session: Session) -> tuple[_Subject, tuple[App, App]]:
@@ -136,7 +136,7 @@ def change(connection: Connection, app_id: str, name: str | None, as_json: bool,
 @json_option
 @click.pass_obj
 def rotate(connection: Connection, app_id: str, expires: timedelta, as_json: bool) -> None:
-    """Add a secret and print it, which is shown only once; the others stay valid until they expire or are deleted."""
+    """Add a secret and print it. It is shown only once; the others stay valid until they expire or are deleted."""
     apps = Apps(connection.database)
 
     def work(session: Session) -> tuple[_Subject, tuple[App, str]]:

@@ -14,7 +14,7 @@ from app.store.mongo.database import Session
 
 @click.group()
 def domain() -> None:
-    """The mail domains of a tenant: apps are told that its addresses there are verified."""
+    """The mail domains of a tenant. Apps are told that its addresses there are verified."""
 
 
 @domain.command()

@@ -50,7 +50,7 @@ def list_keys(connection: Connection, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def rotate(connection: Connection, at_once: bool, use: str, as_json: bool) -> None:
-    """Make a new key, which is published at once and signs after a day; the old one stays for a day more."""
+    """Make a new key. It is published at once and signs after a day; the old one stays for a day more."""
     keys = SigningKeys(connection.prepared, Sealer(connection.prepared, connection.config.sealing_keys))
 
     def work(session: Session) -> tuple[_Subject, SigningKey]:
@@ -68,7 +68,7 @@ def rotate(connection: Connection, at_once: bool, use: str, as_json: bool) -> No
 
 @signing_key.command()
 def seal() -> None:
-    """Print a new key for SCIMD_SEALING_KEYS; put it before those that are there, which still open what they sealed."""
+    """Print a new key for SCIMD_SEALING_KEYS. Put it before those that are there, which still open what they sealed."""
     say(new_key())
 
 

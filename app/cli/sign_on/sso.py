@@ -43,7 +43,7 @@ sso.add_command(try_connection)
 @json_option
 @click.pass_obj
 def show(connection: Connection, tenant: str, connection_id: str | None, as_json: bool) -> None:
-    """Show what to paste into Entra, and what is known of each connection."""
+    """Show what to paste into Entra, and the state of each connection."""
     Tenants(connection.database).require(tenant)
     found = Connections(connection.database).of_tenant(tenant)
     if connection_id is not None:
@@ -176,7 +176,7 @@ def end(connection: Connection, tenant: str, user: str | None, everybody: bool) 
 @click.option("--user", required=True, metavar="NAME", help="Whose.")
 @click.pass_obj
 def unlink(connection: Connection, tenant: str, user: str) -> None:
-    """Forget by which id the identity provider knows a user; the next sign-in writes down another one."""
+    """Forget by which id the identity provider knows a user. The next sign-in writes down another one."""
     Tenants(connection.database).require(tenant)
     users = users_named(connection, tenant, user)
     with audited(connection, "session unlink", tenant, user):

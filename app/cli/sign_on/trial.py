@@ -25,7 +25,7 @@ _POLL = 1.0
 def try_connection(
     connection: Connection, tenant: str, no_wait: bool, connection_id: str | None, as_json: bool
 ) -> None:
-    """Print a link for one trial of a connection, which may be off; wait, and show each check."""
+    """Test a connection by a link, and show each check. The connection may be off."""
     try:
         found = chosen(connection, tenant, connection_id, among=lambda each: not each.on)
     except click.ClickException:

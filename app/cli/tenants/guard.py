@@ -25,11 +25,11 @@ from app.store.mongo.database import Session
 def guard(
     connection: Connection, name: str, share: int | None, stop: bool | None, allow: bool, as_json: bool
 ) -> None:
-    """Set what is unusual: that more than a share of the users is disabled or deleted within an hour.
+    """Warn if unusually many users are disabled or deleted, or stop it.
 
-    At least 50 of them must be. You are warned once an hour: in the log, by a metric, in `tenant show`, and by an event
-    for consumers of all tenants. With --stop, further ones are refused until you allow them. Without an option, show
-    what is set.
+    It is unusual if more than a share of the users, and at least 50, is disabled or deleted within an hour. You are
+    warned once an hour: in the log, by a metric, in `tenant show`, and by an event for consumers of all tenants. With
+    --stop, further ones are refused until you allow them. Without an option, show what is set.
     """
     guards = Guards(connection.database, connection.config.log_days)
     if share is not None or stop is not None or allow:

@@ -23,7 +23,7 @@ MOST_NAMED = 20
 
 @click.group()
 def role() -> None:
-    """The roles of a tenant's people, by their groups: for apps, in the feed and at sign-in."""
+    """The roles of a tenant's people, by their groups. Apps get them in the feed and at sign-in."""
 
 
 @role.command("map")
@@ -37,7 +37,7 @@ def role() -> None:
 def map_role(
     connection: Connection, tenant: str, group: str | None, role_name: str | None, priority: int, default: str | None
 ) -> None:
-    """Give the people in a group a role; those in nested groups have it, too.
+    """Give the people in a group a role. Those in nested groups have it, too.
 
     GROUP is a name, an id or an externalId. A group can have several roles, and a role several groups. Mapping a
     group to the same role again changes its priority.
@@ -66,7 +66,7 @@ def map_role(
 @click.option("--default", "default", is_flag=True, help="Remove the role of people in no mapped group.")
 @click.pass_obj
 def unmap(connection: Connection, tenant: str, group: str | None, role_name: str | None, default: bool) -> None:
-    """Take a role from a group, or without ROLE all its roles; what people have by other groups stays."""
+    """Take a role from a group, or without ROLE all its roles. What people have by other groups stays."""
     if group is None and not default:
         raise click.UsageError("Give a group, or --default.")
     directory = connection.directory(tenant)

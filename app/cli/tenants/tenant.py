@@ -156,7 +156,7 @@ def _acts(connection: Connection) -> TenantActs:
 @click.argument("rate", type=_Rate(), metavar="RATE|default")
 @click.pass_obj
 def limit(connection: Connection, name: str, rate: int | None) -> None:
-    """Let a tenant make RATE requests a second, at least 25; `default` stands for SCIMD_RATE_LIMIT."""
+    """Let a tenant make RATE requests a second, at least 25. `default` stands for SCIMD_RATE_LIMIT."""
     _acts(connection).limit(name, rate)
 
 

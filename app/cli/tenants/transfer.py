@@ -39,7 +39,7 @@ UNRELAYED = 4
 @click.option("--output", type=click.Path(dir_okay=False), default="-", help="A file; else standard output.")
 @click.pass_obj
 def export(connection: Connection, tenant: str, output: str) -> None:
-    """Write every user, group and membership of a tenant, one JSON object per line.
+    """Write a tenant's users, groups and memberships as JSON lines.
 
     A change made meanwhile may be in the export or not; for a consistent export, suspend the tenant first.
     """
@@ -67,7 +67,7 @@ def export(connection: Connection, tenant: str, output: str) -> None:
 @click.argument("source", type=click.File("rb"))
 @click.pass_obj
 def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
-    """Import the lines of an export into a tenant; an interrupted import can be repeated."""
+    """Import the lines of an export into a tenant. An interrupted import can be repeated."""
     found = Tenants(connection.prepared).require(tenant)
     directory = open_directory(connection.config, connection.prepared, found)
     strict = found.profile == STRICT_PROFILE

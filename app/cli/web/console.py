@@ -43,7 +43,7 @@ def link(connection: Connection, role: str, name: str | None, as_json: bool) -> 
 @json_option
 @click.pass_obj
 def visits(connection: Connection, as_json: bool) -> None:
-    """List the browsers that are signed in to the console or to setup pages, the most recently used first."""
+    """List the browsers that are in the console or on setup pages. The most recently used comes first."""
     rows = [
         {"id": each.id, "kind": each.kind, "who": each.who, "role": each.role, "tenant": each.tenant or None,
          "address": each.address or None, "opened": each.opened, "seen": each.seen, "ends": each.ends}
@@ -57,9 +57,9 @@ def visits(connection: Connection, as_json: bool) -> None:
 @click.option("--all", "everybody", is_flag=True, help="All visits, those of setup pages included.")
 @click.pass_obj
 def end(connection: Connection, visit_id: str | None, everybody: bool) -> None:
-    """End a visit, or all of them: the next click in that browser is refused."""
+    """End a visit, or all of them. The next click in that browser is refused."""
     if (visit_id is None) != everybody:
-        raise click.UsageError("name a visit, as `scimd console visits` lists them, or give --all")
+        raise click.UsageError("Name a visit, as `scimd console visits` lists them, or give --all.")
     with audited(connection, "console end", "", visit_id or "all") as entry:
         ended = Visits(connection.prepared).end_named(visit_id) if visit_id else Visits(connection.prepared).end()
         entry.object = visit_id or f"all, {ended}"

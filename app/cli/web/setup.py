@@ -18,7 +18,7 @@ MAY = ("setup", "status")
 
 @click.group()
 def setup() -> None:
-    """Setup links: pages on which a customer's administrator connects their identity provider."""
+    """Links to the setup pages for a customer's administrator. There they connect their identity provider."""
 
 
 @setup.command()
@@ -32,12 +32,12 @@ def setup() -> None:
 @json_option
 @click.pass_obj
 def link(connection: Connection, tenant: str, may: str, expires: timedelta, code: bool, as_json: bool) -> None:
-    """Print a setup link for a tenant; it can be opened any number of times until it expires.
+    """Print a setup link for a tenant. It can be opened any number of times until it expires.
 
     With --json, an application of yours can redirect its administrator at once: a visit may then outlast the link.
     """
     if expires < SHORTEST:
-        raise click.UsageError("--expires can be no less than 5m")
+        raise click.UsageError("--expires must be at least 5m.")
     Tenants(connection.prepared).require(tenant)
     acts = LinkActs(connection.database, acting(connection))
     made = acts.make(tenant, may, expires, coded=code, handover=as_json)

@@ -34,7 +34,7 @@ MOST_FAILURES = 1_000
 @json_option
 @click.pass_context
 def test(context: click.Context, endpoint_id: str, as_json: bool) -> None:
-    """Send a scimd.test event the way that all events go, once, and say what became of it."""
+    """Send a test event, and say what became of it. It goes the way that all events go, once."""
     connection: Connection = context.obj
     if require(connection, endpoint_id, WEBHOOK).state == OFF:
         raise click.ClickException(f"{endpoint_id} is off. Next: scimd webhook enable {endpoint_id}")
@@ -74,7 +74,7 @@ def _attempt(connection: Connection, endpoint_id: str, event_id: str) -> Attempt
 @json_option
 @click.pass_obj
 def failures(connection: Connection, endpoint_id: str, as_json: bool) -> None:
-    """List the events that an endpoint has not accepted, and those that wait behind them; the first thousand."""
+    """List what an endpoint has not accepted, and what waits behind it. At most a thousand events are shown."""
     require(connection, endpoint_id)
     rows = [
         {"event": each.event, "type": each.type, "tenant": each.tenant, "time": each.time, "state": each.state,
@@ -123,7 +123,7 @@ def replay(
 @json_option
 @click.pass_obj
 def resend(connection: Connection, endpoint_id: str, event_id: str, as_json: bool) -> None:
-    """Send one event again, by its id: one that was given up, or that the receiver has lost."""
+    """Send one event again, by its id. It was given up, or the receiver has lost it."""
 
     if require(connection, endpoint_id).form == POLL:
         raise click.ClickException(f"The receiver of {endpoint_id} asks for its tokens. Next: scimd webhook replay")
@@ -144,7 +144,7 @@ def resend(connection: Connection, endpoint_id: str, event_id: str, as_json: boo
 @json_option
 @click.pass_obj
 def enable(connection: Connection, endpoint_id: str, start: str | None, as_json: bool) -> None:
-    """Turn an endpoint on: it goes on from its place, or from the oldest event that is kept if that is later."""
+    """Turn an endpoint on. It goes on from its place, or from the oldest event that is kept if that is later."""
     require(connection, endpoint_id)
     place = starting.newest(connection.database) if start else None
     endpoint = changed(

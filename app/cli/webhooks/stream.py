@@ -33,7 +33,7 @@ _WAYS = {SET: "push", POLL: "poll"}
 
 @click.group()
 def stream() -> None:
-    """The streams of security event tokens (RFC 9967), which are pushed or polled."""
+    """The streams of security event tokens (RFC 9967). They are pushed or polled."""
 
 
 @stream.command()
@@ -95,7 +95,7 @@ def list_streams(connection: Connection, tenant: str | None, as_json: bool) -> N
 @json_option
 @click.pass_obj
 def show(connection: Connection, endpoint_id: str, as_json: bool) -> None:
-    """Show a stream, what its receiver has to know, and what it has refused lately."""
+    """Show a stream, and what its receiver has refused lately."""
     found = require(connection, endpoint_id, *_FORMS)
     facts = _row(connection, found) | _addresses(connection, found) | {
         "created": found.created, "has_authorization": bool(found.authorization), "failed_attempts": found.failed,
@@ -122,7 +122,7 @@ def show(connection: Connection, endpoint_id: str, as_json: bool) -> None:
 def change(
     connection: Connection, endpoint_id: str, url: str | None, authorization_stdin: bool, as_json: bool
 ) -> None:
-    """Change where a stream by push is sent, or the credential that its receiver sees; its place stays."""
+    """Change where a stream is pushed to, or with which credential. Its place stays."""
     require(connection, endpoint_id, SET)
     settings: Settings = {}
     if url is not None:
@@ -170,7 +170,7 @@ class _Key:
 @json_option
 @click.pass_obj
 def rotate_key(connection: Connection, at_once: bool, as_json: bool) -> None:
-    """Make a new key for the tokens of all streams: it is published at once and signs after a day.
+    """Make a new key for the tokens of all streams. It is published at once and signs after a day.
 
     The old key stays published for 30 days more.
     """

@@ -48,7 +48,7 @@ TYPES_HELP = "Only events of these types, with commas; a * at the end stands for
 
 @click.group()
 def webhook() -> None:
-    """The endpoints that get events as webhooks: signed, in order, and again until they are accepted."""
+    """The endpoints that get events as webhooks. These are signed, in order, and sent until they are accepted."""
 
 
 for each in (sending.test, sending.failures, sending.replay, sending.resend, sending.enable, sending.disable):
@@ -70,7 +70,7 @@ def create(
     connection: Connection, where: tuple[str, ...], all_tenants: bool, types: str, with_hmac: bool, parallel: int,
     resource: str, from_start: bool, as_json: bool,
 ) -> None:
-    """Create an endpoint and print its id and the key by which it verifies what it gets.
+    """Create an endpoint and print its id and its key. By the key it verifies what it gets.
 
     Of an Ed25519 key this is the public half, which `show` prints again; the secret of --hmac is shown only once.
     """
@@ -100,7 +100,7 @@ def create(
 @json_option
 @click.pass_obj
 def list_endpoints(connection: Connection, tenant: str | None, all_tenants: bool, as_json: bool) -> None:
-    """List the endpoints of a tenant or, with --all-tenants, those for all tenants; without either, every endpoint."""
+    """List the endpoints of a tenant, or all. With --all-tenants, list those for all tenants."""
     endpoints = Endpoints(connection.database)
     if tenant is None and not all_tenants:
         found = endpoints.all()
@@ -132,7 +132,7 @@ def change(
     connection: Connection, endpoint_id: str, url: str | None, types: str | None, parallel: int | None,
     resource: str | None, as_json: bool,
 ) -> None:
-    """Change the URL, the types, the number of events at once, or what comes with each; keys and place stay."""
+    """Change the settings of an endpoint. Its keys and its place stay."""
     require(connection, endpoint_id, WEBHOOK)
     settings: Settings = {}
     if url is not None:
@@ -162,7 +162,7 @@ def change(
 @json_option
 @click.pass_obj
 def rotate(connection: Connection, endpoint_id: str, overlap: timedelta, as_json: bool) -> None:
-    """Make a new key of the same kind and print it; both keys sign until the overlap is over."""
+    """Make a new key of the same kind and print it. Both keys sign until the overlap is over."""
     endpoint = require(connection, endpoint_id, WEBHOOK)
     key, text = new_key(connection, endpoint.keys[-1].kind)
 
