@@ -118,3 +118,33 @@ def test_fa_32_a_stored_value_of_another_type_meets_no_condition(database: Datab
     added = after.patch(path, {"op": "add", "path": "parts", "value": [{"size": 7}]})
     assert added.status_code == 400, "the whole is still wrong"
     assert after.patch(path, {"op": "replace", "path": "parts", "value": [{"size": 7}]}).status_code == 200
+
+
+def write_robot(folder: Path, tenant: str, *rows: dict[str, Any]) -> None:
+    """Write the files of a tenant's own resource type, at an endpoint that other tenants may have as well."""
+    (folder / tenant).mkdir(parents=True)
+    schema = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": urn("Robot"), "attributes": rows}
+    resource_type = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"], "name": "Robot",
+                     "endpoint": "/Robots", "schema": urn("Robot")}
+    (folder / tenant / "robot.json").write_text(json.dumps([schema, resource_type]))
+
+
+def test_what_one_tenants_file_says_of_a_type_is_no_rule_for_another_tenants(database: Database, tmp_path: Path) -> None:
+    """Of attributes with one name: text and a number, unique and not, each with an index of its own."""
+    first, second = (f"t-{uuid.uuid4().hex[:12]}" for _ in range(2))
+    label, size = {"name": "label", "required": True}, {"name": "size", "indexed": True}
+    write_robot(tmp_path, first, {**label, "type": "integer", "uniqueness": "server"}, {**size, "type": "integer"})
+    write_robot(tmp_path, second, label, size)
+    for tenant in (first, second):
+        Tenants(database).create(tenant, "rfc")
+    numbers, texts = (client(database, tmp_path, tenant) for tenant in (first, second))
+    for ask, values in ((numbers, (1, 2)), (texts, ("a", "a"))):
+        for value in values:
+            answer = ask("POST", "/Robots", {"schemas": [urn("Robot")], "label": value, "size": value})
+            assert answer.status_code == 201, answer.text
+    again = {"schemas": [urn("Robot")], "label": 1, "size": 1}
+    assert numbers("POST", "/Robots", again).get_json()["scimType"] == "uniqueness"
+    assert numbers("GET", "/Robots?filter=size ge 1").get_json()["totalResults"] == 2
+    assert texts("GET", '/Robots?filter=size sw "A"').get_json()["totalResults"] == 2
+    indexes = database.db["robots"].index_information().values()
+    assert {"size", "_folded.size"} <= {field for index in indexes for field, _ in index["key"]}

@@ -10,7 +10,7 @@ allowed on a sharded collection. The exception is `pending`, by which the relay 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -78,12 +78,12 @@ def collection_specs(types: Iterable[ResourceType]) -> tuple[CollectionSpec, ...
 
 def collection_spec(*variants: ResourceType) -> CollectionSpec:
     """Return the collection of a resource type; `variants` are its forms for different tenants."""
-    indexes = {index.name: index for variant in variants for index in _indexes(variant)}
-    return CollectionSpec(
-        name=variants[0].collection,
-        validator={"$jsonSchema": _document(variants)},
-        indexes=(*indexes.values(), PENDING),
-    )
+    indexes: dict[str, IndexSpec] = {}
+    for index in (index for variant in variants for index in _indexes(variant)):
+        if indexes.setdefault(index.name, index).keys != index.keys:  # text for one tenant, and no text for another
+            indexes[f"{index.name} 2"] = replace(index, name=f"{index.name} 2")  # a blank is in no attribute's name
+    validator = {"$jsonSchema": _document(variants)}
+    return CollectionSpec(name=variants[0].collection, validator=validator, indexes=(*indexes.values(), PENDING))
 
 
 def unique_rows(resource_type: ResourceType) -> Iterator[tuple[str, Attribute]]:
@@ -99,12 +99,12 @@ def _document(variants: tuple[ResourceType, ...]) -> Shape:
     folded = _merged([_properties(variant, _folded_shape, is_folded) for variant in variants])
     unique = {key.partition(".")[0]: _UNIQUE for variant in variants for key, _ in unique_rows(variant)}
     rows = [{row.name: row for row in v.schema.attributes if _is_required(row)} for v in variants]
-    required = [row for name, row in rows[0].items() if all(name in others for others in rows)]
-    unique_required = [row.name for row in required if _is_unique(row)]
+    required = {name: [each[name] for each in rows] for name in rows[0] if all(name in each for each in rows)}
+    unique_required = [name for name, forms in required.items() if all(map(_is_unique, forms))]
     hidden = [FOLDED, "_unique"] if unique_required else [FOLDED]
     return {
         "bsonType": "object",
-        "required": ["_id", "tenant", "schemas", "meta", *hidden, *(row.name for row in required)],
+        "required": ["_id", "tenant", "schemas", "meta", *hidden, *required],
         "additionalProperties": False,
         "properties": {
             "_id": {"bsonType": "string"},
@@ -113,7 +113,7 @@ def _document(variants: tuple[ResourceType, ...]) -> Shape:
             "meta": _META,
             **properties,
             # A document without its mirror is not found, and one without its key is not unique: neither may be absent.
-            FOLDED: _hidden(folded, [row.name for row in required if is_folded(row)]),
+            FOLDED: _hidden(folded, [name for name, forms in required.items() if all(map(is_folded, forms))]),
             "_unique": _hidden(unique, unique_required),
             OUTBOX: {"bsonType": "array"},
             ROLES: {"bsonType": "array", "items": {"bsonType": "string"}},
