@@ -27,6 +27,9 @@ def object_in(data: bytes, what: str) -> dict[str, Any]:
         raise InvalidSyntax(f"{what} is nested more than {DEEPEST} deep.") from error
     except UnicodeDecodeError as error:
         raise InvalidSyntax(f"{what} is not UTF-8: byte {error.start} cannot be read.") from error
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno}, " if "\n" in text.strip() else ""
+        raise InvalidSyntax(f"{what} is not JSON: {error.msg} ({line}column {error.colno}).") from error
     except ValueError as error:
         raise InvalidSyntax(f"{what} is not JSON: {error}.") from error
     if not isinstance(parsed, dict):

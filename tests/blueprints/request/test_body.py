@@ -46,6 +46,14 @@ def test_what_is_no_json_object_is_invalid_syntax(data: bytes) -> None:
         body(data)
 
 
+@pytest.mark.parametrize(("data", "place"), [
+    (b'{"a": }', "column 7"), (b'{"a": }\n', "column 7"), (b'{\n  "a": 1\n  "b": 2\n}', "line 3, column 3"),
+])
+def test_the_place_of_a_mistake_is_told(data: bytes, place: str) -> None:
+    with pytest.raises(InvalidSyntax, match=rf"^The body is not JSON: .* \({place}\)\.$"):
+        body(data)
+
+
 def test_an_integer_without_end_is_told_in_words_of_ours() -> None:
     with pytest.raises(InvalidSyntax, match="digits") as caught:
         body(b'{"a": -' + b"1" * 5000 + b"}")

@@ -90,7 +90,7 @@ BAD_LINES = [
     ('{"type": "User", "resource": ' + '{"a":' * 5_000 + "1" + "}" * 5_000 + "}", "nested"),
     ('{"type": "User", "resource": [1]}', "must be an object"),
     ('{"type": 5}', "no type"), ("17", "must be a JSON object"), ('"type"', "must be a JSON object"),
-    ("\u00a0", "not JSON"),
+    ("\u00a0", "The line is not JSON: Expecting value (column 1)."),
     (json.dumps(user(9, id="a/b")), "stand in a URL"), (json.dumps(user(9, id="..")), "stand in a URL"),
     (json.dumps(user(9, id="a b")), "stand in a URL"), (json.dumps(user(9, id="\u00e4")), "stand in a URL"),
     (json.dumps(user(9, id="a%2F")), "stand in a URL"),
