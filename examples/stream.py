@@ -40,7 +40,8 @@ class Stream:
             if answer.status_code in (429, 503):  # busy: the same poll again
                 time.sleep(int(answer.headers.get("Retry-After", 5)))
                 continue
-            answer.raise_for_status()
+            if answer.status_code != 200:
+                raise SystemExit(f"{answer.status_code}: {answer.text}")
             acknowledged = []
             for jti, token in answer.json()["sets"].items():
                 claims = self.verified(token)  # an error stops the program, and the token comes again
@@ -62,4 +63,4 @@ class Stream:
 
 
 if __name__ == "__main__":
-    Stream(*sys.argv[1:]).follow()
+    Stream(*sys.argv[1:] or sys.exit(__doc__)).follow()

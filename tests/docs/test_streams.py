@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,18 @@ def follow(reader: Story, command: str) -> None:
             going.kill()
             going.wait()
     assert len(lines()) == 1, "what was acknowledged came again"
+
+
+def test_the_receiver_says_what_it_needs_and_what_is_wrong(reader: Story) -> None:
+    def said(*arguments: str) -> str:
+        command = [sys.executable, "examples/stream.py", *arguments]
+        done = subprocess.run(command, env=reader.environ, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        return done.stderr
+
+    assert "export SCIM_SERVER" in said()
+    assert said("contoso", "ep_0", AUDIENCE).startswith("404: ")
+    assert "There is no such stream here." in said("contoso", "ep_0", AUDIENCE)
 
 
 def titled(events: dict[str, Any]) -> bool:
