@@ -79,6 +79,10 @@ def test_every_folder_is_on_the_tour() -> None:
     rooms = {f"{each.name}/" for each in (ROOT / "app").iterdir() if is_ours(each)}
     modules = {each.name for each in (ROOT / "app").glob("*.py")} - {"__init__.py"}
     assert named == top | rooms | modules
+    for room in rooms:
+        row = re.search(rf"^  {room} .*", tour, re.MULTILINE)
+        inner = [f"{each.parent.name}/" for each in (ROOT / "app" / room).glob("*/__init__.py")]
+        assert [each for each in inner if row is None or each not in row.group()] == [], room
 
 
 def is_ours(folder: Path) -> bool:

@@ -102,7 +102,8 @@ class Config:
         "0", "How many proxies in front of scimd add an address to `X-Forwarded-For`, from 0 to 9.", whole(0, 9)
     )
     sealing_keys: tuple[str, ...] = setting(
-        "", "Keys that seal what must be stored readable; without them a key in the database does.", sealing_keys
+        "", "Keys that encrypt (seal) the secrets that scimd has to read again; without them a key in the database "
+        "does.", sealing_keys
     )
     webhook_networks: tuple[IPv4Network | IPv6Network, ...] = setting(
         "", "Networks beside the public ones that webhooks may be sent to, such as `10.0.0.0/8`; the keys of issuers "
