@@ -173,7 +173,7 @@ CURES: dict[str, Cure] = {
         ("**Tenant URL** and **Secret Token** come from two places: copy both again, from one page.",),
         ("The base URL and the token come from two places: copy both again, from one page.",),
     ),
-    "expired": Cure("The token has expired", "The credential has expired[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
+    "expired": Cure("The token has expired", "The credential expired[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
     "revoked": Cure("The token was revoked", "The credential was revoked[ on {received}].", _RENEW, _RENEW_ELSEWHERE),
     "suspended": Cure(
         "Access is suspended", "Access is suspended.",
