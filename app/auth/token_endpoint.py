@@ -137,7 +137,10 @@ class TokenEndpoint(AuthorizationServer):
         return error_answer(error, refusal)
 
     def issue(self, request: _Request) -> dict[str, Any]:
-        """Issue an access token for the requested scopes, or for all that the client has."""
+        """Issue an access token for the requested scopes, or for all that the client has, and return the response.
+
+        Raises InvalidScopeError, InvalidClientError for a client that was deleted meanwhile, and TooManyRequests.
+        """
         client = request.client
         assert client is not None
         scopes = frozenset((request.payload.scope or "").split()) or client.scopes

@@ -135,7 +135,10 @@ def resume(connection: Connection, name: str) -> None:
 
 
 def create_tenant(connection: Connection, name: str, profile: str, rate_limit: int | None = None) -> Tenant:
-    """Create a tenant; if one with this name was just deleted, wait until the name is free."""
+    """Create a tenant and return it; if one with this name was just deleted, wait until the name is free.
+
+    Raises InvalidValue for a name that cannot be one, and Conflict for one that is taken.
+    """
     while True:
         try:
             created = _acts(connection).create(name, profile, rate_limit)

@@ -119,7 +119,10 @@ class ProviderServer(_Server):
         return body, person
 
     def take(self, code: str, client: AppClient) -> CodeOfApp | None:
-        """Take a code; the second use of one revokes what the first has brought (RFC 6749 section 4.1.2)."""
+        """Take a code and return it, or None if it is not good.
+
+        The second use of a code revokes what the first has brought (RFC 6749 section 4.1.2).
+        """
         try:
             taken = self._stores.codes.take(self._tenant, client.id, code)
         except Replayed as replayed:

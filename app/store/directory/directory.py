@@ -50,7 +50,7 @@ class Directory(DirectoryReader):
     def create(
         self, resource_type: ResourceType, resource: Resource, members: tuple[MemberChange, ...], request: Request
     ) -> Change:
-        """Store a new resource with its members; raises Uniqueness, InvalidValue for a reference to nothing."""
+        """Store a new resource, and return the change; raises Uniqueness, InvalidValue for a reference to nothing."""
         store = self._resources[resource_type.name]
 
         def work(session: Session, line: Line) -> Change:
@@ -64,7 +64,7 @@ class Directory(DirectoryReader):
         return self._writes.commit(Write(work, store, resource["id"], alone=not members, is_new=True), request)
 
     def update(self, resource_type: ResourceType, edit: Edit, request: Request) -> Change:
-        """Change the attributes and members of a resource; where nothing would change, nothing is written.
+        """Change the attributes and members of a resource, and return the change; if there is none, nothing is written.
 
         Raises VersionMoved, Uniqueness, InvalidValue for a reference to nothing.
         """
@@ -95,7 +95,7 @@ class Directory(DirectoryReader):
     def change_members(
         self, resource_type: ResourceType, resource_id: str, edit: MembersEdit, request: Request
     ) -> Change:
-        """Change the members of a resource, which need not have been read, and nothing else of it.
+        """Change only the members of a resource, which need not have been read, and return the change.
 
         The change's `after` has `id`, `meta`, the names and `edit.keys` of the new version, with what other requests
         have changed in the meantime. Raises VersionMoved, NotFound, InvalidValue for a reference to nothing.
@@ -132,7 +132,7 @@ class Directory(DirectoryReader):
     def delete(
         self, resource_type: ResourceType, resource_id: str, version: str | None, request: Request
     ) -> Change:
-        """Delete a resource and take it out of all groups; it can be restored for a while.
+        """Delete a resource, take it out of all groups, and return the change; it can be restored for a while.
 
         The memberships of a group stay where they are, invisible, until `Deleted` clears them: the response does not
         wait for a million of them. Where `version` is given it must be the stored one. Raises NotFound, VersionMoved.

@@ -74,7 +74,7 @@ class Members:
         self._dangling = dangling
 
     def prepare(self, resource_type: ResourceType, group: str, changes: Changes) -> Prepared:
-        """Do what takes too long for a transaction, or has to be done before it.
+        """Do what has to be done before the transaction, or takes too long for it, and return the changes for `plan`.
 
         Find the stored members that filters select, and announce that a large group may be cleared. Raises
         PayloadTooLarge for too many members; TooMany for too many filters, or too many members to hold them against.
@@ -93,7 +93,7 @@ class Members:
     def plan(
         self, resource_type: ResourceType, group: str, prepared: Prepared, session: Session, *, sure: bool = True
     ) -> Plan | None:
-        """Compare the changes, in their order, with what is stored; None for a type without members.
+        """Return what the changes, in their order, make of what is stored; None for a type without members.
 
         Where it need not be `sure`, a few members that are only added are not looked up, unless a group may have a
         clearance. That is asked once the transaction has begun: a clearance that its snapshot has was announced too

@@ -81,7 +81,9 @@ class Database:
     def transaction(
         self, work: Callable[[Session], T], *, turn: tuple[str, str] | None = None, session: Session = None
     ) -> T:
-        """Do `work` as a whole or not at all; it may be run several times, and must change nothing but the database.
+        """Do `work` as a whole or not at all, and return its result.
+
+        It may be run several times, and must change nothing but the database.
 
         `turn` names what it changes, by tenant and id: one transaction at a time of this process changes that. It is
         done in `session` if one is given, which stays open. Raises Unavailable where the database does not let it

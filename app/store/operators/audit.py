@@ -79,7 +79,7 @@ class AuditEntry:
         self.object = object_
 
     def commit(self, work: Callable[[Session], T]) -> T:
-        """Do `work` and record the outcome in one transaction; raises Unavailable if the database prevents it."""
+        """Do `work` and record the outcome in one transaction, and return the result; raises Unavailable."""
 
         def recorded(session: Session) -> T:
             result = work(session)

@@ -69,7 +69,7 @@ class AppTokens:
         self._clock = clock
 
     def issue(self, taken: Taken) -> str:
-        """Issue a token for a code that was taken; the token cannot be read again."""
+        """Issue a token for a code that was taken, and return it; it cannot be read again."""
         token_id, secret, moment = secrets.token_hex(6), secrets.token_hex(32), self._clock()
         grant, expires = taken.grant, moment + LIFETIME
         self._collection.insert_one({

@@ -134,7 +134,7 @@ class Apps:
         return [app for app in self.all() if app.serves(tenant)]
 
     def change(self, app_id: str, settings: Settings, session: Session = None) -> App:
-        """Replace what is said about an app; raises NotFound, InvalidValue."""
+        """Replace what is said about an app, and return it; raises NotFound, InvalidValue."""
         check(settings)
         app = self.require(app_id, session)
         if app.settings.public != settings.public:

@@ -98,9 +98,9 @@ class Sessions:
         return cookie, opened
 
     def renew(self, cookie: str, session: Session) -> tuple[str, Session]:
-        """Store a session in place of the user's running one with `cookie`: it keeps that one's `sid` and apps.
+        """Store a session in place of the user's running one with `cookie`, and return its new cookie and itself.
 
-        If that one has ended meanwhile, it is a new one.
+        It keeps that one's `sid` and apps, unless that one has ended meanwhile.
         """
 
         def work(transaction: Transaction) -> tuple[str, Session]:

@@ -120,7 +120,7 @@ class SignIns:
         return _sign_in(document) if document else None
 
     def answer(self, tenant: str, state: str) -> SignIn | None:
-        """Take the sign-in with this state for an answer that has come; None unless it waits for one."""
+        """Mark the sign-in with this state as answered, and return it; None unless it waits for an answer."""
         document = self._collection.find_one_and_update(
             self._waiting(tenant, state), {"$set": {"step": ANSWERED}}, return_document=True
         )
