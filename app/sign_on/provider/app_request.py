@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from authlib.oauth2.rfc6749.errors import InvalidRequestError, InvalidScopeError, OAuth2Error
 
@@ -13,6 +13,8 @@ from app.sign_on.provider.claims import OPENID
 
 MOST_CHARACTERS = 2_048
 """The most characters of a parameter; `state` and `nonce` are given back unchanged."""
+HINT = "id_token_hint"
+"""The parameter by which an app says whom it means."""
 _LONGEST_AGE = 10**9
 _NOT_SUPPORTED = {
     "request": "request_not_supported", "request_uri": "request_uri_not_supported",
@@ -30,6 +32,8 @@ class AppRequest(TypedDict):
     tenant: str
     app: str
     parameters: dict[str, str]
+    subject: NotRequired[str]
+    """The id of the only user whom the app wants, whom it has named by an ID token."""
 
 
 @dataclass(frozen=True)

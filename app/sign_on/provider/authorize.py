@@ -15,7 +15,7 @@ from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
 
 from app.sign_on.matching import Matching
 from app.sign_on.people import People, Person
-from app.sign_on.provider.app_request import AppRequest, Wishes, check, kept, single
+from app.sign_on.provider.app_request import HINT, AppRequest, Wishes, check, kept, single
 from app.sign_on.provider.server import ProviderServer, Servers
 from app.sign_on.provider.unanswered import NotAvailable, repeated, unknown_app, unknown_redirect_uri
 from app.store.accounts.tenants import Tenant, Tenants
@@ -72,6 +72,8 @@ class Authorization:
             if twice:
                 raise InvalidRequestError("A parameter is given more than once.")
             wishes = check(parameters)
+            if subject := self._servers.subject(tenant_name, parameters[HINT]) if HINT in parameters else "":
+                request["subject"] = subject
             self._server(request, app).check(request["parameters"])
             return self._signed_in(request, app, wishes, cookie)
         except OAuth2Error as error:
@@ -108,14 +110,17 @@ class Authorization:
     def _signed_in(self, request: AppRequest, app: App, wishes: Wishes, cookie: str) -> Outcome:
         person = self._people.by_cookie(request["tenant"], cookie) if cookie else None
         fresh = person is not None and not wishes.login and not _is_too_old(person, wishes.max_age)
-        if person is not None and fresh:
+        other = person is not None and not _is_meant(request, person)
+        if person is not None and fresh and not other:
             return Redirect(self._code(request, app, person))
         if wishes.silent:
             raise OAuth2Error("The person has to sign in.", error="login_required")
-        force = wishes.login or wishes.max_age is not None
+        force = wishes.login or wishes.max_age is not None or other
         return SignInNeeded(request, force, wishes.login_hint, wishes.max_age)
 
     def _code(self, request: AppRequest, app: App, person: Person) -> str:
+        if not _is_meant(request, person):  # a MUST of OpenID Connect Core section 3.1.2.1
+            raise OAuth2Error("Another person is signed in than the one of the id_token_hint.", error="login_required")
         matching, group = Matching(person.directory, person.user_type), app.settings.group
         if group and not matching.is_member(person.session.user, group):
             raise AccessDeniedError("The person is not in the group of this app.")
@@ -152,6 +157,10 @@ def with_query(url: str, parameters: Mapping[str, str]) -> str:
 
 def _is_redirect_uri(app: App, request: AppRequest) -> bool:
     return request["parameters"]["redirect_uri"] in app.settings.redirect_uris
+
+
+def _is_meant(request: AppRequest, person: Person) -> bool:
+    return request.get("subject", person.session.user) == person.session.user
 
 
 def _is_too_old(person: Person, max_age: int | None) -> bool:

@@ -10,26 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import KeySet, RSAKey
-from joserfc.jws import JWSRegistry
-
-from app.auth.jwt import decode_unverified
-from app.sign_on.provider.app_request import MOST_CHARACTERS, single
+from app.sign_on.provider.app_request import HINT, MOST_CHARACTERS, single
 from app.sign_on.provider.authorize import Redirect, with_query
-from app.sign_on.provider.grants import ALGORITHM
+from app.sign_on.provider.server import hinted
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.log.events import Events
 from app.store.mongo.database import Database
 from app.store.sign_on.apps import App, Apps
 from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sessions import Session, Sessions
-from app.store.sign_on.signing_keys import ID_TOKEN, SigningKeys
+from app.store.sign_on.signing_keys import SigningKeys
 
 APP = "app"
 """Why the session ended, as in the log."""
-_REGISTRY = JWSRegistry(algorithms=[ALGORITHM])
 
 
 @dataclass(frozen=True)
@@ -78,17 +71,9 @@ class Logout:
 
     def _hint(self, issuer: str, parameters: Mapping[str, str]) -> _Hint | None:
         """Return what a hint says, or None if it is none that counts."""
-        unverified = decode_unverified(parameters.get("id_token_hint", ""))
-        if unverified is None or "crit" in unverified.header:  # joserfc fails at one that is not a list
-            return None
-        keys = KeySet([RSAKey.import_key(key.public) for key in self._keys.published(ID_TOKEN)])
-        try:
-            token = jwt.decode(unverified.text, keys, registry=_REGISTRY)
-        except (JoseError, ValueError):
-            return None
-        claims, audience = token.claims, token.claims.get("aud")
-        # A logout token is signed by the same key; its type tells it from an ID token (RFC 8725 section 3.11).
-        if token.header.get("typ") != "JWT" or claims.get("iss") != issuer or not isinstance(audience, str):
+        claims = hinted(parameters.get(HINT, ""), issuer, self._keys)
+        audience = claims.get("aud")
+        if not isinstance(audience, str):
             return None
         app, sid = self._apps.get(audience), claims.get("sid")
         if app is None or not isinstance(sid, str):

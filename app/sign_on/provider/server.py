@@ -11,15 +11,22 @@ from typing import Any, NoReturn
 
 from authlib.oauth2.rfc6749 import AuthorizationServer, OAuth2Error
 from authlib.oauth2.rfc6749.errors import InvalidGrantError
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, RSAKey
+from joserfc.jws import JWSRegistry
 
+from app.auth.jwt import decode_unverified
 from app.sign_on.people import People, Person
 from app.sign_on.provider.claims import ClaimsReader
-from app.sign_on.provider.grants import AppClient, Challenge, CodeGrant, CodeOfApp, Identity, ProviderRequest
+from app.sign_on.provider.grants import ALGORITHM, AppClient, Challenge, CodeGrant, CodeOfApp, Identity, ProviderRequest
 from app.store.accounts.tenants import Tenant
 from app.store.sign_on.app_tokens import LIFETIME, AppTokens
 from app.store.sign_on.apps import App
 from app.store.sign_on.codes import Codes, Grant, Replayed, Taken
 from app.store.sign_on.signing_keys import ID_TOKEN, SigningKey, SigningKeys
+
+_REGISTRY = JWSRegistry(algorithms=[ALGORITHM])
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class Servers:
     def of(self, tenant: str, app: App) -> ProviderServer:
         """Return the server of a tenant for an app."""
         return ProviderServer(self._stores, self.issuer(tenant), app)
+
+    def subject(self, tenant: str, hint: str) -> str:
+        """Return the id of the user whom a hint of an app means, "" if it is no ID token of the tenant."""
+        return str(hinted(hint, self.issuer(tenant), self._stores.keys).get("sub", ""))
 
 
 class _Server(AuthorizationServer):
@@ -156,3 +167,21 @@ class ProviderServer(_Server):
 
     def _revoke(self, code_id: str, session: str) -> None:
         self._stores.tokens.revoke_of_code(self._tenant, session, code_id)
+
+
+def hinted(text: str, issuer: str, keys: SigningKeys) -> dict[str, Any]:
+    """Return the claims of an ID token of this issuer, which an app has sent back, none of anything else.
+
+    It may have expired.
+    """
+    unverified = decode_unverified(text)
+    if unverified is None or "crit" in unverified.header:  # joserfc fails at one that is not a list
+        return {}
+    known = KeySet([RSAKey.import_key(key.public) for key in keys.published(ID_TOKEN)])
+    try:
+        token = jwt.decode(unverified.text, known, registry=_REGISTRY)
+    except (JoseError, ValueError):
+        return {}
+    # A logout token is signed by the same key; its type tells it from an ID token (RFC 8725 section 3.11).
+    ours = token.header.get("typ") == "JWT" and token.claims.get("iss") == issuer
+    return token.claims if ours else {}

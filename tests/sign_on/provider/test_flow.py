@@ -2,11 +2,13 @@
 
 import time
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
 from app import create_app
+from app.sign_on.flow.sign_on import EXTENSION
 from app.sign_on.provider import claims
 from app.store.accounts.domains import Domains
 from app.store.accounts.shared_buckets import SharedBuckets
@@ -184,6 +186,23 @@ def test_sso_36_without_a_session_or_with_prompt_login_a_sign_in_starts(world, a
         assert stored["for"]["request"]["parameters"]["state"] == "the state"
         assert bool(stored.get("forced")) is bool(changes)
         world.database.db.sign_ins.delete_many({})
+
+
+def test_who_an_id_token_hint_means_is_the_only_one_for_whom_there_is_a_code(world, ann):
+    """Somebody else has signed in with the browser: an app that renews silently would get their tokens."""
+    hint, bob = ann.tokens()["id_token"], world.signed_in(name="bob@contoso.com")
+    assert "code" in sent_back(ann.authorize(id_token_hint=hint, prompt="none"))
+    assert sent_back(bob.authorize(id_token_hint=hint, prompt="none"))["error"] == "login_required"
+    assert bob.authorize(id_token_hint=hint).headers["Location"].startswith("https://idp.example.com/sso?")
+    [stored] = world.database.db.sign_ins.find()
+    assert "forced" in stored, "the identity provider knows the other one"
+    request, provider = stored["for"]["request"], world.app.extensions[EXTENSION].provider
+    assert parse_qs(urlsplit(provider.authorization.answer(request, bob.session.sid)).query)["error"] == ["login_required"]
+    assert "code=" in provider.authorization.answer(request, ann.session.sid)
+    world.tenant("fabrikam")
+    elsewhere = world.signed_in("fabrikam", "eve@fabrikam.com").tokens()["id_token"]
+    for no_hint in ("x", elsewhere, hint[:-2]):
+        assert "code" in sent_back(bob.authorize(id_token_hint=no_hint, prompt="none"))
 
 
 def test_sso_96_the_other_prompts_are_as_if_absent(world, ann):
