@@ -200,8 +200,8 @@ def _last_request(last: datetime, now: datetime) -> str:
 
 
 def _ends(facts: Facts, now: datetime, within: timedelta, key: Key, level: Level) -> State | None:
-    """Return the state if every credential in use ends within a time."""
-    in_use = _in_use(facts.credentials)
+    """Return the state if every credential in use ends within a time; the vendor's, which only read, do not count."""
+    in_use = _in_use(may_change(facts))
     last = max(in_use, key=lambda each: each.expires or datetime.max.replace(tzinfo=UTC), default=None)
     if last is None or last.expires is None or last.expires - now > within:
         return None

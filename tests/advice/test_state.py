@@ -97,6 +97,8 @@ ROWS: list[tuple[str, dict[str, Any], str, str]] = [
     ("a token that ends in six days", GOOD | {"credentials": (token(6.5),)}, "ends-soon", "Expires in 6 days"),
     ("a token that ends tomorrow", GOOD | {"credentials": (token(1.2),)}, "ends-soon", "Expires in 1 day"),
     ("a token that ends today", GOOD | {"credentials": (token(0.2),)}, "ends-soon", "Expires today"),
+    ("the token that writes ends, and one that only reads does not", GOOD | {"last_write": ago(9), "credentials": (token(6), READS)}, "ends-soon", "Expires in 6 days"),
+    ("a token that only reads ends", GOOD | {"last_write": ago(9), "credentials": (token(90), replace(READS, expires=NOW + timedelta(days=6)))}, "healthy", "Healthy"),
     ("a token that ends in seven days exactly", GOOD | {"credentials": (token(7),)}, "ends-soon", "Expires in 7 days"),
     ("a token that ends in three weeks", GOOD | {"credentials": (token(21.5),)}, "ends", "Expires in 21 days"),
     ("a token that ends in 31 days", GOOD | {"credentials": (token(31),)}, "healthy", "Healthy"),

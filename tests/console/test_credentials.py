@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 
 import pytest
@@ -60,6 +61,21 @@ def test_co_04_36_acts_name_who_did_it_as_commands_do(pages, operator, tenant) -
     assert (act["act"], act["who"], act["how"], act["outcome"]) == ("token issue", "alice", "console", "done")
     (line,) = Events(pages.database, tenant, LogSettings(90)).find()
     assert (line["operation"], line["credential"]) == ("issue", "console: alice")
+
+
+def test_a_token_that_only_reads_does_not_hide_which_one_is_in_use(pages, operator, tenant) -> None:
+    """Each kind has one in use, and says whom revoking it locks out."""
+    writes, reads = (
+        issue(operator, tenant)[0], Tokens(pages.database).issue(tenant, label="app", scopes=frozenset({"scim.read"}))[0],
+    )
+    for token in (SECRET.search(writes.response.text).group(), reads):
+        headers = {"Authorization": f"Bearer {token}"}
+        assert requests.get(f"{pages.url}/{tenant}/scim/v2/Users", headers=headers, timeout=30).status_code == 200
+        time.sleep(0.01)
+    until(lambda: operator.get(page_of(tenant)).main.count("In use: ") == 2, pause=0.2)
+    warnings = sorted(text for text in operator.get(page_of(tenant)).texts("//details/p") if "In use" in text)
+    assert ["identity provider" in each for each in warnings] == [False, True]
+    assert "will lock out the app that reads with it, until that gets another one." in warnings[0]
 
 
 def test_a_token_is_revoked(pages, operator, tenant) -> None:

@@ -331,7 +331,7 @@ def test_co_83_three_secrets_and_a_rotation_without_a_gap(admin, customer) -> No
     until(lambda: "in use" in admin.get("/setup/tokens").main, pause=0.2)
     assert admin.get("/setup/tokens").tree.xpath("//@data-poll") == [], "nothing is waited for"
     (warning,) = [text for text in admin.get("/setup/tokens").texts("//details/p") if "In use" in text]
-    assert warning.startswith("In use: it was last used just now.") and "will lock the identity provider out" in warning
+    assert warning.startswith("In use: it was last used just now.") and "will lock out the identity provider until it gets another one." in warning
     form = admin.get("/setup/tokens").tree.xpath("//form[.//input[@value='issue']]")[0]
     second = TOKEN.search(admin.post("/setup/tokens", dict(form.form_values())).response.text).group()
     (live,) = admin.get("/setup/tokens").tree.xpath("//@data-poll")

@@ -30,7 +30,8 @@ ENDINGS = ("token revoke", "client delete secret", "client delete", "trust delet
 class Credential:
     """A credential; `client` is that of a secret, `expires` None means never.
 
-    It is `in_use` if none was used later, not even one that was revoked since. The secrets of a client are used as one.
+    It is `in_use` if none was used later that may do as much (D-679), not even one that was revoked since. The secrets
+    of a client are used as one.
     """
 
     kind: str
@@ -47,14 +48,24 @@ class Credential:
     @property
     def writes(self) -> bool:
         """Whether an identity provider can provision with it now."""
-        return self.state == VALID and SCIM_WRITE in self.scopes
+        return self.state == VALID and self.provisions
+
+    @property
+    def provisions(self) -> bool:
+        """Whether it is for an identity provider; one that only reads is the vendor's own."""
+        return SCIM_WRITE in self.scopes
 
 
 def credential_list(database: Database, tenant: str, moment: datetime) -> list[Credential]:
     """Return the credentials of a tenant: those that are valid first, then the newest first."""
     found = _listed(credentials_of(database, tenant), moment)
-    newest = max((each.used for each in found if each.used), default=None)
-    marked = [replace(each, in_use=each.state == VALID and each.used == newest is not None) for each in found]
+    newest = {
+        kind: max((each.used for each in found if each.used and each.provisions == kind), default=None)
+        for kind in (True, False)
+    }
+    marked = [
+        replace(each, in_use=each.state == VALID and each.used == newest[each.provisions] is not None) for each in found
+    ]
     return sorted(marked, key=lambda each: (each.state == VALID, each.created), reverse=True)
 
 
