@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,37 @@ def test_a_token_in_a_password_is_not_told(begin: Callable[..., World]) -> None:
     world.scim("acme").user("with-a-token", password=token)
     Relay(world.database, pending_collections(collections(Config.from_environment({})))).drain()
     assert all(token not in world.get(path).get_data(as_text=True) for path in CONSUMED)
+
+
+def test_a_copy_by_changes_has_what_a_snapshot_has_whatever_a_schema_calls_its_attributes(
+    reused_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An extension may have an `id` of its own, and a secret that is called like something that is none."""
+    attributes = [
+        *({"name": each} for each in ("id", "meta", "schemas")), {"name": "title", **NOT_RETURNED},
+        {"name": "badge", "type": "complex", "subAttributes": [{"name": "number"}, {"name": "pin", **NOT_RETURNED}]},
+    ]
+    (tmp_path / "more.json").write_text(json.dumps({"id": EXTENSION, "name": "More", "attributes": attributes}))
+    config = Config.from_environment({"SCIMD_RATE_LIMIT": "off", "SCIMD_SCHEMAS_DIR": str(tmp_path)})
+    world = World(create_app(config, reused_database), reused_database)
+    world.tenant("acme", "interop")
+    client = world.scim("acme")
+    more = {"id": "7", "meta": "m", "schemas": "s", "title": SECRET, "badge": {"number": "1", "pin": f"{SECRET}-1"}}
+    jane = client.user("jane", title="Boss", schemas=[USER_URN, EXTENSION], **{EXTENSION: more})["id"]
+    monkeypatch.setattr(sys, "path", ["", *sys.path])  # of which the example takes the first one away
+    changed = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "copy.py"))["changed"]
+    copy: dict[str, Any] = {}
+    cursor = world.page("/acme/changes?after=now")["cursor"]
+    for path, value in (
+        ("title", "Chief"), (f"{EXTENSION}:id", "8"), (f"{EXTENSION}:badge.number", "2"), (f"{EXTENSION}:title", f"{SECRET}-2"),
+        (f"{EXTENSION}:badge.pin", f"{SECRET}-3"), (f"{EXTENSION}:meta", "n"), (f"{EXTENSION}:schemas", "t"),
+    ):
+        assert client.patch(f"/Users/{jane}", {"op": "replace", "path": path, "value": value}).status_code in (200, 204)
+        Relay(world.database, pending_collections(collections(config))).drain()
+        page = world.page(f"/acme/changes?after={cursor}")
+        cursor = page["cursor"]
+        for event in page["events"]:
+            copy = changed(copy, event["data"].get("changes", []))
+        [item] = world.page("/acme/snapshot")["items"]
+        assert copy == {key: each for key, each in item["resource"].items() if key not in ("id", "meta", "schemas")}, path
+        assert SECRET not in json.dumps(page)

@@ -13,11 +13,13 @@ from typing import Any
 
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
+from app.schemas.returned import View, without_secrets
 from app.schemas.tables.common import EXTERNAL_ID
 from app.schemas.tables.user import USER_TYPE
 from app.store.log.event import MOST_LISTED, MOST_MEMBERS, NOTHING_MORE, Actor, Event, More, filled
 
 PATCH = "patch"
+_DERIVED = frozenset({"meta", "schemas", "id"})
 
 
 class Kind(StrEnum):
@@ -129,7 +131,7 @@ def line_of(change: Change, request: Request, event_id: str) -> Event:
     resource_type, before, after = change.resource_type, change.before or {}, change.after or {}
     changes: list[dict[str, Any]] = []
     if change.kind in (Kind.CREATED, Kind.IMPORTED, Kind.RESTORED, Kind.UPDATED):
-        changes = difference(before, after, resource_type.secrets)
+        changes = difference(before, after, without_secrets(resource_type))
     # A PATCH is listed under the name that the resource had, all else under the one that it has.
     name = str(before.get(resource_type.identifier, "")) if before and request.operation == PATCH else change.name
     return Event(
@@ -158,21 +160,27 @@ def known_names(resource_type: ResourceType, values: Mapping[str, Any]) -> froze
     return frozenset(value for key, value in texts if key.lower() in resource_type.lower_names)
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any], never: frozenset[str]) -> list[dict[str, Any]]:
-    """Return the attributes that differ, as {attribute, old, new}; for those in `never` only that they differ.
+def difference(before: Mapping[str, Any], after: Mapping[str, Any], view: View) -> list[dict[str, Any]]:
+    """Return the attributes that differ, as {attribute, old, new}, with what the view shows of them.
 
-    Extensions are compared attribute by attribute. `meta` and `schemas` follow from the rest and are left out.
+    Extensions are compared attribute by attribute. `meta` and `schemas` of the resource itself follow from the rest and
+    are left out.
     """
+    before, after = ({key: each[key] for key in each.keys() - _DERIVED} for each in (before, after))
+    return _difference(before, after, view.of(before), view.of(after))
+
+
+def _difference(
+    before: Mapping[str, Any], after: Mapping[str, Any], shown_before: Mapping[str, Any], shown_after: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     changes: list[dict[str, Any]] = []
-    for key in sorted((before.keys() | after.keys()) - {"meta", "schemas", "id"}):
-        old, new = before.get(key), after.get(key)
-        if old == new:
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) == after.get(key):
             continue
+        old, new = shown_before.get(key), shown_after.get(key)
         if ":" in key:
-            for change in difference(old or {}, new or {}, never):
+            for change in _difference(before.get(key) or {}, after.get(key) or {}, old or {}, new or {}):
                 changes.append(change | {"attribute": f"{key}:{change['attribute']}"})
-        elif key in never:
-            changes.append({"attribute": key})
         else:
             values = {"old": old, "new": new}
             changes.append({"attribute": key} | {name: value for name, value in values.items() if value is not None})
