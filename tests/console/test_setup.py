@@ -98,9 +98,19 @@ def test_a_tenant_url_that_was_pasted_wrongly_arrives_with_its_cure(pages, opera
     assert "Wrong address" in operator.get(customer.page).main and "Before that, the connection worked" in admin.get("/setup").main
 
 
+def test_without_a_credential_the_test_shows_what_arrives_from_the_visit_on(admin, customer) -> None:
+    tokens = Tokens(customer.pages.database)
+    for each in tokens.of_tenant(customer.name):
+        tokens.revoke(each.id)
+    shown = admin.get("/setup/test")
+    (live,) = shown.tree.xpath("//@data-poll")
+    assert "since you came in" in shown.main and "since you came in" in admin.get(live).response.text
+
+
 def test_co_82_the_test_shows_what_arrives_and_when_it_has_passed(admin, customer) -> None:
     token, start = make_token(admin), "/setup/test"
     assert "Nothing has arrived yet" in admin.get(start).main
+    assert "since the newest credential was created" in admin.get(start).main
     ask(customer, "/Users", token[:-20])
     customer.counted()
     refused = admin.get(start).main

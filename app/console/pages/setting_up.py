@@ -72,7 +72,7 @@ def make_values(form: Form) -> Response:
 
 @setup.page("/test", Need.SET_UP)
 def test() -> Response:
-    """Show what has arrived since the newest credential was made."""
+    """Show what has arrived since the newest credential was made; if there is none, since the visit began."""
     if LIVE in request.args:
         return page("parts/arrivals.html", **_arrived(place("since", moment) or now()))
     return page("test.html", step=3, **_guide())
