@@ -97,7 +97,7 @@ def _replace(world: World) -> dict[str, Any]:
     shown = world.client("GET", f"/Users/{world.ann}").get_json()
     world.client("PUT", f"/Users/{world.ann}", shown | {"userName": "anna"})
     changes = [{"attribute": "userName", "old": "ann", "new": "anna"}]
-    return _of_user(world, "anna", "ann", "anna") | {"operation": "replace", "status": 200, "changes": changes} | CHANGED
+    return _of_user(world, "ann", "ann", "anna") | {"operation": "replace", "status": 200, "changes": changes} | CHANGED
 
 
 def _taken(world: World) -> dict[str, Any]:

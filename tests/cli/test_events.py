@@ -274,7 +274,9 @@ def test_a_part_that_is_never_returned_is_not_in_the_log(
                     body | {"pin": "pin-two", "lock": {"code": "code-two", "place": "wall"}})
     events = operator.events()
     assert told(events) == [("create", 201), ("replace", 200)]
-    assert {"attribute": "lock"} in events[1]["changes"]
+    assert events[1]["changes"] == [
+        {"attribute": "lock", "old": {"place": "door"}, "new": {"place": "wall"}}, {"attribute": "pin"},
+    ]
     assert events[0]["resource"]["name"] == "R2"
     stored = str(list(database.db.events.find({"tenant": "acme"})))
     for secret in ("pin-one", "pin-two", "code-one", "code-two"):

@@ -132,8 +132,8 @@ def line_of(change: Change, request: Request, event_id: str) -> Event:
     changes: list[dict[str, Any]] = []
     if change.kind in (Kind.CREATED, Kind.IMPORTED, Kind.RESTORED, Kind.UPDATED):
         changes = difference(before, after, without_secrets(resource_type))
-    # A PATCH is listed under the name that the resource had, all else under the one that it has.
-    name = str(before.get(resource_type.identifier, "")) if before and request.operation == PATCH else change.name
+    # What is changed is listed under the name that it had; the new one is among the changes.
+    name = str(before.get(resource_type.identifier, "")) if before and change.kind is Kind.UPDATED else change.name
     return Event(
         request.operation,
         resource_type.name,
