@@ -210,7 +210,9 @@ def _naming(path: Path) -> Iterator[None]:
 def _descriptions(path: Path) -> list[object]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise SchemaFileError(f"cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
         raise SchemaFileError(f"cannot be read as JSON: {error}") from None
     return content if isinstance(content, list) else [content]
 

@@ -319,6 +319,12 @@ def test_a_tenants_file_must_not_clash_with_one_for_all(tmp_path: Path) -> None:
         all_types(tmp_path)
 
 
+def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (tmp_path / "gone.json").symlink_to(tmp_path / "nothing")
+    with pytest.raises(SchemaFileError, match=r"gone\.json: cannot be read: No such file or directory\.$"):
+        all_types(tmp_path)
+
+
 def test_a_missing_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(SchemaFileError, match="the folder of schemas cannot be read: No such file"):
         all_types(tmp_path / "nothing")
