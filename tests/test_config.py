@@ -78,6 +78,14 @@ def test_what_cannot_be_is_one_sentence_that_names_the_setting_and_no_secret(nam
     assert "s3cret" not in said
 
 
+@pytest.mark.parametrize(("name", "said"), [
+    ("bind", "host:port, such as 127.0.0.1:8000, or unix:/path"), ("metrics_bind", "host:port, such as 127.0.0.1:9464"),
+])
+def test_an_address_without_a_host_is_told_what_one_looks_like(name: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^SCIMD_{name.upper()} must be {said}\.$"):
+        config(**{name: "8000"})
+
+
 @pytest.mark.parametrize(("name", "value", "expected"), [
     ("rate_limit", "off", None), ("rate_limit", "25", 25), ("workers", "cores", config().workers), ("workers", "3", 3),
     ("webhook_networks", "10.0.0.0/8, ::1,", (ip_network("10.0.0.0/8"), ip_network("::1"))), ("webhook_networks", "", ()),

@@ -45,23 +45,24 @@ def optional_folder(text: str) -> Path | None:
 
 def address(text: str) -> str:
     """Read `host:port`, `[ipv6]:port` or `unix:/path`."""
-    if text.startswith("unix:/"):
-        return text
-    try:
-        parts = urlsplit(f"//{text}")
-        good = bool(parts.hostname and parts.port is not None) and parts.netloc == text and "@" not in text
-    except ValueError:
-        good = False
-    if not good:
-        raise ValueError("host:port or unix:/path")
+    if not (text.startswith("unix:/") or _has_port(text)):
+        raise ValueError("host:port, such as 127.0.0.1:8000, or unix:/path")
     return text
 
 
 def port_address(text: str) -> str:
     """Read `host:port`, or nothing."""
-    if text.startswith("unix:"):
-        raise ValueError("host:port")
-    return address(text) if text else ""
+    if text and not _has_port(text):
+        raise ValueError("host:port, such as 127.0.0.1:9464")
+    return text
+
+
+def _has_port(text: str) -> bool:
+    try:
+        parts = urlsplit(f"//{text}")
+        return bool(parts.hostname and parts.port is not None) and parts.netloc == text and "@" not in text
+    except ValueError:
+        return False
 
 
 def web_address(text: str) -> str:
