@@ -19,7 +19,7 @@ PAUSE = 0.1
 
 
 class AddressTaken(Exception):
-    """Another process listens on the address; the text is one sentence for the operator."""
+    """The address cannot be listened on; the text is one sentence for the operator."""
 
 
 def start_module(
@@ -54,9 +54,9 @@ def try_lock(lock: int, kind: int) -> bool:
 
 
 def wait_for_address(host: str, port: int, seconds: float) -> None:
-    """Wait until no process listens on the address; raises AddressTaken, which names the one that does.
+    """Wait until no process listens on the address.
 
-    Other reasons why the address cannot be used are left to the caller's own attempt.
+    Raises AddressTaken, which names the process that does, or says at once why the address cannot be used.
     """
     deadline = time.monotonic() + seconds
     while _is_taken(host, port):
@@ -72,7 +72,11 @@ def _is_taken(host: str, port: int) -> bool:
         try:
             probe.bind((host, port))
         except OSError as error:
-            return error.errno == errno.EADDRINUSE
+            if error.errno != errno.EADDRINUSE:
+                raise AddressTaken(
+                    f"{host}:{port} cannot be used: {error.strerror}; set SCIMD_BIND to another address."
+                ) from error
+            return True
     return False
 
 

@@ -8,6 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from app.processes import AddressTaken, wait_for_address
+
 CHILD = """
 import subprocess, sys
 import tests.conftest
@@ -24,3 +28,11 @@ def test_fa_21_children_do_not_ignore_what_we_were_started_to_ignore() -> None:
     )
     ignored = int(done.stdout.split()[1], 16)
     assert not [number for number in numbers if ignored & 1 << number - 1]
+
+
+@pytest.mark.parametrize(("host", "why"), [
+    ("192.0.2.1", "Cannot assign requested address"), ("nobody.invalid", "Name or service not known|[Tt]emporary failure"),
+])
+def test_an_address_that_cannot_be_used_is_told_at_once(host: str, why: str) -> None:
+    with pytest.raises(AddressTaken, match=f"^{host}:8000 cannot be used: ({why}).*; set SCIMD_BIND to another address"):
+        wait_for_address(host, 8000, 60)
