@@ -76,7 +76,7 @@ def obstacles(connection: Connection, base_url: str, moment: datetime) -> list[s
         found.append("SCIMD_PUBLIC_URL must begin with https: browsers take no cookies for sign-on otherwise.")
     if connection.saml and not any(each.is_valid(moment) for each in certificates(connection)):
         cure = _another_certificate(connection)
-        found.append(f"None of its certificates is valid now, so nobody can sign in; {cure}")
+        found.append(f"None of its certificates is valid now, so no one can sign in; {cure}")
     if connection.oidc and not connection.oidc.keys:
         found.append(f"Its keys are not known; read them: scimd sso refresh {connection.tenant}")
     return found
@@ -100,7 +100,7 @@ def advice(connection: Connection, base_url: str, moment: datetime) -> list[str]
         found.append(f"The metadata could not be read: {connection.fault}")
     if connection.expires and timedelta() < connection.expires - moment <= _SOON:
         day = f"{connection.expires:%Y-%m-%d %H:%M} UTC"
-        found.append(f"Its last certificate expires on {day}; nobody can sign in after that without another one.")
+        found.append(f"Its last certificate expires on {day}; no one can sign in after that without another one.")
     if connection.base_url and connection.base_url != base_url:
         found.append(
             f"The last sign-in was at {connection.base_url}, and SCIMD_PUBLIC_URL is {base_url} now: the values at the "

@@ -115,7 +115,7 @@ def tested_page(tested: Tested) -> Response:
     """Return the page that shows an operator what the test of a connection has found."""
     outcome = tested.outcome
     if outcome.get("passed"):
-        heading, text = "The test has passed", f"The person is the user {outcome['name']}. Nobody was signed in."
+        heading, text = "The test has passed", f"The person is the user {outcome['name']}. No one was signed in."
     else:
         heading, text = "The test has failed", f"{outcome.get('reason')}: {outcome.get('detail')}"
     return page_response(Page("Test", heading, text, outcome=outcome))

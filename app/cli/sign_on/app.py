@@ -34,16 +34,20 @@ class _Subject:
 
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say what an app is."""
-    scopes = "a scope that it may ask for: openid, profile, email, phone, address, groups, roles, enterprise, external"
+    scopes = "openid, profile, email, phone, address, groups, roles, enterprise, external"
     for option in reversed((
-        click.option("--redirect-uri", multiple=True, help="Where people may return to; several times for several."),
-        click.option("--tenant", "tenants", multiple=True, help="A tenant that it is for; all of them without this."),
+        click.option("--redirect-uri", multiple=True,
+                     help="Where people may return to from signing in; can be given several times."),
+        click.option("--tenant", "tenants", multiple=True,
+                     help="A tenant that the app is for; can be given several times; all without it."),
         click.option("--logout-uri", multiple=True, help="Where a browser may be sent after a logout."),
-        click.option("--backchannel-logout-uri", help="Where it is told that a session has ended."),
-        click.option("--initiate-login-uri", help="Where it begins a login that starts at the identity provider."),
-        click.option("--scope", "scopes", multiple=True, type=Text(), help=f"{scopes.capitalize()}."),
-        click.option("--groups", "groups_by", type=click.Choice((BY_NAME, BY_ID)), help="How it is told groups."),
-        click.option("--group", help="The provisioned group whose members may use it; '' for everyone."),
+        click.option("--backchannel-logout-uri", help="Where the app is told that a session has ended."),
+        click.option("--initiate-login-uri", help="Where the app begins a login that starts at the identity provider."),
+        click.option("--scope", "scopes", multiple=True, type=Text(),
+                     help=f"A scope that the app may ask for; can be given several times: {scopes}."),
+        click.option("--groups", "groups_by", type=click.Choice((BY_NAME, BY_ID)),
+                     help="Whether the app is told groups by name or by id."),
+        click.option("--group", help="The provisioned group whose members may use the app; '' for everyone."),
     )):
         command = option(command)
     return command
@@ -57,7 +61,7 @@ def app() -> None:
 @app.command()
 @click.argument("name", type=Text())
 @_options
-@click.option("--public", is_flag=True, help="It runs where a secret cannot be kept, as in a browser.")
+@click.option("--public", is_flag=True, help="The app runs where a secret cannot be kept, as in a browser.")
 @expires_option
 @json_option
 @click.pass_obj

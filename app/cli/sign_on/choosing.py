@@ -20,7 +20,7 @@ from app.store.sign_on.connections import Connections
 
 _ID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 connection_option = click.option(
-    "--connection", "connection_id", metavar="ID", help="Which one, if the tenant has two that it could be."
+    "--connection", "connection_id", metavar="ID", help="The connection, if the tenant has two that it could be."
 )
 
 

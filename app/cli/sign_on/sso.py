@@ -135,7 +135,7 @@ def delete(connection: Connection, tenant: str, yes: bool, connection_id: str | 
 
 @sso.command()
 @click.argument("tenant")
-@click.option("--user", metavar="NAME", help="Only this user's.")
+@click.option("--user", metavar="NAME", help="Only this user's sessions.")
 @json_option
 @click.pass_obj
 def sessions(connection: Connection, tenant: str, user: str | None, as_json: bool) -> None:
@@ -173,7 +173,7 @@ def end(connection: Connection, tenant: str, user: str | None, everybody: bool) 
 
 @sso.command()
 @click.argument("tenant")
-@click.option("--user", required=True, metavar="NAME", help="Whose.")
+@click.option("--user", required=True, metavar="NAME", help="The user, by userName or id.")
 @click.pass_obj
 def unlink(connection: Connection, tenant: str, user: str) -> None:
     """Forget by which id the identity provider knows a user. The next sign-in writes down another one."""

@@ -50,7 +50,7 @@ class Starting:
                 return self._signed_in(context, session.user)
             known = unsolicited and visit.known_browser
             if known and self._parts.sign_ins.is_looping(visit.tenant, visit.browser_hash):
-                raise SignOnRefused(Reason.EXPIRED, "A second response that nobody asked for has come within a minute.")
+                raise SignOnRefused(Reason.EXPIRED, "A second response that no one asked for has come within a minute.")
             return self._start(visit, context, Wish(unsolicited=unsolicited))
 
         return self._refusing.answer(visit, work)
