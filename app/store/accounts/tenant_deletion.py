@@ -19,8 +19,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from app.errors import NotFound
-from app.store.accounts.tenants import GRACE, NOT_DELETED, SPEC, BeingDeleted, TenantEvents, Tenants
+from app.store.accounts.tenants import GRACE, NOT_DELETED, SPEC, BeingDeleted, TenantEvents, Tenants, no_tenant
 from app.store.log.event import new_id
 from app.store.log.events import NO_TENANT
 from app.store.log.outbox import OUTBOX, TIME
@@ -67,7 +66,7 @@ class TenantDeletion:
             mark = {"suspended": True, "deleted_at": now(), "deletion": self._events.of(tenant, "delete")}
             self._tenants.update_one({"_id": name, **NOT_DELETED}, {"$set": mark})
         elif not self.is_under_way(name):
-            raise NotFound(f"There is no tenant {name!r}.")
+            raise no_tenant(name)
 
     def is_under_way(self, name: str) -> bool:
         """Return whether a tenant with this name is being deleted."""

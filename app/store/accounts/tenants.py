@@ -165,7 +165,7 @@ class Tenants:
         """Return the tenant with this name; raises NotFound."""
         tenant = self.get(name, session)
         if tenant is None:
-            raise _missing(name)
+            raise no_tenant(name)
         return tenant
 
     def list(self) -> list[Tenant]:
@@ -233,11 +233,12 @@ def log_of(owner: str) -> str:
 
 def _update(collection: Any, name: str, change: dict[str, Any], session: Session) -> None:
     if not collection.update_one({"_id": name, **NOT_DELETED}, change, session=session).matched_count:
-        raise _missing(name)
+        raise no_tenant(name)
 
 
-def _missing(name: str) -> NotFound:
-    return NotFound(f"There is no tenant {name!r}.")
+def no_tenant(name: str) -> NotFound:
+    """Return the error about a name that no tenant has."""
+    return NotFound(f"There is no tenant {name!r}; scimd tenant list shows those that there are.")
 
 
 def _tenant(document: dict[str, Any]) -> Tenant:

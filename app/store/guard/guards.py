@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.errors import NotFound
 from app.schemas.storage.collection import OUTBOX
-from app.store.accounts.tenants import GUARD, KIND, NOT_DELETED, SPEC, Tenant, TenantEvents
+from app.store.accounts.tenants import GUARD, KIND, NOT_DELETED, SPEC, Tenant, TenantEvents, no_tenant
 from app.store.guard.deactivations import WATCHED, Deactivations
 from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
@@ -67,7 +66,7 @@ class Guards:
         """Return the guard of a tenant; raises NotFound."""
         row = self._tenants.find_one({"_id": tenant, **NOT_DELETED}, {GUARD: 1}, session=session)
         if row is None:
-            raise NotFound(f"There is no tenant {tenant!r}.")
+            raise no_tenant(tenant)
         return _guard(row.get(GUARD, {}))
 
     def found(self) -> dict[str, Guard]:
@@ -127,7 +126,7 @@ class Guards:
 
     def _update(self, tenant: str, change: dict[str, Any], session: Session) -> None:
         if not self._tenants.update_one({"_id": tenant, **NOT_DELETED}, change, session=session).matched_count:
-            raise NotFound(f"There is no tenant {tenant!r}.")
+            raise no_tenant(tenant)
 
 
 def _guard(row: Mapping[str, Any]) -> Guard:

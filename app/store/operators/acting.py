@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
-from app.errors import NotFound
-from app.store.accounts.tenants import NOT_DELETED, log_of
+from app.store.accounts.tenants import NOT_DELETED, log_of, no_tenant
 from app.store.accounts.tenants import SPEC as TENANTS
 from app.store.delivery.endpoint import Endpoint
 from app.store.directory.directory import Directory
@@ -106,7 +105,7 @@ class Acting:
         """Write to the tenant's document, so that another act that does so begins again after this one."""
         query = {"_id": tenant, **NOT_DELETED}
         if not self._database.db[TENANTS.name].update_one(query, {"$inc": {"acts": 1}}, session=session).matched_count:
-            raise NotFound(f"There is no tenant {tenant!r}.")
+            raise no_tenant(tenant)
 
 
 def change_endpoint(

@@ -32,9 +32,9 @@ def test_profile_and_json(scimd):
     (["tenant", "create", "healthz"], "the server reserves it"),
     (["tenant", "create", "acme", "--profile", "okta"], "'gallery', 'interop', 'rfc', 'entra'"),
     (["tenant", "create"], "NAME"),
-    (["tenant", "show", "nobody"], "no tenant 'nobody'"),
-    (["tenant", "delete", "nobody", "--yes"], "no tenant 'nobody'"),
-    (["tenant", "suspend", "nobody"], "no tenant 'nobody'"),
+    (["tenant", "show", "nobody"], "no tenant 'nobody'; scimd tenant list shows"),
+    (["tenant", "delete", "nobody", "--yes"], "no tenant 'nobody'; scimd tenant list shows"),
+    (["tenant", "suspend", "nobody"], "no tenant 'nobody'; scimd tenant list shows"),
     (["tenant", "fly"], "No such command"),
 ])
 def test_an_error_is_one_sentence(scimd, arguments, sentence):
