@@ -5,13 +5,12 @@ dates and the version is an integer; a secret is a salted hash. `_folded` has th
 `_unique` the keys that the unique indexes are on. What other documents know (`$ref`, `display`, `meta.location`) is not
 kept at all.
 
-Kept here: a write keeps the fields that it does not know. A schema file may be missing at one start, or be older in one
-process than in another; unknown fields are not in responses, and stay when the document is replaced.
+Kept here: a write keeps the fields that no schema describes (`unknown_fields` says why); responses do not have them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +24,7 @@ from app.schemas.schema import Schema
 from app.schemas.storage.collection import OUTBOX, ROLES
 from app.schemas.storage.columns import FOLDED, is_folded
 from app.store.directory.secrets import Hashed, hashed
-from app.store.mongo.unknown_fields import Partial, known_only, with_unknown
+from app.store.mongo.unknown_fields import Partial, fits, known_only, unread, with_unknown
 
 Document = dict[str, Any]
 Resource = dict[str, Any]
@@ -135,14 +134,16 @@ class _Codec:
         return Partial(resource) if more or self._may_have_more else resource
 
     def keep_unknown(self, before: Document, after: Document) -> None:
-        ours = {"_id", "tenant", "schemas", "meta", FOLDED, UNIQUE}
-        after["schemas"] += [urn for urn in before["schemas"] if urn not in self._urns]
+        ours = self._core.known(before, after) | {"_id", "tenant", "schemas", "meta", FOLDED, UNIQUE}
+        known = {short: rows.known(before.get(short, {}), after.get(short, {})) for _, short, rows in self._extensions}
+        gone = {urn for urn, short, _ in self._extensions if before.get(short, {}).keys() <= known[short]}
+        after["schemas"] += [urn for urn in before["schemas"] if urn not in gone.union(after["schemas"])]
         for name in (None, FOLDED, UNIQUE):
             old, new = (before, after) if name is None else (before.get(name, {}), after.get(name, {}))
-            self._core.keep_unknown(old, new, ours.union(short for _, short, _ in self._extensions))
+            self._core.keep_unknown(old, new, ours.union(known))
             for _, short, rows in self._extensions:
                 inside = new.get(short, {})
-                rows.keep_unknown(old.get(short, {}), inside)
+                rows.keep_unknown(old.get(short, {}), inside, known[short])
                 if inside:
                     new[short] = inside
             if name and new:
@@ -158,12 +159,12 @@ class _Rows:
         self._folders = {row.name: _folder(row) for row in rows if is_folded(row)}
         self._keys = {row.name: comparison_key(row) for row in rows if row.uniqueness != "none"}
         self._readers = {row.name: _reader(row) for row in rows}
+        self._from_file = {row.name: row for row in rows if schema.id not in _BUILT_IN}
         self.subs: dict[str, frozenset[str]] = {}
         """The sub-attributes of each complex attribute of a schema from a file."""
-        for row in rows:
-            if row.type == "complex" and schema.id not in _BUILT_IN:
-                self.subs[row.name] = frozenset(sub.name for sub in row.sub_attributes if sub.stored_in == "document")
-                self._readers[row.name] = known_only(row, self.subs[row.name], self._readers[row.name])
+        for row in (each for each in self._from_file.values() if each.type == "complex"):
+            self.subs[row.name] = frozenset(sub.name for sub in row.sub_attributes if sub.stored_in == "document")
+            self._readers[row.name] = known_only(row, self.subs[row.name], self._readers[row.name])
 
     def put(self, values: Mapping[str, Any], document: Document, folded: Document, unique: Document) -> None:
         for name, write in self._writers.items():
@@ -178,17 +179,20 @@ class _Rows:
     def take(self, document: Document, resource: Resource) -> None:
         """Put the values of a document that the schema knows into a resource."""
         readers = self._readers
+        left = unread(self._from_file, document) if self._from_file else ()
         for name, value in document.items():
-            if name in readers:
+            if name in readers and name not in left:
                 read = readers[name]
                 resource[name] = read(value) if read else value
 
+    def known(self, old: Document, new: Document) -> set[str]:
+        """Return the attributes that the schema knows, without those whose old value `take` leaves out."""
+        return self._readers.keys() - unread(self._from_file, old, new)
 
-    def keep_unknown(self, old: Document, new: Document, others: Iterable[str] = ()) -> None:
-        known = self._readers.keys() | others
+    def keep_unknown(self, old: Document, new: Document, known: Set[str]) -> None:
         new |= {name: value for name, value in old.items() if name not in known}
         for name, subs in self.subs.items():
-            if name in old and name in new:
+            if name in old and name in new and fits(self._from_file[name], old[name]):
                 new[name] = with_unknown(old[name], new[name], subs)
 
 
@@ -220,20 +224,16 @@ def _reader(row: Attribute) -> Callable[[Any], Any] | None:
         return Hashed
     if row.type == "dateTime":
         return _each(row, timestamp)
-    if row.type == "complex":
-        readers = {sub.name: reader for sub in row.sub_attributes if (reader := _reader(sub))}
-        if readers:
-            return _each(row, lambda one: one | {name: get(one[name]) for name, get in readers.items() if name in one})
+    readers = {sub.name: reader for sub in row.sub_attributes if (reader := _reader(sub))}
+    if readers:
+        return _each(row, lambda one: one | {name: get(one[name]) for name, get in readers.items() if name in one})
     return None
 
 
 def _folder(row: Attribute) -> Callable[[Any], Any]:
     """Return the function from a value to its form for comparison; times are cut to milliseconds, as stored."""
-    if row.type != "complex":
-        one: Callable[[Any], Any] = read_moment if row.type == "dateTime" else comparison_key(row)
-    else:
-        one = _element_folder(row)
-    folder = _each(row, one)
+    simple = read_moment if row.type == "dateTime" else comparison_key(row)
+    folder = _each(row, _element_folder(row) if row.type == "complex" else simple)
     assert folder is not None
     return folder
 

@@ -1,11 +1,13 @@
 """Fields that no schema describes: every write keeps them, every validator accepts them, and a start names them.
 
-A schema's file may be missing at one start, or older in one process than in another.
+A schema's file may be missing at one start, or older in one process than in another. A value that a file does not
+describe any more, such as an array where it has one value now, is such a field, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from app.schemas.attribute import Attribute
@@ -16,6 +18,30 @@ SCHEMA = "$jsonSchema"
 
 class Partial(dict[str, Any]):
     """A resource whose document has fields that its schemas do not describe; compared by the described ones only."""
+
+
+def fits(row: Attribute, value: Any) -> bool:
+    """Return whether a stored value can be read as its row says; when it was stored, the file may have said otherwise.
+
+    Text in the place of a number or a boolean can: it is shown as it is, and meets no condition (D-54, D-673).
+    """
+    if row.multi_valued:
+        return isinstance(value, list) and all(_one_fits(row, each) for each in value)
+    return _one_fits(row, value)
+
+
+def _one_fits(row: Attribute, value: Any) -> bool:
+    if row.type == "complex":
+        subs = (sub for sub in row.sub_attributes if isinstance(value, dict) and sub.name in value)
+        return isinstance(value, dict) and all(fits(sub, value[sub.name]) for sub in subs)
+    if row.type in ("boolean", "integer", "decimal"):
+        return not isinstance(value, list | dict | datetime)
+    return isinstance(value, datetime if row.type == "dateTime" else str)
+
+
+def unread(rows: Mapping[str, Attribute], old: Mapping[str, Any], new: Iterable[str] = ()) -> set[str]:
+    """Return the attributes of a file that have a value which cannot be read, and none in the `new` document."""
+    return {name for name, row in rows.items() if name in old and name not in new and not fits(row, old[name])}
 
 
 def known_only(
@@ -63,7 +89,7 @@ def widened(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> Mapping[s
 
 def _wider(shape: Mapping[str, Any], existing: Mapping[str, Any]) -> Mapping[str, Any]:
     ours, theirs = _variants(shape), _variants(existing)
-    if len(ours) > 1 or len(theirs) > 1:
+    if len(ours) > 1 or len(theirs) > 1 or shape.get("bsonType") != existing.get("bsonType"):
         return {"anyOf": [*ours, *(each for each in theirs if each not in ours)]}
     wider = dict(shape)
     if "properties" in shape and "properties" in existing:

@@ -131,8 +131,10 @@ class Pages:
         beyond = "$lt" if self._order.descending else "$gt"
         if self._order.field == "_id":
             return [{"$match": {"$and": [self._query, {"_id": {beyond: after.id}}]} if after else self._query}]
+        value = _value(self._order)
+        key = _simple(value) if isinstance(self._collection, Collection) else value  # mongomock has no $type
         steps: Steps = [
-            {"$match": self._query}, {"$set": {"_key": _value(self._order)}},
+            {"$match": self._query}, {"$set": {"_key": key}},
             {"$set": {"_missing": {"$eq": ["$_key", None]}}},
         ]
         if after is None:
@@ -184,16 +186,27 @@ def _value(order: Order) -> dict[str, Any]:
     if not order.container:
         return {"$ifNull": [f"${order.field}", None]}
     if order.field == order.container:  # plain values rather than objects, possibly arrays of them
-        values = {"$ifNull": [{"$arrayElemAt": [{"$ifNull": [f"${order.field}", []]}, 0]}, None]}
+        values = {"$ifNull": [{"$arrayElemAt": [_array(order.field), 0]}, None]}
         return {"$cond": [{"$isArray": [values]}, {"$ifNull": [{"$arrayElemAt": [values, 0]}, None]}, values]}
     name = order.field.removeprefix(order.container + ".")
-    elements = {"$ifNull": [f"${order.container}", []]}
+    elements = _array(order.container)
     primary = {"$filter": {"input": elements, "as": "e", "cond": {"$eq": [f"$$e.{PRIMARY.name}", True]}}}
 
     def first(items: Any) -> dict[str, Any]:
         return {"$arrayElemAt": [{"$map": {"input": items, "as": "e", "in": f"$$e.{name}"}}, 0]}
 
     return {"$ifNull": [first(primary), {"$ifNull": [first(elements), None]}]}
+
+
+def _simple(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the expression for a value, null for an object or array: what its file said before of the attribute."""
+    is_other = {"$in": [{"$type": "$$v"}, ["object", "array"]]}
+    return {"$let": {"vars": {"v": value}, "in": {"$cond": [is_other, None, "$$v"]}}}
+
+
+def _array(field: str) -> dict[str, Any]:
+    """Return the expression for an array, empty if the field has none: one value, as its file said before, is none."""
+    return {"$cond": [{"$isArray": f"${field}"}, f"${field}", []]}
 
 
 def _shape(order: Order, fields: Mapping[str, int], *, ranked: bool) -> Steps:

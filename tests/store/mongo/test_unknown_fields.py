@@ -246,6 +246,52 @@ def test_fa_04_an_import_leaves_nothing_out_in_silence(newer: Replica, tmp_path:
         assert status == 0 or f"line 1: {BADGE}: no schema file here describes it." in said
 
 
+def complex_row(name: str, multi_valued: bool, *subs: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "type": "complex", "multiValued": multi_valued, "subAttributes": list(subs)}
+
+
+VALUE: dict[str, Any] = {"name": "value"}
+SHAPES: dict[str, tuple[dict[str, Any], Any]] = {
+    "text": ({}, "x"), "texts": ({"multiValued": True}, ["x", "y"]),
+    "time": ({"type": "dateTime"}, "2026-01-01T00:00:00.000Z"), "times": ({"type": "dateTime", "multiValued": True}, ["2026-01-01T00:00:00.000Z"]),
+    "number": ({"type": "integer"}, 5), "object": (complex_row("", False, VALUE), {"value": "x"}),
+    "objects": (complex_row("", True, VALUE), [{"value": "x"}]),
+    "objects with arrays": (complex_row("", True, {**VALUE, "multiValued": True}), [{"value": ["x"]}]),
+    "objects with times": (complex_row("", True, {**VALUE, "type": "dateTime"}), [{"value": "2026-01-01T00:00:00.000Z"}]),
+}
+"""By a name, the rest of a row and a value of it."""
+READABLE = {(shape, "number") for shape in ("text",)}
+"""What is shown as it is, though the row has another type (D-54)."""
+
+
+@pytest.mark.parametrize("after", SHAPES)
+def test_a_value_of_another_shape_than_the_file_says_now_is_kept_as_one_that_no_file_describes(
+    database: Database, tmp_path: Path, after: str
+) -> None:
+    befores = [shape for shape in SHAPES if shape != after and (shape, after) not in READABLE]
+    rows = [{**SHAPES[shape][0], "name": f"a{number}"} for number, shape in enumerate(befores)]
+    first = Replica(database, tmp_path / "first", schema(BADGE, rows))
+    held = {f"a{number}": SHAPES[shape][1] for number, shape in enumerate(befores)}
+    body = person() | {"schemas": [USER_URN, BADGE], BADGE: held}
+    user, gone = (first.client("POST", "/Users", body | {"userName": name}).json["id"] for name in ("jane@x", "gone@x"))
+    changed = [{**SHAPES[after][0], "name": row["name"]} for row in rows]
+    second = Replica(database, tmp_path / "second", schema(BADGE, [*changed, {"name": "other"}]))
+    assert second.client("GET", f"/Users/{user}").json.get(BADGE) is None
+    for name in held:
+        for path in (f"/Users?sortBy={BADGE}:{name}", f"/Users?filter={BADGE}:{name} pr", f"/?count=1&cursor=&sortBy={BADGE}:{name}"):
+            assert second.client("GET", path).status_code == 200, path
+    write(second, {"id": user})
+    for change in ({"op": "add", "path": f"{BADGE}:other", "value": "o"}, {"op": "replace", "path": f"{BADGE}:a0", "value": SHAPES[after][1]},
+                   {"op": "remove", "path": BADGE}):
+        assert second.client.patch(f"/Users/{user}", change).status_code in (200, 204)
+    assert second.client("DELETE", f"/Users/{gone}").status_code == 204
+    environ = {"SCIMD_SCHEMAS_DIR": str(tmp_path / "second")}
+    assert run(["restore", "acme", gone], Connection(environ, database)) == 0
+    again = Replica(database, tmp_path / "again", schema(BADGE, rows)).client
+    shown = again("GET", f"/Users/{user}").json
+    assert shown[BADGE] == {name: value for name, value in held.items() if name != "a0"} and BADGE in shown["schemas"]
+
+
 def test_fa_04_the_fields_that_no_schema_knows(database: Database, tmp_path: Path) -> None:
     newer = Replica(database, tmp_path / "newer", *FILES)
     assert unknown(newer.config, database) == ""
@@ -281,8 +327,8 @@ def test_a_validator_loses_no_field_and_settles() -> None:
     there = {"$jsonSchema": shape(a=text, b=shape(c=text, d=text), e={"bsonType": "array", "items": shape(f=text)})}
     wanted = {"$jsonSchema": shape(a=number, b=shape(c=text), e={"bsonType": "array", "items": shape(g=text)})}
     wider = widened(wanted, there)
-    assert wider == {"$jsonSchema": shape(
-        a=number, b=shape(c=text, d=text), e={"bsonType": "array", "items": shape(g=text, f=text)})}
+    assert wider == {"$jsonSchema": shape(  # who was deleted with text there can be restored
+        a={"anyOf": [number, text]}, b=shape(c=text, d=text), e={"bsonType": "array", "items": shape(g=text, f=text)})}
     assert widened(wanted, wider) == wider
     several = {"$jsonSchema": {"properties": {"a": {"anyOf": [text, number]}}}}
     one = {"$jsonSchema": {"properties": {"a": {"bsonType": "bool"}}}}
