@@ -121,7 +121,10 @@ class Copy:
                 response = self.http.get(self.url + path, params={"limit": 1000, **parameters}, timeout=60)
                 if response.status_code == 200:
                     return response.json()
-            except requests.RequestException:
+            except (requests.exceptions.MissingSchema, requests.exceptions.InvalidSchema) as error:
+                raise SystemExit(f"SCIM_SERVER: {error}") from None
+            except requests.RequestException as error:
+                print(f"{error}; trying again", file=sys.stderr)
                 time.sleep(1)
                 continue
             if response.status_code == 404 and "group" in parameters:  # rule 4: a group that is gone has no members
@@ -144,4 +147,6 @@ def changed(resource, changes):
 
 
 if __name__ == "__main__":
-    Copy(*sys.argv[1:] or sys.exit(__doc__)).follow()
+    if len(sys.argv) < 2 or not {"SCIM_SERVER", "SCIM_EVENTS_TOKEN"} <= os.environ.keys():
+        sys.exit(__doc__)
+    Copy(*sys.argv[1:]).follow()

@@ -84,8 +84,8 @@ async function main(command, ...values) {
   for await (const line of result === true || result === false ? [result] : result) console.log(JSON.stringify(line));
 }
 
-if (process.argv.length < 3) {
-  console.error("Which question? The first lines of this file list them.");
+if (process.argv.length < 3 || !process.env.SCIM_URL || !process.env.SCIM_TOKEN) {
+  console.error("Set SCIM_URL and SCIM_TOKEN, and ask a question: the first lines of this file list them.");
   process.exit(1);
 }
 await main(...process.argv.slice(2));

@@ -96,6 +96,6 @@ def main(command, *arguments):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or not {"SCIM_URL", "SCIM_TOKEN"} <= os.environ.keys():
         raise SystemExit(__doc__)
     main(*sys.argv[1:])

@@ -63,4 +63,6 @@ class Stream:
 
 
 if __name__ == "__main__":
-    Stream(*sys.argv[1:] or sys.exit(__doc__)).follow()
+    if len(sys.argv) != 4 or not {"SCIM_SERVER", "SCIM_EVENTS_TOKEN"} <= os.environ.keys():
+        sys.exit(__doc__)
+    Stream(*sys.argv[1:]).follow()

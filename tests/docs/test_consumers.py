@@ -10,6 +10,7 @@ import shlex
 import shutil
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,31 @@ def many(reader: Story) -> tuple[str, str]:
     body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations}
     reader.send(token, "POST", f"{url}/Bulk", body)
     return url, token
+
+
+@pytest.mark.parametrize(("command", "variables"), [
+    ("python examples/directory.py users", "SCIM_URL"), ("node examples/directory.mjs users", "SCIM_URL"),
+    ("python examples/copy.py copy.sqlite", "SCIM_SERVER"), ("python examples/stream.py contoso ep_0 a", "SCIM_SERVER"),
+    ("python examples/receiver.py 8080", "SCIM_WEBHOOK_KEY"),
+])
+def test_a_program_without_its_variables_names_them(reader: Story, command: str, variables: str) -> None:
+    needs(shlex.split(command)[0])
+    done = program(reader, command, {"PATH": reader.environ["PATH"]})
+    assert done.returncode == 1 and variables in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_copy_says_that_its_server_is_no_url(reader: Story) -> None:
+    done = program(reader, "python examples/copy.py copy.sqlite", {"SCIM_SERVER": "localhost:8000", "SCIM_EVENTS_TOKEN": "x"})
+    assert done.returncode == 1 and done.stderr.startswith("SCIM_SERVER: ")
+
+
+def program(reader: Story, command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run an example in the server's folder, with these variables alone."""
+    name, path, *arguments = shlex.split(command)
+    words = [sys.executable if name == "python" else name, str(pages.ROOT / path), *arguments]
+    return subprocess.run(
+        words, env=environ, cwd=reader.server.folder, capture_output=True, text=True, check=False, timeout=60,
+    )
 
 
 @pytest.mark.parametrize("command", ["python examples/directory.py users", "node examples/directory.mjs users"])
