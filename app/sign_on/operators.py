@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from app.sign_on.matching import Matching
 from app.sign_on.people import People, Person
 from app.store.accounts.tenants import Tenant
 from app.store.directory.directory import Directory
@@ -43,8 +42,7 @@ class Operators:
         return self._role(person) if person else ""
 
     def _role(self, person: Person) -> str:
-        matching = Matching(person.directory, person.user_type)
         for group, role in ((self._groups.operators, OPERATOR), (self._groups.viewers, VIEWER)):
-            if group and matching.is_member(person.session.user, group):
+            if group and person.is_in(group):
                 return role
         return ""

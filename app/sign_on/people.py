@@ -1,7 +1,8 @@
 """Who is signed in: the session, and the user and tenant behind it, read anew at each use.
 
-So users who are disabled or deleted in the directory are out with the commit of that change, whatever is still to be
-told to an app. Their session is ended when it is next used.
+So users who are disabled or deleted in the directory, or leave the group whose members alone the connection lets in,
+are out with the commit of that change, whatever is still to be told to an app. Their session is ended when it is next
+used.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 from app.schemas.resource_type import ResourceType
 from app.schemas.tables.user import USER_TYPE
+from app.sign_on.matching import Matching
+from app.sign_on.reasons import Reason
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.mongo.database import Database
@@ -35,6 +38,10 @@ class Person:
     def user_type(self) -> ResourceType:
         """The resource type of users, as the tenant's profile sees it."""
         return user_type(self.directory)
+
+    def is_in(self, group: str) -> bool:
+        """Return whether the user is a member of the group with this name; "" is everybody's."""
+        return not group or Matching(self.directory, self.user_type).is_member(self.session.user, group)
 
 
 class People:
@@ -66,11 +73,12 @@ class People:
         directory = self._directory(tenant)
         kind = user_type(directory)
         user = directory.get(kind, session.user, frozenset({kind.switch or kind.identifier, kind.identifier}))
-        if user is None or kind.is_disabled(user):
-            end = End(DELETED if user is None else DISABLED, directory.events)
-            end_sessions(self._database, tenant.name, {"sid": session.sid}, end)
-            return None
-        return Person(tenant, session, directory, kind.name_in(user))
+        person = Person(tenant, session, directory, kind.name_in(user)) if user else None
+        if user and person and not kind.is_disabled(user) and person.is_in(session.group):
+            return person
+        reason = DELETED if user is None else DISABLED if kind.is_disabled(user) else Reason.NOT_IN_GROUP
+        end_sessions(self._database, tenant.name, {"sid": session.sid}, End(str(reason), directory.events))
+        return None
 
 
 def user_type(directory: Directory) -> ResourceType:

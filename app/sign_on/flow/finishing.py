@@ -12,6 +12,7 @@ from app.sign_on.matching import Matching, NotLetIn, User, displaced
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.log.event import Actor
+from app.store.sign_on.connection import Connection
 from app.store.sign_on.links import Link, Links
 from app.store.sign_on.logouts import End, end_sessions
 from app.store.sign_on.sessions import Session
@@ -96,9 +97,11 @@ class Finishing:
             raise not_available()
         result, matching = Result.from_document(sign_in.result), self._parts.matching(tenant)
         user = matching.require(result.user)
+        if connection.group:
+            matching.require_group(user, connection.group)
         if result.subject:
             pin(Links(self._parts.database, tenant.name, connection.id), matching, user, result)
-        cookie, session = self._session(visit, tenant, connection.id, result)
+        cookie, session = self._session(visit, tenant, connection, result)
         now_on = self._parts.connections.get(tenant.name, connection.id)
         if now_on is None or not now_on.on:  # turned off meanwhile, which has ended the sessions that there were
             self._end(visit, tenant, session, OPERATOR)
@@ -122,7 +125,7 @@ class Finishing:
         end = End(reason, log, Actor(request_id=visit.request_id))
         end_sessions(self._parts.database, tenant.name, {"sid": session.sid}, end)
 
-    def _session(self, visit: Visit, tenant: Tenant, connection: str, result: Result) -> tuple[str, Session]:
+    def _session(self, visit: Visit, tenant: Tenant, connection: Connection, result: Result) -> tuple[str, Session]:
         """Return a new cookie and its session: the person's own goes on, that of somebody else ends."""
         now = self._parts.clock()
         until = min(now + self._parts.lifetime, result.session_ends or now + self._parts.lifetime)
@@ -130,9 +133,9 @@ class Finishing:
             raise SignOnRefused(Reason.TOO_LATE, "The session at the identity provider has ended.")
         before = session_of(self._parts, visit)
         session = Session(
-            tenant=visit.tenant, user=result.user, connection=connection, auth_time=result.auth_time, expires=until,
+            tenant=visit.tenant, user=result.user, connection=connection.id, auth_time=result.auth_time, expires=until,
             subject=result.subject, name_id=result.name_id, session_index=result.session_index, acr=result.acr,
-            amr=result.amr, address=visit.address,
+            amr=result.amr, address=visit.address, group=connection.group,
         )
         if before is not None and before.user == result.user:
             return self._parts.sessions.renew(visit.session, session)

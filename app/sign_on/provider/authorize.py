@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
 
-from app.sign_on.matching import Matching
 from app.sign_on.people import People, Person
 from app.sign_on.provider.app_request import HINT, AppRequest, Wishes, check, kept, single
 from app.sign_on.provider.server import ProviderServer, Servers
@@ -121,8 +120,7 @@ class Authorization:
     def _code(self, request: AppRequest, app: App, person: Person) -> str:
         if not _is_meant(request, person):  # a MUST of OpenID Connect Core section 3.1.2.1
             raise OAuth2Error("Another person is signed in than the one of the id_token_hint.", error="login_required")
-        matching, group = Matching(person.directory, person.user_type), app.settings.group
-        if group and not matching.is_member(person.session.user, group):
+        if not person.is_in(app.settings.group):
             raise AccessDeniedError("The person is not in the group of this app.")
         code = self._server(request, app).grant(request["parameters"], person)
         return self._back(request, {"code": code})

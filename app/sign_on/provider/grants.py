@@ -207,6 +207,6 @@ class CodeGrant(AuthorizationCodeGrant):
         code = self.request.authorization_code
         person = self.authenticate_user(code)
         if person is None:
-            raise InvalidGrantError("The person is not signed in any more.")
+            raise InvalidGrantError("The person is not signed in any more, or not in the group of this app.")
         self.request.user = person
         return 200, self.server.issue(code.taken), self.TOKEN_RESPONSE_HEADER

@@ -142,10 +142,11 @@ class ProviderServer(_Server):
         return CodeOfApp(taken) if taken else None
 
     def person_of(self, grant: Grant) -> Person | None:
-        """Return who a code stands for, and note that they are in the app; None if they are not signed in any more."""
+        """Return who a code stands for, and note that they are in the app; None if they may not be any more."""
         assert self._read is not None
         person = self._stores.people.in_app(self._read, grant.session, grant.app)
-        return person if person and person.session.user == grant.user else None
+        good = person and person.session.user == grant.user and person.is_in(self.client.app.settings.group)
+        return person if good else None
 
     def key(self) -> SigningKey:
         """Return the key that signs ID tokens, which is read once for a request."""

@@ -33,5 +33,7 @@ class UserInfo:
         app, person = self._apps.get(token.app), self._people.by_sid(tenant, token.session)
         if app is None or person is None or person.session.user != token.user or not app.serves(person.tenant):
             return None
+        if not person.is_in(app.settings.group):
+            return None
         claims = self._claims.read(person, token.scope.split(), app)
         return claims.for_userinfo() if claims else None

@@ -80,7 +80,7 @@ class End:
     """How a session ends."""
 
     reason: str
-    """One word: app, person, idp, operator, disabled, deleted or suspended."""
+    """One word: app, person, idp, operator, disabled, deleted, not-in-group or suspended."""
     log: Events
     """The log of the tenant."""
     actor: Actor = Actor()

@@ -20,7 +20,7 @@ from app.store.mongo.moments import aware, now
 
 _TEXTS = {
     "sid": "sid", "tenant": "tenant", "user": "user", "connection": "connection", "subject": "subject",
-    "name_id": "nameId", "session_index": "sessionIndex", "acr": "acr", "address": "address",
+    "name_id": "nameId", "session_index": "sessionIndex", "acr": "acr", "address": "address", "group": "group",
 }
 """Attributes of a session -> fields of its document."""
 _DATES = ("authTime", "created", "expires", "ended", "forget")
@@ -71,6 +71,8 @@ class Session:
     acr: str = ""
     amr: tuple[str, ...] = ()
     address: str = ""
+    group: str = ""
+    """The group whose members alone the connection lets in."""
     apps: tuple[str, ...] = ()
     """The ids of the apps that the person is signed in to."""
 

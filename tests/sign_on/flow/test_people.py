@@ -317,6 +317,26 @@ def test_sso_65_only_the_members_of_a_group_come_in_nested_ones_included(live_se
     comes_in(world)
 
 
+def test_sso_65_72_a_session_ends_when_it_is_used_after_the_person_has_left_the_group(live_server):
+    world = World(live_server, changes={"group": "Staff"})
+    user = world.user()
+    group = world.group("Staff", user)
+    browser, waiting = comes_in(world), world.browser()
+    begun = waiting.begin()
+    where = waiting.answer(begun).headers["Location"]
+    app = world.signed_in_to_app("https://app.example.com/logout")
+    assert browser.is_signed_in()
+    world.leave(group, user)
+    assert not browser.is_signed_in()
+    assert world.sessions() == []
+    (row,) = world.database.db.logouts.find({"tenant": world.tenant})
+    assert (row["app"], row["reason"]) == (app, "not-in-group")
+    assert [event["detail"] for event in world.events("sign-off")] == ["not-in-group"]
+    assert waiting.get(where).status_code == 403
+    assert world.reasons()[-1:] == ["not-in-group"]
+    assert world.sessions() == []
+
+
 def test_a_deleted_group_leads_into_no_other_one_that_names_it_again(live_server):
     """A deleted group keeps its members, since it may be restored, and its id may be sent once more."""
     world = World(live_server, changes={"group": "Staff"})

@@ -111,6 +111,12 @@ class World:
         body = {"schemas": [PATCH_URN], "Operations": list(operations)}
         assert self.request("PATCH", f"/Users/{user}", body).status_code in (200, 204)
 
+    def leave(self, group: str, user: str) -> None:
+        """Remove a member from a group."""
+        operation = {"op": "remove", "path": f'members[value eq "{user}"]'}
+        body = {"schemas": [PATCH_URN], "Operations": [operation]}
+        assert self.request("PATCH", f"/Groups/{group}", body).status_code in (200, 204)
+
     def disable(self, user: str) -> None:
         """Disable a user as Entra does."""
         self.patch(user, {"op": "Replace", "path": "active", "value": "False"})

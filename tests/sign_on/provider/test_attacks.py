@@ -23,7 +23,7 @@ from app.store.mongo.moments import aware, now
 from app.store.sign_on.codes import Codes, Grant
 from app.store.sign_on.signing_keys import ID_TOKEN, SigningKeys
 from tests.auth.issuer import make_key
-from tests.sign_on.provider.world import BASE, CALLBACK, LOGGED_OUT, refused_on_a_page, sent_back
+from tests.sign_on.provider.world import BASE, CALLBACK, GROUP, LOGGED_OUT, refused_on_a_page, sent_back
 
 BAD_REDIRECTS = {
     "unknown": "https://evil.example.com/", "prefix": CALLBACK[:-1], "suffix": f"{CALLBACK}x", "sub-path": "https://app.example.com/callback/x?from=scimd",
@@ -303,6 +303,23 @@ def test_sso_72_op_11_who_is_out_between_code_and_token_gets_none(world, ann, ac
     act(world, ann)
     assert error_of(world.exchange(code, ann.verifier)) == "invalid_grant"
     Tenants(world.database).resume("contoso")
+
+
+@pytest.mark.parametrize("of_app", [True, False])
+def test_sso_65_72_91_who_has_left_the_group_gets_no_more_by_what_there_was_before(world, of_app):
+    if of_app:
+        world.portal, world.secret = world.register(group="Staff")
+    person = world.signed_in(group="" if of_app else "Staff")
+    body = {"schemas": [GROUP], "displayName": "Staff", "members": [{"value": person.user}]}
+    group = world.scim("POST", "Groups", body)["id"]
+    code, token = person.code(), person.tokens()["access_token"]
+    assert world.userinfo(token).status_code == 200
+    world.scim("PUT", f"Groups/{group}", body | {"members": []})
+    assert error_of(world.exchange(code, person.verifier)) == "invalid_grant"
+    assert world.userinfo(token).status_code == 401
+    assert not person.is_signed_in()
+    ended = world.database.db.sessions.find_one({"sid": person.session.sid}).get("reason")
+    assert ended == (None if of_app else "not-in-group"), "an app's group is about that app alone"
 
 
 def test_op_12_no_token_opens_another_door(world, ann):

@@ -101,10 +101,10 @@ class World:
             client.set_cookie(f"__Host-scimd-{tenant}", cookie, domain="localhost")
         return Browser(self, client, tenant)
 
-    def signed_in(self, tenant="contoso", name="ann@contoso.com", **attributes):
-        """Provision a user and return their browser, with `user` and `session`."""
+    def signed_in(self, tenant="contoso", name="ann@contoso.com", group="", **attributes):
+        """Provision a user and return their browser, with `user` and `session`; `group` is that of the connection."""
         user = self.provision(name, tenant=tenant, **attributes)
-        cookie, session = self.session(user, tenant=tenant)
+        cookie, session = self.session(user, tenant=tenant, **{"group": group} if group else {})
         browser = self.browser(cookie, tenant)
         browser.user, browser.session = user, session
         return browser
