@@ -17,7 +17,7 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import indexed_fields
 from scim_filter import Column, Query
 
-_ALWAYS = ("_id", "meta.lastModified", "meta.created")
+ALWAYS = ("_id", "meta.lastModified", "meta.created")
 """Fields that every document has."""
 LONGEST = 8_192
 """Characters of a position in a URL."""
@@ -127,4 +127,4 @@ def order_of(
     if column.multi_valued:
         container = column.field
     indexed = not container and column.field in indexed_fields(resource_type)
-    return Order(column.field, container, descending, always=column.field in _ALWAYS, indexed=indexed)
+    return Order(column.field, container, descending, always=column.field in ALWAYS, indexed=indexed)

@@ -10,19 +10,25 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from app.errors import TooMany
+from app.schemas.storage.collection import indexed_fields
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
 from app.store.directory.documents import decode
 from app.store.directory.resources import Resource, Resources
 from app.store.mongo.database import Database
 from app.store.mongo.indexes import Reach
 from app.store.search.id_ranges import FIRST_IDS
 from app.store.search.membership_filters import MembershipFilters, has_membership_condition
-from app.store.search.order import Order, Position, rank
-from app.store.search.pages import Pages, Window, plan
+from app.store.search.order import ALWAYS, Order, Position, rank
+from app.store.search.other_shapes import holds_other_shapes
+from app.store.search.pages import Pages, Plan, Window, plan
 from app.store.search.time_limit import TimeLimit
 from scim_filter import Query
 
 Found = list[tuple[Resource, Position]]
 
+_BUILT_IN = {each.name: frozenset(indexed_fields(each)) for each in (USER_TYPE, GROUP_TYPE)}
+"""By type, the fields with an index that no schema file describes."""
 MOST_POSITIONS = 10_000
 """How far into the results such a page may begin: its request holds the positions of all before it, 6 MB."""
 MOST_ROWS = 1_000
@@ -113,7 +119,12 @@ class Results:
 
     def _pages(self, query: Query, order: Order, *, many: bool = False) -> Pages:
         resources = self._resources
-        how = plan(resources.access(query), query, order, many=many)
+        access = resources.access(query)
+        how = plan(access, query, order, many=many)
+        if how.in_order and order.field not in _BUILT_IN.get(resources.type.name, ALWAYS) and holds_other_shapes(
+            resources.collection, resources.tenant, order.field
+        ):
+            how = Plan(access.index, in_order=False)
         return Pages(resources.collection, {"tenant": resources.tenant, **query}, order, how)
 
     def _reads_much(self, limit: int) -> bool:

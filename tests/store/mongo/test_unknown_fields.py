@@ -292,6 +292,43 @@ def test_a_value_of_another_shape_than_the_file_says_now_is_kept_as_one_that_no_
     assert shown[BADGE] == {name: value for name, value in held.items() if name != "a0"} and BADGE in shown["schemas"]
 
 
+INDEXED: dict[str, tuple[dict[str, Any], Any]] = {
+    name: ({**row, "indexed": True}, value) for name, (row, value) in SHAPES.items() if name in ("text", "texts", "time", "times", "number")
+} | {
+    "object": (complex_row("", False, {**VALUE, "indexed": True}), {"value": "x"}),
+    "objects": (complex_row("", True, {**VALUE, "indexed": True}), [{"value": "x"}, {"value": "y"}]),
+}
+
+
+@pytest.mark.parametrize("after", ["text", "time", "number", "object"])
+def test_a_walk_in_the_order_of_an_attribute_that_had_another_shape_sees_each_resource_once(
+    database: Database, tmp_path: Path, after: str
+) -> None:
+    befores = [shape for shape in INDEXED if shape != after]
+    rows = [{**INDEXED[shape][0], "name": f"a{number}"} for number, shape in enumerate(befores)]
+    held = {f"a{number}": INDEXED[shape][1] for number, shape in enumerate(befores)}
+    changed = [{**INDEXED[after][0], "name": row["name"]} for row in rows]
+    first = Replica(database, tmp_path / "first", schema(BADGE, rows))
+    users = {create_with(first, name, held) for name in ("a@x", "b@x")}
+    second = Replica(database, tmp_path / "second", schema(BADGE, changed))
+    users |= {create_with(second, "c@x", dict.fromkeys(held, INDEXED[after][1])), create_with(second, "d@x", {})}
+    for name in held:
+        path = f"{BADGE}:{name}" + (".value" if after == "object" else "")
+        for order in ("ascending", "descending"):
+            query, seen = f"/Users?count=1&sortBy={path}&sortOrder={order}&", list[str]()
+            page = second.client("GET", f"{query}cursor=").json
+            while page["Resources"] and len(seen) <= len(users):
+                seen.append(page["Resources"][0]["id"])
+                page = second.client("GET", f"{query}cursor={page['nextCursor']}").json if "nextCursor" in page else {"Resources": []}
+            assert sorted(seen) == sorted(users), (name, order)
+
+
+def create_with(replica: Replica, name: str, badge: dict[str, Any]) -> str:
+    answer = replica.client("POST", "/Users", person(name) | {"schemas": [USER_URN, BADGE], BADGE: badge})
+    assert answer.status_code == 201, answer.json
+    return str(answer.json["id"])
+
+
 def test_fa_04_the_fields_that_no_schema_knows(database: Database, tmp_path: Path) -> None:
     newer = Replica(database, tmp_path / "newer", *FILES)
     assert unknown(newer.config, database) == ""
