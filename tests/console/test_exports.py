@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +29,7 @@ from tests.console.test_log import Customer
 from tests.processes import until
 from tests.served import served
 
-EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", 'a"b,c', "two\nlines", "=cmd|' /C calc'!A0", "plain", "'quoted"]
+EVIL = ["=1+1", "+1", "-1", "@SUM(A1)", "\t1", "\r1", 'a"b,c', "two\nlines", "=cmd|' /C calc'!A0", "plain", "'quoted"]
 
 LONG = "x" * 4_000
 """With it, 6,000 lines are more than the buffers between here and there hold."""
@@ -73,6 +74,18 @@ def test_ca_13_a_cell_is_no_formula(pages, operator, customer, name) -> None:
         assert row[column] == ("'" + name if name[0] in "=+-@\t\r" else name)
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in row.values())
     assert answer.headers["Content-Disposition"] == "attachment; filename=log.csv"
+
+
+@pytest.mark.parametrize("name", ["\t=1+1", "\r=1+1", "x;=1+1;y", "x\n=1+1;y", "x\t@SUM(A1)\ty", "\n=1+1", 'x;"=1+1";y', 'x\r\n"=1+1;'])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_ca_13_a_cell_is_no_formula_where_a_spreadsheet_takes_another_separator(customer, operator, name, separator) -> None:
+    """As Excel does where a comma is the decimal sign; quotes count only at the beginning of a cell."""
+    store(customer, 1, resource={"type": "User", "id": "1", "name": name}, detail=name)
+    text = read(operator, f"{customer.page}/log.csv").content.decode()
+    lines = re.split(r"[\r\n]+", text)
+    cells = [cell for line in lines for row in csv.reader([line], delimiter=separator) for cell in row]
+    assert [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))] == []
+    assert "1+1" in text or "SUM" in text
 
 
 def test_co_103_csv_is_as_the_standard_says(operator, customer) -> None:

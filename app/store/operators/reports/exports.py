@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +27,11 @@ COLUMNS = (
     "credential", "request",
 )
 OF_ACTS = ("time", "who", "role", "how", "address", "act", "tenant", "object", "outcome", "reason", "request")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a formula may begin with, which a spreadsheet would run, and which can send the file's content elsewhere."""
+_FORMULA = re.compile(r'''^(?=[=+\-@\t\r])|(?<=[;\t\r\n])(?="*[=+\-@])''')
+"""Where a formula may begin, which a spreadsheet would run, and which can send the file's content elsewhere.
+
+Where a comma is the decimal sign, spreadsheets take another separator, and quotes do not keep a cell together then.
+"""
 Line = Mapping[str, Any]
 Batches = Iterator[tuple[Sequence[Line], bool]]
 """Batches of lines, the newest first, each with whether there are older ones."""
@@ -143,7 +147,7 @@ def _of_event(line: Line) -> Line:
 
 
 def _cell(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return _FORMULA.sub("'", text)
 
 
 def _plain(value: Any) -> str:
