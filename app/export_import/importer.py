@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from app.errors import NotFound, ScimError, Unavailable
@@ -20,7 +21,6 @@ from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import kept_for
 from app.store.directory.directory import Directory
 from app.store.directory.identities import Identity, all_names, holders
-from app.store.directory.member_groups import MemberGroups
 from app.store.directory.memberships import Memberships
 from app.store.directory.resources import Resource, Resources
 from app.store.log.changes import Change, Kind, Request, line_of
@@ -67,7 +67,6 @@ class Importer:
         self._request = Request("import", actor)
         self._tell = refused
         self._memberships = Memberships(self._database, self._tenant)
-        self._groups = MemberGroups(self._database, self._tenant)
         self._with_members = [each for each in directory.catalogue.types if each.members]
         self._refused: list[tuple[int, str]] = []
 
@@ -88,7 +87,7 @@ class Importer:
         self.report.refused += len(self._refused)
 
     def _resources(self, resource_type: ResourceType, read: dict[str, tuple[int, Resource]]) -> None:
-        ours = (self._tenant, resource_type.name)
+        ours, ids = (self._tenant, resource_type.name), list(read)
         for taken, (tenant, kind) in holders(self._database, self._collections, read).items():
             number, _ = read.pop(taken)
             if (tenant, kind) == ours:
@@ -99,6 +98,8 @@ class Importer:
         for kept, whose in kept_for(self._database, read).items():
             self._refused.append((read.pop(kept)[0], deleted_reason(kept, whose, ours)))
         self._insert_all(self._directory.resources(resource_type), list(read.values()))
+        # What was there, too: an import that was interrupted may have left this to do.
+        self._commit(partial(self._directory.newcomers.arrive, ids))
 
     def _insert_all(self, store: Resources, new: list[tuple[int, Resource]]) -> None:
         """Insert all at once, or one by one where one of them is refused.
@@ -131,7 +132,6 @@ class Importer:
                 store.insert(*new[0], session)
             else:
                 store.insert_all(new, session)
-            self._arrive(store.type.name, [each["id"] for each in resources], session)
 
         self._commit(work)
         self.report.imported += len(resources)
@@ -180,6 +180,8 @@ class Importer:
         new = self._commit(lambda session: self._put(rows, groups, session)) if rows else 0
         self.report.imported += new
         self.report.present += len(rows) - new
+        if unknown := [member for _, member, kind in rows if kind is None]:  # others may create them now
+            self._commit(partial(self._directory.newcomers.arrive, unknown))
 
     def _put(self, rows: list[Row], groups: Mapping[str, Identity], session: Session) -> int:
         """Add memberships and return how many are new; their groups get a new version, and keep their dates."""
@@ -194,13 +196,6 @@ class Importer:
             if events:
                 self._directory.resources(resource_type).touch_each(events, session)
         return len(new)
-
-    def _arrive(self, kind: str, ids: list[str], session: Session) -> None:
-        """Let the groups that had named these resources before they existed show their type."""
-        if any(each.members and kind in each.members.references for each in self._with_members):
-            groups = self._groups.arrive(ids, kind, session)
-            for resource_type in self._with_members if groups else ():
-                self._directory.resources(resource_type).touch_all(groups, None, session)
 
 
 def _members_added(group: str, identity: Identity, members: list[str]) -> Iterator[Change]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -25,6 +24,7 @@ from app.store.directory.edits import Edit, MembersEdit, VersionMoved
 from app.store.directory.member_groups import MemberGroups
 from app.store.directory.membership_plan import Members, Plan
 from app.store.directory.memberships import AlreadyMember, Memberships, number_of_members
+from app.store.directory.newcomers import Newcomers
 from app.store.directory.reader import DirectoryReader, Options, missing
 from app.store.directory.references import no_such_resource
 from app.store.directory.resources import Resource
@@ -42,7 +42,8 @@ class Directory(DirectoryReader):
         super().__init__(database, tenant, catalogue, options)
         self._dangling = options.dangling
         self._groups = MemberGroups(database, tenant)
-        self._writes = Writes(database, tenant, self.events, options.gate)
+        self.newcomers = Newcomers(database, self._groups, self.identities, self._resources)
+        self._writes = Writes(database, tenant, self.events, self.newcomers, options.gate)
         memberships, may_be_cleared = Memberships(database, tenant), self.memberships.may_be_cleared
         parts = (memberships, self.references, self.identities, may_be_cleared)
         self._members = Members(*parts, dangling=options.dangling)
@@ -149,7 +150,7 @@ class Directory(DirectoryReader):
             groups = [row["group"] for row in memberships]
             if memberships:
                 self._groups.remove(resource_id, session)
-                self._touch_all(groups, now(), session)
+                self.newcomers.touch(groups, now(), session)
             outbox = document.pop(OUTBOX, [])
             document.pop(ROLES, None)  # a restored user is given roles anew, with an event
             change = Change(
@@ -213,13 +214,8 @@ class Directory(DirectoryReader):
         there = self.deleted.kept(groups, session) | self.identities.of(groups, with_members, session).keys()
         changed = self._groups.rejoin(resource_id, resource_type.name, there, session)
         if changed:
-            self._touch_all(changed, now(), session)
+            self.newcomers.touch(changed, now(), session)
         return sorted(set(changed) - self.deleted.kept(changed, session))
-
-    def _touch_all(self, groups: list[str], time: datetime, session: Session) -> None:
-        for resource_type in self.catalogue.types:
-            if resource_type.members:
-                self._resources[resource_type.name].touch_all(groups, time, session)
 
     def _check_links(
         self, resource_type: ResourceType, resource: Resource, session: Session, before: Resource | None = None
@@ -242,8 +238,8 @@ def _change(
 ) -> Change:
     if plan is None:
         return Change(kind, resource_type, before, after)
-    added, removed = sorted(plan.add), plan.remove
-    return Change(kind, resource_type, before, after, added, removed, plan.removed_count)
+    added, unknown = sorted(plan.add), [member for member, kind in plan.add.items() if kind is None]
+    return Change(kind, resource_type, before, after, added, plan.remove, plan.removed_count, unknown=unknown)
 
 
 def _content(resource: Mapping[str, Any]) -> dict[str, Any]:

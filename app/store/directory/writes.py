@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.errors import PayloadTooLarge, Unavailable
+from app.store.directory.newcomers import Newcomers
 from app.store.directory.resources import Resources, full
 from app.store.log.changes import Change, Kind, Request, line_of
 from app.store.log.event import new_id
@@ -46,10 +47,13 @@ class Gate(Protocol):
 class Writes:
     """The writes of one tenant's directory; `gate` is None unless its guard may refuse deactivations."""
 
-    def __init__(self, database: Database, tenant: str, events: Events, gate: Gate | None = None) -> None:
+    def __init__(
+        self, database: Database, tenant: str, events: Events, newcomers: Newcomers, gate: Gate | None = None
+    ) -> None:
         self._database = database
         self._tenant = tenant
         self._events = events
+        self._newcomers = newcomers
         self._gate = gate
 
     def commit(self, write: Write, request: Request) -> Change:
@@ -60,10 +64,12 @@ class Writes:
         """
         counted: list[str] = []
         try:
-            return self._commit(write, request, counted)
+            change = self._commit(write, request, counted)
         except BaseException:
             self._leave(counted)
             raise
+        self._newcomers.settle(change)
+        return change
 
     def _commit(self, write: Write, request: Request, counted: list[str]) -> Change:
         """Do a write; add to `counted` the user whom the gate has counted for it."""

@@ -73,6 +73,8 @@ class Change:
     """Of a deleted or restored resource: ids of the groups that it leaves or returns to."""
     members_count: int = 0
     """Of a restored group: how many members it has."""
+    unknown: Sequence[str] = ()
+    """Those of `added` that were not there; they may have come into being at the same time."""
 
     @property
     def event_type(self) -> str:
