@@ -85,14 +85,14 @@ def on(connection: Connection, tenant: str, untested: bool, connection_id: str |
 @click.argument("tenant")
 @click.pass_obj
 def off(connection: Connection, tenant: str) -> None:
-    """Turn the connection off, and end all its sessions."""
+    """Turn the connection off, and end all sessions, also those by the connection that was on before it."""
     found = chosen(connection, tenant, None, among=lambda each: each.on)
 
     def work(session: Session) -> tuple[stored.Connection, None]:
         return Connections(connection.database).turn_off(tenant, found.id, session), None
 
     audited_change(connection, "connection off", work, tenant=tenant, object_=found.id)
-    _end(connection, tenant, {"connection": found.id})
+    _end(connection, tenant, {})
 
 
 @sso.command()

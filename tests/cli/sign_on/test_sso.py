@@ -322,6 +322,16 @@ def test_sso_73_off_and_delete_end_all_sessions(saml, scimd, database, command):
     assert [row["act"] for row in AuditLog(database).find()][-1] == f"connection {command[0]}"
 
 
+def test_sso_73_off_ends_the_sessions_of_the_connection_before_too(saml, scimd, database, issuer):
+    scimd("sso", "on", "contoso", "--untested")
+    sign_in(database, apps=("app_1",))
+    scimd("sso", "set", "contoso", "oidc", "--issuer", issuer.url, "--client-id", "1", "--key")
+    scimd("sso", "on", "contoso", "--untested")
+    assert len(Sessions(database).running("contoso")) == 1, "who is signed in stays so"
+    assert "Ended 1 session." in scimd("sso", "off", "contoso").err
+    assert Sessions(database).running("contoso") == []
+
+
 def test_delete_asks_first(saml, scimd, database):
     assert scimd("sso", "delete", "contoso", answer="n\n").status == 1
     assert len(stored(database)) == 1
