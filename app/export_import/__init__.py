@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from app.export_import.batch import Batch, read_batch
 from app.export_import.exporter import export
-from app.export_import.importer import Importer
+from app.export_import.importer import MOST_TOLD, Importer
 from app.export_import.lines import MEMBERSHIP, Numbered
 
-__all__ = ["MEMBERSHIP", "Batch", "Importer", "Numbered", "export", "read_batch"]
+__all__ = ["MEMBERSHIP", "MOST_TOLD", "Batch", "Importer", "Numbered", "export", "read_batch"]

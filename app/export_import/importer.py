@@ -36,6 +36,10 @@ PATIENCE = 90.0
 """Seconds that an import waits for the locks of one that was killed: MongoDB's own setting is 60, and half as much."""
 
 
+MOST_TOLD = 20
+"""Refused lines of which each is reported while no line could be imported: the file may be no export at all."""
+
+
 @dataclass
 class Report:
     """What an import has done so far."""
@@ -50,7 +54,7 @@ class Importer:
     """Brings lines of an export into a tenant; `strict` refuses attributes and members that are not known.
 
     `all_types` are those of all tenants: an id is unique among them (RFC 7643 section 3.1). `refused` is called with
-    the number of each line that is refused, and the reason.
+    the number of each line that is refused, and the reason; at most `MOST_TOLD` times as long as none was imported.
     """
 
     def __init__(
@@ -82,7 +86,9 @@ class Importer:
         for name, resources in batch.resources.items():
             self._resources(types[name], resources)
         self._members(batch.members)
-        for number, why in sorted(self._refused):
+        done = self.report
+        told = None if done.imported or done.present else max(0, MOST_TOLD - done.refused)
+        for number, why in sorted(self._refused)[:told]:
             self._tell(number, why)
         self.report.refused += len(self._refused)
 

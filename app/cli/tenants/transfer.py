@@ -20,7 +20,7 @@ from app.cli.connection import Connection
 from app.cli.output import printable, say
 from app.cli.tenants.progress import Progress
 from app.cli.tenants.reading import read_ahead
-from app.export_import import Importer
+from app.export_import import MOST_TOLD, Importer
 from app.export_import import export as lines_of
 from app.schemas.custom import all_types
 from app.store.accounts.tenants import Tenants
@@ -90,6 +90,10 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
         relayed.result()  # `audited` moves what is left
     done = importer.report
     click.echo(f"Imported {done.imported}, already present {done.present}, refused {done.refused}.", err=True)
+    if done.refused > MOST_TOLD and not (done.imported or done.present):
+        raise click.ClickException(
+            f"No line was imported, so only the first {MOST_TOLD} are listed. Is this a file of `scimd export`?"
+        )
     if done.refused:
         what = "line was" if done.refused == 1 else "lines were"
         raise click.ClickException(f"{done.refused} {what} refused; the others were imported.")

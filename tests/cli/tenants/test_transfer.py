@@ -136,6 +136,14 @@ def test_every_bad_line_is_told_in_their_order(bring: Any) -> None:
     assert "Imported 60, already present 0, refused 120." in said
 
 
+@pytest.mark.usefixtures("small_batches")
+def test_of_a_file_that_is_no_export_the_first_lines_are_told(bring: Any) -> None:
+    said = bring(text(*("name,mail" for _ in range(90))), status=1)
+    assert [each.split()[1] for each in said.splitlines() if each.startswith("line ")] == [f"{n}:" for n in range(1, 21)]
+    assert "refused 90." in said
+    assert said.rstrip().endswith("No line was imported, so only the first 20 are listed. Is this a file of `scimd export`?")
+
+
 def test_a_line_of_20_megabytes_is_one_line(bring: Any) -> None:
     said = bring(text(user(1), "x" * 20_000_000, "x" * 16 * 1024 * 1024, "{", user(2)), status=1)
     assert "Imported 2, already present 0, refused 3." in said
