@@ -56,6 +56,17 @@ class Text(click.ParamType):
         return str(value)
 
 
+class Filled(Text):
+    """A text from which no placeholder of the docs is left, such as `<app id>`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text."""
+        left = re.search("<[^>]*>", value)
+        if left:
+            self.fail(f"put the value itself in place of {left[0]}", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 class ResourceName(click.ParamType):
     """A name, id or externalId of a user or group."""
 

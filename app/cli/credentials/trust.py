@@ -10,7 +10,7 @@ from app.auth.keys import Keys
 from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, print_values, say
-from app.cli.values import Text, label_option, scope_option
+from app.cli.values import Filled, label_option, scope_option
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.trusts import ASSERTION, KINDS, Conditions, Trust, Trusts, audience_forms
 from app.store.operators.credentials import CredentialActs
@@ -27,11 +27,11 @@ def trust() -> None:
               help="assertion: is exchanged for an access token (workload identity federation). bearer: is sent "
               "with each request.")
 @click.option("--issuer", required=True, metavar="URL", help="The exact iss of its tokens.")
-@click.option("--audience", "audiences", type=Text(), required=True, multiple=True,
+@click.option("--audience", "audiences", type=Filled(), required=True, multiple=True,
               help="An accepted aud; repeat the option for more. For an assertion, an app id stands for its three "
               "forms: <app id>, api://<app id> and api://<app id>/.default.")
-@click.option("--subject", type=Text(), help="The only accepted sub.")
-@click.option("--app-id", type=Text(), help="The only accepted appid or azp.")
+@click.option("--subject", type=Filled(), help="The only accepted sub.")
+@click.option("--app-id", type=Filled(), help="The only accepted appid or azp.")
 @click.option("--jwks-uri", default="", metavar="URL", help="Where its keys are, if its metadata does not say so.")
 @label_option
 @scope_option

@@ -85,6 +85,8 @@ def test_deleted(scimd, acme, issuer):
     ["add", "acme", "--kind", "bearer", "--issuer", "https://x.example"],
     ["add", "acme", "--kind", "bearer", "--issuer", "http://x.example", "--audience", "x"],
     ["add", "acme", "--kind", "bearer", "--issuer", "https://x.example", "--audience", "x", "--jwks-uri", "file:///x"],
+    *(["add", "acme", "--kind", "bearer", "--issuer", "https://x.example", "--audience", "x", option, "api://<app id>"]
+      for option in ("--audience", "--subject", "--app-id")),
     ["delete", "x"], ["list", "nobody"],
 ])
 def test_errors_are_one_sentence(scimd, acme, arguments):
