@@ -150,23 +150,23 @@ def main() -> None:
     registry.register(Feed(database, sources))
     registry.register(Endpoints(database))
     waited = 0
-    while os.getppid() == parent and not _listen(config.metrics_bind, registry):
+    while os.getppid() == parent and (fault := listen(config.metrics_bind, registry)):
         if waited == PATIENCE:
-            print(f"scimd metrics: {config.metrics_bind} cannot be listened on; still trying.", file=sys.stderr)
+            print(f"scimd metrics: {fault}; still trying.", file=sys.stderr)
         waited += 1
         time.sleep(PAUSE)
     while os.getppid() == parent:
         time.sleep(PAUSE)
 
 
-def _listen(bind: str, registry: CollectorRegistry) -> bool:
-    """Start to serve; return False if the address is in use, such as by the previous version."""
+def listen(bind: str, registry: CollectorRegistry) -> str:
+    """Start to serve; return "", or why the address cannot be used: the previous version may still use it."""
     host, _, port = bind.rpartition(":")
     try:
         start_http_server(int(port), host.strip("[]"), registry=registry)
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return f"{bind} (SCIMD_METRICS_BIND) cannot be listened on: {error.strerror or error}"
+    return ""
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import pytest
 import requests
+from prometheus_client import CollectorRegistry
 
 from app.store.mongo.moments import now
 from app.telemetry import folder
 from app.telemetry.labels import OTHERS
+from app.telemetry.metrics_server import listen
 from tests.cli.test_serve import answers
 from tests.conftest import Server, free_port, make_server, new_database
 from tests.processes import children, until
@@ -142,6 +145,13 @@ def test_the_exporter_ends_with_its_parent_and_comes_back_with_it(metered: Serve
     (exporter,) = exporters(metered)
     assert metered.stop() == 0
     until(lambda: not alive(exporter))
+
+
+def test_an_address_that_cannot_be_listened_on_is_told_with_the_reason() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        told = listen(bind, CollectorRegistry())
+    assert told == f"{bind} (SCIMD_METRICS_BIND) cannot be listened on: Address already in use"
 
 
 @pytest.mark.long
