@@ -25,6 +25,7 @@ from app.auth.refusal import (
     Refusal,
     Refused,
     ago,
+    length_of,
     loggable,
 )
 from app.errors import ScimError, TooManyRequests
@@ -152,7 +153,7 @@ class Authenticator:
         token_id, secret = parse(text) or (_UNKNOWN_ID, "")
         token = self._tokens.find(token_id)
         good_secret = is_secret(secret, token.hash if token else "")
-        form = f"{len(text)} characters"
+        form = length_of(text)
         inspection.check("form", bool(secret), expected=FORM, received=form, reason="malformed")
         inspection.credential_id = token_id
         if token is None:

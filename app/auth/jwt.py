@@ -20,7 +20,7 @@ from joserfc.jws import JWSRegistry
 from joserfc.jwt import JWTClaimsRegistry
 
 from app.auth.keys import Keys
-from app.auth.refusal import Inspection, Refused, seconds_ago
+from app.auth.refusal import Inspection, Refused, length_of, seconds_ago
 from app.store.accounts.trusts import Trust
 
 ALGORITHM = "RS256"
@@ -73,7 +73,7 @@ def verify(
     `now` is in seconds since 1970. Raises Refused, with the checks made, if none of them accepts it.
     """
     unverified = decode_unverified(text)
-    size = f"{len(text)} characters"
+    size = length_of(text)
     if unverified is None:
         inspection.fail("form", expected="a signed JWT", received=size, reason="malformed")
     inspection.check("form", True, expected="a signed JWT", received=size, reason="")

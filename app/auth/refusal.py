@@ -134,6 +134,11 @@ def loggable(value: object) -> str:
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
 
 
+def length_of(text: str) -> str:
+    """Return how long a received text is, in words."""
+    return "1 character" if len(text) == 1 else f"{len(text)} characters"
+
+
 def ago(moment: datetime, now: datetime) -> str:
     """Return when `moment` was or will be in words, e.g. `2 days ago` or `in 5 minutes`."""
     return seconds_ago((now - moment).total_seconds())

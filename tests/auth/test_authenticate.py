@@ -176,6 +176,11 @@ def test_use_is_noted(authenticator, tokens):
     assert tokens.find(token.id).used
 
 
+@pytest.mark.parametrize(("text", "length"), [("x", "1 character"), ("xy", "2 characters")])
+def test_a_refusal_tells_how_long_the_text_is(authenticator, text, length):
+    assert refused(authenticator, "acme", text).refusal.checks[0].received == length
+
+
 def test_a_refusal_tells_the_checks_and_no_secret(authenticator, tokens):
     good, token = tokens.issue("acme", label="prod")
     wrong = BROKEN["wrong secret"](good)
