@@ -13,6 +13,7 @@
 // USER and GROUP are ids. Each command prints one JSON object a line; is-member prints true or false.
 
 const PAGE = 200; // resources a page: the most that scimd returns
+const ARGUMENTS = new Map(Object.entries({ users: 0, find: 2, groups: 0, members: 1, "groups-of": 1, "is-member": 2 }));
 const ATTEMPTS = 8; // how often a request is sent while scimd is busy, before this program gives up
 
 class Directory {
@@ -84,8 +85,9 @@ async function main(command, ...values) {
   for await (const line of result === true || result === false ? [result] : result) console.log(JSON.stringify(line));
 }
 
-if (process.argv.length < 3 || !process.env.SCIM_URL || !process.env.SCIM_TOKEN) {
+const [question, ...values] = process.argv.slice(2);
+if (ARGUMENTS.get(question) !== values.length || !process.env.SCIM_URL || !process.env.SCIM_TOKEN) {
   console.error("Set SCIM_URL and SCIM_TOKEN, and ask a question: the first lines of this file list them.");
   process.exit(1);
 }
-await main(...process.argv.slice(2));
+await main(question, ...values);

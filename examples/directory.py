@@ -25,6 +25,8 @@ import requests  # noqa: E402
 
 PAGE = 200
 """Resources a page: the most that scimd returns."""
+ARGUMENTS = {"users": 0, "find": 2, "groups": 0, "members": 1, "groups-of": 1, "is-member": 2}
+"""How many arguments each command has."""
 ATTEMPTS = 8
 """How often a request is sent while scimd is busy, before this program gives up."""
 
@@ -96,6 +98,7 @@ def main(command, *arguments):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or not {"SCIM_URL", "SCIM_TOKEN"} <= os.environ.keys():
+    known = len(sys.argv) > 1 and ARGUMENTS.get(sys.argv[1]) == len(sys.argv) - 2
+    if not known or not {"SCIM_URL", "SCIM_TOKEN"} <= os.environ.keys():
         raise SystemExit(__doc__)
     main(*sys.argv[1:])

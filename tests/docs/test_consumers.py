@@ -241,6 +241,15 @@ def test_a_program_without_its_variables_names_them(reader: Story, command: str,
     assert done.returncode == 1 and variables in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("program_", ["python examples/directory.py", "node examples/directory.mjs"])
+@pytest.mark.parametrize("question", ["user", "__init__", "constructor", "members", "users ann"])
+def test_a_question_that_the_directory_does_not_know_gets_the_list_of_all(reader: Story, program_: str, question: str) -> None:
+    needs(shlex.split(program_)[0])
+    environ = {"PATH": reader.environ["PATH"], "SCIM_URL": "http://127.0.0.1:9", "SCIM_TOKEN": "x"}
+    done = program(reader, f"{program_} {question}", environ)
+    assert done.returncode == 1 and "SCIM_URL" in done.stderr and " at " not in done.stderr and "Traceback" not in done.stderr
+
+
 def test_the_copy_says_that_its_server_is_no_url(reader: Story) -> None:
     done = program(reader, "python examples/copy.py copy.sqlite", {"SCIM_SERVER": "localhost:8000", "SCIM_EVENTS_TOKEN": "x"})
     assert done.returncode == 1 and done.stderr.startswith("SCIM_SERVER: ")
