@@ -27,3 +27,5 @@ class Identity:
     """The authentication context class (OpenID Connect Core section 2)."""
     amr: tuple[str, ...] = field(default=())
     """The authentication methods (RFC 8176)."""
+    undated: bool = False
+    """Whether it has not said when the person was authenticated; `auth_time` is then the moment of its answer."""

@@ -107,6 +107,14 @@ def test_co_32_a_grave_act_asks_for_a_new_sign_in_that_leads_back(vendor, monkey
     assert datetime.now(UTC) - visit["fresh"].replace(tzinfo=UTC) < timedelta(minutes=5)
 
 
+def test_co_32_a_sign_in_whose_moment_the_identity_provider_has_not_said_is_none_that_is_new(vendor) -> None:
+    browser, _ = come_in(vendor, "olga")
+    vendor.database.db.sessions.update_many({}, {"$set": {"undated": True}})
+    assert browser.send("POST", f"{vendor.server.url}/console/signed-on", SAME).status_code == 303
+    visit = vendor.database.db[VISITS.name].find_one({"who": "olga@x.org"}, sort=[("opened", -1)])
+    assert visit["fresh"].year == 1970
+
+
 def test_ca_02_another_site_cannot_let_a_browser_in(vendor) -> None:
     browser = vendor.browser()
     begun = browser.begin(f"{vendor.server.url}/console/sign-on")

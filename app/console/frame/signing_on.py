@@ -35,7 +35,7 @@ def signed_on() -> Response:
 def go_on(form: Form) -> Response:  # noqa: ARG001 - it has no fields
     """Open a visit for an operator who has signed in."""
     person, role = _person()
-    return come_in(by(person.name, role), fresh=person.session.auth_time, sid=person.session.sid)
+    return come_in(by(person.name, role), fresh=person.session.authenticated, sid=person.session.sid)
 
 
 def _operators() -> Operators:

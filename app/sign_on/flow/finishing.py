@@ -135,7 +135,7 @@ class Finishing:
         session = Session(
             tenant=visit.tenant, user=result.user, connection=connection.id, auth_time=result.auth_time, expires=until,
             subject=result.subject, name_id=result.name_id, session_index=result.session_index, acr=result.acr,
-            amr=result.amr, address=visit.address, group=connection.group,
+            amr=result.amr, address=visit.address, group=connection.group, undated=result.undated,
         )
         if before is not None and before.user == result.user:
             return self._parts.sessions.renew(visit.session, session)

@@ -29,6 +29,7 @@ class Result:
     session_ends: datetime | None = None
     acr: str = ""
     amr: tuple[str, ...] = ()
+    undated: bool = False
 
     @classmethod
     def of(cls, user: User, identity: Identity) -> Result:
@@ -38,6 +39,7 @@ class Result:
             user=user.id, auth_time=identity.auth_time, subject=subject, vouched=vouched(identity),
             session_index=identity.session_index or "", name_id=identity.name_id or "",
             session_ends=identity.session_ends, acr=identity.acr or "", amr=identity.amr,
+            undated=identity.undated,
         )
 
     @classmethod

@@ -159,7 +159,7 @@ def _identity(checks: Checks, claims: Mapping[str, Any]) -> Identity:
         values={name: found for name, found in values.items() if found},
         auth_time=datetime.fromtimestamp(claims.get("auth_time", claims["iat"]), UTC),
         session_index=_only(values.get("sid", ())) or None, acr=_only(values.get("acr", ())) or None,
-        amr=values.get("amr", ()),
+        amr=values.get("amr", ()), undated="auth_time" not in claims,
     )
 
 

@@ -163,4 +163,4 @@ def _is_meant(request: AppRequest, person: Person) -> bool:
 
 def _is_too_old(person: Person, max_age: int | None) -> bool:
     # 0 always asks the person to sign in, in the millisecond of the last sign-in, too.
-    return max_age is not None and (now() - person.session.auth_time).total_seconds() >= max_age
+    return max_age is not None and (now() - person.session.authenticated).total_seconds() >= max_age

@@ -113,7 +113,7 @@ class CodeOfApp:
         return self.taken.grant.nonce
 
     def get_auth_time(self) -> int:
-        """Return when the person authenticated, in seconds since 1970."""
+        """Return when the person authenticated, in seconds since 1970; 0, which makes no claim, if it is not known."""
         return int(self.taken.grant.auth_time.timestamp())
 
     def get_acr(self) -> str:
@@ -178,6 +178,10 @@ class Identity(OpenIDCode):
     def get_client_claims(self, client: AppClient) -> dict[str, Any]:
         moment = int(time.time())
         return {"iss": self._server.issuer, "aud": client.id, "iat": moment, "exp": moment + ID_TOKEN_SECONDS}
+
+    def get_compatible_claims(self, request: ProviderRequest) -> dict[str, Any]:
+        # Authlib's own method says that the person has authenticated just now, for a code that does not say when.
+        return self.get_client_claims(request.client)
 
     def get_authorization_code_claims(self, code: CodeOfApp) -> dict[str, Any]:
         claims: dict[str, Any] = super().get_authorization_code_claims(code)

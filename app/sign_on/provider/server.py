@@ -111,7 +111,7 @@ class ProviderServer(_Server):
         return self._stores.codes.create(Grant(
             tenant=self._tenant, app=self.client.id, session=session.sid, user=session.user,
             redirect_uri=parameters["redirect_uri"], scope=scope, challenge=parameters["code_challenge"],
-            auth_time=session.auth_time, nonce=parameters.get("nonce", ""), acr=session.acr, amr=session.amr,
+            auth_time=session.authenticated, nonce=parameters.get("nonce", ""), acr=session.acr, amr=session.amr,
         ))
 
     def exchange(self, parameters: Mapping[str, str], tenant: Tenant) -> tuple[dict[str, Any], Person]:

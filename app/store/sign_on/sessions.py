@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
@@ -36,6 +36,7 @@ SPEC = CollectionSpec(
                 **{field: {"bsonType": "string"} for field in (*_TEXTS.values(), "reason")},
                 **{field: {"bsonType": "array", "items": {"bsonType": "string"}} for field in ("amr", "apps")},
                 **{field: {"bsonType": "date"} for field in _DATES},
+                "undated": {"bsonType": "bool"},
             },
         }
     },
@@ -75,6 +76,13 @@ class Session:
     """The group whose members alone the connection lets in."""
     apps: tuple[str, ...] = ()
     """The ids of the apps that the person is signed in to."""
+    undated: bool = False
+    """Whether the identity provider has not said when the person authenticated; `auth_time` is then its answer's."""
+
+    @property
+    def authenticated(self) -> datetime:
+        """When the person authenticated, the beginning of 1970 if that is not known."""
+        return datetime.fromtimestamp(0, UTC) if self.undated else self.auth_time
 
 
 class Sessions:
@@ -93,7 +101,8 @@ class Sessions:
         cookie = secrets.token_urlsafe(32)
         opened = replace(session, sid=session.sid or secrets.token_hex(16))
         texts = {field: getattr(opened, name) for name, field in _TEXTS.items()}
-        self._collection.insert_one({field: text for field, text in texts.items() if text} | {
+        undated = {"undated": True} if opened.undated else {}
+        self._collection.insert_one({field: text for field, text in texts.items() if text} | undated | {
             "_id": hash_of(cookie), "authTime": opened.auth_time, "amr": list(opened.amr), "apps": list(opened.apps),
             "created": self._clock(), "expires": opened.expires, "forget": opened.expires + FORGET_AFTER,
         }, session=transaction)
@@ -153,4 +162,5 @@ def _session(document: dict[str, Any]) -> Session:
     return Session(
         **texts, auth_time=aware(document["authTime"]), expires=aware(document["expires"]),
         amr=tuple(document.get("amr", ())), apps=tuple(document.get("apps", ())),
+        undated=document.get("undated", False),
     )

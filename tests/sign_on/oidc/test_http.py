@@ -80,6 +80,15 @@ def test_sso_01_51_a_person_signs_in_by_openid_connect(world: World) -> None:
     assert world.refusals() == []
 
 
+def test_sso_36_a_session_knows_that_the_provider_has_not_said_when_the_person_authenticated(world: World) -> None:
+    world.provider.forge = lambda p, claims: p.sign({name: claims[name] for name in claims if name != "auth_time"})
+    assert world.browser().sign_in().status_code == 303
+    assert world.sessions()[0]["undated"] is True
+    world.provider.forge = lambda p, claims: p.sign(claims)
+    assert world.browser().sign_in().status_code == 303
+    assert "undated" not in world.sessions()[1]
+
+
 def test_sso_52_a_provider_that_takes_the_secret_in_the_header_alone(world: World) -> None:
     world.provider.changed["token_endpoint_auth_methods_supported"] = ["client_secret_basic"]
     reread(world)

@@ -373,6 +373,12 @@ def test_op_15_prompt_none_never_shows_a_page(world, ann):
     assert sent_back(ann.authorize(prompt="none"))["error"] == "login_required"
 
 
+def test_op_15_a_moment_that_the_identity_provider_has_not_said_meets_no_max_age_and_is_no_claim(world):
+    person = world.browser(world.session(world.provision(), undated=True)[0])
+    assert "auth_time" not in world.claims(person.tokens()["id_token"])
+    assert sent_back(person.authorize(prompt="none", max_age="999999999999"))["error"] == "login_required"
+
+
 def test_op_15_a_max_age_of_0_asks_for_a_sign_in_in_the_millisecond_of_the_last_one_too(world, ann, monkeypatch):
     (row,) = world.database.db.sessions.find({"tenant": "contoso", "user": ann.user})
     monkeypatch.setattr(authorize, "now", lambda: aware(row["authTime"]))
