@@ -17,7 +17,7 @@ from app.schemas.comparison import fold
 from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import indexed_fields
-from app.schemas.storage.columns import columns
+from app.schemas.storage.columns import FOLDED, columns
 from app.store.directory.documents import HIDDEN, decode, encode, keep_unknown, stored_keys, without_hidden
 from app.store.directory.uniqueness import naming_what_is_taken
 from app.store.log.outbox import OUTBOX, ROOM, TIME, Pending, changed_by
@@ -92,7 +92,7 @@ class Resources:
     def update(self, resource: Resource, before: Resource, event: Pending, session: Session = None) -> bool:
         """Store what differs between a resource and `before`; return False if the stored version is another one by now.
 
-        Fields of its document that no schema knows are kept. Raises Unavailable for a full outbox.
+        Folded texts are always stored (D-685), fields that no schema knows kept. Raises Unavailable for a full outbox.
         """
         old, new = (encode(each, self.type, tenant=self.tenant) for each in (before, resource))
         query = {"_id": resource["id"], "tenant": self.tenant, "meta.version": old["meta"]["version"]}
@@ -103,7 +103,7 @@ class Resources:
             keep_unknown(stored, new, self.type)
             old = stored
         change: dict[str, Any] = {
-            "$set": {key: value for key, value in new.items() if key not in old or old[key] != value},
+            "$set": {key: value for key, value in new.items() if key == FOLDED or key not in old or old[key] != value},
             "$push": {OUTBOX: event},
         }
         gone = old.keys() - new.keys()

@@ -323,6 +323,34 @@ def test_a_walk_in_the_order_of_an_attribute_that_had_another_shape_sees_each_re
             assert sorted(seen) == sorted(users), (name, order)
 
 
+def test_what_a_changed_file_compares_otherwise_is_found_after_the_next_change(database: Database, tmp_path: Path) -> None:
+    first = Replica(database, tmp_path / "first", schema(BADGE, [{"name": "desk", "caseExact": True}, {"name": "key"}]))
+    jane, bob = (create_with(first, name, {"desk": "AbC", "key": "k"}) for name in ("jane@x", "bob@x"))
+    rows = [{"name": "desk"}, {"name": "key", "uniqueness": "server"}]
+    second = Replica(database, tmp_path / "second", schema(BADGE, rows)).client
+
+    def change(user: str, path: str, value: Any) -> int:
+        return int(second.patch(f"/Users/{user}", {"op": "replace", "path": path, "value": value}).status_code)
+
+    for number, user in enumerate((jane, bob), 1):  # nothing that is folded or unique changes
+        assert change(user, "active", False) == 200
+        assert second("GET", f'/Users?filter={BADGE}:desk eq "abc"').json["totalResults"] == number
+    assert [change(jane, f"{BADGE}:key", "L"), change(bob, f"{BADGE}:key", "l")] == [200, 409]
+
+
+def test_a_put_that_cannot_send_a_secret_keeps_it_unless_it_is_in_an_element(database: Database, tmp_path: Path) -> None:
+    secret = {"name": "pin", "mutability": "writeOnly", "returned": "never"}
+    rows = [secret, complex_row("lock", False, VALUE, secret), complex_row("locks", True, VALUE, secret)]
+    replica = Replica(database, tmp_path / "first", schema(BADGE, rows))
+    held = {"value": "v", "pin": "1"}
+    user = create_with(replica, "jane@x", {"pin": "1", "lock": held, "locks": [held]})
+    shown = replica.client("GET", f"/Users/{user}").json
+    assert shown[BADGE] == {"lock": {"value": "v"}, "locks": [{"value": "v"}]}
+    assert replica.client("PUT", f"/Users/{user}", {**shown, "title": "t"}).status_code == 200
+    stored = database.db.users.find_one({"_id": user})
+    assert stored and stored[SHORT] == {"pin": "1", "lock": held, "locks": [{"value": "v"}]}
+
+
 def create_with(replica: Replica, name: str, badge: dict[str, Any]) -> str:
     answer = replica.client("POST", "/Users", person(name) | {"schemas": [USER_URN, BADGE], BADGE: badge})
     assert answer.status_code == 201, answer.json
