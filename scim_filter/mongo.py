@@ -8,6 +8,7 @@ document stores, so that `eq` and `sw` can use an index.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from scim_filter.ast import And, Comparison, Filter, Not, Or, Present, ValuePath
@@ -26,25 +27,31 @@ _CONSTANT = {"never": NOTHING, "always": EVERYTHING}
 _ORDER = {"gt": "$gt", "ge": "$gte", "lt": "$lt", "le": "$lte"}
 
 
-def to_mongo(condition: Filter, resolve: Resolve, *, absent_if_unknown: bool = False) -> Query:
+def to_mongo(
+    condition: Filter, resolve: Resolve, *, absent_if_unknown: bool = False, others: Sequence[Resolve] = ()
+) -> Query:
     """Return the query for the documents that match the filter; raises FilterError.
 
-    With `absent_if_unknown`, an unknown attribute counts as one without a value (RFC 7644 section 3.4.2.1).
+    With `absent_if_unknown`, an unknown attribute counts as one without a value (RFC 7644 section 3.4.2.1), and so does
+    one of another kind than the attribute of that name which the comparison is for: that of one of the `others`.
     """
-    return _query(condition, resolve, absent_if_unknown)
+    return _query(condition, resolve, absent_if_unknown, others)
 
 
-def _query(condition: Filter, resolve: Resolve, absent: bool) -> Query:
+def _query(condition: Filter, resolve: Resolve, absent: bool, others: Sequence[Resolve] = ()) -> Query:
     if isinstance(condition, Comparison):
-        if absent and resolve(condition.path.text) is None:
+        if absent and (
+            resolve(condition.path.text) is None
+            or (not _fits(condition, resolve) and any(_fits(condition, other) for other in others))
+        ):
             return _comparison_with_nothing(condition)
         return _comparison(*compared(condition, resolve))
     if isinstance(condition, And):
-        return {"$and": [_query(term, resolve, absent) for term in condition.terms]}
+        return {"$and": [_query(term, resolve, absent, others) for term in condition.terms]}
     if isinstance(condition, Or):
-        return {"$or": [_query(term, resolve, absent) for term in condition.terms]}
+        return {"$or": [_query(term, resolve, absent, others) for term in condition.terms]}
     if isinstance(condition, Not):  # the plain complement (D-119)
-        return {"$nor": [_query(condition.term, resolve, absent)]}
+        return {"$nor": [_query(condition.term, resolve, absent, others)]}
     if absent and resolve(condition.path.text) is None:
         return NOTHING
     column = look_up(condition.path, resolve)
@@ -52,6 +59,15 @@ def _query(condition: Filter, resolve: Resolve, absent: bool) -> Query:
         check_presence(condition, column)
         return _present(column)
     return _element(condition, column)
+
+
+def _fits(comparison: Comparison, resolve: Resolve) -> bool:
+    """Return whether the attribute exists and takes the operator and the value."""
+    try:
+        fitted, column = compared(comparison, resolve)
+        return fitted.value is None or literal(fitted, column) is not None
+    except FilterError:
+        return False
 
 
 def _comparison_with_nothing(comparison: Comparison) -> Query:

@@ -37,7 +37,8 @@ class Search:
         """
         if condition is None:
             return {}
-        return to_mongo(condition, self._resolve[resource_type.name], absent_if_unknown=absent)
+        others = [resolve for name, resolve in self._resolve.items() if name != resource_type.name] if absent else []
+        return to_mongo(condition, self._resolve[resource_type.name], absent_if_unknown=absent, others=others)
 
     def resolve(self, resource_type: ResourceType) -> Resolve:
         """Return the function that finds the column for an attribute path of the type."""

@@ -323,6 +323,21 @@ def test_a_walk_in_the_order_of_an_attribute_that_had_another_shape_sees_each_re
             assert sorted(seen) == sorted(users), (name, order)
 
 
+def test_a_filter_on_all_types_may_fit_the_attribute_of_one_type_alone(database: Database, tmp_path: Path) -> None:
+    rows = [{"name": "label", "required": True}, {"name": "title", "type": "integer"}]
+    client = Replica(database, tmp_path / "first", schema(DEVICE, rows), DEVICES).client
+    client("POST", "/Users", person() | {"title": "5 stars"})
+    client("POST", "/Devices", {"schemas": [DEVICE], "label": "lamp", "title": 5})
+    for text, number in (
+        ('title eq "5 stars"', 1), ("title eq 5", 1), ('title sw "5"', 1), ("title gt 4", 1), ("title pr", 2),
+        ('not (title sw "5")', 1), ('title sw "5" or title eq 5', 2), ('title eq "5 stars" and title eq 5', 0),
+    ):
+        assert client("GET", f"/?filter={text}").json["totalResults"] == number, text
+    for text in ("title eq true", "userName eq 5", 'label gt 5'):
+        assert client("GET", f"/?filter={text}").status_code == 400, text
+    assert client("GET", '/Devices?filter=title eq "x"').status_code == 400
+
+
 def test_what_a_changed_file_compares_otherwise_is_found_after_the_next_change(database: Database, tmp_path: Path) -> None:
     first = Replica(database, tmp_path / "first", schema(BADGE, [{"name": "desk", "caseExact": True}, {"name": "key"}]))
     jane, bob = (create_with(first, name, {"desk": "AbC", "key": "k"}) for name in ("jane@x", "bob@x"))
