@@ -85,7 +85,7 @@ def on(connection: Connection, tenant: str, untested: bool, connection_id: str |
 @click.argument("tenant")
 @click.pass_obj
 def off(connection: Connection, tenant: str) -> None:
-    """Turn the connection off, and end all sessions, also those by the connection that was on before it."""
+    """Turn the connection off, and end all sessions. Those by the connection that was on before it end, too."""
     found = chosen(connection, tenant, None, among=lambda each: each.on)
 
     def work(session: Session) -> tuple[stored.Connection, None]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
 
-from app.errors import Unavailable
+from app.errors import Unavailable, describe
 from app.schemas.meta import now
 from app.store.directory.identities import Identities
 from app.store.directory.member_groups import MemberGroups
@@ -44,7 +44,7 @@ class Newcomers:
         try:
             self._database.transaction(partial(self.arrive, ids, time=now()))
         except Unavailable as error:  # the change is stored all the same
-            log.warning("members that have come into being meanwhile may be shown without a type: %s", error.detail)
+            log.warning("members that have come into being meanwhile may be shown without a type: %s", describe(error))
 
     def arrive(self, ids: Iterable[str], session: Session, time: datetime | None = None) -> None:
         """Give the memberships of those ids that are resources their type, and a new version to their groups.

@@ -139,7 +139,7 @@ def test_a_change_that_is_stored_has_succeeded(
     monkeypatch.setattr(Newcomers, "arrive", fail)
     add(directory, "nobody")
     assert kinds(directory) == {"nobody": None}
-    assert "may be shown without a type: The database does not answer." in caplog.text
+    assert "may be shown without a type: Unavailable: The database does not answer." in caplog.text
 
 
 def test_members_that_are_there_are_not_looked_at_again(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
