@@ -113,7 +113,8 @@ ALSO_MEAN = {
     # A parameter (RFC 7644 section 3.9), and what a notice has (RFC 9967 section 2.2).
     "attributes": ("app/blueprints/", "app/delivery/", "app/protocol/"),
     "bulk": ("app/blueprints/",),  # the operation
-    "cursor": ("app/cli/webhooks/", "app/feed/", "app/openapi/feed.py", "app/protocol/"),  # a parameter (RFC 9865), a member of an event
+    # A parameter (RFC 9865), a member of an event, and of MongoDB's replies.
+    "cursor": ("app/cli/webhooks/", "app/feed/", "app/openapi/feed.py", "app/protocol/", "app/store/directory/first_batch.py"),
     "description": ("app/openapi/",),  # a keyword of OpenAPI
     # A part of the URL, and where events are pushed to.
     "endpoint": ("app/blueprints/", "app/console/", "app/cli/", "app/store/delivery/", "app/telemetry/"),

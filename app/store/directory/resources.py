@@ -19,6 +19,7 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import indexed_fields
 from app.schemas.storage.columns import FOLDED, columns
 from app.store.directory.documents import HIDDEN, decode, encode, keep_unknown, stored_keys, without_hidden
+from app.store.directory.first_batch import read_few
 from app.store.directory.uniqueness import naming_what_is_taken
 from app.store.log.outbox import OUTBOX, ROOM, TIME, Pending, changed_by
 from app.store.mongo.database import Database, Session
@@ -45,14 +46,14 @@ class Resources:
     def get(self, resource_id: str, keys: frozenset[str] | None = None) -> Resource | None:
         """Return the resource, or None; `keys` are the top-level attributes to read, None means all."""
         fields = None if keys is None else self.fields(keys)  # D-520
-        document = self.collection.find_one({"_id": resource_id, "tenant": self.tenant}, fields)
-        return decode(without_hidden(document), self.type, keys) if document else None
+        found = read_few(self.collection, {"_id": resource_id, "tenant": self.tenant}, fields, 1)
+        return decode(without_hidden(found[0]), self.type, keys) if found else None
 
     def find(self, query: Query, keys: frozenset[str] | None, limit: int) -> list[Resource]:
         """Return up to `limit` resources that match, in one round trip; meant for a few."""
         fields = None if keys is None else self.fields(keys)  # D-520
-        find = partial(self.collection.find, {"tenant": self.tenant, **query}, fields, limit=limit)
-        rows = by_index(self.collection, self.access(query).index, lambda **named: list(find(**named)))
+        find = partial(read_few, self.collection, {"tenant": self.tenant, **query}, fields, limit)
+        rows = by_index(self.collection, self.access(query).index, find)
         return [decode(without_hidden(document), self.type, keys) for document in rows]
 
     def find_with(
@@ -209,8 +210,7 @@ class Resources:
 
     def all_ids(self) -> Iterator[str]:
         """Return the id of every resource, in order."""
-        by_id = [("tenant", 1), ("_id", 1)]
-        cursor = self.collection.find({"tenant": self.tenant}, {"_id": 1}, sort=by_id)
+        cursor = self.collection.find({"tenant": self.tenant}, {"_id": 1}, sort=[("tenant", 1), ("_id", 1)])
         return (document["_id"] for document in cursor)
 
     def access(self, query: Query) -> Access:

@@ -18,6 +18,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.directory.first_batch import read_few
 from app.store.mongo.database import Database
 from app.store.search.order import Position
 
@@ -55,7 +56,8 @@ class Places:
     def find(self, walk: str, indexes: Iterable[int]) -> dict[int, Place]:
         """Return where the pages of a walk that have these `startIndex`es begin, as far as that is stored."""
         index_of = {self._id(walk, index): index for index in indexes}
-        rows = self._collection.find({"_id": {"$in": list(index_of)}, "tenant": self._tenant})
+        query = {"_id": {"$in": list(index_of)}, "tenant": self._tenant}
+        rows = read_few(self._collection, query, None, len(index_of))
         return {
             index_of[row["_id"]]: Place(Position(row["id"], row.get("key")), row["total"], row["forget"])
             for row in rows
