@@ -34,8 +34,6 @@ Row = tuple[str, str, str | None]
 """A membership: the group's id, the member's, and the member's resource type, None where it does not exist."""
 PATIENCE = 90.0
 """Seconds that an import waits for the locks of one that was killed: MongoDB's own setting is 60, and half as much."""
-
-
 MOST_TOLD = 20
 """Refused lines of which each is reported while no line could be imported: the file may be no export at all."""
 
