@@ -331,6 +331,18 @@ def test_ca_01_what_is_shown_is_text(operator, customer) -> None:
         assert "\u202e" not in each.main
 
 
+def test_co_43_what_is_written_from_right_to_left_turns_nothing_round_beside_it(operator, customer) -> None:
+    """Without an element of its own for each, a browser shows the new title before the old one."""
+    old, new = "\u05de\u05e0\u05d4\u05dc", "\u05de\u05e4\u05ea\u05d7"
+    ada = customer.user("ada@x.org", title=old).json()["id"]
+    patch = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{"op": "replace", "path": "title", "value": new}]}
+    assert customer.send("PATCH", f"/Users/{ada}", patch).status_code == 200
+    customer.moved(2)
+    for page in (f"{customer.page}/log", f"{customer.page}/people/{ada}"):
+        cell = operator.get(page).tree.xpath("(//td[@data-label='Details'])[1]")[0]
+        assert [each.text for each in cell.xpath("bdi")] == ["title: ", old, " \u2192 ", new], page
+
+
 def test_an_empty_log_says_where_it_was_looked_and_leads_to_names_that_begin_so(pages, operator, customer) -> None:
     customer.user("svc@x.org", name={"familyName": "Backup"})
     customer.moved(1)

@@ -70,3 +70,9 @@ def test_a_page_has_the_short_name_beside_the_urn_and_indents_what_was_sent(page
     sent = refused.tree.xpath("string(//pre)")
     assert json.loads(sent)["userName"] == "ada@x.org" and '\n  "userName": "ada@x.org",\n' in sent
     assert USER in sent
+
+
+def test_what_was_removed_is_called_so() -> None:
+    removed, replaced = {"attribute": "title", "old": "Lead", "new": None}, {"attribute": "title", "old": "Lead", "new": "None"}
+    assert summary({"changes": [removed]}) == "title removed: Lead"
+    assert summary({"changes": [replaced]}) == "title: Lead → None"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 _JOINERS = "\u200c\u200d"
@@ -17,3 +18,11 @@ def shown(value: Any) -> str:
         each if each.isprintable() or each in _JOINERS else each.encode("unicode_escape", "backslashreplace").decode()
         for each in text
     )
+
+
+def within(parts: Iterable[str], most: int) -> Iterator[str]:
+    """Yield the first `most` characters of a text that comes in parts, in the same parts."""
+    for part in parts:
+        if most > 0:
+            yield part[:most]
+        most -= len(part)

@@ -10,9 +10,9 @@ from typing import Any
 from app.advice import wording
 from app.advice.explain import short, title_of
 from app.advice.wording import day, number, plural, utc
-from app.blueprints.pages.shown import shown
+from app.blueprints.pages.shown import shown, within
 from app.store.mongo.moments import now
-from app.store.operators.reports.lines import result, summary, what
+from app.store.operators.reports.lines import parts, result, what
 from app.store.operators.reports.values import compared, external_id, indented, readable
 
 WIDTH, HEIGHT = 112, 24
@@ -36,7 +36,7 @@ def bars(values: Sequence[int], most: int) -> str:
 
 
 FILTERS: tuple[Callable[..., Any], ...] = (
-    shown, utc, day, ago, number, plural, bars, result, summary, what, readable, indented, short, title_of, external_id,
-    compared,
+    shown, utc, day, ago, number, plural, bars, result, parts, what, readable, indented, short, title_of, external_id,
+    compared, within,
 )
 """The filters of templates."""

@@ -43,23 +43,30 @@ def what(event: Mapping[str, Any]) -> str:
 
 def summary(event: Mapping[str, Any]) -> str:
     """Return what an event says: what has changed, or why it was refused."""
+    return "".join(parts(event))
+
+
+def parts(event: Mapping[str, Any]) -> list[str]:
+    """Return what an event says in parts, with each old and new value as one of its own, so that none turns others."""
     if event.get("failed"):
         title = title_of(event.get("cause", ""), event.get("attribute", "")) or str(event.get("detail", ""))
         path = [each["received"] for each in event.get("problems", ())] if event["operation"] == REQUEST else []
-        return ": ".join([title, *path])
+        return [": ".join([title, *path])]
     members = event.get("members", {})
     said = [_change(change) for change in event.get("changes", ())[:_MOST]]
     counts = (("+", members.get("addedCount")), ("-", members.get("removedCount")))
-    said += [f"{sign}{count:,} member{'' if count == 1 else 's'}" for sign, count in counts if count]
-    return "; ".join(said) or str(event.get("detail", ""))
+    said += [[f"{sign}{count:,} member{'' if count == 1 else 's'}"] for sign, count in counts if count]
+    return [part for each in said for part in ("; ", *each)][1:] or [str(event.get("detail", ""))]
 
 
-def _change(change: Mapping[str, Any]) -> str:
+def _change(change: Mapping[str, Any]) -> list[str]:
     old, new = (str(value).lower() if isinstance(value, bool) else value for value in map(change.get, ("old", "new")))
-    if any(isinstance(value, (dict, list)) for value in (old, new)) or (old is None and new is None):
-        return short(change["attribute"])
     name = short(change["attribute"])
-    return f"{name}: {new}" if old is None else f"{name}: {old} → {new}"
+    if any(isinstance(value, (dict, list)) for value in (old, new)) or (old is None and new is None):
+        return [name]
+    if new is None:
+        return [f"{name} removed: ", str(old)]
+    return [f"{name}: ", *([] if old is None else [str(old), " → "]), str(new)]
 
 
 def members_of(event: Mapping[str, Any], directory: Directory) -> dict[str, str]:
