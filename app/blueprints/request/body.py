@@ -78,7 +78,9 @@ def _next(stream: IO[bytes], most: int) -> bytes:
 
 
 def _check_media_type(request: Request) -> None:
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+    given = request.headers.get("Content-Encoding")
+    # A list may have empty elements (RFC 9110 section 5.6.1.2).
+    if given and not {coding.strip().lower() for coding in given.split(",")} <= {"", "identity"}:
         error = UnsupportedMediaType("The body must have no Content-Encoding: none is supported.")
         error.headers["Accept-Encoding"] = "identity"  # RFC 9110 section 12.5.3
         raise error

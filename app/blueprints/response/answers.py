@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Request, Response
 from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from app.blueprints.exchange import current, service
 from app.blueprints.response.streaming import Stream, is_streamed, json_blocks
@@ -23,6 +25,8 @@ STATUSES = Statuses(created=201, shown=200, not_shown=204)
 """The statuses of successful writes, for the provisioning log."""
 # Responses contain personal data: no cache may store them, and no browser may guess another type.
 _NOT_STORED = "private, no-store"
+_BARE_QUALITY = re.compile(r"(?<=[qQ])=\.")
+"""A quality without its first digit, `q=.2`, which Werkzeug passes over with its media type."""
 _ALWAYS = [("Vary", "Accept, Authorization"), ("X-Content-Type-Options", "nosniff")]
 
 
@@ -49,8 +53,10 @@ def media_type(request: Request) -> str:
     header = request.headers.get("Accept")
     if not header or header == "*/*" or header == SCIM_JSON:
         return SCIM_JSON
-    # Without parameters such as `charset`: Werkzeug matches no type that has one.
-    wanted = MIMEAccept((kind.partition(";")[0].rstrip(), quality) for kind, quality in request.accept_mimetypes)
+    accepted = parse_accept_header(_BARE_QUALITY.sub("=0.", header), MIMEAccept)
+    # Without parameters such as `charset`: Werkzeug matches no type that has one, and not a `*` alone either (D-690).
+    kinds = ((kind.partition(";")[0].rstrip(), quality) for kind, quality in accepted)
+    wanted = MIMEAccept(("*/*" if kind == "*" else kind, quality) for kind, quality in kinds)
     for candidate in (SCIM_JSON, JSON):
         if wanted.quality(candidate) > 0:
             return candidate
