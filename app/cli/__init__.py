@@ -19,6 +19,7 @@ from app.cli.output import escape_unencodable, say
 from app.config import ConfigError
 from app.errors import ScimError, describe
 from app.processes import collect_seldom
+from app.schemas.validation.secrets import NOT_KEPT, OURS
 from app.store.mongo.database import StoreError, translating
 
 COMMANDS = {
@@ -128,5 +129,8 @@ def _limit(arguments: list[str]) -> AbstractContextManager[None]:
 
 
 def _fail(sentence: str, status: int = 1) -> int:
-    say(f"scimd: {' '.join(sentence.split())}", err=True)
+    shown = OURS.sub(NOT_KEPT, sentence)
+    if shown != sentence:
+        shown = f"{shown.rstrip('.')}: that is a secret, and an id belongs there, as `list` shows it."
+    say(f"scimd: {' '.join(shown.split())}", err=True)
     return status

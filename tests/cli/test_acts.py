@@ -188,6 +188,23 @@ def test_fa_19_what_fails_has_a_line_too_and_changes_nothing(world: World) -> No
     assert "There is no token 'nobody'." in world.operator("acts")
 
 
+@pytest.mark.parametrize("command", [
+    "token revoke {}", "client rotate {}", "client delete {}", "client secret delete CLIENT {}", "trust delete {}",
+    "app delete {}", "setup revoke {}", "console end {}", "webhook rotate {}", "stream delete {}", "restore acme {}",
+])
+def test_a_secret_in_the_place_of_an_id_is_neither_kept_nor_shown(world: World, command: str) -> None:
+    """Acts are kept for 400 days, and viewers see them."""
+    operator = world.operator
+    link, token = operator("setup", "link", "acme").split()[0], operator("token", "issue", "acme").strip()
+    secret = json.loads(operator("client", "create", "acme", "--json"))["client_secret"]
+    for pasted in (link, token, secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"):
+        said = operator(*command.replace("CLIENT", world.client).format(pasted).split(), status=1)
+        kept = [line for line in acts_of(operator) if line["outcome"] == "failed"]
+        hidden = pasted.rpartition("/enter/")[2]
+        assert hidden not in said and hidden not in json.dumps(kept, default=str), command
+        assert "that is a secret, and an id belongs there" in said
+
+
 def test_fa_19_a_change_and_its_line_are_one_write(world: World) -> None:
     """Where the line in the tenant's log cannot be written, nothing is done."""
     events, before = world.operator.database.db.events, len(Tokens(world.operator.database).of_tenant("acme"))

@@ -15,9 +15,11 @@ from app.schemas.attribute import VALUE, Attribute
 
 NOT_KEPT = "(not kept)"
 """In place of a secret."""
-SECRET = re.compile(
-    r"scimd_(?:secret|at|code|[0-9a-f]{12})_\w*|eyJ[\w-]+\.[\w.-]+|[\w+/=%-]{100,}", re.IGNORECASE | re.ASCII
+OURS = re.compile(
+    r"scimd_(?:secret|at|code|[0-9a-f]{12})_\w*|whsec_[\w+/=]+|/enter/[\w-]+", re.IGNORECASE | re.ASCII
 )
+"""Our secrets; the last one is a link into the console or the setup pages."""
+SECRET = re.compile(rf"{OURS.pattern}|eyJ[\w-]+\.[\w.-]+|[\w+/=%-]{{100,}}", re.IGNORECASE | re.ASCII)
 """Our secrets, JWTs, and long base64: a pasted SAML response, or a certificate. Search 1,000 characters at most."""
 MOST_TEXT = 1_000
 """Characters of one text: the pattern takes quadratic time, and what it has not seen must not be kept."""

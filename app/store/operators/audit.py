@@ -17,6 +17,7 @@ from pymongo.errors import PyMongoError
 from app.advice.explain import title_of
 from app.errors import ScimError, Unavailable
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.schemas.validation.secrets import NOT_KEPT, OURS
 from app.store.log.event import new_id
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
@@ -90,8 +91,8 @@ class AuditEntry:
 
     def record(self, outcome: str, session: Session = None, *, reason: str = "") -> None:
         """Record the outcome of the act and, if it has failed, the reason, unless that has been done."""
-        end = {"outcome": outcome, "tenant": self.tenant, "object": self.object}
-        end |= {"reason": reason[:_LONGEST]} if reason else {}
+        end = {"outcome": outcome, "tenant": self.tenant, "object": _kept(self.object)}
+        end |= {"reason": _kept(reason)} if reason else {}
         self._database.db[SPEC.name].update_one({"_id": self._id, "outcome": BEGUN}, {"$set": end}, session=session)
 
 
@@ -105,7 +106,7 @@ class AuditLog:
     @contextmanager
     def begin(self, operator: Operator, act: str, *, tenant: str = "", object_: str = "") -> Iterator[AuditEntry]:
         """Record that an act begins, and its outcome when the block ends."""
-        entry = AuditEntry(self._database, new_id(), tenant, object_[:_LONGEST])
+        entry = AuditEntry(self._database, new_id(), tenant, _kept(object_))
         self._collection.insert_one({
             "_id": entry._id, "time": now(), "who": operator.who, "role": operator.role, "how": operator.how,
             "address": operator.address, "tenant": tenant, "act": act, "object": entry.object, "outcome": BEGUN,
@@ -142,6 +143,11 @@ class AuditLog:
         same = {key: each for key, each in query.items() if key != "time"} | {"time": last}
         rest = _newest_first(self._collection.find(same, limit=_MOST_AT_ONCE))
         return [each for each in found if each["time"] > last] + rest, aware(last)
+
+
+def _kept(text: str) -> str:
+    """Return what may be kept of an object or a reason: people paste a secret where its id belongs."""
+    return OURS.sub(NOT_KEPT, text)[:_LONGEST]
 
 
 def _newest_first(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
