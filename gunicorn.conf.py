@@ -145,9 +145,8 @@ def on_starting(server: Arbiter) -> None:
     try:
         if not (server.master_pid or "LISTEN_FDS" in os.environ):  # else the sockets are inherited
             for address in server.cfg.address:
-                if isinstance(address, tuple):
-                    host, port = address
-                    wait_for_address(host, port, ADDRESS_SECONDS)
+                if isinstance(address, tuple | str):
+                    wait_for_address(address, ADDRESS_SECONDS)
         database = open_database(_config, watch=False)
         create_app(_config, database)
         with suppress(Unavailable):  # `create_app` has logged it, and the workers wait

@@ -53,17 +53,23 @@ def try_lock(lock: int, kind: int) -> bool:
         return False
 
 
-def wait_for_address(host: str, port: int, seconds: float) -> None:
-    """Wait until no process listens on the address.
+def wait_for_address(address: tuple[str, int] | str, seconds: float) -> None:
+    """Wait until no process listens on an address: host and port, or the path of a Unix socket.
 
     Raises AddressTaken, which names the process that does, or says at once why the address cannot be used.
     """
     deadline = time.monotonic() + seconds
-    while _is_taken(host, port):
-        if time.monotonic() >= deadline:
-            holder = next(listeners(port), "another process")
-            raise AddressTaken(f"{host}:{port} is in use by {holder}: end that, or set SCIMD_BIND to another address.")
-        time.sleep(PAUSE)
+    shown = f"unix:{address}" if isinstance(address, str) else f"{address[0]}:{address[1]}"
+    try:
+        while _is_socket_taken(Path(address)) if isinstance(address, str) else _is_taken(*address):
+            if time.monotonic() >= deadline:
+                found = () if isinstance(address, str) else listeners(address[1])
+                holder = next(iter(found), "another process")
+                raise AddressTaken(f"{shown} is in use by {holder}: end that, or set SCIMD_BIND to another address.")
+            time.sleep(PAUSE)
+    except OSError as error:
+        why = error.strerror or error
+        raise AddressTaken(f"{shown} cannot be used: {why}; set SCIMD_BIND to another address.") from error
 
 
 def _is_taken(host: str, port: int) -> bool:
@@ -73,9 +79,25 @@ def _is_taken(host: str, port: int) -> bool:
             probe.bind((host, port))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
-                raise AddressTaken(
-                    f"{host}:{port} cannot be used: {error.strerror}; set SCIMD_BIND to another address."
-                ) from error
+                raise
+            return True
+    return False
+
+
+def _is_socket_taken(path: Path) -> bool:
+    """Return whether a process listens on a Unix socket. Raises OSError if none can be made there.
+
+    gunicorn removes a socket that exists, also that of a server that runs.
+    """
+    if path.exists() and not path.is_socket():
+        raise FileExistsError(errno.EEXIST, "it exists and is not a socket")
+    with socket.socket(socket.AF_UNIX) as probe:
+        if not path.exists():
+            probe.bind(str(path))
+            path.unlink()
+            return False
+        with suppress(ConnectionRefusedError, FileNotFoundError):  # its process was killed, or has just removed it
+            probe.connect(str(path))
             return True
     return False
 

@@ -66,9 +66,8 @@ class Server(WSGIApplication):
         """Check that no other process listens where this one is to; raises ClickException."""
         try:
             for address in self.cfg.address:
-                if isinstance(address, tuple) and "LISTEN_FDS" not in os.environ:
-                    host, port = address
-                    wait_for_address(host, port, _ADDRESS_SECONDS)
+                if isinstance(address, tuple | str) and "LISTEN_FDS" not in os.environ:
+                    wait_for_address(address, _ADDRESS_SECONDS)
         except AddressTaken as error:
             raise click.ClickException(str(error)) from error
 

@@ -286,6 +286,7 @@ def ended(arguments: list[str], environ: dict[str, str], folder: Path) -> Done:
     pytest.param(LIST, "SCIMD_THREDS", "4", "There is no setting SCIMD_THREDS; did you mean SCIMD_THREADS?", marks=pytest.mark.long),
     (SERVE, "SCIMD_MONGODB_URI", "mongodb://localhost:x/", "connection string"),
     (LIST, "SCIMD_DATA_DIR", "/proc/nothing", "/proc/nothing"),
+    (SERVE, "SCIMD_BIND", "unix:/proc/nothing/s", "unix:/proc/nothing/s cannot be used: No such file or directory;"),
     pytest.param(DIRECT, "SCIMD_DATA_DIR", "/proc/nothing", "/proc/nothing", marks=pytest.mark.long),
     pytest.param(SERVE, "PATH", "{broken}", "SCIMD_MONGODB_URI", marks=pytest.mark.long),
     pytest.param(LIST, "PATH", "{broken}", "SCIMD_MONGODB_URI", marks=pytest.mark.long),
