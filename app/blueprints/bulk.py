@@ -8,13 +8,13 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, request
 
-from app.blueprints.exchange import current_principal, current_provider, service
+from app.blueprints.exchange import Answer, current, current_principal, current_provider, service
 from app.blueprints.request.body import MOST_BYTES, read_object
 from app.blueprints.request.prefer import apply_preference, preference_of
 from app.blueprints.response.answers import json_response, media_type
 from app.blueprints.response.errors import attempt_of, error_for_client, log_refusal
 from app.errors import InvalidPath, MethodNotAllowed, NotFound, ScimError
-from app.protocol.bulk import Call, Outcome, run_bulk
+from app.protocol.bulk import METHODS, Call, Outcome, run_bulk
 from app.protocol.etag import Condition
 from app.provider import Attempt, Conditions, Provider, Shown
 from app.schemas.custom import PROTOCOL
@@ -58,7 +58,7 @@ class _Executor:
         """Run one operation; raises ScimError, or anything else for a bug."""
         with service().budget():
             outcome = self._one(_type(self._provider, call), call)
-        self._provider.attempt = Attempt()  # a later refusal is not about this resource
+        self._answered(call, outcome.status)
         return outcome
 
     def refused(self, call: Call, error: Exception) -> ScimError:
@@ -73,7 +73,7 @@ class _Executor:
         except Exception as failure:  # noqa: BLE001 - no database, or a bug: the other operations run all the same
             error_for_client(failure)
             self.not_logged += 1
-        self._provider.attempt = Attempt()
+        self._answered(call, refusal.status, refusal)
         return refusal
 
     def locate(self, endpoint: str, resource_id: str) -> str:
@@ -84,6 +84,12 @@ class _Executor:
     def out_of_time(self) -> bool:
         """Return whether the request has used up its time."""
         return service().out_of_time()
+
+    def _answered(self, call: Call, status: int, error: ScimError | None = None) -> None:
+        """Note what became of an operation, and forget its attempt: a later refusal is not about this resource."""
+        method, attempt = call.method if call.method in METHODS else "", self._provider.attempt
+        current().operations.append(Answer(method, status, error, attempt.operation, attempt.resource_type))
+        self._provider.attempt = Attempt()
 
     def _one(self, resource_type: ResourceType, call: Call) -> Outcome:
         provider, resource_id, data = self._provider, call.resource_id, call.data

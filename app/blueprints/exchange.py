@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from flask import Flask, Request, request
 from werkzeug.routing import Rule
@@ -16,7 +17,7 @@ from app.auth import Principal
 from app.blueprints.service import Service
 from app.errors import ScimError
 from app.provider import Provider
-from app.schemas.resource_type import Catalogue
+from app.schemas.resource_type import Catalogue, ResourceType
 
 EXTENSION = "scimd"
 """Where the application has its parts, a `Service`."""
@@ -24,6 +25,17 @@ UNKNOWN_PATH = "tenant.unknown_path"
 """The endpoint of paths that do not exist below a tenant's SCIM URL."""
 READING = ("GET", "HEAD", "OPTIONS")
 _SANE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,64}$")
+
+
+class Answer(NamedTuple):
+    """What became of a request, or of an operation of a Bulk request, which is counted as if it came alone (D-687)."""
+
+    method: str
+    status: int
+    error: ScimError | None
+    operation: str = ""
+    resource_type: ResourceType | None = None
+    """What was written, or would have been."""
 
 
 @dataclass(slots=True)
@@ -51,6 +63,8 @@ class Exchange:
     """Set for a client that has been let in, and for open discovery."""
     error: ScimError | None = None
     """Set if the request is refused."""
+    operations: list[Answer] = field(default_factory=list)
+    """Those of a Bulk request, with what became of them."""
     is_consumer: bool = False
     """Whether it is a request of a consumer, to the feed or for a snapshot."""
     waited: float = 0.0

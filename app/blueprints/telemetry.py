@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,11 +11,11 @@ from typing import Any
 import structlog
 from flask import Flask, Response
 
-from app.blueprints.exchange import Exchange, begin, current, end
+from app.blueprints.exchange import Answer, Exchange, begin, current, end
 from app.blueprints.request.misdirected import TENANT_URL
 from app.causes import GUARDED, WRONG_URL
 from app.errors import ScimError, TooMany, TooManyRequests
-from app.provider import Provider
+from app.schemas.resource_type import ResourceType
 from app.schemas.storage.columns import columns
 from app.telemetry.activity import AnsweredRequest
 from app.telemetry.labels import tenant_label
@@ -36,14 +37,23 @@ def install(app: Flask, *, counted: bool) -> None:
 def _finish(response: Response, *, counted: bool) -> Response:
     exchange = current()
     response.headers.add("X-Request-Id", exchange.request_id)
+    answers = exchange.operations or [_answer(exchange, response.status_code)]
     if counted:
-        _count(exchange, response.status_code)
-    kind = "" if exchange.is_consumer else _kind(exchange, response.status_code)  # an operator looks for provisioning
-    if exchange.tenant_name is not None and kind:
-        _remember(exchange, exchange.tenant_name, response.status_code, kind)
+        _count(exchange, response.status_code, answers)
+    if exchange.tenant_name is not None and not exchange.is_consumer:  # an operator looks for provisioning
+        for answer in answers:
+            _remember(exchange, exchange.tenant_name, answer)
     if exchange.route not in ("/healthz", "/readyz") or response.status_code != 200:
         _log(exchange, response.status_code)
     return response
+
+
+def _answer(exchange: Exchange, status: int) -> Answer:
+    """Return what became of a request that is none of Bulk."""
+    if exchange.provider is None:
+        return Answer(exchange.method, status, exchange.error)
+    attempt = exchange.provider.attempt
+    return Answer(exchange.method, status, exchange.error, attempt.operation, attempt.resource_type)
 
 
 def _log(exchange: Exchange, status: int) -> None:
@@ -61,13 +71,12 @@ def _tenant(name: str | None) -> str | None:
     return name if name and _NAME.fullmatch(name) else None
 
 
-def _kind(exchange: Exchange, status: int) -> str:
-    """Return how a request is counted, "" for one that needs no credential.
+def _kind(exchange: Exchange, status: int, error: ScimError | None) -> str:
+    """Return how an answer is counted, "" for one that needs no credential.
 
     A read is a read even if it finds nothing: only changes count as refused, as in the log. What a credential does that
     can only read is not counted, since it is the vendor's own app and not the identity provider (D-652).
     """
-    error = exchange.error
     too_fast = isinstance(error, TooManyRequests) and error.limit != "credentials"
     if exchange.principal and not exchange.principal.may_write:
         return ""
@@ -82,16 +91,19 @@ def _kind(exchange: Exchange, status: int) -> str:
     return "refused" if status >= 400 else "done"
 
 
-def _remember(exchange: Exchange, tenant: str, status: int, kind: str) -> None:
-    """Count the request among the tenant's latest."""
-    provider, principal = exchange.provider, exchange.principal
-    error = exchange.error if status >= 400 else None
+def _remember(exchange: Exchange, tenant: str, answer: Answer) -> None:
+    """Count an answer among the tenant's latest, unless no credential is needed for it."""
+    kind = _kind(exchange, answer.status, answer.error)
+    if not kind:
+        return
+    principal = exchange.principal
+    error = answer.error if answer.status >= 400 else None
     exchange.service.answered(tenant, AnsweredRequest(
-        time=datetime.now(UTC), method=exchange.method, status=status, kind=kind,
-        resource_type=_resource_type(provider) or _type_read(exchange),
-        credential=principal.credential_id if provider and principal else "",
+        time=datetime.now(UTC), method=answer.method, status=answer.status, kind=kind,
+        resource_type=answer.resource_type.name if answer.resource_type else _type_read(exchange),
+        credential=principal.credential_id if exchange.provider and principal else "",
         reason=_reason(error) if error else "",
-        cause=_cause(error, provider) if error else "",
+        cause=_cause(error, answer.resource_type) if error else "",
     ))
 
 
@@ -105,12 +117,6 @@ def _reason(error: ScimError) -> str:
     )
 
 
-def _resource_type(provider: Provider | None) -> str:
-    """Return the resource type of a write, or ""."""
-    resource_type = provider.attempt.resource_type if provider else None
-    return resource_type.name if resource_type else ""
-
-
 def _type_read(exchange: Exchange) -> str:
     """Return the resource type that is read at an endpoint of one type, or ""."""
     endpoint = (exchange.request.view_args or {}).get("endpoint", "")
@@ -118,17 +124,16 @@ def _type_read(exchange: Exchange) -> str:
     return resource_type.name if resource_type else ""
 
 
-def _cause(error: ScimError, provider: Provider | None) -> str:
+def _cause(error: ScimError, resource_type: ResourceType | None) -> str:
     """Return in a word why a request was refused, with the attribute if it is one of the tables'."""
-    resource_type = provider.attempt.resource_type if provider else None
     known = error.attribute and resource_type and columns(resource_type)(error.attribute)
     return f"{error.cause} {error.attribute}" if known else error.cause
 
 
-def _count(exchange: Exchange, status: int) -> None:
+def _count(exchange: Exchange, status: int, answers: Iterable[Answer]) -> None:
     from app.telemetry import metrics
 
-    principal, provider, error = exchange.principal, exchange.provider, exchange.error
+    principal, error = exchange.principal, exchange.error
     # Without a valid credential the name could be anything, and each would be another series.
     tenant = tenant_label(principal.tenant.name if principal else getattr(error, "tenant", ""))
     provisioned = "" if exchange.is_consumer else tenant  # an alert looks for tenants without requests
@@ -145,5 +150,6 @@ def _count(exchange: Exchange, status: int) -> None:
         metrics.RATE_LIMITED.labels(tenant, error.limit).inc()
     if isinstance(error, TooMany):
         metrics.TOO_MANY.labels(tenant).inc()
-    if provider and (kind := _resource_type(provider)):
-        metrics.OPERATIONS.labels(provider.attempt.operation, kind, metrics.result(status)).inc()
+    for answer in answers:
+        if answer.resource_type:
+            metrics.OPERATIONS.labels(answer.operation, answer.resource_type.name, metrics.result(answer.status)).inc()

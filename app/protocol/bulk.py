@@ -14,11 +14,11 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from app.errors import Conflict, ScimError, Unavailable
-from app.protocol.bulk_message import MOST_OPERATIONS, Call, Operation, Outcome, bulk_response, read_bulk
+from app.protocol.bulk_message import METHODS, MOST_OPERATIONS, Call, Operation, Outcome, bulk_response, read_bulk
 from app.protocol.bulk_references import references, resolved, split
 from app.protocol.messages import PATCH_URN
 
-__all__ = ["MOST_OPERATIONS", "Call", "Executor", "Outcome", "run_bulk"]
+__all__ = ["METHODS", "MOST_OPERATIONS", "Call", "Executor", "Outcome", "run_bulk"]
 
 
 class Executor(Protocol):

@@ -343,6 +343,27 @@ def test_co_43_what_is_written_from_right_to_left_turns_nothing_round_beside_it(
         assert [each.text for each in cell.xpath("bdi")] == ["title: ", old, " \u2192 ", new], page
 
 
+def test_d_687_a_customers_page_counts_each_operation_of_a_bulk_request_as_the_log_does(pages, operator, customer) -> None:
+    other = "not a method" * 100
+    operations = [
+        {"method": "POST", "path": "/Users", "bulkId": name, "data": as_sent(f"{name}@x.org")} for name in ("ada", "bo")
+    ]
+    operations[1]["data"]["name"] = {"familyName": "Lin", "formatted": "Bo Lin"}
+    operations.append({"method": other, "path": "/Users"})
+    answer = customer.send("POST", "/Bulk", {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations})
+    assert [each["status"] for each in answer.json()["Operations"]] == ["201", "400", "400"]
+    customer.counted(3)
+    shown = operator.get(customer.page).main
+    assert "2 refused today" in shown and "3 changes, 2 of them refused" in shown
+    assert "name.givenName is missing" in shown
+    pulse = pages.database.db.pulses.find_one({"_id": customer.name})
+    assert [(row["method"], row["type"], row["status"]) for row in pulse["recent"]] == [("POST", "User", 201), ("POST", "User", 400), ("", "", 400)]
+    before = pulse["lastWrite"]
+    customer.send("POST", "/Bulk", {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": operations[2:]})
+    customer.counted(4)
+    assert pages.database.db.pulses.find_one({"_id": customer.name})["lastWrite"] == before
+
+
 def test_an_empty_log_says_where_it_was_looked_and_leads_to_names_that_begin_so(pages, operator, customer) -> None:
     customer.user("svc@x.org", name={"familyName": "Backup"})
     customer.moved(1)

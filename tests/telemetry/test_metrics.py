@@ -96,6 +96,20 @@ def test_the_counters_are_right_over_two_workers(metered: Server) -> None:
     assert total(metered, "scimd_mongodb_connections") >= 0
 
 
+def test_d_687_each_operation_of_a_bulk_request_is_counted(metered: Server) -> None:
+    url, token = metered.create_tenant()
+    sent = [{"method": "POST", "path": "/Users", "bulkId": str(number), "data": PERSON | {"userName": "u"}} for number in range(2)]
+    body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"], "Operations": sent}
+
+    def counted() -> list[float]:
+        return [total(metered, "scimd_operations_total", operation="create", type="User", result=each) for each in ("done", "refused")]
+
+    before = counted()
+    answer = requests.post(f"{url}/Bulk", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    assert [each["status"] for each in answer.json()["Operations"]] == ["201", "409"]
+    until(lambda: counted() == [before[0] + 1, before[1] + 1])
+
+
 def test_the_relay_counts_what_it_moves_and_tells_how_old_what_waits_is(metered: Server) -> None:
     until(lambda: total(metered, "scimd_relay_takeovers_total") >= 1)
     before = total(metered, "scimd_relay_events_total"), total(metered, "scimd_relay_seconds_count")
