@@ -13,7 +13,7 @@ from app.cli.audit import audited_change
 from app.cli.connection import Connection
 from app.cli.credentials.client import expires_option
 from app.cli.output import json_option, print_changes, print_json, print_rows, print_values, say, value_text
-from app.cli.sign_on.choosing import warn_of_group
+from app.cli.sign_on.choosing import check_scopes, warn_of_group
 from app.cli.values import Text
 from app.sign_on.connecting import check_text
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
@@ -184,7 +184,7 @@ def delete_secret(connection: Connection, app_id: str, secret_id: str) -> None:
 
 
 def _settings(connection: Connection, base: Settings, options: dict[str, Any]) -> Settings:
-    """Return the settings with what the options say; raises NotFound for an unknown tenant."""
+    """Return the settings with what the options say; raises NotFound for an unknown tenant, InvalidValue."""
     changes = {name: value for name, value in options.items() if value not in (None, ()) and name != "tenants"}
     if changes.get("group"):
         check_text(changes["group"], "The group")
@@ -192,6 +192,7 @@ def _settings(connection: Connection, base: Settings, options: dict[str, Any]) -
     changes = {renamed.get(name, name): value for name, value in changes.items()}
     if "scopes" in changes:
         changes["scopes"] = tuple(dict.fromkeys(("openid", *" ".join(changes["scopes"]).split())))
+        check_scopes(connection, changes["scopes"])
     if options["tenants"]:
         found = [Tenants(connection.database).require(name) for name in dict.fromkeys(options["tenants"])]
         changes["tenants"] = tuple((each.name, each.tenant_id) for each in found)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import click
 
 from app.cli.connection import Connection
 from app.cli.output import say
-from app.errors import NotFound
+from app.errors import InvalidValue, NotFound
+from app.schemas.custom import all_types
 from app.schemas.storage.columns import columns
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
+from app.sign_on.provider.claims import scopes_of
 from app.store.accounts.tenants import Tenants
 from app.store.sign_on import connection as stored
 from app.store.sign_on.apps import App
@@ -83,3 +85,12 @@ def users_named(connection: Connection, tenant: str, name: str) -> list[str]:
     if not found and not _ID.fullmatch(name):
         raise NotFound(f"{tenant} has no user {name!r}.")
     return list(found) or [name]
+
+
+def check_scopes(connection: Connection, scopes: Iterable[str]) -> None:
+    """Check that attributes of users have these scopes, in any tenant; raises InvalidValue."""
+    users = [each for each in all_types(connection.config.schemas_dir) if each.name == USER_TYPE.name]
+    known = list(dict.fromkeys(scope for each in users for scope in scopes_of(each)))
+    for scope in scopes:
+        if scope not in known:
+            raise InvalidValue(f"There is no scope {scope!r}; there are {', '.join(known)}.")

@@ -70,6 +70,21 @@ def test_a_group_that_is_not_there_yet_is_told(scimd):
     assert warning in scimd("app", "change", made.json["client_id"], "--group", "Staff").err
 
 
+def test_a_scope_that_does_not_exist_is_refused(scimd, made, tmp_path):
+    """It would give no claim, and no one would notice before a person signs in."""
+    for command in (CREATE, ("app", "change", made["client_id"])):
+        done = scimd(*command, "--scope", "emial")
+        assert done.status == 1
+        assert done.err == (
+            "scimd: There is no scope 'emial'; there are openid, address, email, enterprise, external, groups, phone, profile, roles.\n"
+        )
+    (tmp_path / "badge.json").write_text(
+        '{"id": "urn:example:acme:2.0:User", "attributes": [{"name": "badge", "claim": "badge_number", "scope": "badge"}]}'
+    )
+    scimd.settings["SCIMD_SCHEMAS_DIR"] = str(tmp_path)
+    assert scimd("app", "change", made["client_id"], "--scope", "badge", "--json").json["scopes"] == ["openid", "badge"]
+
+
 def test_changed_only_as_far_as_it_is_said(scimd, made):
     changed = scimd("app", "change", made["client_id"], "--name", "Door", "--scope", "email", "--json").json
     assert (changed["name"], changed["scopes"], changed["redirect_uris"]) == ("Door", ["openid", "email"], ["https://app.example.com/cb"])
