@@ -11,13 +11,14 @@ from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import cell, print_json, print_table, print_values, say
 from app.delivery import signing
+from app.errors import NotFound
 from app.feed.cursors import cursor_text
 from app.feed.parameters import CURRENT
 from app.outgoing.addresses import check_url
 from app.outgoing.failures import OutgoingError
 from app.store.accounts.sealing import Sealer
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
-from app.store.delivery.endpoint import Attempt, Endpoint, SigningKey
+from app.store.delivery.endpoint import POLL, SET, WEBHOOK, Attempt, Endpoint, SigningKey
 from app.store.delivery.endpoints import Endpoints, missing
 from app.store.delivery.put_aside import PutAsides
 from app.store.log.sequence import Scope
@@ -25,6 +26,7 @@ from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import now
 from app.store.operators.acting import change_endpoint
 
+_KINDS = {WEBHOOK: "a webhook", SET: "a stream by push", POLL: "a stream by poll"}
 endpoint_argument = click.argument("endpoint_id", metavar="ID")
 
 
@@ -40,8 +42,10 @@ def changed(
 def require(connection: Connection, endpoint_id: str, *forms: str) -> Endpoint:
     """Return an endpoint, of one of the forms if any are given; raises NotFound."""
     endpoint = Endpoints(connection.database).get(endpoint_id)
-    if endpoint is None or (forms and endpoint.form not in forms):
+    if endpoint is None:
         raise missing(endpoint_id)
+    if forms and endpoint.form not in forms:
+        raise NotFound(f"This command is not for {endpoint_id}, which is {_KINDS[endpoint.form]}.")
     return endpoint
 
 

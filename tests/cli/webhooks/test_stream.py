@@ -82,6 +82,17 @@ def test_a_stream_that_cannot_be(scimd: Any, database: Database, arguments: tupl
     assert Endpoints(database).all() == []
 
 
+def test_a_command_says_for_what_it_is_not(scimd: Any, database: Database) -> None:
+    """It said that there was no such endpoint, which `list` showed."""
+    webhook = Endpoints(database).create("acme", place=0, url="https://x.example.com/").id
+    for made, command, kind in (
+        (scimd(*POLLED, "--json").json["id"], ("stream", "change"), "a stream by poll"),
+        (scimd(*PUSH, "--json").json["id"], ("webhook", "show"), "a stream by push"), (webhook, ("stream", "show"), "a webhook"),
+    ):
+        done = scimd(*command, made, *(["--push", "https://127.0.0.1/"] if "change" in command else []))
+        assert (done.status, done.err) == (1, f"scimd: This command is not for {made}, which is {kind}.\n")
+
+
 def test_ev_115_list_show_and_delete(scimd: Any, database: Database) -> None:
     assert "scimd stream create acme" in scimd("stream", "list", "acme").out
     one, two = scimd(*POLLED, "--json").json["id"], scimd(*PUSH, "--json").json["id"]
