@@ -105,7 +105,7 @@ See who was provisioned, and why some were not (the link works once, within {lif
 @click.command()
 @click.pass_obj
 def demo(connection: Connection) -> None:
-    """Create the tenant `demo` if needed, and print what Entra needs.
+    """Make sure of the tenant `demo`, and print what Entra needs.
 
     A second run changes nothing: while the tenant has a valid token, no other is issued.
     """

@@ -46,7 +46,7 @@ def events(
     connection: Connection, tenant: str, user: str | None, failed: bool, reference: str | None,
     since: timedelta | None, limit: int, follow: bool, as_json: bool,
 ) -> None:
-    """Show what was changed, by whom, and what was refused, and why.
+    """Show what was changed, by whom, what was refused, and why.
 
     The tenant - stands for names that no tenant has: requests to a mistyped Tenant URL. It also has what outlives
     a tenant or concerns all: that a tenant was created, suspended, resumed or deleted, and the tokens of all tenants.

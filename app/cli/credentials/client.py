@@ -75,7 +75,7 @@ def rotate(connection: Connection, client_id: str, expires: timedelta, as_json: 
 @click.argument("client_id", metavar="ID")
 @click.pass_obj
 def delete(connection: Connection, client_id: str) -> None:
-    """Delete a client; its access tokens stop working within five seconds."""
+    """Delete a client, and end its access tokens within five seconds."""
     CredentialActs(connection.database, acting(connection)).delete_client(client_id)
 
 

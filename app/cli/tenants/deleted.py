@@ -19,7 +19,7 @@ def deleted() -> None:
 @json_option
 @click.pass_obj
 def list_deleted(connection: Connection, tenant: str, as_json: bool) -> None:
-    """List the deleted users and groups of a tenant, the last deleted first."""
+    """List the deleted users and groups of a tenant, the latest first."""
     directory = connection.directory(tenant)
     rows = [
         {

@@ -41,7 +41,7 @@ class _Rate(click.ParamType):
 
 @click.group()
 def tenant() -> None:
-    """The customers of this server, each with a SCIM URL of its own."""
+    """The customers of this server, each with its own SCIM URL."""
 
 
 tenant.add_command(domain)
@@ -84,7 +84,7 @@ def list_tenants(connection: Connection, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def show(connection: Connection, name: str, as_json: bool) -> None:
-    """Show what to paste into Entra, for each credential that is set up."""
+    """Show what to paste into Entra, for each credential there is."""
     found = Tenants(connection.database).require(name)
     page, facts = connect_page(connection, found), overview(connection, [name])[name]
     last = max(filter(None, (facts.pop("last_contact"), page["last_contact"])), default=None)

@@ -74,7 +74,7 @@ def _attempt(connection: Connection, endpoint_id: str, event_id: str) -> Attempt
 @json_option
 @click.pass_obj
 def failures(connection: Connection, endpoint_id: str, as_json: bool) -> None:
-    """List what an endpoint has not accepted, and what waits behind it. At most a thousand events are shown."""
+    """List what an endpoint has not accepted, and what waits behind. At most a thousand events are shown."""
     require(connection, endpoint_id)
     rows = [
         {"event": each.event, "type": each.type, "tenant": each.tenant, "time": each.time, "state": each.state,
@@ -164,7 +164,7 @@ def enable(connection: Connection, endpoint_id: str, start: str | None, as_json:
 @json_option
 @click.pass_obj
 def disable(connection: Connection, endpoint_id: str, as_json: bool) -> None:
-    """Turn an endpoint off; events wait for it as long as they are kept."""
+    """Turn an endpoint off; events wait for it while they are kept."""
     endpoint = changed(
         connection, "webhook disable",
         lambda session: Endpoints(connection.database).disable(endpoint_id, "turned off", session=session),
