@@ -90,4 +90,7 @@ if (ARGUMENTS.get(question) !== values.length || !process.env.SCIM_URL || !proce
   console.error("Set SCIM_URL and SCIM_TOKEN, and ask a question: the first lines of this file list them.");
   process.exit(1);
 }
-await main(question, ...values);
+await main(question, ...values).catch(({ message, cause }) => {
+  console.error(cause ? `scimd does not answer: ${cause.message || cause.code}` : message);
+  process.exitCode = 1;
+});

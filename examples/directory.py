@@ -75,7 +75,10 @@ class Directory:
     def _get(self, path, **parameters):
         """Return the JSON of a response; wait as long as scimd says when it is busy (429, 503)."""
         for attempt in range(ATTEMPTS):
-            response = self.session.get(self.url + path, params=parameters, timeout=60)
+            try:
+                response = self.session.get(self.url + path, params=parameters, timeout=60)
+            except requests.RequestException as error:
+                raise SystemExit(f"scimd does not answer: {error}") from None
             if response.status_code not in (429, 503) or attempt == ATTEMPTS - 1:
                 break
             time.sleep(int(response.headers.get("Retry-After", 5)))

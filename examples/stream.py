@@ -36,25 +36,37 @@ class Stream:
     def follow(self):
         acknowledged = []
         while True:
-            answer = self.http.post(self.poll_url, json={"ack": acknowledged}, timeout=60)
-            if answer.status_code in (429, 503):  # busy: the same poll again
-                time.sleep(int(answer.headers.get("Retry-After", 5)))
-                continue
-            if answer.status_code != 200:
-                raise SystemExit(f"{answer.status_code}: {answer.text}")
+            answer = self.asked("POST", self.poll_url, json={"ack": acknowledged})
             acknowledged = []
-            for jti, token in answer.json()["sets"].items():
+            for jti, token in answer["sets"].items():
                 claims = self.verified(token)  # an error stops the program, and the token comes again
                 # Here an app stores what it has to do: a token that is acknowledged does not come again.
                 print(json.dumps({"resource": claims["sub_id"]["uri"], "events": claims["events"]}), flush=True)
                 acknowledged.append(jti)
+
+    def asked(self, method, url, **parameters):
+        """Return the answer to a request, which is sent again while scimd is away or busy."""
+        while True:
+            try:
+                answer = self.http.request(method, url, timeout=60, **parameters)
+            except ValueError as error:  # it is no URL
+                raise SystemExit(f"SCIM_SERVER: {error}") from None
+            except requests.RequestException as error:
+                print(f"{error}; trying again", file=sys.stderr)
+                time.sleep(1)
+                continue
+            if answer.status_code == 200:
+                return answer.json()
+            if answer.status_code != 429 and answer.status_code < 500:
+                raise SystemExit(f"{answer.status_code}: {answer.text}")
+            time.sleep(int(answer.headers.get("Retry-After", 5)))
 
     def verified(self, token):
         """Return the claims of a token; raises JoseError or ValueError unless scimd has made it for this stream."""
         try:
             decoded = jwt.decode(token, self.keys, algorithms=["RS256"])
         except InvalidKeyIdError:  # the first token, or the first one with a new key
-            self.keys = KeySet.import_key_set(self.http.get(self.keys_url, timeout=60).json())
+            self.keys = KeySet.import_key_set(self.asked("GET", self.keys_url))
             decoded = jwt.decode(token, self.keys, algorithms=["RS256"])
         if decoded.header.get("typ") != "secevent+jwt":
             raise ValueError("This is another kind of token.")

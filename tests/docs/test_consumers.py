@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import runpy
 import shlex
@@ -250,9 +251,29 @@ def test_a_question_that_the_directory_does_not_know_gets_the_list_of_all(reader
     assert done.returncode == 1 and "SCIM_URL" in done.stderr and " at " not in done.stderr and "Traceback" not in done.stderr
 
 
-def test_the_copy_says_that_its_server_is_no_url(reader: Story) -> None:
-    done = program(reader, "python examples/copy.py copy.sqlite", {"SCIM_SERVER": "localhost:8000", "SCIM_EVENTS_TOKEN": "x"})
+@pytest.mark.parametrize("command", ["python examples/copy.py copy.sqlite", "python examples/stream.py contoso ep_0 a"])
+def test_a_program_says_that_its_server_is_no_url(reader: Story, command: str) -> None:
+    done = program(reader, command, {"SCIM_SERVER": "localhost:8000", "SCIM_EVENTS_TOKEN": "x"})
     assert done.returncode == 1 and done.stderr.startswith("SCIM_SERVER: ")
+
+
+@pytest.mark.parametrize("command", ["python examples/directory.py users", "node examples/directory.mjs users"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/contoso/scim/v2", "localhost"])
+def test_a_question_to_a_server_that_does_not_answer_ends_with_one_line(reader: Story, command: str, url: str) -> None:
+    needs(shlex.split(command)[0])
+    done = program(reader, command, {"PATH": reader.environ["PATH"], "SCIM_URL": url, "SCIM_TOKEN": "x"})
+    assert done.returncode == 1 and done.stderr.startswith("scimd does not answer: ") and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_receiver_of_a_stream_waits_for_its_server(reader: Story) -> None:
+    """It is a program that goes on, and a server is started again now and then."""
+    environ = os.environ | {"SCIM_SERVER": "http://127.0.0.1:1", "SCIM_EVENTS_TOKEN": "x"}
+    words = [sys.executable, str(pages.ROOT / "examples/stream.py"), "contoso", "ep_0", "a"]
+    with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) as going:
+        assert going.stderr
+        said = [going.stderr.readline() for _ in range(2)]
+        going.kill()
+    assert all(line.endswith("; trying again\n") for line in said), said
 
 
 def program(reader: Story, command: str, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
