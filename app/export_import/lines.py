@@ -6,13 +6,16 @@ A resource is {type, resource}, a membership {type: "Membership", group, member,
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from app.errors import InvalidValue
+from app.schemas.attribute import Attribute
 from app.schemas.meta import first_meta, now, timestamp
 from app.schemas.moments import read_moment
 from app.schemas.resource_type import ResourceType
+from app.schemas.tables.group import GROUP_TYPE
+from app.schemas.tables.user import USER_TYPE
 from app.schemas.validation.payload import validate, with_defaults
 from app.store.directory.resources import Resource
 from app.store.directory.secrets import as_hashed
@@ -43,14 +46,38 @@ def read_resource(resource_type: ResourceType, payload: Any, *, strict: bool) ->
     members = resource_type.members
     if members and payload.get(members.name):
         raise InvalidValue(f"{members.name}: each must be a line of its own, of the type {MEMBERSHIP}.")
-    for key in payload:
-        if ":" in key and resource_type.extension(key) is None:  # unknown URNs are for clients; this is an export
-            raise InvalidValue(f"{key}: no schema file here describes it.")
+    for path in _undescribed(resource_type, payload):  # clients may send it; an export had it from a schema file
+        raise InvalidValue(f"{path}: no schema file here describes it.")
     resource = with_defaults(resource_type, validate(resource_type, payload, ignore_unknown=not strict))
     for row in resource_type.schema.attributes:
         if row.stored_as == "hash" and row.name in resource:
             resource[row.name] = as_hashed(resource[row.name])
     return resource | {"id": _id(payload.get("id")), "meta": _meta(resource_type, payload.get("meta"))}
+
+
+def _undescribed(resource_type: ResourceType, payload: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the paths in a payload that no schema file describes: of extensions, and of types of your own."""
+    for key, value in payload.items():
+        if ":" in key:
+            extension = resource_type.extension(key)
+            yield from _unknown(extension.attributes, value, f"{key}:") if extension else [key]
+    if resource_type.name not in (USER_TYPE.name, GROUP_TYPE.name):
+        named = {key: value for key, value in payload.items() if ":" not in key}
+        yield from _unknown((*resource_type.common, *resource_type.schema.attributes), named, "")
+
+
+def _unknown(rows: Iterable[Attribute], value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _unknown(rows, item, path)
+    elif isinstance(value, Mapping):
+        known = {row.name.lower(): row for row in rows}
+        for name, inner in value.items():
+            row = known.get(name.lower())
+            if row is None:
+                yield f"{path}{name}"
+            elif row.sub_attributes:
+                yield from _unknown(row.sub_attributes, inner, f"{path}{row.name}.")
 
 
 def deleted_reason(resource_id: str, whose: tuple[str, str], ours: tuple[str, str]) -> str:

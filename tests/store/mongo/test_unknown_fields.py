@@ -246,6 +246,27 @@ def test_fa_04_an_import_leaves_nothing_out_in_silence(newer: Replica, tmp_path:
         assert status == 0 or f"line 1: {BADGE}: no schema file here describes it." in said
 
 
+@pytest.mark.parametrize("profile", ["rfc", "interop"], indirect=True)
+def test_an_import_refuses_an_attribute_that_its_schema_file_does_not_have(
+    newer: Replica, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server that a tenant moves to has an older file: it said "Imported", and the value was lost."""
+    user, device = person() | {"schemas": [USER_URN, BADGE], "id": "u1"}, {"schemas": [DEVICE], "id": "d1", "label": "lamp"}
+    lines = tmp_path / "lines"
+    texts = [
+        json.dumps({"type": "User", "resource": user | {BADGE: HELD | {"color": "red"}}}),
+        json.dumps({"type": "Device", "resource": device | {"color": "red"}}),
+        json.dumps({"type": "Device", "resource": device}), json.dumps({"type": "User", "resource": user | {BADGE: HELD}}),
+    ]
+    lines.write_text("\n".join(texts))
+    environ = {"SCIMD_SCHEMAS_DIR": str(newer.config.schemas_dir)}
+    assert run(["import", "acme", str(lines)], Connection(environ, newer.database)) == 1
+    said = capsys.readouterr().err
+    assert f"line 1: {BADGE}:color: no schema file here describes it." in said
+    assert "line 2: color: no schema file here describes it." in said
+    assert "Imported 2, already present 0, refused 2." in said
+
+
 def complex_row(name: str, multi_valued: bool, *subs: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "type": "complex", "multiValued": multi_valued, "subAttributes": list(subs)}
 
