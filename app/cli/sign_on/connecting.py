@@ -16,7 +16,7 @@ from app.cli.connection import Connection
 from app.cli.output import say
 from app.cli.sign_on.choosing import chosen, connection_option
 from app.cli.sign_on.portal import print_portal, warnings
-from app.cli.values import Label, Text
+from app.cli.values import Filled, Label, Text
 from app.errors import InvalidValue, NotFound, ScimError
 from app.sign_on.connecting import by_hand, certificate_in, check_text, match_of
 from app.sign_on.refreshing import MOST_METADATA, discovered, fetch_metadata, with_metadata
@@ -51,7 +51,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--sign-requests/--no-sign-requests", default=None,
                      help="SAML: sign the requests to the identity provider."),
         click.option("--issuer", metavar="URL", help="OpenID Connect: the identity provider's exact iss."),
-        click.option("--client-id", type=Text(), help="OpenID Connect: the Application (client) ID."),
+        click.option("--client-id", type=Filled(), help="OpenID Connect: the Application (client) ID."),
         click.option("--secret-stdin", is_flag=True, help="OpenID Connect: read the client secret from stdin."),
         click.option("--key", is_flag=True, help="OpenID Connect: the server's key takes the place of a secret."),
         click.option("--scope", multiple=True, type=Text(), help="OpenID Connect: a further scope to ask for."),

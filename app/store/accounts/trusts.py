@@ -223,6 +223,8 @@ def check_url(url: str, what: str, *, query: bool = False) -> None:
     if not host or extras or not (parts.scheme == "https" or plain):
         without = "user and fragment" if query else "user, query and fragment"
         raise InvalidValue(f"{what} must be an https URL without {without} (http on this machine only).")
+    if left := re.search("<[^>]*>", url):
+        raise InvalidValue(f"{what} must have the value itself in place of {left[0]}.")
     if not (url.isascii() and url.isprintable()) or " " in url:
         raise InvalidValue(f"{what} must consist of printable ASCII characters without blanks.")
 

@@ -87,6 +87,7 @@ def test_deleted(scimd, acme, issuer):
     ["add", "acme", "--kind", "bearer", "--issuer", "https://x.example", "--audience", "x", "--jwks-uri", "file:///x"],
     *(["add", "acme", "--kind", "bearer", "--issuer", "https://x.example", "--audience", "x", option, "api://<app id>"]
       for option in ("--audience", "--subject", "--app-id")),
+    ["add", "acme", "--kind", "bearer", "--issuer", "https://sts.windows.net/<tenant>/", "--audience", "x"],
     ["delete", "x"], ["list", "nobody"],
 ])
 def test_errors_are_one_sentence(scimd, acme, arguments):
