@@ -5,6 +5,7 @@ Operators read it in the provisioning log; the client learns only that the crede
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
@@ -125,9 +126,10 @@ class RateRefused(TooManyRequests):
 def loggable(value: object) -> str:
     """Return a received value as one short line of printable characters, without anything that looks like a secret.
 
-    People mix up the fields of a form and send a secret as an id.
+    What is no text is written as JSON. People mix up the fields of a form and send a secret as an id.
     """
-    text = (value if isinstance(value, str) else repr(value))[: 5 * _LONGEST]  # the pattern takes quadratic time
+    given = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = "nothing" if value is None else given[: 5 * _LONGEST]  # the pattern takes quadratic time
     text = SECRET.sub("(a secret)", text)
     if len(text) > _LONGEST:
         text = text[:_LONGEST] + "..."

@@ -227,3 +227,10 @@ def test_fa_01_what_is_shown_of_a_long_text_costs_no_more_than_of_a_short_one():
     assert loggable("eyJ " * 1_400_000).endswith("...")
     assert loggable("x eyJhbGciOi.eyJpc3MiOi.c2ln y") == "x (a secret) y"
     assert "eyJ" not in loggable(f"x eyJ{'a' * 500}.{'b' * 5_000}.c2ln y")
+
+
+@pytest.mark.parametrize(("received", "written"), [
+    ("a b", "a b"), (None, "nothing"), (True, "true"), (["a", "b"], '["a", "b"]'), ({"a": None}, '{"a": null}'), (1.5, "1.5"),
+])
+def test_what_was_received_is_written_as_it_was_sent(received, written) -> None:
+    assert loggable(received) == written

@@ -158,7 +158,8 @@ def _check_conditions(assertion: etree._Element, expected: Expected, checks: Che
     conditions = found[0]
     begin, end = moment(conditions, "NotBefore"), moment(conditions, "NotOnOrAfter")
     both = begin is not None and end is not None
-    checks.check(Reason.CONDITION, "Moments of the conditions", both, "NotBefore and NotOnOrAfter", f"{begin}, {end}")
+    said = ", ".join("nothing" if each is None else written(each) for each in (begin, end))
+    checks.check(Reason.CONDITION, "Moments of the conditions", both, "NotBefore and NotOnOrAfter", said)
     unknown = [str(each.tag) for each in conditions if each.tag not in _CONDITIONS]
     checks.check(Reason.CONDITION, "Kinds of conditions", not unknown, "known ones", ", ".join(unknown) or "known ones")
     check_window("Conditions", (begin, end), expected.now, checks)
@@ -168,7 +169,8 @@ def _check_conditions(assertion: etree._Element, expected: Expected, checks: Che
     ]
     ours = {expected.our_entity_id, _SERVICE_PREFIX + expected.our_entity_id}
     named = bool(restrictions) and all(ours & set(audiences) for audiences in restrictions)
-    checks.check(Reason.AUDIENCE, "Audience", named, expected.our_entity_id, restrictions or "nothing")
+    received = "; ".join(", ".join(audiences) for audiences in restrictions)
+    checks.check(Reason.AUDIENCE, "Audience", named, expected.our_entity_id, received or "nothing")
 
 
 def _read_authentication(assertion: etree._Element, expected: Expected, checks: Checks) -> _Authentication:

@@ -298,5 +298,8 @@ def test_sso_19_a_test_that_fails_says_why(world):
     assert "https://other.example.com/" in page.text
     outcome = Tickets(world.database).outcome(world.tenant, secret)
     assert (outcome["passed"], outcome["reason"]) == (False, "audience")
-    assert [check["name"] for check in outcome["checks"] if not check["passed"]] == ["Audience"]
+    (failed,) = [check for check in outcome["checks"] if not check["passed"]]
+    assert (failed["name"], failed["received"]) == ("Audience", "https://other.example.com/")
+    moments = next(check["received"] for check in outcome["checks"] if check["name"] == "Moments of the conditions")
+    assert re.fullmatch(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ(, )?){2}", moments)
     assert "tested" not in world.database.db.connections.find_one({"tenant": world.tenant})
