@@ -215,7 +215,7 @@ def _path(token: Token) -> Path:
 
 def _whole(token: Token) -> Path:
     if "." in token and ":" not in token:  # erratum 4690
-        raise FilterError("Expected no sub-attribute before the bracket", _column(token))
+        raise FilterError(f"Expected an attribute without a sub-attribute, not {token}", _column(token))
     return _path(token)
 
 

@@ -129,7 +129,7 @@ OPERATOR = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
         ("emails type pr]", 8, f"The operator 'type' is not supported; expected {OPERATOR}"),
         # erratum 4690 of RFC 7644
         ("emails[a[b pr]]", 9, f"Expected an operator: {OPERATOR}, not ["),
-        ("emails.type[a pr]", 1, "Expected no sub-attribute before the bracket"),
+        ("emails.type[a pr]", 1, "Expected an attribute without a sub-attribute, not emails.type"),
         ("emails[(type pr]", 16, 'Expected ")", not ]'),
         ("emails[(type pr x)]", 17, 'Expected "and", "or" or ")", not x'),
         # RFC 8259 section 2: blanks are space, tab, line feed and carriage return; any other is named in the error

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.errors import PayloadTooLarge
+from app.protocol.patch.message import ABSENT
 from app.protocol.patch.selection import Selection
 
 MAX_WORK = 20_000_000
@@ -29,8 +30,8 @@ class Work:
         self._done += _VALUE * len(stored)
         if selection.where is not None:
             self._done += _weight(stored) * (1 + selection.length // _SHORTEST_TERM)
-        elif isinstance(value, list):
-            self._done += _weight(stored) + _PAIR * len(stored) * len(value)
+        elif value is not ABSENT:  # one value is compared as an array of one
+            self._done += _weight(stored) + _PAIR * len(stored) * (len(value) if isinstance(value, list) else 1)
         if self._done > MAX_WORK:
             raise PayloadTooLarge(f"{path}: one request must not compare so many values with each other.")
 

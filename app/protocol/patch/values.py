@@ -5,7 +5,7 @@ Values are never changed in place: each function returns the new value, or None 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -70,7 +70,7 @@ class Edit:
         (section 3.5.2.2); otherwise raises as `change` does.
         """
         values = list(old or ())
-        hits = range(len(values)) if where is None else find(row, values, where)
+        hits = self._listed(sub, values, path) if where is None else find(row, values, where)
         selected = path if where is None else f"{path}[{str(where)[:MAX_SHOWN]}]"
         inner = replace(self, on_unassigned=None)  # inside an element, the error is raised at once
         claims: list[int] = []  # positions of the elements that this operation makes primary
@@ -162,6 +162,14 @@ class Edit:
             if is_primary(value):
                 claims.append(index)
         return keep_last_claim(values, claims, path, several=self.profile.several_primaries) or None
+
+    def _listed(self, sub: Attribute | None, elements: list[Any], path: str) -> Sequence[int]:
+        """Return the positions of all elements, or for `remove` with values of those that have one of them (D-116)."""
+        if self.op != "remove" or sub is None or sub.multi_valued or self.value is ABSENT:
+            return range(len(elements))
+        listed = [self._read(sub, item, f"{path}.{sub.name}") for item in as_array(self.value) if item is not None]
+        gone = [identity(sub, item) for item in listed]
+        return [at for at, each in enumerate(elements) if sub.name in each and identity(sub, each[sub.name]) in gone]
 
     def _in_element(self, row: Attribute, sub: Attribute | None, old: Any, path: str) -> Any:
         """Return one value of a multi-valued attribute after the operation; None if it is gone."""

@@ -251,6 +251,9 @@ class Reference:
     def selected(self, op: str, row: Any, sub: Any, where: tuple | None, place: dict, value: Any) -> None:
         values = place.get(row.name, [])
         hits = [v for v in values if where is None or holds(where, row, v)]
+        if op == "remove" and where is None and sub is not None and not sub.multi_valued and value is not NOTHING and value is not None:
+            listed = [read(sub, item) for item in (value if isinstance(value, list) else [value]) if item is not None]
+            hits = [v for v in hits if any(equal(sub, v.get(sub.name), item) for item in listed)]  # D-116
         if not hits:
             if op != "remove":
                 raise Refused("noTarget")

@@ -295,6 +295,21 @@ def test_pa_45_a_remove_with_values_removes_those_only(profile):
 
 
 @both
+def test_pa_45_a_remove_of_a_sub_attribute_with_values_removes_those_only(profile):
+    types = patch(USER, op("remove", "emails.type", "HOME"), profile=profile)["emails"]
+    assert types == [WORK, {name: value for name, value in HOME.items() if name != "type"}]
+    assert patch(USER, op("remove", "emails.value", "nobody@x"), profile=profile) == USER
+    assert patch(USER, op("remove", "emails.value", []), profile=profile) == USER
+    assert patch(USER, op("remove", "emails.display", "x"), profile=profile) == USER
+    gone = patch(USER, op("remove", "emails.value", "babs@jensen.org"), profile=profile)["emails"]
+    assert [email["value"] for email in gone if "value" in email] == [WORK["value"]]
+    assert patch(USER, op("remove", "emails.value", ["babs@jensen.org"]), profile=profile)["emails"] == gone
+    assert refusal(USER, op("remove", "emails.value", {"x": 1}), profile=profile) == "invalidValue"
+    # What the filter selects is to go, whatever the value.
+    assert patch(USER, op("remove", 'emails[type eq "home"].type', "other"), profile=profile)["emails"] == types
+
+
+@both
 def test_n_26_a_remove_with_null_has_no_value_and_removes_all(profile):
     assert "emails" not in patch(USER, op("remove", "emails", None), profile=profile)
     assert "title" not in patch(USER, op("remove", "title", None), profile=profile)
