@@ -455,10 +455,22 @@ def test_a_trust_names_whom_it_trusts(admin, customer, field, text) -> None:
 
 def test_setup_pages_make_three_trusts_and_still_three_secrets(admin, customer) -> None:
     page = "/setup/values?way=trust"
-    form = admin.get(page).form() | {"issuer": "https://idp.example", "audience": "a", "subject": "s"}
-    assert [admin.post(page, form).status for _ in range(4)] == [200, 200, 200, 422]
+    form = admin.get(page).form() | {"issuer": "https://idp.example", "audience": "a"}
+    assert [admin.post(page, form | {"subject": f"s{number}"}).status for number in range(4)] == [200, 200, 200, 422]
     assert len(Trusts(customer.pages.database).of_tenant(customer.name)) == 3
     assert make_token(admin)
+
+
+def test_d_688_a_form_of_a_trust_that_is_sent_again_makes_no_other(admin, customer) -> None:
+    """As by loading its page again: who revokes the first would leave the second, which lets in whom the first did."""
+    page, trusts = "/setup/values?way=trust", Trusts(customer.pages.database)
+    form = admin.get(page).form() | {"issuer": "https://idp.example", "audience": "a"}
+    trusts.add(customer.name, Conditions(ASSERTION, form["issuer"], ("a",), "s", only_public=True), scopes=("scim.read",))
+    for number in range(3):
+        first, again = (admin.post(page, form | {"subject": f"s{number or ''}"}) for _ in range(2))
+        made = trusts.of_tenant(customer.name)
+        assert len(made) == number + 2
+        assert made[-1].id in first.main and made[-1].id in again.main
 
 
 @pytest.mark.parametrize("scope", ["scim.read", "events.read"])

@@ -172,7 +172,14 @@ class CredentialActs:
     def add_trust(
         self, tenant: str, conditions: Conditions, label: str = "", scopes: Iterable[str] = DEFAULT_SCOPES
     ) -> Trust:
-        """Trust an issuer, and return the trust; raises InvalidValue."""
+        """Trust an issuer, and return the trust; raises InvalidValue.
+
+        Where there is a limit, a trust with these conditions and scopes is returned and no other one made (D-688).
+        """
+        asked = {**vars(conditions), "scopes": frozenset(scopes)}
+        for known in self._trusts.of_tenant(tenant) if self._check else ():
+            if all(getattr(known, name) == value for name, value in asked.items()):
+                return known
 
         def work(session: Session) -> tuple[Trust, Trust]:
             trust = self._trusts.add(tenant, conditions, label=label, scopes=scopes, session=session)
