@@ -57,9 +57,12 @@ class Connection:
         except Unavailable as error:
             if not is_unreachable(error.__cause__):
                 raise
+            hint = "Is it running, and is SCIMD_MONGODB_URI right?"
+            if not self.config.mongodb_uri:
+                hint = f"It is the private mongod; mongod.log and keeper.log in {self.config.data_dir}/mongodb say why."
+            where = addresses(database.client)
             raise StoreError(
-                f"No primary MongoDB answered within {REQUEST_SECONDS:g} seconds at {addresses(database.client)}. Is "
-                "it running, and is SCIMD_MONGODB_URI right?"
+                f"No primary MongoDB answered within {REQUEST_SECONDS:g} seconds at {where}. {hint}"
             ) from error
         return database
 

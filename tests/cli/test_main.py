@@ -13,9 +13,10 @@ import pytest
 from app import cli
 from app.cli import connection
 from app.cli.connection import Connection
-from app.config import ConfigError
+from app.config import Config, ConfigError
 from app.errors import NotFound, Unavailable
 from app.store.mongo.failures import StoreError
+from app.store.open import open_database
 
 
 @pytest.fixture
@@ -64,6 +65,17 @@ def test_a_server_that_is_not_there_is_named_without_its_password(
             "scimd: No primary MongoDB answered within 0.2 seconds at /tmp/x.sock, 127.0.0.1:1, [::1]:3, localhost:2. Is "
             "it running, and is SCIMD_MONGODB_URI right?\n"
         ))
+
+
+def test_a_private_mongod_that_does_not_answer_is_not_blamed_on_a_setting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connection, "REQUEST_SECONDS", 0.2)
+    away = open_database(Config.from_environment({"SCIMD_MONGODB_URI": "mongodb://%2Ftmp%2Fx.sock/?directConnection=true"}))
+    assert cli.run(["tenant", "list"], Connection({"SCIMD_DATA_DIR": "/srv/data"}, away)) == 1
+    assert capsys.readouterr().err.endswith(
+        "at /tmp/x.sock. It is the private mongod; mongod.log and keeper.log in /srv/data/mongodb say why.\n"
+    )
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["tenant", "nonsense"], ["tenant", "list", "--nonsense"], ["token", "issue"]])
