@@ -63,12 +63,15 @@ def test_an_event_that_is_not_in_the_log_is_said(operator, customer, endpoint) -
 
 def test_sign_on_shows_the_connection_and_who_was_refused(pages, operator) -> None:
     world = World(pages)
-    world.user("b.simon@contoso.com")
+    user = world.user("b.simon@contoso.com")
     world.browser().sign_in()
     world.browser().sign_in(name_id="nobody@contoso.com")
     shown = operator.get(f"/console/customers/{world.tenant}/sign-on")
     assert world.connection.id in shown.main
     assert "nobody@contoso.com" in shown.main
+    (signed_in,) = shown.tree.xpath("//h2[.='Signed in now']/following-sibling::ul/li/a")
+    assert signed_in.text_content() == "b.simon@contoso.com" and user not in shown.main
+    assert "b.simon@contoso.com" in operator.get(signed_in.get("href")).main
     (why,) = [link for link in shown.links() if "/log/" in link]
     assert operator.get(why).status == 200
 

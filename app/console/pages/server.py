@@ -7,7 +7,7 @@ from importlib.metadata import version
 from flask import Response
 
 from app.config import settings_of
-from app.console.frame import Form, Need, acting, back, console, customer, events, page, parts
+from app.console.frame import Form, Need, acting, back, console, customer, directory, events, page, parts
 from app.console.pages.log import lines
 from app.sign_on.connecting import advice, obstacles
 from app.store.delivery.endpoint import OFF
@@ -17,8 +17,8 @@ from app.store.log.reading.page import LogFilter, Window
 from app.store.mongo.moments import now
 from app.store.operators.endpoints import ACTS, EndpointActs
 from app.store.operators.health import health as health_of
+from app.store.operators.reports.signed_in import signed_in
 from app.store.sign_on.connections import Connections
-from app.store.sign_on.sessions import Sessions
 
 MOST = 50
 
@@ -52,4 +52,4 @@ def sign_on() -> Response:
     found, moment = Connections(database).of_tenant(name), now()
     rows = [(each, [*obstacles(each, base, moment), *advice(each, base, moment)]) for each in found]
     refused = lines(events().page(LogFilter(failed=True, operation="sign-on"), Window(limit=20))) | {"places": []}
-    return page("sign_on.html", rows=rows, sessions=Sessions(database).latest(name, MOST), **refused)
+    return page("sign_on.html", rows=rows, sessions=signed_in(database, directory(), name, MOST), **refused)
