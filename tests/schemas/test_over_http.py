@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import uuid
 from collections.abc import Callable, Hashable, Iterator
@@ -412,3 +413,20 @@ def test_what_the_answer_leaves_out_is_not_read(mongod_uri: str) -> None:
     finally:
         client.drop_database(database.db.name)
         client.close()
+
+
+def test_a_user_with_a_large_integer_can_be_changed(reused_database: Database, tmp_path: Path) -> None:
+    """PyMongo reads an integer of more than 32 bits as one of its own class (D-691)."""
+    urn = "urn:example:large:2.0:User"
+    rows = [{"name": "whole", "type": "integer"}, {"name": "number", "type": "decimal"}]
+    file = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": urn, "name": "Large", "attributes": rows}
+    (tmp_path / "large.json").write_text(json.dumps(file))
+    settings = {"SCIMD_RATE_LIMIT": "off", "SCIMD_SCHEMAS_DIR": str(tmp_path)}
+    application = create_app(Config.from_environment(settings), reused_database)
+    Tenants(reused_database).create("demo", "rfc")
+    demo = Client(application, "demo", Tokens(reused_database).issue("demo")[0])
+    large = {"whole": 2**63 - 1, "number": -(2**40)}
+    user = demo.user("ann", schemas=[USER_URN, urn], **{urn: large})
+    changed = demo.patch(f"/Users/{user['id']}", {"op": "replace", "path": "title", "value": "T"})
+    assert (changed.status_code, changed.get_json()[urn], changed.get_json()["title"]) == (200, large, "T")
+    assert demo("PUT", f"/Users/{user['id']}", changed.get_json()).get_json()["meta"] == changed.get_json()["meta"]

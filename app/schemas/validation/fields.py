@@ -31,8 +31,8 @@ MAX_BINARY = 65_536
 """Characters in base64."""
 MAX_VALUES = 100
 """Values in a multi-valued attribute. Memberships are documents of their own and have no limit."""
-INT64 = range(-(2**63), 2**63)
-"""The integers that BSON can hold."""
+LEAST, MOST = -(2**63), 2**63 - 1
+"""The integers that BSON can hold; not a `range`, which looks one by one for a stored integer (D-691)."""
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]*|[A-Za-z0-9_-]*)={0,2}")  # RFC 4648 sections 4 and 5
@@ -142,7 +142,7 @@ class Integer(Number):
         value = self.read(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise ValidationError("must be an integer")
-        if value not in INT64:
+        if not LEAST <= value <= MOST:
             raise ValidationError("must be an integer of at most 64 bits")
         return value
 
@@ -154,7 +154,7 @@ class Decimal(Number):
         value = self.read(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValidationError("must be a number")
-        if value not in INT64 if isinstance(value, int) else value - value != 0:  # infinity or NaN
+        if not LEAST <= value <= MOST if isinstance(value, int) else value - value != 0:  # infinity or NaN
             raise ValidationError("must be a number of at most 64 bits")
         return value
 

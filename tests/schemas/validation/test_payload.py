@@ -283,6 +283,22 @@ def test_integers(value: int) -> None:
     assert one("integer", value) == one("decimal", value) == value
 
 
+class Stored(int):
+    """An integer as PyMongo reads one of 64 bits: of a class of its own, which a `range` looks for one by one."""
+
+    def __eq__(self, other: object) -> bool:
+        raise AssertionError("it is compared with each integer")
+
+    __hash__ = int.__hash__
+
+
+@pytest.mark.parametrize("kind", ["integer", "decimal"])
+def test_a_stored_integer_of_64_bits_costs_no_more_than_another(kind: str) -> None:
+    assert str(one(kind, Stored(2**40))) == str(2**40)
+    with pytest.raises(InvalidValue, match="64 bits"):
+        one(kind, Stored(2**63))
+
+
 @pytest.mark.parametrize(
     ("kind", "given", "kept"),
     [
