@@ -117,6 +117,12 @@ def test_every_setting_can_be_set():
     assert set(ONE["services"]["scimd"]["environment"]) == {row.name for row in SETTINGS} - fixed
 
 
+def test_scimd_sees_the_address_of_a_client_and_not_that_of_the_proxy():
+    """All customers would share the limits of one address."""
+    assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in NGINX
+    assert ONE["services"]["scimd"]["environment"]["SCIMD_PROXIES"] == "${SCIMD_PROXIES:-1}"
+
+
 def test_the_second_scimd_is_as_the_first():
     first, second = dict(ONE["services"]["scimd"]), dict(CLUSTER["services"]["scimd-2"])
     for key in ("build", "depends_on", "networks"):

@@ -115,6 +115,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 needs_nginx = pytest.mark.skipif(NGINX is None, reason="there is no nginx on this machine")
 
 
+def test_each_location_passes_the_address_of_the_client_on() -> None:
+    section = pages.text(SECTION)
+    passed = section.count("proxy_pass http://scimd;")
+    assert passed == section.count("proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;") == 2
+    assert "`SCIMD_PROXIES=1` on scimd" in section
+
+
 @needs_nginx
 def test_links_have_the_public_address(stack: Stack) -> None:
     answer = stack.ask("POST", "/Users", USER)
