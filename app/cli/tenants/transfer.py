@@ -90,13 +90,15 @@ def import_(connection: Connection, tenant: str, source: IO[bytes]) -> None:
         relayed.result()  # `audited` moves what is left
     done = importer.report
     click.echo(f"Imported {done.imported}, already present {done.present}, refused {done.refused}.", err=True)
-    if done.refused > MOST_TOLD and not (done.imported or done.present):
+    others = done.imported or done.present
+    if done.refused > MOST_TOLD and not others:
         raise click.ClickException(
             f"No line was imported, so only the first {MOST_TOLD} are listed. Is this a file of `scimd export`?"
         )
     if done.refused:
         what = "line was" if done.refused == 1 else "lines were"
-        raise click.ClickException(f"{done.refused} {what} refused; the others were imported.")
+        rest = "the others were imported" if others else "there are no others"
+        raise click.ClickException(f"{done.refused} {what} refused; {rest}.")
 
 
 @contextmanager

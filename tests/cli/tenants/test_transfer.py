@@ -144,6 +144,11 @@ def test_of_a_file_that_is_no_export_the_first_lines_are_told(bring: Any) -> Non
     assert said.rstrip().endswith("No line was imported, so only the first 20 are listed. Is this a file of `scimd export`?")
 
 
+def test_what_is_said_of_the_other_lines_is_so(bring: Any) -> None:
+    assert "1 line was refused; there are no others." in bring(text("{broken"), status=1)
+    assert "1 line was refused; the others were imported." in bring(text("{broken", user(1)), status=1)
+
+
 def test_a_line_of_20_megabytes_is_one_line(bring: Any) -> None:
     said = bring(text(user(1), "x" * 20_000_000, "x" * 16 * 1024 * 1024, "{", user(2)), status=1)
     assert "Imported 2, already present 0, refused 3." in said
