@@ -65,11 +65,14 @@ async function receive(request) {
 }
 
 const port = Number(process.argv[2]);
-if (!port || !keys.every(Boolean)) {
+if (!(port > 0 && port < 65_536) || !keys.every(Boolean)) {
   console.error("Which port, and which key? The first lines of this file say.");
   process.exit(1);
 }
 createServer(async (request, response) => {
   const status = await receive(request).catch(() => 500);
   response.writeHead(status, status === 204 ? {} : { Connection: "close" }).end();
+}).on("error", ({ message }) => {
+  console.error(`Port ${port} cannot be used: ${message}`);
+  process.exit(1);
 }).listen(port, "127.0.0.1");

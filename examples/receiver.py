@@ -85,4 +85,8 @@ class Receiver(BaseHTTPRequestHandler):
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not all(Receiver.keys):
         sys.exit(__doc__)
-    ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver)
+    except (OSError, OverflowError, ValueError) as error:
+        sys.exit(f"Port {sys.argv[1]} cannot be used: {error}")
+    server.serve_forever()

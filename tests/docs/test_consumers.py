@@ -9,6 +9,7 @@ import re
 import runpy
 import shlex
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -263,6 +264,16 @@ def test_a_question_to_a_server_that_does_not_answer_ends_with_one_line(reader: 
     needs(shlex.split(command)[0])
     done = program(reader, command, {"PATH": reader.environ["PATH"], "SCIM_URL": url, "SCIM_TOKEN": "x"})
     assert done.returncode == 1 and done.stderr.startswith("scimd does not answer: ") and done.stderr.count("\n") == 1, done.stderr
+
+
+@pytest.mark.parametrize("receiver", ["python examples/receiver.py", "node examples/receiver.mjs"])
+def test_a_receiver_of_webhooks_whose_port_is_taken_says_so_in_one_line(reader: Story, receiver: str) -> None:
+    needs(shlex.split(receiver)[0])
+    environ = {"PATH": reader.environ["PATH"], "SCIM_WEBHOOK_KEY": f"whpk_{'A' * 43}="}
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = program(reader, f"{receiver} {port}", environ)
+    assert done.returncode == 1 and done.stderr.startswith(f"Port {port} cannot be used: ") and done.stderr.count("\n") == 1
 
 
 def test_a_receiver_of_a_stream_waits_for_its_server(reader: Story) -> None:
