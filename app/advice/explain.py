@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from app.advice.cures import CURES
 from app.advice.guides import ENTRA, OTHER, PROVIDERS
+from app.advice.signing_in import STEPS
 from app.advice.wording import moment, utc
 from app.causes import GUARDED, cause_of
 
@@ -20,6 +21,11 @@ OF_PEOPLE = frozenset({"sign-on", "sign-on-test", "app-sign-on", "logout-told"})
 PASSING = frozenset({"version", "over-rate", "unavailable", GUARDED, "failure"})
 """Causes for which the same request may be sent again."""
 _OTHER_CUSTOMER = "another customer"
+_NAMES = {
+    True: {"reply_url": "Reply URL", "entity_id": "Identifier (Entity ID)", "issuer": "Microsoft Entra Identifier"},
+    False: {"reply_url": "assertion consumer service URL", "entity_id": "audience", "issuer": "issuer"},
+}
+"""What a page about SAML calls its fields: whether it is Entra's -> names."""
 _MOMENTS = frozenset({"revocation", "expiry"})
 """The checks that receive a moment."""
 
@@ -59,14 +65,14 @@ def explain(event: Mapping[str, Any], provider: str = ENTRA, *, customer: bool =
     """Return why a refused event was refused; `provider` is a key of `PROVIDERS`.
 
     For the eyes of a `customer`, the names of other customers are left out. Events of earlier versions, which have no
-    cause, are explained by status and scimType; those of sign-ons have reasons of their own, and no steps here.
+    cause, are explained by status and scimType; those of sign-ons have reasons of their own.
     """
+    rows = _rows(event, customer=customer)
     if event.get("signOn") or event.get("operation") in OF_PEOPLE:
-        return _of_a_person(event, _rows(event, customer=customer))
+        return _of_a_person(event, rows, provider)
     known = event.get("cause", "")
     cause = known or cause_of(event.get("status", 500), event.get("scimType"))
-    cure, rows = CURES.get(cause), _rows(event, customer=customer)
-    values = _values(event, rows, provider)
+    cure, values = CURES.get(cause), _values(event, rows, provider)
     if cure is None:
         return Explanation(cause, "", cause, values["detail"] + "." if values["detail"] else "", rows, ())
     sentence = cure.sentence if known else "Refused with {status}[ {scimType}][: {detail}]."
@@ -77,14 +83,16 @@ def explain(event: Mapping[str, Any], provider: str = ENTRA, *, customer: bool =
     )
 
 
-def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...]) -> Explanation:
+def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...], provider: str) -> Explanation:
     """Return why a person did not come in; the detail of a sign-on begins with the reason and a colon."""
     operation, detail = str(event.get("operation", "")), str(event.get("detail", ""))
     reason, _, sentence = detail.partition(": ")
     if not operation.startswith("sign-on"):
         reason, sentence = operation, detail
     failed = next((row.name for row in rows if not row.passed), "")
-    return Explanation(reason, failed, reason, sentence, rows, ())
+    values = _values(event, rows, provider) | {"tenant": str(event.get("tenant", ""))} | _NAMES[provider == ENTRA]
+    steps = tuple(_step(each, values) for each in STEPS.get(reason, ()))
+    return Explanation(reason, failed, reason, sentence, rows, steps)
 
 
 def title_of(cause: str, attribute: str = "") -> str:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
-from app.advice.explain import OF_PEOPLE, explain
+from app.advice.explain import OF_PEOPLE, explain, plain
+from app.advice.guides import ENTRA, OTHER, PROVIDERS
+from app.advice.signing_in import STEPS
 from app.sign_on.flow.record import SIGN_ON, TEST
 from app.sign_on.logout_tokens import TOLD
 from app.sign_on.provider.token import OPERATION
+from app.sign_on.reasons import Reason
+from tests.commands import run_command
 
 
 def test_the_operations_are_those_of_sign_on() -> None:
@@ -22,4 +29,35 @@ def test_the_operations_are_those_of_sign_on() -> None:
 ])
 def test_a_refusal_of_a_person_has_its_own_reason(operation: str, detail: str, title: str, sentence: str) -> None:
     found = explain({"operation": operation, "detail": detail, "status": 403, "failed": True})
-    assert (found.title, found.sentence, found.steps) == (title, sentence, ())
+    assert (found.title, found.sentence) == (title, sentence)
+    assert bool(found.steps) == (operation != OPERATION)
+
+
+def steps(reason: str, provider: str) -> list[str]:
+    event = {"operation": SIGN_ON, "detail": f"{reason}: Why.", "status": 403, "failed": True, "tenant": "contoso"}
+    return [plain(step) for step in explain(event, provider).steps]
+
+
+def test_each_reason_has_steps_and_nothing_is_left_to_be_filled_in() -> None:
+    assert STEPS.keys() == {str(reason) for reason in Reason}
+    for reason in Reason:
+        for provider in PROVIDERS:
+            assert steps(reason, provider)
+            for step in steps(reason, provider):
+                assert step.endswith(".")
+                assert not set("{}[]*") & set(step)
+                assert "  " not in step
+
+
+def test_the_steps_have_the_names_of_the_portal_and_the_tenant() -> None:
+    rest = "with the expected one (scimd sso show contoso), and correct it there."
+    assert steps("recipient", ENTRA) == [f"Compare the Reply URL at Entra {rest}"]
+    assert steps("recipient", OTHER) == [f"Compare the assertion consumer service URL at the identity provider {rest}"]
+
+
+def test_the_commands_in_the_steps_exist(tmp_path: Path) -> None:
+    said = " ".join(each for reason in Reason for each in steps(reason, ENTRA))
+    commands = {tuple(each.split()) for each in re.findall(r"scimd ((?:[a-z]+ )+)contoso", said)}
+    assert ("sso", "refresh") in commands
+    for command in commands:
+        assert run_command([*command, "--help"], {}, tmp_path).status == 0, command
