@@ -105,9 +105,9 @@ See who was provisioned, and why some were not (the link works once, within {lif
 @click.command()
 @click.pass_obj
 def demo(connection: Connection) -> None:
-    """Make sure of the tenant `demo`, and print what Entra needs.
+    """Create the tenant `demo`, and print what Entra needs.
 
-    A second run changes nothing: while the tenant has a valid token, no other is issued.
+    If it exists, nothing changes: while it has a valid token, no other is issued.
     """
     connection.prepared  # noqa: B018 - creates the indexes first
     now = datetime.now(UTC)
