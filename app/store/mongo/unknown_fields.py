@@ -6,12 +6,13 @@ describe any more, such as an array where it has one value now, is such a field,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from app.schemas.attribute import Attribute
 from app.schemas.storage.collection import CollectionSpec
+from app.store.mongo.moments import aware
 
 SCHEMA = "$jsonSchema"
 
@@ -67,17 +68,26 @@ def with_unknown(old: Any, new: Any, subs: frozenset[str]) -> Any:
 
     `subs` are the described sub-attributes; elements are equal if these are.
     """
-    unknown = {
-        _known_part(each, subs): {name: value for name, value in each.items() if name not in subs}
-        for each in (old if isinstance(old, list) else [old])
-    }
+    unknown: dict[Hashable, list[dict[str, Any]]] = {}
+    for each in old if isinstance(old, list) else [old]:
+        rest = {name: value for name, value in each.items() if name not in subs}
+        unknown.setdefault(_known_part(each, subs), []).append(rest)
     if not isinstance(new, list):
-        return new | next(iter(unknown.values()))
-    return [each | unknown.pop(_known_part(each, subs), {}) for each in new]
+        return new | next(iter(unknown.values()))[0]
+    for several in unknown.values():
+        several.reverse()  # so that elements that are equal get theirs in their order
+    return [each | (left.pop() if (left := unknown.get(_known_part(each, subs))) else {}) for each in new]
 
 
-def _known_part(element: Mapping[str, Any], subs: frozenset[str]) -> str:
-    return repr(sorted((name, value) for name, value in element.items() if name in subs))
+def _known_part(element: Mapping[str, Any], subs: frozenset[str]) -> Hashable:
+    return frozenset((name, _comparable(value)) for name, value in element.items() if name in subs)
+
+
+def _comparable(value: Any) -> Hashable:
+    """Return a value so that it equals a stored one: a resource's times are read without their time zone (D-700)."""
+    if isinstance(value, list):
+        return tuple(map(_comparable, value))
+    return aware(value) if isinstance(value, datetime) else value
 
 
 def widened(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> Mapping[str, Any]:

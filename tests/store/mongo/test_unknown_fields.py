@@ -176,6 +176,21 @@ def test_fa_04_a_write_keeps_the_parts_that_an_older_file_does_not_know(newer: R
     assert again("GET", query).json["totalResults"] == 1
 
 
+@pytest.mark.parametrize("day", ["01", "02"])
+def test_fa_04_a_write_keeps_the_unknown_parts_of_elements_that_are_known_by_a_time(
+    newer: Replica, tmp_path: Path, day: str
+) -> None:
+    """A stored time is read without its time zone, and one that a client sends with it; two may be equal (D-700)."""
+    held = [{"value": "k", "cut": "2026-01-01T00:00:00.000Z"}, {"value": "l", "cut": f"2026-01-{day}T00:00:00.000Z"}]
+    user = create(newer)
+    change = {"op": "replace", "path": f"{BADGE}:keys", "value": held}
+    assert newer.client.patch(f"/Users/{user['id']}", change).status_code in (200, 204)
+    rows = [*BADGE_ROWS[:3], BADGE_ROWS[3] | {"subAttributes": BADGE_ROWS[3]["subAttributes"][1:]}]
+    write(older(newer, tmp_path, schema(BADGE, rows)), user)
+    again = newer.restarted(tmp_path / "again").client
+    assert again("GET", f"/Users/{user['id']}").json[BADGE]["keys"] == held
+
+
 def test_fa_04_a_replica_without_the_file_does_not_narrow_the_validator(newer: Replica, tmp_path: Path) -> None:
     """A rolling upgrade in which an old process is started again while new ones store the new extension."""
     older(newer, tmp_path)
