@@ -9,9 +9,9 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from app.blueprints.exchange import current, current_catalogue, service
+from app.blueprints.request.conditions import conditions_of
 from app.blueprints.response.answers import empty_response, json_response, media_type
 from app.errors import Forbidden, NotFound
-from app.protocol.etag import Condition
 from app.protocol.messages import list_response
 from app.schemas import discovery as described
 
@@ -66,13 +66,12 @@ def _listed(descriptions: list[dict[str, Any]]) -> Response:
 def _described(description: dict[str, Any]) -> Response:
     """Return a response with a description, or 304 if the client has it.
 
-    Raises Forbidden for a filter (RFC 7644 section 4).
+    Raises Forbidden for a filter (RFC 7644 section 4), PreconditionFailed.
     """
     if any(key.lower() == "filter" for key in request.args):
         raise Forbidden("Discovery supports no filter.")
     digest = hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
-    known = Condition.parse(request.headers.get("If-None-Match"))
-    unchanged = known is not None and known.holds(digest)
+    unchanged = conditions_of(request).known(f'W/"{digest}"')
     response = empty_response(304) if unchanged else json_response(description, mimetype=media_type(request))
     response.headers["ETag"] = f'W/"{digest}"'
     response.headers["Cache-Control"] = "private, no-cache"

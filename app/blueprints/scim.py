@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import parse_qs
 
-from flask import Blueprint, Response
+from flask import Blueprint, Request, Response
 
 from app.blueprints.exchange import current, current_principal, current_provider, current_request
 from app.blueprints.request.body import read_object
+from app.blueprints.request.conditions import conditions_of
 from app.blueprints.request.misdirected import is_endpoint, misdirected
 from app.blueprints.request.prefer import apply_preference, preference_of
 from app.blueprints.response.answers import empty_response, json_response, media_type, resource_response
 from app.errors import InvalidValue
-from app.protocol.etag import Condition
 from app.protocol.profile import PROFILES, Profile
 from app.protocol.search_request import SearchRequest, attribute_names, known_parameters
-from app.provider import Conditions, Provider, Shown
+from app.provider import Provider, Shown
 from app.schemas.resource_type import ResourceType
 from app.schemas.returned import Projection
 
@@ -62,12 +62,11 @@ def create(endpoint: str) -> Response:
 
 @scim.get("/<endpoint>/<resource_id>")
 def read(endpoint: str, resource_id: str) -> Response:
-    """Return a resource (RFC 7644 section 3.4.1), or 304 if the client has its version."""
+    """Return a resource (RFC 7644 section 3.4.1), or 304 if the client has its version; raises PreconditionFailed."""
     provider = current_provider()
     resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(current_request())
     shown = provider.get(resource_type, resource_id, _projection(resource_type))
-    condition = Condition.parse(current_request().headers.get("If-None-Match"))
-    if condition and condition.holds(shown.version):
+    if conditions_of(current_request()).known(shown.version):
         return empty_response(304, shown)
     return resource_response(shown, mimetype=mimetype)
 
@@ -77,7 +76,8 @@ def replace(endpoint: str, resource_id: str) -> Response:
     """Replace a resource (RFC 7644 section 3.5.1)."""
     provider = current_provider()
     resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(current_request())
-    payload, projection, conditions = read_object(current_request()), _projection(resource_type), _conditions()
+    payload, projection = read_object(current_request()), _projection(resource_type)
+    conditions = conditions_of(current_request())
     shown = provider.replace(resource_type, resource_id, payload, projection, conditions)
     return _written(shown, 200, mimetype)
 
@@ -87,7 +87,8 @@ def patch(endpoint: str, resource_id: str) -> Response:
     """Modify a resource (RFC 7644 section 3.5.2)."""
     provider = current_provider()
     resource_type, mimetype = _type(provider, endpoint, resource_id), media_type(current_request())
-    payload, projection, conditions = read_object(current_request()), _projection(resource_type), _conditions()
+    payload, projection = read_object(current_request()), _projection(resource_type)
+    conditions = conditions_of(current_request())
     show = _wants_body(resource_type)
     shown = provider.patch(resource_type, resource_id, payload, projection if show else None, conditions)
     return _written(shown, 200, mimetype, show=show)
@@ -97,7 +98,7 @@ def patch(endpoint: str, resource_id: str) -> Response:
 def delete(endpoint: str, resource_id: str) -> Response:
     """Delete a resource (RFC 7644 section 3.6)."""
     provider = current_provider()
-    provider.delete(_type(provider, endpoint, resource_id), resource_id, _conditions())
+    provider.delete(_type(provider, endpoint, resource_id), resource_id, conditions_of(current_request()))
     return empty_response()
 
 
@@ -137,18 +138,15 @@ def _projection(resource_type: ResourceType) -> Projection:
     parameters = known_parameters(request.args.to_dict(flat=False))
     attributes = attribute_names(parameters.get("attributes"))
     excluded = attribute_names(parameters.get("excludedAttributes"))
+    if attributes and _profile().dialect:
+        excluded = None  # as in a search (D-703)
     return Projection.parse(resource_type, attributes, excluded)
-
-
-def _conditions() -> Conditions:
-    headers = current_request().headers
-    return Conditions(Condition.parse(headers.get("If-Match")), Condition.parse(headers.get("If-None-Match")))
 
 
 def _wants_body(resource_type: ResourceType) -> bool:
     """Return whether the response to a PATCH has a body: `attributes` requests one, a group may be too large."""
     request = current_request()
-    if request.query_string and any(key.lower() in ("attributes", "excludedattributes") for key in request.args):
+    if _chooses_attributes(request):
         return True
     preference = preference_of(request)
     if preference:
@@ -159,8 +157,16 @@ def _wants_body(resource_type: ResourceType) -> bool:
 def _written(shown: Shown, status: int, mimetype: str, *, show: bool = True) -> Response:
     request = current_request()
     preference = preference_of(request)
-    if not show or (preference == "minimal" and not request.args):
+    if preference == "minimal" and _chooses_attributes(request):
+        preference = None
+    if not show or preference == "minimal":
         response = empty_response(status if status == 201 else 204, shown)
     else:
         response = resource_response(shown, status, mimetype=mimetype)
     return apply_preference(response, preference)
+
+
+def _chooses_attributes(request: Request) -> bool:
+    """Return whether the URL says which attributes the response is to contain, so that it has a body."""
+    names = ("attributes", "excludedattributes")
+    return bool(request.query_string) and any(key.lower() in names for key in request.args)

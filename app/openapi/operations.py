@@ -151,8 +151,9 @@ def _resource(resource_type: ResourceType) -> dict[str, Operation]:
     conditional = parameters("If-Match", "Prefer", *SHOWN)
     return {
         "get": operation(
-            f"{plural}.get", f"Read a {name}.", {**one, "304": unchanged}, (*EVERYWHERE, BadRequest, NotFound),
-            tags=[plural], parameters=parameters("If-None-Match", *SHOWN),
+            f"{plural}.get", f"Read a {name}.", {**one, "304": unchanged},
+            (*EVERYWHERE, BadRequest, NotFound, PreconditionFailed),
+            tags=[plural], parameters=parameters("If-Match", "If-None-Match", *SHOWN),
         ),
         "put": operation(
             f"{plural}.replace", f"Replace a {name}.", {**one, "204": without_body}, changing,

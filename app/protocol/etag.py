@@ -26,9 +26,9 @@ class Condition:
         """Return the condition in a header's value; None if there is no header, or it is blank."""
         if header is None or not header.strip():
             return None
-        if header.strip() == "*":
-            return cls(frozenset(), any=True)
-        return cls(frozenset(quoted or bare.removeprefix("W/") for quoted, bare in _TAG.findall(header)))
+        tags = _TAG.findall(header)
+        any_tag = ("", "*") in tags  # also in a list: a header that was sent twice is one
+        return cls(frozenset(quoted or bare.removeprefix("W/") for quoted, bare in tags), any=any_tag)
 
     def holds(self, version: str) -> bool:
         """Return whether the version is among the tags, compared weakly."""
@@ -43,11 +43,15 @@ class Conditions:
     if_none_match: Condition | None = None
 
     def check(self, version: str) -> None:
-        """Raise PreconditionFailed if the stored version does not meet the conditions."""
+        """Raise PreconditionFailed if the stored version does not meet the conditions of a change."""
+        if self.known(version):
+            raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
+
+    def known(self, version: str) -> bool:
+        """Return whether `If-None-Match` names the version; raises PreconditionFailed if `If-Match` does not."""
         if self.if_match and not self.if_match.holds(version):
             raise PreconditionFailed(f"If-Match does not name the stored version, which is {version}.")
-        if self.if_none_match and self.if_none_match.holds(version):
-            raise PreconditionFailed(f"If-None-Match names the stored version, {version}.")
+        return self.if_none_match is not None and self.if_none_match.holds(version)
 
 
 NO_CONDITIONS = Conditions()

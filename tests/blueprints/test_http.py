@@ -367,6 +367,27 @@ def test_et_05_and_06_and_de_04_and_pu_12_versions(rfc: Client) -> None:
     assert rfc("DELETE", path, If_Match="*").status_code == 404
 
 
+def test_et_05_a_condition_may_be_a_list_with_any_version_in_it(rfc: Client) -> None:
+    user = rfc.user("a")
+    path, version = f"/Users/{user['id']}", user["meta"]["version"]
+    for tags in ("*, *", '*, "x"', f'"x",{version}'):
+        assert rfc("PUT", path, user | {"title": "T"}, If_None_Match=tags).status_code == 412
+        assert rfc("GET", path, If_None_Match=tags).status_code == 304
+        assert rfc("PUT", path, user, If_Match=tags).status_code == 200
+    for tags in ("W/*", '"*"', ",", '"'):
+        assert rfc("DELETE", path, If_Match=tags).status_code == 412
+
+
+def test_et_05_a_read_of_another_version_than_if_match_names_is_refused(rfc: Client) -> None:
+    user = rfc.user("a")
+    for path in (f"/Users/{user['id']}", "/Schemas", f"/Schemas/{USER_URN}", "/ServiceProviderConfig", "/ResourceTypes"):
+        tag = rfc("GET", path).headers["ETag"]
+        for method in ("GET", "HEAD"):
+            assert rfc(method, path, If_Match=f'"x", {tag}').status_code == 200
+            assert rfc(method, path, If_Match="*", If_None_Match=tag).status_code == 304
+            assert rfc(method, path, If_Match='"x"', If_None_Match=tag).status_code == 412
+
+
 def test_pa_07_a_change_that_changes_nothing_keeps_the_version(rfc: Client) -> None:
     user = rfc.user("a", title="T")
     group = rfc.group("G", user["id"])
@@ -385,6 +406,43 @@ def test_prefer(rfc: Client) -> None:
     assert patched.headers["ETag"]
     assert patched.headers["Preference-Applied"] == "return=minimal"
     assert "Preference-Applied" not in rfc.patch(path, {"op": "add", "path": "title", "value": "y"}).headers
+
+
+@pytest.mark.parametrize(("preference", "applied"), [
+    ("return=minimal; wait=1", "minimal"), ("RETURN = \"minimal\"", "minimal"), ("wait=1, return=minimal", "minimal"),
+    ("return=minimal, return=representation", "minimal"), ("return=other, return=minimal", None),
+    ('x="a, return=minimal"', None), ("return", None), ("return; minimal", None), ("x; return=minimal", None),
+])
+def test_a_preference_is_read_as_rfc_7240_section_2_writes_it(rfc: Client, preference: str, applied: str | None) -> None:
+    user = rfc.user("a")
+    answer = rfc("PUT", f"/Users/{user['id']}", user, Prefer=preference)
+    assert answer.status_code == (204 if applied else 200)
+    assert answer.headers.get("Preference-Applied") == (f"return={applied}" if applied else None)
+
+
+def test_only_a_preference_that_is_applied_is_confirmed(rfc: Client) -> None:
+    user = rfc.user("a")
+    path, minimal = f"/Users/{user['id']}", {"Prefer": "return=minimal"}
+    same = {"op": "replace", "path": "userName", "value": "a"}
+    for answer in (rfc("PUT", f"{path}?attributes=userName", user, **minimal),
+                   rfc.patch(f"{path}?excludedAttributes=meta", same, **minimal)):
+        assert (answer.status_code, answer.get_json()["userName"]) == (200, "a")
+        assert "Preference-Applied" not in answer.headers
+    for answer in (rfc("PUT", f"{path}?x=1", user, **minimal), rfc.patch(f"{path}?x=1", same, **minimal)):
+        assert (answer.status_code, answer.headers["Preference-Applied"]) == (204, "return=minimal")
+
+
+def test_of_both_lists_of_attributes_the_dialect_follows_the_first(gallery: Client, rfc: Client) -> None:
+    both = "?attributes=userName&excludedAttributes=userName"
+    for client, expected in (gallery, {"schemas", "id", "userName"}), (rfc, None):
+        user = client.user("a")
+        path = f"/Users/{user['id']}{both}"
+        change = {"op": "replace", "path": "title", "value": "T"}
+        for answer in (client("GET", path), client("PUT", path, user), client.patch(path, change),
+                       client("POST", f"/Users{both}", user | {"userName": "b"})):
+            assert answer.status_code in ((200, 201) if expected else (400,)), answer.get_json()
+            assert expected is None or answer.get_json().keys() == expected
+        assert client("GET", f"/Users{both}").status_code == (200 if expected else 400)
 
 
 def test_pa_06_answers_by_profile(gallery: Client) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from flask import Request, Response
+from werkzeug.http import parse_list_header
 
-_KNOWN = ("return=minimal", "return=representation")
+_KNOWN = ("minimal", "representation")
 
 
 def preference_of(request: Request) -> str | None:
-    """Return the first of "minimal" and "representation" that the client names, or None."""
+    """Return "minimal" or "representation" if that is what the first `return` asks for, or None."""
     header = request.headers.get("Prefer")
-    if not header:
-        return None
-    preferences = [part.strip().lower().replace('"', "") for part in header.split(",")]
-    return next((each.removeprefix("return=") for each in preferences if each in _KNOWN), None)
+    for preference in parse_list_header(header) if header else ():
+        name, _, value = (part.strip().lower() for part in preference.partition(";")[0].partition("="))
+        if name == "return":
+            return found if (found := value.replace('"', "")) in _KNOWN else None
+    return None
 
 
 def apply_preference(response: Response, preference: str | None) -> Response:
