@@ -6,13 +6,13 @@ They may have `{tenant}` as well, and the names under which the identity provide
 from __future__ import annotations
 
 _AGAIN = ("Let the person start again at the app.",)
-_CLOCK = ("Ask the operator to set the server's clock by a time server (NTP); if it is right, that of {idp} is wrong.",)
+_CLOCK = "the server's clock by a time server (NTP); if it is right already, the clock of {idp} is wrong."
 _REPLY = (
     "Compare the **{reply_url}** at {idp} with the expected one (scimd sso show {tenant}), and correct it there.",
 )
 _REPORT = ("Report it to the operator: nothing that {idp} sends by itself leads to it.",)
+_REPORT_CHECK = ("Report the failed check to the operator, with what was expected and what was received.",)
 _NEW_METADATA = "Ask the operator to read the metadata again (scimd sso refresh {tenant})."
-_UNLINK = "Ask the operator to forget the old link (scimd sso unlink {tenant}), if it is the same person."
 _OTHER_RULE = "Or ask the operator for another match rule (scimd sso set {tenant}, with --match)."
 
 STEPS: dict[str, tuple[str, ...]] = {
@@ -22,7 +22,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "other-browser": ("Let the person start again, finish in the same browser, and allow cookies there.",),
     "idp-error": (
         "Look up the code that {idp} gave, such as AADSTS with a number.",
-        "Mostly, the person has to be assigned to the app there.",
+        "In most cases, the person is not assigned to the app there.",
     ),
     "malformed": (*_AGAIN, "If it happens again, look for a proxy or a browser extension that changes the answer."),
     "too-large": ("Let {idp} send fewer claims; groups are not needed.",),
@@ -33,6 +33,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     "unknown-certificate": (
         _NEW_METADATA,
         "If that does not help, compare the metadata's address with the one at {idp}: it has to be that of this app.",
+        "A connection without a metadata URL does not learn of new certificates: ask the operator to make another one "
+        "with the new certificate (scimd sso set {tenant}).",
     ),
     "certificate-expired": ("Make a new signing certificate the active one at {idp}.", _NEW_METADATA),
     "encrypted": ("Turn the encryption of assertions off at {idp}.",),
@@ -46,10 +48,10 @@ STEPS: dict[str, tuple[str, ...]] = {
     "recipient": _REPLY,
     "destination": _REPLY,
     "in-response-to": _AGAIN,
-    "not-yet": _CLOCK,
-    "too-late": _CLOCK,
-    "condition": _REPORT,
-    "confirmation": _REPORT,
+    "not-yet": (f"Ask the operator to set {_CLOCK}",),
+    "too-late": (*_AGAIN, f"If it happens again: ask the operator to set {_CLOCK}"),
+    "condition": _REPORT_CHECK,
+    "confirmation": _REPORT_CHECK,
     "replay": (
         *_AGAIN, "If the page was not loaded again and no one went back to it, the answer was copied: report it.",
     ),
@@ -58,8 +60,17 @@ STEPS: dict[str, tuple[str, ...]] = {
         "Check at {idp} whether the client secret has expired.",
         "Ask the operator to store a new one (scimd sso set {tenant} oidc, with --secret-stdin).",
     ),
-    "id-token": ("Compare the issuer and the client id at {idp} with the expected ones (scimd sso show {tenant}).",),
-    "not-reauthenticated": ("Look for a policy at {idp} that keeps people signed in where the app asks for more.",),
+    "id-token": (
+        "If the issuer, the directory or the audience is wrong, compare the issuer and the client id at {idp} with the "
+        "expected ones (scimd sso show {tenant}).",
+        f"If a moment is wrong (exp, iat, nbf or auth_time): ask the operator to set {_CLOCK}",
+        "If it is anything else, report the failed check to the operator.",
+    ),
+    "not-reauthenticated": (
+        "If auth_time was not received, let {idp} send this claim (Entra: **Token configuration** of the app "
+        "registration).",
+        "Otherwise, look for a policy at {idp} that keeps people signed in although the app asks for a new sign-in.",
+    ),
     "no-mfa": ("Let {idp} require a second factor for this app, by a policy such as Conditional Access.",),
     "no-identifier": ("Let {idp} send the claim that the match rule needs, with one value.", _OTHER_RULE),
     "not-provisioned": (
@@ -68,12 +79,25 @@ STEPS: dict[str, tuple[str, ...]] = {
         "If the person is in the directory, compare the attribute with what {idp} sends, and correct one of the two.",
         _OTHER_RULE,
     ),
-    "inactive": ("Enable the account at {idp}; provisioning follows.",),
-    "deleted": ("Assign the person to the app at {idp} again; provisioning follows.",),
+    "inactive": (
+        "Check at {idp} that the person is still assigned to the app, and that the account is enabled: a person who is "
+        "no longer assigned is disabled here as well. Provisioning follows.",
+    ),
+    "deleted": (
+        "Assign the person to the app at {idp} again; provisioning then makes a new user, whom apps do not take "
+        "for the old one.",
+        "If the user was deleted by mistake, ask the operator to restore it first (scimd restore {tenant}): it keeps "
+        "its id.",
+    ),
     "ambiguous": ("Correct the mapping at {idp}, so that no two users have this value.", _OTHER_RULE),
-    "not-in-group": ("Add the person to the group at {idp}; provisioning follows.",),
-    "other-subject": (_UNLINK,),
-    "linked-elsewhere": (_UNLINK,),
+    "not-in-group": ("Add the person to the group at {idp}, and check that the group itself is provisioned.",),
+    "other-subject": (
+        "If it is the same person, ask the operator to forget the old id (scimd sso unlink {tenant} --user NAME).",
+    ),
+    "linked-elsewhere": (
+        "If both users are the same person, ask the operator to forget the id of the other user, the one that was "
+        "expected (scimd sso unlink {tenant} --user ID).",
+    ),
     "too-many": ("Wait a minute.", "If all people seem to have one address, ask the operator to set SCIMD_PROXIES."),
     "unavailable": (*_AGAIN, "If it happens again, ask the operator what the server's log says."),
 }

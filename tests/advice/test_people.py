@@ -59,5 +59,28 @@ def test_the_commands_in_the_steps_exist(tmp_path: Path) -> None:
     said = " ".join(each for reason in Reason for each in steps(reason, ENTRA))
     commands = {tuple(each.split()) for each in re.findall(r"scimd ((?:[a-z]+ )+)contoso", said)}
     assert ("sso", "refresh") in commands
+    assert ("restore",) in commands
     for command in commands:
         assert run_command([*command, "--help"], {}, tmp_path).status == 0, command
+
+
+def test_a_user_who_was_unassigned_is_disabled_too_and_a_deleted_one_can_be_restored() -> None:
+    assert "still assigned to the app" in steps("inactive", ENTRA)[0]
+    assert "scimd restore contoso" in steps("deleted", ENTRA)[1]
+
+
+@pytest.mark.parametrize(("reason", "said"), [
+    ("too-late", "start again at the app"),
+    ("id-token", "clock"),
+    ("not-reauthenticated", "auth_time"),
+    ("not-in-group", "group itself is provisioned"),
+    ("unknown-certificate", "without a metadata URL"),
+])
+def test_the_steps_name_each_cause_that_a_reason_has(reason: str, said: str) -> None:
+    assert any(said in step for step in steps(reason, OTHER))
+
+
+def test_the_link_to_be_forgotten_is_that_of_the_user_who_has_it() -> None:
+    assert "(scimd sso unlink contoso --user NAME)" in steps("other-subject", ENTRA)[0]
+    assert "the other user" in steps("linked-elsewhere", ENTRA)[0]
+    assert "(scimd sso unlink contoso --user ID)" in steps("linked-elsewhere", ENTRA)[0]
