@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, abort, request
 from werkzeug.routing import PathConverter, Rule
 
+from app.blueprints.response.answers import accepted
 from app.console.frame import Need, console, entering, setup, signing_on  # noqa: F401 - they make views
 from app.console.frame.door import to
 from app.console.frame.parts import EXTENSION, Parts
@@ -39,9 +40,8 @@ def install(flask: Flask, parts: Parts) -> None:
 
 def front() -> Response:
     """Lead a browser to the console; other clients find nothing there."""
-    if request.accept_mimetypes.best_match((SCIM_JSON, HTML)) != HTML:
-        abort(404)
-    return to("/console")
+    kinds = accepted(request.headers.get("Accept", ""))
+    return to("/console") if kinds.best_match((SCIM_JSON, HTML)) == HTML else abort(404)
 
 
 def unknown(path: str) -> Response:

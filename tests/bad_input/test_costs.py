@@ -179,6 +179,10 @@ class World:
         if response.status_code < 300:
             self._changed |= {(profile, place) for place in self._places(request)}
 
+    def get(self, path: str, accept: str) -> TestResponse:
+        """Return the response to a GET with an Accept header."""
+        return self._client.get(path, headers=self._headers["rfc"] | {"Accept": accept})
+
     @staticmethod
     def _places(request: Request) -> list[str]:
         """Return which of the user and the group a request names."""
@@ -219,6 +223,15 @@ def test_fa_02_a_text_of_references_ends(world: World) -> None:
     data = {"schemas": [USER], "userName": "x", "title": "/bulkId:a" * 100_000 + " "}
     operation = {"method": "POST", "path": "/Users", "bulkId": "a", "data": data}
     world.send("rfc", Request("POST", "/Bulk", json.dumps({"schemas": [BULK], "Operations": [operation]}).encode()))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("path", ["/", "/rfc/scim/v2/Users"])
+def test_fa_02_blanks_in_accept_end(world: World, path: str) -> None:
+    """A server joins headers of one name. These, as long as gunicorn takes them, took half a minute at each path."""
+    accept = ",".join(["a/b" + " \t" * 4_000 + "b"] * 99)
+    assert world.get(path, accept).status_code in (404, 406)
+    assert world.get(path, "a/b," * 200_000 + "*/*").status_code in (404, 406)
 
 
 def test_the_counter_sees_a_loop_in_c() -> None:
