@@ -14,6 +14,7 @@ from typing import Any
 from scim_filter.ast import And, Comparison, Filter, Not, Or, Present, ValuePath
 from scim_filter.column import Column, Query, Resolve
 from scim_filter.errors import FilterError
+from scim_filter.match import predicate
 from scim_filter.moments import compared_in_milliseconds
 from scim_filter.semantics import check_element, check_presence, compared, literal, look_up
 from scim_filter.values import alternatives, operators
@@ -33,27 +34,25 @@ def to_mongo(
     """Return the query for the documents that match the filter; raises FilterError.
 
     With `absent_if_unknown`, an unknown attribute counts as one without a value (RFC 7644 section 3.4.2.1), and so does
-    one of another kind than the attribute of that name which the comparison is for: that of one of the `others`.
+    one of another kind than the attribute of that name which the condition is for: that of one of the `others`.
     """
     return _query(condition, resolve, absent_if_unknown, others)
 
 
 def _query(condition: Filter, resolve: Resolve, absent: bool, others: Sequence[Resolve] = ()) -> Query:
-    if isinstance(condition, Comparison):
-        if absent and (
-            resolve(condition.path.text) is None
-            or (not _fits(condition, resolve) and any(_fits(condition, other) for other in others))
-        ):
-            return _comparison_with_nothing(condition)
-        return _comparison(*compared(condition, resolve))
     if isinstance(condition, And):
         return {"$and": [_query(term, resolve, absent, others) for term in condition.terms]}
     if isinstance(condition, Or):
         return {"$or": [_query(term, resolve, absent, others) for term in condition.terms]}
     if isinstance(condition, Not):  # the plain complement (D-119)
         return {"$nor": [_query(condition.term, resolve, absent, others)]}
-    if absent and resolve(condition.path.text) is None:
-        return NOTHING
+    if absent and (
+        resolve(condition.path.text) is None
+        or (not _fits(condition, resolve) and any(_fits(condition, other) for other in others))
+    ):
+        return _comparison_with_nothing(condition) if isinstance(condition, Comparison) else NOTHING
+    if isinstance(condition, Comparison):
+        return _comparison(*compared(condition, resolve))
     column = look_up(condition.path, resolve)
     if isinstance(condition, Present):
         check_presence(condition, column)
@@ -61,13 +60,13 @@ def _query(condition: Filter, resolve: Resolve, absent: bool, others: Sequence[R
     return _element(condition, column)
 
 
-def _fits(comparison: Comparison, resolve: Resolve) -> bool:
-    """Return whether the attribute exists and takes the operator and the value."""
+def _fits(condition: Filter, resolve: Resolve) -> bool:
+    """Return whether the attribute exists and takes the condition."""
     try:
-        fitted, column = compared(comparison, resolve)
-        return fitted.value is None or literal(fitted, column) is not None
+        predicate(condition, resolve)
     except FilterError:
         return False
+    return True
 
 
 def _comparison_with_nothing(comparison: Comparison) -> Query:

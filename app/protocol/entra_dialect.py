@@ -55,6 +55,8 @@ def rewrite_search(search: SearchRequest, types: Sequence[ResourceType]) -> Sear
     """
 
     def rename(path: str) -> str:
+        if any(resource_type.resolve(path) for resource_type in types):
+            return path  # what is the short name in one type may be the whole name in another
         for resource_type in types:
             path = rewrite_path(path, resource_type)
         return path

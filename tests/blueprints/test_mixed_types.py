@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -40,12 +41,12 @@ def write(folder: Path, kinds: dict[str, str]) -> None:
         (folder / f"{name}_type.json").write_text(json.dumps(resource_type))
 
 
-def client(database: Database, folder: Path, tenant: str = "") -> Client:
+def client(database: Database, folder: Path, tenant: str = "", profile: str = "rfc") -> Client:
     settings = {"SCIMD_RATE_LIMIT": "off", "SCIMD_SCHEMAS_DIR": str(folder)}
     application = create_app(Config.from_environment(settings), database)
     if not tenant:
         tenant = f"t-{uuid.uuid4().hex[:12]}"
-        Tenants(database).create(tenant, "rfc")
+        Tenants(database).create(tenant, profile)
     return Client(application, tenant, Tokens(database).issue(tenant)[0])
 
 
@@ -100,6 +101,51 @@ def test_fa_32_a_cursor_goes_on_behind_a_value_of_another_type(things: Client, d
     for page, before in zip(pages[:0:-1], pages[-2::-1], strict=True):
         back = things("GET", f"{query}&cursor={page['previousCursor']}").get_json()
         assert back["Resources"] == before["Resources"]
+
+
+def write_phone(folder: Path) -> None:
+    """Write the files of a type whose attributes have names of a user's, and an extension with one of its names."""
+    folder.mkdir()
+    parts = [{"name": "value", "type": "integer"}, {"name": "primary", "type": "string"}]
+    rows = [{"name": "emails", "type": "complex", "multiValued": True, "subAttributes": parts}, {"name": "name"},
+            {"name": "phoneNumbers", "multiValued": True}, {"name": "level", "type": "decimal"}, {"name": "password"}]
+    user = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Schema"], "id": "urn:example:2.0:User",
+            "attributes": [{"name": "level"}, {"name": "grade"}]}
+    phone = {"schemas": user["schemas"], "id": urn("phone"), "name": "Phone", "attributes": rows}
+    resource_type = {"schemas": ["urn:ietf:params:scim:schemas:core:2.0:ResourceType"], "name": "Phone",
+                     "endpoint": "/Phones", "schema": urn("phone")}
+    (folder / "phone.json").write_text(json.dumps([user, phone, resource_type]))
+
+
+@pytest.mark.parametrize("profile", ["rfc", "gallery"])
+def test_a_condition_in_brackets_need_fit_one_of_the_types_only(database: Database, tmp_path: Path, profile: str) -> None:
+    write_phone(tmp_path / "files")
+    all_types = client(database, tmp_path / "files", profile=profile)
+    all_types.user("u", emails=[{"value": "a@x", "type": "work", "primary": True}],
+                   phoneNumbers=[{"value": "+1", "type": "work"}], **{"urn:example:2.0:User": {"grade": "A"}})
+    sent = {"schemas": [urn("phone")], "emails": [{"value": 4, "primary": "p"}], "name": "plain", "phoneNumbers": ["+1"],
+            "level": 1.5, "password": "seen"}
+    assert all_types("POST", "/Phones", sent).status_code == 201
+
+    def found(condition: str) -> list[str]:
+        body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": condition}
+        by_post, by_get = all_types("POST", "/.search", body), all_types("GET", f"/?filter={quote(condition)}")
+        assert by_post.get_json() == by_get.get_json()
+        if by_post.status_code == 400:
+            return ["400"]
+        return sorted(each["meta"]["resourceType"] for each in by_post.get_json()["Resources"])
+
+    for condition in ('emails[value eq "a@x"]', 'emails[type eq "work" and value sw "a"]', "emails[primary eq true]",
+                      'phoneNumbers[type eq "work"]', 'name[givenName eq "G"]', 'not (emails[value eq 4]) and userName pr'):
+        assert found(condition) == ["User"], condition
+    for condition in ("emails[value eq 4]", 'emails[primary eq "p"]', "level eq 1.5", "password pr"):
+        assert found(condition) == ["Phone"], condition
+    for condition in ("emails[value gt 3]", "emails[not (value eq 5)]"):  # a number without quotes may be text, too
+        assert found(condition) == (["Phone", "User"] if profile == "gallery" else ["Phone"]), condition
+    assert found('phoneNumbers[value eq "+1"]') == ["Phone", "User"]
+    for condition in ("emails[bogus eq 1]", "emails[value.x eq 1]", "phoneNumbers[number pr]"):
+        assert found(condition) == ["400"], condition
+    assert found('grade eq "A"') == (["User"] if profile == "gallery" else [])
 
 
 def test_fa_32_a_stored_value_of_another_type_meets_no_condition(database: Database, tmp_path: Path) -> None:
