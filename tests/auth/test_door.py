@@ -37,6 +37,7 @@ def test_b1_credentials_that_are_none(tenant):
         ({"Authorization": ""}, False),
         ({"Authorization": "Bearer"}, False),
         ({"Authorization": f"Basic {token}"}, False),
+        ({"Authorization": "Basic \xe9"}, False),
         ({"Authorization": f"Token {token}"}, False),
         ({"Authorization": token}, False),
         ({"Authorization": f"Bearer {token[:-1]}"}, True),
@@ -50,6 +51,13 @@ def test_b1_credentials_that_are_none(tenant):
     )]
     assert [body for body in bodies if body != bodies[0]] == []
     assert requests.get(f"{url}/Users", headers={"Authorization": f"bEARER {token}"}, timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize(("path", "status"), [("nothing", 404), ("changes", 401), ("oauth/token", 405), ("scim/v2/Schemas", 401)])
+def test_b1_basic_with_other_letters_than_ascii_is_no_failure(tenant, path, status):
+    url, _ = tenant
+    answer = requests.get(url.replace("scim/v2", path), headers={"Authorization": "Basic \xe9"}, timeout=30)
+    assert answer.status_code == status, answer.text
 
 
 @pytest.mark.parametrize("name", ["access_token", "token", "bearer", "Authorization"])

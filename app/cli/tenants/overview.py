@@ -8,6 +8,7 @@ from typing import Any
 
 from app.advice.facts import Facts
 from app.advice.state import State, state_of
+from app.advice.wording import plural
 from app.cli.connection import Connection
 from app.cli.output import cell, say
 from app.schemas.tables.group import GROUP_TYPE
@@ -66,5 +67,5 @@ def print_overview(facts: dict[str, Any]) -> None:
     say(f"Refused or failed in the last 24 hours: {facts['failures_24h']}")
     end = facts["soonest_expiry"]
     if end:
-        days = (end - datetime.now(UTC)).days
-        say(f"The first credential expires on {cell(end)}, in {days} day{'' if days == 1 else 's'}.")
+        days = (end - datetime.now(UTC)) // DAY
+        say(f"The first credential expires on {cell(end)}, in {plural(days, 'day') if days else 'less than a day'}.")
