@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, TypeVar
 
 from flask import Flask, Request
+from werkzeug.datastructures import Authorization
 from werkzeug.routing import MapAdapter
 
 from app.background.deliveries import DeliveryThread
@@ -17,9 +19,21 @@ from app.store.mongo.database import Database
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Request(Request):
+    """A request whose `Authorization` may have any characters: Werkzeug fails for Basic with others than ASCII."""
+
+    @cached_property
+    def authorization(self) -> Authorization | None:
+        try:
+            return super().authorization
+        except ValueError:
+            return None
+
+
 class Application(Flask):
     """The Flask application; no route depends on the host."""
 
+    request_class = _Request
     database: Database
     chores: tuple[Chore, ...]
     """What a worker does besides answering requests."""
