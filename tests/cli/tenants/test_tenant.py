@@ -136,3 +136,10 @@ def test_ev_62_consumers_are_told_who_changed_a_tenant_and_the_tenants_own_log_a
     assert {event["credential"] for event in events} == {str(operator())}
     assert {event["until"] - event["time"] for event in events} == {timedelta(days=90)}
     assert len({event["tenantId"] for event in events}) == 2
+
+
+@pytest.mark.parametrize(("lifetime", "left"), [("1d", "in less than a day."), ("36h", "in 1 day."), ("90d", "in 89 days.")])
+def test_how_long_the_first_credential_is_valid(scimd, lifetime, left):
+    scimd("tenant", "create", "acme")
+    scimd("token", "issue", "acme", "--expires", lifetime)
+    assert scimd("tenant", "show", "acme").out.splitlines()[-1].endswith(f"UTC, {left}")
