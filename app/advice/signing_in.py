@@ -33,10 +33,10 @@ STEPS: dict[str, tuple[str, ...]] = {
     "unknown-certificate": (
         _NEW_METADATA,
         "If that does not help, compare the metadata's address with the one at {idp}: it has to be that of this app.",
-        "A connection without a metadata URL does not learn of new certificates: ask the operator to make another one "
-        "with the new certificate (scimd sso set {tenant}).",
+        "A connection without a metadata URL does not learn of new certificates: ask the operator to create another "
+        "one with the new certificate (scimd sso set {tenant}).",
     ),
-    "certificate-expired": ("Make a new signing certificate the active one at {idp}.", _NEW_METADATA),
+    "certificate-expired": ("Activate a new signing certificate at {idp}.", _NEW_METADATA),
     "encrypted": ("Turn the encryption of assertions off at {idp}.",),
     "issuer": (
         "Compare the **{issuer}** at {idp} with the expected one (scimd sso show {tenant}).",
