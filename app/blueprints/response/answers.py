@@ -28,7 +28,7 @@ _NOT_STORED = "private, no-store"
 _BARE_QUALITY = re.compile(r"(?<=[qQ])=\.")
 """A quality without its first digit, `q=.2`, which Werkzeug passes over with its media type."""
 _BLANKS = re.compile(r"[ \t]+")
-"""Werkzeug's own pattern takes the square of their number: 100 headers of 8 KB took half a minute (D-701)."""
+"""Werkzeug's own pattern takes the square of their number: 16 headers of 8 KB took 5.5 seconds (D-701)."""
 _LONGEST_ACCEPT = 8_190
 """Characters of Accept that are read: as many as one header may have."""
 _ALWAYS = [("Vary", "Accept, Authorization"), ("X-Content-Type-Options", "nosniff")]
