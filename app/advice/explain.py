@@ -21,11 +21,11 @@ OF_PEOPLE = frozenset({"sign-on", "sign-on-test", "app-sign-on", "logout-told"})
 PASSING = frozenset({"version", "over-rate", "unavailable", GUARDED, "failure"})
 """Causes for which the same request may be sent again."""
 _OTHER_CUSTOMER = "another customer"
-_NAMES = {
-    True: {"reply_url": "Reply URL", "entity_id": "Identifier (Entity ID)", "issuer": "Microsoft Entra Identifier"},
-    False: {"reply_url": "assertion consumer service URL", "entity_id": "audience", "issuer": "issuer"},
+_ENTRA_FIELDS = {
+    "reply_url": "Reply URL", "entity_id": "Identifier (Entity ID)", "issuer": "issuer (Microsoft Entra Identifier)",
 }
-"""What a page about SAML calls its fields: whether it is Entra's -> names."""
+_OTHER_FIELDS = {"reply_url": "assertion consumer service URL", "entity_id": "audience", "issuer": "issuer"}
+"""What the page about single sign-on calls its fields, at Entra and elsewhere."""
 _MOMENTS = frozenset({"revocation", "expiry"})
 """The checks that receive a moment."""
 
@@ -90,7 +90,8 @@ def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...], provider: str)
     if not operation.startswith("sign-on"):
         reason, sentence = operation, detail
     failed = next((row.name for row in rows if not row.passed), "")
-    values = _values(event, rows, provider) | {"tenant": str(event.get("tenant", ""))} | _NAMES[provider == ENTRA]
+    fields = _ENTRA_FIELDS if provider == ENTRA else _OTHER_FIELDS
+    values = _values(event, rows, provider) | fields | {"tenant": str(event.get("tenant", ""))}
     steps = tuple(_step(each, values) for each in STEPS.get(reason, ()))
     return Explanation(reason, failed, reason, sentence, rows, steps)
 
@@ -122,6 +123,11 @@ def titled(causes: Iterable[tuple[str, int]]) -> list[tuple[str, str, str, int]]
 def plain(step: Step) -> str:
     """Return a step as text."""
     return "".join(piece.text for piece in step)
+
+
+def numbered(steps: Sequence[Step]) -> list[str]:
+    """Return the lines that tell how to fix it, under a heading; none if there are no steps."""
+    return ["How to fix it:", *(f"  {place}. {plain(each)}" for place, each in enumerate(steps, 1))] if steps else []
 
 
 def _rows(event: Mapping[str, Any], *, customer: bool) -> tuple[Row, ...]:

@@ -74,8 +74,8 @@ STEPS: dict[str, tuple[str, ...]] = {
     "no-mfa": ("Let {idp} require a second factor for this app, by a policy such as Conditional Access.",),
     "no-identifier": ("Let {idp} send the claim that the match rule needs, with one value.", _OTHER_RULE),
     "not-provisioned": (
-        "Assign the person to the app at {idp}, and wait for the next cycle of provisioning (Entra: 40 minutes, or "
-        "**Provision on demand**).",
+        "Assign the person to the app at {idp}, and wait for the next cycle of provisioning. Entra begins one every 40 "
+        "minutes; its **Provision on demand** takes a moment.",
         "If the person is in the directory, compare the attribute with what {idp} sends, and correct one of the two.",
         _OTHER_RULE,
     ),

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from app.advice.explain import explain, plain
+from app.advice.explain import explain, numbered, plain
 from app.advice.guides import ENTRA, provider_of
 from app.cli.connection import Connection, in_time
 from app.cli.output import json_text, print_table, say
@@ -60,7 +60,7 @@ def events(
         say(f"scimd: Only the newest {limit} are shown; {_HINT}", err=True)
     nothing = "Nothing in the log matches." if user or failed or since else "There is nothing in the log."
     nothing = nothing if reference is None else f"Nothing was refused as {reference}."
-    provider = _provider(connection, tenant)
+    provider = provider_at(connection, tenant)
     _print(found, provider, as_json=as_json, empty="" if follow else nothing)
     headed = bool(found)
     while follow:
@@ -77,7 +77,7 @@ def _log(connection: Connection, tenant: str) -> Events:
     return connection.directory(tenant).events
 
 
-def _provider(connection: Connection, name: str) -> str:
+def provider_at(connection: Connection, name: str) -> str:
     """Return the identity provider of a tenant, under whose names cures are printed."""
     tenant = Tenants(connection.database).get(name)
     return provider_of(tenant.provider, tenant.profile) if tenant else ENTRA
@@ -128,8 +128,8 @@ def _print_cures(found: list[dict[str, Any]], provider: str) -> None:
     for reason, number in numbers.most_common(_MOST_CURES):
         sentence = newest[reason].sentence
         say("", f"{number} x {newest[reason].title}" + (f": {sentence}" if sentence else ""))
-        if steps := [f"  {place}. {plain(step)}" for place, step in enumerate(newest[reason].steps, 1)]:
-            say("How to fix it:", *steps)
+        if steps := numbered(newest[reason].steps):
+            say(*steps)
 
 
 def _row(event: dict[str, Any]) -> dict[str, Any]:

@@ -7,9 +7,12 @@ from typing import Any
 
 import click
 
+from app.advice.explain import explain, numbered
 from app.cli.connection import Connection
+from app.cli.events import provider_at
 from app.cli.output import json_option, print_json, print_table, say
 from app.cli.sign_on.choosing import chosen, connection_option
+from app.sign_on.flow.record import TEST
 from app.sign_on.flow.urls import Urls
 from app.store.sign_on.tickets import LIFETIME, Tickets
 
@@ -40,7 +43,7 @@ def try_connection(
         say(link, err=as_json)
     if no_wait:
         return
-    _report(_awaited(tickets, tenant, secret), tenant, as_json=as_json)
+    _report(connection, tenant, _awaited(tickets, tenant, secret), as_json=as_json)
 
 
 def _awaited(tickets: Tickets, tenant: str, secret: str) -> dict[str, Any]:
@@ -53,13 +56,15 @@ def _awaited(tickets: Tickets, tenant: str, secret: str) -> dict[str, Any]:
     return outcome
 
 
-def _report(outcome: dict[str, Any], tenant: str, *, as_json: bool) -> None:
-    """Print what a trial has found; raises ClickException if it was not passed."""
+def _report(connection: Connection, tenant: str, outcome: dict[str, Any], *, as_json: bool) -> None:
+    """Print what a trial has found, and how to fix it; raises ClickException if it was not passed."""
     if as_json:
         print_json(outcome)
     else:
         _print_outcome(outcome)
     if not outcome["passed"]:
+        refused = {"operation": TEST, "tenant": tenant, "detail": f"{outcome['reason']}: {outcome['detail']}"}
+        say("", *numbered(explain(refused, provider_at(connection, tenant)).steps), err=True)
         raise click.ClickException(f"The test has failed: {outcome['reason']}. {outcome['detail']}")
     say(f"Passed. Next: scimd sso on {tenant}", err=True)
 

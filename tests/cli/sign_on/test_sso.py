@@ -483,6 +483,7 @@ def test_sso_19_a_test_shows_each_check(saml, scimd, database, passed):
     assert done.status == (0 if passed else 1)
     assert ENTITY_ID in done.out
     assert "ann@example.com" in done.out
+    assert ("How to fix it:\n  1. Compare the issuer (Microsoft Entra Identifier) at Entra" in done.err) is not passed
     assert ("scimd sso on contoso" if passed else "issuer. It is another.") in done.err
 
 
