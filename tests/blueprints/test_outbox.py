@@ -207,7 +207,7 @@ def test_ev_08_a_change_for_which_only_the_outbox_leaves_no_room_can_be_tried_ag
 def test_ev_09_a_deleted_resource_stays_until_its_events_are_in_the_log(world: World) -> None:
     world.client("DELETE", f"/Users/{world.ann}")
     deleted = world.database.db.deleted
-    deleted.update_one({"_id": world.ann}, {"$set": {"expires": now()}})
+    deleted.update_one({"_id": world.ann}, {"$set": {"expires": now()}, "$unset": {"unsettled": ""}})
     clear_expired(world.database, now())
     assert deleted.find_one({"_id": world.ann})
     relay(world.database)

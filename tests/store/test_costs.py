@@ -337,6 +337,7 @@ def clear_expired(world: World) -> Job:
     world.provider.delete(GROUP_TYPE, group)
     relay(world.database)
     later = datetime.now(UTC) + timedelta(days=CONFIG.deleted_days + 1)
+    deleted.settle(world.database, later, lambda *_: None)
 
     def run() -> int:
         there = world.database.db.memberships.estimated_document_count()

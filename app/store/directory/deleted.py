@@ -175,7 +175,8 @@ def clear_expired(database: Database, now: datetime) -> int:
     """Delete for good the resources of all tenants whose retention has ended; return how many there were."""
     collection = database.db[SPEC.name]
     cleared = 0
-    expired = {"expires": {"$lte": now}, TIME: {"$exists": False}}  # not before its events are in the log
+    # Not before its events are in the log, and not before `settle` has run (D-671).
+    expired = {"expires": {"$lte": now}, TIME: {"$exists": False}, "unsettled": {"$exists": False}}
     # One query for each, not one cursor: a large group takes minutes, and the cursor would time out.
     while row := collection.find_one(expired, {"tenant": 1}):
         if not collection.update_one(row | expired, {"$set": {_GOING: True}}).matched_count:

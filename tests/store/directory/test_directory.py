@@ -347,6 +347,11 @@ def test_a_user_is_restored_with_its_memberships(provider: Callable[[], Provider
     assert directory.count(one.catalogue.named("User")) == 1
 
 
+def settled(database: Database) -> None:
+    """Make all deletions so old that nothing that began before them is under way."""
+    assert settle(database, datetime.now(UTC) + SETTLED, lambda *_: None) == 0
+
+
 def test_a_group_is_restored_and_in_the_end_cleared(provider: Callable[[], Provider], database: Database) -> None:
     users = [user(provider, f"u{n}") for n in range(3)]
     target = group(provider, "G", *users)
@@ -359,6 +364,7 @@ def test_a_group_is_restored_and_in_the_end_cleared(provider: Callable[[], Provi
     one.delete(kind, target)
     assert database.db.memberships.count_documents({}) == 3
     relay(database)
+    settled(database)
     assert clear_expired(database, datetime.now(UTC) + timedelta(days=29)) == 0
     assert clear_expired(database, datetime.now(UTC) + timedelta(days=31)) == 1
     assert database.db.memberships.count_documents({}) == 0
@@ -481,6 +487,23 @@ def test_a_member_that_is_deleted_while_it_is_added_is_invisible(
     assert world.groups(target) == {alone: "direct"}
 
 
+def test_what_cannot_be_restored_is_not_forgotten_before_its_groups_have_lost_it(
+    world: World, database: Database
+) -> None:
+    """With SCIMD_DELETED_DAYS=0, or after a month without a worker, both are due at once."""
+    target = user(world.provider, "a")
+    home = group(world.provider, "G")
+    world.delete(target)
+    # Added before the deletion was visible, stored after it.
+    database.db.memberships.insert_one({"tenant": "t", "group": home, "member": target, "type": "User"})
+    relay(database)
+    later = datetime.now(UTC) + timedelta(days=31)
+    assert clear_expired(database, later) == 0
+    assert settle(database, later, world.leave) == 1
+    assert clear_expired(database, later) == 1
+    assert list(database.db.memberships.find()) == []
+
+
 def test_a_member_that_is_named_after_its_deletion_stays(world: World, database: Database) -> None:
     target = user(world.provider, "a")
     home = group(world.provider, "G", target)
@@ -539,6 +562,7 @@ def test_a_user_comes_back_into_a_group_that_was_given_its_id_meanwhile(
     other = group(world.provider, "later")
     database.db.memberships.insert_one({"tenant": "t", "group": other, "member": target})
     relay(database)
+    settled(database)
     clear_expired(database, datetime.now(UTC) + timedelta(days=29))
     database.db.deleted.update_one({"_id": homes[2]}, {"$set": {"expires": datetime.now(UTC) - timedelta(days=1)}})
     assert clear_expired(database, datetime.now(UTC)) == 1
@@ -570,6 +594,8 @@ def test_a_restore_and_the_janitor_do_not_share_a_group(world: World, database: 
     for number in range(12):
         home = group(world.provider, f"G{number}", *people)
         world.delete(home)
+        relay(database)
+        settled(database)
         soon = datetime.now(UTC) + timedelta(days=31)
         with ThreadPoolExecutor(2) as pool:
             clearing = pool.submit(clear_expired, database, soon)
@@ -596,6 +622,7 @@ def test_whoever_clears_may_be_killed_anywhere(
     home, alive = group(world.provider, "G", *people), group(world.provider, "other", *people)
     world.delete(home)
     relay(database)
+    settled(database)
     later = datetime.now(UTC) + timedelta(days=31)
     calls = iter(range(100))
     clear = Memberships.clear
