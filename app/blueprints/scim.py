@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import parse_qs
 
 from flask import Blueprint, Request, Response
 
@@ -12,6 +11,7 @@ from app.blueprints.request.body import read_object
 from app.blueprints.request.conditions import conditions_of
 from app.blueprints.request.misdirected import is_endpoint, misdirected
 from app.blueprints.request.prefer import apply_preference, preference_of
+from app.blueprints.request.query import parameters_in
 from app.blueprints.response.answers import empty_response, json_response, media_type, resource_response
 from app.errors import InvalidValue
 from app.protocol.profile import PROFILES, Profile
@@ -120,8 +120,8 @@ def _page(provider: Provider, types: Sequence[ResourceType], search: SearchReque
 
 
 def _search_in_url() -> SearchRequest:
-    try:  # `request.args` would have `%FF` as text, and a filter would compare names with it
-        parameters = parse_qs(current_request().query_string.decode(), keep_blank_values=True, errors="strict")
+    try:
+        parameters = parameters_in(current_request().query_string)
     except UnicodeDecodeError:
         raise InvalidValue("The query of the URL is not in UTF-8.", cause="bad-filter") from None
     return SearchRequest.from_query(parameters, bare_words=_profile().bare_words)
