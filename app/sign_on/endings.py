@@ -16,7 +16,7 @@ from typing import Any
 
 from app.errors import Gone
 from app.schemas.tables.user import USER_TYPE
-from app.sign_on.people import DELETED, DISABLED, user_type
+from app.sign_on.people import user_type
 from app.store.accounts.tenants import KIND, Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.log.event import Actor
@@ -24,7 +24,7 @@ from app.store.log.events import NO_TENANT, Events, LogSettings
 from app.store.log.sequence import EventSequence
 from app.store.mongo.database import Database
 from app.store.mongo.moments import aware
-from app.store.sign_on.logouts import End, Place, anybody_signed_in, end_sessions, signed_in
+from app.store.sign_on.logouts import DELETED, DISABLED, End, Place, anybody_signed_in, end_sessions, signed_in
 
 SUSPENDED = "suspended"
 APP, PERSON, IDP, OPERATOR = "app", "person", "idp", "operator"

@@ -121,7 +121,8 @@ class Teller:
 
         def work(session: Session) -> None:
             finished = Logouts(self.database, self.clock).finish(logout, session)
-            if finished and Tenants(self.database).get(logout.tenant):  # a deleted tenant has no log
+            tenant = Tenants(self.database).get(logout.tenant)
+            if finished and tenant and tenant.created <= logout.created:  # else it has no log, or another one
                 lines.append(event, Actor("scimd"), session)
 
         self.database.transaction(work)

@@ -17,11 +17,8 @@ from app.sign_on.reasons import Reason
 from app.store.accounts.tenants import Tenant, Tenants
 from app.store.directory.directory import Directory
 from app.store.mongo.database import Database
-from app.store.sign_on.logouts import End, end_sessions
+from app.store.sign_on.logouts import DELETED, DISABLED, End, end_sessions
 from app.store.sign_on.sessions import Session, Sessions
-
-DISABLED, DELETED = "disabled", "deleted"
-"""Why a session ended, as in the log."""
 
 
 @dataclass(frozen=True)

@@ -173,3 +173,13 @@ def test_an_app_is_told_of_a_deleted_tenant_and_nothing_is_left_of_it(database, 
     delete_for_good(database, "contoso")
     assert teller.round() == 1
     assert database.db.events.find_one({"tenant": "contoso"}) is None
+
+
+def test_a_new_tenant_with_the_name_of_a_deleted_one_has_no_line_about_its_people(
+    database, teller, receiver, clock, counted
+):
+    sign_out(database, make_app(database, receiver.url), clock=clock)
+    delete_for_good(database, "contoso")
+    Tenants(database).create("contoso", "gallery")
+    assert teller.round() == 1
+    assert (counted, told(database)) == (["done"], [])

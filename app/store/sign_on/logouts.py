@@ -19,7 +19,7 @@ from app.store.accounts.sealing import SPEC as SERVER
 from app.store.log.event import Actor, Event, new_id
 from app.store.log.events import Events
 from app.store.mongo.database import Database, Session
-from app.store.mongo.moments import now
+from app.store.mongo.moments import aware, now
 from app.store.sign_on.sessions import FORGET_AFTER
 from app.store.sign_on.sessions import SPEC as SESSIONS
 
@@ -46,6 +46,8 @@ SPEC = CollectionSpec(
 )
 COLLECTIONS = (SPEC,)
 
+DISABLED, DELETED = "disabled", "deleted"
+"""Why a session ended, as in the log: its user, or all of the tenant."""
 SIGN_OFF = "sign-off"
 """The operation of an end in the log."""
 PAUSES = tuple(timedelta(seconds=each) for each in (5, 15, 60, 300, 900, 1_800))
@@ -66,6 +68,8 @@ class Logout:
     user: str
     sid: str
     reason: str
+    created: datetime
+    """When the session ended."""
     tries: int
     """How many attempts there have been, the present one included."""
 
@@ -186,7 +190,7 @@ class Logouts:
         if row is None:
             return None
         texts = {name: row[name] for name in _TEXTS if name != "_id"}
-        return Logout(id=row["_id"], tries=row["tries"], **texts)
+        return Logout(id=row["_id"], created=aware(row["created"]), tries=row["tries"], **texts)
 
     def finish(self, logout: Logout, session: Session = None) -> bool:
         """Note that nothing more is to be told, because it was, or cannot be.
