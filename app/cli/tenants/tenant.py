@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from app.cli.audit import acting, actor
+from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.sign_on.domain import domain
@@ -16,8 +16,6 @@ from app.cli.tenants.guard import facts as guard_facts
 from app.cli.tenants.guard import guard, print_found
 from app.cli.tenants.overview import overview, print_overview, state_row
 from app.config import requests_a_second
-from app.sign_on.endings import Endings
-from app.sign_on.people import DELETED
 from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import PROFILES, SYNONYMS, BeingDeleted, Tenant, Tenants
 from app.store.guard.guards import Guards
@@ -110,7 +108,6 @@ def delete(connection: Connection, name: str, yes: bool) -> None:
         Tenants(connection.prepared).require(name)
     if not yes and not click.confirm(f"Delete {name} with all its users, groups, credentials and its log?", err=True):
         raise click.ClickException("Nothing was deleted.")
-    Endings(connection.database, connection.config.log_days).end(name, {}, DELETED, actor())
     _acts(connection).delete(name)
     connection.relay()
     say(f"Deleted {name}.", err=True)

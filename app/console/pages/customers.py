@@ -14,8 +14,6 @@ from app.console.frame import customer as this_customer
 from app.console.frame.asked import ROWS, asked, before_and_after
 from app.console.frame.forms import Fault
 from app.console.pages.log import WEEK
-from app.sign_on.endings import Endings
-from app.sign_on.people import DELETED
 from app.store.accounts.tenants import PROFILES
 from app.store.mongo.moments import now
 from app.store.operators.customers import TenantActs
@@ -78,7 +76,6 @@ def change_state(form: Form) -> Response:
 def _delete(form: Form, name: str) -> Response:
     if form["name"] != name:
         raise Fault("name", f"Type {name} to delete it; nothing was deleted.")
-    Endings(parts().database, parts().config.log_days).end(name, {}, DELETED, acting().actor)
     _acts().delete(name, now=False)
     return back("console.overview", "deleted")
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from app.store.accounts.names import check_name
 from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import Tenant, TenantEvents, Tenants
+from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database, Session
 from app.store.operators.acting import Acting, TenantItself
+from app.store.sign_on.logouts import DELETED, End, end_sessions
 
 
 class TenantActs:
     """These acts, of one operator."""
 
     def __init__(self, database: Database, acting: Acting) -> None:
+        self._database = database
         self._acting = acting
         events = TenantEvents(database, acting.actor, days=acting.days)
         self._tenants = Tenants(database, events)
@@ -48,13 +52,17 @@ class TenantActs:
     def delete(self, name: str, *, now: bool = True) -> None:
         """Delete a tenant with all its data, or leave the data to the janitor, which begins a minute later.
 
-        In both cases nobody reaches the tenant from now on. Raises NotFound.
+        In both cases nobody reaches the tenant from now on, and the apps of those who are signed in are told. Raises
+        NotFound.
         """
+        log = Events(self._database, name, LogSettings(self._acting.days))
+        end_all = partial(end_sessions, self._database, name, {}, End(DELETED, log, self._acting.actor))
         with self._acting.audited("tenant delete", name, name):
+            end_all()
+            self._deletion.begin(name)
+            end_all()  # those that have begun meanwhile
             if now:
                 self._deletion.delete(name)
-            else:
-                self._deletion.begin(name)
 
     def _change(self, operation: str, name: str, change: Callable[[str, Session], None]) -> None:
         def work(session: Session) -> tuple[TenantItself, None]:

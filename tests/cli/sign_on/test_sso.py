@@ -8,6 +8,7 @@ import pytest
 from app.auth.refusal import Check
 from app.config import Config
 from app.store.accounts.sealing import Sealer
+from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import Tenants
 from app.store.log.events import Events, LogSettings
 from app.store.mongo.moments import now
@@ -491,4 +492,18 @@ def test_sso_73_deleting_a_tenant_ends_its_sessions_and_the_apps_are_still_told(
     sign_in(database, apps=("app_1",))
     assert scimd("tenant", "delete", "contoso", "--yes").status == 0
     assert database.db.sessions.find_one() is None
+    assert [(row["app"], row["reason"]) for row in database.db.logouts.find()] == [("app_1", "deleted")]
+
+
+def test_sso_73_so_do_those_that_begin_while_a_tenant_is_deleted(saml, scimd, database, monkeypatch):
+    """To end the sessions of a large tenant takes a while, in which people sign in."""
+    begin = TenantDeletion.begin
+
+    def after_a_sign_in(self, name):
+        if Tenants(database).get(name):
+            sign_in(database, apps=("app_1",))
+        begin(self, name)
+
+    monkeypatch.setattr(TenantDeletion, "begin", after_a_sign_in)
+    assert scimd("tenant", "delete", "contoso", "--yes").status == 0
     assert [(row["app"], row["reason"]) for row in database.db.logouts.find()] == [("app_1", "deleted")]
