@@ -146,6 +146,7 @@ def _service(config: Config, database: Database, parts: _Parts, shares: Shares, 
     return Service(
         authenticate=authenticator.authenticate,
         authenticate_consumer=authenticator.authenticate_consumer,
+        authenticate_again=partial(authenticator.authenticate_consumer, again=True),
         count=authenticator.count,
         refusal_to_log=authenticator.refusal_to_log,
         authenticate_anywhere=authenticator.authenticate_anywhere,

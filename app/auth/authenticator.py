@@ -84,34 +84,48 @@ class Authenticator:
         stored = self._tokens.find(parsed[0]) if parsed else None
         return self.authenticate(stored.tenant if stored else name, token, address)
 
-    def authenticate_consumer(self, tenant_name: str | None, token: str | None, address: str = "") -> Principal:
+    def authenticate_consumer(
+        self, tenant_name: str | None, token: str | None, address: str = "", *, again: bool = False
+    ) -> Principal:
         """Return the principal that reads the events of a tenant, or of all tenants for None.
 
         As `authenticate`, but tokens of all tenants are accepted, too, even while the tenant is suspended (D-262). For
-        None they alone are, and the principal's tenant is EVERY_TENANT.
+        None they alone are, and the principal's tenant is EVERY_TENANT. `again` is for a request that was counted.
         """
+        admit = self._identify if again else self._admit
         if tenant_name is None:
-            return self._admit(_EVERY, (ALL_TENANTS,), token, address)
-        principal = self._admit(tenant_name, (tenant_name, ALL_TENANTS), token, address)
+            return admit(_EVERY, (ALL_TENANTS,), token, address)
+        principal = admit(tenant_name, (tenant_name, ALL_TENANTS), token, address)
         if not principal.of_all_tenants:
             _refuse_suspended(principal)
         return principal
 
     def _admit(self, tenant_name: str, owners: tuple[str, ...], token: str | None, address: str) -> Principal:
         """Return the principal for a credential that belongs to one of `owners`, and count the request."""
-        if not token:
-            raise self.missing(address)
-        principal = self._cache.get(tenant_name, token, self._clock())
-        if principal is None or principal.owner not in owners:
-            try:
-                principal = self._identify(tenant_name, owners, token)
-            except Refused as refused:
-                self._limits.count_wrong_credential(address)
-                raise CredentialRefused(refused.refusal, sent=True) from None
+        principal = self._identify(tenant_name, owners, token, address)
         try:
             self.count(principal)
         except TooManyRequests as error:
             raise RateRefused(error, self.refusal_to_log(principal, error)) from None
+        return principal
+
+    def _identify(self, tenant_name: str, owners: tuple[str, ...], token: str | None, address: str) -> Principal:
+        """Return the principal for a credential that belongs to one of `owners`."""
+        if not token:
+            raise self.missing(address)
+        principal = self._cache.get(tenant_name, token, self._clock())
+        if principal is not None and principal.owner in owners:
+            return principal
+        since = self._cache.moment()
+        try:
+            if looks_like_jwt(token):
+                principal, expires = self._check_jwt(tenant_name, token)
+            else:
+                principal, expires = self._check_token(tenant_name, owners, token)
+        except Refused as refused:
+            self._limits.count_wrong_credential(address)
+            raise CredentialRefused(refused.refusal, sent=True) from None
+        self._cache.put(tenant_name, token, principal, since=since, expires=expires)
         return principal
 
     def count(self, principal: Principal, amount: int = 1) -> None:
@@ -138,15 +152,6 @@ class Authenticator:
         may_log = self._limits.count_missing_credential(address)
         refusal = Refusal("credential", "none was sent", cause="no-credential")
         return CredentialRefused(refusal if may_log else None, sent=False)
-
-    def _identify(self, tenant_name: str, owners: tuple[str, ...], token: str) -> Principal:
-        since = self._cache.moment()
-        if looks_like_jwt(token):
-            principal, expires = self._check_jwt(tenant_name, token)
-        else:
-            principal, expires = self._check_token(tenant_name, owners, token)
-        self._cache.put(tenant_name, token, principal, since=since, expires=expires)
-        return principal
 
     def _check_token(self, tenant_name: str, owners: tuple[str, ...], text: str) -> tuple[Principal, float]:
         inspection = Inspection("token")

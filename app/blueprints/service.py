@@ -28,6 +28,8 @@ class Service:
     """The same with the tenant that a token is for, where the path may not name it."""
     authenticate_consumer: Callable[[str | None, str | None, str], Principal]
     """The same for the events of a tenant, or of all for None: tokens of all tenants are accepted, too."""
+    authenticate_again: Callable[[str | None, str | None, str], Principal]
+    """The same for a request that has waited, and was counted before."""
     count: Callable[[Principal, int], None]
     """Principal and number: count further operations of a request; raises TooManyRequests."""
     refusal_to_log: Callable[[Principal, ScimError], Refusal | None]

@@ -13,11 +13,16 @@ import pytest
 import requests
 
 from app import create_app
+from app.auth import credential_cache
 from app.auth.limits import thread_shares
 from app.auth.limits.rate_limits import ROOM
 from app.config import Config
+from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.accounts.tokens import EVENTS_READ, Tokens
+from app.store.delivery import starting
+from app.store.delivery.endpoint import POLL
+from app.store.delivery.endpoints import Endpoints
 from app.store.mongo.database import Database
 from tests.conftest import Server, free_port, make_server, new_database, spend
 from tests.feed.conftest import World, world  # noqa: F401 - a fixture
@@ -96,6 +101,32 @@ def test_a_suspended_tenant(acme: World) -> None:
     assert acme.get("/acme/changes").status_code == 403
     assert acme.get("/acme/changes", acme.everyone).status_code == 200
     assert acme.get("/changes").status_code == 200
+
+
+@pytest.mark.parametrize(("end", "status"), [("suspend", 403), ("revoke", 401), ("delete", 401)])
+@pytest.mark.parametrize("path", ["/acme/changes?after=now&wait=15", "/acme/streams/{stream}/poll"])
+def test_who_waits_learns_nothing_that_happens_after_the_end(
+    acme: World, monkeypatch: pytest.MonkeyPatch, path: str, end: str, status: int
+) -> None:
+    monkeypatch.setattr(credential_cache, "LIFETIME", 0)
+    database = acme.database
+    tenant, place = Tenants(database).require("acme"), starting.newest(database)
+    stream = Endpoints(database).create("acme", POLL, place=place, audience="https://app.example.com").id
+    ways = {
+        "suspend": lambda: Tenants(database).suspend("acme"), "delete": lambda: TenantDeletion(database).begin("acme"),
+        "revoke": lambda: Tokens(database).revoke(acme.tokens["acme"].split("_")[1]),
+    }
+    headers = {"Authorization": f"Bearer {acme.tokens['acme']}"}
+    with ThreadPoolExecutor(1) as pool:
+        method = "POST" if "poll" in path else "GET"
+        body = {"json": {}} if "poll" in path else {}
+        asked = pool.submit(
+            acme.app.test_client().open, path.format(stream=stream), method=method, headers=headers, **body
+        )
+        until(lambda: acme.app.feed.waiters._waiting == 1)  # type: ignore[attr-defined]
+        ways[end]()
+        acme.number(acme.event(tenant))
+        assert asked.result().status_code == status
 
 
 def test_ev_81_the_requests_of_all_are_limited_as_those_of_one_tenant(reused_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

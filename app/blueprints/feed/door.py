@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import Context
 from functools import partial
 
 from flask import Blueprint
 from flask_httpauth import HTTPTokenAuth
 
 from app.auth import Principal, require_events
-from app.blueprints.exchange import current, current_principal, service
+from app.blueprints.exchange import Exchange, current, current_principal, service
 
 feed = Blueprint("feed", __name__)
 bearer = HTTPTokenAuth(scheme="Bearer")
@@ -53,12 +54,22 @@ def refuse(status: int) -> None:
 
 @contextmanager
 def aside() -> Iterator[None]:
-    """Hold none of the consumer's threads inside the block; raises TooManyRequests if none is free afterwards."""
+    """Hold none of the consumer's threads inside the block; raises TooManyRequests if none is free afterwards.
+
+    The credential may have been revoked meanwhile, or the tenant suspended: raises Unauthorized, Forbidden (D-674).
+    """
     leave(None)
     begun = time.perf_counter()
     yield
-    current().waited += time.perf_counter() - begun
+    exchange, auth = current(), bearer.get_auth()
+    exchange.waited += time.perf_counter() - begun
+    Context().run(_verify_again, exchange, auth.token if auth else "")
     _take_thread()
+
+
+def _verify_again(exchange: Exchange, token: str | None) -> None:
+    with exchange.service.budget():  # that of the request may have been spent with waiting
+        exchange.service.authenticate_again(exchange.tenant_name, token, exchange.request.remote_addr or "")
 
 
 @bearer.login_required
