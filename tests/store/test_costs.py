@@ -221,7 +221,7 @@ WALKS = ["", "sortBy=userName", "sortBy=displayName&sortOrder=descending", 'filt
 
 @pytest.mark.parametrize("query", WALKS)
 def test_sc_02_the_next_page_of_a_walk_costs_a_page(world: World, query: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.queries.MANY", 100)
+    monkeypatch.setattr("app.query_part.MANY", 100)
     query = f"{query}&attributes=userName".removeprefix("&")
     world.cursors.append(world.find("User", f"{query}&cursor")["nextCursor"])
     with profiled(world.database) as cost:

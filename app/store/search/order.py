@@ -10,7 +10,7 @@ import json
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.errors import InvalidValue
 from app.schemas.resource_type import ResourceType
@@ -50,8 +50,7 @@ class Order:
 _BY_ID = Order()
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """The position of a resource in an order."""
 
     id: str

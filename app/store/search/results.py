@@ -6,13 +6,14 @@ may contribute to the page: first the positions are collected from all of them, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from app.errors import TooMany
 from app.schemas.storage.collection import indexed_fields
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
+from app.store.directory import quick_total
 from app.store.directory.documents import decode
 from app.store.directory.resources import Resource, Resources
 from app.store.mongo.database import Database
@@ -21,6 +22,7 @@ from app.store.search.id_ranges import FIRST_IDS
 from app.store.search.membership_filters import MembershipFilters, has_membership_condition
 from app.store.search.order import ALWAYS, Order, Position, rank
 from app.store.search.other_shapes import holds_other_shapes
+from app.store.search.pages import Found as FoundDocument
 from app.store.search.pages import Pages, Plan, Window, plan
 from app.store.search.time_limit import TimeLimit
 from scim_filter import Query
@@ -53,16 +55,22 @@ class Results:
         with self._time_limit.applied():
             return sum(self._resources.count(query) for query in self._queries())
 
-    def first_page(self, order: Order, skip: int, limit: int, keys: frozenset[str] | None) -> tuple[Found, int | None]:
-        """Return a page by `startIndex`, and how many match or None if it was not counted; raises TooMany."""
+    def page_and_total(self, order: Order, window: Window, keys: frozenset[str] | None) -> tuple[Found, int | None]:
+        """Return a page, and how many match or None if it was not counted with it; raises TooMany."""
+        resources, (query, _) = self._resources, self._first
         with self._time_limit.applied(order):
-            if self._reads_much(limit):
-                positions, total = self._pages(self._first[0], order).page_and_total(skip=skip, limit=limit)
-                return _read(self._resources, positions, keys), total
-            return self.page(order, Window(limit, skip), keys), None
+            if not query and order.field == "_id":
+                more = quick_total.beside(resources.tenant, resources.type)
+                found, rows = self._pages(query, order).page_beside(window, resources.fields(keys), more)
+                return _decoded(found, resources, keys), quick_total.total(rows)
+            if window.after is None and self._reads_much(window.limit):
+                pages = self._pages(query, order)
+                positions, total = pages.page_and_total(skip=window.skip, limit=window.limit)
+                return _read(resources, positions, keys), total
+            return self.page(order, window, keys), None
 
     def first_positions(self, order: Order, limit: int) -> tuple[list[Position], int | None]:
-        """Return the positions of the first `limit` matches, and the total as in `first_page`; raises TooMany."""
+        """Return the positions of the first `limit` matches, and the total as in `page_and_total`; raises TooMany."""
         with self._time_limit.applied(order):
             if self._reads_much(limit):
                 return self._pages(self._first[0], order).page_and_total(skip=0, limit=limit)
@@ -113,9 +121,8 @@ class Results:
     def _page(
         self, query: Query, order: Order, window: Window, keys: frozenset[str] | None, *, many: bool = False
     ) -> Found:
-        fields = self._resources.fields(keys)
-        found = self._pages(query, order, many=many).page(window, fields)
-        return [(decode(item.document, self._resources.type, keys), item.position) for item in found]
+        found = self._pages(query, order, many=many).page(window, self._resources.fields(keys))
+        return _decoded(found, self._resources, keys)
 
     def _pages(self, query: Query, order: Order, *, many: bool = False) -> Pages:
         resources = self._resources
@@ -149,6 +156,10 @@ class Results:
         most = FIRST_IDS if after else None
         for query, _ in self._memberships.resolve(self._resources.type, self._query, start, most):
             yield query
+
+
+def _decoded(found: Sequence[FoundDocument], resources: Resources, keys: frozenset[str] | None) -> Found:
+    return [(decode(document, resources.type, keys), position) for document, position in found]
 
 
 def _read(resources: Resources, positions: list[Position], keys: frozenset[str] | None) -> Found:

@@ -23,6 +23,9 @@ from app.store.log.changes import Request
 from app.store.log.event import Actor, Event
 from app.store.mongo.database import Database
 from app.store.open import collections, open_directory, prepare
+from app.store.search.order import Order
+from app.store.search.pages import Window
+from app.store.search.search import Search
 from tests.conftest import Fault, Server
 from tests.relay import SOURCES, relay
 
@@ -64,6 +67,13 @@ def stored(database: Database) -> dict[tuple[str, str], int]:
     return {(row["tenant"], row["type"]): row["number"] for row in database.db.counts.find()}
 
 
+def total_of_a_page(directory: Directory) -> int | None:
+    """Return the total that is read with the first two users."""
+    found, total = Search(directory).results(USER_TYPE, {}).page_and_total(Order(), Window(2), None)
+    assert total is None or len(found) == min(total, 2)
+    return total
+
+
 def test_ev_40_135_a_total_is_exact_at_each_moment(directory: Callable[[str], Directory], database: Database) -> None:
     ours, theirs = directory("ours"), directory("theirs")
     create(theirs, "theirs")
@@ -81,6 +91,9 @@ def test_ev_40_135_a_total_is_exact_at_each_moment(directory: Callable[[str], Di
             least = sum(done)
             total = ours.count(USER_TYPE)
             assert least <= total <= sum(asked)
+            least = sum(done)
+            beside = total_of_a_page(ours)
+            assert beside is None or least <= beside <= sum(asked)
             assert sum(each.number for each in every_tenant(database, SOURCES).values()) >= total + 1
             assert sum(each.number for each in largest_tenants(database, SOURCES, 1, "others").values()) >= total + 1
             seen += 1
@@ -116,6 +129,27 @@ def test_what_is_deleted_and_restored_counts(directory: Callable[[str], Director
     assert ours.count(USER_TYPE) == 2
     relay(database)
     assert (ours.count(USER_TYPE), stored(database)) == (2, {("ours", "User"): 2})
+
+
+def test_d_704_a_page_has_its_total_unless_an_event_of_the_type_is_pending(directory: Callable[[str], Directory], database: Database) -> None:
+    ours, theirs = directory("ours"), directory("theirs")
+    assert total_of_a_page(ours) == 0
+    for name in ("a", "b", "c"):
+        create(ours, name)
+    assert total_of_a_page(ours) is None
+    relay(database)
+    assert total_of_a_page(ours) == 3
+    create(theirs, "d")
+    before = ours.get(USER_TYPE, "a")
+    assert before
+    ours.update(USER_TYPE, Edit(before, before | {"title": "Chief"}), Request("patch", ACTOR))
+    assert total_of_a_page(ours) == 3  # what is pending changes no number of this type and tenant
+    delete(ours, "b")
+    assert total_of_a_page(ours) is None
+    relay(database)
+    assert total_of_a_page(ours) == 2
+    ours.restore("b", Request("restore", ACTOR))
+    assert total_of_a_page(ours) is None
 
 
 def test_the_disabled_are_told_apart(directory: Callable[[str], Directory], database: Database) -> None:
