@@ -197,16 +197,16 @@ def _read_authentication(assertion: etree._Element, expected: Expected, checks: 
 
 
 def _read_attributes(assertion: etree._Element) -> dict[str, tuple[str, ...]]:
-    values: dict[str, tuple[str, ...]] = {}
+    """Return the values of all attributes; of one that comes several times, as Keycloak sends roles, those of each."""
+    values: dict[str, list[str]] = {}
     for statement in assertion.iterchildren(saml("AttributeStatement")):
         for attribute in statement.iterchildren(saml("Attribute")):
             name = name_attribute(attribute, "Name")
             if name is None:
                 raise malformed("An attribute has no name.")
-            if name in values:
-                raise malformed("An attribute comes twice.")
-            values[name] = tuple(text(each) for each in attribute.iterchildren(saml("AttributeValue")))
-    return values
+            found = [text(each) for each in attribute.iterchildren(saml("AttributeValue"))]
+            values.setdefault(name, []).extend(found)
+    return {name: tuple(found) for name, found in values.items()}
 
 
 def _immutable_subject(values: Mapping[str, tuple[str, ...]], subject: _Subject, source: str) -> str | None:

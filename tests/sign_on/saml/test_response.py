@@ -167,6 +167,20 @@ def test_sso_49_an_encrypted_message_is_refused_with_what_to_turn_off(name):
     assert "turn token encryption off at the identity provider" in refused.value.detail
 
 
+def test_sso_46_an_attribute_that_comes_several_times_has_the_values_of_all():
+    roles = "".join(f'<Attribute Name="Role"><AttributeValue>{role}</AttributeValue></Attribute>' for role in ("reader", "writer"))
+    xml = respond(change=("</AttributeStatement>", f"{roles}</AttributeStatement><AttributeStatement>{roles}</AttributeStatement>"))
+    identity, _ = read_response(encoded(xml), expected())
+    assert identity.values["Role"] == ("reader", "writer", "reader", "writer")
+    assert (identity.name_id, identity.subject) == ("b.simon@contoso.com", OBJECT_ID)
+
+
+def test_sa_53_a_subject_that_comes_twice_is_none():
+    again = f'<Attribute Name="http://schemas.microsoft.com/identity/claims/objectidentifier"><AttributeValue>{OBJECT_ID}</AttributeValue></Attribute>'
+    xml = respond(change=("</AttributeStatement>", f"{again}</AttributeStatement>"))
+    assert read_response(encoded(xml), expected())[0].subject is None
+
+
 def test_sso_36_an_old_authentication_is_not_a_new_one():
     assert reason(respond(Says(authenticated="2026-11-29T11:00:00Z")), forced_since=NOW) == Reason.NOT_REAUTHENTICATED
     assert read_response(encoded(respond()), expected(forced_since=NOW))[0].subject == OBJECT_ID
