@@ -14,7 +14,6 @@ from tests.sign_on.saml.corpus import FORGED, Attack, after, attack, before
 from tests.sign_on.saml.idp import (
     ACS_URL,
     BEARER,
-    CLAIMS,
     OUR_ENTITY_ID,
     SUCCESS,
     How,
