@@ -23,15 +23,17 @@ from app.store.directory.memberships import BATCH, Memberships
 from app.store.log.outbox import DELETED, OUTBOX, TIME, Pending
 from app.store.log.reading.page import LogPage, Window, read_page
 from app.store.mongo.database import TRANSACTION_SECONDS, Database, Session
-from app.store.mongo.indexes import Index, by_ids
+from app.store.mongo.indexes import IDS, Index, by_ids
 
 _BY_DELETION: Index = (("tenant", 1), ("deleted", -1))
+_BY_GROUP: Index = (("tenant", 1), ("memberships.group", 1))
 SPEC = CollectionSpec(
     name=DELETED,
     validator=None,
     indexes=(
         IndexSpec(keys=_BY_DELETION, name="tenant_deleted"),
         IndexSpec(keys=(("tenant", 1), ("keys", 1)), name="tenant_keys"),
+        IndexSpec(keys=_BY_GROUP, name="tenant_group"),
         IndexSpec(keys=(("expires", 1),), name="expires"),
         IndexSpec(keys=(("unsettled", 1),), name="unsettled", partial={"unsettled": {"$exists": True}}),
         PENDING,
@@ -114,6 +116,15 @@ class Deleted:
         # A write, so that another restore and the janitor's mark conflict with this transaction.
         mark = {"$set": {"claimed": datetime.now(UTC)}}
         return self._collection.find_one_and_update(self._restorable(resource_id), mark, session=session)
+
+    def part(self, group: str, members: Iterable[str] | None, session: Session) -> None:
+        """Let deleted members, all for None, return without their membership in a group."""
+        query: dict[str, Any] = {"tenant": self._tenant, "memberships.group": group}
+        if members is not None:
+            query["_id"] = {"$in": sorted(members)}
+        hint = dict(_BY_GROUP) if members is None else dict(IDS)
+        change = {"$pull": {"memberships": {"group": group}}}
+        self._collection.update_many(query, change, session=session, hint=hint)
 
     def forget(self, resource_id: str, session: Session = None) -> None:
         """Remove a resource from those that can be restored."""

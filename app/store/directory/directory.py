@@ -25,6 +25,7 @@ from app.store.directory.member_groups import MemberGroups
 from app.store.directory.membership_plan import Members, Plan
 from app.store.directory.memberships import AlreadyMember, Memberships, number_of_members
 from app.store.directory.newcomers import Newcomers
+from app.store.directory.partings import part
 from app.store.directory.reader import DirectoryReader, Options, missing
 from app.store.directory.references import no_such_resource
 from app.store.directory.resources import Resource
@@ -84,6 +85,7 @@ class Directory(DirectoryReader):
 
         def work(session: Session, line: Line) -> Change:
             plan = self._members.plan(resource_type, before["id"], prepared, session) if edit.members else None
+            part(self.deleted, before["id"], edit.members, plan, session)
             self._check_links(resource_type, after, session, before)
             change = _change(Kind.UPDATED, resource_type, plan, before, result)
             if not store.update(result, before, line(change), session):
@@ -114,6 +116,7 @@ class Directory(DirectoryReader):
             except InvalidValue:
                 self.require(resource_type, resource_id, frozenset())  # a missing group is the error to report first
                 raise
+            part(self.deleted, resource_id, edit.members, plan, session)
             if not plan:
                 stored = self.require(resource_type, resource_id, edit.keys)
                 return Change(Kind.UNCHANGED, resource_type, stored, stored)

@@ -69,12 +69,12 @@ def amid(monkeypatch: pytest.MonkeyPatch, of: type, name: str, other: Callable[[
     """Let `other` begin and end in the transaction that calls a method, the first time that one does."""
     whole, done = getattr(of, name), list[bool]()
 
-    def method(*arguments: Any) -> Any:
+    def method(*arguments: Any, **named: Any) -> Any:
         if not done:
             done.append(True)
             with ThreadPoolExecutor(1) as pool:
                 pool.submit(other).result(20)
-        return whole(*arguments)
+        return whole(*arguments, **named)
 
     monkeypatch.setattr(of, name, method)
 
