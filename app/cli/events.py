@@ -138,7 +138,7 @@ def _row(event: dict[str, Any]) -> dict[str, Any]:
         "time_(UTC)": f"{event['time']:%Y-%m-%d %H:%M:%S}",
         "operation": event["operation"],
         "what": " ".join(part for part in (resource.get("type"), resource.get("name") or resource.get("id")) if part),
-        "status": event["status"],
+        "status": event["status"] or None,
         "credential": event.get("credential") or None,
         "reference": event.get("request") if event.get("failed") else None,
         "details": _details(event),

@@ -199,6 +199,14 @@ def test_a_name_is_known_in_any_letter_case_of_its_key(operator: Operator) -> No
     assert operator.events()[0]["resource"]["name"] == "Upper@x"
 
 
+def test_what_is_no_request_has_no_status(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
+    operator = Operator(database, capsys)
+    Tenants(database).create("contoso", "gallery")
+    Events(database, "contoso", LogSettings(90)).append(Event("sign-off", "User", "u-1", detail="person"), Actor())
+    line = next(line for line in operator("events", "contoso").splitlines() if "sign-off" in line)
+    assert line.split()[2:] == ["sign-off", "User", "u-1", "-", "-", "-", "person"]
+
+
 def test_values_can_be_left_out_of_the_log(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
     operator = Operator(database, capsys, SCIMD_LOG_VALUES="off")
     user = operator.client.user("jane@x", title="Secret title", password="s3cret")

@@ -74,6 +74,12 @@ WRONG_APP = Page(
     "Please tell those who run the app the reference {reference}.",
 )
 """What stands for page A where an app has sent the person; the same for whatever is not known."""
+TEST_OVER = Page(
+    "No test", "This link is no longer valid",
+    "A link to test a connection works once, for 15 minutes. Please ask for another one: the command scimd sso test "
+    "prints it.",
+)
+"""What stands for page A at the link of a test."""
 NOT_ALLOWED = Page("Not allowed", "That does not work here", "This address cannot be used in this way.")
 NOT_OURS = Page(
     "Not allowed", "Please try again", "This request did not come from one of our own pages, so nothing was done."

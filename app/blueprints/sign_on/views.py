@@ -16,6 +16,7 @@ from app.blueprints.sign_on.headers import protect, redirect_to
 from app.blueprints.sign_on.pages import (
     NOT_OURS,
     PAGES,
+    TEST_OVER,
     page_response,
     refused_page,
     sign_out_page,
@@ -26,6 +27,7 @@ from app.protocol.messages import FORM, HTML, SAML_METADATA
 from app.sign_on.flow.form import MOST_BYTES
 from app.sign_on.flow.sign_on import EXTENSION, SignOn
 from app.sign_on.flow.visit import Answer, Redirect, Refused, SignedIn, SignOut, Visit
+from app.sign_on.reasons import Reason
 
 sign_on = Blueprint("sign_on", __name__, template_folder="templates")
 PREFIX = "/<tenant>/sign-on"
@@ -138,7 +140,10 @@ def sign_out(tenant: str) -> Response:
 def test(tenant: str, ticket: str) -> Response:
     """Start an operator's test of a connection."""
     here = visit(tenant)
-    return answer(here, flow().starting.test(here, ticket))
+    given = flow().starting.test(here, ticket)
+    if isinstance(given, Refused) and given.reason is Reason.NOT_AVAILABLE:
+        return page_response(TEST_OVER, 404)
+    return answer(here, given)
 
 
 def unknown(tenant: str, path: str) -> Response:

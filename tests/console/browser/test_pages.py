@@ -10,6 +10,8 @@ import pytest
 import requests
 
 from app.store.accounts.tokens import Tokens
+from app.store.log.event import Actor, Event
+from app.store.log.events import Events, LogSettings
 from tests.console.test_people import pages_of_people
 
 pytestmark = pytest.mark.browser
@@ -243,6 +245,16 @@ def test_a_word_in_a_table_is_on_one_line(window, customer) -> None:
         assert page.locator("td bdi").count() > 0, path
         assert page.evaluate(BROKEN) == [], path
         assert page.evaluate("[...document.querySelectorAll('.scroll')].filter(each => each.scrollWidth > each.clientWidth).length") == 0, path
+
+
+def test_what_was_done_is_on_one_line_beside_a_long_value(window, customer) -> None:
+    detail = f"unknown-certificate: Certificate: expected {'A' * 64}, received {'B' * 64}."
+    log = Events(customer.pages.database, customer.name, LogSettings(90))
+    log.append(Event("sign-on-test", "User", status=403, detail=detail), Actor())
+    page = window.enter()
+    window.go(f"{customer.page}/log?operation=sign-on-test")
+    height = "cell => { const range = document.createRange(); range.selectNodeContents(cell); return range.getBoundingClientRect().height; }"
+    assert 0 < page.locator("td", has_text="sign-on-test").first.evaluate(height) < 30
 
 
 def test_who_did_something_takes_two_lines_at_most_with_the_rest_in_the_title(window, customer) -> None:

@@ -287,7 +287,10 @@ def test_sso_19_a_test_of_a_connection_that_is_off_shows_everything_and_makes_no
     assert (outcome["passed"], outcome["user"], outcome["name"]) == (True, world.user_id, NAME)
     assert world.database.db.connections.find_one({"tenant": world.tenant})["tested"]
     assert [event.get("failed", False) for event in world.events("sign-on-test")] == [False, True]  # then the other browser
-    assert browser.get(f"{world.url}/test/{secret}").status_code == 404
+    for url in (f"{world.url}/test/{secret}", f"{world.url}/test/nonsense", f"{world.server.url}/unknown/sign-on/test/x"):
+        over = browser.get(url)  # used, mistyped, or of a customer that does not exist: the same page
+        assert over.status_code == 404
+        assert "works once, for 15 minutes" in over.text
 
 
 def test_sso_19_a_test_that_fails_says_why(world):
