@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from app.errors import NotFound, ScimError, Unavailable
+from app.errors import ScimError, Unavailable
 from app.export_import.batch import Batch, Member, read_batch
 from app.export_import.lines import Numbered, deleted_reason
+from app.export_import.unchanged import check_is_same
 from app.schemas.resource_type import ResourceType
 from app.store.accounts.tenants import Tenants
 from app.store.directory.deleted import kept_for
@@ -63,7 +64,7 @@ class Importer:
         self._directory = directory
         self._database, self._tenant = directory.database, directory.tenant
         self._tenants = Tenants(self._database)
-        self._created = self._tenants.require(self._tenant).created
+        self._begun = self._tenants.require(self._tenant)
         self._collections = sorted({each.collection for each in all_types})
         self._strict = strict
         self._request = Request("import", actor)
@@ -153,8 +154,7 @@ class Importer:
         while True:
             try:
                 with self._database.budget():
-                    if self._tenants.require(self._tenant).created != self._created:
-                        raise NotFound(f"The tenant {self._tenant!r} was deleted, and created anew.")
+                    check_is_same(self._tenants, self._begun)
                 done = self._database.transaction(work)
                 self._database.wake()
                 return done

@@ -19,6 +19,7 @@ import pytest
 from app.cli import run
 from app.cli.connection import Connection
 from app.cli.tenants import progress
+from app.export_import import exporter
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
@@ -338,6 +339,29 @@ def test_an_export_that_is_interrupted_leaves_what_was_there(
     assert "jane@x" in file.read_text()
     assert [each.name for each in tmp_path.iterdir()] == ["out.jsonl"]
     assert file.stat().st_mode & 0o077 == 0, "it has the hashes of passwords"
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_an_export_of_a_tenant_that_is_deleted_meanwhile_is_none(
+    operator: Operator, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, anew: bool
+) -> None:
+    """It would take the place of the last whole one, with some users or none, and say that all went well."""
+    operator.client.user("jane@x")
+    file = tmp_path / "out.jsonl"
+    file.write_text("of yesterday")
+
+    def deleted(directory: Any) -> Iterator[Row]:
+        yield from whole(directory)[:1]
+        delete_for_good(database, "acme")
+        if anew:
+            Tenants(database).create("acme", "interop")
+        yield from whole(directory)[1:]
+
+    lines, whole = exporter.lines_of, lambda directory: list(lines(directory))
+    monkeypatch.setattr(exporter, "lines_of", deleted)
+    said = operator("export", "acme", "--output", str(file), status=1)
+    assert said.splitlines()[-1].endswith("was deleted, and created anew." if anew else "shows those that there are.")
+    assert {each.name: each.read_text() for each in tmp_path.iterdir()} == {"out.jsonl": "of yesterday"}
 
 
 def test_an_output_that_is_closed_is_one_sentence(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
