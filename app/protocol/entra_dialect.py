@@ -93,7 +93,8 @@ def _rewrite_attributes(values: Payload, resource_type: ResourceType) -> Payload
     result: Payload = {}
     for key, value in values.items():
         path = rewrite_path(key, resource_type)
-        result.setdefault(path, _rewrite_at(path, value, resource_type))
+        if result.get(path) is None:  # of two keys with one meaning, null says nothing
+            result[path] = _rewrite_at(path, value, resource_type)
     return result
 
 
@@ -132,10 +133,13 @@ def mend_urn(path: str, resource_type: ResourceType) -> str:
     The documentation's sample user has `"schemas": ["urn:ietf:params:scim:schemas:extension:enterprise:2.0User", ...]`,
     and attributes under that key.
     """
+    lowered = path.lower()
+    if any(lowered.startswith(schema.id.lower()) for schema in resource_type.schemas):
+        return path  # a whole URN may look like another one without its colon
     for schema in resource_type.schemas:
         head, _, word = schema.id.rpartition(":")
         broken = head + word
-        if path.lower().startswith(broken.lower()):
+        if lowered.startswith(broken.lower()) and path[len(broken) :][:1] in (".", ":", "[", ""):
             return schema.id + path[len(broken) :]
     return path
 

@@ -66,6 +66,16 @@ def test_mend_urn(path, mended):
     assert dialect.mend_urn(path, USER_TYPE) == mended
 
 
+def test_a_urn_that_looks_like_another_one_without_a_colon_is_left_alone():
+    hr, hr_users = (Schema(urn, "HR", "HR", (Attribute(name="code"),), stored_as=urn[-2:]) for urn in (
+        "urn:example:hr:users", "urn:example:hrusers:2.0"))
+    mixed = ResourceType("User", "/Users", "User", USER_TYPE.schema, (hr, hr_users))
+    for path in (hr_users.id, f"{hr_users.id}:code", f"{hr_users.id.upper()}.code", f"{hr.id}:code"):
+        assert dialect.mend_urn(path, mixed) == path
+    assert dialect.mend_urn("urn:example:hrusers:code", mixed) == "urn:example:hr:users:code"
+    assert dialect.mend_urn("urn:example:hrusers2:code", mixed) == "urn:example:hrusers2:code"
+
+
 @pytest.mark.parametrize(
     ("path", "mended"),
     [
@@ -363,6 +373,8 @@ def test_a_body_with_blanks_and_nulls():
         {"manager": "9"}, {"Manager": {"Value": "9"}}, {ENT: {"Manager": {"Value": "9"}}}, {ENT: {"manager": "9"}},
         {"urn:ietf:params:scim:schemas:extension:enterprise:2.0User": {"manager": {"value": "9"}}},
         {ENT: {"manager": [{"value": "9"}]}}, {f"{ENT}:manager": "9"},
+        {"manager": None, f"{ENT}:manager": "9"}, {f"{ENT}:manager": "9", "manager": ""},
+        {f"{ENT}:manager": None, "Manager": "9"},
     ],
 )
 def test_a_manager_in_a_body(given):
