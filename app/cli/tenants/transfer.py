@@ -23,8 +23,12 @@ from app.cli.tenants.reading import read_ahead
 from app.export_import import MOST_TOLD, Importer
 from app.export_import import export as lines_of
 from app.schemas.custom import all_types
+from app.store.accounts.domains import Domains
 from app.store.accounts.tenants import Tenants
+from app.store.delivery.endpoints import Endpoints
+from app.store.mongo.database import Database
 from app.store.open import open_directory, unknown
+from app.store.roles.role_maps import RoleMaps
 from app.store.sign_on.connections import Connections
 
 STEP = 1_000
@@ -58,8 +62,18 @@ def export(connection: Connection, tenant: str, output: str) -> None:
                 progress.advance(resources, STEP)
                 resources = 0
     click.echo(f"Exported {number} lines.", err=True)
-    if Connections(connection.database).of_tenant(tenant):
-        say("Not exported: the connection to the identity provider, sessions and apps. A backup has them.", err=True)
+    if others := _others(connection.database, tenant):
+        say(f"Not exported: {', '.join(others)}. A backup has them.", err=True)
+
+
+def _others(database: Database, tenant: str) -> list[str]:
+    """Return what a tenant has beside what is exported; credentials are left out, since each has some."""
+    found = (
+        ("the connection to the identity provider, sessions and apps", Connections(database).of_tenant(tenant)),
+        ("roles by groups", not RoleMaps(database).get(tenant).is_empty),
+        ("mail domains", Domains(database).of(tenant)), ("webhooks and streams", Endpoints(database).of(tenant)),
+    )
+    return [what for what, there in found if there]
 
 
 @click.command("import")

@@ -12,7 +12,7 @@ from app.store.open import collections
 from app.store.sign_on.connection import SAML, Connection, SamlPart
 from app.store.sign_on.connections import Connections
 from app.store.sign_on.sessions import Session, Sessions
-from tests.sign_on.people import create_user
+from tests.sign_on.people import create_group, create_user
 
 SAID = "Not exported: the connection to the identity provider, sessions and apps. A backup has them."
 
@@ -36,3 +36,13 @@ def test_sso_122_an_export_leaves_sign_on_out_and_says_so(scimd, database):
     kinds = [{*json.loads(line)} for line in after.out.splitlines()]
     assert kinds == [{*json.loads(line)} for line in before.out.splitlines()]
     assert saved.id not in after.out and "idp.example.com" not in after.out
+
+
+def test_what_else_a_tenant_has_is_named(scimd, database):
+    create_group(database, "contoso", "Admins")
+    assert "Not exported" not in scimd("export", "contoso").err
+    scimd("role", "map", "contoso", "Admins", "admin")
+    scimd("tenant", "domain", "add", "contoso", "contoso.com")
+    scimd("stream", "create", "contoso", "--poll", "--audience", "https://app.example.com")
+    said = "Not exported: roles by groups, mail domains, webhooks and streams. A backup has them."
+    assert said in scimd("export", "contoso").err
