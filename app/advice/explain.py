@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from app.advice.cures import CURES
 from app.advice.guides import ENTRA, OTHER, PROVIDERS
-from app.advice.signing_in import STEPS
+from app.advice.signing_in import STEPS, STEPS_OF_APPS
 from app.advice.wording import moment, utc
 from app.causes import GUARDED, cause_of
 
@@ -87,12 +87,13 @@ def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...], provider: str)
     """Return why a person did not come in; the detail of a sign-on begins with the reason and a colon."""
     operation, detail = str(event.get("operation", "")), str(event.get("detail", ""))
     reason, _, sentence = detail.partition(": ")
-    if not operation.startswith("sign-on"):
-        reason, sentence = operation, detail
     failed = next((row.name for row in rows if not row.passed), "")
+    known = STEPS.get(reason, ())
+    if not operation.startswith("sign-on"):
+        reason, sentence, known = operation, detail, STEPS_OF_APPS.get(failed, ())
     fields = _ENTRA_FIELDS if provider == ENTRA else _OTHER_FIELDS
     values = _values(event, rows, provider) | fields | {"tenant": str(event.get("tenant", ""))}
-    steps = tuple(_step(each, values) for each in STEPS.get(reason, ()))
+    steps = tuple(_step(each, values) for each in known)
     return Explanation(reason, failed, reason, sentence, rows, steps)
 
 

@@ -101,3 +101,24 @@ STEPS: dict[str, tuple[str, ...]] = {
     "too-many": ("Wait a minute.", "If all people seem to have one address, ask the operator to set SCIMD_PROXIES."),
     "unavailable": (*_AGAIN, "If it happens again, ask the operator what the server's log says."),
 }
+
+_KNOWN_APP = (
+    "Compare the client id that the app sends with those of scimd app list.",
+    "If the app is not for all customers, add this one: scimd app change ID, with --tenant for each customer that it is "
+    "for.",
+)
+_NEW_SECRET = "If it is lost, make another one (scimd app rotate ID), and give that to the app."
+
+STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
+    "client_id": _KNOWN_APP,
+    "id": _KNOWN_APP,
+    "tenant": _KNOWN_APP,
+    "redirect_uri": (
+        "Correct the redirect URI in the app: it must be a registered one, character by character.",
+        "Or register it: scimd app change ID, with --redirect-uri for each URI that the app has.",
+    ),
+    "place": ("Let the app send its id and its secret in one place: in the Authorization header, or in the form.",),
+    "secret": ("Compare the client id and the client secret in the app with those that it was given.", _NEW_SECRET),
+    "expiry": ("Make another secret (scimd app rotate ID), and give it to the app.",),
+}
+"""The same for an app whose request was refused, by the check that failed."""

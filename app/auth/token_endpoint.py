@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
@@ -109,7 +109,7 @@ class TokenEndpoint(AuthorizationServer):
     ) -> None:
         """`networks` are those of the setting `SCIMD_WEBHOOK_NETWORKS`.
 
-        `others` answer the requests of those whose ids begin with their keys; they raise Refused, OAuth2Error.
+        `others` answer the requests of those whose ids begin with their keys.
         """
         super().__init__(scopes_supported=SCOPES)
         self.register_grant(_Grant)
@@ -129,12 +129,11 @@ class TokenEndpoint(AuthorizationServer):
             answer: TokenAnswer = self.create_token_response(_Request(request, parameters))
             return answer
         except Refused as refused:
-            error: OAuth2Error = InvalidClientError("The client could not be authenticated.", status_code=401)
-            refusal = refused.refusal
+            answer = not_authenticated(refused.refusal)
         except OAuth2Error as failed:
-            error, refusal = failed, None
+            answer = error_answer(failed)
         self._limits.count_wrong_credential(request.address)
-        return error_answer(error, refusal)
+        return answer
 
     def issue(self, request: _Request) -> dict[str, Any]:
         """Issue an access token for the requested scopes, or for all that the client has, and return the response.
@@ -197,6 +196,12 @@ def _parameters(request: TokenRequest) -> dict[str, str]:
     if "grant_type" not in parameters:
         raise InvalidRequestError("The parameter grant_type is missing.")
     return parameters
+
+
+def not_authenticated(refusal: Refusal, operation: str = AUTHENTICATE) -> TokenAnswer:
+    """Return the answer to who is not the client or the app that they say; `operation` is what the log calls it."""
+    error = InvalidClientError("The client could not be authenticated.", status_code=401)
+    return replace(error_answer(error, refusal), operation=operation)
 
 
 def error_answer(error: OAuth2Error, refusal: Refusal | None = None) -> TokenAnswer:

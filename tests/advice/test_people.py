@@ -64,6 +64,20 @@ def test_the_commands_in_the_steps_exist(tmp_path: Path) -> None:
         assert run_command([*command, "--help"], {}, tmp_path).status == 0, command
 
 
+@pytest.mark.parametrize(("check", "said"), [
+    ("client_id", "scimd app list"), ("id", "scimd app list"), ("tenant", "scimd app change"), ("redirect_uri", "scimd app change"),
+    ("secret", "scimd app rotate"), ("expiry", "scimd app rotate"), ("place", "one place"),
+])
+def test_what_an_app_does_wrong_has_steps_too(check: str, said: str, tmp_path: Path) -> None:
+    checks = [{"name": "other", "expected": "x", "received": "x", "passed": True}, {"name": check, "expected": "a", "received": "b", "passed": False}]
+    found = explain({"operation": OPERATION, "detail": "It is wrong.", "checks": checks, "failed": True, "tenant": "contoso"})
+    steps = " ".join(plain(step) for step in found.steps)
+    assert said in steps
+    assert not set("{}[]*") & set(steps)
+    for command in re.findall(r"scimd (app [a-z]+)", steps):
+        assert run_command([*command.split(), "--help"], {}, tmp_path).status == 0, command
+
+
 def test_a_user_who_was_unassigned_is_disabled_too_and_a_deleted_one_can_be_restored() -> None:
     assert "still assigned to the app" in steps("inactive", ENTRA)[0]
     assert "scimd restore contoso" in steps("deleted", ENTRA)[1]

@@ -28,7 +28,7 @@ class AppAuthentication:
         self._clock = clock
 
     def authenticate(self, tenant_name: str, parameters: Mapping[str, str], authorization: str) -> tuple[App, Tenant]:
-        """Return the app that sends a token request, and the tenant; raises Refused, OAuth2Error."""
+        """Return the app that sends a token request, and the tenant; raises Refused."""
         inspection = Inspection("app")
         app_id, secret = self._sent(inspection, parameters, authorization)
         app, tenant = self._apps.get(app_id), self._tenants.get(tenant_name)

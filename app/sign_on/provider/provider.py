@@ -67,7 +67,7 @@ class OpenIDProvider:
         self._logout = Logout(database, parts.keys, lambda tenant: parts.directory(tenant).events)
 
     def token(self, request: TokenRequest, parameters: Mapping[str, str]) -> TokenAnswer:
-        """Return the answer to a token request of an app; raises Refused, TooManyRequests."""
+        """Return the answer to a token request of an app; raises TooManyRequests."""
         return self._token.answer(request, parameters, self._parts.limits)
 
     def userinfo(self, tenant: str, authorization: str) -> dict[str, Any] | None:

@@ -9,8 +9,8 @@ from authlib.oauth2.rfc6749 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import UnauthorizedClientError
 
 from app.auth.limits.rate_limits import Limits
-from app.auth.refusal import Refusal
-from app.auth.token_endpoint import TokenAnswer, TokenRequest
+from app.auth.refusal import Refusal, Refused
+from app.auth.token_endpoint import TokenAnswer, TokenRequest, not_authenticated
 from app.schemas.tables.user import USER_TYPE
 from app.sign_on.people import Person
 from app.sign_on.provider.app_authentication import AppAuthentication
@@ -37,8 +37,12 @@ class AppTokenEndpoint:
         self._log = log
 
     def answer(self, request: TokenRequest, parameters: Mapping[str, str], limits: Limits) -> TokenAnswer:
-        """Return the answer to a token request of an app; raises Refused if it is not that app, TooManyRequests."""
-        app, tenant = self._apps.authenticate(request.tenant, parameters, request.authorization)
+        """Return the answer to a token request of an app; raises TooManyRequests."""
+        try:
+            app, tenant = self._apps.authenticate(request.tenant, parameters, request.authorization)
+        except Refused as refused:
+            limits.count_wrong_credential(request.address)
+            return not_authenticated(refused.refusal, OPERATION)
         limits.count_app_request(tenant.name)
         try:
             _check_grant_type(parameters["grant_type"])

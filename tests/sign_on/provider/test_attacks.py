@@ -267,6 +267,16 @@ def test_op_09_an_app_authenticates_in_one_way_as_what_it_is(world, ann, fabrika
     assert world.exchange(code, ann.verifier, app=second, secret=secret).status_code == 200
 
 
+def test_op_09_an_app_that_does_not_authenticate_is_no_sign_of_the_customers_identity_provider(world, ann):
+    code = ann.code()
+    for app, secret in ((world.portal, "wrong"), (replace(world.portal, id="app_0000000000000000"), "wrong"), (world.portal, "")):
+        world.exchange(code, ann.verifier, app=app, secret=secret)
+    refused = world.events(failed=True)
+    assert [event["operation"] for event in refused] == ["app-sign-on"] * 3
+    assert "wrong secret" in refused[0]["detail"]
+    assert not any("cause" in event for event in refused)  # only a refusal with a cause changes the state of the customer
+
+
 def test_op_10_apps_and_clients_of_scim_can_do_what_is_theirs_alone(world, ann):
     client, secret = Clients(world.database).create("contoso", lifetime=timedelta(days=1))
     refused_on_a_page(ann.authorize(client_id=client.id))
