@@ -104,10 +104,10 @@ STEPS: dict[str, tuple[str, ...]] = {
 
 _KNOWN_APP = (
     "Compare the client id that the app sends with those of scimd app list.",
-    "If the app is not for all customers, add this one: scimd app change ID, with --tenant for each customer that it is "
-    "for.",
+    "If the app is not for all customers, add this one: scimd app change ID, with --tenant for each customer that it "
+    "is for.",
 )
-_NEW_SECRET = "If it is lost, make another one (scimd app rotate ID), and give that to the app."
+_IF_LOST = "If it is lost, make another one (scimd app rotate ID), and give that to the app."
 
 STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
     "client_id": _KNOWN_APP,
@@ -118,7 +118,7 @@ STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
         "Or register it: scimd app change ID, with --redirect-uri for each URI that the app has.",
     ),
     "place": ("Let the app send its id and its secret in one place: in the Authorization header, or in the form.",),
-    "secret": ("Compare the client id and the client secret in the app with those that it was given.", _NEW_SECRET),
+    "secret": ("Compare the client id and the client secret in the app with those that it was given.", _IF_LOST),
     "expiry": ("Make another secret (scimd app rotate ID), and give it to the app.",),
 }
 """The same for an app whose request was refused, by the check that failed."""
