@@ -100,8 +100,8 @@ class Importer:
             else:
                 why = f"the id is that of a resource of the type {kind} in the tenant {tenant}"
                 self._refused.append((number, why))
-        for kept, whose in kept_for(self._database, read).items():
-            self._refused.append((read.pop(kept)[0], deleted_reason(kept, whose, ours)))
+        for deleted, kept in kept_for(self._database, read).items():
+            self._refused.append((read.pop(deleted)[0], deleted_reason(deleted, kept, ours)))
         self._insert_all(self._directory.resources(resource_type), list(read.values()))
         # What was there, too: an import that was interrupted may have left this to do.
         self._commit(partial(self._directory.newcomers.arrive, ids))

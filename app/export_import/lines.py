@@ -17,6 +17,7 @@ from app.schemas.resource_type import ResourceType
 from app.schemas.tables.group import GROUP_TYPE
 from app.schemas.tables.user import USER_TYPE
 from app.schemas.validation.payload import validate, with_defaults
+from app.store.directory.deleted import Kept
 from app.store.directory.resources import Resource
 from app.store.directory.secrets import as_hashed
 
@@ -80,10 +81,12 @@ def _unknown(rows: Iterable[Attribute], value: Any, path: str) -> Iterator[str]:
                 yield from _unknown(row.sub_attributes, inner, f"{path}{row.name}.")
 
 
-def deleted_reason(resource_id: str, whose: tuple[str, str], ours: tuple[str, str]) -> str:
-    """Return why the id of a deleted resource is refused; `whose` and `ours` are tenant and type of it and the line."""
-    tenant, kind = whose
-    if whose == ours:
+def deleted_reason(resource_id: str, kept: Kept, ours: tuple[str, str]) -> str:
+    """Return why the id of a deleted resource is refused; `ours` are tenant and type of the line."""
+    tenant, kind, can_be_restored = kept
+    if not can_be_restored:
+        return "the resource was deleted, and can be imported once the server has cleared it, within two hours"
+    if (tenant, kind) == ours:
         return f"the resource was deleted and is kept; `scimd restore {tenant} {resource_id}` brings it back"
     return (
         f"the id is that of a resource of the type {kind} that was deleted in the tenant {tenant}, "

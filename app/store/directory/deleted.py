@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.errors import NotFound
 from app.schemas.comparison import fold
@@ -24,6 +24,7 @@ from app.store.log.outbox import DELETED, OUTBOX, TIME, Pending
 from app.store.log.reading.page import LogPage, Window, read_page
 from app.store.mongo.database import TRANSACTION_SECONDS, Database, Session
 from app.store.mongo.indexes import IDS, Index, by_ids
+from app.store.mongo.moments import aware
 
 _BY_DELETION: Index = (("tenant", 1), ("deleted", -1))
 _BY_GROUP: Index = (("tenant", 1), ("memberships.group", 1))
@@ -150,10 +151,21 @@ def not_kept(resource_id: str) -> NotFound:
     return NotFound(f"Nothing with the id {resource_id} can be restored.")
 
 
-def kept_for(database: Database, ids: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return the tenant and the resource type of each id that a deleted resource has, in any tenant."""
-    rows = database.db[SPEC.name].find({"_id": {"$in": list(ids)}}, {"tenant": 1, "type": 1})
-    return {row["_id"]: (row["tenant"], row["type"]) for row in rows}
+class Kept(NamedTuple):
+    """What is known of a deleted resource."""
+
+    tenant: str
+    type: str
+    can_be_restored: bool
+
+
+def kept_for(database: Database, ids: Iterable[str]) -> dict[str, Kept]:
+    """Return what is known of each id that a deleted resource has, in any tenant."""
+    now, fields = datetime.now(UTC), {"tenant": 1, "type": 1, "expires": 1, _GOING: 1}
+    rows = database.db[SPEC.name].find({"_id": {"$in": list(ids)}}, fields)
+    return {
+        row["_id"]: Kept(row["tenant"], row["type"], _GOING not in row and aware(row["expires"]) > now) for row in rows
+    }
 
 
 def settle(database: Database, now: datetime, leave: Leave) -> int:

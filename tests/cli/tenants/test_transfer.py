@@ -25,6 +25,7 @@ from app.schemas.tables.user import USER_TYPE
 from app.store.accounts.tenants import Tenants
 from app.store.directory.totals import Totals
 from app.store.mongo.database import TRANSACTION_SECONDS, Database
+from app.store.mongo.moments import now
 from tests.blueprints.conftest import ENTERPRISE_URN, GROUP_URN, USER_URN
 from tests.cli.conftest import Operator
 from tests.conftest import SCIMD, Server, end_with_parent
@@ -223,6 +224,18 @@ def test_what_was_deleted_is_restored_and_not_imported_beside_itself(
     assert {each["value"] for each in shown} == {user(n)["resource"]["id"] for n in (1, 2)}
     operator.client("DELETE", "/Groups/group-G")
     assert database.db.deleted.count_documents({}) == 1
+
+
+def test_what_can_no_longer_be_restored_is_not_said_to_be(bring: Any, operator: Operator, database: Database) -> None:
+    """As with SCIMD_DELETED_DAYS=0: for up to two hours neither `scimd restore` nor an import takes it."""
+    bring(text(user(1, id="a")))
+    assert operator.client("DELETE", "/Users/a").status_code == 204
+    database.db.deleted.update_one({"_id": "a"}, {"$set": {"expires": now()}})
+    operator("restore", "acme", "a", status=1)
+    for tenant in ("acme", "other"):
+        said = bring(text(user(1, id="a")), status=1, tenant=tenant)
+        assert "line 1: the resource was deleted, and can be imported once the server has cleared it, wi" in said
+        assert "restore" not in said
 
 
 def test_an_id_is_of_one_resource_among_all_types_and_tenants(bring: Any, operator: Operator) -> None:
