@@ -107,6 +107,8 @@ def replay(
         if cursor is not None:
             raise InvalidValue(f"{endpoint_id} has not come as far as this cursor.")
         place = endpoint.place  # all since then is still to come
+    if cursor is None and place <= (kept := starting.oldest(database)) and kept:
+        say("scimd: Some of the events since then may be no longer kept, and left out.", err=True)
     replayed = changed(
         connection, "webhook replay",
         lambda session: Endpoints(database).set_place(endpoint_id, place, session=session), object_=endpoint_id,

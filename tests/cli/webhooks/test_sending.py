@@ -89,6 +89,18 @@ def test_ev_101_since_finds_each_place(scimd: Any, made: str, database: Database
     assert starting.since(database, now()) >= seqs[-1]
 
 
+def test_ev_101_replay_tells_of_events_that_may_be_kept_no_longer(scimd: Any, made: str, database: Database) -> None:
+    seqs, said = numbers(database), "Some of the events since then may be no longer kept, and left out."
+    assert said not in scimd("webhook", "replay", made, "--since", "9d").err
+    database.db.leases.update_one({"_id": "relay"}, {"$set": {"horizon": seqs[2]}})
+    for place in (seqs[9], seqs[1]):
+        Endpoints(database).set_place(made, place)
+        assert said in scimd("webhook", "replay", made, "--since", "9d").err
+    age(database, seqs[6], timedelta(hours=3))
+    Endpoints(database).set_place(made, seqs[9])
+    assert said not in scimd("webhook", "replay", made, "--since", "1h").err
+
+
 def test_ev_101_replay_after_a_cursor(scimd: Any, made: str, database: Database) -> None:
     seqs = numbers(database)
     with EventSequence(database).reading():
