@@ -71,6 +71,13 @@ def test_sso_117_who_is_in_no_group_stays_out(vendor) -> None:
     assert browser.send("POST", f"{vendor.server.url}/console/signed-on", SAME).status_code == 403
 
 
+def test_sso_117_who_is_refused_finds_the_way_back_to_the_console(vendor) -> None:
+    browser = vendor.browser()
+    answered = browser.answer(browser.begin(f"{vendor.server.url}/console/sign-on"), name_id="nobody@x.org", attributes={})
+    assert answered.status_code == 403
+    assert f'<a href="{vendor.server.url}/console">Back to the console</a>' in answered.text
+
+
 def test_sso_117_who_loses_the_group_is_out_at_the_next_click(vendor) -> None:
     browser, _ = come_in(vendor, "wim")
     assert page(vendor, browser).status == 200

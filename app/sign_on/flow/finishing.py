@@ -6,8 +6,7 @@ from app.sign_on.endings import IDP, OPERATOR, PERSON
 from app.sign_on.flow.parts import Parts, not_available, require_browser, require_running, session_of
 from app.sign_on.flow.refusing import Context, Refusing
 from app.sign_on.flow.result import Result
-from app.sign_on.flow.starting import CONSOLE
-from app.sign_on.flow.visit import Answer, Redirect, SignOut, Tested, Visit
+from app.sign_on.flow.visit import CONSOLE, Answer, Redirect, SignOut, Tested, Visit
 from app.sign_on.matching import Matching, NotLetIn, User, displaced
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.store.accounts.tenants import Tenant, Tenants

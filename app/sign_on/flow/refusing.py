@@ -8,7 +8,7 @@ from typing import Any
 
 from app.errors import TooManyRequests
 from app.sign_on.flow.parts import Parts
-from app.sign_on.flow.visit import Answer, Refused, Visit
+from app.sign_on.flow.visit import CONSOLE, Answer, Refused, Visit
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.store.accounts.tenants import Tenant
 from app.store.sign_on.connection import Connection
@@ -67,7 +67,8 @@ class Refusing:
         purpose = context.sign_in.purpose if context.sign_in else context.purpose or {}
         request = purpose.get("request")
         if request is None:
-            return Refused(reason, retry_after=retry_after)
+            back = (f"{self._parts.base}/console", "the console") if purpose.get("kind") == CONSOLE else ("", "")
+            return Refused(reason, *back, retry_after)
         error = "temporarily_unavailable" if reason in (Reason.TOO_MANY, Reason.UNAVAILABLE) else "access_denied"
         hooks = self._parts.hooks
         return Refused(reason, hooks.refusal(request, error), hooks.app_name(request), retry_after)

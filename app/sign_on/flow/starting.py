@@ -9,16 +9,13 @@ from typing import Any
 
 from app.sign_on.flow.parts import Parts, not_available, require_running, session_of
 from app.sign_on.flow.refusing import Context, Refusing
-from app.sign_on.flow.visit import Answer, Redirect, SignedIn, Visit, new_browser
+from app.sign_on.flow.visit import CONSOLE, Answer, Redirect, SignedIn, Visit, new_browser
 from app.sign_on.provider.app_request import AppRequest
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import hash_of
 from app.store.sign_on.connection import OIDC, Connection
 from app.store.sign_on.sign_ins import SignIn, new_state
-
-CONSOLE = "console"
-"""The purpose of an operator's sign-in."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +82,9 @@ class Starting:
         """Start the sign-in of an operator of the console; `force` asks for one that is new."""
 
         def work(context: Context) -> Answer:
+            context.purpose = {"kind": CONSOLE}
             self._open(visit, context)
-            return self._start(visit, context, Wish({"kind": CONSOLE}, force=force))
+            return self._start(visit, context, Wish(context.purpose, force=force))
 
         return self._refusing.answer(visit, work)
 

@@ -11,6 +11,8 @@ from typing import Any
 from app.sign_on.reasons import Reason
 from app.store.accounts.tokens import hash_of
 
+CONSOLE = "console"
+"""The purpose of an operator's sign-in."""
 _COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -54,7 +56,10 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Refused:
-    """The person is not signed in; `back` is where the app that they come from takes the error, "" without one."""
+    """The person is not signed in; `back` is where the app that they come from takes the error, "" without one.
+
+    Operators come from the console.
+    """
 
     reason: Reason
     back: str = ""
