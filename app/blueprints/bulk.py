@@ -16,6 +16,7 @@ from app.blueprints.response.errors import attempt_of, error_for_client, log_ref
 from app.errors import InvalidPath, MethodNotAllowed, NotFound, ScimError
 from app.protocol.bulk import METHODS, Call, Outcome, run_bulk
 from app.protocol.etag import Condition
+from app.protocol.profile import PROFILES
 from app.provider import Attempt, Conditions, Provider, Shown
 from app.schemas.custom import PROTOCOL
 from app.schemas.resource_type import ResourceType
@@ -30,7 +31,8 @@ def run() -> Response:
     """Run the operations of a BulkRequest."""
     mimetype, preference = media_type(request), preference_of(request)
     executor = _Executor(current_provider(), with_resources=preference == "representation")
-    response = json_response(run_bulk(read_object(request), executor), mimetype=mimetype)
+    profile = PROFILES[current_principal().tenant.profile]
+    response = json_response(run_bulk(read_object(request), executor, profile), mimetype=mimetype)
     if executor.not_logged:
         log.warning("not in the provisioning log: %d operations that were refused", executor.not_logged)
     return apply_preference(response, preference if executor.complete else None)

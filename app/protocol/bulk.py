@@ -17,6 +17,7 @@ from app.errors import Conflict, ScimError, Unavailable
 from app.protocol.bulk_message import METHODS, MOST_OPERATIONS, Call, Operation, Outcome, bulk_response, read_bulk
 from app.protocol.bulk_references import references, resolved, split
 from app.protocol.messages import PATCH_URN
+from app.protocol.profile import Profile
 
 __all__ = ["METHODS", "MOST_OPERATIONS", "Call", "Executor", "Outcome", "run_bulk"]
 
@@ -40,13 +41,13 @@ class Executor(Protocol):
         """Return whether the time that a request may take is over."""
 
 
-def run_bulk(payload: Mapping[str, Any], executor: Executor) -> dict[str, Any]:
+def run_bulk(payload: Mapping[str, Any], executor: Executor, profile: Profile) -> dict[str, Any]:
     """Carry out a BulkRequest and return the BulkResponse.
 
     Raises InvalidSyntax, InvalidValue, PayloadTooLarge and TooManyRequests for the message as a whole; an error in an
     operation is in its part of the response.
     """
-    operations, limit = read_bulk(payload)
+    operations, limit = read_bulk(payload, profile)
     executor.admit(len(operations))
     _Run(operations, executor, limit).run()
     return bulk_response(operations, executor.locate)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.errors import InvalidPath, InvalidSyntax, InvalidValue, PayloadTooLarge, ScimError
-from app.protocol.messages import BULK_REQUEST_URN, BULK_RESPONSE_URN, check_urn, error_message
+from app.protocol.messages import BULK_REQUEST_URN, BULK_RESPONSE_URN, PATCH_URN, check_urn, error_message
+from app.protocol.profile import Profile
 
 MOST_OPERATIONS = 1_000
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
@@ -60,7 +61,7 @@ class Operation:
         return Call(self.method, self.endpoint, self.resource_id, data, self.version)
 
 
-def read_bulk(payload: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
+def read_bulk(payload: Mapping[str, Any], profile: Profile) -> tuple[list[Operation], int | None]:
     """Return the operations of a BulkRequest and its `failOnErrors`.
 
     An operation that cannot be read has an `error`. Raises InvalidSyntax and InvalidValue for the message itself, and
@@ -76,7 +77,7 @@ def read_bulk(payload: Mapping[str, Any]) -> tuple[list[Operation], int | None]:
     limit = given.get("failonerrors")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
         raise InvalidValue("failOnErrors: must be a whole number from 1.", cause="bad-body")
-    return _read(items), limit
+    return _read(items, profile), limit
 
 
 def bulk_response(operations: list[Operation], locate: Callable[[str, str], str]) -> dict[str, Any]:
@@ -85,12 +86,12 @@ def bulk_response(operations: list[Operation], locate: Callable[[str, str], str]
     return {"schemas": [BULK_RESPONSE_URN], "Operations": results}
 
 
-def _read(items: list[Any]) -> list[Operation]:
+def _read(items: list[Any], profile: Profile) -> list[Operation]:
     operations = [Operation(index) for index in range(len(items))]
     seen: set[str] = set()
     for operation, item in zip(operations, items, strict=True):
         try:
-            _read_one(operation, item)
+            _read_one(operation, item, profile)
             if operation.bulk_id is not None:
                 if operation.bulk_id in seen:
                     operation.bulk_id, taken = None, operation.bulk_id
@@ -101,7 +102,7 @@ def _read(items: list[Any]) -> list[Operation]:
     return operations
 
 
-def _read_one(operation: Operation, item: Any) -> None:
+def _read_one(operation: Operation, item: Any, profile: Profile) -> None:
     """Fill an operation from its JSON; raises a ScimError, with everything filled that could be read before."""
     if not isinstance(item, dict):
         raise InvalidSyntax("An operation must be an object.")
@@ -111,13 +112,15 @@ def _read_one(operation: Operation, item: Any) -> None:
     if isinstance(bulk_id, str) and bulk_id:
         operation.bulk_id = bulk_id
     operation.data = given.get("data")
+    if profile.loose_bulk and operation.method == "PATCH" and isinstance(operation.data, list):
+        operation.data = {"schemas": [PATCH_URN], "Operations": operation.data}
     if operation.method not in METHODS:
         raise InvalidSyntax(f"method: must be one of {', '.join(METHODS)}.")
     match = _PATH.match(path) if isinstance(path, str) else None
     if match is None:
         raise InvalidPath("path: must be the path of a resource type or a resource, e.g. /Users or /Users/<id>.")
     operation.endpoint, operation.resource_id = match[1], match[2]
-    if operation.method == "POST" and operation.bulk_id is None:
+    if operation.method == "POST" and operation.bulk_id is None and not (profile.loose_bulk and bulk_id is None):
         raise InvalidSyntax("bulkId: a POST must have one.")
     if version is not None and not isinstance(version, str):
         raise InvalidValue("version: must be a string.", cause="bad-body")

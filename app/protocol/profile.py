@@ -43,6 +43,8 @@ class Profile:
     """A PATCH that would unassign an attribute with a default leaves its value instead of being refused."""
     empty_operations: bool = False
     """A PATCH without operations changes nothing instead of being refused with `invalidSyntax`."""
+    loose_bulk: bool = False
+    """A POST in a Bulk request may lack its `bulkId`, and the data of a PATCH may be its operations alone (D-689)."""
     dialect: bool = False
     """The rewrites of `entra_dialect` are applied to requests."""
     open_discovery: bool = True
@@ -54,7 +56,7 @@ class Profile:
 _INTEROP = Profile(
     name="interop", ignore_unknown=True, any_message_schemas=True, ignore_unknown_paths=True, dangling_references=True,
     bare_words=True, create_missing_elements=True, several_primaries=True, required_at_end=True, keep_defaults=True,
-    empty_operations=True, dialect=True, open_discovery=False, group_patch_body=False,
+    empty_operations=True, loose_bulk=True, dialect=True, open_discovery=False, group_patch_body=False,
 )
 
 PROFILES: dict[str, Profile] = {

@@ -87,6 +87,30 @@ def test_bu_06_only_a_failed_post_has_no_location(rfc: Client) -> None:
     assert "location" not in nowhere
 
 
+@pytest.mark.parametrize("operation", [
+    {"method": "POST", "path": "/Groups", "data": {"schemas": [GROUP_URN], "displayName": "G"}},
+    {"method": "PATCH", "path": "/Users/1", "data": [{"op": "add", "path": "title", "value": "T"}]},
+], ids=["no bulkId", "operations alone"])
+def test_the_strict_profile_takes_each_operation_as_the_rfc_has_it_only(rfc: Client, operation: dict[str, Any]) -> None:
+    assert [(result["status"], result["response"]["scimType"]) for result in bulk(rfc, operation)] == [("400", "invalidSyntax")]
+
+
+@pytest.mark.parametrize("bulk_id", [5, "", [], {}])
+def test_a_bulk_id_that_is_no_text_is_refused_in_every_profile(gallery: Client, bulk_id: Any) -> None:
+    operation = {"method": "POST", "path": "/Groups", "bulkId": bulk_id, "data": {"displayName": "G"}}
+    assert [result["status"] for result in bulk(gallery, operation)] == ["400"]
+
+
+def test_without_a_bulk_id_failures_and_references_are_as_with_one(gallery: Client) -> None:
+    person = user("a", displayName="a")
+    person["data"]["name"] = {"givenName": "G", "familyName": "F", "formatted": "G F"}
+    made = {"method": "POST", "path": "/Groups", "data": {"displayName": "G", "members": [{"value": "bulkId:a"}]}}
+    failed = {"method": "POST", "path": "/Users", "data": {"displayName": "b"}}
+    results = bulk(gallery, made, failed, person)
+    assert [(result["status"], result.get("bulkId")) for result in results] == [("201", None), ("400", None), ("201", "a")]
+    assert [each["display"] for each in read(gallery, results[0])["members"]] == ["a"]
+
+
 def test_bu_09_fail_on_errors(rfc: Client) -> None:
     results = bulk(rfc, user("a"), user("b", "A"), user("c"), failOnErrors=1)
     assert [result["status"] for result in results] == ["201", "409"]

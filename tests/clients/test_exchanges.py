@@ -10,7 +10,7 @@ from tests.entra.walker import check_form, each_case, read_recordings, walk
 
 RECORDINGS = read_recordings(Path(__file__).parent, "*/*.json")
 AT_LEAST = {
-    "okta": 12, "onelogin": 4, "google": 4, "jumpcloud": 3, "ping": 4, "authentik": 5, "keycloak": 4, "sailpoint": 3,
+    "okta": 12, "onelogin": 4, "google": 4, "jumpcloud": 3, "ping": 5, "authentik": 5, "keycloak": 4, "sailpoint": 3,
     "dotnet": 4, "scim-sdk": 1,
 }
 

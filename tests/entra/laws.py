@@ -34,6 +34,8 @@ def broken_laws(answer: Answer, media_type: str = "application/scim+json") -> It
         yield from error_laws(answer, answer.json)
     elif answer.json.get("schemas") == [MESSAGES + "ListResponse"]:
         yield from list_laws(answer.json)
+    elif answer.json.get("schemas") == [MESSAGES + "BulkResponse"]:
+        yield from bulk_laws(answer.json)
     else:
         yield from resource_laws(answer.json)
         location = answer.json.get("meta", {}).get("location")
@@ -49,6 +51,15 @@ def broken_token_laws(answer: Answer) -> Iterator[str]:
         yield f"status {answer.status}: {answer.text[:200]}"
     if answer.status == 401 and not answer.headers.get("WWW-Authenticate", "").startswith("Basic"):
         yield f"401 with WWW-Authenticate {answer.headers.get('WWW-Authenticate')!r}"
+
+
+def bulk_laws(bulk: dict[str, Any]) -> Iterator[str]:
+    """RFC 7644 section 3.7.3: each operation has a status as a string, and what was stored has a location."""
+    for operation in bulk["Operations"]:
+        if not isinstance(operation.get("status"), str):
+            yield f"the status of an operation is {operation.get('status')!r}"
+        elif operation["status"] < "300" and not operation.get("location"):
+            yield f"an operation has no location: {operation}"
 
 
 def error_laws(answer: Answer, error: dict[str, Any]) -> Iterator[str]:
