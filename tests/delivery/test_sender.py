@@ -366,6 +366,27 @@ def test_ev_99_events_that_are_no_longer_kept_are_told_as_a_gap(
     assert "no longer in the log" in caplog.text
 
 
+def test_ev_99_what_was_read_before_it_was_deleted_is_sent(sending: World, target: Target) -> None:
+    sent: list[str] = []
+
+    def attempt(_: Endpoint, __: Any, document: Any) -> Outcome:
+        if not sent:
+            delete_expired(sending.database, now() + timedelta(days=100))
+        sent.append(document["_id"])
+        return Outcome(204)
+
+    sender = sending.sender(attempt=attempt)
+    endpoint = sending.endpoint(target)
+    ids = sending.change(*[f"u{number}" for number in range(30)])
+    assert sender.take()
+    run_until(sender, lambda: sending.read(endpoint).gap is not None)
+    gap = sending.read(endpoint).gap
+    assert gap is not None
+    assert sorted(sent) == sorted(ids[:20]), "the others had not been read"
+    assert (gap["place"], gap["to"]) == (sending.published() - 10, sending.published())
+    sender.give_back(30)
+
+
 def test_ev_99_a_place_that_a_restored_database_does_not_have_is_given_up(
     sending: World, sender: Sender, target: Target
 ) -> None:

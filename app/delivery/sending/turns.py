@@ -130,6 +130,8 @@ class Turns:
         try:
             run.read(reading)
         except Gone:
+            if run.window.fresh:  # what was read before is sent first
+                return
             place = run.window.reached
             to = reading.bounds.nearest(place)
             gap = Gap(place=place, to=to, time=now())
