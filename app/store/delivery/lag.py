@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.store.accounts.tenants import Tenant, Tenants
+from app.store.accounts.tenants import ALL_TENANTS, Tenant, Tenants
 from app.store.delivery.endpoint import Endpoint
 from app.store.delivery.endpoints import Endpoints
 from app.store.delivery.put_aside import BEHIND, WAITING, PutAsides
@@ -45,6 +45,8 @@ def lags(database: Database) -> list[Lag]:
 
 def _oldest(endpoint: Endpoint, tenants: Mapping[str, Tenant], asides: PutAsides, reading: Reading) -> datetime | None:
     tenant = tenants.get(endpoint.tenant)
+    if tenant is None and endpoint.tenant != ALL_TENANTS:  # it is being deleted
+        return None
     scope = Scope(tenant.name, tenant.tenant_id) if tenant else None
     done = frozenset(endpoint.done)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.config import Config
+from app.store.accounts.tenant_deletion import TenantDeletion
 from app.store.accounts.tenants import ALL_TENANTS
 from app.store.delivery.lag import lags
 from app.store.delivery.put_aside import GIVEN_UP
@@ -58,6 +59,15 @@ def test_an_endpoint_is_behind_by_the_oldest_event_that_it_has_not_got(sending: 
     found = {lag.endpoint.id: lag for lag in lags(sending.database)}
     assert found[endpoint.id].oldest is None
     assert found[endpoint.id].put_aside == {"waiting": 0, "behind": 0, "given up": 1}
+
+
+def test_the_endpoint_of_a_tenant_that_is_being_deleted_is_not_behind_the_others(sending: World) -> None:
+    sending.tenant("fabrikam")
+    with Target() as target:
+        sending.endpoint(target)
+    TenantDeletion(sending.database).begin("contoso")
+    sending.change("u1", tenant="fabrikam")
+    assert [lag.oldest for lag in lags(sending.database)] == [None]
 
 
 def test_without_endpoints_nothing_is_read(mock_database: Database) -> None:
