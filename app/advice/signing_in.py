@@ -64,6 +64,7 @@ STEPS: dict[str, tuple[str, ...]] = {
         "If the issuer, the directory or the audience is wrong, compare the issuer and the client id at {idp} with the "
         "expected ones (scimd sso show {tenant}).",
         f"If a moment is wrong (exp, iat, nbf or auth_time): ask the operator to set {_CLOCK}",
+        "If the signature or the key is wrong, ask the operator to read the keys again (scimd sso refresh {tenant}).",
         "If it is anything else, report the failed check to the operator.",
     ),
     "not-reauthenticated": (

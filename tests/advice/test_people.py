@@ -86,6 +86,7 @@ def test_a_user_who_was_unassigned_is_disabled_too_and_a_deleted_one_can_be_rest
 @pytest.mark.parametrize(("reason", "said"), [
     ("too-late", "start again at the app"),
     ("id-token", "clock"),
+    ("id-token", "scimd sso refresh"),
     ("not-reauthenticated", "auth_time"),
     ("not-in-group", "group itself is provisioned"),
     ("unknown-certificate", "without a metadata URL"),

@@ -294,13 +294,13 @@ def test_the_list_shows_names_and_what_a_user_has_from_where(world: World) -> No
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [
-    (["map", "acme", "Nobody", "r"], "acme has no Group 'Nobody'"),
+    (["map", "acme", "Nobody", "r"], "acme has no group 'Nobody'"),
     (["map", "acme", "Sales"], "Give a group and a role"),
     (["map", "acme", "Sales", "  "], "A role has"),
     (["map", "nowhere", "Sales", "r"], "There is no tenant"),
     (["unmap", "acme", "Sales"], "is not mapped to any role"),
     (["unmap", "acme"], "Give a group, or --default"),
-    (["list", "acme", "--user", "nobody"], "acme has no User"),
+    (["list", "acme", "--user", "nobody"], "acme has no user"),
 ])
 def test_what_a_command_refuses_changes_nothing(world: World, arguments: list[str], sentence: str) -> None:
     world.scim.group("Sales")

@@ -111,7 +111,7 @@ def refresh(connection: Connection, tenant: str, connection_id: str | None) -> N
             fault = Refreshing(connection.database).read(each)
             if fault:
                 raise click.ClickException(fault)
-        say(f"Read {each.provider}.", err=True)
+        say(f"The metadata of {each.provider} was read.", err=True)
 
 
 @sso.command()

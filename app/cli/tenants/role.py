@@ -163,4 +163,4 @@ def _one(directory: Directory, kind: ResourceType, name: str) -> str:
         return found[0]
     if found:
         raise click.ClickException(f"There are several with the name {name}; give an id: {', '.join(sorted(found))}")
-    raise click.ClickException(f"{directory.tenant} has no {kind.name} {name!r}.")
+    raise click.ClickException(f"{directory.tenant} has no {kind.name.lower()} {name!r}.")

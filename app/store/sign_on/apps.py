@@ -211,7 +211,7 @@ def check_uri(uri: str, what: str) -> None:
 
 
 def _missing(app_id: str) -> NotFound:
-    return NotFound(f"There is no app {app_id!r}.")
+    return NotFound(f"There is no app {app_id!r}; scimd app list shows the ids of those that there are.")
 
 
 def _document(settings: Settings) -> dict[str, Any]:

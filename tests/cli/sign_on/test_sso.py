@@ -122,7 +122,7 @@ def test_a_connection_that_cannot_be_is_not_made(scimd, database, options, says)
 
 @pytest.mark.parametrize(("option", "value", "says"), [
     ("--match", "displayName=NameID", "userName"), ("--match", "userName=", "source"), ("--match", "userName", "source"),
-    ("--app", "app_0", "There is no app"),
+    ("--app", "app_0", "There is no app 'app_0'; scimd app list shows the ids of those that there are."),
 ])
 def test_sso_60_a_rule_that_cannot_hold_is_refused(scimd, database, publisher, option, value, says):
     done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url, option, value)
