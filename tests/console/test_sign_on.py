@@ -9,8 +9,10 @@ import pytest
 import requests
 
 from app.config import Config, ConfigError
+from app.store.operators.audit import AuditLog
 from app.store.operators.visits import SPEC as VISITS
 from tests.console.browsing import Shown
+from tests.processes import until
 from tests.served import served
 from tests.sign_on.flow.world import Browser, World
 
@@ -101,6 +103,23 @@ def test_sso_117_who_is_disabled_is_out_at_the_next_click(vendor) -> None:
     assert page(vendor, browser).status == 200
     vendor.disable(vendor.people[name])
     assert page(vendor, browser).status == 401
+
+
+def test_the_file_that_they_export_is_cut_off(vendor) -> None:
+    """A browser that reads slowly could otherwise go on for hours."""
+    database = vendor.server.database
+    database.db.events.insert_many([
+        {"_id": f"e{number}", "tenant": "vendor", "time": datetime.now(UTC) - timedelta(days=1), "operation": "create",
+         "resource": {"type": "User", "id": str(number)}, "keys": [], "credential": "x", "request": "r", "status": 201,
+         "detail": "x" * 4_000} for number in range(6_000)
+    ])
+    browser, _ = come_in(vendor, "olga")
+    file = browser.get(f"{vendor.server.url}/console/customers/vendor/log.ndjson", stream=True)
+    assert file.status_code == 200
+    vendor.disable(vendor.people["olga"])
+    with pytest.raises(requests.exceptions.ChunkedEncodingError):
+        file.content  # noqa: B018 - reads it
+    until(lambda: AuditLog(database).find()[-1]["outcome"] == "failed")
 
 
 def test_co_32_a_grave_act_asks_for_a_new_sign_in_that_leads_back(vendor, monkeypatch) -> None:

@@ -84,8 +84,7 @@ def is_local() -> bool:
 
 def _current(found: Visit | None) -> Visit | None:
     """Return a visit unless the session of sign-on that opened it has ended, or the person has lost the role."""
-    operators = parts().operators
-    if found is None or not found.sid or (operators and operators.role_of(found.sid) == found.role):
+    if found is None or parts().lets_in(found):
         return found
     parts().visits.end(_id=found.key)
     return None

@@ -57,6 +57,10 @@ class Parts:
         self.endpoints = {each.endpoint.strip("/"): self.kinds[each.name] for each in all_types(config.schemas_dir)}
         """The same by the type's endpoint."""
 
+    def lets_in(self, visit: Visit) -> bool:
+        """Return whether the session of sign-on that opened a visit goes on, and the person has the role still."""
+        return not visit.sid or bool(self.operators and self.operators.role_of(visit.sid) == visit.role)
+
 
 def parts() -> Parts:
     """Return the parts of the current application."""

@@ -73,7 +73,7 @@ def exported(form: str, source: Source, tenant: str) -> Response:
     """Return a file; raises Wrong if its filter cannot be read, and while the visit reads another one."""
     if faults := asked_form().faults:
         raise Wrong(422, *faults.values())
-    blocks = Export(parts().visits, visit(), acting()).blocks(form, source, tenant)
+    blocks = Export(parts().visits, visit(), acting(), parts().lets_in).blocks(form, source, tenant)
     if blocks is None:
         raise Wrong(429, "You are exporting another file.", "Wait until it is complete, then try again.")
     stream = Stream(blocks, current().request_id, parts().database.budget)

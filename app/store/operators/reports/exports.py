@@ -58,12 +58,15 @@ def of_acts(log: AuditLog, tenant: str) -> Source:
 
 
 class Export:
-    """A file for a visit, which reads one file at a time."""
+    """A file for a visit, which reads one file at a time; `lets_in` returns whether its person may still see it."""
 
-    def __init__(self, visits: Visits, visit: Visit, acting: Acting) -> None:
+    def __init__(
+        self, visits: Visits, visit: Visit, acting: Acting, lets_in: Callable[[Visit], bool] = lambda _: True
+    ) -> None:
         self._visits = visits
-        self._key = visit.key
+        self._visit = visit
         self._acting = acting
+        self._lets_in = lets_in
 
     def blocks(self, form: str, source: Source, tenant: str) -> Generator[bytes] | None:
         """Return a file in blocks; None while the visit reads another file.
@@ -71,7 +74,7 @@ class Export:
         `form` is one of `FORMS`. The audit log says how many lines the file has, and "failed" if it was not read to
         its end.
         """
-        until = self._visits.take_export(self._key)
+        until = self._visits.take_export(self._visit.key)
         return self._read(form, source, tenant, until) if until else None
 
     def _read(self, form: str, source: Source, tenant: str, until: datetime) -> Generator[bytes]:
@@ -84,12 +87,12 @@ class Export:
                     entry.object = f"{file}, {number:,} lines{', without older ones' if more else ''}"
                     until = self._go_on(until)
         finally:
-            self._visits.end_export(self._key, until)
+            self._visits.end_export(self._visit.key, until)
 
     def _go_on(self, until: datetime) -> datetime:
         """Keep the visit's turn; raises Unavailable if the visit has ended, or reads another file by now."""
-        later = self._visits.take_export(self._key, until)
-        if later is None:
+        later = self._visits.take_export(self._visit.key, until)
+        if later is None or not self._lets_in(self._visit):
             raise Unavailable("The visit has ended, or reads another file by now.")
         return later
 
