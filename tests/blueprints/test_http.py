@@ -630,3 +630,4 @@ def test_et_13_a_membership_is_no_change_of_the_user(rfc: Client) -> None:
     shown = rfc("GET", f"/Users/{user['id']}").get_json()
     assert shown["groups"]
     assert shown["meta"] == user["meta"]
+    assert rfc("GET", f"/Users/{user['id']}", If_None_Match=user["meta"]["version"]).status_code == 304  # docs/consumers.md
