@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from app.errors import Unavailable, describe
 from app.store.accounts.tenant_deletion import finish_deletions
@@ -19,6 +20,7 @@ from app.store.directory.deleted import clear_expired
 from app.store.directory.membership_sweep import sweep
 from app.store.log.retention import delete_expired
 from app.store.mongo.database import REQUEST_SECONDS, Database
+from app.store.sign_on.links import forget_cleared
 
 log = logging.getLogger("scimd")
 
@@ -45,13 +47,17 @@ def _until_now(work: Callable[[Database, datetime], int]) -> Callable[[Database]
     return lambda database: work(database, datetime.now(UTC))
 
 
+def _clear(database: Database, moment: datetime) -> int:
+    return clear_expired(database, moment, partial(forget_cleared, database))
+
+
 SWEEPING = Chore(
     "sweeping", _until_now(sweep), pause=10, first=10, seconds=3_600,
     done="deleted %s memberships of groups that were cleared",
 )
 # The first round comes within a minute: a busy worker is replaced after some minutes.
 CLEARING = Chore(
-    "clearing", _until_now(clear_expired), pause=3_600, first=60, seconds=3_600,
+    "clearing", _until_now(_clear), pause=3_600, first=60, seconds=3_600,
     done="deleted %s resources for good, which can no longer be restored",
 )
 DELETING = Chore(

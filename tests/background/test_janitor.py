@@ -17,6 +17,9 @@ from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
 from app.store.directory.memberships import CLEARED
 from app.store.mongo.database import Database, connect
+from app.store.sign_on.connection import SAML, Connection, SamlPart
+from app.store.sign_on.connections import Connections
+from app.store.sign_on.links import Link, Links
 from tests.conftest import APP_NAME, Fault, Server
 from tests.processes import until
 
@@ -36,6 +39,22 @@ def test_a_round_that_fails_is_not_the_last(
     assert [record.levelno for record in caplog.records if record.name == "scimd"] == [level]
     assert database.db.deleted.count_documents({}) == 1
     janitor.once(database, janitor.CLEARING)
+    assert database.db.deleted.count_documents({}) == 0
+
+
+def test_what_is_cleared_for_good_leaves_no_link_to_the_identity_provider(database: Database) -> None:
+    part = SamlPart(entity_id="https://idp.example.com/", sso_url="https://idp.example.com/sso", certificates=())
+    for tenant in ("contoso", "fabrikam"):
+        Tenants(database).create(tenant, "gallery")
+        saved = Connections(database).save(
+            Connection(tenant=tenant, kind=SAML, match_attribute="userName", match_source="NameID", saml=part)
+        )
+        for user in ("gone", "there"):
+            Links(database, tenant, saved.id).pin(Link(f"subject of {user}", user), ())
+    database.db.deleted.insert_one({"_id": "gone", "tenant": "contoso", "expires": datetime.now(UTC)})
+    janitor.once(database, janitor.CLEARING)
+    left = sorted((row["tenant"], row["user"]) for row in database.db.links.find())
+    assert left == [("contoso", "there"), ("fabrikam", "gone"), ("fabrikam", "there")]
     assert database.db.deleted.count_documents({}) == 0
 
 

@@ -194,8 +194,13 @@ def _settle(database: Database, row: dict[str, Any], leave: Leave, session: Sess
     return len(strays)
 
 
-def clear_expired(database: Database, now: datetime) -> int:
-    """Delete for good the resources of all tenants whose retention has ended; return how many there were."""
+def clear_expired(
+    database: Database, now: datetime, forget: Callable[[str, str], object] = lambda tenant, resource_id: None
+) -> int:
+    """Delete for good the resources of all tenants whose retention has ended; return how many there were.
+
+    `forget` is called with tenant and id of each, to delete what is stored of it elsewhere.
+    """
     collection = database.db[SPEC.name]
     cleared = 0
     # Not before its events are in the log, and not before `settle` has run (D-671).
@@ -207,5 +212,6 @@ def clear_expired(database: Database, now: datetime) -> int:
         memberships = Memberships(database, row["tenant"])
         while memberships.clear(row["_id"], BATCH):
             continue
+        forget(row["tenant"], row["_id"])
         cleared += collection.delete_one(row).deleted_count
     return cleared

@@ -13,6 +13,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.accounts.expiries import CONNECTIONS
 from app.store.accounts.tokens import hash_of
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import now
@@ -78,6 +79,14 @@ class Links:
 def forget(database: Database, tenant: str, user: str, session: Session = None) -> int:
     """Forget the subjects of a user, so that their next sign-in writes down another one; return how many there were."""
     return database.db[SPEC.name].delete_many({"tenant": tenant, "user": user}, session=session).deleted_count
+
+
+def forget_cleared(database: Database, tenant: str, user: str) -> None:
+    """Forget the subjects of a user who was deleted for good (D-675)."""
+    connections = [row["_id"] for row in database.db[CONNECTIONS].find({"tenant": tenant}, {"_id": 1})]
+    if connections:  # by name, as the index has them: without it, all links of the tenant would be looked through
+        query = {"tenant": tenant, "connection": {"$in": connections}, "user": user}
+        database.db[SPEC.name].delete_many(query)
 
 
 def forget_connection(database: Database, tenant: str, connection: str, session: Session = None) -> None:
