@@ -52,7 +52,8 @@ PAGES = {
         _NO_SIGN_IN, "Sign-in is switched off", "Sign-in is switched off for your organisation at the moment.",
     ),
     "C": Page(
-        _NOT_SIGNED_IN, "Please start again", "This sign-in took too long, or was started in another window.",
+        _NOT_SIGNED_IN, "Please start again",
+        "This sign-in took too long, was started in another window, or your browser blocks cookies.",
     ),
     "D": Page(
         _NOT_SIGNED_IN, "You could not be signed in",

@@ -12,8 +12,10 @@ from app.cli.connection import Connection
 from app.cli.events import provider_at
 from app.cli.output import json_option, print_json, print_table, say
 from app.cli.sign_on.choosing import chosen, connection_option
+from app.sign_on.connecting import obstacles
 from app.sign_on.flow.record import TEST
 from app.sign_on.flow.urls import Urls
+from app.store.mongo.moments import now
 from app.store.sign_on.tickets import LIFETIME, Tickets
 
 _POLL = 1.0
@@ -33,6 +35,8 @@ def try_connection(
         found = chosen(connection, tenant, connection_id, among=lambda each: not each.on)
     except click.ClickException:
         found = chosen(connection, tenant, connection_id)  # there is one, and it is on
+    for obstacle in obstacles(found, connection.config.base_url, now()):
+        say(f"Warning: {obstacle}", err=True)
     tickets = Tickets(connection.prepared)
     secret = tickets.create(tenant, found.id)
     say("Open this link within 15 minutes and sign in; it works once:", err=True)

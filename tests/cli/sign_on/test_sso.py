@@ -194,6 +194,7 @@ def test_what_would_keep_it_from_being_turned_on_is_said_at_once(scimd, database
     done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url)
     assert "Warning: SCIMD_PUBLIC_URL must begin with https" in done.err
     assert "SCIMD_PUBLIC_URL must begin with https" in scimd("sso", "show", "contoso").out
+    assert "Warning: SCIMD_PUBLIC_URL must begin with https" in scimd("sso", "test", "contoso", "--no-wait").err
 
 
 def test_an_issuer_that_its_metadata_does_not_name(scimd, database, issuer):

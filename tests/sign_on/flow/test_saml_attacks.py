@@ -191,7 +191,9 @@ def test_sa_61_the_answer_to_an_attacker_signs_in_no_other_browser(tenant, cooki
     attacker, victim = Browser(), Browser(dict(cookies))
     sign_in = tenant.begin(attacker)
     posted = tenant.answer(victim, sign_in, encoded(respond(tenant.says(sign_in))))
-    refused(tenant, victim.get(posted.headers["Location"]), Reason.OTHER_BROWSER)
+    page = victim.get(posted.headers["Location"])
+    refused(tenant, page, Reason.OTHER_BROWSER)
+    assert "your browser blocks cookies" in page.text
     assert victim.cookies == cookies
     assert tenant.sessions() == 0
 
