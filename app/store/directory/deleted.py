@@ -23,7 +23,7 @@ from app.store.directory.memberships import BATCH, Memberships
 from app.store.log.outbox import DELETED, OUTBOX, TIME, Pending
 from app.store.log.reading.page import LogPage, Window, read_page
 from app.store.mongo.database import TRANSACTION_SECONDS, Database, Session
-from app.store.mongo.indexes import IDS, Index, by_ids
+from app.store.mongo.indexes import Index, by_ids
 from app.store.mongo.moments import aware
 
 _BY_DELETION: Index = (("tenant", 1), ("deleted", -1))
@@ -123,9 +123,9 @@ class Deleted:
         query: dict[str, Any] = {"tenant": self._tenant, "memberships.group": group}
         if members is not None:
             query["_id"] = {"$in": sorted(members)}
-        hint = dict(_BY_GROUP) if members is None else dict(IDS)
-        change = {"$pull": {"memberships": {"group": group}}}
-        self._collection.update_many(query, change, session=session, hint=hint)
+        # Without ids, no hint: where an operator has dropped the index, every replacement of members would fail.
+        hint = {} if members is None else by_ids(self._collection)
+        self._collection.update_many(query, {"$pull": {"memberships": {"group": group}}}, session=session, **hint)
 
     def forget(self, resource_id: str, session: Session = None) -> None:
         """Remove a resource from those that can be restored."""

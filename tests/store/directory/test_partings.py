@@ -111,6 +111,22 @@ def test_a_deleted_user_of_another_tenant_keeps_its_groups(directory: Directory)
     assert len(other.deleted.find_with("u9")["memberships"]) == 2
 
 
+def test_a_replacement_needs_no_index_and_reads_nothing_else_with_it(directory: Directory) -> None:
+    database = directory.database.db
+    delete(directory)
+    row = database.deleted.find_one({"_id": "u1"})
+    database.deleted.insert_many([row | {"_id": f"d{n}", "memberships": []} for n in range(3_000)])
+    query = {"tenant": "t", "memberships.group": "g1"}
+    assert database.command(
+        "explain", {"update": "deleted", "updates": [{"q": query, "u": {"$set": {"x": 1}}, "multi": True}]},
+        verbosity="executionStats",
+    )["executionStats"]["totalDocsExamined"] == 1
+    database.deleted.drop_index("tenant_group")
+    change(directory, MemberChange("replace"))
+    directory.restore("u1", REQUEST)
+    assert (members(directory, "g1"), members(directory, "g2")) == ([], ["u1"])
+
+
 @pytest.mark.parametrize("act", ["deletion", "restore"])
 def test_it_is_deleted_or_restored_at_the_moment_at_which_it_is_taken_out(
     directory: Directory, monkeypatch: pytest.MonkeyPatch, act: str
