@@ -45,7 +45,8 @@ UNRELAYED = 4
 def export(connection: Connection, tenant: str, output: str) -> None:
     """Write a tenant's users, groups and memberships as JSON lines.
 
-    A change made meanwhile may be in the export or not; for a consistent export, suspend the tenant first.
+    A change made meanwhile may be in the export or not. For a consistent export, suspend the tenant, and wait half a
+    minute for requests that are under way.
     """
     directory = connection.directory(tenant)
     total = sum(directory.count(each) for each in directory.catalogue.types)
