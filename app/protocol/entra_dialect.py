@@ -20,6 +20,7 @@ from app.errors import InvalidValue, Problem
 from app.protocol.entra_values import Payload, clear_blank, read_text, refuse_json, rewrite_value
 from app.protocol.search_request import SearchRequest
 from app.schemas.resource_type import ResourceType
+from app.schemas.tables.user import ENTERPRISE_URN
 from scim_filter.renaming import rename_paths
 
 
@@ -159,7 +160,7 @@ def mend_dot(path: str, resource_type: ResourceType) -> str:
 
 
 def qualify_short_name(path: str, resource_type: ResourceType) -> str:
-    """Return a path with an extension's URN before an attribute that only this extension has.
+    """Return a path with an extension's URN before an attribute that only it has, or the enterprise one too (D-692).
 
     `{"op": "Add", "path": "manager", "value": [{"$ref": "http://.../scim/Users/<id>", "value": "<id>"}]}`: the
     documentation's fifth example.
@@ -168,6 +169,7 @@ def qualify_short_name(path: str, resource_type: ResourceType) -> str:
     if ":" in name or resource_type.resolve(name):
         return path
     owners = [extension.id for extension in resource_type.extensions if name in extension.by_name]
+    owners = [urn for urn in owners if urn == ENTERPRISE_URN] or owners
     return f"{owners[0]}:{path}" if len(owners) == 1 else path
 
 

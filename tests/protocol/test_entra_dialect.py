@@ -135,6 +135,17 @@ def test_qualify_short_name(path, qualified):
     assert dialect.qualify_short_name(path, USER_TYPE) == qualified
 
 
+def test_a_short_name_of_the_enterprise_extension_stays_one_beside_a_schema_file_with_that_name():
+    first, second = (Schema(f"urn:example:{name}:2.0:User", name, name, (
+        Attribute(name="manager"), Attribute(name="badge")), stored_as=name) for name in ("one", "two"))
+    mixed = ResourceType("User", "/Users", "User", USER_TYPE.schema, (first, *USER_TYPE.extensions, second))
+    assert dialect.qualify_short_name("Manager.value", mixed) == f"{ENT}:Manager.value"
+    assert dialect.qualify_short_name("badge", mixed) == "badge", "two schema files have it"
+    search = SearchRequest(filter=parse_filter('manager eq "9"'))
+    assert str(dialect.rewrite_search(search, [mixed]).filter) == f'{ENT}:manager eq "9"'
+    assert dialect.rewrite_resource({"manager": "9"}, mixed)[ENT] == {"manager": {"value": "9"}}
+
+
 def test_split_bracket_keys():
     value = {"displayName": "D", 'emails[type eq "work"].value': "x", 'addresses[type eq "a.b"].region': "y"}
     assert list(dialect.split_bracket_keys({"op": "replace", "value": value})) == [
