@@ -121,30 +121,34 @@ class TenantDeletion:
             continue
 
     def _delete_from(self, collection_name: str, name: str) -> int:
-        """Delete the tenant's documents from one collection; return how many there were."""
-        collection, deleted = self._db[collection_name], 0
+        """Delete the tenant's documents from one collection; return how many were found, 0 if the tombstone is gone.
+
+        That another process has deleted some of them says nothing of the others (D-677).
+        """
+        collection, found = self._db[collection_name], 0
         # In batches: a single command for a million documents would exceed the socket's time limit.
         while ids := [row["_id"] for row in collection.find({"tenant": name}, {"_id": 1}).limit(_BATCH)]:
             try:
-                batch = self._database.transaction(partial(self._delete_batch, collection, name, ids))
+                goes_on = self._database.transaction(partial(self._delete_batch, collection, name, ids))
             except OperationFailure as failure:
                 if failure.code == _ON_VIEW:
                     break
                 raise
-            if not batch:  # another process has finished the deletion
-                break
-            deleted += batch
-        return deleted
+            if not goes_on:  # another process has finished the deletion
+                return 0
+            found += len(ids)
+        return found
 
-    def _delete_batch(self, collection: Any, name: str, ids: Sequence[Any], session: Session) -> int:
+    def _delete_batch(self, collection: Any, name: str, ids: Sequence[Any], session: Session) -> bool:
+        """Delete some of the documents; return False, and delete nothing, if there is no tombstone any more."""
         # This write conflicts with the removal of the tombstone, so only one of the two succeeds.
         tombstone = {"_id": name, "deleted_at": {"$exists": True}}
         if not self._tenants.update_one(tombstone, {"$inc": {"batches": 1}}, session=session).matched_count:
-            return 0
+            return False
         # By id alone: with an index of the tenant, each batch would scan on to the end of what is left.
         query = {"tenant": name, "_id": {"$in": ids}}
-        count: int = collection.delete_many(query, session=session, **by_ids(collection)).deleted_count
-        return count
+        collection.delete_many(query, session=session, **by_ids(collection))
+        return True
 
 
 def finish_deletions(database: Database, moment: datetime) -> int:

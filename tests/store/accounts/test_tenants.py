@@ -266,6 +266,38 @@ def test_fa_03_of_many_creations_at_once_one_wins(database):
     assert made == [tenants.get("acme")]
 
 
+def test_fa_05_what_another_process_deletes_is_not_the_end(tenants, memory, monkeypatch):
+    """Each worker finishes deletions: where two read the same documents, one finds its own batch gone."""
+    monkeypatch.setattr(tenant_deletion, "_BATCH", 2)
+    tenants.create("acme", "gallery")
+    memory.db.users.insert_many({"tenant": "acme"} for _ in range(7))
+    deletion = TenantDeletion(memory)
+    deletion.begin("acme")
+    as_a_minute_later(memory, "acme")
+    delete_batch, number = deletion._delete_batch, iter(range(100))
+
+    def after_the_other(collection, name, ids, session):
+        if next(number) % 2 == 0:
+            collection.delete_many({"_id": {"$in": ids}})
+        return delete_batch(collection, name, ids, session)
+
+    monkeypatch.setattr(deletion, "_delete_batch", after_the_other)
+    deletion.finish("acme")
+    assert memory.db.users.count_documents({}) == memory.db.tenants.count_documents({}) == 0
+
+
+def test_fa_05_eight_workers_finish_one_deletion_and_leave_nothing(database):
+    Tenants(database).create("acme", "rfc")
+    for number in range(10):
+        rows = ({"tenant": "acme", "group": f"g{number}", "member": f"m{each}"} for each in range(1_000))
+        database.db.memberships.insert_many(rows)
+    TenantDeletion(database).begin("acme")
+    as_a_minute_later(database, "acme")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: TenantDeletion(database).finish("acme"), range(8)))
+    assert database.db.memberships.count_documents({}) == database.db.tenants.count_documents({}) == 0
+
+
 def test_fa_03_who_clears_up_late_takes_nothing_from_a_new_tenant(database, monkeypatch):
     """Two clear up behind one tenant; the first ends, the name is taken again, and then the second goes on."""
     tenants, deletion, late = Tenants(database), TenantDeletion(database), TenantDeletion(database)
