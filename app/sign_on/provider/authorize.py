@@ -71,8 +71,8 @@ class Authorization:
             if twice:
                 raise InvalidRequestError("A parameter is given more than once.")
             wishes = check(parameters)
-            if subject := self._servers.subject(tenant_name, parameters[HINT]) if HINT in parameters else "":
-                request["subject"] = subject
+            if HINT in parameters:
+                self._name_subject(request, wishes, parameters[HINT])
             self._server(request, app).check(request["parameters"])
             return self._signed_in(request, app, wishes, cookie)
         except OAuth2Error as error:
@@ -105,6 +105,13 @@ class Authorization:
         """Return the name of the app for people."""
         app = self._apps.get(request["app"])
         return app.settings.name if app else ""
+
+    def _name_subject(self, request: AppRequest, wishes: Wishes, hint: str) -> None:
+        """Note in a request whom a hint means; raises OAuth2Error if no one can be asked, and it is not known (D-695)."""
+        if subject := self._servers.subject(request["tenant"], hint):
+            request["subject"] = subject
+        elif wishes.silent:
+            raise OAuth2Error("The id_token_hint is none that can be verified.", error="login_required")
 
     def _signed_in(self, request: AppRequest, app: App, wishes: Wishes, cookie: str) -> Outcome:
         person = self._people.by_cookie(request["tenant"], cookie) if cookie else None

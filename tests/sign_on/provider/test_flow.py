@@ -12,6 +12,7 @@ from app.sign_on.flow.sign_on import EXTENSION
 from app.sign_on.provider import claims
 from app.store.accounts.domains import Domains
 from app.store.accounts.shared_buckets import SharedBuckets
+from app.store.sign_on.signing_keys import ID_TOKEN
 from tests.sign_on.provider.world import BASE, CALLBACK, GROUP, PORTAL, SCOPES, World, sent_back
 
 FULL = {
@@ -201,8 +202,15 @@ def test_who_an_id_token_hint_means_is_the_only_one_for_whom_there_is_a_code(wor
     assert "code=" in provider.authorization.answer(request, ann.session.sid)
     world.tenant("fabrikam")
     elsewhere = world.signed_in("fabrikam", "eve@fabrikam.com").tokens()["id_token"]
-    for no_hint in ("x", elsewhere, hint[:-2]):
-        assert "code" in sent_back(bob.authorize(id_token_hint=no_hint, prompt="none"))
+    for no_hint in ("x", elsewhere, hint[:-2]):  # it is not known whom they mean
+        assert sent_back(bob.authorize(id_token_hint=no_hint, prompt="none"))["error"] == "login_required"
+        assert "code" in sent_back(bob.authorize(id_token_hint=no_hint))
+
+
+def test_a_hint_whose_key_is_withdrawn_brings_an_app_that_renews_silently_no_tokens_of_another_person(world, ann):
+    hint, bob = ann.tokens()["id_token"], world.signed_in(name="bob@contoso.com")
+    world.app.extensions[EXTENSION].provider._parts.keys.rotate(ID_TOKEN, at_once=True)
+    assert sent_back(bob.authorize(id_token_hint=hint, prompt="none"))["error"] == "login_required"
 
 
 def test_sso_96_the_other_prompts_are_as_if_absent(world, ann):
