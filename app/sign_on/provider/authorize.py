@@ -107,7 +107,7 @@ class Authorization:
         return app.settings.name if app else ""
 
     def _name_subject(self, request: AppRequest, wishes: Wishes, hint: str) -> None:
-        """Note in a request whom a hint means; raises OAuth2Error if no one can be asked, and it is not known (D-695)."""
+        """Note whom a hint means; raises OAuth2Error if that is not known and no one can be asked (D-695)."""
         if subject := self._servers.subject(request["tenant"], hint):
             request["subject"] = subject
         elif wishes.silent:
