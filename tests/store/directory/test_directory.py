@@ -644,6 +644,28 @@ def test_whoever_clears_may_be_killed_anywhere(
     assert database.db.deleted.count_documents({}) == 0
 
 
+def test_what_another_worker_clears_is_not_the_end(
+    world: World, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If that one is killed afterwards, nobody else would find what is left: the group is gone."""
+    monkeypatch.setattr("app.store.directory.deleted.BATCH", 2)
+    home = group(world.provider, "G", *(user(world.provider, f"u{n}") for n in range(5)))
+    world.delete(home)
+    relay(database)
+    settled(database)
+    real = type(database.db.memberships).delete_many
+    number = iter(range(10))
+
+    def after_the_other(self: Any, query: dict[str, Any], **named: Any) -> Any:
+        if self.name == "memberships" and next(number) == 0:
+            real(self, query, **named)
+        return real(self, query, **named)
+
+    monkeypatch.setattr(type(database.db.memberships), "delete_many", after_the_other)
+    assert clear_expired(database, datetime.now(UTC) + timedelta(days=31)) == 1
+    assert database.db.memberships.count_documents({}) == 0
+
+
 def test_what_is_over_cannot_be_restored_although_nobody_has_cleared_it(world: World, database: Database) -> None:
     home = group(world.provider, "G")
     world.delete(home)
