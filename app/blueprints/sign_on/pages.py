@@ -118,6 +118,16 @@ def sign_out_page(sign_out: SignOut) -> Response:
     return page_response(Page("Signed out", "You are signed out", text))
 
 
+def not_signed_out_page(refused: Refused, out: str) -> Response:
+    """Return the page for a request of the identity provider to sign a person out that was refused."""
+    text = (
+        "Your organisation's sign-in service sent a request that we cannot accept. Please sign out here yourself, and "
+        "tell your administrator the reference {reference}."
+    )
+    page = Page("Not signed out", "You were not signed out", text, (Link("Sign out", out),))
+    return page_response(page, SHOWN[refused.reason].status)
+
+
 def tested_page(tested: Tested) -> Response:
     """Return the page that shows an operator what the test of a connection has found."""
     outcome = tested.outcome

@@ -17,6 +17,7 @@ from app.blueprints.sign_on.pages import (
     NOT_OURS,
     PAGES,
     TEST_OVER,
+    not_signed_out_page,
     page_response,
     refused_page,
     sign_out_page,
@@ -27,7 +28,7 @@ from app.protocol.messages import FORM, HTML, SAML_METADATA
 from app.sign_on.flow.form import MOST_BYTES
 from app.sign_on.flow.sign_on import EXTENSION, SignOn
 from app.sign_on.flow.visit import Answer, Redirect, Refused, SignedIn, SignOut, Visit
-from app.sign_on.reasons import Reason
+from app.sign_on.reasons import SHOWN, Reason
 
 sign_on = Blueprint("sign_on", __name__, template_folder="templates")
 PREFIX = "/<tenant>/sign-on"
@@ -108,7 +109,10 @@ def oidc_logout(tenant: str) -> Response:
 def saml_logout(tenant: str) -> Response:
     """End the sessions that an identity provider says are over, and send the browser back to it."""
     here = visit(tenant)
-    return answer(here, flow().finishing.saml_logout(here, request.query_string.decode("latin-1")))
+    given = flow().finishing.saml_logout(here, request.query_string.decode("latin-1"))
+    if isinstance(given, Refused) and SHOWN[given.reason].page == "D":
+        return not_signed_out_page(given, flow().urls(tenant).out)
+    return answer(here, given)
 
 
 @sign_on.get(f"{PREFIX}/finish")

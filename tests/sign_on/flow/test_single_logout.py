@@ -82,6 +82,8 @@ def test_sa_65_a_signed_request_is_good_once(world):
     world.browser().sign_in()
     response = send(world, text)
     assert (response.status_code, world.reasons()) == (403, ["replay"])
+    assert "You were not signed out" in response.text and f'href="{world.url}/out"' in response.text
+    assert "Start again" not in response.text
     assert len(world.sessions()) == 1
 
 
