@@ -55,11 +55,18 @@ def end_by_identity_provider(parts: Parts, connection: Connection, query: str, e
     """End the sessions that a request for single logout names; return where the answer goes, "" for nowhere.
 
     An unsigned request ends only sessions whose index it names: that is known to nobody but the identity provider and
-    scimd, and all that one could do with it is to sign out. Raises SignOnRefused.
+    scimd, and all that one could do with it is to sign out. If no certificate that is known has signed it, the metadata
+    of the identity provider is read once more. Raises SignOnRefused.
     """
     saml, urls = _part(connection), parts.urls(connection.tenant)
     expected = ExpectedLogout(saml.entity_id, urls.saml_logout, _certificates(saml), parts.clock())
-    request = read_logout_request(query, expected)
+    try:
+        request = read_logout_request(query, expected)
+    except SignOnRefused as refusal:
+        fresh = parts.hooks.refresh(connection) if refusal.reason is Reason.BAD_SIGNATURE else None
+        if fresh is None:
+            raise
+        request = read_logout_request(query, replace(expected, certificates=_certificates(_part(fresh))))
     sessions: dict[str, Any] = {"connection": connection.id}
     if request.signed:  # what nobody has signed is not worth a write
         _use(parts, connection, request.used, ())

@@ -3,6 +3,7 @@
 import pytest
 
 from app.store.sign_on.connections import Connections
+from tests.sign_on.flow.test_single_logout import request, send
 from tests.sign_on.flow.world import SSO_URL, today
 from tests.sign_on.metadata import metadata, running_publisher
 from tests.sign_on.saml import idp
@@ -39,6 +40,16 @@ def test_sso_16_a_certificate_that_the_metadata_has_got_this_minute_is_found(wor
     assert publisher.fetches == 1
     assert world.reasons() == [reason] * 5
     assert Connections(world.database).get(world.tenant, world.connection.id).saml.certificates[0].thumbprint == new.thumbprint
+
+
+def test_sso_16_83_a_sign_out_with_a_certificate_that_the_metadata_has_got_this_minute_is_carried_out(world, publisher):
+    world.browser().sign_in()
+    publisher.body = metadata(today("new").certificate, sso_url=SSO_URL)
+    publish(world, publisher)
+    for by, sessions in (("new", 0), ("strange", 0)):
+        send(world, request(world, by=today(by), index="", number=by))
+        assert (len(world.sessions()), publisher.fetches) == (sessions, 1)
+    assert world.reasons() == ["bad-signature"]
 
 
 @pytest.mark.parametrize(("body", "behaviour", "fault"), [
