@@ -41,6 +41,8 @@ from app.store.accounts.tokens import SCOPES, Tokens
 from app.store.mongo.database import Database
 
 _MOST_PARAMETERS = 50
+_CODE_GRANT = "authorization_code"
+"""Of no client: who sends it without an id is an app."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ class TokenEndpoint(AuthorizationServer):
     ) -> None:
         """`networks` are those of the setting `SCIMD_WEBHOOK_NETWORKS`.
 
-        `others` answer the requests of those whose ids begin with their keys.
+        `others` answer the requests of those whose ids begin with their keys; the first also those of a code without
+        any id.
         """
         super().__init__(scopes_supported=SCOPES)
         self.register_grant(_Grant)
@@ -123,6 +126,8 @@ class TokenEndpoint(AuthorizationServer):
         try:
             parameters = _parameters(request)
             sender = claimed_id(parameters, request.authorization)
+            if not sender and parameters["grant_type"] == _CODE_GRANT:
+                sender = next(iter(self._others), "")
             other = next((each for prefix, each in self._others.items() if sender.startswith(prefix)), None)
             if other is not None:
                 return other(request, parameters)

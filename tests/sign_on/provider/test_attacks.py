@@ -271,8 +271,11 @@ def test_op_09_an_app_that_does_not_authenticate_is_no_sign_of_the_customers_ide
     code = ann.code()
     for app, secret in ((world.portal, "wrong"), (replace(world.portal, id="app_0000000000000000"), "wrong"), (world.portal, "")):
         world.exchange(code, ann.verifier, app=app, secret=secret)
+    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": ann.verifier}
+    for headers in ({}, {"Authorization": "Basic x"}):  # only apps have codes
+        assert error_of(world.app.test_client().post("/contoso/oauth/token", data=form, headers=headers), 401) == "invalid_client"
     refused = world.events(failed=True)
-    assert [event["operation"] for event in refused] == ["app-sign-on"] * 3
+    assert [event["operation"] for event in refused] == ["app-sign-on"] * 5
     assert "wrong secret" in refused[0]["detail"]
     assert not any("cause" in event for event in refused)  # only a refusal with a cause changes the state of the customer
 
