@@ -116,7 +116,7 @@ STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
     "tenant": _KNOWN_APP,
     "redirect_uri": (
         "Correct the redirect URI in the app: it must be a registered one, character by character.",
-        "Or register it: scimd app change ID, with --redirect-uri for each URI that the app has.",
+        "Or register it: scimd app change ID, with --redirect-uri for it and for each one that the app has already.",
     ),
     "place": ("Let the app send its id and its secret in one place: in the Authorization header, or in the form.",),
     "secret": ("Compare the client id and the client secret in the app with those that it was given.", _IF_LOST),
