@@ -99,7 +99,7 @@ def _expected(parts: Parts, connection: Connection, sign_in: SignIn) -> Expected
         entity_id=saml.entity_id, our_entity_id=saml.our_entity_id or urls.entity_id, acs_url=urls.acs,
         certificates=_certificates(saml), request_id=sign_in.request, now=parts.clock(),
         forced_since=sign_in.started if sign_in.forced else None, require_mfa=connection.require_mfa,
-        subject_source=connection.subject or None,
+        subject_source=connection.subject or None, match_source=connection.match_source,
     )
 
 

@@ -5,12 +5,13 @@ Reads nothing but signed bytes: each function takes a part of a `SignedAssertion
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from lxml import etree
 
+from app.auth.refusal import loggable
 from app.sign_on.certificate import Certificate
 from app.sign_on.checks import Checks
 from app.sign_on.identity import Identity
@@ -55,6 +56,8 @@ class Expected:
     require_mfa: bool = False
     subject_source: str | None = None
     """The attribute with the person's immutable id, or `NameID`; None for Entra's object id."""
+    match_source: str | None = None
+    """The attribute that is compared with those of users, or `NameID`."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ def read_assertion(
     subject = _read_subject(child(element, saml("Subject")), expected, checks)
     _check_conditions(element, expected, checks)
     authentication = _read_authentication(element, expected, checks)
-    attributes = _read_attributes(element)
+    attributes = _read_attributes(element, {expected.match_source, expected.subject_source or OBJECT_ID})
     values = {**attributes, NAME_ID: (subject.name_id,)}
     methods = amr([*attributes.get(METHODS, ()), authentication.context or ""])
     if expected.require_mfa:
@@ -196,14 +199,16 @@ def _read_authentication(assertion: etree._Element, expected: Expected, checks: 
     )
 
 
-def _read_attributes(assertion: etree._Element) -> dict[str, tuple[str, ...]]:
-    """Return the values of all attributes; of one that comes several times, as Keycloak sends roles, those of each."""
+def _read_attributes(assertion: etree._Element, once: Container[str | None]) -> dict[str, tuple[str, ...]]:
+    """Return the values of all attributes; those in `once` say who the person is, and may come once (D-693)."""
     values: dict[str, list[str]] = {}
     for statement in assertion.iterchildren(saml("AttributeStatement")):
         for attribute in statement.iterchildren(saml("Attribute")):
             name = name_attribute(attribute, "Name")
             if name is None:
                 raise malformed("An attribute has no name.")
+            if name in values and name in once:
+                raise malformed(f"The attribute {loggable(name)} says who the person is, and comes twice.")
             found = [text(each) for each in attribute.iterchildren(saml("AttributeValue"))]
             values.setdefault(name, []).extend(found)
     return {name: tuple(found) for name, found in values.items()}

@@ -14,6 +14,7 @@ from tests.sign_on.saml.corpus import FORGED, Attack, after, attack, before
 from tests.sign_on.saml.idp import (
     ACS_URL,
     BEARER,
+    CLAIMS,
     OUR_ENTITY_ID,
     SUCCESS,
     How,
@@ -172,6 +173,8 @@ CONTENT = [
     said("SA-52", "1,025 characters", MALFORMED, name_id="a" * 1_025),
     before("SA-52", "with elements", NAME, ">b.simon<x/>@contoso.com</NameID>", MALFORMED),
     replaced("SA-52", "BaseID", "<NameID ", "<BaseID/><NameID ", MALFORMED),
+    replaced("SA-53", "an attribute twice", "</AttributeStatement>", f'<Attribute Name="{CLAIMS}name"><AttributeValue>{FORGED}</AttributeValue></Attribute></AttributeStatement>', MALFORMED),
+    replaced("SA-53", "twice in two statements", "</AttributeStatement>", f'</AttributeStatement><AttributeStatement><Attribute Name="{CLAIMS}name"/></AttributeStatement>', MALFORMED),
     before("SA-53", "elements in a value", "<AttributeValue>", "<AttributeValue><x/>", MALFORMED),
     before("SA-53", "no name", "<Attribute Name=", "<Attribute FriendlyName=", MALFORMED),
     said("SA-54", "InResponseTo of another sign-in", Reason.IN_RESPONSE_TO, request_id="_00000000000000000000000000000000"),

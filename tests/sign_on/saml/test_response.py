@@ -15,6 +15,7 @@ from tests.sign_on.saml.idp import (
     CLAIMS,
     ENTITY_ID,
     METHODS,
+    MS_CLAIMS,
     NOW,
     OBJECT_ID,
     OUR_ENTITY_ID,
@@ -175,10 +176,10 @@ def test_sso_46_an_attribute_that_comes_several_times_has_the_values_of_all():
     assert (identity.name_id, identity.subject) == ("b.simon@contoso.com", OBJECT_ID)
 
 
-def test_sa_53_a_subject_that_comes_twice_is_none():
-    again = f'<Attribute Name="http://schemas.microsoft.com/identity/claims/objectidentifier"><AttributeValue>{OBJECT_ID}</AttributeValue></Attribute>'
-    xml = respond(change=("</AttributeStatement>", f"{again}</AttributeStatement>"))
-    assert read_response(encoded(xml), expected())[0].subject is None
+def test_sa_53_what_says_who_the_person_is_comes_once():
+    for name, more in ((f"{MS_CLAIMS}objectidentifier", {}), (f"{CLAIMS}name", {"match_source": f"{CLAIMS}name"}), ("Role", {"subject_source": "Role"})):
+        again = f'<Attribute Name="{name}"><AttributeValue>{OBJECT_ID}</AttributeValue></Attribute>' * 2
+        assert reason(respond(change=("</AttributeStatement>", f"{again}</AttributeStatement>")), **more) == Reason.MALFORMED
 
 
 def test_sso_36_an_old_authentication_is_not_a_new_one():
