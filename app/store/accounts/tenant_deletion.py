@@ -11,15 +11,25 @@ can come (D-260).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
-from pymongo.errors import OperationFailure
+from pymongo.errors import DuplicateKeyError, OperationFailure
 
-from app.store.accounts.tenants import GRACE, NOT_DELETED, SPEC, BeingDeleted, TenantEvents, Tenants, no_tenant
+from app.store.accounts.tenants import (
+    GRACE,
+    NOT_DELETED,
+    PROFILES,
+    SPEC,
+    BeingDeleted,
+    TenantEvents,
+    Tenants,
+    no_tenant,
+)
 from app.store.log.event import new_id
 from app.store.log.events import NO_TENANT
 from app.store.log.outbox import OUTBOX, TIME
@@ -73,13 +83,22 @@ class TenantDeletion:
         return self._tombstone(name) is not None
 
     def finish(self, name: str) -> None:
-        """Finish the deletion of a tenant, if there is one, so that its name is free; raises BeingDeleted."""
+        """Finish the deletion of a tenant, if there is one, so that its name is free; raises BeingDeleted.
+
+        What an earlier version has left of a deleted tenant is deleted as well (D-677).
+        """
         tombstone = self._tombstone(name)
+        if tombstone is None and self._has(name):
+            moment = now()
+            row = {"_id": name, "profile": PROFILES[0], "created": moment, "suspended": True}
+            with suppress(DuplicateKeyError):  # it belongs to a tenant
+                self._tenants.insert_one(row | {"deleted_at": moment - GRACE})
+            tombstone = self._tombstone(name)
         if tombstone is None:
             return
         same = {"_id": name, "deleted_at": tombstone["deleted_at"]}
         until = aware(tombstone["deleted_at"]) + GRACE
-        if now() >= until and self._has_pending(name):
+        if now() >= until and self._has(name, _PENDING):
             # A relay that has read these events may store them after everything was deleted.
             until = now() + _RELAYING
             self._delete_all(name)
@@ -102,9 +121,9 @@ class TenantDeletion:
             row = {"_id": new_id(), "tenant": NO_TENANT, OUTBOX: pending}
             self._db[OUTBOXES.name].insert_one(row, session=session)
 
-    def _has_pending(self, name: str) -> bool:
-        """Return whether anything with the tenant's name has events in its outbox."""
-        return any(self._db[each].find_one({"tenant": name, **_PENDING}, {"_id": 1}) for each in self._collections())
+    def _has(self, name: str, condition: Mapping[str, Any] = MappingProxyType({})) -> bool:
+        """Return whether there is anything with the tenant's name that meets a condition."""
+        return any(self._db[each].find_one({"tenant": name, **condition}, {"_id": 1}) for each in self._collections())
 
     def _collections(self) -> list[str]:
         """Return the names of the collections from which the tenant is deleted."""

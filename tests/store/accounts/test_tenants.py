@@ -286,6 +286,16 @@ def test_fa_05_what_another_process_deletes_is_not_the_end(tenants, memory, monk
     assert memory.db.users.count_documents({}) == memory.db.tenants.count_documents({}) == 0
 
 
+def test_fa_05_what_an_earlier_version_has_left_is_deleted_before_the_name_is_taken_again(tenants, memory):
+    for name in ("acme", "globex"):
+        memory.db.users.insert_one({"tenant": name})
+    tenants.create("globex", "gallery")
+    for name in ("acme", "globex"):
+        TenantDeletion(memory).finish(name)
+    assert [row["tenant"] for row in memory.db.users.find()] == ["globex"]
+    assert tenants.create("acme", "gallery") == tenants.get("acme")
+
+
 def test_fa_05_eight_workers_finish_one_deletion_and_leave_nothing(database):
     Tenants(database).create("acme", "rfc")
     for number in range(10):
