@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+IDENTITY = ("http://schemas.xmlsoap.org/ws/2005/05/identity/claims/", "http://schemas.microsoft.com/identity/claims/")
+"""How the names of claims about who a person is begin, at Entra and AD FS."""
 OBJECT_ID = "http://schemas.microsoft.com/identity/claims/objectidentifier"
 """Entra's id of a person: immutable, and never given to another one."""
 METHODS = "http://schemas.microsoft.com/claims/authnmethodsreferences"

@@ -5,7 +5,7 @@ Reads nothing but signed bytes: each function takes a part of a `SignedAssertion
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,7 +31,7 @@ from app.sign_on.saml.elements import (
     text,
     written,
 )
-from app.sign_on.saml.known_claims import METHODS, MFA, OBJECT_ID, amr
+from app.sign_on.saml.known_claims import IDENTITY, METHODS, MFA, OBJECT_ID, amr
 from app.sign_on.saml.signature import SignedAssertion
 
 NAME_ID = "NameID"
@@ -95,7 +95,7 @@ def read_assertion(
     subject = _read_subject(child(element, saml("Subject")), expected, checks)
     _check_conditions(element, expected, checks)
     authentication = _read_authentication(element, expected, checks)
-    attributes = _read_attributes(element, {expected.match_source, expected.subject_source or OBJECT_ID})
+    attributes = _read_attributes(element, expected)
     values = {**attributes, NAME_ID: (subject.name_id,)}
     methods = amr([*attributes.get(METHODS, ()), authentication.context or ""])
     if expected.require_mfa:
@@ -199,15 +199,16 @@ def _read_authentication(assertion: etree._Element, expected: Expected, checks: 
     )
 
 
-def _read_attributes(assertion: etree._Element, once: Container[str | None]) -> dict[str, tuple[str, ...]]:
-    """Return the values of all attributes; those in `once` say who the person is, and may come once (D-693)."""
+def _read_attributes(assertion: etree._Element, expected: Expected) -> dict[str, tuple[str, ...]]:
+    """Return the values of all attributes; one that says who the person is may come only once (D-693)."""
     values: dict[str, list[str]] = {}
     for statement in assertion.iterchildren(saml("AttributeStatement")):
         for attribute in statement.iterchildren(saml("Attribute")):
             name = name_attribute(attribute, "Name")
             if name is None:
                 raise malformed("An attribute has no name.")
-            if name in values and name in once:
+            says_who = name.startswith(IDENTITY) or name in (expected.match_source, expected.subject_source)
+            if says_who and name in values:
                 raise malformed(f"The attribute {loggable(name)} says who the person is, and comes twice.")
             found = [text(each) for each in attribute.iterchildren(saml("AttributeValue"))]
             values.setdefault(name, []).extend(found)

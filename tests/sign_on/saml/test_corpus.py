@@ -8,7 +8,7 @@ from signxml import XMLVerifier
 from app.sign_on.reasons import Reason, SignOnRefused
 from app.sign_on.saml.response import Expected, read_response
 from tests.sign_on.saml.content import CONTENT, XML
-from tests.sign_on.saml.idp import ACS_URL, CLAIMS, ENTITY_ID, NOW, OUR_ENTITY_ID, REQUEST_ID, Says
+from tests.sign_on.saml.idp import ACS_URL, ENTITY_ID, NOW, OUR_ENTITY_ID, REQUEST_ID, Says
 from tests.sign_on.saml.wrapping import SIGNED
 
 ATTACKS = [*SIGNED, *XML, *CONTENT]
@@ -16,8 +16,7 @@ ATTACKS = [*SIGNED, *XML, *CONTENT]
 
 def expected(attack, **changes):
     certificates = tuple(each.certificate for each in attack.known)
-    right = Expected(ENTITY_ID, OUR_ENTITY_ID, ACS_URL, certificates, REQUEST_ID, NOW, match_source=f"{CLAIMS}name")
-    return replace(right, **changes)
+    return replace(Expected(ENTITY_ID, OUR_ENTITY_ID, ACS_URL, certificates, REQUEST_ID, NOW), **changes)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)

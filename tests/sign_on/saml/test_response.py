@@ -177,7 +177,7 @@ def test_sso_46_an_attribute_that_comes_several_times_has_the_values_of_all():
 
 
 def test_sa_53_what_says_who_the_person_is_comes_once():
-    for name, more in ((f"{MS_CLAIMS}objectidentifier", {}), (f"{CLAIMS}name", {"match_source": f"{CLAIMS}name"}), ("Role", {"subject_source": "Role"})):
+    for name, more in ((f"{MS_CLAIMS}objectidentifier", {}), (f"{CLAIMS}name", {}), ("uid", {"match_source": "uid"}), ("uid", {"subject_source": "uid"})):
         again = f'<Attribute Name="{name}"><AttributeValue>{OBJECT_ID}</AttributeValue></Attribute>' * 2
         assert reason(respond(change=("</AttributeStatement>", f"{again}</AttributeStatement>")), **more) == Reason.MALFORMED
 
