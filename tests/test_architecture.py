@@ -115,7 +115,7 @@ ALSO_MEAN = {
     "attributes": ("app/blueprints/", "app/delivery/", "app/protocol/"),
     "bulk": ("app/blueprints/",),  # the operation
     # A parameter (RFC 9865), a member of an event, and of MongoDB's replies.
-    "cursor": ("app/cli/webhooks/", "app/feed/", "app/openapi/feed.py", "app/protocol/", "app/store/directory/first_batch.py"),
+    "cursor": ("app/cli/webhooks/", "app/feed/", "app/openapi/feed.py", "app/protocol/", "app/store/directory/commands.py"),
     "description": ("app/openapi/",),  # a keyword of OpenAPI
     # A part of the URL, and where events are pushed to.
     "endpoint": ("app/blueprints/", "app/console/", "app/cli/", "app/store/delivery/", "app/telemetry/"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from app.schemas.resource_type import Catalogue, ResourceType
-from app.store.directory.first_batch import read_few
+from app.store.directory.commands import read_few
 from app.store.directory.resources import Resources
 from app.store.mongo.database import Database, Session
 from app.store.mongo.indexes import by_ids
@@ -61,11 +61,7 @@ class Identities:
             store = self._resources[resource_type.name]
             query = {"tenant": store.tenant, "_id": {"$in": list(left)}}
             fields = {"_id": 1, **dict.fromkeys(names(resource_type), 1)}
-            hint = by_ids(store.collection)
-            rows = (
-                store.collection.find(query, fields, session=session, **hint) if session
-                else read_few(store.collection, query, fields, len(left), **hint)
-            )
+            rows = read_few(store.collection, query, fields, len(left), session, **by_ids(store.collection))
             found |= {row.pop("_id"): Identity(resource_type, row) for row in rows}
             left -= found.keys()
         return found

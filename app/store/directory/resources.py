@@ -18,8 +18,8 @@ from app.schemas.meta import version_number
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.collection import indexed_fields
 from app.schemas.storage.columns import FOLDED, columns
+from app.store.directory.commands import read_few
 from app.store.directory.documents import HIDDEN, decode, encode, keep_unknown, stored_keys, without_hidden
-from app.store.directory.first_batch import read_few
 from app.store.directory.uniqueness import naming_what_is_taken
 from app.store.log.outbox import OUTBOX, ROOM, TIME, Pending, changed_by
 from app.store.mongo.database import Database, Session

@@ -18,7 +18,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_concern import ReadConcern
 
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
-from app.store.directory.first_batch import read_few
+from app.store.directory.commands import read_few
 from app.store.mongo.database import Database
 from app.store.search.order import Position
 
