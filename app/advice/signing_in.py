@@ -108,7 +108,7 @@ _KNOWN_APP = (
     "If the app is not for all customers, add this one: scimd app change ID, with --tenant for each customer that it "
     "is for.",
 )
-_IF_LOST = "If it is lost, make another one (scimd app rotate ID), and give that to the app."
+_IF_LOST = "If it is lost, create another one (scimd app rotate ID), and give that to the app."
 
 STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
     "client_id": _KNOWN_APP,
@@ -120,6 +120,6 @@ STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
     ),
     "place": ("Let the app send its id and its secret in one place: in the Authorization header, or in the form.",),
     "secret": ("Compare the client id and the client secret in the app with those that it was given.", _IF_LOST),
-    "expiry": ("Make another secret (scimd app rotate ID), and give it to the app.",),
+    "expiry": ("Create another secret (scimd app rotate ID), and give it to the app.",),
 }
 """The same for an app whose request was refused, by the check that failed."""

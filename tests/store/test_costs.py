@@ -79,6 +79,10 @@ class World:
     def group(self, number: int) -> str:
         return identity(self.name, "g", number)
 
+    def add(self, group: str, members: range) -> None:
+        people, memberships = dict.fromkeys(map(self.user, members), "User"), Memberships(self.database, self.name)
+        self.database.transaction(lambda session: memberships.add(group, people, session=session))
+
     def find(self, kind: str, query: str = "") -> dict[str, Any]:
         """Send a query as a client does: its parameters, joined by `&`."""
         one = self.provider
@@ -101,9 +105,9 @@ def fill(database: Database, name: str, size: int) -> World:
     db, world = database.db, World(database, size, name)
     db.users.insert_many([encode(person(number, name), USER_TYPE, tenant=name) for number in range(size)], ordered=False)
     db.groups.insert_many([encode(team(number, name), GROUP_TYPE, tenant=name) for number in range(20)])
-    Memberships(database, name).add(world.group(0), dict.fromkeys(map(world.user, range(size)), "User"))
+    world.add(world.group(0), range(size))
     for number in range(1, 20):
-        Memberships(database, name).add(world.group(number), dict.fromkeys(map(world.user, range(number, number + 5)), "User"))
+        world.add(world.group(number), range(number, number + 5))
     log = world.directory.events
     names = [BUSY] * 150 + [f"user{number:05d}@example.com" for number in range(max(size - 150, 0))]
     events = [Event("patch", "User", world.user(number), each, status=200, known_by={each}) for number, each in enumerate(names[:size])]
@@ -269,7 +273,7 @@ def made_group(world: World, members: int) -> str:
     """Create a group with the first users as members and give its id."""
     named = {"schemas": [GROUP_TYPE.schema.id], "displayName": f"made-{uuid.uuid4().hex}"}
     group = world.provider.create(GROUP_TYPE, named, Projection.parse(GROUP_TYPE, None, ("members",))).resource["id"]
-    Memberships(world.database, world.name).add(group, dict.fromkeys(map(world.user, range(members)), "User"))
+    world.add(group, range(members))
     return str(group)
 
 
