@@ -130,8 +130,8 @@ class _Hooks:
     def refresh(self, connection: Connection) -> Connection | None:
         return self._assembly.refreshing.again(connection)
 
-    def answer(self, request: AppRequest, sid: str) -> str:
-        return self._assembly.provider.authorization.answer(request, sid)
+    def answer(self, request: AppRequest, sid: str, request_id: str) -> str:
+        return self._assembly.provider.authorization.answer(request, sid, request_id)
 
     def refusal(self, request: AppRequest, error: str) -> str:
         return self._assembly.provider.authorization.refusal_url(request, error)

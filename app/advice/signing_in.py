@@ -118,6 +118,10 @@ STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
         "Correct the redirect URI in the app: it must be a registered one, character by character.",
         "Or register it: scimd app change ID, with --redirect-uri for it and for each one that the app has already.",
     ),
+    "group": (
+        "Add the person to the group at {idp}, and check that the group itself is provisioned.",
+        "Or let others use the app: scimd app change ID, with another --group, or '' for everyone.",
+    ),
     "place": ("Let the app send its id and its secret in one place: in the Authorization header, or in the form.",),
     "secret": ("Compare the client id and the client secret in the app with those that it was given.", _IF_LOST),
     "expiry": ("Create another secret (scimd app rotate ID), and give it to the app.",),

@@ -47,7 +47,7 @@ def authorize(tenant: str) -> Response:
     here, pairs = visit(tenant), parameters()
     if pairs is None:
         return page_response(WRONG_APP, 404)
-    outcome = provider().authorization.authorize(tenant, pairs, here.session)
+    outcome = provider().authorization.authorize(tenant, pairs, here.session, here.request_id)
     if isinstance(outcome, NotAvailable):
         line = provider().unanswered.line(tenant, here.address, outcome)
         if line is not None:

@@ -111,7 +111,7 @@ class Finishing:
         seconds = (self._parts.clock() - sign_in.started).total_seconds()
         self._parts.hooks.signed_on(tenant.name, connection.kind, "done", seconds)
         if purpose["kind"] == "app":
-            url = self._parts.hooks.answer(purpose["request"], session.sid) or urls.sign_on
+            url = self._parts.hooks.answer(purpose["request"], session.sid, visit.request_id) or urls.sign_on
         elif purpose["kind"] == CONSOLE:
             url = f"{self._parts.base}/console/signed-on"
         else:

@@ -35,7 +35,7 @@ class Hooks(Protocol):
     def refresh(self, connection: Connection) -> Connection | None:
         """Read what the identity provider publishes once more; return the connection since, None if it is not time."""
 
-    def answer(self, request: AppRequest, sid: str) -> str:
+    def answer(self, request: AppRequest, sid: str, request_id: str) -> str:
         """Return the URL that brings a person who has signed in back to the app; "" if it is not the app's any more."""
 
     def refusal(self, request: AppRequest, error: str) -> str:

@@ -1,7 +1,7 @@
 """The authorization endpoint: an app's request becomes a code, a sign-in, or an error.
 
 As long as the app and the redirect URI are not known to be good, the answer is a page. After that it is a redirect,
-with `iss` in errors, too (RFC 9207 section 2).
+with `iss` in errors, too (RFC 9207 section 2). Who is kept out by the group of an app is in the log (D-720).
 """
 
 from __future__ import annotations
@@ -13,15 +13,21 @@ from urllib.parse import urlencode
 from authlib.oauth2.rfc6749 import OAuth2Error
 from authlib.oauth2.rfc6749.errors import AccessDeniedError, InvalidRequestError
 
+from app.auth.limits.rate_limits import Limits
+from app.auth.refusal import Check
+from app.schemas.tables.user import USER_TYPE
 from app.sign_on.people import People, Person
 from app.sign_on.provider.app_request import HINT, AppRequest, Wishes, check, kept, single
 from app.sign_on.provider.server import ProviderServer, Servers
-from app.sign_on.provider.unanswered import NotAvailable, repeated, unknown_app, unknown_redirect_uri
+from app.sign_on.provider.unanswered import NotAvailable, named, repeated, unknown_app, unknown_redirect_uri
 from app.store.accounts.tenants import Tenant, Tenants
+from app.store.log.event import Actor, Event
 from app.store.mongo.database import Database
 from app.store.mongo.moments import now
 from app.store.sign_on.apps import App, Apps
 from app.store.sign_on.connections import Connections
+
+OPERATION = "app-sign-on"
 
 
 @dataclass(frozen=True)
@@ -42,20 +48,50 @@ class SignInNeeded:
     max_age: int | None
 
 
+class NotInGroup(AccessDeniedError):
+    """A person who is signed in may not use an app."""
+
+    def __init__(self, person: Person, app: App) -> None:
+        super().__init__("The person is not in the group of this app.")
+        self.person = person
+        self.app = app
+
+    @property
+    def occasion(self) -> str:
+        """What has one line of the log in a minute: the session and the app."""
+        return f"{self.person.session.sid} at {self.app.id}"
+
+    @property
+    def event(self) -> Event:
+        """The line of the log."""
+        session, group = self.person.session, self.app.settings.group
+        return Event(
+            OPERATION, USER_TYPE.name, session.user, self.person.name, status=403,
+            detail=f"The user is not a member of {group!r}, whose members alone may use {named(self.app)}.",
+            checks=[vars(Check("group", group, "not a member", False))],
+            sign_on={
+                "connection": session.connection, "app": self.app.id, "sid": session.sid, "address": session.address,
+            },
+        )
+
+
 Outcome = Redirect | SignInNeeded | NotAvailable
 
 
 class Authorization:
     """Answers the requests of apps."""
 
-    def __init__(self, database: Database, people: People, servers: Servers) -> None:
+    def __init__(self, database: Database, people: People, servers: Servers, limits: Limits) -> None:
         self._apps = Apps(database)
         self._tenants = Tenants(database)
         self._connections = Connections(database)
         self._people = people
         self._servers = servers
+        self._limits = limits
 
-    def authorize(self, tenant_name: str, pairs: Sequence[tuple[str, str]], cookie: str) -> Outcome:
+    def authorize(
+        self, tenant_name: str, pairs: Sequence[tuple[str, str]], cookie: str, request_id: str = ""
+    ) -> Outcome:
         """Return what happens with a request; `pairs` are its parameters, `cookie` is that of the session, or ""."""
         parameters, twice = single(pairs)
         app, redirect_uri = self._app(tenant_name, parameters), parameters.get("redirect_uri", "")
@@ -78,9 +114,10 @@ class Authorization:
         except OAuth2Error as error:
             if "state" in twice:
                 request["parameters"].pop("state", None)
+            _note(error, self._limits, request_id)
             return Redirect(self._refusal(request, error))
 
-    def answer(self, request: AppRequest, sid: str) -> str:
+    def answer(self, request: AppRequest, sid: str, request_id: str = "") -> str:
         """Return where the browser goes with the answer to a request, after the person has signed in.
 
         It is "" if the app has been deleted since, or has the redirect URI no more.
@@ -94,6 +131,7 @@ class Authorization:
                 raise AccessDeniedError("The person is not signed in any more.")
             return self._code(request, app, person)
         except OAuth2Error as error:
+            _note(error, self._limits, request_id)
             return self._refusal(request, error)
 
     def refusal_url(self, request: AppRequest, error: str) -> str:
@@ -128,7 +166,7 @@ class Authorization:
         if not _is_meant(request, person):  # a MUST of OpenID Connect Core section 3.1.2.1
             raise OAuth2Error("Another person is signed in than the one of the id_token_hint.", error="login_required")
         if not person.is_in(app.settings.group):
-            raise AccessDeniedError("The person is not in the group of this app.")
+            raise NotInGroup(person, app)
         code = self._server(request, app).grant(request["parameters"], person)
         return self._back(request, {"code": code})
 
@@ -158,6 +196,12 @@ class Authorization:
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
     """Return a URL, which may have a query but no fragment, with more parameters."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(parameters)}"
+
+
+def _note(error: OAuth2Error, limits: Limits, request_id: str) -> None:
+    """Write a line of the log if it is the group of an app that keeps a person out, once a minute (D-720)."""
+    if isinstance(error, NotInGroup) and limits.may_log(error.occasion):
+        error.person.directory.events.append(error.event, Actor(error.app.id, request_id))
 
 
 def _is_redirect_uri(app: App, request: AppRequest) -> bool:

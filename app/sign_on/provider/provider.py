@@ -14,11 +14,11 @@ from app.schemas.resource_type import ResourceType
 from app.sign_on.people import People, Person
 from app.sign_on.provider import discovery
 from app.sign_on.provider.app_authentication import AppAuthentication
-from app.sign_on.provider.authorize import Authorization
+from app.sign_on.provider.authorize import OPERATION, Authorization
 from app.sign_on.provider.claims import ClaimsReader
 from app.sign_on.provider.logout import AskFirst, Logout, Redirect, SignedOut
 from app.sign_on.provider.server import Servers, Stores
-from app.sign_on.provider.token import OPERATION, AppTokenEndpoint
+from app.sign_on.provider.token import AppTokenEndpoint
 from app.sign_on.provider.unanswered import Unanswered
 from app.sign_on.provider.userinfo import UserInfo
 from app.store.accounts.domains import Domains
@@ -59,7 +59,7 @@ class OpenIDProvider:
         claims, tokens = ClaimsReader(Domains(database), partial(_roles, database)), AppTokens(database)
         servers = Servers(Stores(Codes(database), tokens, parts.keys, people, claims), parts.issuer)
         authentication = AppAuthentication(apps, tenants, now)
-        self.authorization = Authorization(database, people, servers)
+        self.authorization = Authorization(database, people, servers, parts.limits)
         self._parts = parts
         self.unanswered = Unanswered(parts.limits, OPERATION, values=parts.log.values)
         self._token = AppTokenEndpoint(database, authentication, servers, parts.log)

@@ -14,6 +14,7 @@ from app.auth.token_endpoint import TokenAnswer, TokenRequest, not_authenticated
 from app.schemas.tables.user import USER_TYPE
 from app.sign_on.people import Person
 from app.sign_on.provider.app_authentication import AppAuthentication
+from app.sign_on.provider.authorize import OPERATION
 from app.sign_on.provider.grants import CODE_GRANT
 from app.sign_on.provider.server import Servers
 from app.store.log.event import Actor, Event
@@ -21,7 +22,6 @@ from app.store.log.events import Events, LogSettings
 from app.store.mongo.database import Database
 from app.store.sign_on.apps import App
 
-OPERATION = "app-sign-on"
 _CLIENT_GRANT = "client_credentials"
 
 

@@ -42,12 +42,12 @@ def unknown_app(tenant: Tenant | None, app: App | None, client_id: str, *, conne
         return NotAvailable("The tenant has no connection that is on.")
     if app is None:
         return NotAvailable("There is no such app.", "client_id", "the id of an app", client_id)
-    return NotAvailable(f"{_named(app)} is not for this tenant.", "client_id", "the id of an app for it", client_id)
+    return NotAvailable(f"{named(app)} is not for this tenant.", "client_id", "the id of an app for it", client_id)
 
 
 def unknown_redirect_uri(app: App, redirect_uri: str) -> NotAvailable:
     """Return why a redirect URI is not good."""
-    why = f"The redirect_uri is none of those of {_named(app)}."
+    why = f"The redirect_uri is none of those of {named(app)}."
     return NotAvailable(why, "redirect_uri", _listed(app.settings.redirect_uris), redirect_uri)
 
 
@@ -93,7 +93,8 @@ class Unanswered:
         return Event(self._operation, status=404, detail=" ".join(parts), checks=checks)
 
 
-def _named(app: App) -> str:
+def named(app: App) -> str:
+    """Return an app as the log names it."""
     return f"{app.id} ({loggable(app.settings.name)})"
 
 

@@ -8,6 +8,7 @@ import pytest
 from authlib.oidc.discovery import OpenIDProviderMetadata
 
 from app import create_app
+from app.advice.explain import explain, plain
 from app.sign_on.flow.sign_on import EXTENSION
 from app.sign_on.provider import claims
 from app.store.accounts.domains import Domains
@@ -149,6 +150,25 @@ def test_sso_91_only_members_of_its_group_can_use_an_app(world, ann):
     assert sent_back(ann.authorize())["error"] == "access_denied"
     groups(world, ann, 2)
     assert ann.is_signed_in()
+
+
+def test_sso_05_d_720_who_is_kept_out_by_the_group_of_an_app_is_in_the_log_once_a_minute(world, ann):
+    """The app is told `access_denied` and no more, so that nobody could find out why."""
+    world.portal, world.secret = world.register(group="Outer")
+    for _ in range(3):
+        ann.authorize()
+    request = {"tenant": "contoso", "app": world.portal.id, "parameters": ann.parameters()}
+    world.app.extensions[EXTENSION].provider.authorization.answer(request, ann.session.sid, "r")
+    [line] = world.events(operation="app-sign-on")
+    assert (line["status"], line["resource"]["id"], line["resource"]["name"]) == (403, ann.user, "ann@contoso.com")
+    assert "not a member of 'Outer'" in line["detail"]
+    assert line["signOn"]["app"] == world.portal.id
+    assert "Add the person to the group" in plain(explain(line).steps[0])
+    world.portal, world.secret = world.register(group="Inner")
+    assert "access_denied" in world.app.extensions[EXTENSION].provider.authorization.answer(
+        {**request, "app": world.portal.id}, ann.session.sid, "the reference"
+    )
+    assert [each["request"] for each in world.events(operation="app-sign-on")][1:] == ["the reference"]
 
 
 def test_the_group_of_an_app_is_compared_as_names_are_everywhere_else(world, ann):
