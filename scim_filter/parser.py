@@ -20,14 +20,13 @@ from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import LarkError, UnexpectedCharacters, UnexpectedToken
 
 from scim_filter.ast import And, Comparison, Filter, Literal, Not, Or, PatchPath, Path, Present, ValuePath
-from scim_filter.bare import Bare, number_in
+from scim_filter.bare import Bare, number_in, unquoted
 from scim_filter.errors import FilterError, PathError
 from scim_filter.scan import LONGEST, check_size, closing, is_inside_brackets
 
 OPERATORS = "eq, ne, co, sw, ew, gt, ge, lt, le or pr"
 
-_CACHED = 1_024
-_CACHED_LENGTH = 1_024  # together they bound the memory of the cache
+_CACHED = _CACHED_LENGTH = 1_024  # together they bound the memory of the cache
 _FOUND = re.compile(r'"|[()\[\]]|[^\s()\[\]"]{1,40}|[^ \t\r\n]|$')
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -61,7 +60,7 @@ def _read(text: str, start: str, bare_words: bool, longest: int) -> Any:
         shape = _strings().sub(_blanked, text)
         if "'" not in shape:  # between single quotes, a double quote begins no string
             with suppress(FilterError):  # the text itself is then parsed, so that the error is about what was sent
-                return _with_strings(_cached(shape, start, bare_words, LONGEST), text)
+                return _with_strings(_cached(shape, start, bare_words, LONGEST), text, bare_words)
     return _parse(text, start, bare_words, longest)
 
 
@@ -92,19 +91,20 @@ def _blanked(found: re.Match[str]) -> str:
     return f'"{" " * (len(found[1]) - 2)}"' if found[1] else found[0]
 
 
-def _with_strings(tree: Any, text: str) -> Any:
+def _with_strings(tree: Any, text: str, bare_words: bool) -> Any:
     """Return the tree with the strings that `text` has at their columns; raises FilterError."""
     if isinstance(tree, Comparison):
-        found = _strings().match(text, tree.column - 1)
-        return Comparison(tree.path, tree.operator, _string(found[0], tree.column), tree.column) if found else tree
+        column = tree.column
+        found = _strings().match(text, column - 1)
+        return Comparison(tree.path, tree.operator, _string(found[0], column, bare_words), column) if found else tree
     if isinstance(tree, And | Or):
-        return type(tree)(tuple(_with_strings(term, text) for term in tree.terms))
+        return type(tree)(tuple(_with_strings(term, text, bare_words) for term in tree.terms))
     if isinstance(tree, Not):
-        return Not(_with_strings(tree.term, text))
+        return Not(_with_strings(tree.term, text, bare_words))
     if isinstance(tree, ValuePath):
-        return ValuePath(tree.path, _with_strings(tree.filter, text))
+        return ValuePath(tree.path, _with_strings(tree.filter, text, bare_words))
     if isinstance(tree, PatchPath) and tree.filter is not None:
-        return PatchPath(tree.path, _with_strings(tree.filter, text), tree.sub)
+        return PatchPath(tree.path, _with_strings(tree.filter, text, bare_words), tree.sub)
     return tree
 
 
@@ -188,7 +188,7 @@ class _Builder(Transformer[Token, Any]):
 
     def _literal(self, token: Token) -> Literal:
         if token.type == "STRING":
-            return _string(token, _column(token))
+            return _string(token, _column(token), self._bare_words)
         if self._bare_words and token.type in ("NUMBER", "LITERAL"):
             return Bare(token)
         if token.type == "NUMBER":
@@ -227,9 +227,10 @@ def _value_of(path: Token) -> Path:
     return Path("value", _column(path))
 
 
-def _string(text: str, column: int) -> str:
+def _string(text: str, column: int, bare_words: bool) -> str:
     try:
-        return _checked(json.loads(text), column)
+        value = _checked(json.loads(text), column)
+        return unquoted(value) if bare_words else value
     except json.JSONDecodeError as error:
         message = "The string has an escape or a control character that JSON does not allow"
         raise FilterError(message, column + error.pos) from None

@@ -194,6 +194,9 @@ BARE = [
     ("words eq 12345", "12345"), ("part eq 12345", "12345"), ("parts[value eq 12345]", "12345"), ("parts.code eq null", "null"),
     ("rank eq 5", "12345"), ("size eq 1.5", "12345"), ("on eq true", "12345"), ("on eq false", ""), ("rank eq null", "no-12345"),
     ("part eq null", "no-12345"), ("parts ne null", "12345 null"), ("made eq null", "all"), ('label eq "12345"', "12345"),
+    # quotes around a number make no difference (D-706)
+    ('label eq "12345.00"', ""), ('rank eq "5"', "12345"), ('rank gt "4"', "12345"), ('size eq "1.5"', "12345"), ('rank eq "5.0"', "12345"),
+    ('rank ne "5"', "no-12345"), ('words eq "12345"', "12345"), ('part eq "12345"', "12345"), ('parts[value eq "12345"]', "12345"),
 ]  # fmt: skip
 WORDS = ("12345", "12345.0", "007", "1e3", "-5", "true", "null", "9" * 30)
 
