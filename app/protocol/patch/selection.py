@@ -57,6 +57,8 @@ def select(path: object, resource_type: ResourceType, *, bare_words: bool = Fals
         problem = Problem(path[:MAX_SHOWN], "no such attribute", "it")
         raise Misfit(InvalidPath(detail, problem, cause="unknown-attribute"))
     if parsed.filter is not None:
+        if target.sub and not parsed.sub:  # the parser sees it only without a URN
+            raise InvalidPath(f"path {path[:MAX_SHOWN]}: Expected an attribute without a sub-attribute before [.")
         if target.attribute is None or not target.attribute.multi_valued:
             raise Misfit(InvalidPath(f"{target.path} has one value only; a filter selects among several."))
         try:

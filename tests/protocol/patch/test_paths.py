@@ -6,6 +6,9 @@ from app.errors import ScimError
 from app.protocol.patch.apply import apply_patch
 from app.protocol.patch.message import read_patch
 from app.protocol.profile import PROFILES
+from app.schemas.attribute import Attribute
+from app.schemas.resource_type import ResourceType
+from app.schemas.schema import Schema
 from app.schemas.tables.user import USER_TYPE
 from tests.protocol.patch.patching import (
     CORE,
@@ -24,6 +27,10 @@ from tests.protocol.patch.patching import (
 )
 from tests.protocol.patch.things import BADGE_URN, BADGED_TYPE, EXTRA_URN, THING_TYPE, THING_URN
 
+SIZED = Schema(
+    id="urn:example:schemas:2.0:Sized", name="Sized", description="", attributes=(Attribute(name="sizes", type="integer", multi_valued=True),)
+)
+SIZED_TYPE = ResourceType(name="Sized", endpoint="/Sized", description="", schema=SIZED, extensions=())
 THING = {"schemas": [THING_URN], "label": "L", "tags": ["a", "B"], "serial": "S", "keys": [{"value": "K", "note": "n"}]}
 
 
@@ -253,6 +260,28 @@ def test_n_27_a_filter_may_have_a_number_without_quotes_for_text(profile):
 def test_n_27_the_strict_profile_compares_text_with_text_only():
     for where in ("value eq 7", "value eq true", "type eq work"):
         assert refusal(USER, op("remove", f"emails[{where}]"), profile="rfc") == "invalidFilter"
+
+
+@tolerant
+def test_d_706_a_number_in_quotes_selects_by_a_number(profile):
+    made = run(body(op("add", "size", "5"), op("remove", 'tags[value eq "5"]')), THING | {"tags": ["5", "a"]}, profile, THING_TYPE)[0]
+    assert (made["size"], made["tags"]) == (5, ["a"])
+    numbered = run(body(op("remove", 'sizes[value eq "5"]')), {"schemas": [SIZED.id], "sizes": [5, 7]}, profile, SIZED_TYPE)[0]
+    assert numbered["sizes"] == [7]
+
+
+def test_d_706_the_strict_profile_compares_numbers_with_numbers_only():
+    with pytest.raises(ScimError) as caught:
+        run(body(op("remove", 'sizes[value eq "5"]')), {"schemas": [SIZED.id], "sizes": [5, 7]}, "rfc", SIZED_TYPE)
+    assert caught.value.scim_type == "invalidFilter"
+
+
+@pytest.mark.parametrize("profile", ["rfc", "interop", "gallery"])
+@pytest.mark.parametrize("path", ["emails.type[value eq \"babs@x\"]", "emails.display[type eq \"work\"]", "name.givenName[value eq \"x\"]"])
+def test_fa_36_brackets_after_a_sub_attribute_are_no_path_with_or_without_a_urn(profile, path):
+    for written in (path, f"{CORE}:{path}"):
+        for kind in ("remove", "replace"):
+            assert refusal(USER, op(kind, written, "x"), profile=profile) == "invalidPath"
 
 
 # Across operations
