@@ -40,8 +40,18 @@ def _rewrite_one(value: Any, attribute: Attribute) -> Any:
     value = wrap_text(value if attribute.name == HOLDS_JSON else read_element(value, attribute), attribute)
     if not isinstance(value, dict):
         return value
-    refuse_json(value, attribute)
-    return {key: clear_blank(item) for key, item in rename_display(value, attribute).items()}
+    element = {
+        key: _rewrite_part(key, item, attribute) if isinstance(item, list | dict) else clear_blank(item)
+        for key, item in rename_display(value, attribute).items()
+    }
+    refuse_json(element, attribute)
+    return element
+
+
+def _rewrite_part(name: str, value: Any, attribute: Attribute) -> Any:
+    """Return the value of a sub-attribute in its shape, as those of attributes; unchanged if there is none."""
+    sub = attribute.sub(name)
+    return rewrite_value(value, sub, sub.multi_valued) if sub else value
 
 
 # JSON as text

@@ -5,7 +5,7 @@ from itertools import product
 
 import pytest
 
-from app.errors import ScimError
+from app.errors import InvalidValue, ScimError
 from app.protocol import entra_dialect as dialect
 from app.protocol.search_request import SearchRequest
 from app.schemas.attribute import Attribute
@@ -390,6 +390,19 @@ def test_a_body_with_blanks_and_nulls():
 )
 def test_a_manager_in_a_body(given):
     assert created({"userName": "u", **given})[ENT] == {"manager": {"value": "9"}}
+
+
+def test_n_25_single_values_of_sub_attributes_in_arrays_of_one():
+    given = {
+        "name": {"givenName": ["Babs"], "familyName": [{"value": "Jensen"}], "middleName": ["A", "B"], "unknown": ["x"]},
+        "emails": [{"value": ["a@x"], "type": ["work"], "primary": [True]}, {"value": [{"value": "b@x"}], "primary": ["True"]}],
+    }
+    assert dialect.rewrite_resource(given, USER_TYPE) == {
+        "name": {"givenName": "Babs", "familyName": "Jensen", "middleName": ["A", "B"], "unknown": ["x"]},
+        "emails": [{"value": "a@x", "type": "work", "primary": False}, {"value": "b@x", "primary": "True"}],
+    }
+    with pytest.raises(InvalidValue, match="plain value"):
+        dialect.rewrite_resource({"emails": [{"value": ['{"value": "a@x"}']}]}, USER_TYPE)
 
 
 def test_a_body_in_pascal_case_with_several_primaries():
