@@ -229,11 +229,15 @@ class Unavailable(ScimError):
         self.headers["Retry-After"] = str(retry_after)
 
 
+def is_failure(status: int) -> bool:
+    """Return whether a status says that the server has failed; 501 refuses what it does not offer (D-707)."""
+    return status >= 500 and status != NotImplementedHere.status
+
+
 def describe(error: BaseException) -> str:
     """Return what a log may say of an exception: its type and codes, and its text only if we wrote it for operators.
 
-    Any other text may repeat what a client sent: MongoDB's repeats whole documents, a `KeyError` its key. A class whose
-    text never does has `for_operators = True`.
+    Any other may repeat what a client sent, MongoDB's whole documents. A class whose text never does: `for_operators`.
     """
     name = type(error).__qualname__
     if getattr(error, "for_operators", False):

@@ -14,7 +14,7 @@ from flask import Flask, Response
 from app.blueprints.exchange import Answer, Exchange, begin, current, end
 from app.blueprints.request.misdirected import TENANT_URL
 from app.causes import GUARDED, WRONG_URL
-from app.errors import ScimError, TooMany, TooManyRequests
+from app.errors import ScimError, TooMany, TooManyRequests, is_failure
 from app.schemas.resource_type import ResourceType
 from app.schemas.storage.columns import columns
 from app.telemetry.activity import AnsweredRequest
@@ -80,7 +80,7 @@ def _kind(exchange: Exchange, status: int, error: ScimError | None) -> str:
     too_fast = isinstance(error, TooManyRequests) and error.limit != "credentials"
     if exchange.principal and not exchange.principal.may_write:
         return ""
-    if status >= 500 and not (error and error.cause == GUARDED):
+    if is_failure(status) and not (error and error.cause == GUARDED):
         return "failed"
     if error and error.cause == WRONG_URL:
         return "denied"

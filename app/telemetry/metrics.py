@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from prometheus_client import Counter, Gauge, Histogram, values
 
+from app.errors import is_failure
 from app.telemetry import folder
 
 if folder.slot() >= 0:
@@ -51,7 +52,7 @@ TAKEOVERS = Counter("scimd_relay_takeovers", "Times that a process has become th
 
 def result(status: int) -> str:
     """Return the outcome of an operation in a word."""
-    return "done" if status < 400 else "refused" if status < 500 else "failed"
+    return "done" if status < 400 else "failed" if is_failure(status) else "refused"
 
 
 def count_attempt(endpoint: str, result: str, seconds: float) -> None:

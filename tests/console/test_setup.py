@@ -169,6 +169,17 @@ def test_a_client_that_gets_no_access_token_is_no_healthy_customer(pages, operat
     assert "Healthy" in operator.get(customer.page).main
 
 
+def test_a_client_that_asks_for_me_makes_no_failing_customer(operator, customer) -> None:
+    assert customer.send("GET", "/Users").status_code == 200
+    assert customer.send("GET", "/Me").status_code == 501
+    customer.counted(2)
+    assert "Healthy" in operator.get(customer.page).main
+    assert customer.send("PATCH", "/Me", {}).status_code == 501
+    customer.counted(3)
+    shown = operator.get(customer.page).main
+    assert "Failing" not in shown and "server error" not in shown
+
+
 def test_a_refusal_after_the_first_good_request_is_not_below_a_connection_that_works(admin, customer) -> None:
     customer.token, right = make_token(admin), customer.url
     assert "The test has not passed" in admin.get("/setup/done").main

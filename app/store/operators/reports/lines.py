@@ -7,6 +7,7 @@ from typing import Any
 
 from app.advice.explain import short, title_of
 from app.advice.words import EVENTS
+from app.errors import is_failure
 from app.store.directory.directory import Directory
 from app.store.directory.identities import the_label
 from app.store.log.attempt import REQUEST
@@ -32,7 +33,7 @@ def result(event: Mapping[str, Any]) -> str:
     """Return how a request ended: done, refused or failed."""
     if not event.get("failed"):
         return "done"
-    return "failed" if event["status"] >= 500 else "refused"
+    return "failed" if is_failure(event["status"]) else "refused"
 
 
 def what(event: Mapping[str, Any]) -> str:
