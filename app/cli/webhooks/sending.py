@@ -113,10 +113,7 @@ def replay(
         connection, "webhook replay",
         lambda session: Endpoints(database).set_place(endpoint_id, place, session=session), object_=endpoint_id,
     )
-    if as_json:
-        print_json(row(database, replayed))
-    elif replayed.state == OFF:
-        say(f"Events are sent again as soon as it is on. Next: scimd webhook enable {endpoint_id}")
+    _print_repeated(connection, replayed, as_json=as_json)
 
 
 @click.command()
@@ -135,9 +132,7 @@ def resend(connection: Connection, endpoint_id: str, event_id: str, as_json: boo
         requests.resend(connection.database, endpoint, event_id, session)
         return endpoint
 
-    endpoint = changed(connection, "webhook resend", work, object_=endpoint_id)
-    if as_json:
-        print_json(row(connection.database, endpoint))
+    _print_repeated(connection, changed(connection, "webhook resend", work, object_=endpoint_id), as_json=as_json)
 
 
 @click.command()
@@ -173,6 +168,14 @@ def disable(connection: Connection, endpoint_id: str, as_json: bool) -> None:
         object_=endpoint_id,
     )
     _print_state(connection, endpoint, as_json=as_json)
+
+
+def _print_repeated(connection: Connection, endpoint: Endpoint, *, as_json: bool) -> None:
+    """Print an endpoint to which something is sent again; a person is told if it is off."""
+    if as_json:
+        print_json(row(connection.database, endpoint))
+    elif endpoint.state == OFF:
+        say(f"Events are sent again as soon as it is on. Next: scimd webhook enable {endpoint.id}")
 
 
 def _print_state(connection: Connection, endpoint: Endpoint, *, as_json: bool) -> None:

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.errors import NotFound
-from app.store.accounts.tenants import ALL_TENANTS
+from app.store.accounts.tenants import ALL_TENANTS, Tenants
 from app.store.delivery.endpoint import Endpoint
 from app.store.delivery.endpoints import Endpoints
 from app.store.delivery.put_aside import TESTING, WAITING, PutAside, PutAsides
 from app.store.delivery.touched import Touched, touched_by
 from app.store.log.event import Actor, Event, document_of
-from app.store.log.events import NO_TENANT
 from app.store.log.events import SPEC as EVENTS
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
@@ -41,14 +40,14 @@ def resend(database: Database, endpoint: Endpoint, event_id: str, session: Sessi
 def send_test(database: Database, endpoint: Endpoint, session: Session = None) -> PutAside:
     """Let a test event be sent to an endpoint; it is tried once, and the endpoint's `attempts` say what became of it.
 
-    Raises NotFound.
+    Its tenant is the endpoint's, so `*` for one of all tenants (D-713). Raises NotFound.
     """
-    tenant = NO_TENANT if endpoint.tenant == ALL_TENANTS else endpoint.tenant
     event = Event("test", KIND, endpoint.id, endpoint.id)
-    document = document_of(event, tenant, Actor(), values=True)
-    document |= {"type": TESTING, "tenantId": "", "seq": 0}
+    document = document_of(event, endpoint.tenant, Actor(), values=True)
+    tenant = Tenants(database).get(endpoint.tenant, session)
+    document |= {"type": TESTING, "tenantId": tenant.tenant_id if tenant else "", "seq": 0}
     test = PutAside(
-        endpoint=endpoint.id, event=document["_id"], seq=0, tenant=tenant, type=TESTING, time=document["time"],
+        endpoint=endpoint.id, event=document["_id"], seq=0, tenant=endpoint.tenant, type=TESTING, time=document["time"],
         touched=Touched("", frozenset((document["_id"],))), next=now(), document=document,
     )
     return _put(database, endpoint, test, session)

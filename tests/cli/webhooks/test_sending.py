@@ -137,6 +137,16 @@ def test_ev_101_resend_puts_an_event_aside_to_be_sent_at_once(scimd: Any, operat
     assert event["_id"] in scimd("webhook", "failures", made).out
 
 
+def test_ev_101_resend_and_replay_say_that_the_endpoint_is_off(scimd: Any, operator: Operator, made: str, database: Database) -> None:
+    event = database.db.events.find_one({"seq": numbers(database)[4]})
+    assert event
+    scimd("webhook", "disable", made)
+    for again in (("resend", made, event["_id"]), ("replay", made, "--since", "2h")):
+        assert f"as soon as it is on. Next: scimd webhook enable {made}" in scimd("webhook", *again).out
+    scimd("webhook", "enable", made)
+    assert scimd("webhook", "resend", made, event["_id"]).out == ""
+
+
 def test_ev_101_an_event_of_another_tenant_is_not_resent(scimd: Any, operator: Operator, made: str, database: Database) -> None:
     operator.other.user("secret")
     relay(database)

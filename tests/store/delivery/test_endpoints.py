@@ -177,6 +177,14 @@ def test_ev_101_a_test_event_is_put_aside_for_the_sender(database: Database, end
     assert revised.revision == endpoint.revision + 1
 
 
+def test_d_713_a_test_event_names_the_tenant_of_its_endpoint(database: Database) -> None:
+    tenant = Tenants(database).create("contoso", "interop")
+    endpoints, url = Endpoints(database), "https://app.example.com/hook"
+    tests = [send_test(database, endpoints.create(name, place=0, url=url)) for name in ("contoso", ALL_TENANTS)]
+    events = [test.document for test in tests if test.document]
+    assert [(each["tenant"], each["tenantId"]) for each in events] == [("contoso", tenant.tenant_id), ("*", "")]
+
+
 def test_ev_101_an_event_is_put_aside_to_be_sent_again(database: Database, endpoint: Endpoint) -> None:
     resource = {"type": "User", "id": "u1", "name": "jane"}
     event = {"_id": "e1", "tenant": "contoso", "seq": 3, "type": "scimd.user.created", "time": now(), "resource": resource}
