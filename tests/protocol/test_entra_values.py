@@ -72,6 +72,14 @@ def test_wrap_single():
     assert values.wrap_single([1]) == [1]
 
 
+def test_fa_01_what_is_refused_for_its_length_is_not_rewritten():
+    roles, members = attribute("roles"), attribute("members", GROUP_TYPE)
+    many = [1] * 1_001
+    assert values.rewrite_value(many, roles, True) is many
+    assert values.rewrite_value(many[1:], roles, True) == [{"value": 1}] * 1_000
+    assert values.rewrite_value(many, members, True) == [{"value": 1}] * 1_001
+
+
 def test_wrap_text():
     assert values.wrap_text("id", attribute(f"{ENT}:manager")) == {"value": "id"}
     assert values.wrap_text("id", attribute("members", GROUP_TYPE)) == {"value": "id"}
