@@ -12,9 +12,9 @@ WRONG_URL = "wrong-url"
 CAUSES = frozenset({
     "required", "taken", "wrong-type", "too-long", "too-many", "read-only", "unknown-attribute", "no-such-resource",
     "no-such-member", "no-such-reference", "bad-path", "bad-filter", "no-target", "bad-body", "too-large", "version",
-    "over-rate", "unavailable", GUARDED, WRONG_URL, "no-credential", "malformed", "wrong-secret", "unknown",
-    "other-tenant", "expired", "revoked", "suspended", "scope", "issuer", "audience", "subject", "key", "signature",
-    "lifetime", "failure",
+    "over-rate", "unavailable", GUARDED, WRONG_URL, "no-credential", "malformed", "token-request", "wrong-secret",
+    "unknown", "other-tenant", "expired", "revoked", "suspended", "scope", "issuer", "audience", "subject", "key",
+    "signature", "lifetime", "failure",
 })
 _BY_SCIM_TYPE = {
     "invalidFilter": "bad-filter", "tooMany": "bad-filter", "invalidCursor": "bad-filter",

@@ -164,6 +164,13 @@ CURES: dict[str, Cure] = {
         "This is not one of our credentials[: expected {expected}, received {received}].",
         _PASTE, _PASTE_ELSEWHERE,
     ),
+    "token-request": Cure(
+        "A token request cannot be read", "The token endpoint cannot answer the request[ ({detail})].",
+        ("If provisioning works, do nothing: anyone can send such a request.",
+         "Otherwise copy the **OAuth token endpoint** again, and select **Test Connection**.", _REPORT),
+        ("If provisioning works, do nothing: anyone can send such a request.",
+         "Otherwise let {idp} send a form with grant_type=client_credentials, and each parameter once.", _REPORT),
+    ),
     "wrong-secret": Cure(
         "The secret is wrong", "The secret does not belong to the credential.", _PASTE, _PASTE_ELSEWHERE
     ),

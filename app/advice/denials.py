@@ -11,7 +11,7 @@ _OF_TOKENS = frozenset({
     "no-credential", "malformed", "wrong-secret", "unknown", "other-tenant", "expired", "revoked",
 })
 """The causes that a valid token cures."""
-ANYONES = frozenset({WRONG_URL, "malformed", "unknown", "wrong-secret", "other-tenant"})
+ANYONES = frozenset({WRONG_URL, "malformed", "token-request", "unknown", "wrong-secret", "other-tenant"})
 """The causes of requests that may be those of a stranger, of whom the client that has connected knows nothing."""
 _PASTE = "paste it into the identity provider."
 

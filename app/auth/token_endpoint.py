@@ -219,6 +219,6 @@ def error_answer(error: OAuth2Error, refusal: Refusal | None = None) -> TokenAns
         description = "The only grant_type here is client_credentials."
     body = {"error": error.error, "error_description": description}
     suspended, no_scope = isinstance(error, TenantSuspended), isinstance(error, InvalidScopeError)
-    cause = "suspended" if suspended else "scope" if no_scope else "malformed"
+    cause = "suspended" if suspended else "scope" if no_scope else "token-request"
     refusal = refusal or Refusal("token request", description.rstrip("."), cause=cause)
     return TokenAnswer(error.status_code, body, headers, refusal)
