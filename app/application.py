@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from flask import Flask, Request
 from werkzeug.datastructures import Authorization
@@ -14,7 +15,7 @@ from app.background.deliveries import DeliveryThread
 from app.background.janitor import Chore
 from app.background.relay import Bell, RelayThread
 from app.feed.feed import Feed
-from app.store.mongo.database import Database
+from app.store.mongo.database import Budget, Database
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,7 +65,8 @@ class Application(Flask):
 class OneBudget:
     """WSGI middleware that limits the time of all database calls of one request together (D-103).
 
-    The log line of a refusal is included; each block of a streamed response has a budget of its own.
+    The log line of a refusal is included, the time in which the client sends the body is not; each block of a streamed
+    response has a budget of its own.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]], database: Database) -> None:
@@ -73,5 +75,25 @@ class OneBudget:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Respond to a request (PEP 3333)."""
-        with self._database.budget():
+        budget = self._database.budget()
+        with budget:
+            environ["wsgi.input"] = _Body(environ["wsgi.input"], budget)
             return self._app(environ, start_response)
+
+
+class _Body:
+    """The body of a request: the time that a client takes to send it is none of the database's."""
+
+    def __init__(self, stream: IO[bytes], budget: Budget) -> None:
+        self._stream = stream
+        self._budget = budget
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def read(self, size: int = -1) -> bytes:
+        start = time.monotonic()
+        try:
+            return self._stream.read(size)
+        finally:
+            self._budget.extend(time.monotonic() - start)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from io import BytesIO
+from typing import Any, cast
 
 import pytest
 
 from app import assembly, create_app
+from app.application import OneBudget
 from app.config import Config
 from app.store.accounts.tenants import Tenants
 from app.store.accounts.tokens import Tokens
-from app.store.mongo.database import Database
+from app.store.mongo.database import Budget, Database, budget, out_of_time
 from tests.tenants import delete_for_good
 
 
@@ -58,3 +61,29 @@ def test_sc_09_the_parts_of_busy_tenants_stay_where_others_come_and_go(
         answer = client.get(f"/{name}/scim/v2/Users", headers={"Authorization": f"Bearer {tokens[name]}"})
         assert answer.status_code == 200
     assert opened == ["busy", "one", "two", "three", "one"]
+
+
+def test_the_time_that_a_client_takes_to_send_its_body_is_none_of_the_databases(database: Database) -> None:
+    late: list[bool] = []
+
+    class Slow(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            time.sleep(0.3)
+            return super().read(size)
+
+    def app(environ: dict[str, Any], _: Any) -> list[bytes]:
+        late.append(out_of_time())
+        body = environ["wsgi.input"].read(3)
+        late.append(out_of_time())
+        time.sleep(0.3)
+        late.append(out_of_time())
+        return [body, environ["wsgi.input"].readline()]
+
+    class Hurried:
+        def budget(self) -> Budget:
+            return budget(0.2)
+
+    environ = {"wsgi.input": Slow(b"ada\nbob")}
+    assert b"".join(OneBudget(app, cast(Database, Hurried()))(environ, None)) == b"ada\n"
+    assert late == [False, False, True]
+    assert environ["wsgi.input"].read() == b"bob"  # what is left is read after the response, when no budget counts

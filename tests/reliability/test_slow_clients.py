@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from app.store.mongo.budget import REQUEST_SECONDS
 from tests.conftest import Server, make_server, new_database
 from tests.processes import children
 
@@ -98,5 +99,26 @@ def test_fa_09_a_client_that_does_not_hang_up_holds_up_nobody(tmp_path: Path, mo
                 line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             assert line.recv(12) == b"HTTP/1.1 200"
             assert requests.get(f"{server.url}/healthz", timeout=5).status_code == 200
+    finally:
+        assert server.stop() == 0
+
+
+@pytest.mark.long
+def test_a_body_on_a_slow_line_takes_no_time_of_the_database(tmp_path: Path, mongod_uri: str) -> None:
+    server = make_server(tmp_path, SCIMD_MONGODB_URI=new_database(mongod_uri))
+    server.start()
+    try:
+        base, token = server.create_tenant()
+
+        def slowly() -> Iterator[bytes]:
+            yield b'{"userName": "'
+            for letter in b"ada":
+                time.sleep(REQUEST_SECONDS / 2)
+                yield bytes([letter])
+            yield b'", "displayName": "Ada", "name": {"givenName": "A", "familyName": "L", "formatted": "A L"}}'
+
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/scim+json"}
+        answer = requests.post(f"{base}/Users", data=slowly(), headers=headers, timeout=60)
+        assert (answer.status_code, answer.json()["userName"]) == (201, "ada")
     finally:
         assert server.stop() == 0

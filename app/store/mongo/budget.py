@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
@@ -20,15 +19,17 @@ MongoDB's own limit (`transactionLifetimeLimitSeconds`) is the same. It ends the
 MongoDB looks for those twice in that time, so that their locks are held for at most 18 seconds (D-31).
 """
 
+_LEAST = 0.001
+"""Seconds: to PyMongo, 0 means that there is no limit."""
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
-def budget(seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
+def budget(seconds: float = REQUEST_SECONDS) -> Budget:
     """Limit all database calls inside the block to `seconds` together; of nested budgets the shorter one counts.
 
     Raises Unavailable if the database does not answer in that time or cannot be reached.
     """
-    return _Budget(seconds)
+    return Budget(seconds)
 
 
 def current_deadline() -> float | None:
@@ -42,7 +43,7 @@ def out_of_time() -> bool:
     return end is not None and time.monotonic() >= end
 
 
-class _Budget(translating):
+class Budget(translating):
     """A deadline for the block, whose database failures are raised as SCIM errors."""
 
     def __init__(self, seconds: float) -> None:
@@ -53,12 +54,26 @@ class _Budget(translating):
         own = time.monotonic() + self._seconds
         self._is_shorter = outer is None or own < outer
         if self._is_shorter:
-            self._token = _deadline.set(own)
-            self._timeout = pymongo.timeout(self._seconds)
-            self._timeout.__enter__()
+            self._begin(own, self._seconds)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if self._is_shorter:
-            self._timeout.__exit__(kind, error, trace)
-            _deadline.reset(self._token)
+            self._end()
+            self._is_shorter = False
         super().__exit__(kind, error, trace)
+
+    def extend(self, seconds: float) -> None:
+        """Move the deadline by `seconds`, for which the block waited for something other than the database."""
+        if self._is_shorter:
+            end = (_deadline.get() or 0.0) + seconds
+            self._end()
+            self._begin(end, max(end - time.monotonic(), _LEAST))
+
+    def _begin(self, end: float, seconds: float) -> None:
+        self._token = _deadline.set(end)
+        self._timeout = pymongo.timeout(seconds)
+        self._timeout.__enter__()
+
+    def _end(self) -> None:
+        self._timeout.__exit__(None, None, None)
+        _deadline.reset(self._token)

@@ -23,7 +23,14 @@ from pymongo.write_concern import WriteConcern
 
 from app.errors import Unavailable
 from app.schemas.storage.collection import CollectionSpec
-from app.store.mongo.budget import REQUEST_SECONDS, TRANSACTION_SECONDS, budget, current_deadline, out_of_time
+from app.store.mongo.budget import (
+    REQUEST_SECONDS,
+    TRANSACTION_SECONDS,
+    Budget,
+    budget,
+    current_deadline,
+    out_of_time,
+)
 from app.store.mongo.client import DEFAULT_NAME, new_client
 from app.store.mongo.collections import missing_unique_indexes, prepare_collections
 from app.store.mongo.failures import StoreError, reason, translate, translating
@@ -31,8 +38,8 @@ from app.store.mongo.preparing_thread import Preparation
 from app.store.mongo.writer_turns import Turns
 
 __all__ = [
-    "REQUEST_SECONDS", "TRANSACTION_SECONDS", "Database", "Session", "StoreError", "budget", "connect", "out_of_time",
-    "translate", "translating",
+    "REQUEST_SECONDS", "TRANSACTION_SECONDS", "Budget", "Database", "Session", "StoreError", "budget", "connect",
+    "out_of_time", "translate", "translating",
 ]
 
 T = TypeVar("T")
@@ -74,7 +81,7 @@ class Database:
         self.moved = Condition()
         """Notified when the relay of this process has moved events to the log."""
 
-    def budget(self, seconds: float = REQUEST_SECONDS) -> AbstractContextManager[None]:
+    def budget(self, seconds: float = REQUEST_SECONDS) -> Budget:
         """Limit all database calls inside the block, as the function `budget` does."""
         return budget(seconds)
 

@@ -15,6 +15,7 @@ from pymongo.write_concern import WriteConcern
 from app.background import janitor
 from app.errors import InvalidValue, PayloadTooLarge, ScimError, Unavailable
 from app.schemas.storage.collection import CollectionSpec, IndexSpec
+from app.store.mongo.budget import current_deadline
 from app.store.mongo.database import Database, Session, StoreError, connect
 from app.store.mongo.failures import translate
 from tests.conftest import Fault
@@ -181,6 +182,30 @@ def test_the_shorter_of_two_budgets_counts(database: Database, fault: Fault) -> 
             with pytest.raises(Unavailable), database.budget(outer), database.budget(inner):
                 database.db.a.find_one()
             assert time.monotonic() - started < HANGS
+
+
+def test_what_is_spent_on_other_things_does_not_count(database: Database) -> None:
+    assert database.db.a.find_one() is None  # connected
+    spent = database.budget(0.4)
+    with spent:
+        time.sleep(0.5)
+        with pytest.raises(Unavailable), database.budget():
+            database.db.a.find_one()
+        spent.extend(0.5)
+        assert database.db.a.find_one() is None
+        time.sleep(0.5)
+        with pytest.raises(Unavailable), database.budget():
+            database.db.a.find_one()
+    spent.extend(1)  # a budget that is over limits nothing any more
+    assert current_deadline() is None
+
+
+def test_an_inner_budget_that_is_longer_moves_nothing(database: Database) -> None:
+    longer = database.budget(30)
+    with database.budget(5), longer:
+        before = current_deadline()
+        longer.extend(10)
+        assert current_deadline() == before
 
 
 def test_a_database_that_is_not_there_is_unavailable() -> None:
