@@ -39,7 +39,8 @@ WAYS = (
 LIFETIMES = (("90", "90 days"), ("180", "180 days"), ("365", "1 year"))
 """How long a credential is valid: days, and in words."""
 OPERATIONS = tuple((each, each) for each in (
-    "create", "replace", "patch", "delete", "restore", "import", "sign-on", "sign-off", "authenticate", "request",
+    "create", "replace", "patch", "delete", "restore", "import", "sign-on", "app-sign-on", "sign-off", "logout-told",
+    "sign-on-test", "authenticate", "request",
 ))
 """The operations that a log can be filtered by: as they are logged, and in words."""
 EVENTS = {

@@ -9,6 +9,7 @@ from functools import cached_property
 import pytest
 import requests
 
+from app.advice.explain import OF_PEOPLE
 from app.config import Config
 from app.protocol.cursor import Cursors
 from app.protocol.profile import PROFILES
@@ -287,6 +288,11 @@ def test_a_filter_that_is_no_choice_is_shown_and_finds_nothing(operator, custome
     assert rows(shown) == []
     assert shown.tree.xpath(f"//select[@id='{name}']/option[@selected]/@value") == [query.partition("=")[2]]
     assert operator.get(f"/console/log?{query}").tree.xpath(f"//select[@id='{name}']/option[@selected]/@value") == [query.partition("=")[2]]
+
+
+def test_the_filter_offers_every_operation_about_people(operator, customer) -> None:
+    offered = operator.get(f"{customer.page}/log").tree.xpath("//select[@id='operation']/option/@value")
+    assert {*OF_PEOPLE, "sign-off"} <= set(offered)
 
 
 @pytest.mark.parametrize(("query", "said"), [
