@@ -87,20 +87,29 @@ class Endpoints:
         return [endpoint_of(each) for each in self._collection.find(sort=[("tenant", 1), ("created", 1)])]
 
     def change(self, endpoint_id: str, *, session: Session = None, **settings: Unpack[Settings]) -> Endpoint:
-        """Change settings of an endpoint and return it; raises NotFound."""
+        """Change settings of an endpoint and return it; raises NotFound.
+
+        With another URL, what waits to be tried again is due at once.
+        """
         change: dict[str, Any] = {**settings}
         if "types" in settings:
             change["types"] = list(settings["types"])
         if "keys" in settings:
             change["keys"] = [key_document(key) for key in settings["keys"]]
-        return self._change(endpoint_id, "revision", change, (), session)
+        if "url" not in settings:
+            return self._change(endpoint_id, "revision", change, (), session)
+        self._hasten(endpoint_id, session)
+        return self._change(endpoint_id, "revision", change, ("next",), session)
 
     def enable(self, endpoint_id: str, *, place: int | None = None, session: Session = None) -> Endpoint:
         """Turn an endpoint on, and forget its failures; raises NotFound.
 
-        It goes on from its place, with what was put aside; or from the place given, and then without that.
+        It goes on from its place, with what was put aside, and what waits to be tried again is due at once; or from the
+        place given, and then without that.
         """
-        if place is not None:
+        if place is None:
+            self._hasten(endpoint_id, session)
+        else:
             self.set_place(endpoint_id, place, session=session)
             left_out = {"endpoint": endpoint_id, "state": {"$in": [WAITING, BEHIND]}}
             self._put_aside.delete_many(left_out, session=session)
@@ -132,6 +141,11 @@ class Endpoints:
             raise missing(endpoint_id)
         self._put_aside.delete_many({"endpoint": endpoint_id}, session=session)
         return endpoint_of(document)
+
+    def _hasten(self, endpoint_id: str, session: Session) -> None:
+        """Let what waits be tried now: the receiver is mended, and the next attempt may be a day away (D-714)."""
+        waits = {"endpoint": endpoint_id, "state": WAITING}
+        self._put_aside.update_many(waits, {"$set": {"next": self._clock()}}, session=session)
 
     def _change(
         self, endpoint_id: str, number: str, change: dict[str, Any], gone: Sequence[str], session: Session

@@ -81,6 +81,27 @@ def test_ev_99_an_endpoint_is_turned_off_and_on_again(database: Database, endpoi
     assert [each.event for each in asides.of(endpoint.id)] == ["e5"], "the rest is left out"
 
 
+def test_d_714_what_waits_is_due_at_once_when_an_endpoint_is_turned_on_or_gets_another_url(
+    database: Database, endpoint: Endpoint
+) -> None:
+    endpoints, asides = Endpoints(database), PutAsides(database)
+    tomorrow = now() + timedelta(days=1)
+    for mend in (lambda: endpoints.enable(endpoint.id), lambda: endpoints.change(endpoint.id, url="https://a.example/")):
+        asides.put(aside(endpoint, "e6", 6, next=tomorrow, attempts=9))
+        asides.put(aside(endpoint, "e5", 5, next=tomorrow, state=GIVEN_UP))
+        database.db.endpoints.update_one({"_id": endpoint.id}, {"$set": {"next": tomorrow}})
+        changed = mend()
+        waits, given_up = asides.get(endpoint.id, "e6"), asides.get(endpoint.id, "e5")
+        assert changed.next is None
+        assert waits and waits.next <= now()
+        assert waits.attempts == 9
+        assert given_up and given_up.next > now()
+    asides.put(aside(endpoint, "e6", 6, next=tomorrow))
+    endpoints.change(endpoint.id, parallel=1)
+    waits = asides.get(endpoint.id, "e6")
+    assert waits and waits.next > now()
+
+
 def test_ev_101_a_place_that_is_set_back_takes_in_what_was_put_aside(database: Database, endpoint: Endpoint) -> None:
     asides = PutAsides(database)
     asides.put(aside(endpoint, "e6", 6))
