@@ -13,6 +13,7 @@ from app.store.accounts.tokens import Tokens
 from app.store.log.event import Actor, Event
 from app.store.log.events import Events, LogSettings
 from tests.console.test_people import pages_of_people
+from tests.processes import until
 
 pytestmark = pytest.mark.browser
 SCRIPT = pytest.importorskip("axe_playwright_python.base", reason="axe-playwright-python is not installed").AXE_SCRIPT
@@ -194,6 +195,26 @@ def test_on_a_phone_header_and_tabs_take_a_third_of_the_first_screen_at_most(win
         window.go(path)
         assert page.evaluate(HEIGHT) <= 640 / 3, path
         assert page.evaluate(BESIDE) > 0, path
+
+
+def test_co_91_on_a_phone_no_page_of_the_setup_scrolls_sideways(window, customer) -> None:
+    """The longest state, "It has worked, but the last request was refused", is wider than a phone."""
+    customer.send("GET", "/Users", token="scimd_cut")
+    window.enter_setup(customer.name)
+    window.page.set_viewport_size({"width": 360, "height": 740})
+    until(lambda: "the last request was refused" in window.go("/setup/test").locator("main").inner_text())
+    for path in ("/setup/test", "/setup", "/setup/values", "/setup/tokens", "/setup/refused"):
+        window.go(path)
+        assert window.page.evaluate("document.documentElement.scrollWidth") == 360, path
+
+
+def test_co_91_a_day_that_has_the_focus_shows_it(window, customer) -> None:
+    window.enter()
+    window.go(f"{customer.page}/log")
+    window.page.locator("#credential").focus()
+    window.page.keyboard.press("Tab")
+    assert window.page.evaluate("document.activeElement.id") == "from"
+    assert window.page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
 BROKEN = """[...document.querySelectorAll("td bdi, td code")].filter(
