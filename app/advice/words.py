@@ -5,12 +5,14 @@ from __future__ import annotations
 OUTCOMES = {
     "added": "The customer has been created. Next, send its administrator a setup link, or hand over a credential.",
     "deleted": "The customer has been deleted. Its data will be gone within a few minutes.",
+    "disable": "Turned off: nothing is sent to it. Once it is turned on, it goes on where it stopped.",
+    "enable": "Turned on. The next delivery shows whether it arrives.",
+    "resend": "It is sent again at once if the endpoint is on; this page shows whether it arrives.",
     "restored": "Restored, with its memberships.",
     "resumed": "The customer's requests are accepted again.",
     "revoked": "Revoked. Within five seconds, it lets no one in.",
     "secret": "Revoked. Within five seconds, no one gets an access token with it. Those that the client already has "
     "are valid until they expire, unless this was its last valid secret.",
-    "sent": "Done. The next delivery shows whether it arrives.",
     "suspended": "The customer's requests are refused, within five seconds.",
 }
 """What pages say after an act: the word that an address may have, and its sentence; other words are ignored."""

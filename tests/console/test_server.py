@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.advice.words import OUTCOMES
 from app.store.delivery import starting
 from app.store.delivery.endpoint import OFF, ON, WEBHOOK
 from app.store.delivery.endpoints import Endpoints
@@ -41,9 +42,11 @@ def test_an_endpoint_is_turned_off_and_on(pages, operator, customer, endpoint) -
     shown = operator.get(page)
     assert endpoint.id in shown.main and "secret-name" in shown.main
     assert "path-with-secret" not in shown.response.text
-    operator.post(page, {"act": "disable", "endpoint": endpoint.id})
+    shown = operator.post(page, {"act": "disable", "endpoint": endpoint.id})
+    assert shown.texts("//p[@role='status']") == [OUTCOMES["disable"]] and "nothing is sent" in OUTCOMES["disable"]
     assert Endpoints(pages.database).get(endpoint.id).state == OFF
-    operator.post(page, {"act": "enable", "endpoint": endpoint.id})
+    shown = operator.post(page, {"act": "enable", "endpoint": endpoint.id})
+    assert shown.texts("//p[@role='status']") == [OUTCOMES["enable"]]
     assert Endpoints(pages.database).get(endpoint.id).state == ON
     acts = [act["act"] for act in AuditLog(pages.database).find(tenant=customer.name)]
     assert acts == ["webhook disable", "webhook enable"]

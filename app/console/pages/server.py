@@ -42,7 +42,7 @@ def change_feed(form: Form) -> Response:
     """Turn an endpoint on or off, or send one event again."""
     acts = EndpointActs(parts().database, acting(), customer().name)
     acts.do(form.one_of("act", ACTS), form["endpoint"], form["event"])
-    return back("console.feed", "sent")
+    return back("console.feed", form["act"])
 
 
 @console.page("/customers/<customer>/sign-on", Need.SEE)
