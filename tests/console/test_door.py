@@ -161,6 +161,7 @@ def test_the_code_page_counts_down_and_both_sides_are_told_that_the_link_has_end
         ended = person.post(entry, {"code": given})
         assert (ended.status, ended.heading) == (404, "This link is no longer valid")
         assert "It ended after five wrong codes." in ended.main and tenant not in ended.main
+        assert ended.texts("//*[@role='alert']") == [], "there is no field to look at"
     assert "It ended after five wrong codes." in person.get(entry).main
     assert "five wrong" not in person.get("/setup/enter/never-made").main
     (row,) = operator.get(f"/console/customers/{tenant}/links").texts("//tbody/tr")

@@ -31,4 +31,5 @@ def _page(status: int, detail: str) -> Response:
 
 
 def _notice(wrong: Wrong) -> Response:
+    form().faults.clear()  # they are about fields, and a notice has none
     return page("notice.html", wrong.status, wrong=wrong, request_id=current().request_id)
