@@ -100,10 +100,10 @@ CURES: dict[str, Cure] = {
     ),
     "no-such-resource": Cure(
         "The id is unknown", "{idp} uses an id that does not exist here.",
-        ("If the {kind} was deleted here by mistake, restore it: Entra continues with its id.",
+        ("If the {kind} was deleted here by mistake, the operator can restore it: Entra continues with its id.",
          "Otherwise select **Restart provisioning**: Entra discards the ids that it has stored, and looks up "
          "everyone again."),
-        ("If the {kind} was deleted here by mistake, restore it.",
+        ("If the {kind} was deleted here by mistake, the operator can restore it.",
          "Otherwise unassign and assign the {kind} in {idp}, so that it is created again."),
     ),
     "no-such-member": Cure(
