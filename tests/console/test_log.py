@@ -264,6 +264,13 @@ def test_co_42_a_date_that_is_none_is_said_at_the_field(operator, customer, name
     assert shown.tree.xpath("//select[@id='operation']/option[@selected]/@value") == ["create"]
     export = operator.get(f"{customer.page}/{query.replace('log?', 'log.csv?')}")
     assert (export.status, f"{day} is not a date" in export.main) == (422, True)
+    assert export.texts("//*[@role='alert']") == [], "there is no field to look at"
+
+
+def test_co_42_an_end_before_the_beginning_is_said_at_the_field(operator, customer) -> None:
+    shown = operator.get(f"{customer.page}/log?from=2026-12-02&to=2026-12-01")
+    assert (shown.status, shown.texts("//*[@id='to-fault']")) == (422, ["2026-12-01 is before 2026-12-02."])
+    assert operator.get(f"{customer.page}/log?from=2026-12-02&to=2026-12-02").status == 200
 
 
 def test_a_credential_is_chosen_by_its_label(pages, operator, customer) -> None:

@@ -10,6 +10,7 @@ import requests
 
 from app.schemas.tables.user import USER_TYPE
 from app.store.operators.audit import AuditLog
+from app.store.search.order import Position
 from tests.console.browsing import Browser, Shown
 from tests.console.test_log import ENTERPRISE, Customer
 from tests.processes import until
@@ -181,6 +182,19 @@ def test_co_41_nobody_is_called_that_says_where_it_was_looked(operator, customer
     assert "deleted ones too" in shown.main
     assert "No users yet" in operator.get(f"{customer.page}/people").main
     assert "No groups yet" in operator.get(f"{customer.page}/groups").main
+
+
+def test_co_41_a_page_on_which_nothing_is_left_does_not_say_that_the_list_is_empty(operator, customer) -> None:
+    group, after = customer.group("Sales"), Position("ffffffff", "~~~~")
+    behind = {
+        "/console": "after=zzzz", f"{customer.page}/people": f"after={after}", f"{customer.page}/groups": f"after={after}",
+        f"{customer.page}/groups/{group}": "after=zzzz", f"{customer.page}/deleted": "older=2020-01-01T00:00:00.000Z",
+        "/console/acts": "before=2020-01-01",
+    }
+    for path, query in behind.items():
+        shown = operator.get(f"{path}?{query}")
+        assert "Nothing is on this page any more." in shown.main, path
+        assert path in shown.links(), path
 
 
 def test_somebody_who_was_deleted_is_found_as_such(operator, customer) -> None:

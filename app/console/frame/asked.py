@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from flask import request
@@ -32,6 +32,14 @@ def day(name: str) -> datetime | None:
     if asked(name) and not found:
         form().faults[name] = f"{asked(name)} is not a date such as 2026-11-28."
     return found.replace(hour=0, minute=0, second=0, microsecond=0) if found else None
+
+
+def days() -> tuple[datetime | None, datetime | None]:
+    """Return the moments between which the days lie that the address asks for, None for an end that is open."""
+    first, last = day("from"), day("to")
+    if first and last and last < first:
+        form().faults["to"] = f"{asked('to')} is before {asked('from')}."
+    return first, last + timedelta(days=1) if last else None
 
 
 def place(name: str, parse: Callable[[str], T | None]) -> T | None:

@@ -13,7 +13,7 @@ from app.advice.words import OPERATIONS
 from app.blueprints.exchange import current
 from app.blueprints.response.streaming import Stream
 from app.console.frame import Need, acting, console, customer, directory, events, page, parts, setup, visit
-from app.console.frame.asked import asked, beside, day, place, window
+from app.console.frame.asked import asked, beside, days, place, window
 from app.console.frame.door import LIVE
 from app.console.frame.forms import form as asked_form
 from app.console.frame.wrong import Wrong, missing
@@ -83,11 +83,10 @@ def exported(form: str, source: Source, tenant: str) -> Response:
 
 def wanted() -> LogFilter:
     """Return which lines the address asks for."""
-    until = day("to")
+    since, until = days()
     return LogFilter(
         name=asked("person"), failed=bool(asked("failed")), cause=asked("cause"), attribute=asked("attribute"),
-        operation=asked("operation"), credential=asked("credential"), since=day("from"),
-        until=until + timedelta(days=1) if until else None,
+        operation=asked("operation"), credential=asked("credential"), since=since, until=until,
     )
 
 
