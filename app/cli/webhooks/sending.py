@@ -141,7 +141,7 @@ def resend(connection: Connection, endpoint_id: str, event_id: str, as_json: boo
 @json_option
 @click.pass_obj
 def enable(connection: Connection, endpoint_id: str, start: str | None, as_json: bool) -> None:
-    """Turn an endpoint on, and try at once what waits to be sent again.
+    """Turn an endpoint on, and try what waits at once.
 
     It goes on from its place, or from the oldest event that is kept if that is later.
     """

@@ -25,7 +25,7 @@ from app.store.delivery.endpoint import (
     endpoint_of,
     key_document,
 )
-from app.store.delivery.put_aside import BEHIND, WAITING
+from app.store.delivery.put_aside import BEHIND, WAITING, hasten
 from app.store.delivery.put_aside import SPEC as PUT_ASIDE
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import now
@@ -98,7 +98,7 @@ class Endpoints:
             change["keys"] = [key_document(key) for key in settings["keys"]]
         if "url" not in settings:
             return self._change(endpoint_id, "revision", change, (), session)
-        self._hasten(endpoint_id, session)
+        hasten(self._put_aside, endpoint_id, self._clock(), session)
         return self._change(endpoint_id, "revision", change, ("next",), session)
 
     def enable(self, endpoint_id: str, *, place: int | None = None, session: Session = None) -> Endpoint:
@@ -108,7 +108,7 @@ class Endpoints:
         place given, and then without that.
         """
         if place is None:
-            self._hasten(endpoint_id, session)
+            hasten(self._put_aside, endpoint_id, self._clock(), session)
         else:
             self.set_place(endpoint_id, place, session=session)
             left_out = {"endpoint": endpoint_id, "state": {"$in": [WAITING, BEHIND]}}
@@ -141,11 +141,6 @@ class Endpoints:
             raise missing(endpoint_id)
         self._put_aside.delete_many({"endpoint": endpoint_id}, session=session)
         return endpoint_of(document)
-
-    def _hasten(self, endpoint_id: str, session: Session) -> None:
-        """Let what waits be tried now: the receiver is mended, and the next attempt may be a day away (D-714)."""
-        waits = {"endpoint": endpoint_id, "state": WAITING}
-        self._put_aside.update_many(waits, {"$set": {"next": self._clock()}}, session=session)
 
     def _change(
         self, endpoint_id: str, number: str, change: dict[str, Any], gone: Sequence[str], session: Session
