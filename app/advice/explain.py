@@ -89,8 +89,8 @@ def _of_a_person(event: Mapping[str, Any], rows: tuple[Row, ...], provider: str)
     reason, _, sentence = detail.partition(": ")
     failed = next((row.name for row in rows if not row.passed), "")
     known = STEPS.get(reason, ())
-    if not operation.startswith("sign-on"):
-        reason, sentence, known = operation, detail, STEPS_OF_APPS.get(failed, ())
+    if not operation.startswith("sign-on") and not known:
+        reason, sentence, known = operation, detail, STEPS_OF_APPS.get(failed or operation, ())
     fields = _ENTRA_FIELDS if provider == ENTRA else _OTHER_FIELDS
     values = _values(event, rows, provider) | fields | {"tenant": str(event.get("tenant", ""))}
     steps = tuple(_step(each, values) for each in known)

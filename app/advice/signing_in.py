@@ -57,8 +57,11 @@ STEPS: dict[str, tuple[str, ...]] = {
     ),
     "nonce": _AGAIN,
     "token-endpoint": (
-        "Check at {idp} whether the client secret has expired.",
-        "Ask the operator to store a new one (scimd sso set {tenant} oidc, with --secret-stdin).",
+        "If {idp} answered with 500 or more, not in time, or with something else than tokens, it is not in order: let "
+        "the person start again later.",
+        "If it answered invalid_client, the client secret is wrong or has expired: create a new one at {idp}.",
+        "Ask the operator to create a connection with the new one (scimd sso set {tenant} oidc --secret-stdin), to "
+        "test it, and to turn it on.",
     ),
     "id-token": (
         "If the issuer, the directory or the audience is wrong, compare the issuer and the client id at {idp} with the "
@@ -100,7 +103,12 @@ STEPS: dict[str, tuple[str, ...]] = {
         "expected (scimd sso unlink {tenant} --user ID).",
     ),
     "too-many": ("Wait a minute.", "If all people seem to have one address, ask the operator to set SCIMD_PROXIES."),
-    "unavailable": (*_AGAIN, "If it happens again, ask the operator what the server's log says."),
+    "unavailable": (
+        *_AGAIN,
+        "If it happens again, and the token endpoint is what does not answer: see whether {idp} is in order, and ask "
+        "the operator whether this server reaches it.",
+        "If it is the database, ask the operator what the server's log says.",
+    ),
 }
 
 _KNOWN_APP = (
@@ -118,6 +126,10 @@ STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
         "Correct the redirect URI in the app: it must be a registered one, character by character.",
         "Or register it: scimd app change ID, with --redirect-uri for it and for each one that the app has already.",
     ),
+    "logout-told": (
+        "Let those who run the app correct where it takes logout tokens; scimd app show ID has the address.",
+        "Until then, a person who is disabled can go on in the app as long as its own session lasts.",
+    ),
     "group": (
         "Add the person to the group at {idp}, and check that the group itself is provisioned.",
         "Or let others use the app: scimd app change ID, with another --group, or '' for everyone.",
@@ -126,4 +138,4 @@ STEPS_OF_APPS: dict[str, tuple[str, ...]] = {
     "secret": ("Compare the client id and the client secret in the app with those that it was given.", _IF_LOST),
     "expiry": ("Create another secret (scimd app rotate ID), and give it to the app.",),
 }
-"""The same for an app whose request was refused, by the check that failed."""
+"""The same for an app whose request was refused, by the check that failed, and for one that refuses a logout token."""

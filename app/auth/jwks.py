@@ -108,7 +108,7 @@ def fetch_object(
     except http.OutgoingError as error:
         raise FetchError(str(error)) from error
     except (ValueError, RecursionError) as error:
-        raise FetchError(f"{url} could not be read: {type(error).__name__}") from error
+        raise FetchError(f"{url} could not be read: it is not JSON") from error
     if not isinstance(found, dict):
         raise FetchError(f"{url} is not a JSON object")
     return found

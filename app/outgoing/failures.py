@@ -20,6 +20,8 @@ _WORDS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     ((ConnectionRefusedError,), "the connection is refused"),
     ((TimeoutError, TimedOut), "it takes too long"),
     ((ConnectionResetError, BrokenPipeError), "the connection is closed without an answer"),
+    ((IncompleteRead,), "the answer is cut short"),
+    ((HTTPException,), "the answer is not one of HTTP"),
 )
 """What is said of exceptions, which libraries wrap in each other; the first row that fits counts."""
 
@@ -36,7 +38,7 @@ class OutgoingError(Exception):
 
 
 class Unreachable(OutgoingError):
-    """No connection could be made, or it was closed without an answer."""
+    """No connection could be made, or no answer came: it was closed before, or that takes too long."""
 
 
 def reason_of(error: BaseException) -> str:

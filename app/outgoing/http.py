@@ -88,20 +88,21 @@ def _complete(request: requests.Request, connections: Connections, deadline: flo
 
 
 def _send(request: requests.Request, connections: Connections, deadline: float) -> Answer:
-    url, request.auth = request.url, _unchanged
+    url, request.auth, answered = request.url, _unchanged, False
     with connections, closing(Adapter(connections)) as adapter:
         try:
             prepared, seconds = request.prepare(), (CONNECT_SECONDS, max(deadline - time.monotonic(), 0.001))
             proxies = _proxies(url, connections)
             answer = adapter.send(prepared, stream=True, timeout=seconds, verify=trusted(), proxies=proxies)
+            answered = True
             body = _read(answer, connections.most_bytes + 1)
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             if connections.are_cut:
-                raise _too_slow(url) from error
-            kind = Unreachable if isinstance(error, requests.ConnectionError) else OutgoingError
+                raise _too_slow(url, answered=answered) from error
+            kind = Unreachable if isinstance(error, (requests.ConnectionError, requests.Timeout)) else OutgoingError
             raise kind(f"{url} could not be read: {words_of(error)}", reason_of(error)) from error
     if connections.are_cut:  # a response that ends with its connection seems to be complete
-        raise _too_slow(url)
+        raise _too_slow(url, answered=True)
     return Answer(answer.status_code, body, answer.headers)
 
 
@@ -131,5 +132,6 @@ def _read(answer: requests.Response, most_bytes: int) -> bytes:
     return body
 
 
-def _too_slow(url: str) -> OutgoingError:
-    return OutgoingError(f"{url} could not be read: it takes too long", TIMED_OUT)
+def _too_slow(url: str, *, answered: bool) -> OutgoingError:
+    kind = OutgoingError if answered else Unreachable
+    return kind(f"{url} could not be read: it takes too long", TIMED_OUT)

@@ -28,7 +28,7 @@ class Checks:
         """Record a failed check; raises SignOnRefused with `reason`."""
         check = Check(name, loggable(expected), loggable(received), False)
         self.made.append(check)
-        detail = f"{name}: expected {check.expected}, received {check.received}."
+        detail = f"{name}: expected {check.expected}, received {check.received.rstrip('.')}."
         raise SignOnRefused(reason, detail, tuple(self.made))
 
     def equal(self, reason: Reason, name: str, expected: str, received: str | None) -> None:

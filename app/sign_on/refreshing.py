@@ -80,15 +80,20 @@ class Refreshing:
         return found if found and found.fetched != connection.fetched else None
 
     def read(self, connection: Connection) -> str:
+        """Read a connection as `attempt` does, and note in the server's log why that failed."""
+        fault = self.attempt(connection)
+        if fault:
+            log.warning("the metadata of %s (%s) was not read: %s", connection.id, connection.tenant, fault)
+            self._failed(connection.tenant)
+        return fault
+
+    def attempt(self, connection: Connection) -> str:
         """Read a connection now; return why that failed, or "". A fault is recorded, and what was known stays."""
         try:
             self._readings.store(connection, read_again(connection))
         except Unusable as error:
-            fault = error.detail
-            log.warning("the metadata of %s (%s) was not read: %s", connection.id, connection.tenant, fault)
-            self._readings.record_fault(connection, fault)
-            self._failed(connection.tenant)
-            return fault
+            self._readings.record_fault(connection, error.detail)
+            return error.detail
         return ""
 
     def _awaited(self, connection: Connection) -> Connection | None:

@@ -33,6 +33,15 @@ def test_a_refusal_of_a_person_has_its_own_reason(operation: str, detail: str, t
     assert bool(found.steps) == (operation != OPERATION)
 
 
+@pytest.mark.parametrize(("operation", "detail", "step"), [
+    (OPERATION, "not-available: The tenant has no connection that is on.", "scimd sso on contoso"),
+    (TOLD, "The app app_1 answered 400.", "scimd app show ID"),
+])
+def test_what_an_app_was_refused_or_refuses_says_how_to_fix_it(operation: str, detail: str, step: str) -> None:
+    found = explain({"operation": operation, "detail": detail, "status": 400, "failed": True, "tenant": "contoso"})
+    assert step in plain(found.steps[0])
+
+
 def steps(reason: str, provider: str) -> list[str]:
     event = {"operation": SIGN_ON, "detail": f"{reason}: Why.", "status": 403, "failed": True, "tenant": "contoso"}
     return [plain(step) for step in explain(event, provider).steps]

@@ -233,15 +233,39 @@ def test_a_connection_that_leads_to_no_answer_says_why(scheme: str, behaviour: A
     assert raised.value.reason == (TLS if scheme == "https" else CLOSED)
 
 
-def test_sso_12_a_slow_answer_to_a_form_is_cut_at_the_deadline() -> None:
+@pytest.mark.parametrize(("begun", "no_answer"), [(b"", True), (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", False)])
+def test_sso_12_a_slow_answer_to_a_form_is_cut_at_the_deadline(begun: bytes, no_answer: bool) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         accepted = []
-        thread = threading.Thread(target=lambda: accepted.append(server.accept()))
+
+        def begin() -> None:
+            accepted.append(server.accept()[0])
+            accepted[0].sendall(begun)
+
+        thread = threading.Thread(target=begin)
         thread.start()
-        with pytest.raises(http.OutgoingError) as raised:
+        with pytest.raises(http.OutgoingError, match="it takes too long") as raised:
             http.post(
-                f"http://127.0.0.1:{server.getsockname()[1]}/", {}, deadline=time.monotonic() + 0.2, most_bytes=10,
+                f"http://127.0.0.1:{server.getsockname()[1]}/", {}, deadline=time.monotonic() + 0.5, most_bytes=10,
             )
         thread.join()
-        accepted[0][0].close()
-    assert not isinstance(raised.value, http.Unreachable)
+        accepted[0].close()
+    assert isinstance(raised.value, http.Unreachable) is no_answer  # D-732
+
+
+@pytest.mark.parametrize(("sent", "says"), [
+    (b"hello\r\n\r\n", "the answer is not one of HTTP"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", "the answer is cut short"),
+])
+def test_what_is_no_answer_of_http_is_called_that(sent: bytes, says: str) -> None:
+    def answer(line: socket.socket) -> None:
+        line.recv(65_536)
+        line.sendall(sent)
+        line.close()
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=lambda: answer(server.accept()[0]))
+        thread.start()
+        with pytest.raises(http.OutgoingError, match=says):
+            http.get(f"http://127.0.0.1:{server.getsockname()[1]}/", deadline=time.monotonic() + 5, most_bytes=1_000)
+        thread.join()

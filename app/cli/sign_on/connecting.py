@@ -32,6 +32,7 @@ from app.store.sign_on.links import forget_connection
 
 _OF_SAML = ("metadata_url", "metadata_file", "entity_id", "sso_url", "certificate", "our_entity_id", "sign_requests")
 _OF_OIDC = ("issuer", "client_id", "secret_stdin", "key", "scope")
+_WAYS = "Give --metadata-url, or --metadata-file, or all of --entity-id, --sso-url and --certificate."
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -114,52 +115,66 @@ def _wanted(
     connection: Connection, tenant: Tenant, kind: str, before: stored.Connection | None, options: Mapping[str, Any]
 ) -> stored.Connection:
     """Return the connection as the options say, and as it was where they do not; raises InvalidValue, Unusable."""
-    same = before if before and before.kind == kind else None
+    said = _said_saml(options) if kind == SAML else None
+    model = _model(connection, tenant, kind, before, said.entity_id if said else options["issuer"])
     attribute, source = match_of(kind, options["match"])
-    if same and options["match"] is None:
-        attribute, source = same.match_attribute, same.match_source
-    base = same or stored.Connection(tenant=tenant.name, kind=kind, match_attribute="", match_source="")
-    if before and not same:
-        base = replace(base, id=before.id)
+    if model and options["match"] is None:
+        attribute, source = model.match_attribute, model.match_source
+    base = model or stored.Connection(tenant=tenant.name, kind=kind, match_attribute="", match_source="")
+    base = replace(base, id=before.id if before else "")
     names = ("subject", "require_mfa", "sign_requests", "group", "app", "label")
-    said = {name: options[name] for name in names if options[name] is not None}
-    if said.get("app") and not Apps(connection.database).require(said["app"]).serves(tenant):
-        raise NotFound(f"The app {said['app']} is not for {tenant.name}.")
+    settings = {name: options[name] for name in names if options[name] is not None}
+    if settings.get("app") and not Apps(connection.database).require(settings["app"]).serves(tenant):
+        raise NotFound(f"The app {settings['app']} is not for {tenant.name}.")
     if kind == SAML:
-        part: dict[str, Any] = {SAML: _saml(same.saml if same else None, options)}
+        part: dict[str, Any] = {SAML: _saml(said, model.saml if model else None, options["our_entity_id"])}
     else:
-        part = {OIDC: _oidc(connection, same.oidc if same else None, options)}
-    return replace(base, match_attribute=attribute, match_source=source, **said, **part)
+        part = {OIDC: _oidc(connection, model.oidc if model else None, options)}
+    return replace(base, match_attribute=attribute, match_source=source, **settings, **part)
 
 
-def _saml(before: SamlPart | None, options: Mapping[str, Any]) -> SamlPart:
+def _model(
+    connection: Connection, tenant: Tenant, kind: str, before: stored.Connection | None, provider: str | None
+) -> stored.Connection | None:
+    """Return the connection that stays as it is where the options say nothing, or None (D-730).
+
+    That is the one that is changed, and for another identity provider, or a new connection, the one that is on if it is
+    to this `provider`, which is None if the options name none.
+    """
+    found = Connections(connection.database).of_tenant(tenant.name)
+    same = [each for each in (before, *(each for each in found if each.on)) if each and each.kind == kind]
+    fitting = [each for each in same if provider in (None, each.provider)]
+    return next(iter(fitting), before if before in same else None)
+
+
+def _said_saml(options: Mapping[str, Any]) -> SamlPart | None:
+    """Return the identity provider that the options describe, None if they do not; raises InvalidValue, Unusable."""
     url, file, entity_id = options["metadata_url"], options["metadata_file"], options["entity_id"]
     by_options = (options["sso_url"], options["certificate"])
     ways = [bool(url), bool(file), any(by_options)]
     if sum(ways) > 1 or (any(by_options) and not (all(by_options) and entity_id)):
-        raise click.UsageError(
-            "Give --metadata-url, or --metadata-file, or all of --entity-id, --sso-url and --certificate."
-        )
+        raise click.UsageError(_WAYS)
     named = SamlPart(entity_id=entity_id or "", sso_url="", certificates=(), metadata_url=url or "")
     if url:
         check_url(url, "The metadata URL", query=True)
         content = fetch_metadata(url)
         with _naming(url):
-            part = with_metadata(named, content)
-    elif file:
+            return with_metadata(named, content)
+    if file:
         with _reading(file) as content:
-            part = with_metadata(named, content)
-    elif any(by_options):
+            return with_metadata(named, content)
+    if any(by_options):
         with _reading(options["certificate"]) as content:
             certificate = certificate_in(content)
-        part = by_hand(entity_id, options["sso_url"], certificate)
-    elif before:
-        part = before
-    else:
-        raise click.UsageError(
-            "Give --metadata-url, or --metadata-file, or all of --entity-id, --sso-url and --certificate."
-        )
-    ours = options["our_entity_id"] or (before.our_entity_id if before else "")
+        return by_hand(entity_id, options["sso_url"], certificate)
+    return None
+
+
+def _saml(said: SamlPart | None, before: SamlPart | None, our_entity_id: str | None) -> SamlPart:
+    part = said or before
+    if part is None:
+        raise click.UsageError(_WAYS)
+    ours = our_entity_id or (before.our_entity_id if before else "")
     if ours:
         check_text(ours, "Our entity id")
     return replace(part, our_entity_id=ours)

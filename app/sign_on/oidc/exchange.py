@@ -69,7 +69,7 @@ def _error_of(answer: object) -> str:
     if not isinstance(answer, dict) or not isinstance(answer.get("error"), str):
         return ""
     description = answer.get("error_description")
-    said = f": {loggable(description)}" if isinstance(description, str) else ""
+    said = f": {loggable(description).rstrip('.')}" if isinstance(description, str) else ""
     return f" with the error {loggable(answer['error'])!r}{said}"
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from app.auth.limits.rate_limits import Limits, neighbourhood
 from app.auth.refusal import Check, loggable
+from app.sign_on.reasons import Reason
 from app.store.accounts.tenants import Tenant
 from app.store.log.event import Event
 from app.store.sign_on.apps import App
@@ -39,7 +40,7 @@ def unknown_app(tenant: Tenant | None, app: App | None, client_id: str, *, conne
     if tenant is None:
         return NotAvailable("There is no tenant with this name.")
     if not connected:
-        return NotAvailable("The tenant has no connection that is on.")
+        return NotAvailable(f"{Reason.NOT_AVAILABLE}: The tenant has no connection that is on.")
     if app is None:
         return NotAvailable("There is no such app.", "client_id", "the id of an app", client_id)
     return NotAvailable(f"{named(app)} is not for this tenant.", "client_id", "the id of an app for it", client_id)

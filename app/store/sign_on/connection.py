@@ -114,6 +114,11 @@ class Connection:
         return self.saml.entity_id if self.saml else self.oidc.issuer if self.oidc else ""
 
     @property
+    def registration(self) -> tuple[str, ...]:
+        """What decides by which subject the identity provider knows a person."""
+        return self.kind, self.provider, self.oidc.client_id if self.oidc else "", self.subject
+
+    @property
     def can_be_read_again(self) -> bool:
         """Whether the metadata can be read again from its URL."""
         return bool(self.oidc or (self.saml and self.saml.metadata_url))

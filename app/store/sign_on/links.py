@@ -89,6 +89,13 @@ def forget_cleared(database: Database, tenant: str, user: str) -> None:
         database.db[SPEC.name].delete_many(query)
 
 
+def take_over(database: Database, tenant: str, old: str, new: str, session: Session) -> None:
+    """Make the links of one connection those of another, to the same registration at the identity provider (D-731)."""
+    links = database.db[SPEC.name]
+    links.delete_many({"tenant": tenant, "connection": new}, session=session)
+    links.update_many({"tenant": tenant, "connection": old}, {"$set": {"connection": new}}, session=session)
+
+
 def forget_connection(database: Database, tenant: str, connection: str, session: Session = None) -> None:
     """Forget all subjects of a connection, which is deleted."""
     database.db[SPEC.name].delete_many({"tenant": tenant, "connection": connection}, session=session)

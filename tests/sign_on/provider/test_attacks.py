@@ -12,6 +12,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from app.advice.explain import explain, plain
 from app.auth.limits.rate_limits import Limits
 from app.sign_on.flow.sign_on import EXTENSION
 from app.sign_on.provider import authorize
@@ -116,7 +117,10 @@ def test_op_02_the_log_says_which_of_them_is_not_known(world, ann, fabrikam):
     ]
     ann.authorize(tenant="quiet")
     [event] = world.events("quiet", failed=True)
-    assert event["detail"] == "The tenant has no connection that is on."
+    assert event["detail"] == "not-available: The tenant has no connection that is on."
+    assert [plain(step) for step in explain(event | {"tenant": "quiet"}).steps] == [
+        "Ask the operator to turn the connection on (scimd sso on quiet)."
+    ]
     reference = ann.authorize(tenant="nobody").headers["X-Request-Id"]
     [event] = world.events("-", failed=True, operation="app-sign-on")
     assert (event["detail"], event["resource"]["name"]) == ("There is no tenant with this name.", "nobody")
