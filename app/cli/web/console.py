@@ -53,7 +53,7 @@ def visits(connection: Connection, as_json: bool) -> None:
 
 
 @console.command()
-@click.argument("visit_id", metavar="ID", required=False)
+@click.argument("visit_id", metavar="ID", required=False, type=Text())
 @click.option("--all", "everybody", is_flag=True, help="All visits, those of setup pages included.")
 @click.pass_obj
 def end(connection: Connection, visit_id: str | None, everybody: bool) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import InvalidURI, OperationFailure, PyMongoError
 from pymongo.uri_parser import parse_uri
 
 from app.store.mongo.database import StoreError
@@ -27,13 +27,15 @@ Report = Callable[[str], None]
 def initiate(uri: str, seconds: float, report: Report) -> None:
     """Wait until the replica set has a primary and all members that `uri` names.
 
-    Raises StoreError if that takes longer than `seconds`.
+    Raises StoreError if that takes longer than `seconds`, and at once if `uri` is no connection string.
     """
     deadline = time.monotonic() + seconds
     waiting = False
     while True:
         try:
             return _settle(uri, report)
+        except (InvalidURI, ValueError) as error:
+            raise StoreError(f"The MongoDB connection string cannot be used: {error}") from None
         except PyMongoError as error:
             if time.monotonic() > deadline:
                 raise StoreError(f"MongoDB is not ready after {seconds:.0f} seconds: {error}") from None

@@ -46,6 +46,7 @@ def test_co_26_visits_are_listed_and_ended(scimd, database):
     assert Visits(database).get(secret, CONSOLE) is None
     assert scimd("console", "end", rows["alice"]["id"]).status == 1
     assert scimd("console", "end").status == scimd("console", "end", "x", "--all").status == 2
+    assert scimd("console", "end", "").status == scimd("console", "end", " ").status == 2, "a variable never set"
     assert scimd("console", "end", "--all").out == "1 visit ended.\n"
     acts = [(act["object"], act["outcome"]) for act in AuditLog(database).find() if act["act"] == "console end"]
     assert acts == [(rows["alice"]["id"], "done"), (rows["alice"]["id"], "failed"), ("all, 1", "done")]

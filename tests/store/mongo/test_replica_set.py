@@ -70,6 +70,12 @@ def test_nobody_answers() -> None:
         initiate(uri, 0, lambda sentence: None)
 
 
+@pytest.mark.parametrize("uri", ["mongodb://one:two:three/", "mongodb://one:99999/", "mongodb:///?replicaSet=one", "one"])
+def test_a_wrong_connection_string_is_not_waited_for(uri: str) -> None:
+    with pytest.raises(StoreError, match="connection string cannot be used"):
+        initiate(uri, 60, pytest.fail)
+
+
 def test_the_private_database_needs_none(tmp_path: Path) -> None:
     done = subprocess.run([SCIMD, "mongo", "init"], capture_output=True, text=True, env={}, cwd=tmp_path, check=False)
     assert done.returncode == 1
