@@ -96,7 +96,7 @@ PROVIDERS: dict[str, Provider] = {
         ("**To App**: enable Create, Update and Deactivate.", "**Push Groups**: choose the groups to push."),
     ),
     "onelogin": Provider(
-        "OneLogin", "the app *SCIM Provisioner with SAML (SCIM v2 Enterprise)* > **Configuration**",
+        "OneLogin", "the app **SCIM Provisioner with SAML (SCIM v2 Enterprise)** > **Configuration**",
         (Way("token", "Token", TOKEN, (
             ("SCIM Base URL", "{tenant_url}"), ("SCIM Bearer Token", "{token}"),
         ), "**SCIM JSON Template** keeps what it has."),),
@@ -140,8 +140,8 @@ PROVIDERS: dict[str, Provider] = {
     "jumpcloud": Provider(
         "JumpCloud", "the app > **Identity Management**",
         (Way("token", "Token", TOKEN, (
-            ("Base URL", "{tenant_url}"), ("Token Key", "{token}"), ("Test User Email", "an address of your own"),
-        )),),
+            ("Base URL", "{tenant_url}"), ("Token Key", "{token}"),
+        ), "**Test User Email** is an address that no user has yet."),),
         "select **Test Connection**, then **Activate**",
     ),
     "google": Provider(

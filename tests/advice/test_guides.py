@@ -37,6 +37,7 @@ def test_co_85_the_names_of_others_are_those_of_the_page_on_them(key: str) -> No
     provider = PROVIDERS[key]
     row = next(line for line in page.splitlines() if line.startswith(f"| {provider.name} |"))
     assert provider.ways[0].fields[0][0] in row
+    assert not re.search(r"(?<!\*)\*(?!\*)", provider.where), "a star alone is no mark, and would be read"
     for name in bold(provider.where):
         assert name in row
 

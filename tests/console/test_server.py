@@ -76,7 +76,10 @@ def test_sign_on_shows_the_connection_and_who_was_refused(pages, operator) -> No
     assert signed_in.text_content() == "b.simon@contoso.com" and user not in shown.main
     assert "b.simon@contoso.com" in operator.get(signed_in.get("href")).main
     (why,) = [link for link in shown.links() if "/log/" in link]
-    assert operator.get(why).status == 200
+    page = operator.get(why)
+    assert page.status == 200
+    (sentence,) = page.texts("//h2[.='not-provisioned']/following-sibling::p[1]")
+    assert sentence.endswith("that the match rule names?"), "a sentence of ours is not cut"
 
 
 def test_without_sign_on_the_page_says_how_to_begin(operator, customer) -> None:
