@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
+from app.advice.wording import utc
 from app.advice.words import OUTCOMES
 from app.store.delivery import starting
 from app.store.delivery.endpoint import OFF, ON, WEBHOOK
 from app.store.delivery.endpoints import Endpoints
+from app.store.delivery.put_aside import GIVEN_UP, PutAside, PutAsides
+from app.store.delivery.touched import Touched
+from app.store.mongo.moments import now
 from app.store.operators.audit import AuditLog
 from tests.console.test_log import Customer
 from tests.sign_on.flow.world import World
@@ -50,6 +57,24 @@ def test_an_endpoint_is_turned_off_and_on(pages, operator, customer, endpoint) -
     assert Endpoints(pages.database).get(endpoint.id).state == ON
     acts = [act["act"] for act in AuditLog(pages.database).find(tenant=customer.name)]
     assert acts == ["webhook disable", "webhook enable"]
+
+
+def test_what_an_endpoint_has_not_accepted_is_tried_again_only_while_it_is_on(pages, operator, customer, endpoint) -> None:
+    moment = now() + timedelta(hours=5)
+    waits = PutAside(
+        endpoint=endpoint.id, event="waits", seq=1, tenant=customer.name, type="scimd.user.created", time=moment,
+        touched=Touched("", frozenset({"x"})), next=moment, attempts=2, status=404, reason="answered 404",
+    )
+    PutAsides(pages.database).put(waits)
+    PutAsides(pages.database).put(replace(waits, event="gone", seq=2, state=GIVEN_UP, forget=moment))
+
+    def said() -> list[list[str]]:
+        shown = operator.get(f"{customer.page}/feed")
+        return [[shown.texts(f"//tr[contains(., '{each}')]/td[@data-label='{name}']")[0] for name in ("Answer", "Next")] for each in ("waits", "gone")]
+
+    assert said() == [["answered 404", utc(moment)], ["answered 404", "-"]]
+    Endpoints(pages.database).disable(endpoint.id, "turned off")
+    assert said() == [["answered 404", "-"], ["answered 404", "-"]]
 
 
 def test_ca_04_an_endpoint_of_another_customer_is_left_alone(pages, operator, endpoint) -> None:
