@@ -213,3 +213,14 @@ def test_ca_10_a_grave_act_needs_a_sign_in_within_a_quarter_of_an_hour(reused_da
         shown, _ = issue(browser, "contoso")
         assert SECRET.search(shown.response.text)
         assert "max-age" in browser.get("/console").response.headers["Strict-Transport-Security"]
+
+
+def test_co_32_each_form_of_the_setup_pages_says_before_it_is_filled_in_that_the_link_has_to_be_opened_again(reused_database) -> None:
+    with served(reused_database, SCIMD_PUBLIC_URL="https://scim.example.com") as server:
+        admin = Browser(server, "setup", headers={"Host": "scim.example.com"})
+        server.create_tenant("contoso")
+        admin.enter_setup("contoso")
+        server.database.db[VISITS.name].update_one({}, {"$set": {"fresh": now() - timedelta(hours=2)}})
+        for path in ("/setup/provider", "/setup/values", "/setup/tokens"):
+            assert "open your setup link again" in admin.get(path).main, path
+        assert admin.post("/setup/provider", {"provider": "okta"}).heading == "Sign in again"

@@ -8,6 +8,7 @@ from app.cli.audit import audited, operator
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Text
+from app.cli.web.served import warn_unless_served
 from app.store.mongo.moments import now
 from app.store.operators.links import CONSOLE_LIFETIME, Links
 from app.store.operators.visits import Visits
@@ -32,6 +33,7 @@ def link(connection: Connection, role: str, name: str | None, as_json: bool) -> 
     with audited(connection, "console link", "", who):
         secret = Links(connection.prepared).make_console(role, who)
     url = f"{connection.config.base_url}/console/enter/{secret}"
+    warn_unless_served(connection.config, "console")
     if as_json:
         print_json({"url": url, "role": role, "who": who, "expires": now() + CONSOLE_LIFETIME})
         return

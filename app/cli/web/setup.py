@@ -10,6 +10,7 @@ from app.cli.audit import acting
 from app.cli.connection import Connection
 from app.cli.output import json_option, print_json, print_rows, say
 from app.cli.values import Duration
+from app.cli.web.served import warn_unless_served
 from app.store.accounts.tenants import Tenants
 from app.store.operators.links import LONGEST, SHORTEST, LinkActs, Links
 
@@ -42,6 +43,7 @@ def link(connection: Connection, tenant: str, may: str, expires: timedelta, code
     acts = LinkActs(connection.database, acting(connection))
     made = acts.make(tenant, may, expires, coded=code, handover=as_json)
     url = f"{connection.config.base_url}/setup/enter/{made.secret}"
+    warn_unless_served(connection.config, "setup")
     if as_json:
         also = {"code": made.code} if code else {}
         print_json({"url": url, "id": made.link.id, "may": may, "expires": made.link.expires, **also})

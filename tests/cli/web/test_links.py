@@ -36,6 +36,16 @@ def test_co_20_a_console_link_is_printed_and_names_who_comes_in(scimd, database)
     assert scimd("console", "link", "--role", "boss").status == 2
 
 
+def test_a_link_to_pages_that_are_not_served_is_printed_with_a_warning(scimd, database):
+    warned = {}
+    for value in ("on", "setup", "off"):
+        scimd.settings["SCIMD_CONSOLE"] = value
+        printed = [scimd("console", "link"), scimd("setup", "link", "contoso", "--json")]
+        assert [each.status for each in printed] == [0, 0]
+        warned[value] = ["Warning: " in each.err for each in printed]
+    assert warned == {"on": [False, False], "setup": [True, False], "off": [True, True]}
+
+
 def test_co_26_visits_are_listed_and_ended(scimd, database):
     assert "No one is signed in" in scimd("console", "visits").out
     secret, _ = Visits(database).open(kind=CONSOLE, who="alice", role="operator")
