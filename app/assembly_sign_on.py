@@ -109,7 +109,7 @@ class Assembly:
         if self._config.metrics_bind:
             from app.telemetry import metrics
 
-            metrics.LOGOUT_TOKENS.labels(app, result).inc()
+            metrics.count_logout_token(app, result)
 
     def token(self, request: TokenRequest, parameters: Mapping[str, str]) -> TokenAnswer:
         """Return the answer to a token request of an app; raises Refused, TooManyRequests."""

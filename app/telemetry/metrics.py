@@ -34,6 +34,7 @@ FETCH_FAILURES = Counter(
 )
 LOGOUT_TOKENS = Counter("scimd_logout_tokens", "Attempts to tell an app of a logout.", ["app", "result"])
 FEED_REQUESTS = Counter("scimd_feed_requests", "Requests for changes and snapshots, by status.", ["result"])
+FEED_REQUESTS.labels("410")  # an alert asks for its increase (D-740)
 FEED_WAITING = Gauge("scimd_feed_waiting", "Requests for changes that wait for some.", multiprocess_mode="livesum")
 COMMANDS = Histogram("scimd_mongodb_command_seconds", "Time of MongoDB commands.", ["command"], buckets=SECONDS)
 FAILED_COMMANDS = Counter("scimd_mongodb_command_failures", "MongoDB commands that failed.", ["command"])
@@ -53,6 +54,16 @@ TAKEOVERS = Counter("scimd_relay_takeovers", "Times that a process has become th
 def result(status: int) -> str:
     """Return the outcome of an operation in a word."""
     return "done" if status < 400 else "failed" if is_failure(status) else "refused"
+
+
+def count_logout_token(app: str, result: str) -> None:
+    """Count an attempt to tell an app of a logout.
+
+    The results for which there is an alert begin at 0 with the app's first attempt (D-740).
+    """
+    for ending in ("refused", "failed"):
+        LOGOUT_TOKENS.labels(app, ending)
+    LOGOUT_TOKENS.labels(app, result).inc()
 
 
 def count_attempt(endpoint: str, result: str, seconds: float) -> None:

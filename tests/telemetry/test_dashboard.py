@@ -6,7 +6,7 @@ import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from itertools import combinations
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,16 @@ def test_sso_120_the_metrics_of_sign_on_count_what_happens(limited: Server, seri
     until(lambda: total(limited, "scimd_logout_tokens_total", result="later") > told)
     [left] = [value for (name, has), value in scrape(limited).items() if name == "scimd_connection_certificate_expiry_seconds"][-1:]
     assert left > 0
+
+
+def test_what_an_alert_asks_the_increase_of_begins_at_0(limited: Server, series: dict[str, set[str]]) -> None:
+    """D-740: Prometheus sees no increase in a series that begins with 1."""
+    found = scrape(limited)
+    apps = {dict(has)["app"] for name, has in found if name == "scimd_logout_tokens_total"}
+    assert apps
+    for app, result in product(apps, ("refused", "failed")):
+        assert found["scimd_logout_tokens_total", frozenset({("app", app), ("result", result)})] == 0
+    assert found["scimd_feed_requests_total", frozenset({("result", "410")})] == 0
 
 
 def test_the_dashboard_can_be_loaded() -> None:
