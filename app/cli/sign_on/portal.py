@@ -41,7 +41,7 @@ def portal_values(connection: Connection, found: stored.Connection) -> dict[str,
     return {
         "Redirect URI (Web)": urls.callback,
         "Front-channel logout URL": f"{urls.sign_on}/oidc/logout",
-        "Optional claims": "sid, upn",
+        "Optional claims": "auth_time, sid, upn",
     }
 
 

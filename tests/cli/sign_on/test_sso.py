@@ -239,7 +239,7 @@ def test_sso_20_a_connection_by_openid_connect_seals_its_secret(scimd, database,
     assert done.status == 0, done.err
     assert values(done.out) == {
         "Redirect URI (Web)": f"{URL}/oidc/callback", "Front-channel logout URL": f"{URL}/oidc/logout",
-        "Optional claims": "sid, upn",
+        "Optional claims": "auth_time, sid, upn",
     }
     (made,) = stored(database)
     assert (made.match_source, made.oidc.scopes) == ("preferred_username", ("email",))
