@@ -98,12 +98,13 @@ class Refreshing:
 
     def _awaited(self, connection: Connection) -> Connection | None:
         """Return the connection after waiting for another worker that is reading it, if there is one."""
-        deadline = time.monotonic() + SECONDS
+        longest = 2 * SECONDS  # a reading of OpenID Connect makes two requests, one after the other
+        deadline = time.monotonic() + longest
         while True:
             found = self._connections.get(connection.tenant, connection.id)
             if found is None or not found.fetching or found.attempted is None:
                 return found
-            stale = self._clock() - found.attempted > timedelta(seconds=2 * SECONDS)  # that worker was killed
+            stale = self._clock() - found.attempted > timedelta(seconds=longest)  # that worker was killed
             if stale or time.monotonic() >= deadline:
                 return found
             time.sleep(_POLL)

@@ -1,5 +1,6 @@
 """What identity providers publish is read again; a reading that fails changes nothing and is shown as the fault."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -106,6 +107,20 @@ def test_sso_16_many_answers_at_once_wait_for_the_one_that_reads(refreshing, pub
         found = list(threads.map(lambda _: refreshing.again(saml), range(THREADS)))
     assert [thumbprints(each) for each in found] == [[signer("new").certificate.thumbprint]] * THREADS
     assert publisher.fetches == 1
+
+
+def test_many_answers_at_once_wait_for_both_requests_of_a_reading(refreshing, openid, clock, monkeypatch):
+    monkeypatch.setattr("app.sign_on.refreshing.SECONDS", 1.0)
+    clock.moment += MS
+
+    def slowly(part):
+        time.sleep(1.5)  # each of the two requests has a second
+        return discovered(part)
+
+    monkeypatch.setattr("app.sign_on.refreshing.discovered", slowly)
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = list(threads.map(lambda _: refreshing.again(openid), range(THREADS)))
+    assert None not in found
 
 
 BAD = {
