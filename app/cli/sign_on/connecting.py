@@ -76,7 +76,10 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @connection_option
 @click.pass_obj
 def set_connection(connection: Connection, tenant: str, kind: str, connection_id: str | None, **options: Any) -> None:
-    """Connect an identity provider, or change the one that is off."""
+    """Connect an identity provider, or change the one that is off.
+
+    What is not given stays as it is. A second connection to the same identity provider begins as the one that is on.
+    """
     found = Tenants(connection.prepared).require(tenant)
     foreign = [name for name in (_OF_OIDC if kind == SAML else _OF_SAML) if options[name] not in (None, False, ())]
     if foreign:

@@ -27,6 +27,7 @@ _DECLARATION = re.compile(
     r"""(?:\s+standalone\s*=\s*(?:"(?:yes|no)"|'(?:yes|no)'))?\s*\?>""",
     re.IGNORECASE | re.ASCII,
 )
+_HTML = re.compile(r"\s*<!doctype\s+html", re.IGNORECASE)
 _BYTE_ORDER_MARK = "\ufeff"
 
 
@@ -89,6 +90,8 @@ def _characters(xml: bytes, limits: Limits) -> str:
     forbidden = r"<!(?!--)" if limits.comments else r"<[!?]"
     found = re.search(forbidden, document)
     if found:
+        if _HTML.match(document):
+            raise malformed("The document is an HTML page.")
         kind = document[found.start() : found.start() + 2]
         raise malformed(f"The document has {kind} in it: a DTD, an entity, a comment, CDATA or an instruction.")
     if document.count("<") > 2 * limits.elements:

@@ -152,7 +152,7 @@ def test_the_error_about_a_file_names_it(scimd, database, tmp_path, options, con
 def test_the_error_about_a_metadata_url_names_it(scimd, database, publisher):
     publisher.body = b"<!DOCTYPE html><title>Sign in</title>"
     done = scimd("sso", "set", "contoso", "saml", "--metadata-url", publisher.url)
-    assert f"{publisher.url}: The document has <! in it" in done.err
+    assert done.err == f"scimd: {publisher.url}: The document is an HTML page.\n"
     assert stored(database) == []
 
 
