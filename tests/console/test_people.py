@@ -75,7 +75,7 @@ def test_who_was_refused_is_found_and_leads_to_why(operator, customer) -> None:
     for page in (f"/console/find?q={name}", f"{customer.page}/people?q={name}", f"/console/find?q={name[:9]}", f"{customer.page}/people?q={name[:9]}"):
         shown = operator.get(page)
         assert f"was refused 1 time in {customer.name}" in shown.main
-        assert "No user or group has this name, but one was refused:" in shown.main and "No matches" not in shown.main
+        assert "No user or group has a name that begins like this; a deleted one is found by its whole name." in shown.main and "No matches" not in shown.main
         (why,) = [link for link in shown.links() if "failed=1" in link]
         assert name in rows(operator.get(why))[0]
 
@@ -107,6 +107,18 @@ def test_d_622_of_a_name_that_is_taken_both_external_ids_are_shown_and_compared(
     customer.moved(2)
     (why,) = [link for link in operator.get(f"{customer.page}/log?failed=1").links() if re.search(r"/log/[\w-]+$", link)]
     assert said in operator.get(why).main
+
+
+def test_who_was_renamed_and_keeps_the_name_as_an_e_mail_address_does_not_have_it(operator, customer) -> None:
+    ada = customer.person("ada@x.org")
+    assert customer.user("ada@x.org", externalId="other").status_code == 409
+    customer.moved(2)
+    (why,) = [link for link in operator.get(f"{customer.page}/log?failed=1").links() if re.search(r"/log/[\w-]+$", link)]
+    assert "Has this name now: ada@x.org" in operator.get(why).main
+    change = {"op": "replace", "path": "userName", "value": "ada.obi@x.org"}
+    assert customer.send("PATCH", f"/Users/{ada}", {"schemas": [PATCH], "Operations": [change]}).status_code < 300
+    assert "Has this name now" not in operator.get(why).main
+    assert "ada.obi@x.org" in operator.get(f"{customer.page}/people?q=ada@x.org").main
 
 
 def test_a_refusal_that_was_cured_since_says_so_on_its_page_and_where_both_are_listed(operator, customer) -> None:

@@ -154,7 +154,15 @@ class Finder:
         """Return who now has the name that was refused: the holder of a name that is taken, or one who came later."""
         taken = event.get("problems", ())[:1] if event.get("cause") == "taken" else ()
         name = "".join(each.get("received", "").strip('"') for each in taken) or event["resource"].get("name", "")
-        return self.find(name, [tenant]) if name else []
+        hits, of = self.find(name, [tenant]) if name else [], self._types.get(event["resource"].get("type", ""))
+        if of is None or not can_be_solved(event):  # a person may sign on by an e-mail address
+            return hits
+        attribute = event.get("attribute", "") if taken else of.identifier
+        field = {of.identifier: "name", EXTERNAL_ID.name: "external_id"}.get(attribute)
+        return [
+            each for each in hits
+            if each.type == of.name and (field is None or fold(getattr(each, field)) == fold(name))
+        ]
 
     def _part(self, resource_type: ResourceType, tenants: Sequence[str], condition: Row) -> Part:
         switch = (resource_type.switch,) if resource_type.switch else ()
