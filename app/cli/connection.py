@@ -60,7 +60,7 @@ class Connection:
             hint = "Is it running, and is SCIMD_MONGODB_URI right?"
             if not self.config.mongodb_uri:
                 hint = f"It is the private mongod; mongod.log and keeper.log in {self.config.data_dir}/mongodb say why."
-            where = addresses(database.client)
+            where = addresses(database.client) or "any address of the connection string"
             raise StoreError(
                 f"No primary MongoDB answered within {REQUEST_SECONDS:g} seconds at {where}. {hint}"
             ) from error

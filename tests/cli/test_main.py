@@ -67,6 +67,24 @@ def test_a_server_that_is_not_there_is_named_without_its_password(
         ))
 
 
+def test_a_dns_that_does_not_answer_is_no_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """F13 for a name with mongodb+srv://, as Atlas gives it: the driver asks the DNS at each call until it answers."""
+    asked: list[object] = []
+
+    def refuse(*names: object, **_: object) -> None:
+        asked.append(names)
+        raise OSError("no DNS")
+
+    monkeypatch.setattr("pymongo.synchronous.srv_resolver._resolve", refuse)
+    away = open_database(Config.from_environment({"SCIMD_MONGODB_URI": "mongodb+srv://cluster.example.com/"}))
+    for number in (1, 2):
+        with pytest.raises(Unavailable, match="does not answer"):
+            away.check()
+        assert len(asked) >= number
+    assert cli.run(["tenant", "list"], Connection({"SCIMD_MONGODB_URI": "mongodb+srv://cluster.example.com/"})) == 1
+    assert "No primary MongoDB answered" in capsys.readouterr().err
+
+
 def test_a_private_mongod_that_does_not_answer_is_not_blamed_on_a_setting(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     DocumentTooLarge,
     DuplicateKeyError,
@@ -59,7 +60,7 @@ def translate(error: BaseException) -> ScimError | None:
         return PayloadTooLarge(TOO_LARGE)
     # WaitQueueTimeoutError, ServerSelectionTimeoutError, NotPrimaryError, NetworkTimeout and AutoReconnect are all
     # ConnectionFailures; `timeout` is true for calls that ran into the request's budget.
-    passing = isinstance(error, (ConnectionFailure, ExecutionTimeout, WriteConcernError)) or error.timeout
+    passing = is_unreachable(error) or isinstance(error, (ExecutionTimeout, WriteConcernError)) or error.timeout
     if passing or codes & _PASSING or any(error.has_error_label(label) for label in _PASSING_LABELS):
         return Unavailable("The database does not answer at the moment; try again.")
     if codes & _NOT_LET_IN:
@@ -80,8 +81,12 @@ class translating:
 
 
 def is_unreachable(error: BaseException | None) -> bool:
-    """Return whether no server could be asked: none answered, or none is the primary."""
-    return isinstance(error, ConnectionFailure)
+    """Return whether no server could be asked: none answered, none is the primary, or the DNS does not say where.
+
+    Of a connection string with mongodb+srv://, the driver asks the DNS at the first call, and raises its failures,
+    which pass, as a wrong configuration.
+    """
+    return isinstance(error, ConnectionFailure) or (isinstance(error, ConfigurationError) and bool(error.__cause__))
 
 
 def took_too_long(error: BaseException | None) -> bool:
