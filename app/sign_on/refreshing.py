@@ -61,10 +61,12 @@ class Refreshing:
 
     def round(self) -> int:
         """Read what was last read more than an hour ago, and return how many connections that were."""
-        due = [each for each in self._readings.old(MOST_AGE) if self._readings.claim(each, PAUSE)]
-        for connection in due:
-            self.read(connection)
-        return len(due)
+        read = 0
+        for connection in self._readings.old(MOST_AGE):
+            if self._readings.claim(connection, PAUSE):
+                self.read(connection)
+                read += 1
+        return read
 
     def again(self, connection: Connection) -> Connection | None:
         """Read a connection once more and return it; None if it is not time yet, or it has no URL.

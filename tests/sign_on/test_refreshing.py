@@ -9,7 +9,7 @@ import pytest
 
 from app.sign_on.refreshing import MOST_AGE, PAUSE, Refreshing, Unusable, certificates, discovered, with_metadata
 from app.store.sign_on.connection import Connection, OidcPart, SamlPart
-from app.store.sign_on.connections import Connections
+from app.store.sign_on.connections import Connections, Readings
 from tests.auth.issuer import running_issuer
 from tests.sign_on.metadata import SSO_URL, metadata, running_publisher
 from tests.sign_on.saml.idp import ENTITY_ID, signer
@@ -84,6 +84,26 @@ def test_sso_16_metadata_is_read_again_after_an_hour_by_one_worker(refreshing, c
     assert (found.saml.sso_url, found.fetched) == ("https://idp.example.com/new", clock.moment)
     assert thumbprints(found) == [signer("new").certificate.thumbprint]
     assert publisher.fetches == 1
+
+
+def test_sso_16_what_was_tried_longest_ago_is_read_first_and_nothing_is_claimed_before_its_turn(
+    database, refreshing, connections, clock, saml, monkeypatch
+):
+    others = [connections.save(replace(saml, tenant=name, id="")) for name in ("fabrikam", "tailspin")]
+    clock.moment += MOST_AGE
+    in_turn, rest = [], ["tailspin", "fabrikam", "contoso"]
+    for connection in (others[1], others[0], saml):
+        Readings(database, clock).claim(connection, PAUSE)
+        clock.moment += PAUSE
+
+    def read(connection):
+        in_turn.append(connection.tenant)
+        claimed = [each.tenant for name in rest for each in connections.of_tenant(name) if each.attempted == clock.moment]
+        assert claimed == in_turn
+
+    monkeypatch.setattr(refreshing, "read", read)
+    assert refreshing.round() == 3
+    assert in_turn == rest
 
 
 def test_sso_16_metadata_is_read_at_once_and_then_no_more_for_a_minute(

@@ -158,10 +158,13 @@ class Readings:
         self._clock = clock
 
     def old(self, age: timedelta) -> list[Connection]:
-        """Return the connections whose metadata has a URL, and was last read longer ago than `age`."""
+        """Return the connections whose metadata has a URL, and was last read longer ago than `age`.
+
+        Those that were tried longest ago come first, so that many that do not answer keep no other from being read.
+        """
         urls = [{OIDC: {"$exists": True}}, {f"{SAML}.metadataUrl": {"$exists": True}}]
         query = {"fetched": {"$lte": self._clock() - age}, "$or": urls}
-        return [connection_of(row) for row in self._collection.find(query)]
+        return [connection_of(row) for row in self._collection.find(query, sort=[("attempted", 1)])]
 
     def claim(self, connection: Connection, pause: timedelta) -> bool:
         """Claim the next reading of the metadata, and return whether this caller got it.
