@@ -101,7 +101,7 @@ class Client:
             self._process.terminate()
 
     def run(self, work: Round) -> Outcome:
-        """Drive one round; raises RuntimeError if the server hangs or closes a connection unasked."""
+        """Drive one round; raises RuntimeError if the server hangs, or closes a connection in place of an answer."""
         self._pipe.send(work)
         answer = self._pipe.recv()
         if isinstance(answer, str):
@@ -203,8 +203,11 @@ class _Drive:
             self._sent += 1
 
     def _read(self, line: _Line) -> bool:
-        """Read what there is; return whether the response is complete. Raises RuntimeError at an unasked end."""
+        """Read what there is; return whether the response is complete. Raises RuntimeError if it ends before."""
         data = line.socket.recv(262_144)
+        if not data and line in self._idle:  # it has had nothing to do for longer than the server waits
+            self._reopen(line)
+            return False
         if not data:
             raise RuntimeError(f"the server closed connection {line.number} in turn {line.turn}")
         line.response += data
@@ -217,11 +220,15 @@ class _Drive:
         if status >= 400 or not self._is_good(line):
             outcome.failures += 1
             outcome.failure = outcome.failure or bytes(line.response[:1500]).decode(errors="replace")
-        if _CLOSES.search(line.response, 0, 4_096):  # which worker takes the next one is not looked at
-            self._selector.unregister(line.socket)
-            line.socket.close()
-            line.socket = connect(self._work.port)
-            self._selector.register(line.socket, selectors.EVENT_READ, line)
+        if _CLOSES.search(line.response, 0, 4_096):
+            self._reopen(line)
+
+    def _reopen(self, line: _Line) -> None:
+        """Connect once more; which worker takes the connection is not looked at."""
+        self._selector.unregister(line.socket)
+        line.socket.close()
+        line.socket = connect(self._work.port)
+        self._selector.register(line.socket, selectors.EVENT_READ, line)
 
     def _is_good(self, line: _Line) -> bool:
         check = self._work.is_good

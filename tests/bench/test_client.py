@@ -38,6 +38,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path == "/slow":
             time.sleep(SLOW)
+        self.close_connection = self.path in ("/left", "/nothing")
+        if self.path == "/nothing":
+            return
         status = {"/none": 204, "/error": 500}.get(self.path, 200)
         body = b"" if status == 204 else b'{"userName":"a"}'
         self.send_response(status)
@@ -111,6 +114,25 @@ def test_the_end_of_chunks_is_not_a_header_that_ends_with_zero(received: bytes, 
 def test_an_answer_that_is_no_good_is_told(server: ThreadingHTTPServer, source: Ask) -> None:
     outcome = drive(Round(server.server_port, source, connections=1, seconds=60, most=2))
     assert outcome.failure.startswith("HTTP/1.1 ")
+
+
+@dataclass(frozen=True)
+class AskEach:
+    """Asks for a path on each connection."""
+
+    paths: tuple[str, ...]
+    expected: ClassVar[bytes] = b""
+
+    def __call__(self, connection: int, turn: int) -> bytes:
+        return Ask(self.paths[connection])(connection, turn)
+
+
+def test_a_connection_may_be_closed_between_two_requests_but_not_within_one(server: ThreadingHTTPServer) -> None:
+    port = server.server_port
+    outcome = drive(Round(port, AskEach(("/left", "/slow")), connections=2, seconds=0.0))
+    assert (len(outcome.times), outcome.failures) == (2, 0)
+    with pytest.raises(RuntimeError, match="closed connection 1"):
+        drive(Round(port, AskEach(("/slow", "/nothing")), connections=2, seconds=0.0))
 
 
 def test_the_holder_of_a_connection_is_who_has_accepted_it() -> None:
