@@ -205,13 +205,12 @@ class _Drive:
     def _read(self, line: _Line) -> bool:
         """Read what there is; return whether the response is complete. Raises RuntimeError if it ends before."""
         data = line.socket.recv(262_144)
-        if not data and line in self._idle:  # it has had nothing to do for longer than the server waits
-            self._reopen(line)
-            return False
         if not data:
-            raise RuntimeError(f"the server closed connection {line.number} in turn {line.turn}")
+            if line not in self._idle:
+                raise RuntimeError(f"the server closed connection {line.number} in turn {line.turn}")
+            self._reopen(line)  # it has been idle for longer than the server waits
         line.response += data
-        return is_complete(line.response)
+        return bool(data) and is_complete(line.response)
 
     def _note(self, line: _Line) -> None:
         outcome, status = self._outcome, int(line.response[9:12])
@@ -231,9 +230,8 @@ class _Drive:
         self._selector.register(line.socket, selectors.EVENT_READ, line)
 
     def _is_good(self, line: _Line) -> bool:
-        check = self._work.is_good
-        found = self._work.source.expected in line.response
-        return found and (check is None or check(line.response, line.number, line.turn - 1))
+        expected, check = self._work.source.expected, self._work.is_good
+        return expected in line.response and (check is None or check(line.response, line.number, line.turn - 1))
 
 
 def is_complete(response: bytearray) -> bool:
