@@ -24,7 +24,7 @@ from app.store.mongo.moments import now
 from app.store.sign_on import connection as stored
 from app.store.sign_on.apps import Apps
 from app.store.sign_on.connections import Connections
-from app.store.sign_on.links import forget, forget_connection, take_over
+from app.store.sign_on.links import forget, forget_connection
 from app.store.sign_on.sessions import Sessions
 
 
@@ -74,12 +74,7 @@ def on(connection: Connection, tenant: str, untested: bool, connection_id: str |
     if not untested and not is_tested(found, now()):
         raise click.ClickException(f"It was not tested within seven days: scimd sso test {tenant}, or add --untested.")
 
-    before = [each for each in Connections(connection.database).of_tenant(tenant) if each.on and each.id != found.id]
-
     def work(session: Session) -> tuple[stored.Connection, None]:
-        for each in before:
-            if each.registration == found.registration:
-                take_over(connection.database, tenant, each.id, found.id, session)
         return Connections(connection.database).turn_on(tenant, found.id, session), None
 
     audited_change(connection, "connection on", work, tenant=tenant, object_=found.id)

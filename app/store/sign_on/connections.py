@@ -21,6 +21,7 @@ from app.store.accounts.expiries import CONNECTIONS
 from app.store.mongo.database import Database, Session
 from app.store.mongo.moments import aware, now
 from app.store.sign_on.connection import KINDS, OFF, OIDC, ON, SAML, Connection, connection_of, provider_of, settings_of
+from app.store.sign_on.links import take_over
 
 _TEXTS = ("tenant", "label", "subject", "group", "app", "fault", "baseUrl")
 _DATES = ("created", "fetched", "attempted", "tested", "lastSignIn", "expires", "saved")
@@ -61,6 +62,7 @@ class Connections:
     """The connections of all tenants; `clock` returns the time."""
 
     def __init__(self, database: Database, clock: Callable[[], datetime] = now) -> None:
+        self._database = database
         self._collection = database.db[SPEC.name]
         self._clock = clock
 
@@ -99,10 +101,18 @@ class Connections:
         return connection_of(own | kept | document)
 
     def turn_on(self, tenant: str, connection_id: str, session: Session) -> Connection:
-        """Turn a connection on, and the other one off; return it. Raises NotFound. Needs a transaction."""
-        others = {"tenant": tenant, "_id": {"$ne": connection_id}, "state": ON}
-        self._collection.update_many(others, {"$set": {"state": OFF}}, session=session)
-        return self._changed(tenant, connection_id, {"$set": {"state": ON}}, session)
+        """Turn a connection on, and the other one off; return it. Raises NotFound. Needs a transaction.
+
+        From the other one it takes over which person is which user, if both are the same registration (D-731).
+        """
+        others = [each for each in self.of_tenant(tenant, session) if each.on and each.id != connection_id]
+        for other in others:
+            self.turn_off(tenant, other.id, session)
+        connection = self._changed(tenant, connection_id, {"$set": {"state": ON}}, session)
+        for other in others:
+            if other.registration == connection.registration:
+                take_over(self._database, tenant, other.id, connection.id, session)
+        return connection
 
     def turn_off(self, tenant: str, connection_id: str, session: Session = None) -> Connection:
         """Turn a connection off and return it; raises NotFound."""

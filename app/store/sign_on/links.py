@@ -90,10 +90,10 @@ def forget_cleared(database: Database, tenant: str, user: str) -> None:
 
 
 def take_over(database: Database, tenant: str, old: str, new: str, session: Session) -> None:
-    """Make the links of one connection those of another, to the same registration at the identity provider (D-731)."""
-    links = database.db[SPEC.name]
-    links.delete_many({"tenant": tenant, "connection": new}, session=session)
-    links.update_many({"tenant": tenant, "connection": old}, {"$set": {"connection": new}}, session=session)
+    """Give the links of the connection `old` to `new`, which loses its own (D-731)."""
+    forget_connection(database, tenant, new, session)
+    links = {"tenant": tenant, "connection": old}
+    database.db[SPEC.name].update_many(links, {"$set": {"connection": new}}, session=session)
 
 
 def forget_connection(database: Database, tenant: str, connection: str, session: Session = None) -> None:
